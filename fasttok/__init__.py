@@ -1,0 +1,101 @@
+"""fasttok: the research workbench for subword tokenizers.
+
+Text flows one way::
+
+    Corpus --pretokenizer--> PretokenCounts --trainer--> Model
+                                                           |
+                        Tokenizer = pretokenizer + model + special tokens
+                                                           |
+                                    encode, encode_batch, encode_files --> ids (Ragged)
+
+Start with `Corpus`, `count_pretokens`, `train` and `load`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fasttok.counts.count import count_pretokens
+    from fasttok.counts.table import PretokenCounts, Recipe
+    from fasttok.errors import (
+        CorpusError,
+        FasttokError,
+        ModelExportError,
+        ModelFormatError,
+        PatternError,
+        RecipeError,
+        SpecialTokenError,
+        TextError,
+    )
+    from fasttok.formats.load import load
+    from fasttok.models.bpe.model import BPEModel
+    from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.ragged import Ragged
+    from fasttok.text.corpus import Corpus
+    from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+    from fasttok.tokenizer import Tokenizer
+    from fasttok.training import train
+
+# Where each public name lives; imported when first asked for (PEP 562), so that `import fasttok` is quick.
+_HOMES = {
+    "fasttok.counts.count": ["count_pretokens"],
+    "fasttok.counts.table": ["PretokenCounts", "Recipe"],
+    "fasttok.errors": [
+        "CorpusError",
+        "FasttokError",
+        "ModelExportError",
+        "ModelFormatError",
+        "PatternError",
+        "RecipeError",
+        "SpecialTokenError",
+        "TextError",
+    ],
+    "fasttok.formats.load": ["load"],
+    "fasttok.models.bpe.model": ["BPEModel"],
+    "fasttok.models.bpe.trainer": ["BPETrainer"],
+    "fasttok.ragged": ["Ragged"],
+    "fasttok.text.corpus": ["Corpus"],
+    "fasttok.text.pretokenizers": ["Pretokenizer", "get_pretokenizer"],
+    "fasttok.tokenizer": ["Tokenizer"],
+    "fasttok.training": ["train"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BPEModel",
+    "BPETrainer",
+    "Corpus",
+    "CorpusError",
+    "FasttokError",
+    "ModelExportError",
+    "ModelFormatError",
+    "PatternError",
+    "PretokenCounts",
+    "Pretokenizer",
+    "Ragged",
+    "Recipe",
+    "RecipeError",
+    "SpecialTokenError",
+    "TextError",
+    "Tokenizer",
+    "count_pretokens",
+    "get_pretokenizer",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'fasttok' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

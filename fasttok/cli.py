@@ -1,0 +1,296 @@
+"""The command line: ``fasttok train | encode | decode | count | inspect | demo``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import fasttok as ft
+
+COLOURS = ("cyan", "magenta", "green", "yellow")
+
+
+class _Command(click.Command):
+    """A command whose errors about the user's input are one line, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: so do we
+            raise SystemExit(0) from None
+        except (ft.FasttokError, OSError, ValueError, IndexError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order of the flow, not of the alphabet
+
+
+@click.group(cls=_Group)
+@click.version_option(ft.__version__)
+def main() -> None:
+    """Train subword tokenizers, turn text into ids and back.
+
+    \b
+    Start here:
+      fasttok demo                                    see it work, on Python's own sources
+      fasttok train books/*.txt -o books.json         learn 32,000 pieces
+      fasttok encode -t books.json < a.txt > a.ids    text to ids, a line a document
+      fasttok decode -t books.json < a.ids            and back, byte for byte
+    """
+
+
+def corpus_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments that say where text comes from."""
+    for decorate in (
+        click.option("--field", default="text", show_default=True,
+                     help="Field of a .jsonl record that holds the text."),
+        click.option("--document", type=click.Choice(["line", "paragraph"]),
+                     help="What a document is, instead of a whole file or .jsonl record."),
+        click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default."),
+        click.argument("files", nargs=-1),
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+tokenizer_option = click.option(
+    "-t", "--tokenizer", "path", required=True, type=click.Path(), help="The tokenizer's file."
+)
+
+
+def _open_corpus(files: tuple[str, ...], document: str | None, field: str) -> ft.Corpus:
+    """The files as a corpus; standard input where none is given or the one given is -."""
+    if files and files != ("-",):
+        return ft.Corpus.from_files(files, document=document, field=field)  # type: ignore[arg-type]
+    if os.path.exists("/dev/stdin"):
+        return ft.Corpus.from_files("/dev/stdin", document=document, field=field)  # type: ignore[arg-type]
+    return ft.Corpus.from_texts([sys.stdin.buffer.read()], document=document)  # type: ignore[arg-type]
+
+
+@main.command()
+@corpus_options
+@click.option("-o", "--output", required=True, type=click.Path(), help="Where to save the tokenizer.")
+@click.option(
+    "--vocab-size", default=32_000, show_default=True, help="Ids in all: bytes, merges, special tokens."
+)
+@click.option("--pretokenizer", help="gpt2 (the default), cl100k, whitespace, none, or a regular expression.")
+@click.option(
+    "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
+)
+@click.option(
+    "--min-frequency", default=1, show_default=True, help="Do not merge pairs that occur less often."
+)
+@click.option("--compat", type=click.Choice(["huggingface"]), help="Give exactly the ids of that library.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def train(
+    files: tuple[str, ...],
+    output: str,
+    document: str | None,
+    field: str,
+    workers: int | None,
+    pretokenizer: str | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Learn a byte-level BPE tokenizer from text, or from counts that `fasttok count` saved.
+
+    FILES are text files, .jsonl files, either compressed (.gz, .xz, .zst), folders, quoted globs, or one
+    .npz of counts; without any, or with -, the text comes from standard input.
+
+    \b
+    Examples:
+      fasttok train books/ web.jsonl.gz -o mine.json --special-token "<|endoftext|>"
+      zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
+    """
+    source: ft.Corpus | ft.PretokenCounts
+    if len(files) == 1 and files[0].endswith(".npz"):
+        source = ft.PretokenCounts.load(files[0])
+    else:
+        source = _open_corpus(files, document, field)
+    tok = ft.train(source, pretokenizer=pretokenizer, workers=workers, progress=not quiet, **options)
+    tok.save(output)
+    click.echo(f"{output}: {tok}", err=True)
+
+
+@main.command()
+@tokenizer_option
+@corpus_options
+@click.option("--special", type=click.Choice(["none", "all", "raise"]), default="none", show_default=True,
+              help="What the text of a special token becomes: plain ids, its own id, an error.")  # fmt: skip
+@click.option("--show", type=click.Choice(["ids", "pieces", "count"]), default="ids", show_default=True,
+              help="What to write of each document.")  # fmt: skip
+def encode(
+    path: str,
+    files: tuple[str, ...],
+    document: str | None,
+    field: str,
+    workers: int | None,
+    special: Any,
+    show: str,
+) -> None:
+    """Turn text into ids: a line of numbers a document, on standard output.
+
+    \b
+    Examples:
+      echo "Hello world" | fasttok encode -t mine.json --show pieces
+      fasttok encode -t cl100k_base.tiktoken --show count novels/*.txt
+    """
+    tok = ft.load(path)
+    for row in tok.encode_files(_open_corpus(files, document, field), special=special, workers=workers):
+        if show == "count":
+            click.echo(len(row))
+        elif show == "ids":
+            click.echo(" ".join(map(str, row.tolist())))
+        else:
+            click.echo(_coloured(tok, row.tolist()))
+
+
+@main.command()
+@tokenizer_option
+@click.option("--document", type=click.Choice(["line"]), help="End every document with a line end.")
+@click.argument("files", nargs=-1, type=click.File("r"))
+def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
+    """Turn lines of ids, as `fasttok encode` writes them, back into text.
+
+    \b
+    Example:
+      fasttok encode -t mine.json < a.txt | fasttok decode -t mine.json | cmp - a.txt
+    """
+    tok = ft.load(path)
+    for file in files or (sys.stdin,):
+        for number, line in enumerate(file, 1):
+            try:
+                ids = [int(word) for word in line.split()]
+            except ValueError:
+                raise click.ClickException(f"{file.name}:{number}: not a line of ids") from None
+            sys.stdout.buffer.write(tok.decode_bytes(ids) + (b"\n" if document else b""))
+    sys.stdout.buffer.flush()
+
+
+@main.command()
+@corpus_options
+@click.option("-o", "--output", type=click.Path(), help="Where to save the counts (.npz).")
+@click.option("--pretokenizer", default="gpt2", show_default=True, help="As for train.")
+@click.option(
+    "--split-special", multiple=True, help="A text to cut documents at and not to count; repeatable."
+)
+@click.option("--top", default=10, show_default=True, help="How many of the most frequent pretokens to show.")
+def count(
+    files: tuple[str, ...],
+    output: str | None,
+    document: str | None,
+    field: str,
+    workers: int | None,
+    pretokenizer: str,
+    split_special: tuple[str, ...],
+    top: int,
+) -> None:
+    """Count the pretokens of a corpus: the one pass over the text that training starts from.
+
+    \b
+    Example:
+      fasttok count books/ -o books.counts.npz && fasttok train books.counts.npz -o mine.json
+    """
+    corpus = _open_corpus(files, document, field)
+    counts = ft.count_pretokens(
+        corpus, pretokenizer, split_special=split_special, workers=workers, progress=sys.stderr.isatty()
+    )
+    click.echo(counts)
+    for pretoken, n in counts.most_common(top):
+        click.echo(f"{n:>12,}  {_visible(pretoken)}")
+    if output:
+        counts.save(output)
+
+
+@main.command()
+@click.argument("path", type=click.Path())
+@click.option("--text", help="A text to show as the tokenizer cuts it.")
+@click.option("--top", default=10, show_default=True, help="How many pieces of each kind to show.")
+def inspect(path: str, text: str | None, top: int) -> None:
+    """Show what is in a tokenizer's file, or in counts that `fasttok count` saved."""
+    if path.endswith(".npz"):
+        counts = ft.PretokenCounts.load(path)
+        click.echo(counts)
+        click.echo(f"recipe        {counts.recipe.to_json()}\nfingerprint   {counts.fingerprint()}")
+        for pretoken, n in counts.most_common(top):
+            click.echo(f"{n:>12,}  {_visible(pretoken)}")
+        return
+    tok = ft.load(path)
+    click.echo(tok)
+    click.echo(f"lossless      {'yes' if tok.is_lossless else 'no'}")
+    click.echo(f"merges        {len(tok.merges):,}")
+    for token, i in tok.special_tokens.items():
+        click.echo(f"special       {i} {token}")
+    for key, value in tok.provenance.items():
+        click.echo(f"{key:<13} {value}")
+    _show_pieces(tok, top)
+    if text is not None:
+        ids = tok.encode(text, as_list=True)
+        click.echo(f"\n{_coloured(tok, ids)}\n{' '.join(map(str, ids))}\n{len(ids)} tokens")
+
+
+@main.command()
+@click.option("--vocab-size", default=4_000, show_default=True)
+def demo(vocab_size: int) -> None:
+    """Train on text that every Python has, the standard library's sources, and show what was learned."""
+    library = Path(sysconfig.get_paths()["stdlib"])
+    files = sorted(path for path in library.glob("*.py"))
+    corpus = ft.Corpus.from_files(files)
+    counts = ft.count_pretokens(corpus, pretokenizer="gpt2", progress=sys.stderr.isatty())
+    n_bytes = sum(path.stat().st_size for path in files)
+    click.echo(f"Read {len(files)} files of the standard library, {n_bytes / 1e6:.1f} MB: {counts}")
+    tok = ft.train(counts, vocab_size=vocab_size, progress=sys.stderr.isatty())
+    click.echo(f"Trained {tok}\n\nThe same counts, other sizes:\n\n  vocab_size  bytes per token")
+    for size in sorted({512, 1_000, 2_000, vocab_size}):
+        smaller = tok if size == vocab_size else ft.train(counts, vocab_size=size)
+        click.echo(f"  {size:>10,}  {n_bytes / len(smaller.encode_files(corpus).values):>15.2f}")
+    click.echo()
+    _show_pieces(tok, 12)
+    click.echo("\nText as it cuts it:\n")
+    for text in (
+        "def tokenize(self, text: str) -> list[int]:",
+        "    raise ValueError(f'unexpected {token!r}')",
+        "Tokenization decides what a language model can and cannot do.",
+        "naïve Zürich, 東京, 12345 + 67890",
+    ):
+        ids = tok.encode(text)
+        click.echo(f"  {len(ids):>3} tokens  {_coloured(tok, ids.tolist())}")
+    rows = tok.encode_files(corpus)
+    same = all(tok.decode_bytes(row) == text for row, text in zip(rows, corpus, strict=True))
+    click.echo(f"\nDecoding gives {'every' if same else 'NOT every'} file back byte for byte.")
+    if not same:
+        raise click.ClickException("a file did not survive encoding and decoding")
+
+
+def _show_pieces(tok: ft.Tokenizer, top: int) -> None:
+    merged = [bytes(tok.model.pieces[i]) for i in dict.fromkeys(tok.model.merge_ids.tolist())]  # type: ignore[attr-defined]
+    longest = sorted(merged, key=lambda piece: (-len(piece), piece))
+    click.echo("first pieces  " + "  ".join(map(_visible, merged[:top])))
+    click.echo("last pieces   " + "  ".join(map(_visible, merged[-top:])))
+    click.echo("longest       " + "  ".join(map(_visible, longest[:top])))
+
+
+def _visible(piece: bytes) -> str:
+    """A piece as one visible word: spaces as a middle dot, what does not print escaped."""
+    text = piece.decode(errors="backslashreplace")
+    return "".join("·" if c == " " else c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _coloured(tok: ft.Tokenizer, ids: list[int]) -> str:
+    """The pieces side by side in turning colours, with | between them where there are no colours."""
+    has_colours = sys.stdout.isatty()
+    pieces = [_visible(tok.id_to_piece(i)) for i in ids]
+    if not has_colours:
+        return "|".join(pieces)
+    return "".join(click.style(p, fg="black", bg=COLOURS[i % len(COLOURS)]) for i, p in enumerate(pieces))

@@ -1,0 +1,385 @@
+"""`PretokenCounts`: the distinct pretokens of a corpus and how often each occurs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.counts._hash import PretokenTable, rank_rows
+from fasttok.errors import ModelFormatError, RecipeError
+from fasttok.ragged import Ragged
+from fasttok.saving import atomic_write
+from fasttok.text._utf8 import decode_code_points, encode_code_points
+from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+
+FORMAT = "fasttok.counts"
+VERSION = 1
+Weight = int | float | str | Fraction
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How text became pretokens. Counts add only when their recipes are equal.
+
+    Attributes
+    ----------
+    pretokenizer : dict
+        `Pretokenizer.config` of the pretokenizer.
+    normalizer : dict or None
+        The configuration of the normalizer; None where the text is taken as it is.
+    document : str
+        `Corpus.document_rule`: what a document is.
+    split_special : tuple of str
+        Texts at which documents were cut and which were not counted, longest first.
+    """
+
+    pretokenizer: dict[str, Any]
+    normalizer: dict[str, Any] | None = None
+    document: str = "whole"
+    split_special: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """The recipe as one line of JSON, keys sorted."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """The inverse of `to_json`."""
+        fields = json.loads(text)
+        return cls(**{**fields, "split_special": tuple(fields["split_special"])})
+
+
+@dataclass(frozen=True, eq=False)
+class PretokenCounts:
+    """The training corpus, as every trainer takes it: distinct pretokens and their counts.
+
+    Rows stand by count, largest first, then by the bytes of the pretoken; so equal content is equal
+    arrays, whatever the number of threads or the order of the documents. Made by
+    `fasttok.count_pretokens` or `from_dict`; two with the same recipe add with ``+``.
+
+    Attributes
+    ----------
+    code_points : ndarray of uint32, shape (n,)
+        The pretokens one after another. A byte that is not UTF-8 is U+DC80 to U+DCFF, as in Python's
+        surrogateescape, so nothing is lost.
+    offsets : ndarray of int64, shape (k + 1,)
+        Where each pretoken starts; the last entry is n.
+    counts : ndarray of int64, shape (k,)
+        How often each occurs, at least 1.
+    recipe : Recipe
+        How the text became pretokens.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
+    >>> (counts + counts).to_dict()
+    {b'low': 10, b'lower': 4}
+    """
+
+    code_points: NDArray[np.uint32]
+    offsets: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    recipe: Recipe
+
+    @classmethod
+    def from_dict(
+        cls, counts: Mapping[str, int] | Mapping[bytes, int], pretokenizer: str | Pretokenizer = "gpt2"
+    ) -> PretokenCounts:
+        """Take counts from a mapping of pretoken to count.
+
+        Parameters
+        ----------
+        counts : mapping of str or bytes to int
+            How often each pretoken occurs, at least 1. The pretokens are taken as they are.
+        pretokenizer : str or Pretokenizer
+            What the tokenizer trained from these counts will cut its input with.
+
+        Raises
+        ------
+        ValueError
+            If a pretoken is empty, or a count below 1 or above 2^63 - 1.
+        """
+        rows: list[bytes] = []
+        for pretoken, count in counts.items():
+            row = pretoken.encode(errors="surrogateescape") if isinstance(pretoken, str) else bytes(pretoken)
+            if not row:
+                raise ValueError("a pretoken must not be empty")
+            if not isinstance(count, (int, np.integer)) or not 1 <= count < 1 << 63:
+                raise ValueError(
+                    f"the count of {pretoken!r} must be an integer from 1 to 2^63 - 1, not {count!r}"
+                )
+            rows.append(row)
+        table = PretokenTable()
+        text = Ragged.from_bytes(rows)
+        table.add(text.values, text.offsets, np.array(list(counts.values()), np.int64))
+        return cls.from_table(table, Recipe(get_pretokenizer(pretokenizer).config()))
+
+    @classmethod
+    def from_table(cls, table: PretokenTable, recipe: Recipe) -> PretokenCounts:
+        """Bring what a hash table has counted into the order of rows. O(k log k)."""
+        text, offsets, counts = table.rows()
+        rows = Ragged(text, offsets)
+        order = _sorted_rows(rows, counts)
+        text = rows.take(order)
+        code_points = np.empty(len(text.values), np.uint32)
+        out_offsets = np.zeros(len(text) + 1, np.int64)
+        n = decode_code_points(text.values, text.offsets, code_points, out_offsets)
+        return cls(code_points[:n].copy(), out_offsets, counts[order], recipe)
+
+    def __post_init__(self) -> None:
+        for array in (self.code_points, self.offsets, self.counts):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def total(self) -> int:
+        """All pretokens counted, each as often as it occurs."""
+        return sum(self.counts.tolist())
+
+    @property
+    def text(self) -> Ragged:
+        """The pretokens as UTF-8: Ragged of uint8."""
+        values = np.empty(4 * len(self.code_points), np.uint8)
+        offsets = np.zeros(len(self) + 1, np.int64)
+        n = encode_code_points(self.code_points, self.offsets, values, offsets)
+        return Ragged(values[:n].copy(), offsets)
+
+    def symbols(self, unit: Literal["byte", "char"]) -> Ragged:
+        """The pretokens in the units a trainer works in.
+
+        Parameters
+        ----------
+        unit : {"byte", "char"}
+            Bytes of UTF-8 (0 to 255), or code points.
+
+        Returns
+        -------
+        Ragged of uint32
+            A row a pretoken.
+
+        Examples
+        --------
+        >>> counts = PretokenCounts.from_dict({"né": 1})
+        >>> counts.symbols("byte").to_list(), counts.symbols("char").to_list()
+        ([[110, 195, 169]], [[110, 233]])
+        """
+        if unit == "char":
+            return Ragged(self.code_points, self.offsets)
+        if unit == "byte":
+            text = self.text
+            return Ragged(text.values.astype(np.uint32), text.offsets)
+        raise ValueError(f'unit must be "byte" or "char", not {unit!r}')
+
+    def to_dict(self) -> dict[bytes, int]:
+        """Pretoken to count, most frequent first."""
+        return dict(zip(self.text.to_bytes(), self.counts.tolist(), strict=True))
+
+    def most_common(self, n: int) -> list[tuple[bytes, int]]:
+        """The `n` most frequent pretokens and their counts."""
+        head = PretokenCounts(
+            self.code_points[: self.offsets[min(n, len(self))]],
+            self.offsets[: min(n, len(self)) + 1],
+            self.counts[:n],
+            self.recipe,
+        )
+        return list(head.to_dict().items())
+
+    def __add__(self, other: PretokenCounts) -> PretokenCounts:
+        if not isinstance(other, PretokenCounts):
+            return NotImplemented
+        return self.mix([(self, 1), (other, 1)])
+
+    def weighted(self, weight: Weight) -> PretokenCounts:
+        """Multiply every count by `weight`, rounding once, half up; what rounds to 0 is left out.
+
+        Examples
+        --------
+        >>> PretokenCounts.from_dict({"a": 5, "b": 1}).weighted(0.5).to_dict()
+        {b'a': 3, b'b': 1}
+        """
+        return self.mix([(self, weight)])
+
+    @staticmethod
+    def mix(parts: Iterable[tuple[PretokenCounts, Weight]]) -> PretokenCounts:
+        """Add counts, each times its weight, for example one part a language.
+
+        The weighted sum of a pretoken is exact and is rounded once, half up; a pretoken whose sum
+        rounds to 0 is left out.
+
+        Parameters
+        ----------
+        parts : iterable of (PretokenCounts, weight)
+            A weight is at least 0; a float counts as the decimal number it prints as, so that 0.1 is
+            one tenth.
+
+        Raises
+        ------
+        RecipeError
+            If the parts were counted in different ways.
+        OverflowError
+            If a count passes 2^63 - 1.
+
+        Examples
+        --------
+        >>> en = PretokenCounts.from_dict({"the": 10, "a": 3})
+        >>> de = PretokenCounts.from_dict({"der": 8, "a": 1})
+        >>> PretokenCounts.mix([(en, 1), (de, 0.5)]).to_dict()
+        {b'the': 10, b'a': 4, b'der': 4}
+        """
+        pairs = [(counts, _exact_weight(weight)) for counts, weight in parts]
+        if not pairs:
+            raise ValueError("there is nothing to mix")
+        recipe = pairs[0][0].recipe
+        for counts, _ in pairs[1:]:
+            if counts.recipe != recipe:
+                raise RecipeError(f"counts of different recipes do not add: {recipe} and {counts.recipe}")
+        denominator = math.lcm(*(weight.denominator for _, weight in pairs))
+        totals: dict[bytes, int] | None = None
+        largest = sum(
+            int(c.counts[0]) * (w.numerator * (denominator // w.denominator)) for c, w in pairs if len(c)
+        )
+        if 2 * largest + denominator >= 1 << 63:
+            totals = _exact_totals(pairs, denominator)
+        table = PretokenTable()
+        for counts, weight in pairs if totals is None else ():
+            factor = weight.numerator * (denominator // weight.denominator)
+            if factor and len(counts):
+                text = counts.text
+                table.add(text.values, text.offsets, counts.counts * factor)
+        if totals is not None:
+            text = Ragged.from_bytes(list(totals))
+            rounded = np.array(list(totals.values()), np.int64)
+        else:
+            values, offsets, sums = table.rows()
+            text, rounded = Ragged(values, offsets), (2 * sums + denominator) // (2 * denominator)
+        kept = np.flatnonzero(rounded)
+        text = text.take(kept)
+        result = PretokenTable()
+        result.add(text.values, text.offsets, rounded[kept])
+        return PretokenCounts.from_table(result, recipe)
+
+    def fingerprint(self) -> str:
+        """A SHA-256 over the pretokens, counts and recipe; equal content, equal fingerprint."""
+        digest = hashlib.sha256(f"{FORMAT} {VERSION} {self.recipe.to_json()}".encode())
+        for array in (self.offsets, self.code_points, self.counts):
+            digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PretokenCounts):
+            return NotImplemented
+        return (
+            self.recipe == other.recipe
+            and np.array_equal(self.counts, other.counts)
+            and np.array_equal(self.offsets, other.offsets)
+            and np.array_equal(self.code_points, other.code_points)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        name = self.recipe.pretokenizer.get("pattern") or self.recipe.pretokenizer["name"]
+        return f"PretokenCounts({len(self):,} distinct of {self.total:,}, pretokenizer={name!r})"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the counts to one ``.npz`` file; the same counts give the same bytes. Atomic."""
+        with atomic_write(path) as file:
+            np.savez(
+                file,
+                header=np.array(json.dumps({"format": FORMAT, "version": VERSION})),
+                recipe=np.array(self.recipe.to_json()),
+                code_points=self.code_points,
+                offsets=self.offsets,
+                counts=self.counts,
+            )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
+        """Read counts that `save` wrote.
+
+        Raises
+        ------
+        ModelFormatError
+            If the file is not what `save` writes, or its content cannot be.
+        """
+        name = os.fspath(path)
+        with open(name, "rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as arrays:
+                    header = json.loads(str(arrays["header"]))
+                    recipe = Recipe.from_json(str(arrays["recipe"]))
+                    fields = (arrays["code_points"], arrays["offsets"], arrays["counts"])
+            except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, MemoryError,
+                    NotImplementedError, AttributeError, RuntimeError, OverflowError) as error:  # fmt: skip
+                raise ModelFormatError(f"not a file of pretoken counts ({error})", name) from None
+        if header != {"format": FORMAT, "version": VERSION}:
+            raise ModelFormatError(f"not {FORMAT} version {VERSION}: {header}", name, "header")
+        _check_arrays(*fields, name)
+        return cls(*fields, recipe)
+
+
+def _check_arrays(code_points: NDArray[Any], offsets: NDArray[Any], counts: NDArray[Any], path: str) -> None:
+    expected = {"code_points": np.uint32, "offsets": np.int64, "counts": np.int64}
+    for array, (field, dtype) in zip((code_points, offsets, counts), expected.items(), strict=True):
+        if array.dtype != dtype or array.ndim != 1:
+            raise ModelFormatError(f"not a flat array of {dtype.__name__}", path, field)
+    if len(offsets) != len(counts) + 1 or offsets[0] != 0 or offsets[-1] != len(code_points):
+        raise ModelFormatError("does not fit the other arrays", path, "offsets")
+    if (np.diff(offsets) < 1).any():
+        raise ModelFormatError("does not increase everywhere", path, "offsets")
+    if (counts < 1).any():
+        raise ModelFormatError("holds a count below 1", path, "counts")
+    is_surrogate = (code_points >= 0xD800) & (code_points <= 0xDFFF)
+    is_escaped_byte = (code_points >= 0xDC80) & (code_points <= 0xDCFF)
+    if ((code_points > 0x10FFFF) | (is_surrogate & ~is_escaped_byte)).any():
+        raise ModelFormatError("holds what is no code point", path, "code_points")
+
+
+def _sorted_rows(rows: Ragged, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order of rows by count, largest first, then by bytes."""
+    first, second = np.empty((2, len(rows)), np.uint64)
+    rank_rows(rows.values, rows.offsets, first, second)
+    order = np.lexsort((second, first, -counts))
+    # Only rows of over 15 bytes that begin alike are still in arbitrary order: sort those by hand.
+    a, b = order[:-1], order[1:]
+    ties = (counts[a] == counts[b]) & (first[a] == first[b]) & (second[a] == second[b])
+    edges = np.flatnonzero(np.diff(ties, prepend=False, append=False))
+    for start, stop in zip(edges[::2].tolist(), (edges[1::2] + 1).tolist(), strict=True):
+        order[start:stop] = sorted(order[start:stop].tolist(), key=lambda row: rows[row].tobytes())
+    return order
+
+
+def _exact_weight(weight: Weight) -> Fraction:
+    exact = (
+        Fraction(repr(float(weight)))
+        if isinstance(weight, float) and math.isfinite(weight)
+        else Fraction(weight)
+    )
+    if exact < 0:
+        raise ValueError(f"a weight must be at least 0, not {weight}")
+    return exact
+
+
+def _exact_totals(pairs: list[tuple[PretokenCounts, Fraction]], denominator: int) -> dict[bytes, int]:
+    """The rounded weighted sums in Python integers, for counts whose products pass int64."""
+    sums: dict[bytes, Fraction] = {}
+    for counts, weight in pairs:
+        for pretoken, count in counts.to_dict().items():
+            sums[pretoken] = sums.get(pretoken, Fraction(0)) + count * weight
+    rounded = {pretoken: math.floor(total + Fraction(1, 2)) for pretoken, total in sums.items()}
+    if max(rounded.values(), default=0) >= 1 << 63:
+        raise OverflowError("the count of a pretoken passes 2^63 - 1")
+    return rounded

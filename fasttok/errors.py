@@ -1,0 +1,102 @@
+"""The errors fasttok raises for bad input; each says where the input is bad.
+
+What Python already names well keeps its own name: a file that cannot be opened is an ``OSError``, an
+id outside the vocabulary an ``IndexError``, an argument of the wrong type a ``TypeError``.
+"""
+
+from __future__ import annotations
+
+
+class FasttokError(ValueError):
+    """The base of every error below; itself a ``ValueError``."""
+
+
+class CorpusError(FasttokError):
+    """A corpus that cannot be read as what it claims to be.
+
+    Attributes
+    ----------
+    path : str or None
+        The file, where the corpus comes from files.
+    line : int or None
+        The line in that file, counted from 1.
+    """
+
+    def __init__(self, message: str, path: str | None = None, line: int | None = None) -> None:
+        place = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+        super().__init__(place + message)
+        self.path = path
+        self.line = line
+
+
+class TextError(FasttokError):
+    """A ``str`` that has no UTF-8 form: it holds a lone surrogate.
+
+    Attributes
+    ----------
+    position : int
+        The index of the surrogate in the string, in code points.
+    document : int or None
+        The index of the string in its batch or corpus.
+    """
+
+    def __init__(self, surrogate: str, position: int, document: int | None = None) -> None:
+        place = "" if document is None else f" of document {document}"
+        super().__init__(
+            f"lone surrogate U+{ord(surrogate):04X} at position {position}{place} has no UTF-8 form; "
+            'pass errors="replace" or errors="surrogatepass" to accept it'
+        )
+        self.position = position
+        self.document = document
+
+
+class SpecialTokenError(FasttokError):
+    """The text of a special token stands in a text where none was allowed.
+
+    Attributes
+    ----------
+    token : str
+        The special token.
+    position : int
+        Where it stands, in bytes of UTF-8 from the start of its document.
+    document : int
+        The index of the document in its batch.
+    """
+
+    def __init__(self, token: str, position: int, document: int) -> None:
+        super().__init__(
+            f"the text of special token {token!r} at byte {position} of document {document}; pass "
+            'special="none" to read it as plain text, or allow it with special="all" or a set'
+        )
+        self.token = token
+        self.position = position
+        self.document = document
+
+
+class PatternError(FasttokError):
+    """A regular expression that does not compile, or runs past its time limit on a text."""
+
+
+class RecipeError(FasttokError):
+    """Counts that were made in different ways and therefore do not add."""
+
+
+class ModelFormatError(FasttokError):
+    """A model file that is truncated, damaged or of another kind.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    place : str
+        The field, line or byte offset at which reading stopped.
+    """
+
+    def __init__(self, message: str, path: str, place: str = "") -> None:
+        super().__init__(": ".join(part for part in (path, place, message) if part))
+        self.path = path
+        self.place = place
+
+
+class ModelExportError(FasttokError):
+    """A model that the target format cannot hold without changing what it does."""

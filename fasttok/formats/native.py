@@ -1,0 +1,100 @@
+"""fasttok's own file: one self-contained JSON, made to be read and compared by people too.
+
+A piece is a JSON string; its bytes that are not UTF-8 are escaped as U+DC80 to U+DCFF, as in Python's
+surrogateescape. A merge is a row ``[left, right, merged]`` of ids, in order of rank. Pieces and merges
+stand one a line. The same tokenizer always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from fasttok.errors import ModelFormatError
+from fasttok.models.base import Model
+from fasttok.models.bpe.model import BPEModel
+from fasttok.saving import atomic_write
+from fasttok.text.pretokenizers import get_pretokenizer
+from fasttok.tokenizer import Tokenizer
+
+FORMAT = "fasttok"
+VERSION = 1
+MODELS: dict[str, type[Model]] = {"bpe": BPEModel}
+
+
+def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
+    """Write a tokenizer to one file, whole or not at all."""
+    fields = {
+        "format": FORMAT,
+        "version": VERSION,
+        "provenance": tokenizer.provenance,
+        "normalizer": None,
+        "pretokenizer": tokenizer.pretokenizer.config(),
+        "special_tokens": tokenizer.special_tokens,
+        "model": tokenizer.model.to_dict(),
+    }
+    text = _to_lines(fields, depth=2) + "\n"
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def _to_lines(value: Any, depth: int, indent: str = "") -> str:
+    """JSON with one entry a line down to `depth`, lists of entries one deeper, and the rest in one line."""
+    inner = indent + " "
+    if isinstance(value, dict) and value and depth > 0:
+        rows = [f"{json.dumps(k)}: {_to_lines(v, depth - 1, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(inner + row for row in rows) + "\n" + indent + "}"
+    if isinstance(value, (list, tuple)) and value:
+        return "[\n" + ",\n".join(inner + json.dumps(row) for row in value) + "\n" + indent + "]"
+    return json.dumps(value)
+
+
+def load(path: str | os.PathLike[str]) -> Tokenizer:
+    """Read a tokenizer that `save` wrote.
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is damaged, of another kind or of a later version.
+    """
+    name = os.fspath(path)
+    with open(name, "rb") as file:
+        data = file.read()
+    try:
+        fields = json.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise ModelFormatError("not UTF-8", name, f"byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise ModelFormatError(f"not JSON ({error.msg})", name, f"line {error.lineno}") from None
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of too many digits
+        raise ModelFormatError(f"not JSON of this format ({error})", name) from None
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise ModelFormatError("not a fasttok tokenizer", name, "format")
+    if fields.get("version") != VERSION:
+        raise ModelFormatError(
+            f"version {fields.get('version')!r}; this fasttok reads {VERSION}", name, "version"
+        )
+    place = "normalizer"
+    try:
+        if fields["normalizer"] is not None:
+            raise ValueError("unknown normalizer")
+        place = "pretokenizer"
+        pretokenizer = get_pretokenizer(_checked(fields["pretokenizer"], dict))
+        place = "model"
+        model_fields = _checked(fields["model"], dict)
+        model = MODELS[model_fields["kind"]].from_dict(model_fields)
+        place = "special_tokens"
+        special_tokens = _checked(fields["special_tokens"], dict)
+        place = "provenance"
+        return Tokenizer(model, pretokenizer, special_tokens, _checked(fields["provenance"], dict))
+    except KeyError as error:
+        raise ModelFormatError(f"{error} is missing or unknown", name, place) from None
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelFormatError(str(error), name, place) from None
+
+
+def _checked(value: Any, expected: type) -> Any:
+    if not isinstance(value, expected):
+        raise TypeError(f"a {type(value).__name__}, not a {expected.__name__}")
+    return value

@@ -1,0 +1,134 @@
+"""`BPEModel`: byte-pair encoding over bytes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.models._cache import PretokenCache
+from fasttok.models.base import Model
+from fasttok.models.bpe._encode import BPEEncoder, PieceTable
+from fasttok.ragged import Ragged
+
+SPARE_IDS = 4  # the cache may write this many ids past the end
+
+
+class BPEModel(Model):
+    """Byte-pair encoding over bytes: merge the neighbours of lowest rank, the leftmost first.
+
+    Parameters
+    ----------
+    pieces : Ragged of uint8
+        The bytes of each id. Every single byte must be a piece; an empty row is an unused id.
+    merges : ndarray of uint32, shape (m, 2)
+        Pairs of ids, each once; the row is the rank.
+    merge_ids : ndarray of uint32, shape (m,)
+        What each pair becomes: the id of its joined bytes.
+    ignore_merges : bool
+        Whether a pretoken that is itself a piece is taken whole, whatever the merges make of it; tiktoken
+        does so, and tokenizers by the option of this name.
+
+    Raises
+    ------
+    ValueError
+        If a byte is missing, two ids have the same bytes, or a merge does not fit the pieces.
+
+    Notes
+    -----
+    Sennrich et al. (2016), section 3.2, over bytes as in Radford et al. (2019), section 2.2. A pretoken
+    of n bytes takes O(n log n); one met before takes a look into the cache.
+    """
+
+    kind = "bpe"
+
+    def __init__(
+        self,
+        pieces: Ragged,
+        merges: NDArray[np.uint32],
+        merge_ids: NDArray[np.uint32],
+        *,
+        ignore_merges: bool = False,
+    ) -> None:
+        self.pieces = pieces
+        self.merges = np.ascontiguousarray(merges, np.uint32).reshape(-1, 2)
+        self.merge_ids = np.ascontiguousarray(merge_ids, np.uint32)
+        self.ignore_merges = ignore_merges
+        for array in (pieces.values, pieces.offsets, self.merges, self.merge_ids):
+            array.flags.writeable = False
+        self.byte_ids = _byte_ids(pieces)
+        _check_merges(pieces, self.merges, self.merge_ids)
+
+    @cached_property
+    def _encoder(self) -> BPEEncoder:
+        whole = PieceTable(self.pieces.values, self.pieces.offsets) if self.ignore_merges else None
+        return BPEEncoder(self.byte_ids, self.merges, self.merge_ids, whole)
+
+    @property
+    def is_lossless(self) -> bool:
+        return True  # every byte is a piece
+
+    def encode_pretokens(
+        self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
+    ) -> Ragged:
+        ids = np.empty(boundaries[-1] - boundaries[0] + SPARE_IDS, np.uint32)
+        offsets = np.empty(len(boundaries), np.int64)
+        n = self._encoder.encode(text, boundaries, cache, ids, offsets)
+        return Ragged(ids[:n], offsets)
+
+    def to_dict(self) -> dict[str, Any]:
+        rows = [*self.merges.T.tolist(), self.merge_ids.tolist()]
+        return {
+            "kind": self.kind,
+            "ignore_merges": self.ignore_merges,
+            "pieces": [row.decode(errors="surrogateescape") for row in self.pieces.to_bytes()],
+            "merges": list(zip(*rows, strict=True)),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> BPEModel:
+        pieces = Ragged.from_bytes([piece.encode(errors="surrogateescape") for piece in fields["pieces"]])
+        if not isinstance(fields["ignore_merges"], bool):
+            raise TypeError("ignore_merges must be true or false")
+        rows = fields["merges"]
+        if not all(type(i) is int and 0 <= i < len(pieces) for row in rows for i in row):
+            raise ValueError("merges must be rows of ids")
+        table = np.array(rows, np.uint32).reshape(len(rows), 3)
+        return cls(pieces, table[:, :2], table[:, 2], ignore_merges=fields["ignore_merges"])
+
+
+def _byte_ids(pieces: Ragged) -> NDArray[np.uint32]:
+    """The id of each single byte."""
+    seen: dict[bytes, int] = {}
+    for i, piece in enumerate(pieces.to_bytes()):
+        if piece and seen.setdefault(piece, i) != i:
+            raise ValueError(f"ids {seen[piece]} and {i} have the same piece {piece!r}")
+    missing = [b for b in range(256) if bytes([b]) not in seen]
+    if missing:
+        raise ValueError(f"{len(missing)} of the 256 bytes are no piece, the first is 0x{missing[0]:02X}")
+    return np.array([seen[bytes([b])] for b in range(256)], np.uint32)
+
+
+def _check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
+    if len(merges) != len(merge_ids):
+        raise ValueError(f"{len(merges)} merges but {len(merge_ids)} merged ids")
+    if len(merges) == 0:
+        return
+    largest = max(int(merges.max()), int(merge_ids.max()))
+    if largest >= len(pieces):
+        raise ValueError(f"a merge names id {largest}, but there are {len(pieces)} pieces")
+    parts, wholes = pieces.take(merges.ravel()), pieces.take(merge_ids)
+    fits = parts.lengths.reshape(-1, 2).sum(axis=1) == wholes.lengths
+    fits &= parts.lengths.reshape(-1, 2).all(axis=1)
+    if fits.all() and np.array_equal(parts.values, wholes.values):
+        if len(np.unique(merges, axis=0)) < len(merges):
+            raise ValueError("a pair is merged twice")
+        return
+    for row in np.flatnonzero(~fits)[:1].tolist() or range(len(merges)):
+        left, right, whole = parts[2 * row], parts[2 * row + 1], wholes[row]
+        if not fits[row] or bytes(left) + bytes(right) != bytes(whole):
+            raise ValueError(
+                f"merge {row} joins {bytes(left)!r} and {bytes(right)!r}, which is not {bytes(whole)!r}"
+            )

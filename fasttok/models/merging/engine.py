@@ -1,0 +1,124 @@
+"""`learn_merges`: from symbols and counts to merges, driving the kernels slice by slice.
+
+The driver allocates and enlarges the arrays (in NumPy, where that costs no compile time), moves the
+progress bar, and between slices lets Python handle Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from fasttok.jit import announce_compilation
+from fasttok.models.merging import kernels as k
+from fasttok.ragged import Ragged
+
+SLICE = 200_000  # postings a slice looks at: a few milliseconds
+
+
+def learn_merges(
+    words: Ragged,
+    counts: NDArray[np.int64],
+    n_alphabet: int,
+    n_symbols: int,
+    *,
+    min_count: int = 1,
+    max_length: int | None = None,
+    by_length: bool = False,
+    progress: bool = False,
+) -> NDArray[np.uint32]:
+    """Merge the most frequent pair of neighbours, again and again.
+
+    Parameters
+    ----------
+    words : Ragged of uint32
+        Symbols below `n_alphabet`, a row a pretoken. Pairs do not reach across rows.
+    counts : ndarray of int64
+        How often each row occurs.
+    n_alphabet : int
+        How many symbols there are to begin with.
+    n_symbols : int
+        How many there are to be in the end, those of the alphabet included.
+    min_count : int
+        A pair that occurs less often is not merged.
+    max_length : int, optional
+        The most symbols of the alphabet that a merged symbol may stand for.
+    by_length : bool
+        How ties break: False, the pair of lesser ids goes first; True, the shorter merged string,
+        then the lesser one, then the lesser ids.
+    progress : bool
+        Show a bar on the standard error stream.
+
+    Returns
+    -------
+    ndarray of uint32, shape (m, 2)
+        Left and right symbol of each merge; merge i makes symbol ``n_alphabet + i``.
+
+    Notes
+    -----
+    Overlapping occurrences count (``aaa`` holds the pair ``aa`` twice) and are merged from the left.
+    Each step costs time in the occurrences of its pair, the heap aside: O(n log n) in all for n symbols.
+    Memory: 16 bytes a symbol for the cells and 12 for postings, then 24 to 48 a distinct pair.
+    """
+    announce_compilation(k.run_merges, "the trainer of merges")
+    n_cells = len(words.values)
+    if n_cells >= 0xFFFFFFFF:
+        raise ValueError(f"{n_cells:,} symbols in distinct pretokens; the most is {0xFFFFFFFE:,}")
+    # Every new symbol takes a cell away.
+    n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
+    cells = np.empty((n_cells, 4), np.uint32)
+    k.fill_cells(np.ascontiguousarray(words.values, np.uint32), words.offsets, cells)
+    scratch = np.full((2, n_symbols), k.NONE, np.uint32)
+    reg = np.zeros(k.N_REG, np.int64)
+    reg[[k.N_SYMBOLS, k.TARGET, k.MIN_COUNT]] = n_alphabet, n_symbols, min_count
+    reg[k.MAX_LENGTH] = np.iinfo(np.int64).max if max_length is None else max_length
+    reg[k.BY_LENGTH], reg[k.CURRENT] = by_length, -1
+
+    narrow = words.values.astype(np.min_scalar_type(n_alphabet - 1))  # NumPy sorts up to 16 bits by radix
+    order = np.argsort(narrow, kind="stable").astype(np.uint32)
+    events = np.empty((n_cells, 2), np.uint32)
+    n_pairs = min(n_cells, 1 << 16)
+    while True:
+        count, pairs = np.empty(n_pairs, np.int64), np.empty((n_pairs, 4), np.int64)
+        if k.count_pairs(cells, order, counts, count, pairs, events, scratch, reg):
+            break
+        scratch.fill(k.NONE)
+        n_pairs *= 2
+    del order
+    postings = np.empty(3 * n_cells, np.uint32)
+    k.write_postings(cells, pairs, postings, events, reg)
+
+    heap = np.empty((2 * n_pairs, 3), np.int64)
+    piece_values = np.arange(max(n_alphabet, 16 * n_symbols), dtype=np.uint32)  # a symbol stands for itself
+    piece_offsets = np.arange(n_symbols + 1, dtype=np.int64)
+    k.push_pairs(heap, pairs, count, piece_values, piece_offsets, reg)
+    merges = np.empty((n_symbols - n_alphabet, 2), np.uint32)
+
+    status = k.PAUSED
+    with tqdm(total=n_symbols - n_alphabet, desc="merging", unit="merge", disable=not progress) as bar:
+        while status in (k.PAUSED, k.NO_ROOM):
+            status = k.run_merges(
+                cells, counts, count, pairs, postings, events, heap, scratch, piece_values, piece_offsets,
+                merges, reg, SLICE,
+            )  # fmt: skip
+            bar.update(int(reg[k.N_SYMBOLS]) - n_alphabet - bar.n)
+            if status == k.NO_ROOM:
+                events = _with_room(events[:0], reg[k.NEED_EVENTS])
+                count = _with_room(count, reg[k.NEED_PAIRS])
+                pairs = _with_room(pairs, reg[k.NEED_PAIRS])
+                postings = _with_room(postings, reg[k.NEED_POSTINGS])
+                heap = _with_room(heap, reg[k.NEED_HEAP])
+                piece_values = _with_room(piece_values, reg[k.NEED_VALUES])
+    return merges[: reg[k.N_SYMBOLS] - n_alphabet].copy()
+
+
+def _with_room(array: NDArray[Any], needed: int) -> NDArray[Any]:
+    """The array itself if it is long enough, else a copy of twice the length needed."""
+    if needed <= len(array):
+        return array
+    larger = np.empty((2 * int(needed), *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger

@@ -1,0 +1,366 @@
+"""The merge engine in Numba: pair histograms, then merges in place.
+
+The text is one flat array of cells, a cell a symbol of the input, 16 bytes each::
+
+    cells[p] = SYMBOL  the symbol that starts at p
+               PAIR    the slot of the pair it forms with its right neighbour, NONE where there is none
+               LENGTH  how many cells it covers; also written in the last of them, to be found from there
+               WORD    the pretoken p belongs to; neighbours are only neighbours within one
+
+Merging overwrites the left symbol and lengthens it; nothing moves. Every occurrence of a pair (x, y)
+comes into being in the step that creates the newer of x and y. So the positions of a pair (its postings)
+are written once, contiguously and ascending, at the end of that step, and from then on its count only
+falls: a max-heap whose stale entries are corrected when they surface is exact. A position is stale when
+its cell no longer names the slot. Nothing in the loop is hashed: the pairs that a merge into z creates all
+contain z, so two dense arrays indexed by the neighbour find their slots.
+
+No two merges join to the same string. Suppose (u, v) and (x, y) both join to w. Where u and v have come to
+stand side by side, every earlier merge inside these bytes stayed inside, as nothing has crossed their ends;
+so the merges made there are those that the bytes of w would have undergone alone, and they would end in the
+same two symbols wherever w stands so. Hence (x, y) is (u, v).
+
+All state is in arrays and in `reg`, so that the loop can pause inside a merge, be resumed, and have its
+arrays enlarged in between. Symbols count from 0 in the order that ties go by.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fasttok.jit import njit
+
+SYMBOL, PAIR, LENGTH, WORD = 0, 1, 2, 3
+NONE = np.uint32(0xFFFFFFFF)
+
+# Columns of `pairs`; the counts of pairs are an array of their own, which stays small in cache.
+LEFT, RIGHT, START, SIZE = 0, 1, 2, 3
+
+# reg: the registers of a paused loop.
+N_SYMBOLS = 0  # symbols in use
+N_PAIRS = 1
+N_POSTINGS = 2
+N_EVENTS = 3
+N_HEAP = 4
+CURRENT = 5  # the slot being merged, -1 between merges
+NEXT = 6  # its next posting
+FIRST_NEW_PAIR = 7
+TARGET = 8  # stop at this many symbols
+MIN_COUNT = 9
+MAX_LENGTH = 10
+BY_LENGTH = 11  # 1: ties go to the shorter piece, then the lesser one; 0: to the lesser symbols
+NEED_PAIRS = 12  # what the next merge may need at most, when a run ends for want of room
+NEED_POSTINGS = 13
+NEED_EVENTS = 14
+NEED_VALUES = 15
+NEED_HEAP = 16
+N_REG = 17
+
+DONE, EXHAUSTED, PAUSED, NO_ROOM = 0, 1, 2, 3
+
+
+@njit
+def fill_cells(symbols, offsets, cells):
+    """Lay out the input: one symbol a cell, no pairs yet."""
+    for word in range(len(offsets) - 1):
+        for p in range(offsets[word], offsets[word + 1]):
+            cells[p, SYMBOL] = symbols[p]
+            cells[p, PAIR] = NONE
+            cells[p, LENGTH] = 1
+            cells[p, WORD] = word
+
+
+@njit
+def count_pairs(cells, order, weights, count, pairs, events, scratch, reg):
+    """The pair histogram: a slot, a count and an event for each pair of neighbours.
+
+    `order` holds the positions sorted by symbol (stably), so that one dense array finds the pairs of one
+    left symbol after another. Slots are numbered in order of appearance.
+    """
+    n_cells = len(cells)
+    n_pairs = 0
+    n_events = 0
+    first_pair = 0  # of the current left symbol
+    left = NONE
+    for i in range(n_cells):
+        p = order[i]
+        if cells[p, SYMBOL] != left:
+            for slot in range(first_pair, n_pairs):
+                scratch[0, pairs[slot, RIGHT]] = NONE
+            first_pair = n_pairs
+            left = cells[p, SYMBOL]
+        word = cells[p, WORD]
+        if p + 1 == n_cells or cells[p + 1, WORD] != word:
+            continue
+        right = cells[p + 1, SYMBOL]
+        slot = np.int64(scratch[0, right])
+        if scratch[0, right] == NONE:
+            slot = n_pairs
+            if slot == len(count):
+                return False
+            scratch[0, right] = slot
+            pairs[slot, LEFT] = left
+            pairs[slot, RIGHT] = right
+            pairs[slot, SIZE] = 0
+            count[slot] = 0
+            n_pairs += 1
+        count[slot] += weights[word]
+        cells[p, PAIR] = slot
+        events[n_events, 0] = slot
+        events[n_events, 1] = p
+        n_events += 1
+    for slot in range(first_pair, n_pairs):
+        scratch[0, pairs[slot, RIGHT]] = NONE
+    reg[N_PAIRS] = n_pairs
+    reg[N_EVENTS] = n_events
+    return True
+
+
+@njit
+def write_postings(cells, pairs, postings, events, reg):
+    """Turn events into the postings of the slots from FIRST_NEW_PAIR on, ascending in each."""
+    first = reg[FIRST_NEW_PAIR]
+    for e in range(reg[N_EVENTS]):
+        if cells[events[e, 1], PAIR] == events[e, 0]:
+            pairs[events[e, 0], SIZE] += 1
+    place = reg[N_POSTINGS]
+    for slot in range(first, reg[N_PAIRS]):
+        pairs[slot, START] = place
+        place += pairs[slot, SIZE]
+    reg[N_POSTINGS] = place
+    for e in range(reg[N_EVENTS]):
+        if cells[events[e, 1], PAIR] == events[e, 0]:
+            postings[pairs[events[e, 0], START]] = events[e, 1]
+            pairs[events[e, 0], START] += 1
+    for slot in range(first, reg[N_PAIRS]):
+        pairs[slot, START] -= pairs[slot, SIZE]
+
+
+@njit
+def precedes(count_a, pair_a, count_b, pair_b, piece_values, piece_offsets, by_length):
+    """Whether pair a is merged before pair b, at these counts."""
+    if count_a != count_b:
+        return count_a > count_b
+    if by_length:
+        left_a, right_a = pair_a >> 32, pair_a & 0xFFFFFFFF
+        left_b, right_b = pair_b >> 32, pair_b & 0xFFFFFFFF
+        length_la = piece_offsets[left_a + 1] - piece_offsets[left_a]
+        length_lb = piece_offsets[left_b + 1] - piece_offsets[left_b]
+        length_a = length_la + piece_offsets[right_a + 1] - piece_offsets[right_a]
+        length_b = length_lb + piece_offsets[right_b + 1] - piece_offsets[right_b]
+        if length_a != length_b:
+            return length_a < length_b
+        for i in range(length_a):
+            at_a = piece_offsets[left_a] + i if i < length_la else piece_offsets[right_a] + i - length_la
+            at_b = piece_offsets[left_b] + i if i < length_lb else piece_offsets[right_b] + i - length_lb
+            if piece_values[at_a] != piece_values[at_b]:
+                return piece_values[at_a] < piece_values[at_b]
+    return pair_a < pair_b
+
+
+@njit
+def push(heap, piece_values, piece_offsets, reg, count, pair, slot):
+    """Add an entry to the heap."""
+    i = reg[N_HEAP]
+    reg[N_HEAP] += 1
+    while i > 0:
+        parent = (i - 1) >> 1
+        if not precedes(
+            count, pair, heap[parent, 0], heap[parent, 1], piece_values, piece_offsets, reg[BY_LENGTH]
+        ):
+            break
+        for column in range(3):
+            heap[i, column] = heap[parent, column]
+        i = parent
+    heap[i, 0], heap[i, 1], heap[i, 2] = count, pair, slot
+
+
+@njit
+def replace_top(heap, piece_values, piece_offsets, reg, count, pair, slot):
+    """Put an entry in the place of the heap's first and let it sink."""
+    n = reg[N_HEAP]
+    i = 0
+    while True:
+        child = 2 * i + 1
+        if child >= n:
+            break
+        if child + 1 < n and precedes(
+            heap[child + 1, 0], heap[child + 1, 1], heap[child, 0], heap[child, 1],
+            piece_values, piece_offsets, reg[BY_LENGTH],
+        ):  # fmt: skip
+            child += 1
+        if not precedes(
+            heap[child, 0], heap[child, 1], count, pair, piece_values, piece_offsets, reg[BY_LENGTH]
+        ):
+            break
+        for column in range(3):
+            heap[i, column] = heap[child, column]
+        i = child
+    heap[i, 0], heap[i, 1], heap[i, 2] = count, pair, slot
+
+
+@njit
+def push_pairs(heap, pairs, count, piece_values, piece_offsets, reg):
+    """Add the slots from FIRST_NEW_PAIR on to the heap, those that may ever be merged."""
+    for slot in range(reg[FIRST_NEW_PAIR], reg[N_PAIRS]):
+        left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
+        length = (
+            piece_offsets[left + 1] - piece_offsets[left] + piece_offsets[right + 1] - piece_offsets[right]
+        )
+        if count[slot] >= reg[MIN_COUNT] and length <= reg[MAX_LENGTH]:
+            push(heap, piece_values, piece_offsets, reg, count[slot], left << 32 | right, slot)
+
+
+@njit
+def begin_merge(count, pairs, postings, events, heap, piece_values, piece_offsets, reg):
+    """Find the best pair and make it a symbol; PAUSED means that its merge has begun."""
+    if reg[N_SYMBOLS] == reg[TARGET]:
+        return DONE
+    while True:
+        if reg[N_HEAP] == 0:
+            return EXHAUSTED
+        slot = heap[0, 2]
+        if heap[0, 0] == count[slot]:
+            break
+        # Stale: sink it to its present count, or drop it (put the last entry here) when that is too low.
+        top_count, pair = count[slot], heap[0, 1]
+        if top_count < reg[MIN_COUNT]:
+            reg[N_HEAP] -= 1
+            n = reg[N_HEAP]
+            top_count, pair, slot = heap[n, 0], heap[n, 1], heap[n, 2]
+        replace_top(heap, piece_values, piece_offsets, reg, top_count, pair, slot)
+
+    symbol = reg[N_SYMBOLS]
+    left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
+    n_values = piece_offsets[symbol]
+    length_l = piece_offsets[left + 1] - piece_offsets[left]
+    length = length_l + piece_offsets[right + 1] - piece_offsets[right]
+
+    n_events = 2 * pairs[slot, SIZE]
+    n_new_pairs = min(n_events, 2 * symbol + 2)
+    reg[NEED_EVENTS] = n_events
+    reg[NEED_POSTINGS] = reg[N_POSTINGS] + n_events
+    reg[NEED_PAIRS] = reg[N_PAIRS] + n_new_pairs
+    reg[NEED_HEAP] = reg[N_HEAP] + n_new_pairs
+    reg[NEED_VALUES] = n_values + length
+    if (
+        reg[NEED_EVENTS] > len(events)
+        or reg[NEED_POSTINGS] > len(postings)
+        or reg[NEED_PAIRS] > len(count)
+        or reg[NEED_HEAP] > len(heap)
+        or reg[NEED_VALUES] > len(piece_values)
+    ):
+        return NO_ROOM
+
+    # The entry stays on the heap: with its count at 0 it is dropped when it surfaces.
+    for i in range(length):
+        at = piece_offsets[left] + i if i < length_l else piece_offsets[right] + i - length_l
+        piece_values[n_values + i] = piece_values[at]
+    piece_offsets[symbol + 1] = n_values + length
+    reg[N_SYMBOLS] += 1
+    reg[CURRENT] = slot
+    reg[NEXT] = pairs[slot, START]
+    reg[FIRST_NEW_PAIR] = reg[N_PAIRS]
+    reg[N_EVENTS] = 0
+    return PAUSED
+
+
+@njit
+def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, reg, end):
+    """Merge the occurrences of the current pair up to posting `end`, leftmost first."""
+    symbol = reg[N_SYMBOLS] - 1
+    current = np.uint32(reg[CURRENT])
+    n_pairs = reg[N_PAIRS]
+    n_events = reg[N_EVENTS]
+    n_cells = len(cells)
+    for i in range(reg[NEXT], end):
+        p = np.int64(postings[i])
+        if cells[p, PAIR] != current:
+            continue
+        middle = p + np.int64(cells[p, LENGTH])
+        after = middle + np.int64(cells[middle, LENGTH])
+        word = cells[p, WORD]
+        weight = weights[word]
+        cells[p, PAIR] = NONE
+        for side in range(2):  # the neighbour on the left, then the one on the right
+            if side == 0:
+                if p == 0 or cells[p - 1, WORD] != word:
+                    continue
+                start = p - np.int64(cells[p - 1, LENGTH])
+                neighbour = np.int64(cells[start, SYMBOL])
+                count[cells[start, PAIR]] -= weight
+            else:
+                if after == n_cells or cells[after, WORD] != word:
+                    continue
+                start = p
+                neighbour = np.int64(cells[after, SYMBOL])
+                count[cells[middle, PAIR]] -= weight
+            slot = np.int64(scratch[side, neighbour])
+            if scratch[side, neighbour] == NONE:
+                slot = n_pairs
+                n_pairs += 1
+                scratch[side, neighbour] = slot
+                pairs[slot, LEFT] = neighbour if side == 0 else symbol
+                pairs[slot, RIGHT] = symbol if side == 0 else neighbour
+                pairs[slot, SIZE] = 0
+                count[slot] = 0
+            count[slot] += weight
+            cells[start, PAIR] = slot
+            events[n_events, 0] = slot
+            events[n_events, 1] = start
+            n_events += 1
+        cells[middle, PAIR] = NONE
+        cells[p, SYMBOL] = symbol
+        cells[p, LENGTH] = after - p
+        cells[after - 1, LENGTH] = after - p
+    reg[NEXT] = end
+    reg[N_PAIRS] = n_pairs
+    reg[N_EVENTS] = n_events
+
+
+@njit
+def end_merge(cells, count, pairs, postings, events, heap, scratch, piece_values, piece_offsets, reg):
+    """Write the postings of the pairs that the merge created, push them, and clear the scratch arrays."""
+    count[reg[CURRENT]] = 0
+    write_postings(cells, pairs, postings, events, reg)
+    push_pairs(heap, pairs, count, piece_values, piece_offsets, reg)
+    for slot in range(reg[FIRST_NEW_PAIR], reg[N_PAIRS]):
+        scratch[0, pairs[slot, LEFT]] = NONE
+        scratch[1, pairs[slot, RIGHT]] = NONE
+    reg[CURRENT] = -1
+
+
+@njit
+def run_merges(
+    cells,
+    weights,
+    count,
+    pairs,
+    postings,
+    events,
+    heap,
+    scratch,
+    piece_values,
+    piece_offsets,
+    merges,
+    reg,
+    budget,
+):
+    """Merge until done, out of pairs, out of room, or until about `budget` postings have been looked at."""
+    while True:
+        if reg[CURRENT] < 0:
+            status = begin_merge(count, pairs, postings, events, heap, piece_values, piece_offsets, reg)
+            if status != PAUSED:
+                return status
+            merge = reg[N_SYMBOLS] - 1 - (reg[TARGET] - len(merges))
+            merges[merge, 0] = pairs[reg[CURRENT], LEFT]
+            merges[merge, 1] = pairs[reg[CURRENT], RIGHT]
+        start = reg[NEXT]
+        end = pairs[reg[CURRENT], START] + pairs[reg[CURRENT], SIZE]
+        merge_occurrences(
+            cells, weights, count, pairs, postings, events, scratch, reg, min(end, start + budget)
+        )
+        budget -= reg[NEXT] - start + 50
+        if reg[NEXT] == end:
+            end_merge(cells, count, pairs, postings, events, heap, scratch, piece_values, piece_offsets, reg)
+        if budget <= 0:
+            return PAUSED

@@ -1,0 +1,298 @@
+"""Hand-written scanners for the well-known split patterns, over UTF-8.
+
+A scanner answers one question: where does the pretoken that starts here end? It follows its regular
+expression alternative by alternative (the expressions stand in pretokenizers.py), so each function
+below reads like the expression it replaces. Two things make it fast: the class of a code point comes
+from one table, and a run of ASCII letters is measured eight bytes at a time.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from fasttok._keys cimport load8
+from fasttok.text import _unicode
+from fasttok.text._utf8 cimport read_code_point
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER) && !defined(__clang__)
+      #include <intrin.h>
+      static __inline int ft_ctz(unsigned long long x) { unsigned long i; _BitScanForward64(&i, x); return (int)i; }
+    #else
+      #define ft_ctz(x) __builtin_ctzll(x)
+    #endif
+    """
+    int ft_ctz(uint64_t x) noexcept nogil
+
+# The bits of a class, in the order of tests/make_unicode.py. OTHER is none of the first three.
+cdef enum:
+    LETTER = 1
+    NUMBER = 2
+    SPACE = 4
+
+cdef enum Pattern:
+    GPT2
+    CL100K
+    WHITESPACE
+    NONE
+
+PATTERNS = {"gpt2": GPT2, "cl100k": CL100K, "whitespace": WHITESPACE, "none": NONE}
+
+# The class of every code point. A byte that is not UTF-8 reads as U+DC80 to U+DCFF: no class at all.
+_class_of = np.repeat(
+    np.array(_unicode.CLASSES, np.uint8), np.diff(np.array([*_unicode.STARTS, 0x110000], np.int64))
+)
+cdef const uint8_t[::1] _class_view = _class_of
+cdef const uint8_t* CLASS = &_class_view[0]
+
+
+cdef inline uint8_t classify(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* length
+) noexcept nogil:
+    """The class of the code point at `i`, and its length in bytes."""
+    if text[i] < 0x80:
+        length[0] = 1
+        return CLASS[text[i]]
+    return CLASS[read_code_point(text, i, end, length)]
+
+
+cdef inline Py_ssize_t ascii_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    """The end of the run of ASCII letters at `i`."""
+    cdef uint64_t word, folded, letters
+    while i + 8 <= end:
+        word = load8(text + i)
+        # Per byte, with bit 7 as the answer: 'a' <= byte | 0x20 <= 'z', and the byte is ASCII.
+        folded = (word | 0x2020202020202020ULL) & 0x7F7F7F7F7F7F7F7FULL
+        letters = (
+            (folded + 0x1F1F1F1F1F1F1F1FULL) & ~(folded + 0x0505050505050505ULL) & ~word & 0x8080808080808080ULL
+        )
+        if letters != 0x8080808080808080ULL:
+            return i + (ft_ctz(letters ^ 0x8080808080808080ULL) >> 3)
+        i += 8
+    while i < end and 97 <= (text[i] | 0x20) <= 122:
+        i += 1
+    return i
+
+
+cdef inline Py_ssize_t skip_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""\p{L}*"""
+    cdef Py_ssize_t length
+    while True:
+        i = ascii_letters(text, i, end)
+        if i >= end or text[i] < 0x80:
+            return i
+        if not classify(text, i, end, &length) & LETTER:
+            return i
+        i += length
+
+
+cdef inline Py_ssize_t skip_numbers(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""\p{N}*"""
+    cdef Py_ssize_t length
+    while i < end and classify(text, i, end, &length) & NUMBER:
+        i += length
+    return i
+
+
+cdef inline Py_ssize_t skip_other(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""[^\s\p{L}\p{N}]*"""
+    cdef Py_ssize_t length
+    while i < end and not classify(text, i, end, &length) & (LETTER | NUMBER | SPACE):
+        i += length
+    return i
+
+
+cdef struct Run:
+    Py_ssize_t end  # where the run of white space ends
+    Py_ssize_t last  # where its last code point starts
+    Py_ssize_t newline  # behind its last \r or \n; 0 where there is none
+
+
+cdef inline Run skip_spaces(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""\s+, with what the alternatives for white space ask about it"""
+    cdef Run run
+    cdef Py_ssize_t length
+    run.last = i
+    run.newline = 0
+    while i < end and classify(text, i, end, &length) & SPACE:
+        run.last = i
+        i += length
+        if text[run.last] == 10 or text[run.last] == 13:
+            run.newline = i
+    run.end = i
+    return run
+
+
+cdef inline Py_ssize_t end_of_spaces(Run run, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    r"""\s+(?!\S)|\s+ : all up to the text's end, else all but the last, else the one there is"""
+    if run.end == end or run.last == start:
+        return run.end
+    return run.last
+
+
+cdef inline Py_ssize_t next_gpt2(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t j = i, length
+    cdef uint8_t kind, a, b
+    if text[i] == 39 and i + 1 < end:  # '(?:[sdmt]|ll|ve|re)
+        a = text[i + 1]
+        if a == 115 or a == 100 or a == 109 or a == 116:
+            return i + 2
+        if i + 2 < end:
+            b = text[i + 2]
+            if (a == 108 and b == 108) or (a == 118 and b == 101) or (a == 114 and b == 101):
+                return i + 3
+    if text[i] == 32 and i + 1 < end:
+        j = i + 1
+    kind = classify(text, j, end, &length)
+    if kind & LETTER:  # ' ?\p{L}+'
+        return skip_letters(text, j + length, end)
+    if kind & NUMBER:  # ' ?\p{N}+'
+        return skip_numbers(text, j + length, end)
+    if not kind & SPACE:  # ' ?[^\s\p{L}\p{N}]+'
+        return skip_other(text, j + length, end)
+    return end_of_spaces(skip_spaces(text, i, end), i, end)
+
+
+cdef inline Py_ssize_t contraction_any_case(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end
+) noexcept nogil:
+    r"""'(?i:[sdmt]|ll|ve|re), or 0. U+017F, the long s, folds to s."""
+    cdef uint8_t a, b
+    if text[i] != 39 or i + 1 >= end:
+        return 0
+    a = text[i + 1] | 0x20
+    if a == 115 or a == 100 or a == 109 or a == 116:
+        return i + 2
+    if i + 2 >= end:
+        return 0
+    if text[i + 1] == 0xC5 and text[i + 2] == 0xBF:
+        return i + 3
+    b = text[i + 2] | 0x20
+    if (a == 108 and b == 108) or (a == 118 and b == 101) or (a == 114 and b == 101):
+        return i + 3
+    return 0
+
+
+cdef inline Py_ssize_t next_cl100k(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t j, length, next_length
+    cdef uint8_t kind, next_kind
+    cdef Run run
+    j = contraction_any_case(text, i, end)
+    if j:
+        return j
+    kind = classify(text, i, end, &length)
+    if kind & LETTER:  # \p{L}+
+        return skip_letters(text, i + length, end)
+    if kind & NUMBER:  # \p{N}{1,3}
+        j = i + length
+        if j < end and classify(text, j, end, &length) & NUMBER:
+            j += length
+            if j < end and classify(text, j, end, &length) & NUMBER:
+                j += length
+        return j
+    j = i + length
+    if j < end:
+        next_kind = classify(text, j, end, &next_length)
+        if next_kind & LETTER and text[i] != 10 and text[i] != 13:  # [^\r\n\p{L}\p{N}]\p{L}+
+            return skip_letters(text, j + next_length, end)
+        if text[i] == 32 and not next_kind & (LETTER | NUMBER | SPACE):
+            kind = 0  # ' [^\s\p{L}\p{N}]+[\r\n]*' goes on as the one without the space
+    if not kind & SPACE:  # [^\s\p{L}\p{N}]+[\r\n]*
+        j = skip_other(text, j, end)
+        while j < end and (text[j] == 10 or text[j] == 13):
+            j += 1
+        return j
+    run = skip_spaces(text, i, end)
+    if run.newline and run.end != end:  # \s+$ goes first, then \s*[\r\n]
+        return run.newline
+    return end_of_spaces(run, i, end)
+
+
+cdef inline Py_ssize_t next_whitespace(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t j = i, length
+    if text[i] == 32 and i + 1 < end:
+        j = i + 1
+    if not classify(text, j, end, &length) & SPACE:  # ' ?\S+'
+        j += length
+        while j < end and not classify(text, j, end, &length) & SPACE:
+            j += length
+        return j
+    return end_of_spaces(skip_spaces(text, i, end), i, end)
+
+
+def scan(
+    Pattern pattern,
+    const uint8_t[::1] text,
+    const int64_t[::1] documents,
+    int64_t[::1] state,
+    int64_t[::1] ends,
+):
+    """Write where the next pretokens end to `ends`, as many as it holds; return how many were written.
+
+    `documents` are the offsets of the documents in `text`; no pretoken reaches across them. `state`
+    holds the document and the position to go on from, (0, documents[0]) to begin with. A return of 0
+    means that the text is used up.
+    """
+    cdef Py_ssize_t document = state[0], i = state[1], n = 0, capacity = ends.shape[0], end
+    cdef const uint8_t* start
+    if text.shape[0] == 0:
+        return 0
+    start = &text[0]
+    with nogil:
+        while n < capacity and document < documents.shape[0] - 1:
+            end = documents[document + 1]
+            if pattern == GPT2:
+                while i < end and n < capacity:
+                    i = next_gpt2(start, i, end)
+                    ends[n] = i
+                    n += 1
+            elif pattern == CL100K:
+                while i < end and n < capacity:
+                    i = next_cl100k(start, i, end)
+                    ends[n] = i
+                    n += 1
+            elif pattern == WHITESPACE:
+                while i < end and n < capacity:
+                    i = next_whitespace(start, i, end)
+                    ends[n] = i
+                    n += 1
+            elif i < end:
+                i = end
+                ends[n] = i
+                n += 1
+            if i >= end:
+                document += 1
+    state[0] = document
+    state[1] = i
+    return n
+
+
+def find_cut(const uint8_t[::1] text):
+    r"""The last place where every pattern here but "none" cuts whatever stands on either side; 0 if none.
+
+    Such a place lies between a letter or number and white space, or between anything that is not white
+    space and a space U+0020. No alternative of the patterns matches across it: only letters or numbers
+    continue a run that has reached one, and only \r and \n are white space that other runs take in. And
+    none looks back, so the text behind it reads the same on its own; the text before it ends in no
+    white space, so that no alternative asks what follows.
+    """
+    cdef Py_ssize_t i, before, length, cut = 0, end = text.shape[0]
+    cdef uint8_t kind
+    if end < 2:
+        return 0
+    with nogil:
+        for i in range(end - 1, 0, -1):
+            if text[i] & 0xC0 == 0x80 or not classify(&text[0], i, end, &length) & SPACE:
+                continue
+            # Step back over one code point; where the bytes are not UTF-8, over one byte.
+            before = i - 1
+            while before > 0 and i - before < 4 and text[before] & 0xC0 == 0x80:
+                before -= 1
+            kind = classify(&text[0], before, i, &length)
+            if before + length != i:
+                kind = 0
+            if kind & (LETTER | NUMBER) or (text[i] == 32 and not kind & SPACE):
+                cut = i
+                break
+    return cut

@@ -1,0 +1,71 @@
+"""UTF-8 to uint32 code points and back, without loss for any bytes.
+
+A byte that is not UTF-8 is U+DC80 to U+DCFF, as in Python's surrogateescape, so that the two kernels
+are each other's inverse on every byte string.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+
+from fasttok.text._utf8 cimport read_code_point
+
+
+def decode_code_points(
+    const uint8_t[::1] text, const int64_t[::1] offsets, uint32_t[::1] out, int64_t[::1] out_offsets
+):
+    """Write the code points of each row to `out`, its bounds to `out_offsets`; return how many.
+
+    A row is read on its own: a sequence cut by a row's end is not valid. `out` must have room for one
+    code point a byte.
+    """
+    cdef Py_ssize_t row, i, end, length, n = 0
+    with nogil:
+        for row in range(offsets.shape[0] - 1):
+            out_offsets[row] = n
+            i = offsets[row]
+            end = offsets[row + 1]
+            while i < end:
+                out[n] = read_code_point(&text[0], i, end, &length)
+                i += length
+                n += 1
+        out_offsets[offsets.shape[0] - 1] = n
+    return n
+
+
+def encode_code_points(
+    const uint32_t[::1] code_points, const int64_t[::1] offsets, uint8_t[::1] out, int64_t[::1] out_offsets
+):
+    """Write the UTF-8 of each row to `out`, its bounds to `out_offsets`; return how many bytes.
+
+    The code points must be below U+110000, and surrogates only U+DC80 to U+DCFF. `out` must have room
+    for four bytes a code point.
+    """
+    cdef Py_ssize_t row, i, n = 0
+    cdef uint32_t c
+    with nogil:
+        for row in range(offsets.shape[0] - 1):
+            out_offsets[row] = n
+            for i in range(offsets[row], offsets[row + 1]):
+                c = code_points[i]
+                if c < 0x80:
+                    out[n] = c
+                    n += 1
+                elif 0xDC80 <= c <= 0xDCFF:
+                    out[n] = c - 0xDC00
+                    n += 1
+                elif c < 0x800:
+                    out[n] = 0xC0 | c >> 6
+                    out[n + 1] = 0x80 | (c & 0x3F)
+                    n += 2
+                elif c < 0x10000:
+                    out[n] = 0xE0 | c >> 12
+                    out[n + 1] = 0x80 | (c >> 6 & 0x3F)
+                    out[n + 2] = 0x80 | (c & 0x3F)
+                    n += 3
+                else:
+                    out[n] = 0xF0 | c >> 18
+                    out[n + 1] = 0x80 | (c >> 12 & 0x3F)
+                    out[n + 2] = 0x80 | (c >> 6 & 0x3F)
+                    out[n + 3] = 0x80 | (c & 0x3F)
+                    n += 4
+        out_offsets[offsets.shape[0] - 1] = n
+    return n

@@ -1,0 +1,454 @@
+"""`Tokenizer`: text to ids and back."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.errors import SpecialTokenError
+from fasttok.models._cache import PretokenCache
+from fasttok.models.base import Model
+from fasttok.parallel import map_ordered, resolve_workers
+from fasttok.ragged import Ragged, lengths_to_offsets
+from fasttok.text.corpus import Batch, Corpus
+from fasttok.text.pretokenizers import Pretokenizer
+from fasttok.text.readers import PathLike
+from fasttok.text.utf8 import Errors, encode_utf8
+
+CACHE_BYTES = 64 << 20
+Special = Literal["none", "all", "raise"] | Collection[str]
+Ids = Sequence[int] | NDArray[Any]
+
+
+class Tokenizer:
+    """A pretokenizer, a model and special tokens: turns text into ids and ids into text.
+
+    Made by `fasttok.train` or `fasttok.load`. Immutable and safe to share between threads; caches of
+    pretokens, one a worker and each within 64 MiB, are kept from call to call.
+
+    Parameters
+    ----------
+    model : Model
+        What turns pretokens into ids.
+    pretokenizer : Pretokenizer
+        What cuts text into pretokens.
+    special_tokens : mapping of str to int
+        Texts with an id of their own, which plain text never becomes.
+    provenance : mapping, optional
+        Where the tokenizer comes from; plain JSON, kept in the file.
+
+    Raises
+    ------
+    ValueError
+        If the id of a special token is taken, negative, or given twice.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> corpus = ft.Corpus.from_texts(["low lower lowest newest widest"])
+    >>> tok = ft.train(corpus, model="bpe", vocab_size=262, special_tokens=["<|endoftext|>"])
+    >>> ids = tok.encode("lowest")
+    >>> ids.dtype, tok.decode(ids)
+    (dtype('uint32'), 'lowest')
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        pretokenizer: Pretokenizer,
+        special_tokens: Mapping[str, int] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.pretokenizer = pretokenizer
+        self.provenance = dict(provenance or {})
+        self._special_ids = dict(special_tokens or {})
+        _check_special_ids(self._special_ids, model.pieces)
+        self._pieces = _with_special_tokens(model.pieces, self._special_ids)
+        self._ids: dict[bytes, int] | None = None
+        self._caches: list[PretokenCache] = []
+
+    # What it is
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of ids: the largest id in use, plus one."""
+        return len(self._pieces)
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """The id of each special token."""
+        return dict(self._special_ids)
+
+    @property
+    def merges(self) -> NDArray[np.uint32]:
+        """The merges of the model: uint32 of shape (m, 2), pairs of ids in order of rank.
+
+        Raises
+        ------
+        AttributeError
+            If the model has no merges.
+        """
+        merges: NDArray[np.uint32] = self.model.merges  # type: ignore[attr-defined]
+        return merges
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether ``decode_bytes(encode(x))`` is x for every text and every byte string."""
+        return self.pretokenizer.is_partition and self.model.is_lossless
+
+    def id_to_piece(self, i: int) -> bytes:
+        """The bytes of an id; for a special token, its text in UTF-8.
+
+        Raises
+        ------
+        IndexError
+            If the id is not in use.
+        """
+        return self._pieces[int(self._checked(np.array([i]))[0])].tobytes()
+
+    def piece_to_id(self, piece: bytes | str) -> int:
+        """The id of a piece, or of a special token's text.
+
+        Raises
+        ------
+        KeyError
+            If there is no such piece.
+        """
+        if self._ids is None:
+            special = {token.encode(): i for token, i in self._special_ids.items()}
+            rows = enumerate(self.model.pieces.to_bytes())
+            self._ids = special | {row: i for i, row in rows if row}
+        return self._ids[encode_utf8(piece)]
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {self.pretokenizer})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.model, self.pretokenizer, self._special_ids, self.provenance)
+
+    # Text to ids
+
+    @overload
+    def encode(
+        self,
+        text: str | bytes,
+        *,
+        special: Special = ...,
+        as_list: Literal[False] = ...,
+        errors: Errors = ...,
+    ) -> NDArray[np.uint32]: ...
+    @overload
+    def encode(
+        self, text: str | bytes, *, special: Special = ..., as_list: Literal[True], errors: Errors = ...
+    ) -> list[int]: ...
+    def encode(
+        self,
+        text: str | bytes,
+        *,
+        special: Special = "none",
+        as_list: bool = False,
+        errors: Errors = "strict",
+    ) -> NDArray[np.uint32] | list[int]:
+        """Turn a text into ids.
+
+        Parameters
+        ----------
+        text : str or bytes
+            The text; bytes need not be valid UTF-8.
+        special : {"none", "all", "raise"} or collection of str
+            What the text of a special token becomes: with "none", ids of ordinary text, as if there were
+            no special tokens; with "all", its own id; with a collection, its own id if it is in there;
+            with "raise", an error. Where two could start at one place the longer one does.
+        as_list : bool
+            Give a list of ``int`` instead of an array.
+        errors : {"strict", "replace", "surrogatepass"}
+            What a lone surrogate in a ``str`` does: raise `TextError`, become U+FFFD, or be its three
+            bytes.
+
+        Returns
+        -------
+        ndarray of uint32, shape (n,), or list of int
+
+        Raises
+        ------
+        TextError
+            At a lone surrogate when `errors` is "strict".
+        SpecialTokenError
+            At the text of a special token when `special` is "raise".
+
+        Notes
+        -----
+        O(n log n) in the bytes of the longest pretoken, O(n) in the text.
+        """
+        documents = Ragged.from_bytes([encode_utf8(text, errors)])
+        cache = self._take_cache()
+        try:
+            ids = self._encode_documents(cache, documents, special).values
+        finally:
+            self._caches.append(cache)
+        return ids.tolist() if as_list else ids
+
+    def encode_batch(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        special: Special = "none",
+        errors: Errors = "strict",
+        workers: int | None = None,
+    ) -> Ragged:
+        """Turn texts into ids, on several threads if there is much to do.
+
+        Parameters
+        ----------
+        texts : iterable of str or bytes
+            The texts.
+        special, errors
+            As in `encode`.
+        workers : int, optional
+            Threads; by default one a processor. The result does not depend on it.
+
+        Returns
+        -------
+        Ragged of uint32
+            A row a text.
+        """
+        return self._encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
+
+    def encode_files(
+        self,
+        paths: PathLike | Iterable[PathLike] | Corpus,
+        *,
+        special: Special = "none",
+        workers: int | None = None,
+    ) -> Ragged:
+        """Turn the documents of files into ids.
+
+        Parameters
+        ----------
+        paths : path, iterable of paths, or Corpus
+            What `Corpus.from_files` takes; or a corpus, for other rules of what a document is.
+        special, workers
+            As in `encode_batch`.
+
+        Returns
+        -------
+        Ragged of uint32
+            A row a document.
+        """
+        corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
+        return self._encode_corpus(corpus, special, workers)
+
+    def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
+        """The number of tokens of a text."""
+        return len(self.encode(text, special=special, errors=errors))
+
+    def _encode_corpus(self, corpus: Corpus, special: Special, workers: int | None) -> Ragged:
+        expression = self._special_expression(special)
+        # A document is only cut between batches where no special token can stand.
+        batches = corpus.batches(None if expression else self.pretokenizer)
+        caches = [self._take_cache() for _ in range(resolve_workers(workers))]
+
+        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool]:
+            return self._encode_documents(cache, batch.documents, special), batch.continues
+
+        try:
+            return _join_rows(map_ordered(encode_batch, batches, caches))
+        finally:
+            self._caches.extend(caches)
+
+    def _encode_documents(self, cache: PretokenCache, documents: Ragged, special: Special) -> Ragged:
+        """Encode a batch, a row a document; `cache` is this call's alone."""
+        expression = self._special_expression(special)
+        if expression is None:
+            return self._encode_plain(cache, documents)
+        if special == "raise":
+            self._refuse_special(documents, expression)
+            return self._encode_plain(cache, documents)
+        segments: list[bytes] = []
+        tokens: list[bytes] = []  # tokens[i] stands behind segments[i]; b"" ends a document
+        lengths: list[int] = []
+        for document in documents.to_bytes():
+            parts = expression.split(document)
+            segments += parts[::2]
+            tokens += [*parts[1::2], b""]
+            lengths.append(len(parts[::2]))
+        rows = self._encode_plain(cache, Ragged.from_bytes(segments))
+        special_ids = {token.encode(): np.array([i], np.uint32) for token, i in self._special_ids.items()}
+        nothing = np.empty(0, np.uint32)
+        pieces = [
+            part
+            for row, token in zip(rows, tokens, strict=True)
+            for part in (row, special_ids.get(token, nothing))
+        ]
+        ends = np.cumsum([len(part) for part in pieces])[1::2]
+        offsets = np.append(0, ends)[lengths_to_offsets(lengths)]
+        return Ragged(np.concatenate([nothing, *pieces]), offsets)
+
+    def _encode_plain(self, cache: PretokenCache, documents: Ragged) -> Ragged:
+        """Encode a batch in which the texts of special tokens are ordinary text."""
+        parts: list[NDArray[np.uint32]] = []
+        offsets = np.zeros(len(documents) + 1, np.int64)
+        n_ids = 0
+        row = 0  # documents before this one have ended
+        for boundaries in self.pretokenizer.boundaries(documents):
+            encoded = self.model.encode_pretokens(documents.values, boundaries, cache)
+            parts.append(encoded.values)
+            next_row = int(np.searchsorted(documents.offsets, boundaries[-1], side="right"))
+            ends = np.searchsorted(boundaries, documents.offsets[row:next_row])
+            offsets[row:next_row] = encoded.offsets[ends] + n_ids
+            row = next_row
+            n_ids += len(encoded.values)
+        offsets[row:] = n_ids
+        if len(parts) == 1:
+            return Ragged(parts[0], offsets)
+        return Ragged(np.concatenate(parts) if parts else np.empty(0, np.uint32), offsets)
+
+    def _special_expression(self, special: Special) -> re.Pattern[bytes] | None:
+        """What finds the special tokens that `special` speaks of; None if there are none to look for."""
+        if isinstance(special, str):
+            if special not in ("none", "all", "raise"):
+                raise ValueError(
+                    f'special must be "none", "all", "raise" or a set of tokens, not {special!r}'
+                )
+            tokens: Collection[str] = () if special == "none" else self._special_ids
+        else:
+            tokens = special
+            for token in tokens:
+                if token not in self._special_ids:
+                    raise ValueError(f"{token!r} is not a special token of this tokenizer")
+        longest_first = sorted((token.encode() for token in tokens), key=lambda t: (-len(t), t))
+        return re.compile(b"(" + b"|".join(map(re.escape, longest_first)) + b")") if tokens else None
+
+    def _refuse_special(self, documents: Ragged, expression: re.Pattern[bytes]) -> None:
+        for row, document in enumerate(documents.to_bytes()):
+            if match := expression.search(document):
+                raise SpecialTokenError(match.group().decode(), match.start(), row)
+
+    def _take_cache(self) -> PretokenCache:
+        """A cache that nobody else uses until it is appended to the list again."""
+        try:
+            return self._caches.pop()
+        except IndexError:
+            return PretokenCache(CACHE_BYTES)
+
+    # Ids to text
+
+    def decode(self, ids: Ids, *, errors: Literal["replace", "strict"] = "replace") -> str:
+        """Turn ids into text.
+
+        Parameters
+        ----------
+        ids : sequence or array of int
+            The ids; those of special tokens become their texts.
+        errors : {"replace", "strict"}
+            What bytes that are not UTF-8 do, which the ids of part of a text may give: become U+FFFD,
+            or raise ``UnicodeDecodeError``.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        IndexError
+            If an id is negative, not below `vocab_size`, or not in use.
+        TypeError
+            If the ids are not integers.
+        """
+        return self.decode_bytes(ids).decode(errors=errors)
+
+    def decode_bytes(self, ids: Ids) -> bytes:
+        """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
+        return self._pieces.take(self._checked(ids)).values.tobytes()
+
+    def decode_batch(
+        self, batch: Ragged | Iterable[Ids], *, errors: Literal["replace", "strict"] = "replace"
+    ) -> list[str]:
+        """Turn every row of a batch into text; otherwise as `decode`."""
+        return [self.decode(row, errors=errors) for row in batch]
+
+    def _checked(self, ids: Ids) -> NDArray[np.int64]:
+        """The ids as int64, every one of them in use."""
+        array = np.asarray(ids)
+        if array.ndim != 1:
+            raise TypeError(f"ids must be one row of integers, not an array of {array.ndim} dimensions")
+        if len(array) == 0:
+            return np.empty(0, np.int64)
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"ids must be integers, not {array.dtype}")
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high >= self.vocab_size:
+            bad = low if low < 0 else high
+            place = int(np.flatnonzero(array == bad)[0])
+            raise IndexError(
+                f"id {bad} at position {place} is outside the vocabulary of {self.vocab_size} ids"
+            )
+        unused = self._pieces.lengths[array] == 0
+        if unused.any():
+            place = int(np.argmax(unused))
+            raise IndexError(f"id {int(array[place])} at position {place} is not in use")
+        return array.astype(np.int64)
+
+    # Files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the tokenizer to one self-contained file, whole or not at all; `fasttok.load` reads it."""
+        from fasttok.formats.native import save
+
+        save(self, path)
+
+    def to_tiktoken(self, path: str | os.PathLike[str]) -> None:
+        """Write a tiktoken rank file; see `fasttok.formats.tiktoken.save`."""
+        from fasttok.formats.tiktoken import save
+
+        save(self, path)
+
+
+def _check_special_ids(special_ids: Mapping[str, int], pieces: Ragged) -> None:
+    owners: dict[int, str] = {}
+    for token, i in special_ids.items():
+        if not isinstance(token, str) or not token:
+            raise ValueError(f"a special token must be a str that is not empty, not {token!r}")
+        token.encode()
+        if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < 1 << 31:
+            raise ValueError(f"the id of special token {token!r} must be from 0 to 2^31 - 1, not {i!r}")
+        if i < len(pieces) and len(pieces[i]):
+            raise ValueError(f"special token {token!r} has id {i}, which is the piece {bytes(pieces[i])!r}")
+        if owners.setdefault(i, token) != token:
+            raise ValueError(f"special tokens {owners[i]!r} and {token!r} have the same id {i}")
+
+
+def _with_special_tokens(pieces: Ragged, special_ids: Mapping[str, int]) -> Ragged:
+    """The pieces with the texts of special tokens in their rows."""
+    if not special_ids:
+        return pieces
+    rows = pieces.to_bytes()
+    rows += [b""] * (max(special_ids.values()) + 1 - len(rows))
+    for token, i in special_ids.items():
+        rows[i] = token.encode()
+    return Ragged.from_bytes(rows)
+
+
+def _join_rows(parts: Iterator[tuple[Ragged, bool]]) -> Ragged:
+    """Put batches behind one another; where one continues, its last row and the next one's first are one."""
+    values: list[NDArray[np.uint32]] = []
+    lengths: list[NDArray[np.int64]] = []
+    continues = False
+    for rows, goes_on in parts:
+        row_lengths = rows.lengths
+        if continues:
+            lengths[-1][-1] += row_lengths[0]
+            row_lengths = row_lengths[1:]
+        values.append(rows.values)
+        if len(row_lengths):
+            lengths.append(row_lengths)
+        continues = goes_on
+    if not values:
+        return Ragged(np.empty(0, np.uint32), np.zeros(1, np.int64))
+    return Ragged(np.concatenate(values), lengths_to_offsets(np.concatenate(lengths)))

@@ -1,0 +1,84 @@
+"""`train`: a corpus or counts in, a tokenizer with its provenance out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fasttok import __version__
+from fasttok.counts.count import count_pretokens
+from fasttok.counts.table import PretokenCounts
+from fasttok.models.bpe.trainer import BPETrainer
+from fasttok.text.corpus import Corpus
+from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+from fasttok.tokenizer import Tokenizer
+
+TRAINERS = {"bpe": BPETrainer}
+
+
+def train(
+    source: Corpus | PretokenCounts,
+    model: str = "bpe",
+    *,
+    pretokenizer: str | Pretokenizer | None = None,
+    workers: int | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Tokenizer:
+    """Train a tokenizer.
+
+    Parameters
+    ----------
+    source : Corpus or PretokenCounts
+        What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
+        made here.
+    model : {"bpe"}
+        The algorithm.
+    pretokenizer : str or Pretokenizer, optional
+        For a corpus, what cuts it; "gpt2" by default. Counts know theirs.
+    workers : int, optional
+        Threads for counting. The result does not depend on it.
+    progress : bool
+        Show bars on the standard error stream.
+    **options
+        The options of the algorithm's trainer, such as ``vocab_size``; see `BPETrainer`.
+
+    Returns
+    -------
+    Tokenizer
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to train on, or an option is out of range.
+    TypeError
+        If an option does not exist.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["the cat and the hat"]), model="bpe", vocab_size=258)
+    >>> [tok.id_to_piece(i) for i in (256, 257)]
+    [b'at', b'he']
+    """
+    if model not in TRAINERS:
+        raise ValueError(f"model must be one of {', '.join(TRAINERS)}, not {model!r}")
+    trainer = TRAINERS[model](**options)
+    if isinstance(source, PretokenCounts):
+        if pretokenizer is not None:
+            raise ValueError("counts know their pretokenizer; give one only with a corpus")
+        counts = source
+    else:
+        counts = count_pretokens(source, pretokenizer or "gpt2", workers=workers, progress=progress)
+    learned, special_tokens = trainer.train(counts, progress=progress)
+    provenance = {
+        "fasttok": __version__,
+        "trainer": {"model": model, **asdict(trainer)},
+        "recipe": asdict(counts.recipe),
+        "counts": {
+            "fingerprint": counts.fingerprint(),
+            "n_pretokens": counts.total,
+            "n_distinct": len(counts),
+        },
+    }
+    return Tokenizer(learned, get_pretokenizer(counts.recipe.pretokenizer), special_tokens, provenance)

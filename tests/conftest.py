@@ -1,0 +1,51 @@
+"""Where test data lies, and a cache of compiled kernels that knows when any of them was edited."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import string
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+# Numba looks only at the file a kernel stands in; a kernel it calls may stand in another.
+_sources = b"".join(path.read_bytes() for path in sorted((ROOT / "fasttok").rglob("*.py")))
+os.environ.setdefault(
+    "NUMBA_CACHE_DIR",
+    f"{tempfile.gettempdir()}/fasttok-numba-{hashlib.sha256(_sources).hexdigest()[:16]}",
+)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real text and tokenizer files that lies beside the project where there is one."""
+    if not SHARED.is_dir():
+        assert not os.environ.get("CI"), "CI must have the shared data"
+        pytest.skip("no shared data beside the project")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def english(shared: Path) -> bytes:
+    """The first 8 MB of real English prose and documentation."""
+    import lzma
+
+    with lzma.open(shared / "data/prose/english.txt.xz") as file:
+        return file.read(8 << 20)
+
+
+@pytest.fixture(scope="session")
+def tok():
+    """A small byte-level BPE tokenizer with two special tokens."""
+    import fasttok as ft
+
+    texts = [
+        "It's low, lower, lowest; new, newer, newest! naïve 東京 12345 \r\n\n  aaaa aaaaaaa " * 3,
+        "the cat and the hat and the rat that sat on a mat, " + string.printable,
+    ]
+    return ft.train(ft.Corpus.from_texts(texts), vocab_size=330, special_tokens=["<|endoftext|>", "<|end|>"])

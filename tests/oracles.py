@@ -1,0 +1,117 @@
+"""Naive twins of what fasttok computes: the standard library, numpy and regex only, never fasttok.
+
+Each is written to be seen to be right, not to be fast.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import regex
+
+
+def split(pattern: str, document: bytes) -> list[bytes]:
+    """The matches of a pattern and the stretches between them, as bytes.
+
+    A byte that is not UTF-8 is one code point, U+DC80 to U+DCFF, which no class of `regex` contains.
+    """
+    text = document.decode(errors="surrogateescape")
+    pretokens, end = [], 0
+    for match in regex.finditer(pattern, text):
+        pretokens += [text[end : match.start()], match.group()]
+        end = match.end()
+    pretokens.append(text[end:])
+    return [p.encode(errors="surrogateescape") for p in pretokens if p]
+
+
+def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:
+    """Distinct pretokens and counts: most frequent first, ties by bytes."""
+    counts = Counter(pretoken for document in documents for pretoken in split(pattern, document))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def learn_merges(
+    words: list[tuple[list[int], int]],
+    n_alphabet: int,
+    n_symbols: int,
+    min_count: int = 1,
+    max_length: int | None = None,
+    by_length: bool = False,
+) -> list[tuple[int, int, int]]:
+    """Byte-pair encoding that counts all pairs anew after every merge.
+
+    The most frequent pair is merged, overlaps counted; ties go by `by_length` as the trainer documents.
+    A merged string that is a symbol already keeps its number.
+    """
+    strings = {i: (i,) for i in range(n_alphabet)}  # what each symbol stands for
+    numbers = {string: i for i, string in strings.items()}
+    words = [(list(word), n) for word, n in words]
+    merges: list[tuple[int, int, int]] = []
+    while len(strings) < n_symbols:
+        counts: Counter[tuple[int, int]] = Counter()
+        for word, n in words:
+            for pair in pairwise(word):
+                counts[pair] += n
+
+        order = {}
+        for pair, n in counts.items():
+            joined = strings[pair[0]] + strings[pair[1]]
+            order[pair] = (-n, *((len(joined), joined) if by_length else ()), pair)
+        allowed = [
+            p
+            for p in counts
+            if counts[p] >= min_count
+            and (max_length is None or len(strings[p[0]] + strings[p[1]]) <= max_length)
+        ]
+        if not allowed:
+            break
+        best = min(allowed, key=order.__getitem__)
+        joined = strings[best[0]] + strings[best[1]]
+        merged = numbers.setdefault(joined, len(strings))
+        strings[merged] = joined
+        merges.append((*best, merged))
+        words = [(replace(word, best, merged), n) for word, n in words]
+    return merges
+
+
+def replace(word: list[int], pair: tuple[int, int], merged: int) -> list[int]:
+    """Merge every occurrence of a pair in a word, from the left."""
+    out, i = [], 0
+    while i < len(word):
+        if tuple(word[i : i + 2]) == pair:
+            out.append(merged)
+            i += 2
+        else:
+            out.append(word[i])
+            i += 1
+    return out
+
+
+def encode_word(word: list[int], merges: dict[tuple[int, int], tuple[int, int]]) -> list[int]:
+    """Merge the pair of lowest rank, the leftmost of several, until none is left.
+
+    `merges` maps a pair to its rank and what it becomes.
+    """
+    word = list(word)
+    while True:
+        ranked = [(merges[pair][0], i) for i, pair in enumerate(pairwise(word)) if pair in merges]
+        if not ranked:
+            return word
+        _, i = min(ranked)
+        word[i : i + 2] = [merges[word[i], word[i + 1]][1]]
+
+
+def encode_by_ranks(pretoken: bytes, ranks: dict[bytes, int]) -> list[int]:
+    """tiktoken's rule: a pretoken that is a piece is taken whole; otherwise neighbours whose joined bytes
+    are a piece merge, lowest rank first, leftmost of several.
+    """
+    if pretoken in ranks:
+        return [ranks[pretoken]]
+    parts = [pretoken[i : i + 1] for i in range(len(pretoken))]
+    while True:
+        ranked = [(ranks[a + b], i) for i, (a, b) in enumerate(pairwise(parts)) if a + b in ranks]
+        if not ranked:
+            return [ranks[part] for part in parts]
+        _, i = min(ranked)
+        parts[i : i + 2] = [parts[i] + parts[i + 1]]

@@ -1,0 +1,203 @@
+"""The BPE trainer and model: options, encoding against the oracle, the cache, bad input."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from fasttok.models._cache import PretokenCache
+
+import fasttok as ft
+from tests import hostile, oracles
+
+WORDS = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
+
+
+def encode_pretokens(model, pretokens, limit=1 << 20):
+    rows = ft.Ragged.from_bytes(pretokens)
+    return model.encode_pretokens(rows.values, rows.offsets, PretokenCache(limit)).to_list()
+
+
+def oracle_of(model):
+    merges = {
+        tuple(pair): (rank, merged)
+        for rank, (pair, merged) in enumerate(
+            zip(model.merges.tolist(), model.merge_ids.tolist(), strict=True)
+        )
+    }
+    return lambda pretoken: oracles.encode_word([int(model.byte_ids[b]) for b in pretoken], merges)
+
+
+# Training
+
+
+def test_ids_are_bytes_then_merges_then_special_tokens():
+    counts = ft.PretokenCounts.from_dict(WORDS)
+    tok = ft.train(counts, vocab_size=262, special_tokens=["<a>", "<b>"])
+    assert tok.vocab_size == 262
+    assert [tok.id_to_piece(i) for i in range(256)] == [bytes([i]) for i in range(256)]
+    assert [tok.id_to_piece(i) for i in range(256, 262)] == [b"es", b"est", b"lo", b"low", b"<a>", b"<b>"]
+    assert tok.special_tokens == {"<a>": 260, "<b>": 261}
+    assert tok.merges.tolist() == [[101, 115], [256, 116], [108, 111], [258, 119]]
+    assert tok.merges.dtype == np.uint32
+
+
+def test_training_is_the_oracles():
+    rng = random.Random(17)
+    for tie_break in ("ids", "shortest"):
+        for _ in range(60):
+            words = {bytes(rng.choices(b"abcd", k=rng.randint(1, 9))): rng.randint(1, 6) for _ in range(25)}
+            n_ids = 256 + rng.randint(0, 60)
+            counts = ft.PretokenCounts.from_dict(words)
+            expected = oracles.learn_merges(
+                [(list(word), n) for word, n in words.items()], 256, n_ids, by_length=tie_break == "shortest"
+            )
+            kept = {(left, right): merged for left, right, merged in expected}
+            trainer = ft.BPETrainer(vocab_size=256 + len({m for *_, m in expected}), tie_break=tie_break)
+            model, _ = trainer.train(counts)
+            assert dict(zip(map(tuple, model.merges.tolist()), model.merge_ids.tolist(), strict=True)) == kept
+
+
+def test_options():
+    counts = ft.PretokenCounts.from_dict({"abab": 5, "xy": 2, "q": 9})
+    with pytest.warns(
+        UserWarning, match=r"has 258 ids, not 300: no pair is left that occurs at least 3 times"
+    ):
+        tok = ft.train(counts, vocab_size=300, min_frequency=3)
+    assert tok.model.pieces.to_bytes()[256:] == [b"ab", b"abab"]
+    with pytest.warns(UserWarning, match="and is short enough"):
+        tok = ft.train(counts, vocab_size=300, max_piece_length=3)
+    assert tok.model.pieces.to_bytes()[256:] == [b"ab", b"xy"]
+    trainer = ft.BPETrainer(vocab_size=300, compat="huggingface")
+    assert (trainer.tie_break, trainer.byte_order, trainer.special_ids) == ("ids", "gpt2", "first")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vocab_size": 255}, r"vocab_size must be at least 256 \(256 bytes and 0 special tokens\)"),
+        ({"vocab_size": 257, "special_tokens": ["a", "b"]}, "vocab_size must be at least 258"),
+        ({"vocab_size": 300, "min_frequency": 0}, "min_frequency must be at least 1"),
+        ({"vocab_size": 300, "max_piece_length": 1}, "max_piece_length must be at least 2"),
+        ({"vocab_size": 300, "tie_break": "random"}, "tie_break must be one of"),
+        ({"vocab_size": 300, "compat": "mine"}, "compat must be one of huggingface"),
+        (
+            {"vocab_size": 300, "compat": "huggingface", "byte_order": "value"},
+            "byte_order='value' contradicts",
+        ),
+        ({"vocab_size": 300, "special_tokens": ["a", "a"]}, "holds a token twice"),
+        ({"vocab_size": 300, "special_tokens": [""]}, "must not be empty"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        ft.train(ft.PretokenCounts.from_dict(WORDS), model="bpe", **options)
+
+
+def test_bad_calls():
+    counts = ft.PretokenCounts.from_dict(WORDS)
+    with pytest.raises(TypeError, match="not one str"):
+        ft.train(counts, vocab_size=300, special_tokens="<s>")
+    with pytest.raises(TypeError, match="must be a str, not bytes"):
+        ft.train(counts, vocab_size=300, special_tokens=[b"<s>"])
+    with pytest.raises(UnicodeEncodeError):
+        ft.train(counts, vocab_size=300, special_tokens=["\ud800"])
+    with pytest.raises(TypeError, match="vocabsize"):
+        ft.train(counts, vocabsize=300)
+    with pytest.raises(ValueError, match="model must be one of bpe, not 'lstm'"):
+        ft.train(counts, model="lstm", vocab_size=300)
+    with pytest.raises(ValueError, match="counts know their pretokenizer"):
+        ft.train(counts, vocab_size=300, pretokenizer="gpt2")
+    for texts in ([], ["", b""]):
+        with pytest.raises(ValueError, match="the corpus is empty"):
+            ft.train(ft.Corpus.from_texts(texts), vocab_size=300)
+
+
+# Encoding
+
+
+def test_encoding_is_the_oracles():
+    rng = random.Random(18)
+    for seed in range(40):
+        words = {bytes(rng.choices(b"abc ", k=rng.randint(1, 12))): rng.randint(1, 6) for _ in range(30)}
+        model, _ = ft.BPETrainer(vocab_size=256 + rng.randint(1, 40)).train(
+            ft.PretokenCounts.from_dict(words)
+        )
+        lengths = [*range(1, 80), 200, 500]
+        pretokens = [bytes(rng.choices(b"abcd", k=n)) for n in lengths] * 2
+        oracle = oracle_of(model)
+        assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens], seed
+
+
+@pytest.mark.parametrize("n", [31, 32, 33, 64, 1000, 2049])
+def test_runs_on_both_sides_of_the_heaps_limit(n):
+    counts = ft.PretokenCounts.from_dict({"a" * 64: 3, "ab" * 40: 2, " " * 50: 1})
+    model, _ = ft.BPETrainer(vocab_size=270).train(counts)
+    pretokens = [b"a" * n, b"ab" * n, b" " * n + b"x", b"ba" * n]
+    oracle = oracle_of(model)
+    assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
+
+
+def test_the_cache_keeps_its_limit_and_changes_nothing():
+    rng = random.Random(19)
+    model, _ = ft.BPETrainer(vocab_size=260).train(ft.PretokenCounts.from_dict({"abcab": 5, "cabba": 4}))
+    cache = PretokenCache(1 << 16)
+    oracle = oracle_of(model)
+    largest = 0
+    for _ in range(30):
+        pretokens = [bytes(rng.choices(b"abcd", k=rng.choice([3, 6, 15, 16, 17, 60]))) for _ in range(800)]
+        pretokens.append(b"abc" * 30_000)  # larger than all the cache
+        rows = ft.Ragged.from_bytes(pretokens * 2)
+        encoded = model.encode_pretokens(rows.values, rows.offsets, cache).to_list()
+        expected = [oracle(p) for p in pretokens[:-1]]
+        assert encoded[:800] == expected
+        assert encoded[801:1601] == expected
+        assert encoded[800] == encoded[1601]
+        assert cache.n_bytes <= cache.limit
+        largest = max(largest, len(cache))
+    assert largest > 500
+    with pytest.raises(ValueError, match="at least 65,536 bytes"):
+        PretokenCache(10)
+
+
+def test_ignore_merges_takes_a_piece_whole():
+    # "abc" is a piece that the merges never make: bc goes first.
+    pieces = ft.Ragged.from_bytes([*(bytes([b]) for b in range(256)), b"bc", b"ab", b"abc"])
+    merges, merged = (
+        np.array([[98, 99], [97, 98], [257, 99]], np.uint32),
+        np.array([256, 257, 258], np.uint32),
+    )
+    by_merges = ft.BPEModel(pieces, merges, merged)
+    whole = ft.BPEModel(pieces, merges, merged, ignore_merges=True)
+    assert encode_pretokens(by_merges, [b"abc", b"ab"]) == [[97, 256], [257]]
+    assert encode_pretokens(whole, [b"abc", b"ab", b"abcc"]) == [[258], [257], [97, 256, 99]]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "merges", "merged", "message"),
+    [
+        ([b"ab"], [[97, 98]], [257], "a merge names id 257, but there are 257 pieces"),
+        ([b"ab"], [[97, 99]], [256], "merge 0 joins b'a' and b'c', which is not b'ab'"),
+        ([b"ab", b"cd"], [[97, 98], [99, 97]], [256, 257], "merge 1 joins b'c' and b'a'"),
+        ([b"ab", b""], [[97, 98], [256, 257]], [256, 256], "merge 1 joins b'ab' and b''"),
+        ([b"ab"], [[97, 98]], [256, 256], "1 merges but 2 merged ids"),
+        ([b"ab", b"ab"], [], [], "ids 256 and 257 have the same piece b'ab'"),
+    ],
+)
+def test_models_that_cannot_be(pieces, merges, merged, message):
+    rows = ft.Ragged.from_bytes([*(bytes([b]) for b in range(256)), *pieces])
+    with pytest.raises(ValueError, match=message):
+        ft.BPEModel(rows, np.array(merges, np.uint32).reshape(-1, 2), np.array(merged, np.uint32))
+
+
+def test_a_missing_byte():
+    rows = ft.Ragged.from_bytes([bytes([b]) for b in range(256) if b != 0x41])
+    with pytest.raises(ValueError, match="1 of the 256 bytes are no piece, the first is 0x41"):
+        ft.BPEModel(rows, np.empty((0, 2), np.uint32), np.empty(0, np.uint32))
+
+
+def test_hostile_pretokens(tok):
+    oracle = oracle_of(tok.model)
+    pretokens = [p for data in hostile.byte_strings(400, seed=20) for p in tok.pretokenizer.split_text(data)]
+    assert encode_pretokens(tok.model, pretokens) == [oracle(p) for p in pretokens]

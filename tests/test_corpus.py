@@ -1,0 +1,221 @@
+"""Reading: files, compression, what a document is, and errors that say where."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import re
+
+import pytest
+import zstandard
+
+import fasttok as ft
+from tests import hostile
+
+LINES = ["one", "", "two two", "naïve 東京", "<|endoftext|>", "last"]
+
+
+def write_jsonl(path, texts):
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return path
+
+
+def compress(path):
+    data = path.read_bytes()
+    made = {
+        ".gz": gzip.compress(data),
+        ".xz": lzma.compress(data),
+        ".zst": zstandard.ZstdCompressor().compress(data[:7]) + zstandard.ZstdCompressor().compress(data[7:]),
+    }
+    paths = []
+    for suffix, content in made.items():
+        paths.append(path.with_name(path.name + suffix))
+        paths[-1].write_bytes(content)
+    return paths
+
+
+def test_a_text_file_is_a_document_and_a_record_is_one(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"first\r\nfile\xff\n")
+    write_jsonl(tmp_path / "b.jsonl", LINES)
+    (tmp_path / "c.txt").write_bytes(b"")
+    expected = [b"first\r\nfile\xff\n", *[line.encode() for line in LINES], b""]
+    for paths in (tmp_path, str(tmp_path / "*"), [tmp_path / "a.txt", str(tmp_path / "[b-c].*")]):
+        corpus = ft.Corpus.from_files(paths)
+        assert list(corpus) == expected
+        assert list(corpus) == expected  # it can be read again
+
+
+def test_compressed_files_read_the_same(tmp_path):
+    plain = tmp_path / "a.txt"
+    plain.write_text("some text, more text\n" * 3000)
+    records = write_jsonl(tmp_path / "b.jsonl", LINES)
+    for path in [plain, records]:
+        for packed in compress(path):
+            assert list(ft.Corpus.from_files(packed)) == list(ft.Corpus.from_files(path)), packed
+
+
+def test_a_folder_stands_for_its_text_files_in_order(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("z.txt", "sub/b.jsonl", "a.txt.gz", "notes.md"):
+        path = tmp_path / name
+        path.write_bytes(
+            gzip.compress(b"a") if name.endswith("gz") else b'{"text": "b"}' if "json" in name else b"z"
+        )
+    assert list(ft.Corpus.from_files(tmp_path)) == [b"a", b"b", b"z"]
+    assert list(ft.Corpus.from_files(tmp_path / "notes.md")) == [b"z"]  # by name, whatever its suffix
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"document": "line"}, ["a", "b", "", "", "c", " \t", "d"]),
+        ({"document": "paragraph"}, ["a\r\nb", "c", "d"]),
+        ({"separator": "b\n"}, ["a\r\n", "\n\nc\n \t\nd\n"]),
+        ({"separator": b"\n"}, ["a\r", "b", "", "", "c", " \t", "d"]),
+        ({"separator": "zz"}, ["a\r\nb\n\n\nc\n \t\nd\n"]),
+    ],
+)
+@pytest.mark.parametrize("batch_bytes", [1, 2, 3, 7, 1000])
+def test_rules_of_what_a_document_is(tmp_path, options, expected, batch_bytes):
+    text = "a\r\nb\n\n\nc\n \t\nd\n"
+    (tmp_path / "a.txt").write_text(text, newline="")
+    write_jsonl(tmp_path / "b.jsonl", [text])
+    for name in ("a.txt", "b.jsonl"):
+        corpus = ft.Corpus.from_files(tmp_path / name, **options)
+        rows = [
+            row for batch in corpus.batches(batch_bytes=batch_bytes) for row in batch.documents.to_bytes()
+        ]
+        assert rows == [row.encode() for row in expected]
+
+
+def test_lines_are_pythons_lines(tmp_path):
+    for i, given in enumerate(hostile.texts(200, seed=6)):
+        text = given.replace("\r", "")
+        corpus = ft.Corpus.from_texts([text], document="line")
+        expected = text.split("\n")
+        assert [d.decode() for d in corpus] == expected[: len(expected) - (expected[-1] == "")], i
+
+
+def test_batches_cut_a_long_document_where_the_pretokenizer_allows(tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_bytes("naïve words\r\n and 東京 more\n\n".encode() * 400)
+    pretokenizer = ft.get_pretokenizer("gpt2")
+    for size in (1, 17, 64, 1000, 10**6):
+        batches = list(ft.Corpus.from_files(path).batches(pretokenizer, size))
+        assert b"".join(batch.documents.values.tobytes() for batch in batches) == path.read_bytes()
+        assert [batch.continues for batch in batches] == [True] * (len(batches) - 1) + [False]
+        parts = [p for b in batches for p in pretokenizer.split_text(b.documents.values.tobytes())]
+        assert parts == pretokenizer.split_text(path.read_bytes())
+    assert len(list(ft.Corpus.from_files(path).batches(None, 64))) == 1  # without one it stays whole
+
+
+def test_fingerprint_is_of_documents_not_of_files(tmp_path):
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    (tmp_path / "b.txt").write_text("one\ntwo\n")
+    write_jsonl(tmp_path / "c.jsonl", ["one", "two"])
+    lines = [ft.Corpus.from_files(tmp_path / name, document="line") for name in ("a.txt", "b.txt", "c.jsonl")]
+    texts = ft.Corpus.from_texts(["one", b"two"])
+    assert len({corpus.fingerprint() for corpus in [*lines, texts]}) == 1
+    assert ft.Corpus.from_texts(["onetwo"]).fingerprint() != texts.fingerprint()
+    assert ft.Corpus.from_files(tmp_path / "a.txt").fingerprint() != texts.fingerprint()
+
+
+def test_an_iterator_is_read_once_and_says_so():
+    corpus = ft.Corpus.from_texts(iter(["a", "b"]))
+    assert list(corpus) == [b"a", b"b"]
+    with pytest.raises(ft.CorpusError, match="used up; pass a list, or a function"):
+        list(corpus)
+    again = ft.Corpus.from_texts(lambda: (text for text in ["a", "b"]))
+    assert list(again) == list(again) == [b"a", b"b"]
+
+
+def test_an_error_of_the_iterator_comes_through():
+    def texts():
+        yield "a"
+        raise KeyError("from the caller")
+
+    with pytest.raises(KeyError, match="from the caller"):
+        ft.count_pretokens(ft.Corpus.from_texts(texts), workers=2, batch_bytes=1)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "missing/*.txt", "empty"])
+def test_missing_files(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError) as error:
+        ft.Corpus.from_files(tmp_path / name)
+    assert error.value.filename == str(tmp_path / name)
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("x")
+    corpus = ft.Corpus.from_files(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+        ft.count_pretokens(corpus)
+    path.mkdir()
+    with pytest.raises(IsADirectoryError, match=re.escape(str(path))):
+        ft.count_pretokens(corpus)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{not json}", "not a line of JSON"),
+        (b'"text"', "a JSON str, not an object"),
+        (b'{"body": "x"}', "no field 'text' .the fields are: 'body'"),
+        (b'{"text": 3}', "field 'text' is a int, not a string"),
+        (b'{"text": "a\\ud800"}', r"field 'text': lone surrogate U\+D800 at position 1"),
+        (b'{"text": "\xff"}', "not a line of JSON"),
+        (b"[" * 100_000, "not a line of JSON"),
+    ],
+)
+def test_bad_records_name_the_file_and_line(tmp_path, line, message):
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b'{"text": "fine"}\n\n' + line + b"\n")
+    with pytest.raises(ft.CorpusError, match=message) as error:
+        list(ft.Corpus.from_files(path))
+    assert (error.value.path, error.value.line) == (str(path), 3)
+    assert str(error.value).startswith(f"{path}:3: ")
+
+
+def test_damaged_compressed_files(tmp_path):
+    plain = tmp_path / "a.txt"
+    plain.write_bytes(bytes(range(256)) * 200)
+    for packed in compress(plain):
+        data = packed.read_bytes()
+        for damaged in (data[: len(data) // 2], data[:-1], b"not compressed"):
+            packed.write_bytes(damaged)
+            with pytest.raises(ft.CorpusError, match="damaged or truncated") as error:
+                list(ft.Corpus.from_files(packed))
+            assert error.value.path == str(packed)
+
+
+def test_lone_surrogates():
+    texts = ["fine", "ab\ud800c"]
+    with pytest.raises(ft.TextError, match="U.D800 at position 2 of document 1") as error:
+        list(ft.Corpus.from_texts(texts))
+    assert (error.value.position, error.value.document) == (2, 1)
+    assert list(ft.Corpus.from_texts(texts, errors="replace"))[1] == "ab\ufffdc".encode()
+    assert list(ft.Corpus.from_texts(texts, errors="surrogatepass"))[1] == b"ab\xed\xa0\x80c"
+
+
+def test_bad_arguments():
+    with pytest.raises(TypeError, match="not one text"):
+        ft.Corpus.from_texts("one text")
+    with pytest.raises(TypeError, match="must be str or bytes, not int"):
+        list(ft.Corpus.from_texts([1]))
+    with pytest.raises(ValueError, match="document or separator, not both"):
+        ft.Corpus.from_texts([], document="line", separator="x")
+    with pytest.raises(ValueError, match="separator must not be empty"):
+        ft.Corpus.from_texts([], separator="")
+    with pytest.raises(ValueError, match='document must be "line"'):
+        ft.Corpus.from_texts([], document="page")
+    with pytest.raises(ValueError, match='errors must be "strict"'):
+        list(ft.Corpus.from_texts(["a"], errors="ignore"))
+    with pytest.raises(ValueError, match="batch_bytes must be at least 1"):
+        list(ft.Corpus.from_texts(["a"]).batches(batch_bytes=0))

@@ -1,0 +1,233 @@
+"""Counting, and the monoid of counts."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.text.pretokenizers import PATTERNS
+from tests import hostile, oracles
+
+BIG = (1 << 62) + 1
+
+
+def counts_of(texts, **options):
+    return ft.count_pretokens(ft.Corpus.from_texts(texts), **options)
+
+
+@pytest.mark.parametrize("name", list(PATTERNS))
+def test_counts_are_the_oracles(name):
+    documents = hostile.byte_strings(3000, seed=7)
+    counts = counts_of(documents, pretokenizer=name)
+    expected = oracles.count(PATTERNS[name], documents)
+    assert list(counts.to_dict().items()) == list(expected.items())  # the order too
+    assert counts.total == sum(expected.values())
+
+
+def test_pretokens_of_every_length_and_many_distinct():
+    rng = random.Random(8)
+    words = [bytes(rng.choices(b"ab", k=n)) for n in range(1, 40) for _ in range(60)] + [b"x" * 100_000]
+    counts = counts_of([b" ".join(words)] * 2)
+    assert counts.to_dict() == oracles.count(PATTERNS["gpt2"], [b" ".join(words)] * 2)
+    many = [b"%d" % i for i in range(50_000)]
+    assert counts_of([b" ".join(many)]).to_dict() == oracles.count(PATTERNS["gpt2"], [b" ".join(many)])
+
+
+def test_zero_bytes_are_told_apart():
+    words = {b"a": 1, b"a\0": 2, b"a\0\0": 3, b"\0" * 15: 4, b"\0" * 16: 5, b"\0" * 17: 6}
+    counts = ft.PretokenCounts.from_dict(words)
+    assert counts.to_dict() == words
+    assert [p for p, _ in counts.most_common(2)] == [b"\0" * 17, b"\0" * 16]
+
+
+def test_ties_go_by_bytes_also_behind_a_long_common_prefix():
+    words = [b"prefix-of-15-by" + tail for tail in (b"", b"t", b"tb", b"ta", b"s" * 40, b"\0", b"\xff")]
+    counts = ft.PretokenCounts.from_dict(dict.fromkeys(words, 1))
+    assert list(counts.to_dict()) == sorted(words)
+
+
+@pytest.mark.parametrize("special", [(), ("<|endoftext|>",), ("a b", "\n\n", "\n\nx")])
+def test_workers_and_batches_change_nothing(tmp_path, special):
+    text = "".join(hostile.texts(3000, seed=9)).encode() + b"a b\n\nx y" * 50
+    path = tmp_path / "a.txt"
+    path.write_bytes(text)
+    made = [
+        ft.count_pretokens(source, split_special=special, workers=workers, batch_bytes=batch_bytes)
+        for source in (ft.Corpus.from_files(path), ft.Corpus.from_texts([text]))
+        for workers, batch_bytes in itertools.product((1, 2, 7), (50, 4096, 1 << 22))
+    ]
+    assert len({counts.fingerprint() for counts in made}) == 1
+    if not special:
+        assert made[0].to_dict() == oracles.count(PATTERNS["gpt2"], [text])
+
+
+def test_special_tokens_are_cut_out():
+    counts = counts_of(["a<s>b <s><s>a", "<s>", "<s> x"], split_special=["<s>", "<s> "])
+    assert counts.to_dict() == {b"a": 2, b" ": 1, b"b": 1, b"x": 1}  # the longer token goes first
+    assert b"<" in counts_of(["a<s>b"]).to_dict()
+
+
+# The monoid
+
+
+def random_counts(rng, words=("a", "b", "cc", "ddd", "é", "x" * 30)):
+    chosen = rng.sample(words, rng.randint(1, len(words)))
+    return ft.PretokenCounts.from_dict({word: rng.randint(1, 9) for word in chosen})
+
+
+def test_adding():
+    rng = random.Random(10)
+    for _ in range(50):
+        a, b, c = (random_counts(rng) for _ in range(3))
+        assert (a + b) + c == a + (b + c)
+        assert a + b == b + a
+        total = {k: a.to_dict().get(k, 0) + b.to_dict().get(k, 0) for k in {**a.to_dict(), **b.to_dict()}}
+        assert (a + b).to_dict() == total
+    parts = [counts_of([text]) for text in ("one two", "two three", "one")]
+    assert parts[0] + parts[1] + parts[2] == counts_of(["one two", "two three", "one"])
+
+
+def test_counts_of_different_recipes_do_not_add():
+    a = counts_of(["a"])
+    for other in (
+        counts_of(["a"], pretokenizer="cl100k"),
+        counts_of(["a"], split_special=["b"]),
+        ft.count_pretokens(ft.Corpus.from_texts(["a"], document="line")),
+    ):
+        with pytest.raises(ft.RecipeError, match="different recipes do not add"):
+            a + other
+
+
+@pytest.mark.parametrize("scale", [1, BIG // 9])
+def test_mixing_rounds_once_half_up(scale):
+    rng = random.Random(11)
+    for _ in range(60):
+        parts = [
+            (random_counts(rng), rng.choice([0, 1, 0.5, 0.1, 0.25, "1/3", Fraction(2, 7)])) for _ in range(3)
+        ]
+        parts = [
+            (ft.PretokenCounts.from_dict({k: v * scale for k, v in counts.to_dict().items()}), weight)
+            for counts, weight in parts
+        ]
+        exact: dict[bytes, Fraction] = {}
+        for counts, weight in parts:
+            for word, n in counts.to_dict().items():
+                exact[word] = exact.get(word, Fraction(0)) + n * Fraction(str(weight))
+        expected = {word: int(total + Fraction(1, 2)) for word, total in exact.items()}
+        expected = {word: n for word, n in expected.items() if n}
+        if max(expected.values(), default=0) >= 1 << 63:
+            with pytest.raises(OverflowError):
+                ft.PretokenCounts.mix(parts)
+        else:
+            assert ft.PretokenCounts.mix(parts).to_dict() == expected
+
+
+def test_large_counts():
+    counts = ft.PretokenCounts.from_dict({"a": BIG, "b": 5})
+    assert counts.total == BIG + 5
+    with pytest.raises(OverflowError, match="passes 2.63"):
+        counts + counts
+    assert (counts.weighted(0.5) + counts.weighted("1/4")).to_dict()[b"a"] == (BIG + 1) // 2 + (BIG + 2) // 4
+
+
+def test_bad_weights_and_counts():
+    counts = ft.PretokenCounts.from_dict({"a": 1})
+    with pytest.raises(ValueError, match="at least 0, not -1"):
+        counts.weighted(-1)
+    with pytest.raises((ValueError, OverflowError)):
+        counts.weighted(float("inf"))
+    with pytest.raises(ValueError, match="nothing to mix"):
+        ft.PretokenCounts.mix([])
+    for bad in ({"a": 0}, {"a": -3}, {"a": 1.5}, {"a": 1 << 63}):
+        with pytest.raises(ValueError, match="must be an integer from 1"):
+            ft.PretokenCounts.from_dict(bad)
+    with pytest.raises(ValueError, match="must not be empty"):
+        ft.PretokenCounts.from_dict({"": 1})
+    with pytest.raises(TypeError, match="corpus must be a Corpus, not list"):
+        ft.count_pretokens(["a"])
+
+
+# Symbols and files
+
+
+def test_symbols_lose_nothing():
+    documents = hostile.byte_strings(500, seed=12)
+    counts = counts_of(documents, pretokenizer="none")
+    rows = counts.to_dict()
+    for pretoken, chars, symbols in zip(rows, counts.symbols("char"), counts.symbols("byte"), strict=True):
+        assert "".join(map(chr, chars)) == pretoken.decode(errors="surrogateescape")
+        assert bytes(symbols.tolist()) == pretoken
+    assert counts.code_points.dtype == np.uint32
+    with pytest.raises(ValueError, match='unit must be "byte" or "char"'):
+        counts.symbols("word")
+
+
+def test_saving(tmp_path):
+    counts = counts_of(hostile.byte_strings(300, seed=13), pretokenizer=r"\w+|\s")
+    counts.save(tmp_path / "a.npz")
+    counts.save(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    loaded = ft.PretokenCounts.load(tmp_path / "a.npz")
+    assert loaded == counts
+    assert loaded.fingerprint() == counts.fingerprint()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "b.npz"]
+
+
+def test_damaged_files(tmp_path):
+    path = tmp_path / "a.npz"
+    counts = ft.PretokenCounts.from_dict({"ab": 3, "é": 2, "c": 1})
+    counts.save(path)
+    data = path.read_bytes()
+    for end in range(0, len(data), 7):
+        path.write_bytes(data[:end])
+        with pytest.raises(ft.ModelFormatError, match="not a file of pretoken counts"):
+            ft.PretokenCounts.load(path)
+    rng = random.Random(14)
+    for _ in range(1500):
+        damaged = bytearray(data)
+        damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            loaded = ft.PretokenCounts.load(path)
+        except ft.ModelFormatError as error:
+            assert str(path) in str(error)
+        else:
+            assert loaded == counts  # the flip was in what carries no content
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("counts", np.array([3, 2, 0]), "counts: holds a count below 1"),
+        ("counts", np.array([3, 2]), "offsets: does not fit"),
+        ("counts", np.array([3.0, 2, 1]), "counts: not a flat array of int64"),
+        ("offsets", np.array([0, 3, 2, 4]), "offsets: does not increase"),
+        ("code_points", np.array([97, 0x110000, 98, 99], np.uint32), "code_points: holds what is no"),
+        ("code_points", np.array([97, 0xD800, 98, 99], np.uint32), "code_points: holds what is no"),
+        (
+            "header",
+            np.array('{"format": "fasttok.counts", "version": 2}'),
+            "header: not fasttok.counts version 1",
+        ),
+    ],
+)
+def test_impossible_content(tmp_path, field, value, message):
+    path = tmp_path / "a.npz"
+    ft.PretokenCounts.from_dict({"ab": 3, "é": 2, "c": 1}).save(path)
+    with np.load(path) as arrays:
+        fields = dict(arrays)
+    fields[field] = value
+    np.savez(path, **fields)
+    with pytest.raises(ft.ModelFormatError, match=message):
+        ft.PretokenCounts.load(path)
+
+
+def test_an_empty_corpus_counts_nothing():
+    for texts in ([], [""], ["", b""]):
+        counts = counts_of(texts)
+        assert (len(counts), counts.total, counts.to_dict()) == (0, 0, {})

@@ -1,0 +1,170 @@
+"""The hand-written scanners against the expressions they reproduce."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiktoken
+
+import fasttok as ft
+from fasttok.text.pretokenizers import PATTERNS
+from tests import hostile, oracles, unicode_differences
+
+NAMES = list(PATTERNS)
+SPLITTERS = ["gpt2", "cl100k", "whitespace"]
+
+
+def peer_differs(code_points: str, ranges: tuple[tuple[int, int], ...]) -> bool:
+    return any(a <= ord(c) <= b for c in code_points for a, b in ranges)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_code_point_in_context(name):
+    # Each code point alone, doubled, and between neighbours of every class.
+    pretokenizer = ft.get_pretokenizer(name)
+    skipped = set(itertools.chain(*(range(a, b + 1) for a, b in unicode_differences.REGEX)))
+    code_points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000 and c not in skipped]
+    assert len(code_points) == 0x110000 - 2048 - 17560
+    for start in range(0, len(code_points), 4096):
+        block = [chr(c) for c in code_points[start : start + 4096]]
+        text = "".join(f"a{c}b 1{c}2 .{c}! {c}{c}\n{c} '{c} {c}" for c in block).encode()
+        assert pretokenizer.split_text(text) == oracles.split(PATTERNS[name], text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_short_string(name):
+    alphabet = ["a", "1", ".", " ", "\n", "\r", "'", "s", "L", "\u00a0", "é"]
+    pretokenizer = ft.get_pretokenizer(name)
+    documents = [
+        "".join(letters).encode() for n in range(6) for letters in itertools.product(alphabet, repeat=n)
+    ]
+    boundaries = pretokenizer.split(ft.Ragged.from_bytes(documents)).tolist()
+    expected = itertools.accumulate(
+        (len(p) for document in documents for p in oracles.split(PATTERNS[name], document)), initial=0
+    )
+    assert boundaries == list(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("make", [hostile.texts, hostile.byte_strings])
+def test_hostile_text(name, make):
+    pretokenizer = ft.get_pretokenizer(name)
+    for text in make(4000, seed=1):
+        data = text.encode() if isinstance(text, str) else text
+        assert pretokenizer.split_text(data) == oracles.split(PATTERNS[name], data), data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_bytes(name):
+    rng = np.random.default_rng(2)
+    for _ in range(500):
+        data = rng.integers(0, 256, rng.integers(0, 40), np.uint8).tobytes()
+        assert ft.get_pretokenizer(name).split_text(data) == oracles.split(PATTERNS[name], data), data
+
+
+@pytest.mark.parametrize("name", ["gpt2", "cl100k"])
+def test_split_is_tiktokens(name):
+    """The expressions themselves: tiktoken's engine with tiktoken's own pattern, an id a byte."""
+    patterns = {
+        "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+        "cl100k": (
+            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+            r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+        ),
+    }
+    text = "\n".join(hostile.texts(5000, seed=3))
+    pretokens = [p.decode() for p in ft.get_pretokenizer(name).split_text(text)]
+    # A vocabulary of bytes and the pretokens: where tiktoken splits as we do, each is one id.
+    ranks = {bytes([b]): b for b in range(256)}
+    for pretoken in pretokens:
+        ranks.setdefault(pretoken.encode(), len(ranks))
+    encoding = tiktoken.Encoding("x", pat_str=patterns[name], mergeable_ranks=ranks, special_tokens={})
+    assert encoding.encode_ordinary(text) == [ranks[p.encode()] for p in pretokens]
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+def test_find_cut_changes_no_pretoken(name):
+    pretokenizer = ft.get_pretokenizer(name)
+    found = 0
+    for data in hostile.byte_strings(1500, seed=4):
+        whole = pretokenizer.split_text(data)
+        for end in range(len(data) + 1):
+            cut = pretokenizer.find_cut(np.frombuffer(data[:end], np.uint8))
+            if cut:
+                found += 1
+                # `end` is where reading happened to stop; the text goes on behind it.
+                assert pretokenizer.split_text(data[:cut]) + pretokenizer.split_text(data[cut:]) == whole
+    assert found > 3000
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+def test_find_cut_finds_the_end_of_a_word(name):
+    for text in ("a b", "東京 b", "1\nb", "a\u3000b", "a. b"):
+        data = np.frombuffer(text.encode(), np.uint8)
+        assert ft.get_pretokenizer(name).find_cut(data) == len(text.rstrip("b").rstrip().encode())
+    assert ft.get_pretokenizer(name).find_cut(np.frombuffer(b"nothing", np.uint8)) == 0
+
+
+def test_boundaries_come_in_slices():
+    documents = ft.Ragged.from_bytes([b"a " * 70_000, b"", b"b " * 70_000])
+    slices = [part.copy() for part in ft.get_pretokenizer("gpt2").boundaries(documents)]
+    assert len(slices) > 2
+    assert all(a[-1] == b[0] for a, b in itertools.pairwise(slices))
+    assert (slices[0][0], slices[-1][-1]) == (0, 280_000)
+
+
+def test_named_patterns_need_no_regex_module():
+    code = (
+        "import sys; sys.modules['regex'] = None\n"
+        "import fasttok as ft\n"
+        "assert ft.get_pretokenizer('cl100k').split_text('a bc') == [b'a', b' bc']\n"
+        "try: ft.get_pretokenizer(r'\\w+')\n"
+        "except ImportError as error: assert 'pip install regex' in str(error)\n"
+        "else: raise AssertionError\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Any regular expression
+
+
+def test_a_regular_expression_keeps_what_it_does_not_match():
+    assert ft.get_pretokenizer(r"\w+").split_text("a, bc!") == [b"a", b", ", b"bc", b"!"]
+    assert ft.get_pretokenizer(r"x*").split_text("axxb") == [b"a", b"xx", b"b"]
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+def test_the_expression_itself_splits_the_same(name):
+    pretokenizer = ft.get_pretokenizer(PATTERNS[name])
+    documents = ft.Ragged.from_bytes(hostile.byte_strings(500, seed=5))
+    assert pretokenizer.split(documents).tolist() == ft.get_pretokenizer(name).split(documents).tolist()
+
+
+def test_bad_expressions():
+    with pytest.raises(ft.PatternError, match=r"does not compile.*position 2"):
+        ft.get_pretokenizer("a(")
+    with pytest.raises(ValueError, match="no pretokenizer is named 'gpt3'; the names are gpt2"):
+        ft.get_pretokenizer("gpt3")
+    with pytest.raises(TypeError, match="must be a name or a pattern, not int"):
+        ft.get_pretokenizer(3)
+    with pytest.raises(ValueError, match="not the configuration"):
+        ft.get_pretokenizer({"name": "gpt2", "more": 1})
+
+
+def test_an_expression_that_backtracks_is_stopped():
+    from fasttok.text.pretokenizers import RegexPretokenizer
+
+    pretokenizer = RegexPretokenizer(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.1)
+    with pytest.raises(ft.PatternError, match=r"ran longer than 0.1 s on document 1"):
+        pretokenizer.split(ft.Ragged.from_bytes([b"b", b"a" * 28 + b"b" + b"a" * 40_000 + b"b"]))
+
+
+@pytest.mark.parametrize("given", [*NAMES, r"\d|\D+"])
+def test_configuration_gives_the_pretokenizer_back(given):
+    pretokenizer = ft.get_pretokenizer(given)
+    assert ft.get_pretokenizer(pretokenizer.config()) == pretokenizer
+    assert ft.get_pretokenizer(pretokenizer) is pretokenizer
