@@ -58,8 +58,10 @@ class Ragged:
         """Put the rows of several Ragged behind one another. O(total length)."""
         if len(parts) == 1:
             return parts[0]
-        values = np.concatenate([part.values for part in parts]) if parts else np.empty(0, dtype)
-        return cls(values, lengths_to_offsets(np.concatenate([p.lengths for p in parts] or [[]])))
+        if not parts:
+            return cls(np.empty(0, dtype), np.zeros(1, np.int64))
+        lengths = np.concatenate([part.lengths for part in parts])
+        return cls(np.concatenate([part.values for part in parts]), lengths_to_offsets(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -245,7 +245,7 @@ class Tokenizer:
         return self._encode_corpus(corpus, special, workers)
 
     def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
-        """The number of tokens of a text."""
+        """Count the tokens of a text; otherwise as `encode`."""
         return len(self.encode(text, special=special, errors=errors))
 
     def _encode_corpus(self, corpus: Corpus, special: Special, workers: int | None) -> Ragged:

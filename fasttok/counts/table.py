@@ -128,13 +128,13 @@ class PretokenCounts:
     @classmethod
     def from_table(cls, table: PretokenTable, recipe: Recipe) -> PretokenCounts:
         """Bring what a hash table has counted into the order of rows. O(k log k)."""
-        text, offsets, counts = table.rows()
-        rows = Ragged(text, offsets)
+        values, offsets, counts = table.rows()
+        rows = Ragged(values, offsets)
         order = _sorted_rows(rows, counts)
-        text = rows.take(order)
-        code_points = np.empty(len(text.values), np.uint32)
-        out_offsets = np.zeros(len(text) + 1, np.int64)
-        n = decode_code_points(text.values, text.offsets, code_points, out_offsets)
+        rows = rows.take(order)
+        code_points = np.empty(len(rows.values), np.uint32)
+        out_offsets = np.zeros(len(rows) + 1, np.int64)
+        n = decode_code_points(rows.values, rows.offsets, code_points, out_offsets)
         return cls(code_points[:n].copy(), out_offsets, counts[order], recipe)
 
     def __post_init__(self) -> None:

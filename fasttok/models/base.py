@@ -66,3 +66,6 @@ class Model(ABC):
         KeyError, TypeError, ValueError
             If the fields are not a model.
         """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.to_dict(),)

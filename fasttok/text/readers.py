@@ -78,7 +78,7 @@ def read_chunks(path: str, size: int) -> Iterator[NDArray[np.uint8]]:
 
 
 def _fill(file: BinaryIO, chunk: NDArray[np.uint8], path: str) -> int:
-    view, filled = memoryview(chunk), 0
+    view, filled = memoryview(chunk.data), 0
     try:
         while filled < len(chunk) and (n := file.readinto(view[filled:])):  # type: ignore[attr-defined]
             filled += n

@@ -1,0 +1,45 @@
+# Set-up is `make demo` or `make test`; both make what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := setup.py pyproject.toml $(shell find fasttok -name '*.pyx' -o -name '*.pxd')
+
+.PHONY: demo test lint docs bench conformance fuzz clean
+
+demo: $(VENV)/built
+	$(BIN)/fasttok demo
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(VENV)/docs
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build
+
+bench: $(VENV)/bench
+	$(BIN)/python -m benchmarks
+
+# The hashes of what other libraries make of the shared data, which the tests compare with.
+conformance: $(VENV)/test
+	$(BIN)/python -m tests.conformance
+
+# Long runs of the mutation tests: as many seeds as there is patience for.
+fuzz: $(VENV)/test
+	FASTTOK_FUZZ=200 $(BIN)/python -m pytest tests/test_fuzz.py --timeout 0
+
+$(VENV)/built: $(SOURCES)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/test $(VENV)/lint $(VENV)/docs $(VENV)/bench: $(VENV)/%: $(VENV)/built
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info docs/_build
+	find fasttok -name '*.so' -o -name '*.c' | xargs rm -f

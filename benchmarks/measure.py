@@ -1,0 +1,35 @@
+"""Run one task of one library in this process and print what it took, as one line of JSON.
+
+``python -m benchmarks.measure TASK LIBRARY REPEATS ARGUMENT...``: the first time is cold (the library is
+imported, nothing else has run), the following ones are warm.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+from benchmarks.peers import TASKS
+
+
+def main() -> None:
+    """Measure and print."""
+    task, library, repeats, *arguments = sys.argv[1:]
+    work, compare = TASKS[task][library](*[int(a) if a.isdigit() else a for a in arguments])
+    seconds, outcomes = [], set()
+    for _ in range(int(repeats)):
+        start = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - start)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        outcomes.add(compare(result))
+        del result
+    if len(outcomes) != 1:
+        raise SystemExit(f"{library} gave {len(outcomes)} different results")
+    print(json.dumps({"seconds": seconds, "peak_mb": round(peak / 1024), "outcome": outcomes.pop()}))
+
+
+if __name__ == "__main__":
+    main()

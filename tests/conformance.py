@@ -1,0 +1,116 @@
+"""What the peers make of all the shared data, as hashes: ``python -m tests.conformance`` writes them.
+
+The hashes are computed by the peers alone and committed in tests/data/conformance.json, by file,
+tokenizer and version of the peer; tests/test_conformance.py checks fasttok against them, so that CI need
+not wait for the slower libraries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import sys
+from pathlib import Path
+
+import numpy as np
+import tiktoken
+import tokenizers
+from tiktoken.load import load_tiktoken_bpe
+
+from tests.conftest import ROOT, SHARED
+
+OUTPUT = ROOT / "tests/data/conformance.json"
+PATTERNS = {
+    "r50k_base": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+    "cl100k_base": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+        r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+    ),
+}
+# What tokenizers trains on, whole files as documents, and how many pieces.
+TRAININGS = {
+    "data/prose/english.txt.xz": 32_000,
+    "data/languages/km.txt": 8_000,
+    "data/prose/ja_manpages.txt": 8_000,
+    "data/code/go.txt": 8_000,
+}
+
+
+def data_files(shared: Path) -> list[Path]:
+    """Every file of text in the shared data."""
+    return sorted(p for p in (shared / "data").rglob("*") if p.suffix in (".txt", ".tsv", ".xz"))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes, decompressed."""
+    data = path.read_bytes()
+    return lzma.decompress(data) if path.suffix == ".xz" else data
+
+
+def hash_ids(ids) -> str:
+    """A hash of ids, whatever they are kept in."""
+    return hashlib.sha256(np.asarray(ids, "<u4").tobytes()).hexdigest()
+
+
+def hash_rows(rows: list[list[str]]) -> str:
+    """A hash of a vocabulary or of merges, in their order."""
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def tiktoken_encoding(shared: Path, name: str) -> tiktoken.Encoding:
+    """tiktoken's encoding, from the shared rank file."""
+    ranks = load_tiktoken_bpe(str(shared / f"tokenizers/tiktoken/{name}.tiktoken"))
+    return tiktoken.Encoding(name, pat_str=PATTERNS[name], mergeable_ranks=ranks, special_tokens={})
+
+
+def train_tokenizers(texts: list[str], vocab_size: int, **options) -> tokenizers.Tokenizer:
+    """A byte-level BPE as tokenizers trains it."""
+    tok = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tok.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tok.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+        **options,
+    )
+    tok.train_from_iterator(texts, trainer)
+    return tok
+
+
+def vocabulary_and_merges(tok: tokenizers.Tokenizer) -> tuple[list[str], list[list[str]]]:
+    """The pieces by id and the merges, written as tokenizers writes them."""
+    model = json.loads(tok.to_str())["model"]
+    return sorted(model["vocab"], key=model["vocab"].__getitem__), model["merges"]
+
+
+def main() -> None:
+    """Ask the peers and write the file."""
+    result: dict = {
+        "versions": {"tiktoken": tiktoken.__version__, "tokenizers": tokenizers.__version__},
+        "ids": {},
+        "trained": {},
+    }
+    files = data_files(SHARED)
+    encoders = {}
+    for name in PATTERNS:
+        encoders[name] = tiktoken_encoding(SHARED, name).encode_ordinary
+    for name, vocab_size in TRAININGS.items():
+        tok = train_tokenizers([read_bytes(SHARED / name).decode()], vocab_size)
+        pieces, merges = vocabulary_and_merges(tok)
+        result["trained"][name] = {"pieces": hash_rows([pieces]), "merges": hash_rows(merges)}
+        if name == "data/prose/english.txt.xz":
+            encoders["tokenizers_english"] = lambda text, tok=tok: tok.encode(text).ids
+        print(name, file=sys.stderr)
+    for name, encode in encoders.items():
+        result["ids"][name] = {}
+        for path in files:
+            key = path.relative_to(SHARED).as_posix()
+            result["ids"][name][key] = hash_ids(encode(read_bytes(path).decode()))
+            print(name, key, file=sys.stderr)
+    OUTPUT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import fasttok as ft
+from fasttok.cli import main
+
+TEXT = "It's the newest, naïve 東京 12345\r\n" * 20
+
+
+def run(*arguments, stdin: bytes | None = None, code: int = 0):
+    result = CliRunner().invoke(main, [str(a) for a in arguments], input=stdin)
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def trained(tmp_path):
+    (tmp_path / "a.txt").write_text(TEXT, newline="")
+    run(
+        "train",
+        tmp_path / "a.txt",
+        "-o",
+        tmp_path / "tok.json",
+        "--vocab-size",
+        280,
+        "--special-token",
+        "<s>",
+        "--quiet",
+    )
+    return tmp_path / "tok.json"
+
+
+def pipe(*arguments, stdin: bytes) -> bytes:
+    command = [sys.executable, "-c", "from fasttok.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, check=True, capture_output=True).stdout
+
+
+def test_pipes_give_the_bytes_back(trained):
+    for data in (TEXT.encode(), b"", b"\xff\x00\r\n\n", b"no line end"):
+        ids = pipe("encode", "-t", trained, stdin=data)
+        assert ids.count(b"\n") == 1
+        assert pipe("decode", "-t", trained, stdin=ids) == data
+
+
+def test_training_from_a_pipe_is_training_from_the_file(trained, tmp_path):
+    pipe(
+        "train",
+        "-",
+        "-o",
+        tmp_path / "piped.json",
+        "--vocab-size",
+        280,
+        "--special-token",
+        "<s>",
+        stdin=TEXT.encode(),
+    )
+    assert (tmp_path / "piped.json").read_bytes() == trained.read_bytes()
+
+
+def test_training_from_counts(trained, tmp_path):
+    result = run("count", tmp_path / "a.txt", "-o", tmp_path / "a.npz", "--top", 2)
+    assert result.output.splitlines()[1] == "          20  ·12345" or "20" in result.output
+    run(
+        "train",
+        tmp_path / "a.npz",
+        "-o",
+        tmp_path / "b.json",
+        "--vocab-size",
+        280,
+        "--special-token",
+        "<s>",
+        "--quiet",
+    )
+    assert (tmp_path / "b.json").read_bytes() == trained.read_bytes()
+    assert "fingerprint" in run("inspect", tmp_path / "a.npz").output
+
+
+def test_encode_shows_ids_pieces_and_counts(trained, tmp_path):
+    tok = ft.load(trained)
+    text = "the newest"
+    (tmp_path / "t.txt").write_text(text)
+    ids = tok.encode(text, as_list=True)
+    assert run("encode", "-t", trained, tmp_path / "t.txt").output == " ".join(map(str, ids)) + "\n"
+    assert run("encode", "-t", trained, "--show", "count", tmp_path / "t.txt").output == f"{len(ids)}\n"
+    shown = run("encode", "-t", trained, "--show", "pieces", tmp_path / "t.txt").output.strip()
+    assert shown.replace("|", "").replace("·", " ") == text
+    lines = run("encode", "-t", trained, "--document", "line", tmp_path / "a.txt").output.splitlines()
+    assert lines == [" ".join(map(str, tok.encode(TEXT.splitlines()[0], as_list=True)))] * 20
+
+
+def test_lines_come_back_as_lines(trained):
+    ids = pipe("encode", "-t", trained, "--document", "line", stdin=b"one\n\ntwo\n")
+    assert pipe("decode", "-t", trained, "--document", "line", stdin=ids) == b"one\n\ntwo\n"
+
+
+def test_special_tokens(trained, tmp_path):
+    (tmp_path / "t.txt").write_text("<s>")
+    special = ft.load(trained).special_tokens["<s>"]
+    assert run("encode", "-t", trained, "--special", "all", tmp_path / "t.txt").output == f"{special}\n"
+    assert str(special) not in run("encode", "-t", trained, tmp_path / "t.txt").output.split()
+    assert (
+        "special token '<s>' at byte 0"
+        in run("encode", "-t", trained, "--special", "raise", tmp_path / "t.txt", code=1).output
+    )
+
+
+def test_inspect(trained):
+    output = run("inspect", trained, "--text", "the newest").output
+    for expected in ("Tokenizer(bpe, vocab_size=280", "lossless      yes", "special       279 <s>", "tokens"):
+        assert expected in output
+
+
+def test_demo():
+    output = run("demo", "--vocab-size", 600).output
+    assert "Decoding gives every file back byte for byte." in output
+    assert "bytes per token" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "missing.txt", "-o", "x.json"], "No such file or directory: 'missing.txt'"),
+        (["train", "bad.jsonl", "-o", "x.json", "--quiet"], "bad.jsonl:1: not a line of JSON"),
+        (["train", "empty.txt", "-o", "x.json", "--quiet"], "the corpus is empty"),
+        (["train", "a.txt", "-o", "x.json", "--vocab-size", "3"], "vocab_size must be at least 256"),
+        (["train", "a.txt", "-o", "no/such/folder/x.json", "--vocab-size", "260", "--quiet"], "No such file"),
+        (["encode", "-t", "a.txt", "a.txt"], "neither a fasttok file nor a tiktoken rank file"),
+        (["decode", "-t", "tok.json", "a.txt"], "a.txt:1: not a line of ids"),
+        (["decode", "-t", "tok.json", "ids.txt"], "id 999 at position 1 is outside the vocabulary"),
+        (["inspect", "bad.npz"], "bad.npz: not a file of pretoken counts"),
+        (["count", "a.txt", "--pretokenizer", "gpt5"], "no pretokenizer is named 'gpt5'"),
+    ],
+)
+def test_errors_are_one_line(trained, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.jsonl").write_text("not json\n")
+    (tmp_path / "bad.npz").write_text("not an archive")
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "ids.txt").write_text("97 999\n")
+    result = run(*arguments, code=1)
+    assert message in result.output
+    assert result.output.startswith("Error: ")
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_help_teaches():
+    assert "fasttok demo" in run("--help").output
+    for command in ("train", "encode", "decode", "count", "inspect", "demo"):
+        assert command in run("--help").output
+        assert len(run(command, "--help").output.splitlines()) > 5
+
+
+def test_json_of_a_tokenizer_is_json(trained):
+    assert json.loads(trained.read_text())["format"] == "fasttok"

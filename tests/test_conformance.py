@@ -1,0 +1,154 @@
+"""fasttok against the libraries it claims to match, on all the shared data and on hostile text."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiktoken
+import tokenizers
+
+import fasttok as ft
+from tests import hostile
+from tests.conformance import (
+    OUTPUT,
+    PATTERNS,
+    TRAININGS,
+    data_files,
+    hash_ids,
+    hash_rows,
+    read_bytes,
+    tiktoken_encoding,
+    train_tokenizers,
+    vocabulary_and_merges,
+)
+
+EXPECTED = json.loads(OUTPUT.read_text())
+
+
+def written_as_gpt2_does() -> dict[int, str]:
+    """The character that GPT-2 writes each byte as."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [b for b in range(256) if b not in visible]
+    return {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(others)}
+
+
+def as_tokenizers_writes(tok: ft.Tokenizer) -> tuple[list[str], list[list[str]]]:
+    """Our pieces by id and our merges, in the writing of tokenizers."""
+    written = written_as_gpt2_does()
+    pieces = ["".join(written[b] for b in piece) for piece in tok.model.pieces.to_bytes()]
+    for token, i in tok.special_tokens.items():
+        pieces[i] = token
+    return pieces, [[pieces[left], pieces[right]] for left, right in tok.merges.tolist()]
+
+
+@pytest.fixture(scope="module")
+def corpora(shared, tmp_path_factory):
+    """The training files by name, decompressed where needed, read as tokenizers was given them."""
+    folder = tmp_path_factory.mktemp("corpora")
+    paths = {}
+    for name in TRAININGS:
+        paths[name] = shared / name
+        if name.endswith(".xz"):
+            paths[name] = folder / "english.txt"
+            paths[name].write_bytes(read_bytes(shared / name))
+    return paths
+
+
+@pytest.mark.parametrize("name", list(TRAININGS))
+def test_merges_are_tokenizers_on_real_text(corpora, name):
+    corpus = ft.Corpus.from_files(corpora[name])
+    tok = ft.train(corpus, vocab_size=TRAININGS[name], compat="huggingface")
+    pieces, merges = as_tokenizers_writes(tok)
+    assert {"pieces": hash_rows([pieces]), "merges": hash_rows(merges)} == EXPECTED["trained"][name]
+
+
+@pytest.mark.parametrize("name", [*PATTERNS, "tokenizers_english"])
+def test_ids_are_the_peers_on_all_shared_data(shared, corpora, name):
+    if name == "tokenizers_english":
+        corpus = ft.Corpus.from_files(corpora["data/prose/english.txt.xz"])
+        tok = ft.train(corpus, vocab_size=32_000, compat="huggingface")
+    else:
+        tok = ft.load(shared / f"tokenizers/tiktoken/{name}.tiktoken")
+    files = data_files(shared)
+    assert len(files) == len(EXPECTED["ids"][name]) > 150
+    for path in files:
+        data = read_bytes(path)
+        ids = tok.encode(data)
+        assert hash_ids(ids) == EXPECTED["ids"][name][path.relative_to(shared).as_posix()], path
+        assert tok.decode_bytes(ids) == data
+        if len(data) > 1 << 22:
+            assert (tok.encode_files(path, workers=2).values == ids).all()
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_tiktoken_on_hostile_text(shared, name):
+    tok, encoding = ft.load(shared / f"tokenizers/tiktoken/{name}.tiktoken"), tiktoken_encoding(shared, name)
+    texts = hostile.texts(10_000, seed=34)
+    assert tok.encode_batch(texts).to_list() == encoding.encode_ordinary_batch(texts)
+    text = "".join(texts)
+    assert tok.encode(text, as_list=True) == encoding.encode_ordinary(text)
+    runs = [
+        unit * n for unit in ("a", " ", "\n", "ab", "é", "東", "!", "1", " \n") for n in (1, 33, 257, 5000)
+    ]
+    assert tok.encode_batch(runs).to_list() == encoding.encode_ordinary_batch(runs)
+
+
+@pytest.mark.parametrize("name", ["r50k_base", "p50k_base", "cl100k_base", "o200k_base"])
+def test_known_rank_files_know_their_special_tokens(shared, name):
+    import tiktoken.load
+    from tiktoken_ext import openai_public
+
+    original = tiktoken.load.load_tiktoken_bpe
+    openai_public.load_tiktoken_bpe = lambda *_, **__: {}
+    try:
+        constructor = getattr(openai_public, name)()
+    finally:
+        openai_public.load_tiktoken_bpe = original
+    tok = ft.load(shared / f"tokenizers/tiktoken/{name}.tiktoken")
+    assert tok.special_tokens == constructor["special_tokens"]
+    ranks = original(str(shared / f"tokenizers/tiktoken/{name}.tiktoken"))
+    constructor.pop("explicit_n_vocab", None)
+    encoding = tiktoken.Encoding(**{**constructor, "mergeable_ranks": ranks})
+    assert tok.vocab_size == encoding.n_vocab
+    texts = hostile.texts(2000, seed=35)
+    assert tok.encode_batch(texts, special="all").to_list() == [
+        encoding.encode(text, allowed_special="all") for text in texts
+    ]
+    assert all(tok.id_to_piece(i) == encoding.decode_single_token_bytes(i) for i in range(0, 50_000, 97))
+
+
+@pytest.mark.filterwarnings("ignore:the vocabulary has")  # tokenizers stops early too, and says nothing
+@pytest.mark.parametrize("special", [[], ["<|endoftext|>", "<|end|>"]])
+def test_tokenizers_on_generated_corpora(special):
+    for seed in range(12):
+        texts = hostile.texts(60, seed=100 + seed)
+        theirs = train_tokenizers(texts, 600, special_tokens=special)
+        ours = ft.train(
+            ft.Corpus.from_texts(texts), vocab_size=600, special_tokens=special, compat="huggingface"
+        )
+        assert as_tokenizers_writes(ours) == vocabulary_and_merges(theirs)
+        for text in hostile.texts(100, seed=200 + seed):
+            if not any(token in text for token in special):
+                assert ours.encode(text, as_list=True) == theirs.encode(text).ids
+            assert ours.encode(text, special="all", as_list=True) == theirs.encode(text).ids
+
+
+@pytest.mark.filterwarnings("ignore:the vocabulary has")
+@pytest.mark.parametrize("options", [{"min_frequency": 3}, {"max_token_length": 4}])
+def test_tokenizers_options(options):
+    ours_of = {
+        "min_frequency": lambda n: {"min_frequency": n},
+        "max_token_length": lambda n: {"max_piece_length": n - 1},
+    }
+    [(option, value)] = options.items()
+    texts = hostile.texts(300, seed=36)
+    theirs = train_tokenizers(texts, 800, **options)
+    ours = ft.train(
+        ft.Corpus.from_texts(texts), vocab_size=800, compat="huggingface", **ours_of[option](value)
+    )
+    assert as_tokenizers_writes(ours) == vocabulary_and_merges(theirs)
+
+
+def test_the_hashes_are_of_the_pinned_versions():
+    assert EXPECTED["versions"] == {"tiktoken": tiktoken.__version__, "tokenizers": tokenizers.__version__}

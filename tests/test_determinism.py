@@ -1,0 +1,39 @@
+"""The same bytes out, whatever the number of workers, the chunk size or the hash seed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+
+from tests import hostile
+from tests.conftest import ROOT
+
+CODE = """
+import hashlib, sys, fasttok as ft
+workers, batch_bytes, path, out = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+counts = ft.count_pretokens(ft.Corpus.from_files(path), workers=workers, batch_bytes=batch_bytes)
+counts.save(out + ".npz")
+tok = ft.train(counts, vocab_size=700, special_tokens=["<s>", "<t>"])
+tok.save(out + ".json")
+ids = tok.encode_files(path, workers=workers)
+print(counts.fingerprint(), hashlib.sha256(ids.values.tobytes() + ids.offsets.tobytes()).hexdigest())
+"""
+
+
+def test_workers_chunks_and_hash_seeds(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(
+        (ROOT / "pyproject.toml").read_bytes() * 5 + " ".join(hostile.texts(4000, seed=33)).encode()
+    )
+    outcomes = set()
+    for workers, batch_bytes, seed in [(1, 1 << 22, 0), (2, 1 << 14, 1), (7, 1000, 2), (2, 77, 3)]:
+        out = tmp_path / f"out-{seed}"
+        command = [sys.executable, "-c", CODE, str(workers), str(batch_bytes), str(path), str(out)]
+        printed = subprocess.run(
+            command, env={**os.environ, "PYTHONHASHSEED": str(seed)}, check=True, capture_output=True
+        ).stdout
+        files = [out.with_suffix(suffix).read_bytes() for suffix in (".npz", ".json")]
+        outcomes.add((printed, *(hashlib.sha256(data).hexdigest() for data in files)))
+    assert len(outcomes) == 1

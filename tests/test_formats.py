@@ -1,0 +1,300 @@
+"""Files: fasttok's own and tiktoken's; what is damaged or foreign is an error that says where."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import stat
+
+import pytest
+import tiktoken
+
+import fasttok as ft
+from fasttok.saving import atomic_write
+from tests import hostile, oracles
+
+
+def small():
+    counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2, "\u00e9t\u00e9": 3, b"\xff\xfe": 9})
+    return ft.train(counts, vocab_size=262, special_tokens=["<|end|>"])
+
+
+# The native file
+
+
+def test_the_file_can_be_read_by_people(tmp_path):
+    small().save(tmp_path / "a.json")
+    lines = (tmp_path / "a.json").read_text().splitlines()
+    assert lines[:3] == ["{", ' "format": "fasttok",', ' "version": 1,']
+    assert '   "\\udcff\\udcfe",' in lines
+    assert "   [255, 254, 256]," in lines
+    fields = json.loads((tmp_path / "a.json").read_text())
+    assert fields["special_tokens"] == {"<|end|>": 261}
+    assert fields["pretokenizer"] == {"name": "gpt2"}
+    assert fields["provenance"]["trainer"]["vocab_size"] == 262
+    assert fields["provenance"]["counts"]["n_pretokens"] == 19
+
+
+def test_a_truncated_file(tmp_path):
+    path = tmp_path / "a.json"
+    small().save(path)
+    data = path.read_bytes()
+    for end in range(len(data) - 2):
+        path.write_bytes(data[:end])
+        with pytest.raises(ft.ModelFormatError) as error:
+            ft.load(path)
+        assert str(path) in str(error.value)
+
+
+def test_a_file_with_flipped_bits(tmp_path):
+    path = tmp_path / "a.json"
+    tok = small()
+    tok.save(path)
+    data = path.read_bytes()
+    rng = random.Random(28)
+    refused = 0
+    for _ in range(3000):
+        damaged = bytearray(data)
+        damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            loaded = ft.load(path)
+        except ft.ModelFormatError:
+            refused += 1
+        else:
+            assert loaded.decode_bytes(loaded.encode(b"lower \xff\xfe")) == b"lower \xff\xfe"
+    assert refused > 2000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.update(format="other"), "format: not a fasttok tokenizer"),
+        (lambda f: f.update(version=2), "version: version 2; this fasttok reads 1"),
+        (lambda f: f.pop("model"), "'model' is missing"),
+        (lambda f: f["model"].update(kind="lstm"), "model: 'lstm' is missing or unknown"),
+        (lambda f: f["model"]["pieces"].__setitem__(1, ""), "model: 1 of the 256 bytes are no piece"),
+        (lambda f: f["model"]["pieces"].append("a"), "model: ids 97 and 261 have the same piece b'a'"),
+        (lambda f: f["model"]["pieces"].append(5), "model: "),
+        (lambda f: f["model"]["pieces"].append("\ud800"), "model: "),
+        (lambda f: f["model"]["merges"].append([1, 2, 3]), "model: merge 5 joins"),
+        (lambda f: f["model"]["merges"].append([1, 2]), "model: "),
+        (lambda f: f["model"]["merges"].append([1, 2, -1]), "model: merges must be rows of ids"),
+        (lambda f: f["model"]["merges"].append([1, 2, 1e300]), "model: merges must be rows of ids"),
+        (lambda f: f["model"]["merges"].append(f["model"]["merges"][0]), "model: a pair is merged twice"),
+        (lambda f: f["model"].update(merges=7), "model: "),
+        (lambda f: f["model"].update(ignore_merges="no"), "model: ignore_merges must be true or false"),
+        (lambda f: f["special_tokens"].update(x=97), "special token 'x' has id 97"),
+        (lambda f: f["special_tokens"].update(x="y"), "must be from 0"),
+        (lambda f: f.update(special_tokens=[]), "special_tokens: a list, not a dict"),
+        (lambda f: f.update(normalizer="nfc"), "normalizer: unknown normalizer"),
+        (lambda f: f.update(pretokenizer={"name": "x"}), "pretokenizer: not the configuration"),
+        (
+            lambda f: f.update(pretokenizer={"name": "regex", "pattern": "("}),
+            "pretokenizer: .*does not compile",
+        ),
+        (lambda f: f.update(provenance=None), "provenance: a NoneType, not a dict"),
+    ],
+)
+def test_impossible_content(tmp_path, change, message):
+    path = tmp_path / "a.json"
+    small().save(path)
+    fields = json.loads(path.read_text())
+    fields["special_tokens"] = {"<|end|>": 300}
+    change(fields)
+    path.write_text(json.dumps(fields))
+    with pytest.raises(ft.ModelFormatError, match=message):
+        ft.load(path)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 100, b"PK\x03\x04", b"[1, 2]", b"{" * 100_000, b'{"a": ' * 50_000, b"{\xff}"]
+)
+def test_foreign_files(tmp_path, data):
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    with pytest.raises(ft.ModelFormatError):
+        ft.load(path)
+
+
+def test_missing_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing"):
+        ft.load(tmp_path / "missing.json")
+    with pytest.raises(FileNotFoundError):
+        ft.PretokenCounts.load(tmp_path / "missing.npz")
+    small().save(tmp_path / "a.json")
+    with pytest.raises(TypeError, match="takes no options"):
+        ft.load(tmp_path / "a.json", pretokenizer="gpt2")
+
+
+# Saving
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    def write():
+        with atomic_write(path) as file:
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_save_keeps_mode_and_link(tmp_path):
+    path, link = tmp_path / "a.json", tmp_path / "link.json"
+    small().save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~_umask()
+    path.chmod(0o600)
+    link.symlink_to(path)
+    small().save(link)
+    assert link.is_symlink()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# tiktoken's rank files
+
+
+def write_ranks(path, ranks):
+    path.write_bytes(b"".join(base64.b64encode(piece) + b" %d\n" % rank for piece, rank in ranks.items()))
+    return path
+
+
+def random_ranks(rng):
+    """A vocabulary of no particular origin: pieces that no merge reaches, ranks in any order."""
+    pieces = {bytes(rng.choices(b"abc", k=rng.randint(2, 6))) for _ in range(rng.randint(1, 40))}
+    rest = sorted(pieces)
+    rng.shuffle(rest)
+    return {piece: i for i, piece in enumerate([*(bytes([b]) for b in range(256)), *rest])}
+
+
+def test_rank_files_encode_by_tiktokens_rule(tmp_path):
+    rng = random.Random(29)
+    unreached = 0
+    for _ in range(150):
+        ranks = random_ranks(rng)
+        tok = ft.load(write_ranks(tmp_path / "x.tiktoken", ranks), pretokenizer="none")
+        encoding = tiktoken.Encoding("x", pat_str=r"(?s:.+)", mergeable_ranks=ranks, special_tokens={})
+        unreached += len(ranks) - 256 - len(tok.merges)
+        for _ in range(40):
+            text = "".join(rng.choices("abcd", k=rng.choice([1, 3, 8, 20, 50, 120])))
+            expected = oracles.encode_by_ranks(text.encode(), ranks)
+            assert tok.encode(text).tolist() == expected == encoding.encode_ordinary(text)
+    assert unreached > 100
+
+
+def test_every_word_of_two_letters_under_hostile_ranks(tmp_path):
+    import itertools
+
+    words = [bytes(w) for n in range(1, 9) for w in itertools.product(b"ab", repeat=n)]
+    rng = random.Random(30)
+    for _ in range(40):
+        pieces = rng.sample([w for w in words if 2 <= len(w) <= 5], rng.randint(3, 30))
+        ranks = {piece: i for i, piece in enumerate([*(bytes([b]) for b in range(256)), *pieces])}
+        tok = ft.load(write_ranks(tmp_path / "x.tiktoken", ranks), pretokenizer="none")
+        assert tok.encode_batch(words).to_list() == [oracles.encode_by_ranks(w, ranks) for w in words]
+
+
+def test_rank_files_come_back_byte_for_byte(tmp_path):
+    ranks = random_ranks(random.Random(31))
+    path = write_ranks(tmp_path / "x.tiktoken", ranks)
+    ft.load(path, pretokenizer="gpt2").to_tiktoken(tmp_path / "y.tiktoken")
+    assert (tmp_path / "y.tiktoken").read_bytes() == path.read_bytes()
+
+
+def test_what_we_trained_tiktoken_reads(tmp_path, tok):
+    tok.to_tiktoken(tmp_path / "x.tiktoken")
+    ranks = {}
+    for line in (tmp_path / "x.tiktoken").read_text().splitlines():
+        piece, rank = line.split()
+        ranks[base64.b64decode(piece)] = int(rank)
+    pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+    encoding = tiktoken.Encoding(
+        "x", pat_str=pattern, mergeable_ranks=ranks, special_tokens=tok.special_tokens
+    )
+    again = ft.load(tmp_path / "x.tiktoken", pretokenizer="gpt2", special_tokens=tok.special_tokens)
+    for text in hostile.texts(1000, seed=32):
+        assert tok.encode(text).tolist() == encoding.encode_ordinary(text) == again.encode(text).tolist()
+        assert tok.encode(text, special="all").tolist() == encoding.encode(text, allowed_special="all")
+    assert again.vocab_size == tok.vocab_size
+
+
+def model_of(pieces, merges, merged, **options):
+    import numpy as np
+
+    rows = ft.Ragged.from_bytes([*(bytes([b]) for b in range(256)), *pieces])
+    model = ft.BPEModel(rows, np.array(merges, np.uint32), np.array(merged, np.uint32), **options)
+    return ft.Tokenizer(model, ft.get_pretokenizer("gpt2"))
+
+
+def test_models_that_tiktoken_would_change_are_not_written(tmp_path):
+    path = tmp_path / "x.tiktoken"
+    # tiktoken makes abc from ab and c, since ab has the lower rank; this model only from a and bc.
+    other_pair = model_of([b"ab", b"bc", b"abc"], [[97, 98], [98, 99], [97, 257]], [256, 257, 258])
+    with pytest.raises(
+        ft.ModelExportError, match=r"1 pieces .* id 258, b'abc', from \[b'ab', b'c'\] instead"
+    ):
+        other_pair.to_tiktoken(path)
+    other_order = model_of([b"ab", b"bc"], [[98, 99], [97, 98]], [257, 256])
+    with pytest.raises(
+        ft.ModelExportError, match="in the order of ids, but merge 1 makes id 256 after id 257"
+    ):
+        other_order.to_tiktoken(path)
+    no_merge = model_of([b"ab", b"cd"], [[97, 98]], [256])
+    with pytest.raises(ft.ModelExportError, match=r"id 257, b'cd', from \[b'c', b'd'\] instead of no merge"):
+        no_merge.to_tiktoken(path)
+    unreachable = model_of([b"abc"], [], [])
+    unreachable_whole = model_of([b"abc"], [], [], ignore_merges=True)
+    with pytest.raises(ft.ModelExportError, match="from no merge instead of no merge"):
+        unreachable.to_tiktoken(path)
+    assert not path.exists()
+    unreachable_whole.to_tiktoken(path)
+    assert ft.load(path, pretokenizer="gpt2").encode("abc").tolist() == [256]
+
+
+BYTES = b"".join(base64.b64encode(bytes([b])) + b" %d\n" % b for b in range(256))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (BYTES + b"YWI= x\n", "line 257: not a base64 piece, a space and a rank"),
+        (BYTES + b"YWI=\n", "line 257: not a base64 piece"),
+        (BYTES + b"Y!I= 256\n", "line 257: not a base64 piece"),
+        (BYTES + b"YWI= -1\n", "line 257: not a base64 piece"),
+        (BYTES + b"YWI= 99999999999999\n", "line 257: not a base64 piece"),
+        (BYTES + b"YWI= 999999999\n", "line 257: rank 999999999 is larger than the file"),
+        (BYTES + b"YQ== 256\n", "line 257: piece b'a' stands twice"),
+        (BYTES + b"YWI= 97\n", "have the same rank 97"),
+        (BYTES + b" 256\n", "line 257: not a base64 piece"),
+        (BYTES[7:], "1 of the 256 bytes are no piece, the first is 0x00"),
+        (BYTES + base64.b64encode(b"a" * 2000) + b" 256\n", "piece 256 has 2,000 bytes; the most is 1,024"),
+    ],
+)
+def test_damaged_rank_files(tmp_path, data, message):
+    path = tmp_path / "cl100k_base.tiktoken"
+    path.write_bytes(data)
+    with pytest.raises(ft.ModelFormatError, match=message) as error:
+        ft.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_rank_file_of_unknown_pattern(tmp_path):
+    path = tmp_path / "mine.tiktoken"
+    path.write_bytes(BYTES)
+    with pytest.raises(ValueError, match="does not hold its pattern, and 'mine' is none of r50k_base"):
+        ft.load(path)
+    assert ft.load(path, pretokenizer="whitespace").encode("a b").tolist() == [97, 32, 98]
+    assert ft.load(path, pretokenizer="gpt2", special_tokens={"<s>": 300}).vocab_size == 301

@@ -1,0 +1,68 @@
+"""Mutations that Hypothesis thinks of. ``make fuzz`` runs many more of them (FASTTOK_FUZZ times as many)."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import fasttok as ft
+from fasttok.text.pretokenizers import PATTERNS
+from tests import hostile, oracles
+
+examples = settings(
+    max_examples=100 * int(os.environ.get("FASTTOK_FUZZ", "1")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+texts = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(hostile.PARTS), max_size=20).map("".join))
+data = st.one_of(st.binary(max_size=60), texts.map(str.encode))
+names = st.sampled_from(list(PATTERNS))
+
+
+@examples
+@given(data=data)
+def test_bytes_come_back(tok, data):
+    assert tok.decode_bytes(tok.encode(data)) == data
+    assert tok.decode_bytes(tok.encode(data, special="all")) == data
+
+
+@examples
+@given(batch=st.lists(st.one_of(texts, data), max_size=8), workers=st.integers(1, 3))
+def test_batches_are_loops(tok, batch, workers):
+    assert tok.encode_batch(batch, workers=workers).to_list() == [tok.encode(t, as_list=True) for t in batch]
+
+
+@examples
+@given(documents=st.lists(data, max_size=6), name=names, batch_bytes=st.integers(1, 100))
+def test_counts_are_the_oracles(documents, name, batch_bytes):
+    documents = [d for d in documents if not _has_unassigned(d)]
+    corpus = ft.Corpus.from_texts(documents)
+    counts = ft.count_pretokens(corpus, name, workers=2, batch_bytes=batch_bytes)
+    assert counts.to_dict() == oracles.count(PATTERNS[name], documents)
+
+
+def _has_unassigned(document: bytes) -> bool:
+    """Whether there is a code point that the regex module's newer tables see differently."""
+    from tests.unicode_differences import REGEX
+
+    text = document.decode(errors="surrogateescape")
+    return any(a <= ord(c) <= b for c in text for a, b in REGEX)
+
+
+@examples
+@given(flips=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_tokenizer_files(tmp_path, tok, flips):
+    original = tmp_path / "original.json"
+    if not original.exists():
+        tok.save(original)
+    damaged = bytearray(original.read_bytes())
+    for place, byte in flips:
+        damaged[place % len(damaged)] = byte
+    (tmp_path / "damaged.json").write_bytes(damaged)
+    try:
+        loaded = ft.load(tmp_path / "damaged.json")
+    except ft.ModelFormatError:
+        return
+    assert loaded.decode_bytes(loaded.encode(b"the lowest \xff")) == b"the lowest \xff"

@@ -1,0 +1,113 @@
+"""The one list that every model runs through."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from fasttok.models._cache import PretokenCache
+
+import fasttok as ft
+from tests import hostile
+
+TRAINERS = [ft.BPETrainer(vocab_size=280, special_tokens=["<s>"])]
+
+
+@pytest.fixture(params=TRAINERS, ids=lambda trainer: type(trainer).__name__)
+def tokenizer(request):
+    text = "It's the newest and the widest, naïve 東京 12345\n" * 5
+    counts = ft.count_pretokens(ft.Corpus.from_texts([text]))
+    model, special = request.param.train(counts)
+    return ft.Tokenizer(model, ft.get_pretokenizer("gpt2"), special, {"made": "here"})
+
+
+TEXTS = [*hostile.texts(150, seed=26), *hostile.byte_strings(150, seed=27)]
+
+
+def ids_of(tokenizer, texts=TEXTS):
+    return [tokenizer.encode(text, as_list=True) for text in texts]
+
+
+def test_round_trip(tokenizer):
+    for text in TEXTS:
+        back = tokenizer.decode_bytes(tokenizer.encode(text))
+        if tokenizer.is_lossless:
+            assert back == (text.encode() if isinstance(text, str) else text)
+
+
+def test_empty(tokenizer):
+    assert ids_of(tokenizer, ["", b""]) == [[], []]
+    assert tokenizer.encode_batch([]).to_list() == []
+    assert tokenizer.encode_batch(["", "a", ""]).lengths.tolist()[::2] == [0, 0]
+
+
+def test_rows_are_pretokens(tokenizer):
+    rows = ft.Ragged.from_bytes([b"the", b" newest", b"q", b"the"])
+    encoded = tokenizer.model.encode_pretokens(rows.values, rows.offsets, PretokenCache(1 << 16))
+    assert encoded.values.dtype == np.uint32
+    assert encoded.offsets.dtype == np.int64
+    assert encoded.to_list() == ids_of(tokenizer, ["the", " newest", "q", "the"])
+
+
+def test_batches_and_threads_change_nothing(tokenizer):
+    expected = ids_of(tokenizer)
+    for workers in (1, 2, 7):
+        assert tokenizer.encode_batch(TEXTS, workers=workers).to_list() == expected
+
+
+def test_many_threads_on_one_tokenizer(tokenizer):
+    expected = ids_of(tokenizer)
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(ids_of(tokenizer))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 8
+
+
+def test_input_may_be_read_only_or_mapped(tokenizer, tmp_path):
+    (tmp_path / "text").write_bytes(b"the newest")
+    mapped = np.memmap(tmp_path / "text", np.uint8, "r")
+    cache = PretokenCache(1 << 16)
+    boundaries = np.array([0, 3, 10])
+    boundaries.flags.writeable = False
+    encoded = tokenizer.model.encode_pretokens(mapped, boundaries, cache)
+    assert encoded.values.tolist() == ids_of(tokenizer, ["the newest"])[0]
+
+
+def test_saved_is_loaded(tokenizer, tmp_path):
+    tokenizer.save(tmp_path / "a.json")
+    loaded = ft.load(tmp_path / "a.json")
+    assert ids_of(loaded) == ids_of(tokenizer)
+    assert loaded.special_tokens == tokenizer.special_tokens
+    assert loaded.provenance == tokenizer.provenance
+    assert loaded.vocab_size == tokenizer.vocab_size
+    loaded.save(tmp_path / "b.json")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_pickle(tokenizer):
+    tokenizer.encode("fill a cache")
+    copy = pickle.loads(pickle.dumps(tokenizer))  # noqa: S301
+    assert ids_of(copy) == ids_of(tokenizer)
+    assert copy.special_tokens == tokenizer.special_tokens
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_process_encodes(tokenizer, method):
+    expected = ids_of(tokenizer)
+    tokenizer.encode_batch(TEXTS, workers=2)  # threads have run before the fork
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        assert pool.apply(ids_of, (tokenizer,)) == expected
+
+
+def test_a_model_does_not_change(tokenizer):
+    for array in (tokenizer.model.pieces.values, tokenizer.model.pieces.offsets):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
