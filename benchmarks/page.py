@@ -55,8 +55,8 @@ def table(task: str, arguments: list[str], rows: dict[str, dict[str, Any]]) -> s
     for library, row in sorted(rows.items(), key=lambda item: statistics.median(item[1]["warm_s"])):
         cold, warm = statistics.median(row["cold_s"]), statistics.median(row["warm_s"])
         lines.append(
-            f"| {library} | {row['versions'].get(library, '')} | {cold:.2f} | {row['mb'] / cold:.1f} | {warm:.2f} "
-            f""
+            f"| {library} | {row['versions'].get(library, '')} "
+            f"| {cold:.2f} | {row['mb'] / cold:.1f} | {warm:.2f} "
             f"| {row['mb'] / warm:.1f} | {row['peak_mb']} | {'yes' if row['same_as_fasttok'] else 'no'} |"
         )
     return "\n".join([*lines, "", place(some)])
