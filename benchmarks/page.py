@@ -13,8 +13,8 @@ Written by `python -m benchmarks page` from `benchmarks/results.jsonl`; do not e
 `python -m benchmarks`: every library in a process of its own, medians over processes, results compared
 before times are reported. Machines differ and the same machine drifts, so read ratios, not seconds. *Cold* is
 the first time in a process, with the library imported and machine code cached; *warm* is what follows.
-*Same* says whether the result, the merged pieces in their order or the ids, is fasttok's; libraries that train
-on lines, or break ties in another order, are compared with fasttok told to do so.
+*Same* says whether the result, the merged pieces in their order or the ids, is fasttok's; libraries that
+train on lines, or break ties in another order, are compared with fasttok told to do so.
 """
 
 

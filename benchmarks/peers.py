@@ -7,6 +7,7 @@ a function of nothing, and what turns that work's result into something to compa
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,26 @@ def hash_ids(ids: Any) -> str:
 def hash_pieces(pieces: list[bytes]) -> str:
     """A hash of the merged pieces, in the order in which they were made."""
     return hashlib.sha256(b"".join(b"%d:%b" % (len(p), p) for p in pieces)).hexdigest()[:16]
+
+
+def hash_rows(rows: list[list[int]]) -> str:
+    """As `hash_ids`, of rows one after another."""
+    return hash_ids(np.concatenate([np.asarray(row, "<u4") for row in rows]))
+
+
+def cut_in_parts(path: str) -> list[str]:
+    """A file's text in parts of some 50 KB, for libraries that work on batches of strings.
+
+    Cut between a letter and a space, where each of the patterns cuts anyway: the ids are those of the file.
+    """
+    with open(path, encoding="utf-8", newline="") as file:
+        text = file.read()
+    parts = []
+    start = 0
+    while match := re.compile(r"[a-z](?= )").search(text, start + 50_000):
+        parts.append(text[start : match.end()])
+        start = match.end()
+    return [*parts, text[start:]]
 
 
 def unwritten(piece: str) -> bytes:
@@ -139,9 +160,8 @@ def encode_tiktoken(path: str, ranks: str, threads: int) -> Work:
     encoding = tiktoken.Encoding(
         name, pat_str=TIKTOKEN_PATTERNS[name], mergeable_ranks=load_tiktoken_bpe(ranks), special_tokens={}
     )
-    with open(path, encoding="utf-8", newline="") as file:
-        text = file.read()
-    return lambda: encoding.encode_ordinary(text), hash_ids
+    texts = cut_in_parts(path)
+    return lambda: encoding.encode_ordinary_batch(texts, num_threads=threads), hash_rows
 
 
 def encode_gigatoken(path: str, ranks: str, threads: int) -> Work:
@@ -156,21 +176,29 @@ def encode_gigatoken(path: str, ranks: str, threads: int) -> Work:
 
 
 def encode_tokie(path: str, ranks: str, threads: int) -> Work:
+    import os
+
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
     import tokie
 
     tok = tokie.Tokenizer.from_json(_huggingface_file(ranks))
-    with open(path, "rb") as file:
-        data = file.read()
-    return lambda: tok.encode_bytes(data), lambda result: hash_ids(getattr(result, "ids", result))
+    texts = cut_in_parts(path)
+    return lambda: tok.encode_batch_flat(texts, add_special_tokens=False), lambda result: hash_ids(result[0])
 
 
 def encode_tokenizers(path: str, ranks: str, threads: int) -> Work:
+    import os
+
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
     import tokenizers
 
     tok = tokenizers.Tokenizer.from_file(_huggingface_file(ranks))
-    with open(path, encoding="utf-8", newline="") as file:
-        text = file.read()
-    return lambda: tok.encode(text, add_special_tokens=False), lambda result: hash_ids(result.ids)
+    texts = cut_in_parts(path)
+
+    def work() -> Any:
+        return [row.ids for row in tok.encode_batch_fast(texts, add_special_tokens=False)]
+
+    return work, hash_rows
 
 
 def _huggingface_file(ranks: str) -> str:

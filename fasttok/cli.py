@@ -25,7 +25,7 @@ class _Command(click.Command):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: so do we
             raise SystemExit(0) from None
-        except (ft.FasttokError, OSError, ValueError, IndexError) as error:
+        except (ft.FasttokError, OSError, ValueError, ImportError) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -171,10 +171,12 @@ def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
     for file in files or (sys.stdin,):
         for number, line in enumerate(file, 1):
             try:
-                ids = [int(word) for word in line.split()]
+                text = tok.decode_bytes([int(word) for word in line.split()])
             except ValueError:
                 raise click.ClickException(f"{file.name}:{number}: not a line of ids") from None
-            sys.stdout.buffer.write(tok.decode_bytes(ids) + (b"\n" if document else b""))
+            except IndexError as error:
+                raise click.ClickException(f"{file.name}:{number}: {error}") from None
+            sys.stdout.buffer.write(text + (b"\n" if document else b""))
     sys.stdout.buffer.flush()
 
 
@@ -185,7 +187,13 @@ def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
 @click.option(
     "--split-special", multiple=True, help="A text to cut documents at and not to count; repeatable."
 )
-@click.option("--top", default=10, show_default=True, help="How many of the most frequent pretokens to show.")
+@click.option(
+    "--top",
+    default=10,
+    type=click.IntRange(min=0),
+    show_default=True,
+    help="How many of the most frequent pretokens to show.",
+)
 def count(
     files: tuple[str, ...],
     output: str | None,
@@ -216,7 +224,13 @@ def count(
 @main.command()
 @click.argument("path", type=click.Path())
 @click.option("--text", help="A text to show as the tokenizer cuts it.")
-@click.option("--top", default=10, show_default=True, help="How many pieces of each kind to show.")
+@click.option(
+    "--top",
+    default=10,
+    type=click.IntRange(min=0),
+    show_default=True,
+    help="How many pieces of each kind to show.",
+)
 def inspect(path: str, text: str | None, top: int) -> None:
     """Show what is in a tokenizer's file, or in counts that `fasttok count` saved."""
     if path.endswith(".npz"):

@@ -60,7 +60,7 @@ class SpecialTokenError(FasttokError):
     position : int
         Where it stands, in bytes of UTF-8 from the start of its document.
     document : int
-        The index of the document in its batch.
+        The index of the document in its batch or corpus.
     """
 
     def __init__(self, token: str, position: int, document: int) -> None:
@@ -72,9 +72,28 @@ class SpecialTokenError(FasttokError):
         self.position = position
         self.document = document
 
+    def moved(self, first: int) -> SpecialTokenError:
+        """The same error where the batch began with document `first`."""
+        return SpecialTokenError(self.token, self.position, self.document + first)
+
 
 class PatternError(FasttokError):
-    """A regular expression that does not compile, or runs past its time limit on a text."""
+    """A regular expression that does not compile, or runs past its time limit on a text.
+
+    Attributes
+    ----------
+    document : int or None
+        The index of the document on which it ran too long.
+    """
+
+    def __init__(self, message: str, document: int | None = None) -> None:
+        super().__init__(message if document is None else f"{message}, on document {document}")
+        self.message = message
+        self.document = document
+
+    def moved(self, first: int) -> PatternError:
+        """The same error where the batch began with document `first`."""
+        return PatternError(self.message, (self.document or 0) + first)
 
 
 class RecipeError(FasttokError):

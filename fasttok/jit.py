@@ -7,6 +7,7 @@ use on a machine waits for the compiler. No signatures: a signature compiles at 
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ njit = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 def announce_compilation(kernel: Any, what: str) -> None:
     """Log that a kernel is about to be compiled, unless its machine code is in the cache on disk."""
-    cached = Path(kernel.stats.cache_path).glob(f"*{kernel.py_func.__name__}-*.nbi")
-    if not kernel.signatures and not any(cached):
+    source = Path(kernel.py_func.__code__.co_filename)
+    python = f"py{sys.version_info.major}{sys.version_info.minor}"
+    pattern = f"*{kernel.py_func.__name__}-*.{python}.nbi"
+    cached = Path(kernel.stats.cache_path).glob(pattern)
+    if not kernel.signatures and not any(c.stat().st_mtime > source.stat().st_mtime for c in cached):
         logging.getLogger("fasttok").warning("compiling %s for this machine; only the first use does", what)

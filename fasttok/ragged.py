@@ -40,6 +40,13 @@ class Ragged:
     values: NDArray[Any]
     offsets: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        offsets = self.offsets
+        if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0 or self.values.ndim != 1:
+            raise ValueError("a Ragged takes flat values and at least one offset, of int64")
+        if offsets[0] < 0 or offsets[-1] > len(self.values) or (offsets[1:] < offsets[:-1]).any():
+            raise ValueError("offsets must not decrease and must lie within the values")
+
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[int] | NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
         """Copy rows into one Ragged. O(total length)."""
@@ -52,16 +59,6 @@ class Ragged:
         """Join byte strings into one Ragged of uint8. O(total length)."""
         values = np.frombuffer(b"".join(rows), np.uint8)
         return cls(values, lengths_to_offsets([len(row) for row in rows]))
-
-    @classmethod
-    def concat(cls, parts: Sequence[Ragged], dtype: Any = np.uint32) -> Ragged:
-        """Put the rows of several Ragged behind one another. O(total length)."""
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return cls(np.empty(0, dtype), np.zeros(1, np.int64))
-        lengths = np.concatenate([part.lengths for part in parts])
-        return cls(np.concatenate([part.values for part in parts]), lengths_to_offsets(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -90,13 +87,25 @@ class Ragged:
         return np.diff(self.offsets)
 
     def take(self, rows: NDArray[Any]) -> Ragged:
-        """The given rows, in the given order. O(length of the result)."""
-        offsets = lengths_to_offsets(self.lengths[rows])
+        """The given rows, in the given order. O(length of the result).
+
+        Raises
+        ------
+        IndexError
+            If there is no such row; rows count from 0 only.
+        """
+        rows = np.asarray(rows)
+        if len(rows) and rows.dtype.kind not in "iu":
+            raise TypeError(f"rows must be integers, not {rows.dtype}")
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(f"rows must be from 0 to {len(self) - 1}")
+        rows = np.ascontiguousarray(rows, np.int64)
+        offsets = lengths_to_offsets(self.offsets[rows + 1] - self.offsets[rows])
         values = np.empty(offsets[-1], self.values.dtype)
         gather_rows(
-            self.values.view(np.uint8),
+            np.ascontiguousarray(self.values).view(np.uint8),
             self.offsets * self.values.itemsize,
-            np.ascontiguousarray(rows, np.int64),
+            rows,
             values.view(np.uint8),
         )
         return Ragged(values, offsets)
@@ -126,3 +135,10 @@ def lengths_to_offsets(lengths: Sequence[int] | NDArray[Any]) -> NDArray[np.int6
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """A view of an array through which it cannot be changed."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -14,29 +15,26 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when the block ends without an error.
 
     What is written goes to a temporary file in the same folder, is flushed to the disk and renamed;
-    until then an older file of the name stays as it was, also when the process is killed.
+    until then an older file of the name stays as it was, also when the process is killed. What is not
+    a file, such as a pipe or a terminal, is written to as it is.
     """
     name = os.path.realpath(path)  # through a link, to the file it points to
+    mode = os.stat(name).st_mode if os.path.exists(name) else None
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(name, "wb") as file:
+            yield file
+        return
     folder, base = os.path.split(name)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{base}.", dir=folder)
+    temporary = os.path.join(folder, f".{base}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _give_usual_mode(temporary, name)
+        if mode is not None:
+            os.chmod(temporary, stat.S_IMODE(mode))
         os.replace(temporary, name)
     except BaseException:
-        os.unlink(temporary)
+        if os.path.exists(temporary):
+            os.unlink(temporary)
         raise
-
-
-def _give_usual_mode(temporary: str, name: str) -> None:
-    """Give the file the mode of the one it replaces, or that of any new file."""
-    try:
-        mode = os.stat(name).st_mode & 0o777
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        mode = 0o666 & ~umask
-    os.chmod(temporary, mode)

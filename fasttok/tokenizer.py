@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.errors import SpecialTokenError
+from fasttok.errors import PatternError, SpecialTokenError
 from fasttok.models._cache import PretokenCache
 from fasttok.models.base import Model
 from fasttok.parallel import map_ordered, resolve_workers
@@ -113,7 +113,7 @@ class Tokenizer:
         return self._pieces[int(self._checked(np.array([i]))[0])].tobytes()
 
     def piece_to_id(self, piece: bytes | str) -> int:
-        """The id of a piece, or of a special token's text.
+        """The id of a piece; or of a special token, unless its text is a piece too.
 
         Raises
         ------
@@ -255,7 +255,10 @@ class Tokenizer:
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool]:
-            return self._encode_documents(cache, batch.documents, special), batch.continues
+            try:
+                return self._encode_documents(cache, batch.documents, special), batch.continues
+            except (PatternError, SpecialTokenError) as error:
+                raise error.moved(batch.first) from None
 
         try:
             return _join_rows(map_ordered(encode_batch, batches, caches))
@@ -365,7 +368,7 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Ids) -> bytes:
         """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self._pieces.take(self._checked(ids)).values.tobytes()
+        return self._pieces.take(self._checked(np.asarray(ids))).values.tobytes()
 
     def decode_batch(
         self, batch: Ragged | Iterable[Ids], *, errors: Literal["replace", "strict"] = "replace"
@@ -373,13 +376,14 @@ class Tokenizer:
         """Turn every row of a batch into text; otherwise as `decode`."""
         return [self.decode(row, errors=errors) for row in batch]
 
-    def _checked(self, ids: Ids) -> NDArray[np.int64]:
+    def _checked(self, array: NDArray[Any]) -> NDArray[np.int64]:
         """The ids as int64, every one of them in use."""
-        array = np.asarray(ids)
         if array.ndim != 1:
             raise TypeError(f"ids must be one row of integers, not an array of {array.ndim} dimensions")
         if len(array) == 0:
             return np.empty(0, np.int64)
+        if array.dtype == object and all(type(i) is int for i in array.tolist()):
+            raise IndexError(f"an id beyond 64 bits is outside the vocabulary of {self.vocab_size} ids")
         if array.dtype.kind not in "iu":
             raise TypeError(f"ids must be integers, not {array.dtype}")
         low, high = int(array.min()), int(array.max())
@@ -389,11 +393,13 @@ class Tokenizer:
             raise IndexError(
                 f"id {bad} at position {place} is outside the vocabulary of {self.vocab_size} ids"
             )
-        unused = self._pieces.lengths[array] == 0
+        array = array.astype(np.int64)
+        offsets = self._pieces.offsets
+        unused = offsets[array + 1] == offsets[array]
         if unused.any():
             place = int(np.argmax(unused))
             raise IndexError(f"id {int(array[place])} at position {place} is not in use")
-        return array.astype(np.int64)
+        return array
 
     # Files
 

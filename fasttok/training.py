@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -69,7 +70,9 @@ def train(
             raise ValueError("counts know their pretokenizer; give one only with a corpus")
         counts = source
     else:
-        counts = count_pretokens(source, pretokenizer or "gpt2", workers=workers, progress=progress)
+        counts = count_pretokens(
+            source, "gpt2" if pretokenizer is None else pretokenizer, workers=workers, progress=progress
+        )
     learned, special_tokens = trainer.train(counts, progress=progress)
     provenance = {
         "fasttok": __version__,
@@ -81,4 +84,5 @@ def train(
             "n_distinct": len(counts),
         },
     }
+    provenance = json.loads(json.dumps(provenance))  # lists for tuples, as a file gives it back
     return Tokenizer(learned, get_pretokenizer(counts.recipe.pretokenizer), special_tokens, provenance)

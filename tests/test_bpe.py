@@ -6,9 +6,9 @@ import random
 
 import numpy as np
 import pytest
-from fasttok.models._cache import PretokenCache
 
 import fasttok as ft
+from fasttok.models._cache import PretokenCache
 from tests import hostile, oracles
 
 WORDS = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
@@ -93,6 +93,15 @@ def test_options():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         ft.train(ft.PretokenCounts.from_dict(WORDS), model="bpe", **options)
+
+
+@pytest.mark.parametrize("token", ["lo", "a", "\u0120low"])
+def test_a_special_token_that_tokenizers_would_let_text_become(token):
+    counts = ft.PretokenCounts.from_dict({"low": 5, " low": 4})
+    with pytest.raises(ValueError, match="is also a piece; tokenizers would give both one id"):
+        ft.train(counts, vocab_size=260, special_tokens=[token], compat="huggingface")
+    tok = ft.train(counts, vocab_size=260, special_tokens=[token])
+    assert tok.special_tokens[token] not in tok.encode(f"low {token}")
 
 
 def test_bad_calls():

@@ -67,7 +67,7 @@ def test_training_from_a_pipe_is_training_from_the_file(trained, tmp_path):
 
 def test_training_from_counts(trained, tmp_path):
     result = run("count", tmp_path / "a.txt", "-o", tmp_path / "a.npz", "--top", 2)
-    assert result.output.splitlines()[1] == "          20  ·12345" or "20" in result.output
+    assert result.output.splitlines()[1:] == ["          20  ·12345", "          20  ·naïve"]
     run(
         "train",
         tmp_path / "a.npz",
@@ -134,7 +134,10 @@ def test_demo():
         (["train", "a.txt", "-o", "no/such/folder/x.json", "--vocab-size", "260", "--quiet"], "No such file"),
         (["encode", "-t", "a.txt", "a.txt"], "neither a fasttok file nor a tiktoken rank file"),
         (["decode", "-t", "tok.json", "a.txt"], "a.txt:1: not a line of ids"),
-        (["decode", "-t", "tok.json", "ids.txt"], "id 999 at position 1 is outside the vocabulary"),
+        (
+            ["decode", "-t", "tok.json", "ids.txt"],
+            "ids.txt:1: id 999 at position 1 is outside the vocabulary",
+        ),
         (["inspect", "bad.npz"], "bad.npz: not a file of pretoken counts"),
         (["count", "a.txt", "--pretokenizer", "gpt5"], "no pretokenizer is named 'gpt5'"),
     ],

@@ -79,6 +79,8 @@ def test_a_folder_stands_for_its_text_files_in_order(tmp_path):
 @pytest.mark.parametrize("batch_bytes", [1, 2, 3, 7, 1000])
 def test_rules_of_what_a_document_is(tmp_path, options, expected, batch_bytes):
     text = "a\r\nb\n\n\nc\n \t\nd\n"
+    if options.get("document") == "paragraph":
+        text, expected = text + "\n \n\t e\n\n \r\n\n", [*expected, "\t e"]
     (tmp_path / "a.txt").write_text(text, newline="")
     write_jsonl(tmp_path / "b.jsonl", [text])
     for name in ("a.txt", "b.jsonl"):

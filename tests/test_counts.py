@@ -51,7 +51,7 @@ def test_ties_go_by_bytes_also_behind_a_long_common_prefix():
     assert list(counts.to_dict()) == sorted(words)
 
 
-@pytest.mark.parametrize("special", [(), ("<|endoftext|>",), ("a b", "\n\n", "\n\nx")])
+@pytest.mark.parametrize("special", [(), ("<|endoftext|>",), ("a b", "\n\n", "\n\nx"), ("\x1c ",)])
 def test_workers_and_batches_change_nothing(tmp_path, special):
     text = "".join(hostile.texts(3000, seed=9)).encode() + b"a b\n\nx y" * 50
     path = tmp_path / "a.txt"
@@ -150,6 +150,9 @@ def test_bad_weights_and_counts():
         ft.PretokenCounts.from_dict({"": 1})
     with pytest.raises(TypeError, match="corpus must be a Corpus, not list"):
         ft.count_pretokens(["a"])
+    with pytest.raises(TypeError, match="split_special must be a collection of str"):
+        counts_of(["the end"], split_special="<|endoftext|>")
+    assert [counts.most_common(n) for n in (-1, 0, 1, 5)] == [[], [], [(b"a", 1)], [(b"a", 1)]]
 
 
 # Symbols and files
@@ -180,17 +183,19 @@ def test_saving(tmp_path):
 
 def test_damaged_files(tmp_path):
     path = tmp_path / "a.npz"
-    counts = ft.PretokenCounts.from_dict({"ab": 3, "é": 2, "c": 1})
+    # Large enough that an array's header is read before its checksum is known.
+    counts = ft.PretokenCounts.from_dict({f"é{i}": i for i in range(1, 3000)})
     counts.save(path)
     data = path.read_bytes()
-    for end in range(0, len(data), 7):
+    for end in [*range(0, 1000, 7), *range(0, len(data), 997)]:
         path.write_bytes(data[:end])
         with pytest.raises(ft.ModelFormatError, match="not a file of pretoken counts"):
             ft.PretokenCounts.load(path)
     rng = random.Random(14)
     for _ in range(1500):
         damaged = bytearray(data)
-        damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        place = rng.choice([rng.randrange(len(data)), rng.randrange(1200), -1 - rng.randrange(600)])
+        damaged[place] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
         try:
             loaded = ft.PretokenCounts.load(path)
@@ -209,6 +214,8 @@ def test_damaged_files(tmp_path):
         ("offsets", np.array([0, 3, 2, 4]), "offsets: does not increase"),
         ("code_points", np.array([97, 0x110000, 98, 99], np.uint32), "code_points: holds what is no"),
         ("code_points", np.array([97, 0xD800, 98, 99], np.uint32), "code_points: holds what is no"),
+        ("counts", np.array([1, 2, 3]), "rows out of order"),
+        ("code_points", np.array([97, 98, 99, 99], np.uint32), "code_points: rows out of order"),
         (
             "header",
             np.array('{"format": "fasttok.counts", "version": 2}'),

@@ -22,6 +22,17 @@ print(counts.fingerprint(), hashlib.sha256(ids.values.tobytes() + ids.offsets.to
 """
 
 
+def test_the_first_training_says_that_it_compiles(tmp_path):
+    code = "import fasttok as ft; ft.train(ft.PretokenCounts.from_dict({'ab': 2}), vocab_size=257)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    said = [
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True).stderr
+        for _ in range(2)
+    ]
+    assert b"compiling the trainer of merges for this machine; only the first use does" in said[0]
+    assert said[1] == b""
+
+
 def test_workers_chunks_and_hash_seeds(tmp_path):
     path = tmp_path / "text.txt"
     path.write_bytes(

@@ -88,6 +88,7 @@ def test_a_file_with_flipped_bits(tmp_path):
         (lambda f: f["model"].update(ignore_merges="no"), "model: ignore_merges must be true or false"),
         (lambda f: f["special_tokens"].update(x=97), "special token 'x' has id 97"),
         (lambda f: f["special_tokens"].update(x="y"), "must be from 0"),
+        (lambda f: f["special_tokens"].update(x=(1 << 31) - 1), "special_tokens: an id larger than the file"),
         (lambda f: f.update(special_tokens=[]), "special_tokens: a list, not a dict"),
         (lambda f: f.update(normalizer="nfc"), "normalizer: unknown normalizer"),
         (lambda f: f.update(pretokenizer={"name": "x"}), "pretokenizer: not the configuration"),
@@ -156,6 +157,17 @@ def test_a_save_keeps_mode_and_link(tmp_path):
     small().save(link)
     assert link.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_pipe_is_written_to_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_write(pipe) as file:
+        file.write(b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def _umask():
@@ -289,6 +301,28 @@ def test_damaged_rank_files(tmp_path, data, message):
     with pytest.raises(ft.ModelFormatError, match=message) as error:
         ft.load(path)
     assert str(path) in str(error.value)
+
+
+def test_rank_files_truncated_or_with_flipped_bits(tmp_path):
+    path = tmp_path / "x.tiktoken"
+    ranks = random_ranks(random.Random(38))
+    data = write_ranks(path, ranks).read_bytes()
+    rng = random.Random(39)
+    mutations = [data[:end] for end in range(0, len(data), 5)]
+    for _ in range(1500):
+        damaged = bytearray(data)
+        damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        mutations.append(bytes(damaged))
+    refused = 0
+    for mutation in mutations:
+        path.write_bytes(mutation)
+        try:
+            loaded = ft.load(path, pretokenizer="gpt2")
+        except ft.ModelFormatError:
+            refused += 1
+        else:
+            assert loaded.decode_bytes(loaded.encode(b"abcab \xff")) == b"abcab \xff"
+    assert len(mutations) > refused > 500
 
 
 def test_a_rank_file_of_unknown_pattern(tmp_path):

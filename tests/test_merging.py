@@ -76,6 +76,12 @@ def test_counts_beyond_32_bits():
     check([([0, 1, 0, 1], 1 << 40), ([1, 0, 0], (1 << 40) + 1), ([0, 0, 1], 3)], 2, 10)
 
 
+def test_pairs_beyond_64_bits_are_refused():
+    words = Ragged.from_rows([[0, 1], [1, 0, 1]])
+    with pytest.raises(OverflowError, match=r"pairs in the corpus; the most is 2\^63 - 1"):
+        engine.learn_merges(words, np.array([(1 << 62) + 1] * 2), 2, 4)
+
+
 def test_more_symbols_asked_for_than_there_can_be():
     assert len(check([([0, 1, 0], 1)], 2, 10**9)) == 2
 

@@ -8,9 +8,9 @@ import threading
 
 import numpy as np
 import pytest
-from fasttok.models._cache import PretokenCache
 
 import fasttok as ft
+from fasttok.models._cache import PretokenCache
 from tests import hostile
 
 TRAINERS = [ft.BPETrainer(vocab_size=280, special_tokens=["<s>"])]
@@ -21,7 +21,7 @@ def tokenizer(request):
     text = "It's the newest and the widest, naïve 東京 12345\n" * 5
     counts = ft.count_pretokens(ft.Corpus.from_texts([text]))
     model, special = request.param.train(counts)
-    return ft.Tokenizer(model, ft.get_pretokenizer("gpt2"), special, {"made": "here"})
+    return ft.Tokenizer(model, ft.get_pretokenizer("gpt2"), special, {"made": ["here"]})
 
 
 TEXTS = [*hostile.texts(150, seed=26), *hostile.byte_strings(150, seed=27)]

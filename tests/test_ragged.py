@@ -29,10 +29,7 @@ def test_rows_are_lists():
         chosen = [rng.randrange(len(rows)) for _ in range(5)] if rows else []
         assert ragged.take(np.array(chosen, np.int64)).to_list() == [rows[i] for i in chosen]
         others = random_rows(rng)
-        assert ft.Ragged.concat([ragged, ft.Ragged.from_rows(others)]).to_list() == rows + others
-        assert ft.Ragged.concat([ragged]) is ragged
         assert (ragged == ft.Ragged.from_rows(others)) == (rows == others)
-    assert ft.Ragged.concat([]).to_list() == []
 
 
 def test_bytes():
@@ -52,7 +49,18 @@ def test_out_of_range():
     for i in (2, -3):
         with pytest.raises(IndexError):
             ragged[i]
+    for rows in ([2], [-1], [0, 1 << 40]):
+        with pytest.raises(IndexError, match="rows must be from 0 to 1"):
+            ragged.take(np.array(rows))
+    with pytest.raises(TypeError, match="rows must be integers, not bool"):
+        ragged.take(np.array([True, False]))
     with pytest.raises(OverflowError):
         ft.Ragged.from_rows([[-1]])
     with pytest.raises(TypeError):
         hash(ragged)
+
+
+@pytest.mark.parametrize("offsets", [[0, 3], [-1, 1], [0, 2, 1], [[0, 1]], [0.0, 1.0], []])
+def test_offsets_that_cannot_be(offsets):
+    with pytest.raises(ValueError, match="offset"):
+        ft.Ragged(np.zeros(2, np.uint8), np.array(offsets))

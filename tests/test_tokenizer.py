@@ -11,6 +11,7 @@ import pytest
 
 import fasttok as ft
 from fasttok.text import corpus as corpus_module
+from fasttok.text.pretokenizers import RegexPretokenizer
 from tests import hostile
 
 END, OTHER = "<|endoftext|>", "<|end|>"
@@ -110,6 +111,17 @@ def test_the_longer_special_token_goes_first():
     assert tok.encode("<a>", special=["<a", "a>"]).tolist() == [256, ord(">")]
 
 
+def test_errors_name_the_document_of_the_corpus(tok, tmp_path):
+    for name, text in {"a": "fine", "b": "x" + END, "c": "a" * 28 + "b" + "a" * 40_000 + "b"}.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    with pytest.raises(ft.SpecialTokenError, match="at byte 1 of document 1"):
+        tok.encode_files(tmp_path, special="raise")
+    slow = RegexPretokenizer(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.05)
+    for workers in (1, 2):
+        with pytest.raises(ft.PatternError, match="on document 2"):
+            ft.count_pretokens(ft.Corpus.from_files(tmp_path), slow, workers=workers)
+
+
 def test_refusing_special_tokens(tok):
     with pytest.raises(ft.SpecialTokenError, match="'<|endoftext|>' at byte 3 of document 0") as error:
         tok.encode(f"ü {END}", special="raise")
@@ -153,7 +165,7 @@ def test_decoding(tok):
         ([97, -1], IndexError, "id -1 at position 1 is outside the vocabulary of 330 ids"),
         ([330], IndexError, "id 330 at position 0"),
         ([1 << 40], IndexError, "id 1099511627776 at position 0"),
-        ([1 << 70], TypeError, "ids must be integers"),
+        ([1 << 70], IndexError, "an id beyond 64 bits"),
         ([1.0], TypeError, "ids must be integers, not float64"),
         ([True], TypeError, "ids must be integers, not bool"),
         (["a"], TypeError, "ids must be integers"),

@@ -8,6 +8,7 @@ memory overlap.
 
 import numpy as np
 
+cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
@@ -29,6 +30,7 @@ cdef enum Status:
     OVERFLOW
 
 
+@cython.final
 cdef class PretokenTable:
     """A growing table of distinct pretokens and their int64 counts; one thread at a time."""
 

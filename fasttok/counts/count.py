@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.table import PretokenCounts, Recipe
+from fasttok.errors import PatternError
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
@@ -68,21 +69,27 @@ def count_pretokens(
             f"corpus must be a Corpus, not {type(corpus).__name__}; make one with Corpus.from_files or "
             "Corpus.from_texts"
         )
+    if isinstance(split_special, str):
+        raise TypeError("split_special must be a collection of str, not one str")
     cutter = get_pretokenizer(pretokenizer)
     specials = tuple(sorted(set(split_special), key=lambda token: (-len(token.encode()), token)))
     if "" in specials:
         raise ValueError("a special token must not be empty")
     find_special = re.compile(b"|".join(re.escape(token.encode()) for token in specials))
-    # A cut falls in front of white space; a special token with white space inside could be cut apart.
-    is_safe = not any(re.search(r"\S\s", token) for token in specials)
+    # A cut falls in front of white space; a special token with white space inside could be cut apart. (What
+    # is white space to Python is so to the scanners too, but for the four separators from U+001C on.)
+    is_safe = not any(re.search(r"[\S\x1c-\x1f]\s", token) for token in specials)
     tables = [PretokenTable() for _ in range(resolve_workers(workers))]
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
         documents = batch.documents
         if specials:
             documents = _cut_out(documents, find_special)
-        for boundaries in cutter.boundaries(documents):
-            table.add(documents.values, boundaries)
+        try:
+            for boundaries in cutter.boundaries(documents):
+                table.add(documents.values, boundaries)
+        except PatternError as error:
+            raise error.moved(batch.first) from None
         return len(batch.documents.values)
 
     batches = corpus.batches(cutter if is_safe else None, batch_bytes)

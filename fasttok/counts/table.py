@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from fasttok.counts._hash import PretokenTable, rank_rows
 from fasttok.errors import ModelFormatError, RecipeError
-from fasttok.ragged import Ragged
+from fasttok.ragged import Ragged, read_only
 from fasttok.saving import atomic_write
 from fasttok.text._utf8 import decode_code_points, encode_code_points
 from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
@@ -138,8 +137,8 @@ class PretokenCounts:
         return cls(code_points[:n].copy(), out_offsets, counts[order], recipe)
 
     def __post_init__(self) -> None:
-        for array in (self.code_points, self.offsets, self.counts):
-            array.flags.writeable = False
+        for name in ("code_points", "offsets", "counts"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -189,12 +188,9 @@ class PretokenCounts:
 
     def most_common(self, n: int) -> list[tuple[bytes, int]]:
         """The `n` most frequent pretokens and their counts."""
-        head = PretokenCounts(
-            self.code_points[: self.offsets[min(n, len(self))]],
-            self.offsets[: min(n, len(self)) + 1],
-            self.counts[:n],
-            self.recipe,
-        )
+        n = max(0, min(n, len(self)))
+        offsets = self.offsets[: n + 1]
+        head = PretokenCounts(self.code_points[: offsets[-1]], offsets, self.counts[:n], self.recipe)
         return list(head.to_dict().items())
 
     def __add__(self, other: PretokenCounts) -> PretokenCounts:
@@ -249,9 +245,9 @@ class PretokenCounts:
         denominator = math.lcm(*(weight.denominator for _, weight in pairs))
         totals: dict[bytes, int] | None = None
         largest = sum(
-            int(c.counts[0]) * (w.numerator * (denominator // w.denominator)) for c, w in pairs if len(c)
+            int(c.counts.max()) * (w.numerator * (denominator // w.denominator)) for c, w in pairs if len(c)
         )
-        if 2 * largest + denominator >= 1 << 63:
+        if 2 * (largest + denominator) >= 1 << 63:
             totals = _exact_totals(pairs, denominator)
         table = PretokenTable()
         for counts, weight in pairs if totals is None else ():
@@ -322,13 +318,19 @@ class PretokenCounts:
                     header = json.loads(str(arrays["header"]))
                     recipe = Recipe.from_json(str(arrays["recipe"]))
                     fields = (arrays["code_points"], arrays["offsets"], arrays["counts"])
-            except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, MemoryError,
-                    NotImplementedError, AttributeError, RuntimeError, OverflowError) as error:  # fmt: skip
+            # Damage shows as errors of zipfile, zlib, lzma, tokenize, struct and others.
+            except Exception as error:
                 raise ModelFormatError(f"not a file of pretoken counts ({error})", name) from None
         if header != {"format": FORMAT, "version": VERSION}:
             raise ModelFormatError(f"not {FORMAT} version {VERSION}: {header}", name, "header")
         _check_arrays(*fields, name)
-        return cls(*fields, recipe)
+        counts = cls(*fields, recipe)
+        table = PretokenTable()
+        text = counts.text
+        table.add(text.values, text.offsets, counts.counts)
+        if cls.from_table(table, recipe) != counts:
+            raise ModelFormatError("rows out of order, or a pretoken stands twice", name, "code_points")
+        return counts
 
 
 def _check_arrays(code_points: NDArray[Any], offsets: NDArray[Any], counts: NDArray[Any], path: str) -> None:

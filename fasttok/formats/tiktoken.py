@@ -84,6 +84,8 @@ def load(
             'pass pretokenizer="gpt2", "cl100k" or a regular expression'
         )
     known = KNOWN.get(stem, ("", {}))
+    cutter = get_pretokenizer(known[0] if pretokenizer is None else pretokenizer)
+    special = dict(known[1] if special_tokens is None else special_tokens)
     rows = _read_rows(name)
     pieces = Ragged.from_bytes(rows)
     try:
@@ -92,11 +94,9 @@ def load(
         model = BPEModel(
             pieces, splits[merged].astype(np.uint32), merged.astype(np.uint32), ignore_merges=True
         )
-        cutter = get_pretokenizer(pretokenizer if pretokenizer is not None else known[0])
-        special = dict(known[1] if special_tokens is None else special_tokens)
-        return Tokenizer(model, cutter, special, {"format": "tiktoken"})
     except ValueError as error:
         raise ModelFormatError(str(error), name) from None
+    return Tokenizer(model, cutter, special, {"format": "tiktoken"})
 
 
 def _read_rows(path: str) -> list[bytes]:

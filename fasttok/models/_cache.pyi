@@ -1,3 +1,5 @@
+SPARE_IDS: int
+
 class PretokenCache:
     limit: int
     n_bytes: int

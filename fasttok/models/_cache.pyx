@@ -3,23 +3,26 @@
 Open addressing with linear probing over entries of 32 bytes, two to a cache line: the 16-byte key and up
 to four ids. More ids, and the bytes of a pretoken too long for its key, stand in an arena. The table grows
 to half the limit and the arena to the other half; when either is full, everything is forgotten, which costs
-less than keeping books on what is used. A cache belongs to one thread at a time. It also lends the encoder
-its working memory, so that a miss allocates nothing.
+less than keeping books on what is used. A cache belongs to one thread at a time.
 """
 
+cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
-from fasttok._keys cimport FT_PREFETCH, LONG, Key, calloc_lines, hash_key
+from fasttok._keys cimport LONG, Key, calloc_lines, hash_key
 
 cdef enum:
     SMALLEST_BITS = 9
     IN_ARENA = 15
 
+SPARE_IDS = INLINE_IDS  # a look-up may write this many ids past the end of the output
+
 cdef uint64_t KEY_BITS = 0x0FFFFFFFFFFFFFFFULL
 
 
+@cython.final
 cdef class PretokenCache:
     """A bounded map from pretoken to ids; `limit` is in bytes."""
 
@@ -39,7 +42,6 @@ cdef class PretokenCache:
     def __dealloc__(self):
         free(self.block)
         free(self.arena)
-        free(self.scratch)
 
     def __len__(self):
         return self.n_used
@@ -48,36 +50,6 @@ cdef class PretokenCache:
     def n_bytes(self):
         """The memory that the table and the arena take."""
         return (sizeof(CacheEntry) << self.bits) + self.arena_size
-
-    cdef void prefetch(self, uint64_t hashed) noexcept nogil:
-        FT_PREFETCH(&self.entries[hashed >> (64 - self.bits)])
-
-    cdef Py_ssize_t get(
-        self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
-    ) noexcept nogil:
-        """Write the ids of a pretoken to `out` and return how many; 0 if it is not here.
-
-        Writes INLINE_IDS ids whatever their number: `out` must have room for as many.
-        """
-        cdef Py_ssize_t mask = (<Py_ssize_t>1 << self.bits) - 1
-        cdef Py_ssize_t i = hashed >> (64 - self.bits), n
-        cdef CacheEntry* entry
-        cdef uint64_t place
-        while True:
-            entry = &self.entries[i]
-            if entry.key.low == key.low and entry.key.high & KEY_BITS == key.high:
-                n = entry.key.high >> 60
-                if n <= INLINE_IDS:
-                    memcpy(out, entry.ids, sizeof(entry.ids))
-                    return n
-                memcpy(&place, entry.ids, 8)
-                n = entry.ids[2]
-                if length < LONG or memcmp(self.arena + place + 4 * n, pretoken, length) == 0:
-                    memcpy(out, self.arena + place, 4 * n)
-                    return n
-            elif entry.key.high == 0:
-                return 0
-            i = (i + 1) & mask
 
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
@@ -157,14 +129,3 @@ cdef class PretokenCache:
         memset(self.entries, 0, sizeof(CacheEntry) << self.bits)
         self.n_used = 0
         self.arena_used = 0
-
-    cdef void* get_scratch(self, Py_ssize_t n_bytes) noexcept nogil:
-        """Working memory of at least `n_bytes`, its content undefined; NULL where there is none."""
-        cdef void* scratch
-        if n_bytes > self.scratch_size:
-            scratch = realloc(self.scratch, n_bytes)
-            if scratch == NULL:
-                return NULL
-            self.scratch = scratch
-            self.scratch_size = n_bytes
-        return self.scratch

@@ -289,6 +289,8 @@ def find_cut(const uint8_t[::1] text):
             before = i - 1
             while before > 0 and i - before < 4 and text[before] & 0xC0 == 0x80:
                 before -= 1
+            if text[before] & 0xC0 == 0x80 and before == 0:
+                continue  # perhaps the end of a character that began before this text
             kind = classify(&text[0], before, i, &length)
             if before + length != i:
                 kind = 0

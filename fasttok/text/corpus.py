@@ -13,7 +13,7 @@ import numpy as np
 from fasttok.errors import CorpusError, TextError
 from fasttok.ragged import Ragged
 from fasttok.text.pretokenizers import Pretokenizer
-from fasttok.text.readers import PathLike, find_files, read_chunks, read_records, suffix_of
+from fasttok.text.readers import PathLike, find_files, read_chunks, read_records, split_stream, suffix_of
 from fasttok.text.utf8 import Errors, encode_utf8
 
 BATCH_BYTES = 1 << 22
@@ -28,11 +28,14 @@ class Batch:
     ----------
     documents : Ragged of uint8
         UTF-8 text, a row a document.
+    first : int
+        The index in the corpus of the document in the first row.
     continues : bool
         Whether the last row goes on as the first row of the next batch.
     """
 
     documents: Ragged
+    first: int
     continues: bool = False
 
 
@@ -48,8 +51,9 @@ class _Separator:
 class Corpus:
     """A collection of documents that can be read again and again.
 
-    Made by `from_files` or `from_texts`. Reading is streamed: memory does not grow with the corpus,
-    only with its longest document, and for the named pretokenizers not even with that.
+    Made by `from_files` or `from_texts`. Reading is streamed: memory does not grow with the corpus, only
+    with its longest document; and not even with that for plain text files that are a document each, where
+    the pretokenizer is a named one other than "none".
 
     Examples
     --------
@@ -188,23 +192,27 @@ class Corpus:
         """
         if batch_bytes < 1:
             raise ValueError(f"batch_bytes must be at least 1, not {batch_bytes}")
+        first = 0
         rows: list[bytes] = []
         gathered = 0
         for source in self._sources():
             if self._separator is None and source.path is not None:
                 if rows:
-                    yield Batch(Ragged.from_bytes(rows))
+                    yield Batch(Ragged.from_bytes(rows), first)
+                    first += len(rows)
                     rows, gathered = [], 0
-                yield from _file_batches(source.path, pretokenizer, batch_bytes)
+                yield from _file_batches(source.path, first, pretokenizer, batch_bytes)
+                first += 1
                 continue
             for text in source.whole_texts(self._separator, batch_bytes):
                 rows.append(text)
                 gathered += len(text)
                 if gathered >= batch_bytes:
-                    yield Batch(Ragged.from_bytes(rows))
+                    yield Batch(Ragged.from_bytes(rows), first)
+                    first += len(rows)
                     rows, gathered = [], 0
         if rows:
-            yield Batch(Ragged.from_bytes(rows))
+            yield Batch(Ragged.from_bytes(rows), first)
 
     def fingerprint(self) -> str:
         """A SHA-256 over the documents and where they end; paths and files do not enter. Reads it all.
@@ -234,13 +242,16 @@ class _Source:
         if separator is None:
             yield from self.texts
         elif self.path is not None:
-            yield from _split_chunks((c.tobytes() for c in read_chunks(self.path, chunk_bytes)), separator)
+            chunks = (chunk.tobytes() for chunk in read_chunks(self.path, chunk_bytes))
+            yield from split_stream(chunks, separator.expression, keep_empty=separator.keeps_empty)
         else:
             for text in self.texts:
-                yield from _split_chunks(iter([text]), separator)
+                yield from split_stream([text], separator.expression, keep_empty=separator.keeps_empty)
 
 
-def _file_batches(path: str, pretokenizer: Pretokenizer | None, batch_bytes: int) -> Iterator[Batch]:
+def _file_batches(
+    path: str, first: int, pretokenizer: Pretokenizer | None, batch_bytes: int
+) -> Iterator[Batch]:
     """A plain file as one document, in batches cut where the pretokenizer allows."""
     parts: list[np.ndarray[Any, np.dtype[np.uint8]]] = []  # read, and not yet part of a batch
     for chunk in read_chunks(path, batch_bytes):
@@ -249,37 +260,10 @@ def _file_batches(path: str, pretokenizer: Pretokenizer | None, batch_bytes: int
             parts.append(chunk)
             continue
         text = np.concatenate([*parts, chunk[:cut]]) if parts else chunk[:cut]
-        yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), continues=True)
+        yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True)
         parts = [chunk[cut:]]
     text = np.concatenate(parts) if parts else np.empty(0, np.uint8)
-    yield Batch(Ragged(text, np.array([0, len(text)], np.int64)))
-
-
-def _split_chunks(chunks: Iterator[bytes], separator: _Separator) -> Iterator[bytes]:
-    """Cut a stream of bytes at a separator; what follows the last one is a document unless empty."""
-    rest = b""
-    unread: list[bytes] = []
-    unread_bytes = 0
-    for chunk in chunks:
-        unread.append(chunk)
-        unread_bytes += len(chunk)
-        if unread_bytes < len(rest):
-            continue  # a rest without a separator is only searched again when twice as long: O(n)
-        rest = b"".join([rest, *unread])
-        unread, unread_bytes = [], 0
-        start = 0
-        for match in separator.expression.finditer(rest):
-            if match.end() == len(rest):
-                break  # may go on in the next chunk
-            if match.start() > start or separator.keeps_empty:
-                yield rest[start : match.start()]
-            start = match.end()
-        rest = rest[start:]
-    rest = b"".join([rest, *unread])
-    *documents, last = separator.expression.split(rest)
-    yield from (text for text in documents if text or separator.keeps_empty)
-    if last:
-        yield last
+    yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first)
 
 
 def _record_texts(path: str, field: str, errors: Errors) -> Iterator[bytes]:

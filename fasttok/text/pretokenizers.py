@@ -132,8 +132,8 @@ class RegexPretokenizer(Pretokenizer):
     pattern : str
         The expression.
     timeout : float
-        The time in seconds one document may take before `PatternError` is raised, since an expression
-        that backtracks can take forever.
+        The time in seconds a document may take, and as much again for every 100 MB of it, before
+        `PatternError` is raised; for an expression that backtracks can take forever.
     """
 
     pattern: str
@@ -169,7 +169,7 @@ class RegexPretokenizer(Pretokenizer):
         text = document.decode(errors="surrogateescape")
         ends = [0]
         try:
-            for match in self._compiled.finditer(text, timeout=self.timeout):
+            for match in self._compiled.finditer(text, timeout=self.timeout * (1 + len(text) / 1e8)):
                 start, end = match.span()
                 if start > ends[-1]:
                     ends.append(start)
@@ -177,8 +177,8 @@ class RegexPretokenizer(Pretokenizer):
                     ends.append(end)
         except TimeoutError:
             raise PatternError(
-                f"pattern {self.pattern!r} ran longer than {self.timeout:g} s on document {row}, "
-                f"behind position {ends[-1]}"
+                f"pattern {self.pattern!r} ran longer than {self.timeout:g} s behind code point {ends[-1]}",
+                row,
             ) from None
         if ends[-1] < len(text):
             ends.append(len(text))

@@ -8,6 +8,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -155,7 +156,8 @@ def read_records(path: str, field: str) -> Iterator[tuple[int, str]]:
     CorpusError
         If a line is not JSON, not an object, or its field is missing or not a string.
     """
-    for number, line in enumerate(_read_lines(path), 1):
+    chunks = (chunk.tobytes() for chunk in read_chunks(path, 1 << 20))
+    for number, line in enumerate(split_stream(chunks, re.compile(b"\n"), keep_empty=True), 1):
         if not line.strip():
             continue
         try:
@@ -173,10 +175,35 @@ def read_records(path: str, field: str) -> Iterator[tuple[int, str]]:
         yield number, text
 
 
-def _read_lines(path: str) -> Iterator[bytes]:
+def split_stream(
+    chunks: Iterable[bytes], separator: re.Pattern[bytes], *, keep_empty: bool
+) -> Iterator[bytes]:
+    """Cut a stream of bytes at a separator, however it comes in chunks.
+
+    What follows the last separator is yielded unless it is empty; what lies between two, if it is empty,
+    only with `keep_empty`. Beyond its own end a separator may only depend on white space. O(n).
+    """
     rest = b""
-    for chunk in read_chunks(path, 1 << 20):
-        *lines, rest = (rest + chunk.tobytes()).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
+    unread: list[bytes] = []
+    unread_bytes = 0
+    for chunk in chunks:
+        unread.append(chunk)
+        unread_bytes += len(chunk)
+        if unread_bytes < len(rest):
+            continue  # a rest without a separator is only searched again when twice as long
+        rest = b"".join([rest, *unread])
+        unread, unread_bytes = [], 0
+        certain = len(rest.rstrip())  # a separator that ends behind this may go on in the next chunk
+        start = 0
+        for match in separator.finditer(rest):
+            if match.end() >= certain:
+                break
+            if match.start() > start or keep_empty:
+                yield rest[start : match.start()]
+            start = match.end()
+        rest = rest[start:]
+    rest = b"".join([rest, *unread])
+    *documents, last = separator.split(rest)
+    yield from (text for text in documents if text or keep_empty)
+    if last:
+        yield last

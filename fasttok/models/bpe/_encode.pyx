@@ -7,12 +7,13 @@ the time at O(n log n).
 
 import numpy as np
 
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memmove
 
 from fasttok._keys cimport Key, hash_key, make_key
-from fasttok.models._cache cimport INLINE_IDS, PretokenCache
+from fasttok.models._cache cimport PretokenCache, cache_get, cache_prefetch
 
 cdef enum:
     BLOCK = 32
@@ -28,12 +29,12 @@ cdef struct Merge:
     uint32_t merged
 
 
+@cython.final
 cdef class PieceTable:
     """Looks pieces up by their bytes: a hash table of ids over the pieces' own memory."""
 
     cdef const uint8_t* values
     cdef const int64_t* offsets
-    cdef Py_ssize_t n_values
     cdef uint32_t* table
     cdef int bits
     cdef object _owners
@@ -43,7 +44,6 @@ cdef class PieceTable:
         cdef uint64_t mask, place
         self._owners = (values, offsets)
         self.values = &values[0] if values.shape[0] else NULL
-        self.n_values = values.shape[0]
         self.offsets = &offsets[0]
         self.bits = 4
         while <Py_ssize_t>1 << self.bits < 2 * n:
@@ -84,6 +84,7 @@ cdef class PieceTable:
             place = (place + 1) & mask
 
 
+@cython.final
 cdef class BPEEncoder:
     """The tables of one model; never changed, shared by all threads.
 
@@ -164,7 +165,7 @@ cdef class BPEEncoder:
                 &text[0], text.shape[0], &boundaries[0], boundaries.shape[0] - 1, cache, &out[0], &out_offsets[0]
             )
         if n < 0:
-            raise MemoryError("no memory to encode a long pretoken")
+            raise MemoryError("a pretoken is too long for the memory there is, or longer than 4 GiB")
         return n
 
     cdef Py_ssize_t _encode(
@@ -187,13 +188,13 @@ cdef class BPEEncoder:
                 start = bounds[first + i]
                 keys[i] = make_key(text, start, bounds[first + i + 1] - start, n_text)
                 hashes[i] = hash_key(keys[i])
-                cache.prefetch(hashes[i])
+                cache_prefetch(cache, hashes[i])
             for i in range(size):
                 start = bounds[first + i]
                 length = bounds[first + i + 1] - start
-                n_ids = cache.get(keys[i], hashes[i], text + start, length, out + written)
+                n_ids = cache_get(cache, keys[i], hashes[i], text + start, length, out + written)
                 if n_ids == 0:
-                    n_ids = self._merge(text + start, length, cache, out + written)
+                    n_ids = self._merge(text + start, length, out + written)
                     if n_ids < 0:
                         return -1
                     cache.put(keys[i], hashes[i], text + start, length, out + written, n_ids)
@@ -203,7 +204,7 @@ cdef class BPEEncoder:
         return written
 
     cdef Py_ssize_t _merge(
-        self, const uint8_t* pretoken, Py_ssize_t length, PretokenCache cache, uint32_t* out
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
     ) noexcept nogil:
         """Write the ids of one pretoken to `out`; return how many, or -1 for want of memory."""
         if self.whole is not None:
@@ -212,7 +213,7 @@ cdef class BPEEncoder:
                 return 1
         if length <= LINEAR:
             return self._merge_short(pretoken, length, out)
-        return self._merge_long(pretoken, length, cache, out)
+        return self._merge_long(pretoken, length, out)
 
     cdef Py_ssize_t _merge_short(
         self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids
@@ -242,20 +243,21 @@ cdef class BPEEncoder:
         return n
 
     cdef Py_ssize_t _merge_long(
-        self, const uint8_t* pretoken, Py_ssize_t n, PretokenCache cache, uint32_t* ids
+        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids
     ) noexcept nogil:
         """Keep the pairs in a heap by rank and position, the symbols in a doubly linked list.
 
         Each merge takes an entry off the heap and adds at most two, so the heap never holds more than
         2 n. An entry whose rank is no longer that of its position is stale.
         """
-        cdef uint64_t* heap = <uint64_t*>cache.get_scratch(n * (2 * 8 + 3 * 4))
+        cdef uint64_t* heap = <uint64_t*>malloc(n * (2 * 8 + 3 * 4))
         cdef uint32_t *ranks
         cdef uint32_t *after
         cdef uint32_t *before
         cdef Py_ssize_t n_heap = 0, i, j, k, written
         cdef uint32_t rank
-        if heap == NULL:
+        if heap == NULL or n >= 0xFFFFFFFFU:  # positions are 32 bits wide
+            free(heap)
             return -1
         ranks = <uint32_t*>(heap + 2 * n)
         after = ranks + n
@@ -303,6 +305,7 @@ cdef class BPEEncoder:
             ids[written] = ids[i]
             written += 1
             i = after[i]
+        free(heap)
         return written
 
 

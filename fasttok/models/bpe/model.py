@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.models._cache import PretokenCache
+from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
 from fasttok.models.bpe._encode import BPEEncoder, PieceTable
-from fasttok.ragged import Ragged
-
-SPARE_IDS = 4  # the cache may write this many ids past the end
+from fasttok.ragged import Ragged, read_only
 
 
 class BPEModel(Model):
@@ -52,12 +50,10 @@ class BPEModel(Model):
         *,
         ignore_merges: bool = False,
     ) -> None:
-        self.pieces = pieces
-        self.merges = np.ascontiguousarray(merges, np.uint32).reshape(-1, 2)
-        self.merge_ids = np.ascontiguousarray(merge_ids, np.uint32)
+        self.pieces = Ragged(read_only(pieces.values), read_only(pieces.offsets))
+        self.merges = read_only(np.ascontiguousarray(merges, np.uint32).reshape(-1, 2))
+        self.merge_ids = read_only(np.ascontiguousarray(merge_ids, np.uint32))
         self.ignore_merges = ignore_merges
-        for array in (pieces.values, pieces.offsets, self.merges, self.merge_ids):
-            array.flags.writeable = False
         self.byte_ids = _byte_ids(pieces)
         _check_merges(pieces, self.merges, self.merge_ids)
 

@@ -46,7 +46,8 @@ class BPETrainer:
     compat : {"huggingface"}, optional
         A preset of the last three: the merges, ids and vocabulary of tokenizers' ``BpeTrainer`` with
         ``ByteLevel`` pretokens and its whole alphabet as ``initial_alphabet``. Its ``max_token_length=n``
-        is ``max_piece_length=n - 1`` here for n above 2.
+        is ``max_piece_length=n - 1`` here for n above 2. A special token whose text is also a piece
+        would there share its id, so that plain text could become it; here that is an error.
 
     Raises
     ------
@@ -156,6 +157,8 @@ class BPETrainer:
         pieces = [b""] * first + [bytes([byte]) for byte in byte_of_symbol.tolist()]
         for left, right in (merges + first).tolist():
             pieces.append(pieces[left] + pieces[right])
+        if self.compat == "huggingface":
+            _check_no_shared_ids(self.special_tokens, set(pieces), byte_of_symbol)
         n_ids = len(pieces) - first + len(self.special_tokens)
         if n_ids < self.vocab_size:
             warnings.warn(
@@ -179,6 +182,19 @@ def _check_special_tokens(tokens: tuple[str, ...]) -> None:
         token.encode()
     if len(set(tokens)) < len(tokens):
         raise ValueError(f"special_tokens holds a token twice: {tokens}")
+
+
+def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], byte_order: NDArray[np.uint8]) -> None:
+    """Refuse special tokens that read like a piece in GPT-2's writing, where tokenizers gives both one id."""
+    n_visible = 188
+    written = {bytes([b]).decode("latin-1"): b for b in byte_order[:n_visible].tolist()}
+    written |= {chr(256 + i): b for i, b in enumerate(byte_order[n_visible:].tolist())}
+    for token in tokens:
+        if all(c in written for c in token) and bytes(written[c] for c in token) in pieces:
+            raise ValueError(
+                f"special token {token!r} is also a piece; tokenizers would give both one id, and plain text "
+                "would become the special token"
+            )
 
 
 def _byte_order(name: str | None) -> NDArray[np.uint8]:

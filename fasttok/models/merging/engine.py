@@ -61,12 +61,24 @@ def learn_merges(
     -----
     Overlapping occurrences count (``aaa`` holds the pair ``aa`` twice) and are merged from the left.
     Each step costs time in the occurrences of its pair, the heap aside: O(n log n) in all for n symbols.
-    Memory: 16 bytes a symbol for the cells and 12 for postings, then 24 to 48 a distinct pair.
+    Memory: 36 bytes a symbol (cells, postings, events), then 64 a distinct pair and up to as much again
+    while arrays grow.
+
+    Raises
+    ------
+    OverflowError
+        If the pairs together occur 2^63 times or more.
     """
     announce_compilation(k.run_merges, "the trainer of merges")
     n_cells = len(words.values)
     if n_cells >= 0xFFFFFFFF:
         raise ValueError(f"{n_cells:,} symbols in distinct pretokens; the most is {0xFFFFFFFE:,}")
+    pairs_of_word = np.maximum(words.lengths - 1, 0)
+    if float(counts @ pairs_of_word.astype(np.float64)) >= 2.0**62:
+        n_occurrences = sum(a * b for a, b in zip(counts.tolist(), pairs_of_word.tolist(), strict=True))
+        if n_occurrences >= 1 << 63:
+            raise OverflowError(f"{n_occurrences:,} pairs in the corpus; the most is 2^63 - 1")
+    counts = counts.copy()  # the kernels are compiled for arrays that can be written
     # Every new symbol takes a cell away.
     n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
     cells = np.empty((n_cells, 4), np.uint32)
@@ -106,7 +118,8 @@ def learn_merges(
             )  # fmt: skip
             bar.update(int(reg[k.N_SYMBOLS]) - n_alphabet - bar.n)
             if status == k.NO_ROOM:
-                events = _with_room(events[:0], reg[k.NEED_EVENTS])
+                if reg[k.NEED_EVENTS] > len(events):
+                    events = np.empty((int(reg[k.NEED_EVENTS]), 2), np.uint32)
                 count = _with_room(count, reg[k.NEED_PAIRS])
                 pairs = _with_room(pairs, reg[k.NEED_PAIRS])
                 postings = _with_room(postings, reg[k.NEED_POSTINGS])

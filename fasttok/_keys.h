@@ -1,0 +1,92 @@
+/* The 16-byte key of a pretoken, for hash tables that compare two machine words instead of bytes.
+ *
+ * Up to 15 bytes are the key themselves, with the length, 1 to 15, in the top byte. A longer pretoken has a
+ * hash of its bytes in the first word and its length in the second, whose top byte is then 0; its bytes must
+ * be compared as well. No key has 0 in its second word, which is how tables mark empty places.
+ */
+#ifndef FASTTOK_KEYS_H
+#define FASTTOK_KEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define FT_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define FT_PREFETCH(p)
+#endif
+
+#define FT_LONG 16 /* from this length on a pretoken does not fit its key */
+
+typedef struct {
+    uint64_t low, high;
+} ft_key;
+
+/* Eight bytes as a little-endian word. */
+static inline uint64_t ft_load8(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* A 64-bit hash of n >= 8 bytes. */
+static inline uint64_t ft_hash_bytes(const uint8_t *p, size_t n)
+{
+    uint64_t h = n * 0x9E3779B97F4A7C15u;
+    size_t i;
+    for (i = 0; i + 8 <= n; i += 8) {
+        h = (h ^ ft_load8(p + i)) * 0xD6E8FEB86659FD93u;
+        h ^= h >> 32;
+    }
+    h = (h ^ ft_load8(p + n - 8)) * 0xD6E8FEB86659FD93u;
+    return h ^ h >> 32;
+}
+
+/* The key of text[start .. start + length), length >= 1; text_length says how far it is safe to read. */
+static inline ft_key ft_make_key(const uint8_t *text, size_t start, size_t length, size_t text_length)
+{
+    const uint8_t *p = text + start;
+    uint8_t padded[16];
+    ft_key key;
+    if (length >= FT_LONG) {
+        key.low = ft_hash_bytes(p, length);
+        key.high = length;
+        return key;
+    }
+    if (start + 16 > text_length) {
+        memset(padded, 0, 16);
+        memcpy(padded, p, length);
+        p = padded;
+    }
+    /* Shifting by 64 is undefined, so each mask is made from a shift of at most 63, without a branch. */
+    {
+        unsigned n_low = length < 8 ? (unsigned)length : 8, n_high = (unsigned)length - n_low;
+        key.low = ft_load8(p) & (UINT64_MAX >> (64 - 8 * n_low));
+        key.high = ft_load8(p + 8) & ((UINT64_C(1) << (8 * n_high)) - 1);
+    }
+    key.high |= (uint64_t)length << 56;
+    return key;
+}
+
+/* A 64-bit hash whose high bits are good enough to index a table with. */
+static inline uint64_t ft_hash_key(ft_key key)
+{
+    uint64_t h = key.low * 0x9E3779B97F4A7C15u + key.high * 0xC2B2AE3D27D4EB4Fu;
+    h ^= h >> 32;
+    return h * 0xD6E8FEB86659FD93u;
+}
+
+/* Zeroed memory that starts on a cache line; *block is what to free. NULL where there is none. */
+static inline void *ft_calloc_lines(size_t n_bytes, void **block)
+{
+    *block = calloc(n_bytes + 64, 1);
+    return *block ? (void *)(((uintptr_t)*block + 63) & ~(uintptr_t)63) : NULL;
+}
+
+#endif
