@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := setup.py pyproject.toml $(shell find fasttok -name '*.pyx' -o -name '*.pxd')
+SOURCES := setup.py pyproject.toml $(shell find fasttok -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: demo test lint docs bench conformance fuzz clean
 

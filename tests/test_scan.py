@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import subprocess
 import sys
 
@@ -55,6 +56,39 @@ def test_hostile_text(name, make):
     pretokenizer = ft.get_pretokenizer(name)
     for text in make(4000, seed=1):
         data = text.encode() if isinstance(text, str) else text
+        assert pretokenizer.split_text(data) == oracles.split(PATTERNS[name], data), data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_longer_than_a_block(name):
+    # Contractions, digits, line ends and other scripts at every place of the 64 bytes scanned at once.
+    parts = [
+        "a",
+        "b",
+        "Z",
+        " ",
+        "  ",
+        "\n",
+        "\r",
+        "\t",
+        ".",
+        "!",
+        "(",
+        "'",
+        "'s",
+        "'ll",
+        "'LL",
+        "'v",
+        "ve",
+        "1",
+    ]
+    parts += ["23", "4567", "word", "é", "\u00a0", "1234567890", "'ſ", "東"]
+    rng = random.Random(40)
+    pretokenizer = ft.get_pretokenizer(name)
+    for i in range(6000):
+        if i % 50 == 0:
+            weights = [rng.choice([0.1, 1, 1, 3, 12]) for _ in parts]
+        data = "".join(rng.choices(parts, weights, k=rng.randint(30, 120))).encode()
         assert pretokenizer.split_text(data) == oracles.split(PATTERNS[name], data), data
 
 

@@ -2,8 +2,9 @@
 
 A scanner answers one question: where does the pretoken that starts here end? It follows its regular
 expression alternative by alternative (the expressions stand in pretokenizers.py), so each function
-below reads like the expression it replaces. Two things make it fast: the class of a code point comes
-from one table, and a run of ASCII letters is measured eight bytes at a time.
+below reads like the expression it replaces: the class of a code point comes from one table, and a run of
+ASCII letters is measured eight bytes at a time. Where 64 bytes of ASCII lie ahead, _blocks.h finds all
+pretokens in them at once; the scanners here do the rest.
 """
 
 import numpy as np
@@ -24,6 +25,12 @@ cdef extern from *:
     #endif
     """
     int ft_ctz(uint64_t x) noexcept nogil
+
+cdef extern from "_blocks.h" nogil:
+    enum:
+        FT_BLOCK
+    uint64_t starts_gpt2 "ft_starts_gpt2"(const uint8_t* p)
+    uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p)
 
 # The bits of a class, in the order of tests/make_unicode.py. OTHER is none of the first three.
 cdef enum:
@@ -221,6 +228,17 @@ cdef inline Py_ssize_t next_whitespace(const uint8_t* text, Py_ssize_t i, Py_ssi
     return end_of_spaces(skip_spaces(text, i, end), i, end)
 
 
+cdef inline Py_ssize_t write_ends(
+    uint64_t starts, Py_ssize_t i, int64_t* ends, Py_ssize_t n, Py_ssize_t capacity
+) noexcept nogil:
+    """Write the positions of the bits of a block at `i`, as many as there is room for; return the new n."""
+    while starts and n < capacity:
+        ends[n] = i + ft_ctz(starts)
+        starts &= starts - 1
+        n += 1
+    return n
+
+
 def scan(
     Pattern pattern,
     const uint8_t[::1] text,
@@ -235,31 +253,50 @@ def scan(
     means that the text is used up.
     """
     cdef Py_ssize_t document = state[0], i = state[1], n = 0, capacity = ends.shape[0], end
+    # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
+    cdef Py_ssize_t scalar_to = 0
+    cdef uint64_t starts
     cdef const uint8_t* start
-    if text.shape[0] == 0:
+    cdef int64_t* ends_start
+    if text.shape[0] == 0 or capacity == 0:
         return 0
     start = &text[0]
+    ends_start = &ends[0]
     with nogil:
         while n < capacity and document < documents.shape[0] - 1:
             end = documents[document + 1]
             if pattern == GPT2:
                 while i < end and n < capacity:
+                    if i >= scalar_to and i + FT_BLOCK <= end:
+                        starts = starts_gpt2(start + i)
+                        if starts:
+                            n = write_ends(starts, i, ends_start, n, capacity)
+                            i = ends_start[n - 1]
+                            continue
+                        scalar_to = i + FT_BLOCK // 2
                     i = next_gpt2(start, i, end)
-                    ends[n] = i
+                    ends_start[n] = i
                     n += 1
             elif pattern == CL100K:
                 while i < end and n < capacity:
+                    if i >= scalar_to and i + FT_BLOCK <= end:
+                        starts = starts_cl100k(start + i)
+                        if starts:
+                            n = write_ends(starts, i, ends_start, n, capacity)
+                            i = ends_start[n - 1]
+                            continue
+                        scalar_to = i + FT_BLOCK // 2
                     i = next_cl100k(start, i, end)
-                    ends[n] = i
+                    ends_start[n] = i
                     n += 1
             elif pattern == WHITESPACE:
                 while i < end and n < capacity:
                     i = next_whitespace(start, i, end)
-                    ends[n] = i
+                    ends_start[n] = i
                     n += 1
             elif i < end:
                 i = end
-                ends[n] = i
+                ends_start[n] = i
                 n += 1
             if i >= end:
                 document += 1
