@@ -11,18 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.errors import PatternError, SpecialTokenError
-from fasttok.models._cache import PretokenCache
+from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
-from fasttok.text.corpus import Batch, Corpus
+from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.readers import PathLike
 from fasttok.text.utf8 import Errors, encode_utf8
 
 CACHE_BYTES = 64 << 20
+KEPT_IDS = 2 * BATCH_BYTES  # a worker's room for ids is kept up to this size
 Special = Literal["none", "all", "raise"] | Collection[str]
 Ids = Sequence[int] | NDArray[Any]
+
+
+class _Worker:
+    """What one thread at a time works with: the cache of its pretokens, and room to write ids to."""
+
+    def __init__(self) -> None:
+        self.cache = PretokenCache(CACHE_BYTES)
+        self._room = np.empty(0, np.uint32)
+
+    def room(self, n_bytes: int) -> NDArray[np.uint32]:
+        """Room for the ids of so many bytes, the same memory every time unless that would be much."""
+        n = n_bytes + SPARE_IDS
+        if n > KEPT_IDS:
+            return np.empty(n, np.uint32)
+        if n > len(self._room):
+            self._room = np.empty(n, np.uint32)
+        return self._room
 
 
 class Tokenizer:
@@ -71,7 +89,7 @@ class Tokenizer:
         _check_special_ids(self._special_ids, model.pieces)
         self._pieces = _with_special_tokens(model.pieces, self._special_ids)
         self._ids: dict[bytes, int] | None = None
-        self._caches: list[PretokenCache] = []
+        self._workers: list[_Worker] = []  # those that are idle
 
     # What it is
 
@@ -187,11 +205,11 @@ class Tokenizer:
         O(n log n) in the bytes of the longest pretoken, O(n) in the text.
         """
         documents = Ragged.from_bytes([encode_utf8(text, errors)])
-        cache = self._take_cache()
+        worker = self._take_worker()
         try:
-            ids = self._encode_documents(cache, documents, special).values
+            ids = self._encode_documents(worker, documents, special).values
         finally:
-            self._caches.append(cache)
+            self._workers.append(worker)
         return ids.tolist() if as_list else ids
 
     def encode_batch(
@@ -252,27 +270,27 @@ class Tokenizer:
         expression = self._special_expression(special)
         # A document is only cut between batches where no special token can stand.
         batches = corpus.batches(None if expression else self.pretokenizer)
-        caches = [self._take_cache() for _ in range(resolve_workers(workers))]
+        taken = [self._take_worker() for _ in range(resolve_workers(workers))]
 
-        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool]:
+        def encode_batch(worker: _Worker, batch: Batch) -> tuple[Ragged, bool]:
             try:
-                return self._encode_documents(cache, batch.documents, special), batch.continues
+                return self._encode_documents(worker, batch.documents, special), batch.continues
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
 
         try:
-            return _join_rows(map_ordered(encode_batch, batches, caches))
+            return _join_rows(map_ordered(encode_batch, batches, taken))
         finally:
-            self._caches.extend(caches)
+            self._workers.extend(taken)
 
-    def _encode_documents(self, cache: PretokenCache, documents: Ragged, special: Special) -> Ragged:
-        """Encode a batch, a row a document; `cache` is this call's alone."""
+    def _encode_documents(self, worker: _Worker, documents: Ragged, special: Special) -> Ragged:
+        """Encode a batch, a row a document; `worker` is this call's alone."""
         expression = self._special_expression(special)
         if expression is None:
-            return self._encode_plain(cache, documents)
+            return self._encode_plain(worker, documents)
         if special == "raise":
             self._refuse_special(documents, expression)
-            return self._encode_plain(cache, documents)
+            return self._encode_plain(worker, documents)
         segments: list[bytes] = []
         tokens: list[bytes] = []  # tokens[i] stands behind segments[i]; b"" ends a document
         lengths: list[int] = []
@@ -281,7 +299,7 @@ class Tokenizer:
             segments += parts[::2]
             tokens += [*parts[1::2], b""]
             lengths.append(len(parts[::2]))
-        rows = self._encode_plain(cache, Ragged.from_bytes(segments))
+        rows = self._encode_plain(worker, Ragged.from_bytes(segments))
         special_ids = {token.encode(): np.array([i], np.uint32) for token, i in self._special_ids.items()}
         nothing = np.empty(0, np.uint32)
         pieces = [
@@ -293,24 +311,22 @@ class Tokenizer:
         offsets = np.append(0, ends)[lengths_to_offsets(lengths)]
         return Ragged(np.concatenate([nothing, *pieces]), offsets)
 
-    def _encode_plain(self, cache: PretokenCache, documents: Ragged) -> Ragged:
+    def _encode_plain(self, worker: _Worker, documents: Ragged) -> Ragged:
         """Encode a batch in which the texts of special tokens are ordinary text."""
-        parts: list[NDArray[np.uint32]] = []
+        text = documents.values
+        ids = worker.room(len(text))
         offsets = np.zeros(len(documents) + 1, np.int64)
         n_ids = 0
         row = 0  # documents before this one have ended
         for boundaries in self.pretokenizer.boundaries(documents):
-            encoded = self.model.encode_pretokens(documents.values, boundaries, cache)
-            parts.append(encoded.values)
+            encoded = self.model.encode_pretokens(text, boundaries, worker.cache, ids[n_ids:])
             next_row = int(np.searchsorted(documents.offsets, boundaries[-1], side="right"))
             ends = np.searchsorted(boundaries, documents.offsets[row:next_row])
             offsets[row:next_row] = encoded.offsets[ends] + n_ids
             row = next_row
             n_ids += len(encoded.values)
         offsets[row:] = n_ids
-        if len(parts) == 1:
-            return Ragged(parts[0], offsets)
-        return Ragged(np.concatenate(parts) if parts else np.empty(0, np.uint32), offsets)
+        return Ragged(ids[:n_ids].copy(), offsets)
 
     def _special_expression(self, special: Special) -> re.Pattern[bytes] | None:
         """What finds the special tokens that `special` speaks of; None if there are none to look for."""
@@ -333,12 +349,12 @@ class Tokenizer:
             if match := expression.search(document):
                 raise SpecialTokenError(match.group().decode(), match.start(), row)
 
-    def _take_cache(self) -> PretokenCache:
-        """A cache that nobody else uses until it is appended to the list again."""
+    def _take_worker(self) -> _Worker:
+        """A worker that nobody else uses until it is put on the list again."""
         try:
-            return self._caches.pop()
+            return self._workers.pop()
         except IndexError:
-            return PretokenCache(CACHE_BYTES)
+            return _Worker()
 
     # Ids to text
 

@@ -28,7 +28,11 @@ class Model(ABC):
 
     @abstractmethod
     def encode_pretokens(
-        self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
+        self,
+        text: NDArray[np.uint8],
+        boundaries: NDArray[np.int64],
+        cache: PretokenCache,
+        out: NDArray[np.uint32] | None = None,
     ) -> Ragged:
         """Encode the pretokens between consecutive `boundaries` in `text`.
 
@@ -40,6 +44,9 @@ class Model(ABC):
             Where pretokens begin and end.
         cache : PretokenCache
             Used by this call alone while it runs, and only ever with this model.
+        out : ndarray of uint32, optional
+            Where to write the ids, instead of to a new array: at least ``SPARE_IDS`` longer than the
+            pretokens have bytes.
 
         Returns
         -------

@@ -67,12 +67,20 @@ class BPEModel(Model):
         return True  # every byte is a piece
 
     def encode_pretokens(
-        self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
+        self,
+        text: NDArray[np.uint8],
+        boundaries: NDArray[np.int64],
+        cache: PretokenCache,
+        out: NDArray[np.uint32] | None = None,
     ) -> Ragged:
-        ids = np.empty(boundaries[-1] - boundaries[0] + SPARE_IDS, np.uint32)
+        room = int(boundaries[-1] - boundaries[0]) + SPARE_IDS
+        if out is None:
+            out = np.empty(room, np.uint32)
+        elif len(out) < room:
+            raise ValueError(f"out has room for {len(out)} ids; {room} are needed")
         offsets = np.empty(len(boundaries), np.int64)
-        n = self._encoder.encode(text, boundaries, cache, ids, offsets)
-        return Ragged(ids[:n], offsets)
+        n = self._encoder.encode(text, boundaries, cache, out, offsets)
+        return Ragged(out[:n], offsets)
 
     def to_dict(self) -> dict[str, Any]:
         rows = [*self.merges.T.tolist(), self.merge_ids.tolist()]
@@ -119,7 +127,8 @@ def _check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray
     fits = parts.lengths.reshape(-1, 2).sum(axis=1) == wholes.lengths
     fits &= parts.lengths.reshape(-1, 2).all(axis=1)
     if fits.all() and np.array_equal(parts.values, wholes.values):
-        if len(np.unique(merges, axis=0)) < len(merges):
+        pairs = merges[:, 0].astype(np.uint64) << np.uint64(32) | merges[:, 1]
+        if len(np.unique(pairs)) < len(pairs):
             raise ValueError("a pair is merged twice")
         return
     for row in np.flatnonzero(~fits)[:1].tolist() or range(len(merges)):

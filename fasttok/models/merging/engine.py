@@ -89,10 +89,10 @@ def learn_merges(
     reg[k.MAX_LENGTH] = np.iinfo(np.int64).max if max_length is None else max_length
     reg[k.BY_LENGTH], reg[k.CURRENT] = by_length, -1
 
-    narrow = words.values.astype(np.min_scalar_type(n_alphabet - 1))  # NumPy sorts up to 16 bits by radix
-    order = np.argsort(narrow, kind="stable").astype(np.uint32)
+    order = np.empty(n_cells, np.uint32)
+    k.sort_by_symbol(cells, np.zeros(n_alphabet, np.int64), order)
     events = np.empty((n_cells, 2), np.uint32)
-    n_pairs = min(n_cells, 1 << 16)
+    n_pairs = n_cells // 2 + (1 << 10)  # natural text stays below; room is made where that is not so
     while True:
         count, pairs = np.empty(n_pairs, np.int64), np.empty((n_pairs, 4), np.int64)
         if k.count_pairs(cells, order, counts, count, pairs, events, scratch, reg):
@@ -103,7 +103,7 @@ def learn_merges(
     postings = np.empty(3 * n_cells, np.uint32)
     k.write_postings(cells, pairs, postings, events, reg)
 
-    heap = np.empty((2 * n_pairs, 3), np.int64)
+    heap = np.empty((n_pairs, 3), np.int64)
     piece_values = np.arange(max(n_alphabet, 16 * n_symbols), dtype=np.uint32)  # a symbol stands for itself
     piece_offsets = np.arange(n_symbols + 1, dtype=np.int64)
     k.push_pairs(heap, pairs, count, piece_values, piece_offsets, reg)

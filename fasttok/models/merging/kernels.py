@@ -70,11 +70,26 @@ def fill_cells(symbols, offsets, cells):
 
 
 @njit
+def sort_by_symbol(cells, starts, order):
+    """Write the positions to `order`, by symbol, ascending in each; `starts` is zeros, one a symbol."""
+    for p in range(len(cells)):
+        starts[cells[p, SYMBOL]] += 1
+    place = 0
+    for symbol in range(len(starts)):
+        size = starts[symbol]
+        starts[symbol] = place
+        place += size
+    for p in range(len(cells)):
+        order[starts[cells[p, SYMBOL]]] = p
+        starts[cells[p, SYMBOL]] += 1
+
+
+@njit
 def count_pairs(cells, order, weights, count, pairs, events, scratch, reg):
     """The pair histogram: a slot, a count and an event for each pair of neighbours.
 
-    `order` holds the positions sorted by symbol (stably), so that one dense array finds the pairs of one
-    left symbol after another. Slots are numbered in order of appearance.
+    `order` holds the positions sorted by symbol, so that one dense array finds the pairs of one left symbol
+    after another.
     """
     n_cells = len(cells)
     n_pairs = 0
