@@ -25,7 +25,9 @@ class _Command(click.Command):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: so do we
             raise SystemExit(0) from None
-        except (ft.FasttokError, OSError, ValueError, ImportError) as error:
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+        except (ft.FasttokError, ValueError, ImportError) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -55,8 +57,9 @@ def corpus_options(command: Callable[..., None]) -> Callable[..., None]:
     for decorate in (
         click.option("--field", default="text", show_default=True,
                      help="Field of a .jsonl record that holds the text."),
-        click.option("--document", type=click.Choice(["line", "paragraph"]),
-                     help="What a document is, instead of a whole file or .jsonl record."),
+        click.option("--document", type=click.Choice(["whole", "line", "paragraph"]), default="whole",
+                     show_default=True,
+                     help="What a document is: a whole file or .jsonl record, a line, a paragraph."),
         click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default."),
         click.argument("files", nargs=-1),
     ):  # fmt: skip
@@ -69,8 +72,10 @@ tokenizer_option = click.option(
 )
 
 
-def _open_corpus(files: tuple[str, ...], document: str | None, field: str) -> ft.Corpus:
-    """The files as a corpus; standard input where none is given or the one given is -."""
+def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus:
+    """The files as a corpus; standard input, as plain text, where none is given or the one given is -."""
+    if "-" in files[:-1] or "-" in files[1:]:
+        raise click.ClickException("- stands for standard input and cannot be mixed with files")
     if files and files != ("-",):
         return ft.Corpus.from_files(files, document=document, field=field)  # type: ignore[arg-type]
     if os.path.exists("/dev/stdin"):
@@ -96,7 +101,7 @@ def _open_corpus(files: tuple[str, ...], document: str | None, field: str) -> ft
 def train(
     files: tuple[str, ...],
     output: str,
-    document: str | None,
+    document: str,
     field: str,
     workers: int | None,
     pretokenizer: str | None,
@@ -105,17 +110,20 @@ def train(
 ) -> None:
     """Learn a byte-level BPE tokenizer from text, or from counts that `fasttok count` saved.
 
-    FILES are text files, .jsonl files, either compressed (.gz, .xz, .zst), folders, quoted globs, or one
-    .npz of counts; without any, or with -, the text comes from standard input.
+    FILES are text files, .jsonl files, either compressed (.gz, .xz, .zst), folders, quoted globs; or .npz
+    files of counts, which are added. Without any, or with -, plain text comes from standard input.
 
     \b
     Examples:
       fasttok train books/ web.jsonl.gz -o mine.json --special-token "<|endoftext|>"
       zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
     """
+    folder = os.path.dirname(os.path.abspath(output))
+    if not os.path.isdir(folder):
+        raise click.ClickException(f"{folder}: there is no such folder to write to")
     source: ft.Corpus | ft.PretokenCounts
-    if len(files) == 1 and files[0].endswith(".npz"):
-        source = ft.PretokenCounts.load(files[0])
+    if files and all(file.endswith(".npz") for file in files):
+        source = ft.PretokenCounts.mix((ft.PretokenCounts.load(file), 1) for file in files)
     else:
         source = _open_corpus(files, document, field)
     tok = ft.train(source, pretokenizer=pretokenizer, workers=workers, progress=not quiet, **options)
@@ -133,7 +141,7 @@ def train(
 def encode(
     path: str,
     files: tuple[str, ...],
-    document: str | None,
+    document: str,
     field: str,
     workers: int | None,
     special: Any,
@@ -197,7 +205,7 @@ def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
 def count(
     files: tuple[str, ...],
     output: str | None,
-    document: str | None,
+    document: str,
     field: str,
     workers: int | None,
     pretokenizer: str,

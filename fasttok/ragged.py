@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._gather import gather_rows
+from fasttok._gather import gather_rows, measure_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +50,13 @@ class Ragged:
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[int] | NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
         """Copy rows into one Ragged. O(total length)."""
-        arrays = [np.asarray(row, dtype=dtype) for row in rows]
-        values = np.concatenate(arrays) if arrays else np.empty(0, dtype)
-        return cls(values, lengths_to_offsets([len(array) for array in arrays]))
+        return cls.from_arrays([np.asarray(row, dtype=dtype) for row in rows], dtype)
+
+    @classmethod
+    def from_arrays(cls, rows: Sequence[NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
+        """Put flat arrays behind one another; `dtype` is for the case that there are none."""
+        values = np.concatenate(rows) if rows else np.empty(0, dtype)
+        return cls(values, lengths_to_offsets([len(row) for row in rows]))
 
     @classmethod
     def from_bytes(cls, rows: Sequence[bytes]) -> Ragged:
@@ -97,18 +101,16 @@ class Ragged:
         rows = np.asarray(rows)
         if len(rows) and rows.dtype.kind not in "iu":
             raise TypeError(f"rows must be integers, not {rows.dtype}")
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-            raise IndexError(f"rows must be from 0 to {len(self) - 1}")
-        rows = np.ascontiguousarray(rows, np.int64)
-        offsets = lengths_to_offsets(self.offsets[rows + 1] - self.offsets[rows])
-        values = np.empty(offsets[-1], self.values.dtype)
-        gather_rows(
-            np.ascontiguousarray(self.values).view(np.uint8),
-            self.offsets * self.values.itemsize,
-            rows,
-            values.view(np.uint8),
-        )
-        return Ragged(values, offsets)
+        if rows.dtype != np.uint32:
+            rows = rows.astype(np.int64)
+        rows = np.ascontiguousarray(rows)
+        starts = self.offsets * self.values.itemsize
+        n_bytes, bad = measure_rows(starts, rows, True)
+        if bad >= 0:
+            raise IndexError(f"there is no row {rows[bad]}: rows count from 0 to {len(self) - 1}")
+        values = np.empty(n_bytes // self.values.itemsize, self.values.dtype)
+        gather_rows(np.ascontiguousarray(self.values).view(np.uint8), starts, rows, values.view(np.uint8))
+        return Ragged(values, lengths_to_offsets(self.offsets[rows + np.int64(1)] - self.offsets[rows]))
 
     def to_list(self) -> list[list[int]]:
         """The rows as lists of Python integers."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok._gather import gather_rows, measure_rows
 from fasttok.errors import PatternError, SpecialTokenError
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
@@ -85,6 +86,8 @@ class Tokenizer:
         self.model = model
         self.pretokenizer = pretokenizer
         self.provenance = dict(provenance or {})
+        if special_tokens is not None and not isinstance(special_tokens, Mapping):
+            raise TypeError("special_tokens must map each text to its id")
         self._special_ids = dict(special_tokens or {})
         _check_special_ids(self._special_ids, model.pieces)
         self._pieces = _with_special_tokens(model.pieces, self._special_ids)
@@ -128,7 +131,7 @@ class Tokenizer:
         IndexError
             If the id is not in use.
         """
-        return self._pieces[int(self._checked(np.array([i]))[0])].tobytes()
+        return self._gather(_as_ids([i])).tobytes()
 
     def piece_to_id(self, piece: bytes | str) -> int:
         """The id of a piece; or of a special token, unless its text is a piece too.
@@ -336,6 +339,8 @@ class Tokenizer:
                     f'special must be "none", "all", "raise" or a set of tokens, not {special!r}'
                 )
             tokens: Collection[str] = () if special == "none" else self._special_ids
+        elif not isinstance(special, Collection):
+            raise TypeError(f'special must be "none", "all", "raise" or a set of tokens, not {special!r}')
         else:
             tokens = special
             for token in tokens:
@@ -380,42 +385,42 @@ class Tokenizer:
         TypeError
             If the ids are not integers.
         """
-        return self.decode_bytes(ids).decode(errors=errors)
+        return self.decode_bytes(ids).decode(errors=_checked_errors(errors))
 
     def decode_bytes(self, ids: Ids) -> bytes:
         """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self._pieces.take(self._checked(np.asarray(ids))).values.tobytes()
+        return self._gather(_as_ids(ids)).tobytes()
 
     def decode_batch(
         self, batch: Ragged | Iterable[Ids], *, errors: Literal["replace", "strict"] = "replace"
     ) -> list[str]:
         """Turn every row of a batch into text; otherwise as `decode`."""
-        return [self.decode(row, errors=errors) for row in batch]
+        _checked_errors(errors)
+        rows = batch if isinstance(batch, Ragged) else Ragged.from_arrays([_as_ids(row) for row in batch])
+        text = self._gather(rows.values, rows.offsets)
+        lengths = np.diff(self._pieces.offsets)[rows.values] if len(rows.values) else np.empty(0, np.int64)
+        ends = lengths_to_offsets(lengths)[rows.offsets]
+        return [row.decode(errors=errors) for row in Ragged(text, ends).to_bytes()]
 
-    def _checked(self, array: NDArray[Any]) -> NDArray[np.int64]:
-        """The ids as int64, every one of them in use."""
-        if array.ndim != 1:
-            raise TypeError(f"ids must be one row of integers, not an array of {array.ndim} dimensions")
-        if len(array) == 0:
-            return np.empty(0, np.int64)
-        if array.dtype == object and all(type(i) is int for i in array.tolist()):
-            raise IndexError(f"an id beyond 64 bits is outside the vocabulary of {self.vocab_size} ids")
-        if array.dtype.kind not in "iu":
-            raise TypeError(f"ids must be integers, not {array.dtype}")
-        low, high = int(array.min()), int(array.max())
-        if low < 0 or high >= self.vocab_size:
-            bad = low if low < 0 else high
-            place = int(np.flatnonzero(array == bad)[0])
-            raise IndexError(
-                f"id {bad} at position {place} is outside the vocabulary of {self.vocab_size} ids"
-            )
-        array = array.astype(np.int64)
+    def _gather(self, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
+        """The pieces of the ids, one after another; `rows` are the offsets of rows to name in an error."""
         offsets = self._pieces.offsets
-        unused = offsets[array + 1] == offsets[array]
-        if unused.any():
-            place = int(np.argmax(unused))
-            raise IndexError(f"id {int(array[place])} at position {place} is not in use")
-        return array
+        n_bytes, bad = measure_rows(offsets, ids, False)
+        if bad >= 0:
+            i = int(ids[bad])
+            why = (
+                "is not in use"
+                if 0 <= i < self.vocab_size
+                else f"is outside the vocabulary of {self.vocab_size} ids"
+            )
+            place = f"position {bad}"
+            if rows is not None:
+                row = int(np.searchsorted(rows, bad, side="right")) - 1
+                place = f"position {bad - rows[row]} of row {row}"
+            raise IndexError(f"id {i} at {place} {why}")
+        text = np.empty(n_bytes, np.uint8)
+        gather_rows(self._pieces.values, offsets, ids, text)
+        return text
 
     # Files
 
@@ -430,6 +435,33 @@ class Tokenizer:
         from fasttok.formats.tiktoken import save
 
         save(self, path)
+
+
+def _as_ids(ids: Ids) -> NDArray[Any]:
+    """A row of ids as a contiguous array of uint32 or int64; none of them looked at yet."""
+    if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__"):
+        raise TypeError(f"ids must be one row of integers, not {type(ids).__name__}")
+    try:
+        array = np.asarray(ids)
+    except ValueError:
+        array = np.empty((0, 0))
+    if array.ndim != 1:
+        raise TypeError("ids must be one row of integers; for several rows there is decode_batch")
+    if len(array) == 0:
+        return np.empty(0, np.int64)
+    if array.dtype == object and all(type(i) is int for i in array.tolist()):
+        raise IndexError("an id beyond 64 bits is outside any vocabulary")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"ids must be integers, not {array.dtype}")
+    if array.dtype == np.uint64:
+        array = np.minimum(array, np.uint64(1 << 62))
+    return np.ascontiguousarray(array if array.dtype == np.uint32 else array.astype(np.int64))
+
+
+def _checked_errors(errors: str) -> str:
+    if errors not in ("replace", "strict"):
+        raise ValueError(f'errors must be "replace" or "strict", not {errors!r}')
+    return errors
 
 
 def _check_special_ids(special_ids: Mapping[str, int], pieces: Ragged) -> None:

@@ -42,7 +42,8 @@ def train(
     progress : bool
         Show bars on the standard error stream.
     **options
-        The options of the algorithm's trainer, such as ``vocab_size``; see `BPETrainer`.
+        The options of the algorithm's trainer: ``vocab_size``, which must be given, ``min_frequency``,
+        ``max_piece_length``, ``special_tokens``, ``tie_break``, ``compat`` and more; see `BPETrainer`.
 
     Returns
     -------
@@ -64,7 +65,15 @@ def train(
     """
     if model not in TRAINERS:
         raise ValueError(f"model must be one of {', '.join(TRAINERS)}, not {model!r}")
-    trainer = TRAINERS[model](**options)
+    try:
+        trainer = TRAINERS[model](**options)
+    except TypeError as error:
+        raise TypeError(f"train() for {model}: {error}".replace("BPETrainer.__init__() ", "")) from None
+    if not isinstance(source, (Corpus, PretokenCounts)):
+        raise TypeError(
+            f"source must be a Corpus or PretokenCounts, not {type(source).__name__}; make a corpus with "
+            "Corpus.from_files or Corpus.from_texts"
+        )
     if isinstance(source, PretokenCounts):
         if pretokenizer is not None:
             raise ValueError("counts know their pretokenizer; give one only with a corpus")

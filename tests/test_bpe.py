@@ -106,8 +106,17 @@ def test_a_special_token_that_tokenizers_would_let_text_become(token):
 
 def test_bad_calls():
     counts = ft.PretokenCounts.from_dict(WORDS)
-    with pytest.raises(TypeError, match="not one str"):
-        ft.train(counts, vocab_size=300, special_tokens="<s>")
+    for tokens in ("<s>", {"<s>": 5}):
+        with pytest.raises(TypeError, match="special_tokens must be a sequence of str"):
+            ft.train(counts, vocab_size=300, special_tokens=tokens)
+    for size in (32e3, "1000", None):
+        with pytest.raises(TypeError, match="vocab_size"):
+            ft.train(counts, vocab_size=size)
+    assert ft.train(counts, vocab_size=np.int64(257)).vocab_size == 257
+    with pytest.raises(TypeError, match="source must be a Corpus or PretokenCounts, not list"):
+        ft.train(["a b"], vocab_size=300)
+    with pytest.raises(TypeError, match=r"train\(\) for bpe: .*missing.*vocab_size"):
+        ft.train(counts)
     with pytest.raises(TypeError, match="must be a str, not bytes"):
         ft.train(counts, vocab_size=300, special_tokens=[b"<s>"])
     with pytest.raises(UnicodeEncodeError):

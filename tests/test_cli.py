@@ -81,6 +81,18 @@ def test_training_from_counts(trained, tmp_path):
     )
     assert (tmp_path / "b.json").read_bytes() == trained.read_bytes()
     assert "fingerprint" in run("inspect", tmp_path / "a.npz").output
+    run(
+        "train",
+        tmp_path / "a.npz",
+        tmp_path / "a.npz",
+        "-o",
+        tmp_path / "c.json",
+        "--vocab-size",
+        280,
+        "--quiet",
+    )
+    counts = ft.PretokenCounts.load(tmp_path / "a.npz")
+    assert ft.load(tmp_path / "c.json").provenance["counts"]["fingerprint"] == (counts + counts).fingerprint()
 
 
 def test_encode_shows_ids_pieces_and_counts(trained, tmp_path):
@@ -127,11 +139,15 @@ def test_demo():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "missing.txt", "-o", "x.json"], "No such file or directory: 'missing.txt'"),
+        (["train", "missing.txt", "-o", "x.json"], "missing.txt: No such file or directory"),
         (["train", "bad.jsonl", "-o", "x.json", "--quiet"], "bad.jsonl:1: not a line of JSON"),
         (["train", "empty.txt", "-o", "x.json", "--quiet"], "the corpus is empty"),
         (["train", "a.txt", "-o", "x.json", "--vocab-size", "3"], "vocab_size must be at least 256"),
-        (["train", "a.txt", "-o", "no/such/folder/x.json", "--vocab-size", "260", "--quiet"], "No such file"),
+        (
+            ["train", "a.txt", "-o", "no/such/folder/x.json", "--vocab-size", "260", "--quiet"],
+            "there is no such folder to write to",
+        ),
+        (["train", "-", "a.txt", "-o", "x.json"], "cannot be mixed with files"),
         (["encode", "-t", "a.txt", "a.txt"], "neither a fasttok file nor a tiktoken rank file"),
         (["decode", "-t", "tok.json", "a.txt"], "a.txt:1: not a line of ids"),
         (

@@ -57,7 +57,7 @@ def test_compressed_files_read_the_same(tmp_path):
 
 def test_a_folder_stands_for_its_text_files_in_order(tmp_path):
     (tmp_path / "sub").mkdir()
-    for name in ("z.txt", "sub/b.jsonl", "a.txt.gz", "notes.md"):
+    for name in ("z.txt", "sub/b.ndjson", "a.txt.gz", "notes.md"):
         path = tmp_path / name
         path.write_bytes(
             gzip.compress(b"a") if name.endswith("gz") else b'{"text": "b"}' if "json" in name else b"z"
@@ -197,6 +197,21 @@ def test_damaged_compressed_files(tmp_path):
             assert error.value.path == str(packed)
 
 
+@pytest.mark.parametrize(
+    "compressed", [gzip.compress(b"a"), lzma.compress(b"a"), b"PK\x03\x04", b"BZh9", b"PAR1"]
+)
+def test_other_kinds_of_file_are_not_read_as_text(tmp_path, compressed):
+    path = tmp_path / "a.txt"
+    path.write_bytes(compressed)
+    with pytest.raises(ft.CorpusError, match="not text but"):
+        list(ft.Corpus.from_files(path))
+
+
+def test_no_files_at_all():
+    with pytest.raises(ValueError, match="no paths were given"):
+        ft.Corpus.from_files([])
+
+
 def test_lone_surrogates():
     texts = ["fine", "ab\ud800c"]
     with pytest.raises(ft.TextError, match="U.D800 at position 2 of document 1") as error:
@@ -215,7 +230,7 @@ def test_bad_arguments():
         ft.Corpus.from_texts([], document="line", separator="x")
     with pytest.raises(ValueError, match="separator must not be empty"):
         ft.Corpus.from_texts([], separator="")
-    with pytest.raises(ValueError, match='document must be "line"'):
+    with pytest.raises(ValueError, match='document must be "whole"'):
         ft.Corpus.from_texts([], document="page")
     with pytest.raises(ValueError, match='errors must be "strict"'):
         list(ft.Corpus.from_texts(["a"], errors="ignore"))

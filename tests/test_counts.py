@@ -139,8 +139,14 @@ def test_bad_weights_and_counts():
     counts = ft.PretokenCounts.from_dict({"a": 1})
     with pytest.raises(ValueError, match="at least 0, not -1"):
         counts.weighted(-1)
-    with pytest.raises((ValueError, OverflowError)):
-        counts.weighted(float("inf"))
+    for weight in (float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="a weight must be a finite number"):
+            counts.weighted(weight)
+    for parts in ([counts, counts], [(1, counts)], [(counts, 1, 2)]):
+        with pytest.raises(TypeError, match="mix takes pairs of counts and weight"):
+            ft.PretokenCounts.mix(parts)
+    with pytest.raises(TypeError, match="counts must map pretokens to counts, not be a list"):
+        ft.PretokenCounts.from_dict(["a"])
     with pytest.raises(ValueError, match="nothing to mix"):
         ft.PretokenCounts.mix([])
     for bad in ({"a": 0}, {"a": -3}, {"a": 1.5}, {"a": 1 << 63}):

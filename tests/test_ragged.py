@@ -50,7 +50,7 @@ def test_out_of_range():
         with pytest.raises(IndexError):
             ragged[i]
     for rows in ([2], [-1], [0, 1 << 40]):
-        with pytest.raises(IndexError, match="rows must be from 0 to 1"):
+        with pytest.raises(IndexError, match="rows count from 0 to 1"):
             ragged.take(np.array(rows))
     with pytest.raises(TypeError, match="rows must be integers, not bool"):
         ragged.take(np.array([True, False]))

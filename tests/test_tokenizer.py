@@ -162,15 +162,19 @@ def test_decoding(tok):
 @pytest.mark.parametrize(
     ("ids", "error", "message"),
     [
-        ([97, -1], IndexError, "id -1 at position 1 is outside the vocabulary of 330 ids"),
+        ([97, -1], IndexError, "id -1 at position 1.* is outside the vocabulary of 330 ids"),
         ([330], IndexError, "id 330 at position 0"),
         ([1 << 40], IndexError, "id 1099511627776 at position 0"),
         ([1 << 70], IndexError, "an id beyond 64 bits"),
         ([1.0], TypeError, "ids must be integers, not float64"),
         ([True], TypeError, "ids must be integers, not bool"),
         (["a"], TypeError, "ids must be integers"),
-        ([[1], [2]], TypeError, "not an array of 2 dimensions"),
-        (7, TypeError, "not an array of 0 dimensions"),
+        ([[1], [2]], TypeError, "for several rows there is decode_batch"),
+        ([[1, 2], [3]], TypeError, "for several rows there is decode_batch"),
+        (7, TypeError, "one row of integers, not int"),
+        ("abc", TypeError, "one row of integers, not str"),
+        (iter([1]), TypeError, "one row of integers, not list_iterator"),
+        (np.array([1 << 63], np.uint64), IndexError, "outside the vocabulary"),
     ],
 )
 def test_bad_ids(tok, ids, error, message):
@@ -246,3 +250,9 @@ def test_bad_calls(tok):
         tok.encode_batch(["a"], workers=1.5)
     with pytest.raises(FileNotFoundError):
         tok.encode_files("missing.txt")
+    with pytest.raises(TypeError, match='special must be "none"'):
+        tok.encode("a", special=True)
+    with pytest.raises(ValueError, match='errors must be "replace" or "strict"'):
+        tok.decode([97], errors="ignore")
+    with pytest.raises(TypeError, match="must map each text to its id"):
+        ft.Tokenizer(tok.model, tok.pretokenizer, ["<s>"])

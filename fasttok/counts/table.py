@@ -109,6 +109,8 @@ class PretokenCounts:
         ValueError
             If a pretoken is empty, or a count below 1 or above 2^63 - 1.
         """
+        if not isinstance(counts, Mapping):
+            raise TypeError(f"counts must map pretokens to counts, not be a {type(counts).__name__}")
         rows: list[bytes] = []
         for pretoken, count in counts.items():
             row = pretoken.encode(errors="surrogateescape") if isinstance(pretoken, str) else bytes(pretoken)
@@ -235,13 +237,15 @@ class PretokenCounts:
         >>> PretokenCounts.mix([(en, 1), (de, 0.5)]).to_dict()
         {b'the': 10, b'a': 4, b'der': 4}
         """
-        pairs = [(counts, _exact_weight(weight)) for counts, weight in parts]
+        pairs = [_checked_part(part) for part in parts]
         if not pairs:
             raise ValueError("there is nothing to mix")
         recipe = pairs[0][0].recipe
         for counts, _ in pairs[1:]:
             if counts.recipe != recipe:
-                raise RecipeError(f"counts of different recipes do not add: {recipe} and {counts.recipe}")
+                ours, theirs = asdict(recipe), asdict(counts.recipe)
+                differ = ", ".join(f"{k} {ours[k]!r} and {theirs[k]!r}" for k in ours if ours[k] != theirs[k])
+                raise RecipeError(f"counts of different recipes do not add: {differ}")
         denominator = math.lcm(*(weight.denominator for _, weight in pairs))
         totals: dict[bytes, int] | None = None
         largest = sum(
@@ -313,6 +317,9 @@ class PretokenCounts:
         """
         name = os.fspath(path)
         with open(name, "rb") as file:
+            if file.read(2) != b"PK":
+                raise ModelFormatError("not a file of pretoken counts", name)
+            file.seek(0)
             try:
                 with np.load(file, allow_pickle=False) as arrays:
                     header = json.loads(str(arrays["header"]))
@@ -364,12 +371,16 @@ def _sorted_rows(rows: Ragged, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return order
 
 
+def _checked_part(part: Any) -> tuple[PretokenCounts, Fraction]:
+    if not isinstance(part, tuple) or len(part) != 2 or not isinstance(part[0], PretokenCounts):
+        raise TypeError("mix takes pairs of counts and weight: mix([(counts, 1), (other, 0.5)])")
+    return part[0], _exact_weight(part[1])
+
+
 def _exact_weight(weight: Weight) -> Fraction:
-    exact = (
-        Fraction(repr(float(weight)))
-        if isinstance(weight, float) and math.isfinite(weight)
-        else Fraction(weight)
-    )
+    if isinstance(weight, float) and not math.isfinite(weight):
+        raise ValueError(f"a weight must be a finite number, not {weight}")
+    exact = Fraction(repr(float(weight))) if isinstance(weight, float) else Fraction(weight)
     if exact < 0:
         raise ValueError(f"a weight must be at least 0, not {weight}")
     return exact

@@ -37,4 +37,5 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
     first_line = head.split(b"\n", 1)[0].split()
     if len(first_line) == 2 and first_line[1].isdigit():
         return tiktoken.load(path, **options)
-    raise ModelFormatError("neither a fasttok file nor a tiktoken rank file", os.fspath(path))
+    hint = "; pretoken counts are opened with PretokenCounts.load" if head.startswith(b"PK") else ""
+    raise ModelFormatError("neither a fasttok file nor a tiktoken rank file" + hint, os.fspath(path))

@@ -69,8 +69,11 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         raise ModelFormatError(f"not JSON ({error.msg})", name, f"line {error.lineno}") from None
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of too many digits
         raise ModelFormatError(f"not JSON of this format ({error})", name) from None
-    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+    if not isinstance(fields, dict):
         raise ModelFormatError("not a fasttok tokenizer", name, "format")
+    if fields.get("format") != FORMAT:
+        hint = " (a Hugging Face tokenizer.json, which is not read here)" if "added_tokens" in fields else ""
+        raise ModelFormatError("not a fasttok tokenizer" + hint, name, "format")
     if fields.get("version") != VERSION:
         raise ModelFormatError(
             f"version {fields.get('version')!r}; this fasttok reads {VERSION}", name, "version"

@@ -84,6 +84,8 @@ def load(
             'pass pretokenizer="gpt2", "cl100k" or a regular expression'
         )
     known = KNOWN.get(stem, ("", {}))
+    if special_tokens is not None and not isinstance(special_tokens, Mapping):
+        raise TypeError("special_tokens must map each text to its id")
     cutter = get_pretokenizer(known[0] if pretokenizer is None else pretokenizer)
     special = dict(known[1] if special_tokens is None else special_tokens)
     rows = _read_rows(name)

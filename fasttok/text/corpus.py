@@ -17,6 +17,7 @@ from fasttok.text.readers import PathLike, find_files, read_chunks, read_records
 from fasttok.text.utf8 import Errors, encode_utf8
 
 BATCH_BYTES = 1 << 22
+ROW_BYTES = 64  # what a document costs besides its text: many short ones fill a batch too
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
 
 
@@ -66,7 +67,7 @@ class Corpus:
     def __init__(
         self,
         sources: Callable[[], Iterator[_Source]],
-        document: str | None,
+        document: str,
         separator: str | bytes | None,
         description: str,
     ) -> None:
@@ -79,7 +80,7 @@ class Corpus:
         cls,
         paths: PathLike | Iterable[PathLike],
         *,
-        document: Literal["line", "paragraph"] | None = None,
+        document: Literal["whole", "line", "paragraph"] = "whole",
         separator: str | bytes | None = None,
         field: str = "text",
         errors: Errors = "strict",
@@ -91,10 +92,10 @@ class Corpus:
         paths : path or iterable of paths
             Files, globs (``books/**/*.txt``) and folders. ``.jsonl`` files hold a record a line; every
             other file is plain text. ``.gz``, ``.xz`` and ``.zst`` are decompressed.
-        document : {"line", "paragraph"}, optional
-            What a document is, instead of a whole text file or a ``.jsonl`` record: a line (empty ones
-            too, so that aligned files stay aligned), or a paragraph (text between blank lines). Line
-            ends between documents belong to none.
+        document : {"whole", "line", "paragraph"}
+            What a document is: a whole text file or ``.jsonl`` record, a line (empty ones too, so that
+            aligned files stay aligned), or a paragraph (text between blank lines). Line ends between
+            documents belong to none.
         separator : str or bytes, optional
             A text that separates documents instead; it belongs to none of them.
         field : str
@@ -125,7 +126,7 @@ class Corpus:
         cls,
         texts: Texts,
         *,
-        document: Literal["line", "paragraph"] | None = None,
+        document: Literal["whole", "line", "paragraph"] = "whole",
         separator: str | bytes | None = None,
         errors: Errors = "strict",
     ) -> Corpus:
@@ -147,7 +148,7 @@ class Corpus:
             While reading, at a lone surrogate when `errors` is "strict".
         """
         if isinstance(texts, (str, bytes)):
-            raise TypeError("texts must be an iterable of texts, not one text")
+            raise TypeError("texts must be an iterable of texts, not one text; for one, pass [text]")
         is_once = not callable(texts) and iter(texts) is texts
         used_up = False
 
@@ -206,7 +207,7 @@ class Corpus:
                 continue
             for text in source.whole_texts(self._separator, batch_bytes):
                 rows.append(text)
-                gathered += len(text)
+                gathered += len(text) + ROW_BYTES
                 if gathered >= batch_bytes:
                     yield Batch(Ragged.from_bytes(rows), first)
                     first += len(rows)
@@ -274,19 +275,19 @@ def _record_texts(path: str, field: str, errors: Errors) -> Iterator[bytes]:
             raise CorpusError(f"field {field!r}: {error}", path, line) from None
 
 
-def _resolve_separator(document: str | None, separator: str | bytes | None) -> _Separator | None:
+def _resolve_separator(document: str, separator: str | bytes | None) -> _Separator | None:
     if separator is not None:
-        if document is not None:
+        if document != "whole":
             raise ValueError("give document or separator, not both")
         data = separator.encode() if isinstance(separator, str) else bytes(separator)
         if not data:
             raise ValueError("separator must not be empty")
         rule = "separator " + data.decode(errors="surrogateescape")
         return _Separator(rule, re.compile(re.escape(data)), keeps_empty=True)
-    if document is None:
+    if document == "whole":
         return None
     if document == "line":
         return _Separator("line", re.compile(rb"\r?\n"), keeps_empty=True)
     if document == "paragraph":
         return _Separator("paragraph", re.compile(rb"\r?\n(?:[ \t]*\r?\n)+|\r?\n\Z"), keeps_empty=False)
-    raise ValueError(f'document must be "line", "paragraph" or None, not {document!r}')
+    raise ValueError(f'document must be "whole", "line" or "paragraph", not {document!r}')

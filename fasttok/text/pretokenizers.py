@@ -237,6 +237,8 @@ def get_pretokenizer(pretokenizer: str | dict[str, Any] | Pretokenizer) -> Preto
     if isinstance(pretokenizer, str):
         if pretokenizer in PATTERNS:
             return ScannerPretokenizer(pretokenizer)
+        if not pretokenizer:
+            raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
         if pretokenizer.isidentifier():  # no expression anybody means looks like a name
             raise ValueError(
                 f"no pretokenizer is named {pretokenizer!r}; the names are {', '.join(PATTERNS)}, and any "

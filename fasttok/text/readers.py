@@ -21,14 +21,23 @@ from fasttok.errors import CorpusError
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
 KINDS = (".txt", ".jsonl")
+# How files begin that are no text, and what they are.
+MAGIC = {
+    b"\x1f\x8b": "gzip data (the name should end in .gz)",
+    b"\xfd7zXZ\0": "xz data (the name should end in .xz)",
+    b"\x28\xb5\x2f\xfd": "Zstandard data (the name should end in .zst)",
+    b"BZh": "bzip2 data, which is not read here",
+    b"PK\x03\x04": "a zip archive (counts are opened with PretokenCounts.load)",
+    b"PAR1": "a Parquet file, which is not read here",
+}
 PathLike = str | os.PathLike[str]
 
 
 def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
     """Expand files, globs and folders to a list of files; sorted within each glob and folder.
 
-    A folder stands for every ``.txt`` and ``.jsonl`` file below it, compressed ones too. A file given
-    by name is taken whatever its suffix.
+    A folder stands for every ``.txt``, ``.jsonl`` and ``.ndjson`` file below it, compressed ones too. A
+    file given by name is taken whatever its suffix.
 
     Raises
     ------
@@ -36,11 +45,13 @@ def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
         If a path does not exist, or a glob or folder holds no file.
     """
     found: list[str] = []
+    if paths is None:
+        raise TypeError("paths must be a path or an iterable of paths, not None")
     for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
         name = os.fspath(path)
         if os.path.isdir(name):
             files = [str(p) for p in Path(name).rglob("*") if suffix_of(str(p)) in KINDS and p.is_file()]
-            reason = "the folder holds no .txt or .jsonl file"
+            reason = "the folder holds no .txt or .jsonl file (for others give a glob)"
         elif os.path.exists(name):
             files, reason = [name], ""
         elif glob.has_magic(name):
@@ -51,13 +62,17 @@ def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
         if not files:
             raise FileNotFoundError(errno.ENOENT, reason, name)
         found.extend(sorted(files))
+    if not found:
+        raise ValueError("no paths were given")
     return found
 
 
 def suffix_of(path: str) -> str:
     """The suffix that tells what a file holds, without its compression's: ``.jsonl`` for a.jsonl.gz."""
     base, suffix = os.path.splitext(path.lower())
-    return os.path.splitext(base)[1] if suffix in COMPRESSIONS else suffix
+    if suffix in COMPRESSIONS:
+        suffix = os.path.splitext(base)[1]
+    return ".jsonl" if suffix == ".ndjson" else suffix
 
 
 def read_chunks(path: str, size: int) -> Iterator[NDArray[np.uint8]]:
@@ -69,6 +84,13 @@ def read_chunks(path: str, size: int) -> Iterator[NDArray[np.uint8]]:
         If compressed data is damaged or truncated.
     """
     with open_binary(path) as file:
+        head = np.empty(min(size, max(map(len, MAGIC))), np.uint8)
+        filled = _fill(file, head, path)
+        for magic, kind in MAGIC.items():
+            if head[:filled].tobytes().startswith(magic):
+                raise CorpusError(f"not text but {kind}", path)
+        if filled:
+            yield head[:filled]
         while True:
             chunk = np.empty(size, np.uint8)
             filled = _fill(file, chunk, path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,8 +80,15 @@ class BPETrainer:
     compat: Literal["huggingface"] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.special_tokens, str):
-            raise TypeError("special_tokens must be a sequence of str, not one str")
+        for option in ("vocab_size", "min_frequency", "max_piece_length"):
+            value = getattr(self, option)
+            if value is not None or option != "max_piece_length":
+                try:
+                    object.__setattr__(self, option, operator.index(value))  # NumPy's integers become ours
+                except TypeError:
+                    raise TypeError(f"{option} must be an integer, not {value!r}") from None
+        if isinstance(self.special_tokens, (str, Mapping)):
+            raise TypeError("special_tokens must be a sequence of str; their ids follow from special_ids")
         object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
         _check_special_tokens(self.special_tokens)
         if self.compat is not None and self.compat not in PRESETS:

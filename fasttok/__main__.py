@@ -1,0 +1,5 @@
+"""``python -m fasttok`` is the command ``fasttok``."""
+
+from fasttok.cli import main
+
+main()
