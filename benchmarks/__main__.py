@@ -140,7 +140,9 @@ def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arg
             continue
         cold = [r["seconds"][0] for r in rows]
         warm = [statistics.median(r["seconds"][1:]) for r in rows]
-        same = {r["outcome"] for r in rows} == {expected[library]}
+        if {r["outcome"] for r in rows} != {expected[library]}:
+            click.echo(f"  {library:<12} gives another result than fasttok: not compared")
+            continue
         record(
             {
                 "task": task,
@@ -150,13 +152,12 @@ def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arg
                 "cold_s": cold,
                 "warm_s": warm,
                 "peak_mb": max(r["peak_mb"] for r in rows),
-                "same_as_fasttok": same,
             }
         )
         c, w = statistics.median(cold), statistics.median(warm)
         click.echo(
             f"  {library:<12} cold {c:8.3f} s {size / c:7.1f} MB/s   warm {w:8.3f} s {size / w:7.1f} MB/s   "
-            f"peak {max(r['peak_mb'] for r in rows):5d} MB   {'same result' if same else 'OTHER RESULT'}"
+            f"peak {max(r['peak_mb'] for r in rows):5d} MB"
         )
 
 

@@ -13,8 +13,8 @@ Written by `python -m benchmarks page` from `benchmarks/results.jsonl`; do not e
 `python -m benchmarks`: every library in a process of its own, medians over processes, results compared
 before times are reported. Machines differ and the same machine drifts, so read ratios, not seconds. *Cold* is
 the first time in a process, with the library imported and machine code cached; *warm* is what follows.
-*Same* says whether the result, the merged pieces in their order or the ids, is fasttok's; libraries that
-train on lines, or break ties in another order, are compared with fasttok told to do so.
+The result, merged pieces in their order or ids, is fasttok's for every library listed; those that train on
+lines, or break ties in another order, are compared with fasttok told to do so.
 """
 
 
@@ -50,15 +50,15 @@ def table(task: str, arguments: list[str], rows: dict[str, dict[str, Any]]) -> s
     lines = [
         f"## {title}\n",
         f"{some['mb']} MB of text.\n",
-        "| library | version | cold s | MB/s | warm s | MB/s | peak MB | same |",
-        "|---|---|---:|---:|---:|---:|---:|---|",
+        "| library | version | cold s | MB/s | warm s | MB/s | peak MB |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     for library, row in sorted(rows.items(), key=lambda item: statistics.median(item[1]["warm_s"])):
         cold, warm = statistics.median(row["cold_s"]), statistics.median(row["warm_s"])
         lines.append(
             f"| {library} | {row['versions'].get(library, '')} "
             f"| {cold:.2f} | {row['mb'] / cold:.1f} | {warm:.2f} "
-            f"| {row['mb'] / warm:.1f} | {row['peak_mb']} | {'yes' if row['same_as_fasttok'] else 'no'} |"
+            f"| {row['mb'] / warm:.1f} | {row['peak_mb']} |"
         )
     return "\n".join([*lines, "", place(some)])
 

@@ -13,6 +13,7 @@ import click
 
 import fasttok as ft
 
+SLICE = 1 << 16
 COLOURS = ("cyan", "magenta", "green", "yellow")
 
 
@@ -159,7 +160,10 @@ def encode(
         if show == "count":
             click.echo(len(row))
         elif show == "ids":
-            click.echo(" ".join(map(str, row.tolist())))
+            for start in range(0, len(row), SLICE):  # as text, ids take many times their room
+                click.echo(" ".join(map(str, row[start : start + SLICE].tolist())), nl=False)
+                click.echo(" " if start + SLICE < len(row) else "", nl=False)
+            click.echo()
         else:
             click.echo(_coloured(tok, row.tolist()))
 

@@ -282,7 +282,7 @@ class Tokenizer:
                 raise error.moved(batch.first) from None
 
         try:
-            return _join_rows(map_ordered(encode_batch, batches, taken))
+            return _join_rows(map_ordered(encode_batch, batches, taken), corpus.most_bytes())
         finally:
             self._workers.extend(taken)
 
@@ -489,9 +489,14 @@ def _with_special_tokens(pieces: Ragged, special_ids: Mapping[str, int]) -> Ragg
     return Ragged.from_bytes(rows)
 
 
-def _join_rows(parts: Iterator[tuple[Ragged, bool]]) -> Ragged:
-    """Put batches behind one another; where one continues, its last row and the next one's first are one."""
-    values: list[NDArray[np.uint32]] = []
+def _join_rows(parts: Iterator[tuple[Ragged, bool]], room: int) -> Ragged:
+    """Put batches behind one another; where one continues, its last row and the next one's first are one.
+
+    `room` is for how many ids to make room at first. What stays unused of it is memory never touched; a
+    second copy of all ids, to join them at the end, would cost more than the encoding of some texts.
+    """
+    values = np.empty(room, np.uint32)
+    n_ids = 0
     lengths: list[NDArray[np.int64]] = []
     continues = False
     for rows, goes_on in parts:
@@ -499,10 +504,15 @@ def _join_rows(parts: Iterator[tuple[Ragged, bool]]) -> Ragged:
         if continues:
             lengths[-1][-1] += row_lengths[0]
             row_lengths = row_lengths[1:]
-        values.append(rows.values)
         if len(row_lengths):
             lengths.append(row_lengths)
         continues = goes_on
-    if not values:
-        return Ragged(np.empty(0, np.uint32), np.zeros(1, np.int64))
-    return Ragged(np.concatenate(values), lengths_to_offsets(np.concatenate(lengths)))
+        end = n_ids + len(rows.values)
+        if end > len(values):
+            larger = np.empty(2 * end, np.uint32)
+            larger[:n_ids] = values[:n_ids]
+            values = larger
+        values[n_ids:end] = rows.values
+        n_ids = end
+    values.resize(n_ids, refcheck=False)  # gives the rest back, in place
+    return Ragged(values, lengths_to_offsets(np.concatenate(lengths) if lengths else []))

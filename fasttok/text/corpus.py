@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,7 +14,15 @@ import numpy as np
 from fasttok.errors import CorpusError, TextError
 from fasttok.ragged import Ragged
 from fasttok.text.pretokenizers import Pretokenizer
-from fasttok.text.readers import PathLike, find_files, read_chunks, read_records, split_stream, suffix_of
+from fasttok.text.readers import (
+    PathLike,
+    find_files,
+    is_compressed,
+    read_chunks,
+    read_records,
+    split_stream,
+    suffix_of,
+)
 from fasttok.text.utf8 import Errors, encode_utf8
 
 BATCH_BYTES = 1 << 22
@@ -70,7 +79,9 @@ class Corpus:
         document: str,
         separator: str | bytes | None,
         description: str,
+        files: Sequence[str] = (),
     ) -> None:
+        self._files = files
         self._sources = sources
         self._separator = _resolve_separator(document, separator)
         self._description = description
@@ -119,7 +130,7 @@ class Corpus:
                 else:
                     yield _Source(path=path)
 
-        return cls(sources, document, separator, f"{len(files):,} files")
+        return cls(sources, document, separator, f"{len(files):,} files", files)
 
     @classmethod
     def from_texts(
@@ -214,6 +225,10 @@ class Corpus:
                     rows, gathered = [], 0
         if rows:
             yield Batch(Ragged.from_bytes(rows), first)
+
+    def most_bytes(self) -> int:
+        """The most bytes of text there can be in the files that are not compressed; 0 if that is unknown."""
+        return sum(os.path.getsize(path) for path in self._files if not is_compressed(path))
 
     def fingerprint(self) -> str:
         """A SHA-256 over the documents and where they end; paths and files do not enter. Reads it all.

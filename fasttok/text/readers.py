@@ -75,6 +75,11 @@ def suffix_of(path: str) -> str:
     return ".jsonl" if suffix == ".ndjson" else suffix
 
 
+def is_compressed(path: str) -> bool:
+    """Whether a file is decompressed when it is read."""
+    return os.path.splitext(path.lower())[1] in COMPRESSIONS
+
+
 def read_chunks(path: str, size: int) -> Iterator[NDArray[np.uint8]]:
     """Yield a file's decompressed bytes in arrays of at most `size`, each the caller's own.
 
