@@ -90,7 +90,10 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option(
     "--vocab-size", default=32_000, show_default=True, help="Ids in all: bytes, merges, special tokens."
 )
-@click.option("--pretokenizer", help="gpt2 (the default), cl100k, whitespace, none, or a regular expression.")
+@click.option(
+    "--pretokenizer",
+    help="gpt2 (the default), cl100k, o200k, llama3, qwen2, whitespace, none, or a regular expression.",
+)
 @click.option(
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
 )

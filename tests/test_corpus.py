@@ -207,6 +207,14 @@ def test_other_kinds_of_file_are_not_read_as_text(tmp_path, compressed):
         list(ft.Corpus.from_files(path))
 
 
+def test_most_bytes_bounds_the_text(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"x" * 1000)
+    records = write_jsonl(tmp_path / "b.jsonl", LINES)
+    (tmp_path / "c.txt.gz").write_bytes(gzip.compress(b"x" * 500))
+    assert ft.Corpus.from_files(tmp_path).most_bytes() == 1000 + records.stat().st_size
+    assert ft.Corpus.from_texts(["text"]).most_bytes() == 0
+
+
 def test_no_files_at_all():
     with pytest.raises(ValueError, match="no paths were given"):
         ft.Corpus.from_files([])

@@ -22,17 +22,6 @@ from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
 END, PREFIX, MIDDLE, SUFFIX = "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"
-O200K = "|".join(
-    [
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-        r"\p{N}{1,3}",
-        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",
-        r"\s+",
-    ]
-)
 # File name to pretokenizer and special tokens, as tiktoken 0.14 registers them.
 KNOWN: dict[str, tuple[str, dict[str, int]]] = {
     "r50k_base": ("gpt2", {END: 50256}),
@@ -41,7 +30,7 @@ KNOWN: dict[str, tuple[str, dict[str, int]]] = {
         "cl100k",
         {END: 100257, PREFIX: 100258, MIDDLE: 100259, SUFFIX: 100260, "<|endofprompt|>": 100276},
     ),
-    "o200k_base": (O200K, {END: 199999, "<|endofprompt|>": 200018}),
+    "o200k_base": ("o200k", {END: 199999, "<|endofprompt|>": 200018}),
 }
 
 

@@ -37,14 +37,28 @@ cdef enum:
     LETTER = 1
     NUMBER = 2
     SPACE = 4
+    MARK = 8
+    UPPER = 16  # Lu and Lt
+    LOWER = 32  # Ll
 
 cdef enum Pattern:
     GPT2
     CL100K
+    LLAMA3
+    QWEN2
+    O200K
     WHITESPACE
     NONE
 
-PATTERNS = {"gpt2": GPT2, "cl100k": CL100K, "whitespace": WHITESPACE, "none": NONE}
+PATTERNS = {
+    "gpt2": GPT2,
+    "cl100k": CL100K,
+    "llama3": LLAMA3,
+    "qwen2": QWEN2,
+    "o200k": O200K,
+    "whitespace": WHITESPACE,
+    "none": NONE,
+}
 
 # The class of every code point. A byte that is not UTF-8 reads as U+DC80 to U+DCFF: no class at all.
 _class_of = np.repeat(
@@ -181,7 +195,10 @@ cdef inline Py_ssize_t contraction_any_case(
     return 0
 
 
-cdef inline Py_ssize_t next_cl100k(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t next_cl100k(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Pattern pattern
+) noexcept nogil:
+    """cl100k and those made after it: Qwen 2 takes one digit at a time, and only cl100k has \\s+$."""
     cdef Py_ssize_t j, length, next_length
     cdef uint8_t kind, next_kind
     cdef Run run
@@ -191,13 +208,8 @@ cdef inline Py_ssize_t next_cl100k(const uint8_t* text, Py_ssize_t i, Py_ssize_t
     kind = classify(text, i, end, &length)
     if kind & LETTER:  # \p{L}+
         return skip_letters(text, i + length, end)
-    if kind & NUMBER:  # \p{N}{1,3}
-        j = i + length
-        if j < end and classify(text, j, end, &length) & NUMBER:
-            j += length
-            if j < end and classify(text, j, end, &length) & NUMBER:
-                j += length
-        return j
+    if kind & NUMBER:  # \p{N}{1,3}, for Qwen 2 \p{N}
+        return i + length if pattern == QWEN2 else three_numbers(text, i, end)
     j = i + length
     if j < end:
         next_kind = classify(text, j, end, &next_length)
@@ -211,7 +223,86 @@ cdef inline Py_ssize_t next_cl100k(const uint8_t* text, Py_ssize_t i, Py_ssize_t
             j += 1
         return j
     run = skip_spaces(text, i, end)
-    if run.newline and run.end != end:  # \s+$ goes first, then \s*[\r\n]
+    if run.newline and (pattern != CL100K or run.end != end):  # \s+$ goes first, then \s*[\r\n]
+        return run.newline
+    return end_of_spaces(run, i, end)
+
+
+cdef inline Py_ssize_t three_numbers(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""\p{N}{0,3}"""
+    cdef Py_ssize_t length
+    cdef int n
+    for n in range(3):
+        if i >= end or not classify(text, i, end, &length) & NUMBER:
+            break
+        i += length
+    return i
+
+
+cdef inline bint may_lead(uint8_t kind) noexcept nogil:
+    r"""[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"""
+    return kind & MARK or kind & (LETTER | LOWER) == LETTER
+
+
+cdef inline bint may_follow(uint8_t kind) noexcept nogil:
+    r"""[\p{Ll}\p{Lm}\p{Lo}\p{M}]"""
+    return kind & MARK or kind & (LETTER | UPPER) == LETTER
+
+
+cdef inline Py_ssize_t cased_word(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* leading_end
+) noexcept nogil:
+    """[lead]*[follow]+ from i on, or 0; `leading_end` is where the run of [lead] ends.
+
+    The run takes all it can; then, where nothing follows it, gives back what comes behind its last code
+    point that may follow as well, which is then the whole of [follow]+.
+    """
+    cdef Py_ssize_t length, last = 0
+    cdef uint8_t kind
+    while i < end:
+        kind = classify(text, i, end, &length)
+        if not may_lead(kind):
+            break
+        i += length
+        if may_follow(kind):
+            last = i
+    leading_end[0] = i
+    if i < end and may_follow(classify(text, i, end, &length)):
+        last = i
+        while last < end and may_follow(classify(text, last, end, &length)):
+            last += length
+    return last
+
+
+cdef inline Py_ssize_t next_o200k(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t j, length, lead_end, word_end, lead_end_behind = 0
+    cdef uint8_t kind = classify(text, i, end, &length)
+    cdef bint is_prefix = not kind & (LETTER | NUMBER) and text[i] != 10 and text[i] != 13
+    cdef Run run
+    # The two alternatives for words, each first with the other code point in front and then without.
+    word_end = 0
+    if is_prefix:
+        word_end = cased_word(text, i + length, end, &lead_end_behind)
+    if not word_end:
+        word_end = cased_word(text, i, end, &lead_end)
+        if not word_end:
+            word_end = lead_end_behind if is_prefix and lead_end_behind > i + length else lead_end
+    if word_end > i:
+        j = contraction_any_case(text, word_end, end) if word_end < end else 0
+        return j if j else word_end
+    if kind & NUMBER:
+        return three_numbers(text, i, end)
+    j = i
+    if text[i] == 32 and i + 1 < end:
+        kind = classify(text, i + 1, end, &length)
+        j = i + 1
+    if not kind & (LETTER | NUMBER | SPACE):  # ' ?[^\s\p{L}\p{N}]+[\r\n/]*'
+        j = skip_other(text, j, end)
+        while j < end and (text[j] == 10 or text[j] == 13 or text[j] == 47):
+            j += 1
+        return j
+    run = skip_spaces(text, i, end)
+    if run.newline:
         return run.newline
     return end_of_spaces(run, i, end)
 
@@ -277,7 +368,7 @@ def scan(
                     i = next_gpt2(start, i, end)
                     ends_start[n] = i
                     n += 1
-            elif pattern == CL100K:
+            elif pattern == CL100K or pattern == LLAMA3:  # they differ at the end of a text only
                 while i < end and n < capacity:
                     if i >= scalar_to and i + FT_BLOCK <= end:
                         starts = starts_cl100k(start + i)
@@ -286,7 +377,17 @@ def scan(
                             i = ends_start[n - 1]
                             continue
                         scalar_to = i + FT_BLOCK // 2
-                    i = next_cl100k(start, i, end)
+                    i = next_cl100k(start, i, end, pattern)
+                    ends_start[n] = i
+                    n += 1
+            elif pattern == QWEN2:
+                while i < end and n < capacity:
+                    i = next_cl100k(start, i, end, pattern)
+                    ends_start[n] = i
+                    n += 1
+            elif pattern == O200K:
+                while i < end and n < capacity:
+                    i = next_o200k(start, i, end)
                     ends_start[n] = i
                     n += 1
             elif pattern == WHITESPACE:

@@ -28,6 +28,19 @@ PATTERNS: dict[str, str] = {
         r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
         r"|\s+\Z|\s*[\r\n]|\s+(?!\S)|\s"
     ),
+    "llama3": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    "qwen2": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    "o200k": (
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
     "whitespace": r" ?\S+|\s+(?!\S)|\s+",
     "none": r"(?s:.+)",
 }
@@ -209,9 +222,9 @@ def get_pretokenizer(pretokenizer: str | dict[str, Any] | Pretokenizer) -> Preto
     Parameters
     ----------
     pretokenizer : str, dict or Pretokenizer
-        "gpt2", "cl100k", "whitespace" (words with the one space before them) or "none" (a document is
-        one pretoken); any other string is a regular expression for the ``regex`` module. A dict is
-        what `Pretokenizer.config` gave.
+        "gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace" (words with the one space before
+        them) or "none" (a document is one pretoken); any other string is a regular expression for the
+        ``regex`` module. A dict is what `Pretokenizer.config` gave.
 
     Raises
     ------
@@ -222,8 +235,8 @@ def get_pretokenizer(pretokenizer: str | dict[str, Any] | Pretokenizer) -> Preto
 
     Notes
     -----
-    The GPT-2 pattern is from Radford et al. (2019), section 2.2, as released with the model; cl100k is
-    tiktoken's.
+    The GPT-2 pattern is from Radford et al. (2019), section 2.2, as released with the model; cl100k and
+    o200k are tiktoken's; llama3 and qwen2 those of the models' tokenizer files.
 
     Examples
     --------
