@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -16,6 +15,7 @@ from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
+from fasttok.special import Special, SpecialTokens
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.readers import PathLike
@@ -23,7 +23,6 @@ from fasttok.text.utf8 import Errors, encode_utf8
 
 CACHE_BYTES = 64 << 20
 KEPT_IDS = 2 * BATCH_BYTES  # a worker's room for ids is kept up to this size
-Special = Literal["none", "all", "raise"] | Collection[str]
 Ids = Sequence[int] | NDArray[Any]
 
 
@@ -86,11 +85,8 @@ class Tokenizer:
         self.model = model
         self.pretokenizer = pretokenizer
         self.provenance = dict(provenance or {})
-        if special_tokens is not None and not isinstance(special_tokens, Mapping):
-            raise TypeError("special_tokens must map each text to its id")
-        self._special_ids = dict(special_tokens or {})
-        _check_special_ids(self._special_ids, model.pieces)
-        self._pieces = _with_special_tokens(model.pieces, self._special_ids)
+        self._special = SpecialTokens({} if special_tokens is None else special_tokens, model.pieces)
+        self._pieces = self._special.added_to(model.pieces)
         self._ids: dict[bytes, int] | None = None
         self._workers: list[_Worker] = []  # those that are idle
 
@@ -104,7 +100,7 @@ class Tokenizer:
     @property
     def special_tokens(self) -> dict[str, int]:
         """The id of each special token."""
-        return dict(self._special_ids)
+        return dict(self._special.ids)
 
     @property
     def merges(self) -> NDArray[np.uint32]:
@@ -142,7 +138,7 @@ class Tokenizer:
             If there is no such piece.
         """
         if self._ids is None:
-            special = {token.encode(): i for token, i in self._special_ids.items()}
+            special = {token.encode(): i for token, i in self._special.ids.items()}
             rows = enumerate(self.model.pieces.to_bytes())
             self._ids = special | {row: i for i, row in rows if row}
         return self._ids[encode_utf8(piece)]
@@ -151,7 +147,7 @@ class Tokenizer:
         return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {self.pretokenizer})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model, self.pretokenizer, self._special_ids, self.provenance)
+        return type(self), (self.model, self.pretokenizer, self._special.ids, self.provenance)
 
     # Text to ids
 
@@ -270,7 +266,7 @@ class Tokenizer:
         return len(self.encode(text, special=special, errors=errors))
 
     def _encode_corpus(self, corpus: Corpus, special: Special, workers: int | None) -> Ragged:
-        expression = self._special_expression(special)
+        expression = self._special.expression(special)
         # A document is only cut between batches where no special token can stand.
         batches = corpus.batches(None if expression else self.pretokenizer)
         taken = [self._take_worker() for _ in range(resolve_workers(workers))]
@@ -288,31 +284,14 @@ class Tokenizer:
 
     def _encode_documents(self, worker: _Worker, documents: Ragged, special: Special) -> Ragged:
         """Encode a batch, a row a document; `worker` is this call's alone."""
-        expression = self._special_expression(special)
+        expression = self._special.expression(special)
         if expression is None:
             return self._encode_plain(worker, documents)
         if special == "raise":
-            self._refuse_special(documents, expression)
+            self._special.refuse(documents, expression)
             return self._encode_plain(worker, documents)
-        segments: list[bytes] = []
-        tokens: list[bytes] = []  # tokens[i] stands behind segments[i]; b"" ends a document
-        lengths: list[int] = []
-        for document in documents.to_bytes():
-            parts = expression.split(document)
-            segments += parts[::2]
-            tokens += [*parts[1::2], b""]
-            lengths.append(len(parts[::2]))
-        rows = self._encode_plain(worker, Ragged.from_bytes(segments))
-        special_ids = {token.encode(): np.array([i], np.uint32) for token, i in self._special_ids.items()}
-        nothing = np.empty(0, np.uint32)
-        pieces = [
-            part
-            for row, token in zip(rows, tokens, strict=True)
-            for part in (row, special_ids.get(token, nothing))
-        ]
-        ends = np.cumsum([len(part) for part in pieces])[1::2]
-        offsets = np.append(0, ends)[lengths_to_offsets(lengths)]
-        return Ragged(np.concatenate([nothing, *pieces]), offsets)
+        split = self._special.split(documents, expression)
+        return split.join(self._encode_plain(worker, split.segments))
 
     def _encode_plain(self, worker: _Worker, documents: Ragged) -> Ragged:
         """Encode a batch in which the texts of special tokens are ordinary text."""
@@ -330,29 +309,6 @@ class Tokenizer:
             n_ids += len(encoded.values)
         offsets[row:] = n_ids
         return Ragged(ids[:n_ids].copy(), offsets)
-
-    def _special_expression(self, special: Special) -> re.Pattern[bytes] | None:
-        """What finds the special tokens that `special` speaks of; None if there are none to look for."""
-        if isinstance(special, str):
-            if special not in ("none", "all", "raise"):
-                raise ValueError(
-                    f'special must be "none", "all", "raise" or a set of tokens, not {special!r}'
-                )
-            tokens: Collection[str] = () if special == "none" else self._special_ids
-        elif not isinstance(special, Collection):
-            raise TypeError(f'special must be "none", "all", "raise" or a set of tokens, not {special!r}')
-        else:
-            tokens = special
-            for token in tokens:
-                if token not in self._special_ids:
-                    raise ValueError(f"{token!r} is not a special token of this tokenizer")
-        longest_first = sorted((token.encode() for token in tokens), key=lambda t: (-len(t), t))
-        return re.compile(b"(" + b"|".join(map(re.escape, longest_first)) + b")") if tokens else None
-
-    def _refuse_special(self, documents: Ragged, expression: re.Pattern[bytes]) -> None:
-        for row, document in enumerate(documents.to_bytes()):
-            if match := expression.search(document):
-                raise SpecialTokenError(match.group().decode(), match.start(), row)
 
     def _take_worker(self) -> _Worker:
         """A worker that nobody else uses until it is put on the list again."""
@@ -462,31 +418,6 @@ def _checked_errors(errors: str) -> str:
     if errors not in ("replace", "strict"):
         raise ValueError(f'errors must be "replace" or "strict", not {errors!r}')
     return errors
-
-
-def _check_special_ids(special_ids: Mapping[str, int], pieces: Ragged) -> None:
-    owners: dict[int, str] = {}
-    for token, i in special_ids.items():
-        if not isinstance(token, str) or not token:
-            raise ValueError(f"a special token must be a str that is not empty, not {token!r}")
-        token.encode()
-        if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < 1 << 31:
-            raise ValueError(f"the id of special token {token!r} must be from 0 to 2^31 - 1, not {i!r}")
-        if i < len(pieces) and len(pieces[i]):
-            raise ValueError(f"special token {token!r} has id {i}, which is the piece {bytes(pieces[i])!r}")
-        if owners.setdefault(i, token) != token:
-            raise ValueError(f"special tokens {owners[i]!r} and {token!r} have the same id {i}")
-
-
-def _with_special_tokens(pieces: Ragged, special_ids: Mapping[str, int]) -> Ragged:
-    """The pieces with the texts of special tokens in their rows."""
-    if not special_ids:
-        return pieces
-    rows = pieces.to_bytes()
-    rows += [b""] * (max(special_ids.values()) + 1 - len(rows))
-    for token, i in special_ids.items():
-        rows[i] = token.encode()
-    return Ragged.from_bytes(rows)
 
 
 def _join_rows(parts: Iterator[tuple[Ragged, bool]], room: int) -> Ragged:

@@ -319,6 +319,21 @@ cdef inline Py_ssize_t next_whitespace(const uint8_t* text, Py_ssize_t i, Py_ssi
     return end_of_spaces(skip_spaces(text, i, end), i, end)
 
 
+cdef inline Py_ssize_t next_pretoken(
+    Pattern pattern, const uint8_t* text, Py_ssize_t i, Py_ssize_t end
+) noexcept nogil:
+    """The end of the pretoken that starts at `i`."""
+    if pattern == GPT2:
+        return next_gpt2(text, i, end)
+    if pattern == O200K:
+        return next_o200k(text, i, end)
+    if pattern == WHITESPACE:
+        return next_whitespace(text, i, end)
+    if pattern == NONE:
+        return end
+    return next_cl100k(text, i, end, pattern)
+
+
 cdef inline Py_ssize_t write_ends(
     uint64_t starts, Py_ssize_t i, int64_t* ends, Py_ssize_t n, Py_ssize_t capacity
 ) noexcept nogil:
@@ -346,6 +361,7 @@ def scan(
     cdef Py_ssize_t document = state[0], i = state[1], n = 0, capacity = ends.shape[0], end
     # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
     cdef Py_ssize_t scalar_to = 0
+    cdef bint has_blocks = pattern == GPT2 or pattern == CL100K or pattern == LLAMA3
     cdef uint64_t starts
     cdef const uint8_t* start
     cdef int64_t* ends_start
@@ -356,47 +372,16 @@ def scan(
     with nogil:
         while n < capacity and document < documents.shape[0] - 1:
             end = documents[document + 1]
-            if pattern == GPT2:
-                while i < end and n < capacity:
-                    if i >= scalar_to and i + FT_BLOCK <= end:
-                        starts = starts_gpt2(start + i)
-                        if starts:
-                            n = write_ends(starts, i, ends_start, n, capacity)
-                            i = ends_start[n - 1]
-                            continue
-                        scalar_to = i + FT_BLOCK // 2
-                    i = next_gpt2(start, i, end)
-                    ends_start[n] = i
-                    n += 1
-            elif pattern == CL100K or pattern == LLAMA3:  # they differ at the end of a text only
-                while i < end and n < capacity:
-                    if i >= scalar_to and i + FT_BLOCK <= end:
-                        starts = starts_cl100k(start + i)
-                        if starts:
-                            n = write_ends(starts, i, ends_start, n, capacity)
-                            i = ends_start[n - 1]
-                            continue
-                        scalar_to = i + FT_BLOCK // 2
-                    i = next_cl100k(start, i, end, pattern)
-                    ends_start[n] = i
-                    n += 1
-            elif pattern == QWEN2:
-                while i < end and n < capacity:
-                    i = next_cl100k(start, i, end, pattern)
-                    ends_start[n] = i
-                    n += 1
-            elif pattern == O200K:
-                while i < end and n < capacity:
-                    i = next_o200k(start, i, end)
-                    ends_start[n] = i
-                    n += 1
-            elif pattern == WHITESPACE:
-                while i < end and n < capacity:
-                    i = next_whitespace(start, i, end)
-                    ends_start[n] = i
-                    n += 1
-            elif i < end:
-                i = end
+            while i < end and n < capacity:
+                if has_blocks and i >= scalar_to and i + FT_BLOCK <= end:
+                    # Llama 3's pattern differs from cl100k's at the end of a text only.
+                    starts = starts_gpt2(start + i) if pattern == GPT2 else starts_cl100k(start + i)
+                    if starts:
+                        n = write_ends(starts, i, ends_start, n, capacity)
+                        i = ends_start[n - 1]
+                        continue
+                    scalar_to = i + FT_BLOCK // 2
+                i = next_pretoken(pattern, start, i, end)
                 ends_start[n] = i
                 n += 1
             if i >= end:
