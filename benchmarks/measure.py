@@ -20,9 +20,8 @@ ENOUGH_S = 40
 def main() -> None:
     """Measure and print."""
     task, library, repeats, *arguments = sys.argv[1:]
-    start = TASKS[task]["fasttok"] if library.startswith("=") else TASKS[task][library]
-    start = REFERENCES[task].get(library.removeprefix("="), start) if library.startswith("=") else start
-    work, compare = start(*[int(a) if a.isdigit() else a for a in arguments])
+    prepare = REFERENCES[task][library[1:]] if library.startswith("=") else TASKS[task][library]
+    work, compare = prepare(*[int(a) if a.isdigit() else a for a in arguments])
     seconds, outcomes = [], set()
     for _ in range(int(repeats)):
         start = time.perf_counter()

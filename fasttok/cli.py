@@ -230,8 +230,7 @@ def count(
         corpus, pretokenizer, split_special=split_special, workers=workers, progress=sys.stderr.isatty()
     )
     click.echo(counts)
-    for pretoken, n in counts.most_common(top):
-        click.echo(f"{n:>12,}  {_visible(pretoken)}")
+    _show_counts(counts, top)
     if output:
         counts.save(output)
 
@@ -252,8 +251,7 @@ def inspect(path: str, text: str | None, top: int) -> None:
         counts = ft.PretokenCounts.load(path)
         click.echo(counts)
         click.echo(f"recipe        {counts.recipe.to_json()}\nfingerprint   {counts.fingerprint()}")
-        for pretoken, n in counts.most_common(top):
-            click.echo(f"{n:>12,}  {_visible(pretoken)}")
+        _show_counts(counts, top)
         return
     tok = ft.load(path)
     click.echo(tok)
@@ -300,6 +298,11 @@ def demo(vocab_size: int) -> None:
     click.echo(f"\nDecoding gives {'every' if same else 'NOT every'} file back byte for byte.")
     if not same:
         raise click.ClickException("a file did not survive encoding and decoding")
+
+
+def _show_counts(counts: ft.PretokenCounts, top: int) -> None:
+    for pretoken, n in counts.most_common(top):
+        click.echo(f"{n:>12,}  {_visible(pretoken)}")
 
 
 def _show_pieces(tok: ft.Tokenizer, top: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, overload
 
@@ -206,7 +207,7 @@ class Tokenizer:
         documents = Ragged.from_bytes([encode_utf8(text, errors)])
         worker = self._take_worker()
         try:
-            ids = self._encode_documents(worker, documents, special).values
+            ids = self._encode_documents(worker, documents, special, self._special.expression(special)).values
         finally:
             self._workers.append(worker)
         return ids.tolist() if as_list else ids
@@ -273,7 +274,7 @@ class Tokenizer:
 
         def encode_batch(worker: _Worker, batch: Batch) -> tuple[Ragged, bool]:
             try:
-                return self._encode_documents(worker, batch.documents, special), batch.continues
+                return self._encode_documents(worker, batch.documents, special, expression), batch.continues
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
 
@@ -282,9 +283,10 @@ class Tokenizer:
         finally:
             self._workers.extend(taken)
 
-    def _encode_documents(self, worker: _Worker, documents: Ragged, special: Special) -> Ragged:
-        """Encode a batch, a row a document; `worker` is this call's alone."""
-        expression = self._special.expression(special)
+    def _encode_documents(
+        self, worker: _Worker, documents: Ragged, special: Special, expression: re.Pattern[bytes] | None
+    ) -> Ragged:
+        """Encode a batch, a row a document; `worker` is this call's alone, `expression` finds `special`."""
         if expression is None:
             return self._encode_plain(worker, documents)
         if special == "raise":
@@ -353,9 +355,9 @@ class Tokenizer:
         """Turn every row of a batch into text; otherwise as `decode`."""
         _checked_errors(errors)
         rows = batch if isinstance(batch, Ragged) else Ragged.from_arrays([_as_ids(row) for row in batch])
-        text = self._gather(rows.values, rows.offsets)
-        lengths = np.diff(self._pieces.offsets)[rows.values] if len(rows.values) else np.empty(0, np.int64)
-        ends = lengths_to_offsets(lengths)[rows.offsets]
+        ids = _as_ids(rows.values)
+        text = self._gather(ids, rows.offsets)
+        ends = lengths_to_offsets(self._pieces.lengths[ids])[rows.offsets]
         return [row.decode(errors=errors) for row in Ragged(text, ends).to_bytes()]
 
     def _gather(self, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -87,17 +89,19 @@ def test_more_symbols_asked_for_than_there_can_be():
 
 
 def test_ctrl_c_between_slices(monkeypatch):
-    slices = []
-
-    def interrupted(*arguments):
-        slices.append(1)
-        if len(slices) == 3:
-            raise KeyboardInterrupt
-        return run(*arguments)
-
-    run = engine.k.run_merges
+    """An interrupt from outside ends the training before its merges are through."""
+    rng = random.Random(41)
+    words = Ragged.from_rows([rng.choices(range(3), k=40) for _ in range(1500)])
+    counts = np.ones(1500, np.int64)
+    run, slices = engine.k.run_merges, []
     monkeypatch.setattr(engine, "SLICE", 1)
-    monkeypatch.setattr(engine.k, "run_merges", interrupted)
     monkeypatch.setattr(engine, "announce_compilation", lambda *_: None)
-    with pytest.raises(KeyboardInterrupt):
-        engine.learn_merges(Ragged.from_rows([[0, 1] * 50]), np.array([1]), 2, 50)
+    monkeypatch.setattr(engine.k, "run_merges", lambda *arguments: slices.append(1) or run(*arguments))
+    engine.learn_merges(words, counts, 3, 2000)
+    n_all = len(slices)
+    slices.clear()
+    timer = threading.Timer(0.05, _thread.interrupt_main)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the timer starts where the interrupt may come)
+        timer.start()
+        engine.learn_merges(words, counts, 3, 2000)
+    assert len(slices) < n_all

@@ -154,6 +154,8 @@ def test_decoding(tok):
     assert tok.decode([]) == "" == tok.decode(np.empty(0, np.uint32))
     assert tok.decode_batch(tok.encode_batch(["a", "", "b c"])) == ["a", "", "b c"]
     assert tok.decode_batch([[97], ids]) == ["a", "naïve 東京"]
+    for dtype in (np.uint16, np.int32, np.int64):
+        assert tok.decode_batch(ft.Ragged.from_rows([[97], [], ids], dtype)) == ["a", "", "naïve 東京"]
     assert tok.decode([0xC3]) == "\ufffd"
     with pytest.raises(UnicodeDecodeError):
         tok.decode([0xC3], errors="strict")

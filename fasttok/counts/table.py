@@ -247,24 +247,9 @@ class PretokenCounts:
                 differ = ", ".join(f"{k} {ours[k]!r} and {theirs[k]!r}" for k in ours if ours[k] != theirs[k])
                 raise RecipeError(f"counts of different recipes do not add: {differ}")
         denominator = math.lcm(*(weight.denominator for _, weight in pairs))
-        totals: dict[bytes, int] | None = None
-        largest = sum(
-            int(c.counts.max()) * (w.numerator * (denominator // w.denominator)) for c, w in pairs if len(c)
-        )
-        if 2 * (largest + denominator) >= 1 << 63:
-            totals = _exact_totals(pairs, denominator)
-        table = PretokenTable()
-        for counts, weight in pairs if totals is None else ():
-            factor = weight.numerator * (denominator // weight.denominator)
-            if factor and len(counts):
-                text = counts.text
-                table.add(text.values, text.offsets, counts.counts * factor)
-        if totals is not None:
-            text = Ragged.from_bytes(list(totals))
-            rounded = np.array(list(totals.values()), np.int64)
-        else:
-            values, offsets, sums = table.rows()
-            text, rounded = Ragged(values, offsets), (2 * sums + denominator) // (2 * denominator)
+        largest = sum(int(c.counts.max()) * int(w * denominator) for c, w in pairs if len(c))
+        fits = 2 * (largest + denominator) < 1 << 63
+        text, rounded = _int64_totals(pairs, denominator) if fits else _exact_totals(pairs)
         kept = np.flatnonzero(rounded)
         text = text.take(kept)
         result = PretokenTable()
@@ -386,13 +371,25 @@ def _exact_weight(weight: Weight) -> Fraction:
     return exact
 
 
-def _exact_totals(pairs: list[tuple[PretokenCounts, Fraction]], denominator: int) -> dict[bytes, int]:
-    """The rounded weighted sums in Python integers, for counts whose products pass int64."""
+def _int64_totals(
+    pairs: list[tuple[PretokenCounts, Fraction]], denominator: int
+) -> tuple[Ragged, NDArray[np.int64]]:
+    """Pretokens and their rounded weighted sums, where all products fit int64."""
+    table = PretokenTable()
+    for counts, weight in pairs:
+        text = counts.text
+        table.add(text.values, text.offsets, counts.counts * int(weight * denominator))
+    values, offsets, sums = table.rows()
+    return Ragged(values, offsets), (2 * sums + denominator) // (2 * denominator)
+
+
+def _exact_totals(pairs: list[tuple[PretokenCounts, Fraction]]) -> tuple[Ragged, NDArray[np.int64]]:
+    """The same in Python's integers, for products that pass int64."""
     sums: dict[bytes, Fraction] = {}
     for counts, weight in pairs:
         for pretoken, count in counts.to_dict().items():
             sums[pretoken] = sums.get(pretoken, Fraction(0)) + count * weight
-    rounded = {pretoken: math.floor(total + Fraction(1, 2)) for pretoken, total in sums.items()}
-    if max(rounded.values(), default=0) >= 1 << 63:
+    rounded = [math.floor(total + Fraction(1, 2)) for total in sums.values()]
+    if max(rounded, default=0) >= 1 << 63:
         raise OverflowError("the count of a pretoken passes 2^63 - 1")
-    return rounded
+    return Ragged.from_bytes(list(sums)), np.array(rounded, np.int64)

@@ -86,23 +86,27 @@ def read_chunks(path: str, size: int) -> Iterator[NDArray[np.uint8]]:
     Raises
     ------
     CorpusError
-        If compressed data is damaged or truncated.
+        If compressed data is damaged or truncated, or what is there is another kind of file.
     """
     with open_binary(path) as file:
-        head = np.empty(min(size, max(map(len, MAGIC))), np.uint8)
-        filled = _fill(file, head, path)
-        for magic, kind in MAGIC.items():
-            if head[:filled].tobytes().startswith(magic):
-                raise CorpusError(f"not text but {kind}", path)
-        if filled:
-            yield head[:filled]
+        is_first = True
         while True:
             chunk = np.empty(size, np.uint8)
             filled = _fill(file, chunk, path)
+            if is_first:
+                _check_is_text(chunk[:filled], path)
+                is_first = False
             if filled:
                 yield chunk[:filled]
             if filled < size:
                 return
+
+
+def _check_is_text(start: NDArray[np.uint8], path: str) -> None:
+    head = start[: max(map(len, MAGIC))].tobytes()
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            raise CorpusError(f"not text but {kind}", path)
 
 
 def _fill(file: BinaryIO, chunk: NDArray[np.uint8], path: str) -> int:
