@@ -18,6 +18,11 @@
 #define FT_PREFETCH(p)
 #endif
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+#define FT_LARGE_PAGE ((size_t)2 << 20)
+
 #define FT_LONG 16 /* from this length on a pretoken does not fit its key */
 
 typedef struct {
@@ -48,6 +53,26 @@ static inline uint64_t ft_hash_bytes(const uint8_t *p, size_t n)
     return h ^ h >> 32;
 }
 
+/* What of sixteen bytes belongs to a key of each length. */
+static const ft_key ft_key_masks[FT_LONG] = {
+    {UINT64_C(0x0), UINT64_C(0x0)},
+    {UINT64_C(0xFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFFFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFFFFFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFFFFFFFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFFFFFFFFFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFFFFFFFFFFFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0x0)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFF)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFFFF)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFFFFFF)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFFFFFFFF)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFFFFFFFFFF)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFFFFFFFFFFFF)},
+    {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFFFFFFFFFFFFFF)},
+};
+
 /* The key of text[start .. start + length), length >= 1; text_length says how far it is safe to read. */
 static inline ft_key ft_make_key(const uint8_t *text, size_t start, size_t length, size_t text_length)
 {
@@ -64,13 +89,8 @@ static inline ft_key ft_make_key(const uint8_t *text, size_t start, size_t lengt
         memcpy(padded, p, length);
         p = padded;
     }
-    /* Shifting by 64 is undefined, so each mask is made from a shift of at most 63, without a branch. */
-    {
-        unsigned n_low = length < 8 ? (unsigned)length : 8, n_high = (unsigned)length - n_low;
-        key.low = ft_load8(p) & (UINT64_MAX >> (64 - 8 * n_low));
-        key.high = ft_load8(p + 8) & ((UINT64_C(1) << (8 * n_high)) - 1);
-    }
-    key.high |= (uint64_t)length << 56;
+    key.low = ft_load8(p) & ft_key_masks[length].low;
+    key.high = (ft_load8(p + 8) & ft_key_masks[length].high) | (uint64_t)length << 56;
     return key;
 }
 
@@ -82,11 +102,23 @@ static inline uint64_t ft_hash_key(ft_key key)
     return h * 0xD6E8FEB86659FD93u;
 }
 
-/* Zeroed memory that starts on a cache line; *block is what to free. NULL where there is none. */
-static inline void *ft_calloc_lines(size_t n_bytes, void **block)
+/* Zeroed memory for a hash table; *block is what to free. NULL where there is none.
+ *
+ * It starts on a cache line. A large table is put on large pages where the system has them: every look-up in
+ * it would otherwise wait for an address to be translated as well as for the entry. */
+static inline void *ft_calloc_table(size_t n_bytes, void **block)
 {
-    *block = calloc(n_bytes + 64, 1);
-    return *block ? (void *)(((uintptr_t)*block + 63) & ~(uintptr_t)63) : NULL;
+    size_t line = n_bytes < FT_LARGE_PAGE ? 64 : FT_LARGE_PAGE;
+    void *start;
+    *block = calloc(n_bytes + line, 1);
+    if (*block == NULL)
+        return NULL;
+    start = (void *)(((uintptr_t)*block + line - 1) & ~(uintptr_t)(line - 1));
+#if defined(MADV_HUGEPAGE)
+    if (line == FT_LARGE_PAGE)
+        madvise(start, n_bytes, MADV_HUGEPAGE); /* advice: nothing depends on its being taken */
+#endif
+    return start;
 }
 
 #endif

@@ -14,5 +14,5 @@ cdef extern from "_keys.h" nogil:
     uint64_t load8 "ft_load8"(const uint8_t* p)
     Key make_key "ft_make_key"(const uint8_t* text, size_t start, size_t length, size_t text_length)
     uint64_t hash_key "ft_hash_key"(Key key)
-    void* calloc_lines "ft_calloc_lines"(size_t n_bytes, void** block)
+    void* calloc_table "ft_calloc_table"(size_t n_bytes, void** block)
     void FT_PREFETCH(const void* p)

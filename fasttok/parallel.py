@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -32,12 +33,14 @@ def map_ordered(
     """Yield ``function(state, item)`` for every item, in the order of the items.
 
     One thread works for each state and a state serves one item at a time, so what it holds needs no
-    lock. With a single state everything runs in the calling thread. At most two items a thread are
+    lock. With a single state or item everything runs in the calling thread. At most two items a thread are
     under way, so a stream longer than memory is no trouble. When anything raises, here or in the
     caller, the threads finish the item they hold and are joined.
     """
-    if len(states) == 1:
-        for item in items:
+    stream = iter(items)
+    few = list(islice(stream, 2)) if len(states) > 1 else []
+    if len(few) < 2:  # a single thread, or nothing for a second one to do
+        for item in chain(few, stream):
             yield function(states[0], item)
         return
 
@@ -55,7 +58,7 @@ def map_ordered(
     pool = ThreadPoolExecutor(len(states))
     try:
         pending: deque[Future[Result]] = deque()
-        for item in items:
+        for item in chain(few, stream):
             pending.append(pool.submit(run, item))
             if len(pending) >= 2 * len(states):
                 yield pending.popleft().result()

@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok._gather import gather_rows, measure_rows
-from fasttok.errors import PatternError, SpecialTokenError
-from fasttok.models._cache import SPARE_IDS, PretokenCache
+from fasttok.encoding import TextEncoder
 from fasttok.models.base import Model
-from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
-from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
+from fasttok.text.corpus import Corpus
 from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.readers import PathLike
 from fasttok.text.utf8 import Errors, encode_utf8
 
-CACHE_BYTES = 64 << 20
-KEPT_IDS = 2 * BATCH_BYTES  # a worker's room for ids is kept up to this size
 Ids = Sequence[int] | NDArray[Any]
-
-
-class _Worker:
-    """What one thread at a time works with: the cache of its pretokens, and room to write ids to."""
-
-    def __init__(self) -> None:
-        self.cache = PretokenCache(CACHE_BYTES)
-        self._room = np.empty(0, np.uint32)
-
-    def room(self, n_bytes: int) -> NDArray[np.uint32]:
-        """Room for the ids of so many bytes, the same memory every time unless that would be much."""
-        n = n_bytes + SPARE_IDS
-        if n > KEPT_IDS:
-            return np.empty(n, np.uint32)
-        if n > len(self._room):
-            self._room = np.empty(n, np.uint32)
-        return self._room
 
 
 class Tokenizer:
@@ -89,7 +67,7 @@ class Tokenizer:
         self._special = SpecialTokens({} if special_tokens is None else special_tokens, model.pieces)
         self._pieces = self._special.added_to(model.pieces)
         self._ids: dict[bytes, int] | None = None
-        self._workers: list[_Worker] = []  # those that are idle
+        self._encoder = TextEncoder(pretokenizer, model, self._special, len(self._pieces))
 
     # What it is
 
@@ -204,22 +182,39 @@ class Tokenizer:
         -----
         O(n log n) in the bytes of the longest pretoken, O(n) in the text.
         """
-        documents = Ragged.from_bytes([encode_utf8(text, errors)])
-        worker = self._take_worker()
-        try:
-            ids = self._encode_documents(worker, documents, special, self._special.expression(special)).values
-        finally:
-            self._workers.append(worker)
-        return ids.tolist() if as_list else ids
+        if as_list:
+            return self._encoder.encode_list(text, special, errors)
+        return self._encoder.encode_text(text, special, errors)
 
+    @overload
+    def encode_batch(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        special: Special = ...,
+        as_list: Literal[False] = ...,
+        errors: Errors = ...,
+        workers: int | None = ...,
+    ) -> Ragged: ...
+    @overload
+    def encode_batch(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        special: Special = ...,
+        as_list: Literal[True],
+        errors: Errors = ...,
+        workers: int | None = ...,
+    ) -> list[list[int]]: ...
     def encode_batch(
         self,
         texts: Iterable[str | bytes],
         *,
         special: Special = "none",
+        as_list: bool = False,
         errors: Errors = "strict",
         workers: int | None = None,
-    ) -> Ragged:
+    ) -> Ragged | list[list[int]]:
         """Turn texts into ids, on several threads if there is much to do.
 
         Parameters
@@ -228,15 +223,19 @@ class Tokenizer:
             The texts.
         special, errors
             As in `encode`.
+        as_list : bool
+            Give lists of ``int`` instead of arrays.
         workers : int, optional
             Threads; by default one a processor. The result does not depend on it.
 
         Returns
         -------
-        Ragged of uint32
+        Ragged of uint32, or list of lists of int
             A row a text.
         """
-        return self._encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
+        if as_list:
+            return self._encoder.encode_lists(texts, special, errors, workers)
+        return self._encoder.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
 
     def encode_files(
         self,
@@ -260,64 +259,11 @@ class Tokenizer:
             A row a document.
         """
         corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
-        return self._encode_corpus(corpus, special, workers)
+        return self._encoder.encode_corpus(corpus, special, workers)
 
     def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
         """Count the tokens of a text; otherwise as `encode`."""
         return len(self.encode(text, special=special, errors=errors))
-
-    def _encode_corpus(self, corpus: Corpus, special: Special, workers: int | None) -> Ragged:
-        expression = self._special.expression(special)
-        # A document is only cut between batches where no special token can stand.
-        batches = corpus.batches(None if expression else self.pretokenizer)
-        taken = [self._take_worker() for _ in range(resolve_workers(workers))]
-
-        def encode_batch(worker: _Worker, batch: Batch) -> tuple[Ragged, bool]:
-            try:
-                return self._encode_documents(worker, batch.documents, special, expression), batch.continues
-            except (PatternError, SpecialTokenError) as error:
-                raise error.moved(batch.first) from None
-
-        try:
-            return _join_rows(map_ordered(encode_batch, batches, taken), corpus.most_bytes())
-        finally:
-            self._workers.extend(taken)
-
-    def _encode_documents(
-        self, worker: _Worker, documents: Ragged, special: Special, expression: re.Pattern[bytes] | None
-    ) -> Ragged:
-        """Encode a batch, a row a document; `worker` is this call's alone, `expression` finds `special`."""
-        if expression is None:
-            return self._encode_plain(worker, documents)
-        if special == "raise":
-            self._special.refuse(documents, expression)
-            return self._encode_plain(worker, documents)
-        split = self._special.split(documents, expression)
-        return split.join(self._encode_plain(worker, split.segments))
-
-    def _encode_plain(self, worker: _Worker, documents: Ragged) -> Ragged:
-        """Encode a batch in which the texts of special tokens are ordinary text."""
-        text = documents.values
-        ids = worker.room(len(text))
-        offsets = np.zeros(len(documents) + 1, np.int64)
-        n_ids = 0
-        row = 0  # documents before this one have ended
-        for boundaries in self.pretokenizer.boundaries(documents):
-            encoded = self.model.encode_pretokens(text, boundaries, worker.cache, ids[n_ids:])
-            next_row = int(np.searchsorted(documents.offsets, boundaries[-1], side="right"))
-            ends = np.searchsorted(boundaries, documents.offsets[row:next_row])
-            offsets[row:next_row] = encoded.offsets[ends] + n_ids
-            row = next_row
-            n_ids += len(encoded.values)
-        offsets[row:] = n_ids
-        return Ragged(ids[:n_ids].copy(), offsets)
-
-    def _take_worker(self) -> _Worker:
-        """A worker that nobody else uses until it is put on the list again."""
-        try:
-            return self._workers.pop()
-        except IndexError:
-            return _Worker()
 
     # Ids to text
 
@@ -420,32 +366,3 @@ def _checked_errors(errors: str) -> str:
     if errors not in ("replace", "strict"):
         raise ValueError(f'errors must be "replace" or "strict", not {errors!r}')
     return errors
-
-
-def _join_rows(parts: Iterator[tuple[Ragged, bool]], room: int) -> Ragged:
-    """Put batches behind one another; where one continues, its last row and the next one's first are one.
-
-    `room` is for how many ids to make room at first. What stays unused of it is memory never touched; a
-    second copy of all ids, to join them at the end, would cost more than the encoding of some texts.
-    """
-    values = np.empty(room, np.uint32)
-    n_ids = 0
-    lengths: list[NDArray[np.int64]] = []
-    continues = False
-    for rows, goes_on in parts:
-        row_lengths = rows.lengths
-        if continues:
-            lengths[-1][-1] += row_lengths[0]
-            row_lengths = row_lengths[1:]
-        if len(row_lengths):
-            lengths.append(row_lengths)
-        continues = goes_on
-        end = n_ids + len(rows.values)
-        if end > len(values):
-            larger = np.empty(2 * end, np.uint32)
-            larger[:n_ids] = values[:n_ids]
-            values = larger
-        values[n_ids:end] = rows.values
-        n_ids = end
-    values.resize(n_ids, refcheck=False)  # gives the rest back, in place
-    return Ragged(values, lengths_to_offsets(np.concatenate(lengths) if lengths else []))

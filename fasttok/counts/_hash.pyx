@@ -13,7 +13,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
-from fasttok._keys cimport FT_PREFETCH, LONG, Key, calloc_lines, hash_key, make_key
+from fasttok._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, make_key
 
 cdef struct Entry:
     Key key  # key.high is 0 in an empty entry
@@ -45,7 +45,7 @@ cdef class PretokenTable:
 
     def __cinit__(self):
         self.bits = SMALLEST_BITS
-        self.entries = <Entry*>calloc_lines(sizeof(Entry) << self.bits, &self.block)
+        self.entries = <Entry*>calloc_table(sizeof(Entry) << self.bits, &self.block)
         if self.entries == NULL:
             raise MemoryError("no memory for the table of pretokens")
 
@@ -150,7 +150,7 @@ cdef class PretokenTable:
         cdef int bits = self.bits + 1
         cdef Py_ssize_t i, j, mask = (<Py_ssize_t>1 << bits) - 1
         cdef void* block
-        cdef Entry* entries = <Entry*>calloc_lines(sizeof(Entry) << bits, &block)
+        cdef Entry* entries = <Entry*>calloc_table(sizeof(Entry) << bits, &block)
         if entries == NULL:
             return False
         for i in range(<Py_ssize_t>1 << self.bits):

@@ -9,12 +9,12 @@ less than keeping books on what is used. A cache belongs to one thread at a time
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
-from fasttok._keys cimport LONG, Key, calloc_lines, hash_key
+from fasttok._keys cimport LONG, Key, calloc_table, hash_key
 
 cdef enum:
-    SMALLEST_BITS = 9
+    LARGEST_SHIFT = 64 - 9
     IN_ARENA = 15
 
 SPARE_IDS = INLINE_IDS  # a look-up may write this many ids past the end of the output
@@ -30,12 +30,11 @@ cdef class PretokenCache:
         if limit < 1 << 16:
             raise ValueError(f"a cache needs a limit of at least 65,536 bytes, not {limit}")
         self.limit = limit
-        self.largest_bits = SMALLEST_BITS
-        while sizeof(CacheEntry) << (self.largest_bits + 1) <= <size_t>limit // 2:
-            self.largest_bits += 1
-        self.arena_limit = limit // 2
-        self.bits = SMALLEST_BITS
-        self.entries = <CacheEntry*>calloc_lines(sizeof(CacheEntry) << self.bits, &self.block)
+        self.smallest_shift = LARGEST_SHIFT
+        while <size_t>limit // 2 >> 5 >> (64 - self.smallest_shift) > 1:
+            self.smallest_shift -= 1
+        self.shift = LARGEST_SHIFT
+        self.entries = <CacheEntry*>calloc_table(self.table_bytes(), &self.block)
         if self.entries == NULL:
             raise MemoryError("no memory for a pretoken cache")
 
@@ -49,23 +48,53 @@ cdef class PretokenCache:
     @property
     def n_bytes(self):
         """The memory that the table and the arena take."""
-        return (sizeof(CacheEntry) << self.bits) + self.arena_size
+        return self.table_bytes() + self.arena_size
+
+    cdef Py_ssize_t table_bytes(self) noexcept nogil:
+        return sizeof(CacheEntry) << (64 - self.shift)
+
+    cdef Py_ssize_t get(
+        self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
+    ) noexcept nogil:
+        """Write the ids of a pretoken to `out` and return how many; 0 if it is not here.
+
+        Writes INLINE_IDS ids whatever their number: `out` must have room for as many.
+        """
+        cdef Py_ssize_t mask = ((<Py_ssize_t>1) << (64 - self.shift)) - 1
+        cdef Py_ssize_t i = hashed >> self.shift, n
+        cdef CacheEntry* entry
+        cdef uint64_t place
+        while True:
+            entry = &self.entries[i]
+            if entry.key.low == key.low and entry.key.high << 4 == key.high << 4:
+                n = entry.key.high >> 60
+                if n <= INLINE_IDS:
+                    memcpy(out, entry.ids, sizeof(entry.ids))
+                    return n
+                memcpy(&place, entry.ids, 8)
+                n = entry.ids[2]
+                if length < LONG or memcmp(self.arena + place + 4 * n, pretoken, length) == 0:
+                    memcpy(out, self.arena + place, 4 * n)
+                    return n
+            elif entry.key.high == 0:
+                return 0
+            i = (i + 1) & mask
 
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil:
-        """Remember the ids of a pretoken that is not here; one larger than all the cache is let go."""
+        """Remember the ids of a pretoken that is not here; one larger than half the cache is let go."""
         cdef Py_ssize_t i, mask, needed = 0
         cdef CacheEntry* entry
         cdef uint64_t place
         if n > INLINE_IDS or length >= LONG:
             needed = 4 * n + ((length + 3) & ~<Py_ssize_t>3 if length >= LONG else 0)
-            if needed > self.arena_limit or not self._reserve(needed):
+            if needed > self.limit // 2 or not self._reserve(needed):
                 return
-        if 2 * (self.n_used + 1) > <Py_ssize_t>1 << self.bits and not self._grow():
+        if self._is_full() and not self._grow():
             self._forget()
-        mask = (<Py_ssize_t>1 << self.bits) - 1
-        i = hashed >> (64 - self.bits)
+        mask = ((<Py_ssize_t>1) << (64 - self.shift)) - 1
+        i = hashed >> self.shift
         while self.entries[i].key.high:
             i = (i + 1) & mask
         entry = &self.entries[i]
@@ -84,14 +113,19 @@ cdef class PretokenCache:
             memcpy(self.arena + place + 4 * n, pretoken, length)
         self.arena_used += needed
 
+    cdef bint _is_full(self) noexcept nogil:
+        """Whether the table should grow: from half full on, or where it cannot grow, from 7/8 on."""
+        cdef Py_ssize_t size = (<Py_ssize_t>1) << (64 - self.shift)
+        return self.n_used >= (size // 2 if self.shift > self.smallest_shift else size // 8 * 7)
+
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil:
         """Make room in the arena, forgetting everything if its limit is reached."""
-        cdef Py_ssize_t size
+        cdef Py_ssize_t size, limit = self.limit // 2
         cdef uint8_t* arena
-        if self.arena_used + needed > self.arena_limit:
+        if self.arena_used + needed > limit:
             self._forget()
         if self.arena_used + needed > self.arena_size:
-            size = min(self.arena_limit, max(2 * self.arena_size, self.arena_used + needed, <Py_ssize_t>4096))
+            size = min(limit, max(2 * self.arena_size, self.arena_used + needed, <Py_ssize_t>4096))
             arena = <uint8_t*>realloc(self.arena, size)
             if arena == NULL:
                 return False
@@ -101,31 +135,31 @@ cdef class PretokenCache:
 
     cdef bint _grow(self) noexcept nogil:
         """Move every entry to a table four times the size, if the limit and the memory allow it."""
-        cdef int bits = min(self.bits + 2, self.largest_bits)
-        cdef Py_ssize_t i, j, mask = (<Py_ssize_t>1 << bits) - 1
+        cdef int shift = max(self.shift - 2, self.smallest_shift)
+        cdef Py_ssize_t i, j, mask = ((<Py_ssize_t>1) << (64 - shift)) - 1
         cdef Key key
         cdef void* block
         cdef CacheEntry* entries
-        if bits == self.bits:
+        if shift == self.shift:
             return False
-        entries = <CacheEntry*>calloc_lines(sizeof(CacheEntry) << bits, &block)
+        entries = <CacheEntry*>calloc_table(sizeof(CacheEntry) << (64 - shift), &block)
         if entries == NULL:
             return False
-        for i in range(<Py_ssize_t>1 << self.bits):
+        for i in range((<Py_ssize_t>1) << (64 - self.shift)):
             if self.entries[i].key.high:
                 key = self.entries[i].key
                 key.high &= KEY_BITS
-                j = hash_key(key) >> (64 - bits)
+                j = hash_key(key) >> shift
                 while entries[j].key.high:
                     j = (j + 1) & mask
                 entries[j] = self.entries[i]
         free(self.block)
         self.entries = entries
         self.block = block
-        self.bits = bits
+        self.shift = shift
         return True
 
     cdef void _forget(self) noexcept nogil:
-        memset(self.entries, 0, sizeof(CacheEntry) << self.bits)
+        memset(self.entries, 0, self.table_bytes())
         self.n_used = 0
         self.arena_used = 0

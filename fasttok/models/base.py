@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.models._cache import PretokenCache
+from fasttok.models._cache import SPARE_IDS, PretokenCache
+from fasttok.models._encoder import PretokenEncoder
 from fasttok.ragged import Ragged
+from fasttok.text._spans import Boundaries
 
 
 class Model(ABC):
@@ -26,15 +28,15 @@ class Model(ABC):
     kind: str
     pieces: Ragged
 
+    @property
     @abstractmethod
+    def encoder(self) -> PretokenEncoder:
+        """The kernel that encodes; never changed, shared by all threads."""
+
     def encode_pretokens(
-        self,
-        text: NDArray[np.uint8],
-        boundaries: NDArray[np.int64],
-        cache: PretokenCache,
-        out: NDArray[np.uint32] | None = None,
+        self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
     ) -> Ragged:
-        """Encode the pretokens between consecutive `boundaries` in `text`.
+        """Encode the pretokens between consecutive `boundaries` in `text`, for looking at.
 
         Parameters
         ----------
@@ -44,15 +46,16 @@ class Model(ABC):
             Where pretokens begin and end.
         cache : PretokenCache
             Used by this call alone while it runs, and only ever with this model.
-        out : ndarray of uint32, optional
-            Where to write the ids, instead of to a new array: at least ``SPARE_IDS`` longer than the
-            pretokens have bytes.
 
         Returns
         -------
         Ragged of uint32
             A row a pretoken.
         """
+        out = np.empty(int(boundaries[-1] - boundaries[0]) + SPARE_IDS, np.uint32)
+        offsets = np.empty(len(boundaries), np.int64)
+        n = self.encoder.encode(text, boundaries, Boundaries(boundaries), cache, out, offsets)
+        return Ragged(out[:n], offsets)
 
     @property
     @abstractmethod

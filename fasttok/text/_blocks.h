@@ -57,6 +57,20 @@ static inline ft_classes ft_classify(const uint8_t *p)
     return c;
 }
 
+/* Where the bit is set that makes an ASCII letter small; and where slashes are. */
+static inline uint64_t ft_small(const uint8_t *p, uint64_t *slashes)
+{
+    __m128i v[4], slash[4];
+    int i;
+    for (i = 0; i < 4; i++) {
+        v[i] = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+        slash[i] = _mm_cmpeq_epi8(v[i], _mm_set1_epi8('/'));
+        v[i] = _mm_slli_epi16(v[i], 2); /* bit 5 of every byte is its bit 7 now */
+    }
+    *slashes = ft_mask(slash);
+    return ft_mask(v);
+}
+
 /* The bits below n, 0 <= n <= 64. */
 static inline uint64_t ft_below(int n)
 {
@@ -111,10 +125,10 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     return ft_contractions(p, starts, c.quote, 0) & ft_below(usable) & ~UINT64_C(1);
 }
 
-/* cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s */
-static inline uint64_t ft_starts_cl100k(const uint8_t *p)
+/* What cl100k's pattern and o200k's have in common: \p{N}{1,3}, the other character in front of a word, lines.
+ * `usable` is how many bits to trust. */
+static inline uint64_t ft_starts_common(ft_classes c, int *usable)
 {
-    ft_classes c = ft_classify(p);
     uint64_t other = ~(c.letter | c.number | c.space);
     uint64_t after_space = c.space << 1, before_space = c.space >> 1;
     /* A line end alone behind other characters belongs to them. */
@@ -126,24 +140,65 @@ static inline uint64_t ft_starts_cl100k(const uint8_t *p)
         | (c.number & ~(c.number << 1)) | (other & ~(other << 1) & ~(c.blank << 1));
     uint64_t fourth = c.number & c.number << 1 & c.number << 2 & c.number << 3;
     uint64_t lines = c.newline & (after_space | before_space); /* white space of several, with line ends: not here */
-    int usable = FT_BLOCK - 1;
+    *usable = FT_BLOCK - 1;
     if (c.high)
-        usable = __builtin_ctzll(c.high) - 1;
+        *usable = __builtin_ctzll(c.high) - 1;
     if (lines) {
         uint64_t before = ~c.space & ft_below(__builtin_ctzll(lines));
         int run = before ? 64 - __builtin_clzll(before) : 0;
-        if (run < usable)
-            usable = run;
+        if (run < *usable)
+            *usable = run;
     }
-    if (usable <= 0)
-        return 0;
     while (fourth) { /* every third digit begins a group */
         uint64_t next = fourth & (0 - fourth);
         starts |= next;
         fourth &= ~(next * 7);
     }
-    starts = (starts | 1) & ft_below(usable);
-    return ft_contractions(p, starts, c.quote, 0x20) & ft_below(usable) & ~UINT64_C(1);
+    return starts | 1;
+}
+
+/* cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s */
+static inline uint64_t ft_starts_cl100k(const uint8_t *p)
+{
+    ft_classes c = ft_classify(p);
+    int usable;
+    uint64_t starts = ft_starts_common(c, &usable);
+    if (usable <= 0)
+        return 0;
+    return ft_contractions(p, starts & ft_below(usable), c.quote, 0x20) & ft_below(usable) & ~UINT64_C(1);
+}
+
+/* o200k, where a word also ends before a capital letter behind a small one, and takes a contraction with it. */
+static inline uint64_t ft_starts_o200k(const uint8_t *p)
+{
+    ft_classes c = ft_classify(p);
+    uint64_t quotes = c.quote & c.letter << 1, slashes, small = ft_small(p, &slashes) & c.letter;
+    int usable, behind = 0; /* the last contraction */
+    uint64_t starts = ft_starts_common(c, &usable) | (c.letter & ~small & small << 1);
+    while (quotes) {
+        int at = __builtin_ctzll(quotes), length;
+        quotes &= quotes - 1;
+        if (at > FT_BLOCK - 4) {
+            if (at < usable)
+                usable = at;
+            break;
+        }
+        if (at == behind)
+            continue; /* what stands before this quote is a contraction, not a word */
+        length = ft_contraction(p + at, 0x20);
+        if (length) {
+            behind = at + length;
+            starts &= ~(ft_below(length) << at);
+            starts |= UINT64_C(1) << behind;
+        }
+    }
+    /* Other characters take line ends and slashes behind them: a slash behind a line end is not for here. */
+    slashes &= c.newline << 1;
+    if (slashes && __builtin_ctzll(slashes) < usable)
+        usable = __builtin_ctzll(slashes);
+    if (usable <= 0)
+        return 0;
+    return starts & ft_below(usable) & ~UINT64_C(1);
 }
 
 #else
@@ -154,6 +209,11 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     return 0;
 }
 static inline uint64_t ft_starts_cl100k(const uint8_t *p)
+{
+    (void)p;
+    return 0;
+}
+static inline uint64_t ft_starts_o200k(const uint8_t *p)
 {
     (void)p;
     return 0;

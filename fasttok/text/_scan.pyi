@@ -1,10 +1,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.text._spans import Spans
+
 PATTERNS: dict[str, int]
 
+class Scanner(Spans):
+    def __init__(self, name: str) -> None: ...
+
 def scan(
-    pattern: int,
+    spans: Spans,
     text: NDArray[np.uint8],
     documents: NDArray[np.int64],
     state: NDArray[np.int64],

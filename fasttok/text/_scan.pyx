@@ -9,10 +9,12 @@ pretokens in them at once; the scanners here do the rest.
 
 import numpy as np
 
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from fasttok._keys cimport load8
 from fasttok.text import _unicode
+from fasttok.text._spans cimport Spans
 from fasttok.text._utf8 cimport read_code_point
 
 cdef extern from *:
@@ -31,6 +33,10 @@ cdef extern from "_blocks.h" nogil:
         FT_BLOCK
     uint64_t starts_gpt2 "ft_starts_gpt2"(const uint8_t* p)
     uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p)
+    uint64_t starts_o200k "ft_starts_o200k"(const uint8_t* p)
+
+cdef enum:
+    CHUNK = 512  # spans that are asked for at once
 
 # The bits of a class, in the order of tests/make_unicode.py. OTHER is none of the first three.
 cdef enum:
@@ -334,61 +340,83 @@ cdef inline Py_ssize_t next_pretoken(
     return next_cl100k(text, i, end, pattern)
 
 
-cdef inline Py_ssize_t write_ends(
-    uint64_t starts, Py_ssize_t i, int64_t* ends, Py_ssize_t n, Py_ssize_t capacity
+cdef inline Py_ssize_t write_spans(
+    uint64_t bits, Py_ssize_t block, Py_ssize_t* position, int64_t* starts, int64_t* ends, Py_ssize_t k, Py_ssize_t n
 ) noexcept nogil:
-    """Write the positions of the bits of a block at `i`, as many as there is room for; return the new n."""
-    while starts and n < capacity:
-        ends[n] = i + ft_ctz(starts)
-        starts &= starts - 1
-        n += 1
-    return n
+    """Write the spans that the bits of a block end, as many as there is room for; return the new k."""
+    cdef Py_ssize_t start = position[0]
+    while bits and k < n:
+        starts[k] = start
+        start = block + ft_ctz(bits)
+        ends[k] = start
+        bits &= bits - 1
+        k += 1
+    position[0] = start
+    return k
+
+
+@cython.final
+cdef class Scanner(Spans):
+    """The spans of a named pattern. Holds nothing but the pattern, so that all threads can share it."""
+
+    cdef Pattern pattern
+
+    def __cinit__(self, str name):
+        self.pattern = PATTERNS[name]
+
+    cdef Py_ssize_t next(
+        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+    ) noexcept nogil:
+        cdef Pattern pattern = self.pattern
+        cdef bint has_blocks = pattern == GPT2 or pattern == CL100K or pattern == LLAMA3 or pattern == O200K
+        # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
+        cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0
+        cdef uint64_t bits
+        while i < end and k < n:
+            if has_blocks and i >= scalar_to and i + FT_BLOCK <= end:
+                # Llama 3's pattern differs from cl100k's at the end of a text only.
+                if pattern == GPT2:
+                    bits = starts_gpt2(text + i)
+                elif pattern == O200K:
+                    bits = starts_o200k(text + i)
+                else:
+                    bits = starts_cl100k(text + i)
+                if bits:
+                    k = write_spans(bits, i, &i, starts, ends, k, n)
+                    continue
+                scalar_to = i + FT_BLOCK // 2
+            starts[k] = i
+            i = next_pretoken(pattern, text, i, end)
+            ends[k] = i
+            k += 1
+        position[0] = i
+        return k
 
 
 def scan(
-    Pattern pattern,
-    const uint8_t[::1] text,
-    const int64_t[::1] documents,
-    int64_t[::1] state,
-    int64_t[::1] ends,
+    Spans spans, const uint8_t[::1] text, const int64_t[::1] documents, int64_t[::1] state, int64_t[::1] ends
 ):
     """Write where the next pretokens end to `ends`, as many as it holds; return how many were written.
 
-    `documents` are the offsets of the documents in `text`; no pretoken reaches across them. `state`
-    holds the document and the position to go on from, (0, documents[0]) to begin with. A return of 0
-    means that the text is used up.
+    For spans that leave nothing out. `documents` are the offsets of the documents in `text`; no pretoken
+    reaches across them. `state` holds the document and the position to go on from, (0, documents[0]) to
+    begin with. A return of 0 means that the text is used up.
     """
-    cdef Py_ssize_t document = state[0], i = state[1], n = 0, capacity = ends.shape[0], end
-    # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
-    cdef Py_ssize_t scalar_to = 0
-    cdef bint has_blocks = pattern == GPT2 or pattern == CL100K or pattern == LLAMA3
-    cdef uint64_t starts
-    cdef const uint8_t* start
-    cdef int64_t* ends_start
-    if text.shape[0] == 0 or capacity == 0:
+    cdef Py_ssize_t document = state[0], i = state[1], k = 0, n = ends.shape[0]
+    cdef int64_t starts[CHUNK]
+    if text.shape[0] == 0 or n == 0:
         return 0
-    start = &text[0]
-    ends_start = &ends[0]
     with nogil:
-        while n < capacity and document < documents.shape[0] - 1:
-            end = documents[document + 1]
-            while i < end and n < capacity:
-                if has_blocks and i >= scalar_to and i + FT_BLOCK <= end:
-                    # Llama 3's pattern differs from cl100k's at the end of a text only.
-                    starts = starts_gpt2(start + i) if pattern == GPT2 else starts_cl100k(start + i)
-                    if starts:
-                        n = write_ends(starts, i, ends_start, n, capacity)
-                        i = ends_start[n - 1]
-                        continue
-                    scalar_to = i + FT_BLOCK // 2
-                i = next_pretoken(pattern, start, i, end)
-                ends_start[n] = i
-                n += 1
-            if i >= end:
+        while k < n and document < documents.shape[0] - 1:
+            if i == documents[document + 1]:
                 document += 1
+            else:
+                k += spans.next(
+                    &text[0], &i, documents[document + 1], starts, &ends[k], min(<Py_ssize_t>CHUNK, n - k)
+                )
     state[0] = document
     state[1] = i
-    return n
+    return k
 
 
 def find_cut(const uint8_t[::1] text):

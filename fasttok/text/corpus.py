@@ -26,6 +26,7 @@ from fasttok.text.readers import (
 from fasttok.text.utf8 import Errors, encode_utf8
 
 BATCH_BYTES = 1 << 22
+MARGIN = 1 << 12  # room in front of a chunk for what was left of the one before
 ROW_BYTES = 64  # what a document costs besides its text: many short ones fill a batch too
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
 
@@ -270,14 +271,21 @@ def _file_batches(
 ) -> Iterator[Batch]:
     """A plain file as one document, in batches cut where the pretokenizer allows."""
     parts: list[np.ndarray[Any, np.dtype[np.uint8]]] = []  # read, and not yet part of a batch
-    for chunk in read_chunks(path, batch_bytes):
-        cut = pretokenizer.find_cut(chunk) if pretokenizer else 0
+    for chunk in read_chunks(path, batch_bytes, MARGIN):
+        start = MARGIN
+        if len(parts) == 1 and len(parts[0]) <= MARGIN:  # the rest of the chunk before, which is short
+            rest = parts.pop()
+            start -= len(rest)
+            chunk[start:MARGIN] = rest
+        cut = pretokenizer.find_cut(chunk[start:]) if pretokenizer else 0
         if cut == 0:
-            parts.append(chunk)
+            parts.append(chunk[start:])
             continue
-        text = np.concatenate([*parts, chunk[:cut]]) if parts else chunk[:cut]
+        text = chunk[start : start + cut]
+        if parts:
+            text = np.concatenate([*parts, text])
         yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True)
-        parts = [chunk[cut:]]
+        parts = [chunk[start + cut :]]
     text = np.concatenate(parts) if parts else np.empty(0, np.uint8)
     yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first)
 

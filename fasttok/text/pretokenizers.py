@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fasttok.errors import PatternError
 from fasttok.ragged import Ragged
 from fasttok.text import _scan
+from fasttok.text._spans import Boundaries, Spans
 
 # The expressions that the scanners reproduce, each as its users write it today: GPT-2's as in the
 # original release, cl100k's as in tiktoken 0.14 (where white space that ends a text is one pretoken).
@@ -70,6 +71,15 @@ class Pretokenizer(ABC):
             one is asked for.
         """
 
+    @property
+    def scanner(self) -> Spans | None:
+        """The spans of any text, if they need no look at all of it beforehand; all threads share it."""
+        return None
+
+    def spans(self, documents: Ragged) -> Spans:
+        """Where the pretokens of a batch lie, for the kernels; to be used up once, document by document."""
+        return self.scanner or Boundaries(self.split(documents))
+
     @abstractmethod
     def find_cut(self, text: NDArray[np.uint8]) -> int:
         """The last position at which cutting the text changes no pretoken on either side; 0 if none."""
@@ -118,13 +128,19 @@ class ScannerPretokenizer(Pretokenizer):
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         text = np.ascontiguousarray(documents.values)
-        kind = _scan.PATTERNS[self.name]
         state = np.array([0, documents.offsets[0]], np.int64)
         buffer = np.empty(min(SLICE, len(text)) + 1, np.int64)
         buffer[0] = documents.offsets[0]
-        while n := _scan.scan(kind, text, documents.offsets, state, buffer[1:]):
+        while n := _scan.scan(self.scanner, text, documents.offsets, state, buffer[1:]):
             yield buffer[: n + 1]
             buffer[0] = buffer[n]
+
+    @cached_property
+    def scanner(self) -> Spans:
+        return _scan.Scanner(self.name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name}
 
     def find_cut(self, text: NDArray[np.uint8]) -> int:
         return 0 if self.name == "none" else int(_scan.find_cut(text))

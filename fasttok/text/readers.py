@@ -80,8 +80,10 @@ def is_compressed(path: str) -> bool:
     return os.path.splitext(path.lower())[1] in COMPRESSIONS
 
 
-def read_chunks(path: str, size: int) -> Iterator[NDArray[np.uint8]]:
+def read_chunks(path: str, size: int, margin: int = 0) -> Iterator[NDArray[np.uint8]]:
     """Yield a file's decompressed bytes in arrays of at most `size`, each the caller's own.
+
+    The first `margin` bytes of each array come on top: they are free for what goes before its text.
 
     Raises
     ------
@@ -91,13 +93,13 @@ def read_chunks(path: str, size: int) -> Iterator[NDArray[np.uint8]]:
     with open_binary(path) as file:
         is_first = True
         while True:
-            chunk = np.empty(size, np.uint8)
-            filled = _fill(file, chunk, path)
+            chunk = np.empty(margin + size, np.uint8)
+            filled = _fill(file, chunk[margin:], path)
             if is_first:
-                _check_is_text(chunk[:filled], path)
+                _check_is_text(chunk[margin : margin + filled], path)
                 is_first = False
             if filled:
-                yield chunk[:filled]
+                yield chunk[: margin + filled]
             if filled < size:
                 return
 

@@ -13,10 +13,9 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memmove
 
 from fasttok._keys cimport Key, hash_key, make_key
-from fasttok.models._cache cimport PretokenCache, cache_get, cache_prefetch
+from fasttok.models._encoder cimport PretokenEncoder
 
 cdef enum:
-    BLOCK = 32
     LINEAR = 32  # the longest pretoken merged by scanning
     LONGEST_PIECE = 1024  # that split_pieces takes
 
@@ -85,7 +84,7 @@ cdef class PieceTable:
 
 
 @cython.final
-cdef class BPEEncoder:
+cdef class BPEEncoder(PretokenEncoder):
     """The tables of one model; never changed, shared by all threads.
 
     Parameters
@@ -143,70 +142,9 @@ cdef class BPEEncoder:
         """The rank of a pair, NO_RANK if it does not merge."""
         return self.merges[self._place(<uint64_t>left << 32 | right)].rank
 
-    def encode(
-        self,
-        const uint8_t[::1] text,
-        const int64_t[::1] boundaries,
-        PretokenCache cache,
-        uint32_t[::1] out,
-        int64_t[::1] out_offsets,
-    ):
-        """Write the ids of the pretokens between `boundaries` to `out`; return how many.
-
-        The ids of pretoken i end at ``out_offsets[i + 1]``. `out` must have room for an id a byte and
-        INLINE_IDS more.
-        """
-        cdef Py_ssize_t n
-        if boundaries.shape[0] < 2:
-            out_offsets[0] = 0
-            return 0
-        with nogil:
-            n = self._encode(
-                &text[0], text.shape[0], &boundaries[0], boundaries.shape[0] - 1, cache, &out[0], &out_offsets[0]
-            )
-        if n < 0:
-            raise MemoryError("a pretoken is too long for the memory there is, or longer than 4 GiB")
-        return n
-
-    cdef Py_ssize_t _encode(
-        self,
-        const uint8_t* text,
-        Py_ssize_t n_text,
-        const int64_t* bounds,
-        Py_ssize_t n,
-        PretokenCache cache,
-        uint32_t* out,
-        int64_t* out_offsets,
-    ) noexcept nogil:
-        cdef Key keys[BLOCK]
-        cdef uint64_t hashes[BLOCK]
-        cdef Py_ssize_t first = 0, i, size, start, length, written = 0, n_ids
-        out_offsets[0] = 0
-        while first < n:
-            size = min(<Py_ssize_t>BLOCK, n - first)
-            for i in range(size):
-                start = bounds[first + i]
-                keys[i] = make_key(text, start, bounds[first + i + 1] - start, n_text)
-                hashes[i] = hash_key(keys[i])
-                cache_prefetch(cache, hashes[i])
-            for i in range(size):
-                start = bounds[first + i]
-                length = bounds[first + i + 1] - start
-                n_ids = cache_get(cache, keys[i], hashes[i], text + start, length, out + written)
-                if n_ids == 0:
-                    n_ids = self._merge(text + start, length, out + written)
-                    if n_ids < 0:
-                        return -1
-                    cache.put(keys[i], hashes[i], text + start, length, out + written, n_ids)
-                written += n_ids
-                out_offsets[first + i + 1] = written
-            first += size
-        return written
-
-    cdef Py_ssize_t _merge(
+    cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
     ) noexcept nogil:
-        """Write the ids of one pretoken to `out`; return how many, or -1 for want of memory."""
         if self.whole is not None:
             out[0] = self.whole.find(pretoken, length)
             if out[0] != NOTHING:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
 from fasttok.models.bpe._encode import BPEEncoder, PieceTable
 from fasttok.ragged import Ragged, read_only
@@ -58,29 +57,13 @@ class BPEModel(Model):
         _check_merges(pieces, self.merges, self.merge_ids)
 
     @cached_property
-    def _encoder(self) -> BPEEncoder:
+    def encoder(self) -> BPEEncoder:
         whole = PieceTable(self.pieces.values, self.pieces.offsets) if self.ignore_merges else None
         return BPEEncoder(self.byte_ids, self.merges, self.merge_ids, whole)
 
     @property
     def is_lossless(self) -> bool:
         return True  # every byte is a piece
-
-    def encode_pretokens(
-        self,
-        text: NDArray[np.uint8],
-        boundaries: NDArray[np.int64],
-        cache: PretokenCache,
-        out: NDArray[np.uint32] | None = None,
-    ) -> Ragged:
-        room = int(boundaries[-1] - boundaries[0]) + SPARE_IDS
-        if out is None:
-            out = np.empty(room, np.uint32)
-        elif len(out) < room:
-            raise ValueError(f"out has room for {len(out)} ids; {room} are needed")
-        offsets = np.empty(len(boundaries), np.int64)
-        n = self._encoder.encode(text, boundaries, cache, out, offsets)
-        return Ragged(out[:n], offsets)
 
     def to_dict(self) -> dict[str, Any]:
         rows = [*self.merges.T.tolist(), self.merge_ids.tolist()]

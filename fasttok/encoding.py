@@ -1,0 +1,210 @@
+"""`TextEncoder`: from text to ids, with the caches and the memory that are kept from call to call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok._lists import lists_of_rows
+from fasttok.errors import PatternError, SpecialTokenError
+from fasttok.models._cache import SPARE_IDS, PretokenCache
+from fasttok.models.base import Model
+from fasttok.parallel import map_ordered, resolve_workers
+from fasttok.ragged import Ragged, lengths_to_offsets
+from fasttok.special import Special, SpecialTokens
+from fasttok.text._spans import Spans
+from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
+from fasttok.text.pretokenizers import Pretokenizer
+from fasttok.text.utf8 import Errors, encode_utf8
+
+CACHE_BYTES = 64 << 20
+KEPT_IDS = 2 * BATCH_BYTES  # room for ids is kept up to this size
+SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gathered
+
+
+class TextEncoder:
+    """Pretokenizer, model and special tokens at work. Safe to share between threads.
+
+    Parameters
+    ----------
+    pretokenizer : Pretokenizer
+        What cuts text into pretokens.
+    model : Model
+        What turns pretokens into ids.
+    special : SpecialTokens
+        What plain text never becomes.
+    n_ids : int
+        One more than the largest id.
+    """
+
+    def __init__(self, pretokenizer: Pretokenizer, model: Model, special: SpecialTokens, n_ids: int) -> None:
+        self._pretokenizer = pretokenizer
+        self._model = model
+        self._special = special
+        self._n_ids = n_ids
+        self._scanner: Spans | None = pretokenizer.scanner
+        self._caches: list[PretokenCache] = []  # those that are idle
+        self._rooms: list[NDArray[np.uint32]] = []
+
+    @cached_property
+    def _integers(self) -> list[int]:
+        """One int object an id, for all lists."""
+        return list(range(self._n_ids))
+
+    def encode_text(self, text: str | bytes, special: Special, errors: Errors) -> NDArray[np.uint32]:
+        """The ids of one text."""
+        data = np.frombuffer(encode_utf8(text, errors), np.uint8)
+        documents = Ragged(data, np.array([0, len(data)], np.int64))
+        room, cache = self._take_room(len(data)), self._take_cache()
+        try:
+            rows = self._encode(cache, room, documents, special, self._special.expression(special))
+            return rows.values.copy()
+        finally:
+            self._caches.append(cache)
+            self._keep_room(room)
+
+    def encode_list(self, text: str | bytes, special: Special, errors: Errors) -> list[int]:
+        """The ids of one text as a list."""
+        if self._scanner is not None and special == "none" and len(text) < SMALL_BATCH:
+            cache = self._take_cache()
+            try:
+                return self._model.encoder.encode_to_list(text, self._scanner, cache, self._integers)
+            except (TypeError, UnicodeEncodeError):
+                pass  # what follows says what is wrong and where, or does as `errors` says
+            finally:
+                self._caches.append(cache)
+        ids = self.encode_text(text, special, errors)
+        return lists_of_rows(ids, np.array([0, len(ids)], np.int64), self._integers)[0]
+
+    def encode_lists(
+        self, texts: Iterable[str | bytes], special: Special, errors: Errors, workers: int | None
+    ) -> list[list[int]]:
+        """The ids of every text as a list; the calling thread alone encodes what is soon done."""
+        if self._scanner is not None and special == "none" and isinstance(texts, Sequence):
+            try:
+                if sum(map(len, texts)) < SMALL_BATCH:
+                    return self._encode_small(texts, self._scanner)
+            except (TypeError, UnicodeEncodeError):
+                pass
+        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
+        return lists_of_rows(rows.values, rows.offsets, self._integers)
+
+    def _encode_small(self, texts: Sequence[str | bytes], scanner: Spans) -> list[list[int]]:
+        encode, integers, cache = self._model.encoder.encode_to_list, self._integers, self._take_cache()
+        try:
+            return [encode(text, scanner, cache, integers) for text in texts]
+        finally:
+            self._caches.append(cache)
+
+    def encode_corpus(self, corpus: Corpus, special: Special, workers: int | None) -> Ragged:
+        """The ids of every document, on threads."""
+        expression = self._special.expression(special)
+        # A document is only cut between batches where no special token can stand.
+        batches = corpus.batches(None if expression else self._pretokenizer)
+        caches = [self._take_cache() for _ in range(resolve_workers(workers))]
+
+        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
+            room = self._take_room(len(batch.documents.values))
+            try:
+                rows = self._encode(cache, room, batch.documents, special, expression)
+            except (PatternError, SpecialTokenError) as error:
+                raise error.moved(batch.first) from None
+            return rows, batch.continues, room
+
+        joined = _JoinedRows(corpus.most_bytes())
+        try:
+            for rows, continues, room in map_ordered(encode_batch, batches, caches):
+                joined.add(rows, continues)
+                self._keep_room(room)
+        finally:
+            self._caches.extend(caches)
+        return joined.finish()
+
+    def _encode(
+        self,
+        cache: PretokenCache,
+        room: NDArray[np.uint32],
+        documents: Ragged,
+        special: Special,
+        expression: re.Pattern[bytes] | None,
+    ) -> Ragged:
+        """Encode a batch, a row a document, in `room` if there are no special tokens in it."""
+        if expression is None:
+            return self._encode_plain(cache, room, documents)
+        if special == "raise":
+            self._special.refuse(documents, expression)
+            return self._encode_plain(cache, room, documents)
+        split = self._special.split(documents, expression)
+        return split.join(self._encode_plain(cache, room, split.segments))
+
+    def _encode_plain(self, cache: PretokenCache, room: NDArray[np.uint32], documents: Ragged) -> Ragged:
+        """Encode a batch in which the texts of special tokens are ordinary text."""
+        text = np.ascontiguousarray(documents.values)
+        offsets = np.empty(len(documents) + 1, np.int64)
+        spans = self._pretokenizer.spans(documents)
+        n = self._model.encoder.encode(text, documents.offsets, spans, cache, room, offsets)
+        return Ragged(room[:n], offsets)
+
+    def _take_cache(self) -> PretokenCache:
+        """A cache that nobody else uses until it is put on the list again."""
+        try:
+            return self._caches.pop()
+        except IndexError:
+            return PretokenCache(CACHE_BYTES)
+
+    def _take_room(self, n_bytes: int) -> NDArray[np.uint32]:
+        """Room for the ids of so many bytes: memory used before, as fresh memory is slow at first."""
+        n = n_bytes + SPARE_IDS
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = np.empty(0, np.uint32)
+        return room if n <= len(room) else np.empty(n, np.uint32)
+
+    def _keep_room(self, room: NDArray[np.uint32]) -> None:
+        if len(room) <= KEPT_IDS:
+            self._rooms.append(room)
+
+
+class _JoinedRows:
+    """Batches put behind one another; where one continues, its last row and the next one's first are one.
+
+    Parameters
+    ----------
+    n_ids : int
+        For how many ids to make room at first. What stays unused of it is memory never touched.
+    """
+
+    def __init__(self, n_ids: int) -> None:
+        self._values = np.empty(n_ids, np.uint32)
+        self._n_ids = 0
+        self._lengths: list[NDArray[np.int64]] = []
+        self._continues = False
+
+    def add(self, rows: Ragged, continues: bool) -> None:
+        """Copy the next batch to its place; `continues` as in `Batch`."""
+        lengths = rows.lengths
+        if self._continues:
+            self._lengths[-1][-1] += lengths[0]
+            lengths = lengths[1:]
+        if len(lengths):
+            self._lengths.append(lengths)
+        self._continues = continues
+        end = self._n_ids + len(rows.values)
+        if end > len(self._values):
+            larger = np.empty(2 * end, np.uint32)
+            larger[: self._n_ids] = self._values[: self._n_ids]
+            self._values = larger
+        self._values[self._n_ids : end] = rows.values
+        self._n_ids = end
+
+    def finish(self) -> Ragged:
+        """All rows; the memory that is not used is given back."""
+        self._values.resize(self._n_ids, refcheck=False)
+        return Ragged(
+            self._values, lengths_to_offsets(np.concatenate(self._lengths) if self._lengths else [])
+        )

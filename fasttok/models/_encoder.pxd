@@ -1,0 +1,43 @@
+"""The loop over pretokens that the encoders of all models share; see _encoder.pyx."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from fasttok._keys cimport Key
+from fasttok.models._cache cimport PretokenCache
+from fasttok.text._spans cimport Spans
+
+
+cdef class PretokenEncoder:
+    cdef Py_ssize_t encode_pretoken(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
+    ) noexcept nogil
+    cdef Py_ssize_t encode_rows(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* offsets,
+        Py_ssize_t n_rows,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* out_offsets,
+    ) noexcept nogil
+    cdef Py_ssize_t _encode_spans(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* starts,
+        const int64_t* ends,
+        Py_ssize_t n,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil
+    cdef Py_ssize_t _encode_other(
+        self,
+        Key key,
+        uint64_t hashed,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil

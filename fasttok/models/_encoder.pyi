@@ -1,0 +1,19 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.models._cache import PretokenCache
+from fasttok.text._spans import Spans
+
+class PretokenEncoder:
+    def encode(
+        self,
+        text: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        spans: Spans,
+        cache: PretokenCache,
+        out: NDArray[np.uint32],
+        out_offsets: NDArray[np.int64],
+    ) -> int: ...
+    def encode_to_list(
+        self, text: str | bytes, spans: Spans, cache: PretokenCache, integers: list[int]
+    ) -> list[int]: ...

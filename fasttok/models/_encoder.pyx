@@ -1,0 +1,182 @@
+"""The loop over pretokens that the encoders of all models share: spans, the cache in front, misses.
+
+A few hundred spans at a time are asked for, and their pretokens looked up while text and spans are in the
+nearest cache. In blocks of 32, first all keys are made and the entries they need asked for, then all are
+looked at: so the waits for memory overlap.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+from fasttok._keys cimport Key, hash_key, make_key
+from fasttok._lists cimport list_of_ids
+from fasttok.models._cache cimport INLINE_IDS, CacheEntry, PretokenCache, cache_first, cache_prefetch
+from fasttok.text._spans cimport Spans
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* length) except NULL
+
+cdef enum:
+    CHUNK = 512  # spans that are asked for at once
+    BLOCK = 32
+    FEW = 1024  # a text of so many bytes is encoded without asking for memory
+
+NO_MEMORY = "a pretoken is too long for the memory there is, or longer than 4 GiB"
+
+
+cdef class PretokenEncoder:
+    """What the encoder of a model derives from; all it has to add is `encode_pretoken`."""
+
+    cdef Py_ssize_t encode_pretoken(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
+    ) noexcept nogil:
+        """Write the ids of a pretoken that the cache does not know; return how many, -1 for want of memory."""
+        return -1
+
+    def encode(
+        self,
+        const uint8_t[::1] text,
+        const int64_t[::1] offsets,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t[::1] out,
+        int64_t[::1] out_offsets,
+    ):
+        """Write the ids of every row of text to `out` and where its ids end to `out_offsets`; return how many.
+
+        `out` must have room for an id a byte and SPARE_IDS more.
+        """
+        cdef Py_ssize_t n = 0, n_rows = offsets.shape[0] - 1
+        out_offsets[0] = 0
+        if text.shape[0] == 0:
+            out_offsets[:] = 0
+            return 0
+        with nogil:
+            n = self.encode_rows(
+                &text[0], text.shape[0], &offsets[0], n_rows, spans, cache, &out[0], &out_offsets[0]
+            )
+        if n < 0:
+            raise MemoryError(NO_MEMORY)
+        return n
+
+    def encode_to_list(self, text, Spans spans, PretokenCache cache, list integers not None):
+        """The ids of one short text, a ``str`` or ``bytes``, as a list of items of `integers`.
+
+        For the text that costs less to encode than any array costs to make. `spans` must need nothing but
+        the text itself. A ``str`` that is ASCII is read where it stands.
+
+        Raises
+        ------
+        UnicodeEncodeError
+            If there is a lone surrogate.
+        """
+        cdef bytes encoded
+        cdef const char* start
+        cdef Py_ssize_t length, n
+        cdef int64_t offsets[2]
+        cdef int64_t out_offsets[2]
+        cdef uint32_t few[FEW + INLINE_IDS]
+        cdef uint32_t* ids = few
+        if isinstance(text, str) and PyUnicode_IS_ASCII(text):
+            start = PyUnicode_AsUTF8AndSize(text, &length)
+        else:
+            encoded = text.encode() if isinstance(text, str) else text
+            start = encoded
+            length = len(encoded)
+        if length > FEW:
+            ids = <uint32_t*>malloc((length + INLINE_IDS) * sizeof(uint32_t))
+            if ids == NULL:
+                raise MemoryError("no memory for the ids of a text")
+        offsets[0] = 0
+        offsets[1] = length
+        try:
+            n = self.encode_rows(<const uint8_t*>start, length, offsets, 1, spans, cache, ids, out_offsets)
+            if n < 0:
+                raise MemoryError(NO_MEMORY)
+            return list_of_ids(ids, n, integers)
+        finally:
+            if ids != few:
+                free(ids)
+
+    cdef Py_ssize_t encode_rows(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* offsets,
+        Py_ssize_t n_rows,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* out_offsets,
+    ) noexcept nogil:
+        """As `encode`; -1 for want of memory."""
+        cdef int64_t starts[CHUNK]
+        cdef int64_t ends[CHUNK]
+        cdef Py_ssize_t row, position, end, n, n_ids, written = 0
+        for row in range(n_rows):
+            position = offsets[row]
+            end = offsets[row + 1]
+            while position < end:
+                n = spans.next(text, &position, end, starts, ends, CHUNK)
+                n_ids = self._encode_spans(text, n_text, starts, ends, n, cache, out + written)
+                if n_ids < 0:
+                    return -1
+                written += n_ids
+            out_offsets[row + 1] = written
+        return written
+
+    cdef Py_ssize_t _encode_spans(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* starts,
+        const int64_t* ends,
+        Py_ssize_t n,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil:
+        cdef Key keys[BLOCK]
+        cdef uint64_t hashes[BLOCK]
+        cdef CacheEntry* entries
+        cdef int shift
+        cdef Py_ssize_t first = 0, i, size, n_ids
+        cdef uint32_t* at = out
+        while first < n:
+            size = min(<Py_ssize_t>BLOCK, n - first)
+            for i in range(size):
+                keys[i] = make_key(text, starts[first + i], ends[first + i] - starts[first + i], n_text)
+                hashes[i] = hash_key(keys[i])
+                cache_prefetch(cache, hashes[i])
+            entries = cache.entries
+            shift = cache.shift
+            for i in range(size):
+                n_ids = cache_first(&entries[hashes[i] >> shift], &keys[i], at)
+                if n_ids == 0:
+                    n_ids = self._encode_other(
+                        keys[i], hashes[i], text + starts[first + i], ends[first + i] - starts[first + i], cache, at
+                    )
+                    if n_ids < 0:
+                        return -1
+                    entries = cache.entries  # the table may have grown
+                    shift = cache.shift
+                at += n_ids
+            first += size
+        return at - out
+
+    cdef Py_ssize_t _encode_other(
+        self,
+        Key key,
+        uint64_t hashed,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil:
+        """What is not where it would stand first: look on, and if it is nowhere, encode it and remember it."""
+        cdef Py_ssize_t n = cache.get(key, hashed, pretoken, length, out)
+        if n == 0:
+            n = self.encode_pretoken(pretoken, length, out)
+            if n > 0:
+                cache.put(key, hashed, pretoken, length, out, n)
+        return n

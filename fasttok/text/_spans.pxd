@@ -1,0 +1,16 @@
+"""Where pretokens lie, as kernels ask for it; see _spans.pyx."""
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t
+
+
+cdef class Spans:
+    cdef Py_ssize_t next(
+        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+    ) noexcept nogil
+
+
+@cython.final
+cdef class Boundaries(Spans):
+    cdef const int64_t[::1] boundaries
+    cdef Py_ssize_t used

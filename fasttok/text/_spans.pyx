@@ -1,0 +1,43 @@
+"""Where pretokens lie: what a pretokenizer hands to the kernels that count and encode.
+
+A kernel asks for the next few spans of a text, works on them while both are in the processor's nearest
+cache, and asks again. So no list of all pretokens is ever made, and none of this waits for Python.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t
+
+
+cdef class Spans:
+    """A source of spans. What it holds besides its constants makes it one thread's, and one text's."""
+
+    cdef Py_ssize_t next(
+        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+    ) noexcept nogil:
+        """Write the next spans, at most n, of the document that ends at `end`; return how many.
+
+        `position` is where the document has been read to, and is moved on. Spans ascend, are not empty and
+        do not overlap.
+        """
+        position[0] = end
+        return 0
+
+
+@cython.final
+cdef class Boundaries(Spans):
+    """Spans between consecutive boundaries that are known already; every row's end must be among them."""
+
+    def __cinit__(self, const int64_t[::1] boundaries):
+        self.boundaries = boundaries
+
+    cdef Py_ssize_t next(
+        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+    ) noexcept nogil:
+        cdef Py_ssize_t k = 0
+        while k < n and position[0] < end:
+            starts[k] = position[0]
+            self.used += 1
+            position[0] = self.boundaries[self.used]
+            ends[k] = position[0]
+            k += 1
+        return k
