@@ -57,10 +57,10 @@ def corpus_options(command: Callable[..., None]) -> Callable[..., None]:
     """The arguments that say where text comes from."""
     for decorate in (
         click.option("--field", default="text", show_default=True,
-                     help="Field of a .jsonl record that holds the text."),
+                     help="Field of a .jsonl record, or .parquet column, that holds the text."),
         click.option("--document", type=click.Choice(["whole", "line", "paragraph"]), default="whole",
                      show_default=True,
-                     help="What a document is: a whole file or .jsonl record, a line, a paragraph."),
+                     help="What a document is: a whole file or record, a line, a paragraph."),
         click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default."),
         click.argument("files", nargs=-1),
     ):  # fmt: skip
@@ -114,8 +114,9 @@ def train(
 ) -> None:
     """Learn a byte-level BPE tokenizer from text, or from counts that `fasttok count` saved.
 
-    FILES are text files, .jsonl files, either compressed (.gz, .xz, .zst), folders, quoted globs; or .npz
-    files of counts, which are added. Without any, or with -, plain text comes from standard input.
+    FILES are text files, .jsonl files, either compressed (.gz, .xz, .zst), .parquet files, folders, quoted
+    globs; or .npz files of counts, which are added. Without any, or with -, plain text comes from standard
+    input.
 
     \b
     Examples:

@@ -20,13 +20,18 @@ class CorpusError(FasttokError):
         The file, where the corpus comes from files.
     line : int or None
         The line in that file, counted from 1.
+    row : int or None
+        The row of the table, counted from 0, where the corpus comes from a table or a Parquet file.
     """
 
-    def __init__(self, message: str, path: str | None = None, line: int | None = None) -> None:
+    def __init__(
+        self, message: str, path: str | None = None, line: int | None = None, row: int | None = None
+    ) -> None:
         place = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
-        super().__init__(place + message)
+        super().__init__(place + ("" if row is None else f"row {row}: ") + message)
         self.path = path
         self.line = line
+        self.row = row
 
 
 class TextError(FasttokError):

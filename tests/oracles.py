@@ -5,7 +5,9 @@ Each is written to be seen to be right, not to be fast.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from fractions import Fraction
 from itertools import pairwise
 
 import regex
@@ -115,3 +117,10 @@ def encode_by_ranks(pretoken: bytes, ranks: dict[bytes, int]) -> list[int]:
             return [ranks[part] for part in parts]
         _, i = min(ranked)
         parts[i : i + 2] = [parts[i] + parts[i + 1]]
+
+
+def is_sampled(index: int, fraction: Fraction, seed: int) -> bool:
+    """Whether a document is part of a sample."""
+    data, key = index.to_bytes(8, "little"), seed.to_bytes(8, "little")
+    drawn = int.from_bytes(hashlib.blake2b(data, digest_size=8, key=key).digest(), "little")
+    return Fraction(drawn, 1 << 64) < fraction

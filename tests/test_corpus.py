@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import lzma
 import re
+from fractions import Fraction
 
 import pytest
 import zstandard
 
 import fasttok as ft
-from tests import hostile
+from tests import hostile, oracles
 
 LINES = ["one", "", "two two", "naïve 東京", "<|endoftext|>", "last"]
 
@@ -132,6 +134,64 @@ def test_an_iterator_is_read_once_and_says_so():
     assert list(again) == list(again) == [b"a", b"b"]
 
 
+@pytest.mark.parametrize("fraction", [0, 0.001, 0.1, 0.2, 0.5, Fraction(1, 3), 1])
+@pytest.mark.parametrize("seed", [0, 1, (1 << 64) - 1])
+def test_a_sample_is_of_seed_and_index_alone(fraction, seed):
+    texts = [b"%d" % i for i in range(2000)]
+    expected = [t for i, t in enumerate(texts) if oracles.is_sampled(i, Fraction(fraction), seed)]
+    for corpus in (
+        ft.Corpus.from_texts(texts),
+        ft.Corpus.from_texts([b"\n".join(texts)], document="line"),
+    ):
+        sample = corpus.sample(fraction, seed=seed)
+        assert list(sample) == expected
+        assert sample.document_rule == corpus.document_rule
+        batches = list(sample.batches(batch_bytes=500))
+        assert [row for batch in batches for row in batch.documents.to_bytes()] == expected
+        starts = [0, *itertools.accumulate(len(batch.documents) for batch in batches)]
+        assert [batch.first for batch in batches] == starts[:-1]  # numbered anew
+    assert abs(len(expected) / len(texts) - fraction) < 0.05
+
+
+def test_a_larger_sample_holds_the_smaller_and_other_seeds_differ():
+    corpus = ft.Corpus.from_texts([b"%d" % i for i in range(3000)])
+    samples = [set(corpus.sample(f / 20, seed=5)) for f in range(21)]
+    assert all(small < large for small, large in itertools.pairwise(samples))
+    other = set(corpus.sample(0.5, seed=6))
+    assert 600 < len(samples[10] & other) < 900  # as two independent halves meet
+    twice = corpus.sample(0.5, seed=5).sample(0.5, seed=6)
+    assert 600 < len(set(twice)) < 900
+    assert set(twice) < samples[10]
+
+
+def test_a_sample_of_files_opens_only_those_it_keeps(tmp_path):
+    n = 40
+    for i in range(n):
+        (tmp_path / f"{i:02}.txt").write_text(f"file {i}\n" * 200)
+    corpus = ft.Corpus.from_files(tmp_path).sample(0.4, seed=7)
+    kept = [i for i in range(n) if oracles.is_sampled(i, Fraction(0.4), 7)]
+    for i in set(range(n)) - set(kept):
+        (tmp_path / f"{i:02}.txt").unlink()
+    assert list(corpus) == [f"file {i}\n".encode() * 200 for i in kept]
+    batches = list(corpus.batches(ft.get_pretokenizer("gpt2"), 64))  # each file in many
+    assert [batch.first for batch in batches if not batch.continues] == list(range(len(kept)))
+    made = {
+        ft.count_pretokens(corpus, workers=w, batch_bytes=b).fingerprint()
+        for w, b in [(1, 64), (2, 1000), (3, 1 << 22)]
+    }
+    assert len(made) == 1
+
+
+def test_bad_samples():
+    corpus = ft.Corpus.from_texts(["a"])
+    for fraction in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="fraction must be from 0 to 1, not"):
+            corpus.sample(fraction, seed=1)
+    for seed in (-1, 1 << 64, 0.5, True, None):
+        with pytest.raises(ValueError, match="seed must be an integer from 0 to"):
+            corpus.sample(0.5, seed=seed)
+
+
 def test_an_error_of_the_iterator_comes_through():
     def texts():
         yield "a"
@@ -232,6 +292,8 @@ def test_lone_surrogates():
 def test_bad_arguments():
     with pytest.raises(TypeError, match="not one text"):
         ft.Corpus.from_texts("one text")
+    with pytest.raises(TypeError, match="must be an iterable of texts, not int"):
+        ft.Corpus.from_texts(1)
     with pytest.raises(TypeError, match="must be str or bytes, not int"):
         list(ft.Corpus.from_texts([1]))
     with pytest.raises(ValueError, match="document or separator, not both"):

@@ -72,6 +72,22 @@ def test_special_tokens_are_cut_out():
     assert b"<" in counts_of(["a<s>b"]).to_dict()
 
 
+def test_corpora_with_tags_are_counted_apart():
+    texts = {"en": hostile.texts(300, seed=15), "hi": hostile.texts(200, seed=16), 3: []}
+    options = {"pretokenizer": "cl100k", "workers": 2, "batch_bytes": 100}
+    specials = ["<|endoftext|>", "a"]
+    corpora = {tag: ft.Corpus.from_texts(part) for tag, part in texts.items()}
+    counts = ft.count_pretokens(corpora, split_special=iter(specials), **options)
+    assert list(counts) == list(texts)
+    for tag, part in texts.items():
+        assert counts[tag] == counts_of(part, split_special=specials, **options)
+    together = counts_of(
+        [text for part in texts.values() for text in part], split_special=specials, **options
+    )
+    assert ft.PretokenCounts.mix((part, 1) for part in counts.values()) == together
+    assert ft.count_pretokens({}) == {}
+
+
 # The monoid
 
 
@@ -156,6 +172,12 @@ def test_bad_weights_and_counts():
         ft.PretokenCounts.from_dict({"": 1})
     with pytest.raises(TypeError, match="corpus must be a Corpus, not list"):
         ft.count_pretokens(["a"])
+
+    def unread():
+        raise AssertionError("nothing is read before every argument is checked")
+
+    with pytest.raises(TypeError, match="corpus must be a Corpus, not list"):
+        ft.count_pretokens({"en": ft.Corpus.from_texts(unread), "de": ["a"]})
     with pytest.raises(TypeError, match="split_special must be a collection of str"):
         counts_of(["the end"], split_special="<|endoftext|>")
     assert [counts.most_common(n) for n in (-1, 0, 1, 5)] == [[], [], [(b"a", 1)], [(b"a", 1)]]

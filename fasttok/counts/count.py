@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, overload
 
 from tqdm import tqdm
 
@@ -15,7 +16,10 @@ from fasttok.ragged import Ragged
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
 
+Tag = TypeVar("Tag")
 
+
+@overload
 def count_pretokens(
     corpus: Corpus,
     pretokenizer: str | Pretokenizer = "gpt2",
@@ -24,13 +28,33 @@ def count_pretokens(
     workers: int | None = None,
     progress: bool = False,
     batch_bytes: int = BATCH_BYTES,
-) -> PretokenCounts:
+) -> PretokenCounts: ...
+@overload
+def count_pretokens(
+    corpus: Mapping[Tag, Corpus],
+    pretokenizer: str | Pretokenizer = "gpt2",
+    *,
+    split_special: Iterable[str] = (),
+    workers: int | None = None,
+    progress: bool = False,
+    batch_bytes: int = BATCH_BYTES,
+) -> dict[Tag, PretokenCounts]: ...
+def count_pretokens(
+    corpus: Corpus | Mapping[Tag, Corpus],
+    pretokenizer: str | Pretokenizer = "gpt2",
+    *,
+    split_special: Iterable[str] = (),
+    workers: int | None = None,
+    progress: bool = False,
+    batch_bytes: int = BATCH_BYTES,
+) -> PretokenCounts | dict[Tag, PretokenCounts]:
     """Read a corpus once and count its pretokens.
 
     Parameters
     ----------
-    corpus : Corpus
-        The documents. No pretoken reaches across two of them.
+    corpus : Corpus, or mapping of tag to Corpus
+        The documents. No pretoken reaches across two of them. Several corpora, for example one a language,
+        are counted one after another.
     pretokenizer : str or Pretokenizer
         What cuts them; see `get_pretokenizer`.
     split_special : iterable of str
@@ -45,8 +69,9 @@ def count_pretokens(
 
     Returns
     -------
-    PretokenCounts
-        The distinct pretokens with their counts.
+    PretokenCounts, or dict of tag to PretokenCounts
+        The distinct pretokens with their counts; of each corpus where several are given. To put these
+        together, each with a weight, there is `PretokenCounts.mix`.
 
     Raises
     ------
@@ -63,18 +88,34 @@ def count_pretokens(
     >>> import fasttok as ft
     >>> ft.count_pretokens(ft.Corpus.from_texts(["to be or not to be"])).most_common(3)
     [(b' be', 2), (b' not', 1), (b' or', 1)]
+    >>> counts = ft.count_pretokens({"en": ft.Corpus.from_texts(["no"]), "de": ft.Corpus.from_texts(["so"])})
+    >>> ft.PretokenCounts.mix([(counts["en"], 1), (counts["de"], 2.5)]).to_dict()
+    {b'so': 3, b'no': 1}
     """
-    if not isinstance(corpus, Corpus):
-        raise TypeError(
-            f"corpus must be a Corpus, not {type(corpus).__name__}; make one with Corpus.from_files or "
-            "Corpus.from_texts"
-        )
+    for part in corpus.values() if isinstance(corpus, Mapping) else [corpus]:
+        if not isinstance(part, Corpus):
+            raise TypeError(
+                f"corpus must be a Corpus, not {type(part).__name__}; make one with Corpus.from_files or "
+                "Corpus.from_texts"
+            )
     if isinstance(split_special, str):
         raise TypeError("split_special must be a collection of str, not one str")
     cutter = get_pretokenizer(pretokenizer)
     specials = tuple(sorted(set(split_special), key=lambda token: (-len(token.encode()), token)))
     if "" in specials:
         raise ValueError("a special token must not be empty")
+    if isinstance(corpus, Mapping):
+        return {
+            tag: count_pretokens(
+                part,
+                cutter,
+                split_special=specials,
+                workers=workers,
+                progress=progress,
+                batch_bytes=batch_bytes,
+            )
+            for tag, part in corpus.items()
+        }
     find_special = re.compile(b"|".join(re.escape(token.encode()) for token in specials))
     # A cut falls in front of white space; a special token with white space inside could be cut apart. (What
     # is white space to Python is so to the scanners too, but for the four separators from U+001C on.)

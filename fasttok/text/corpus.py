@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
 
 from fasttok.errors import CorpusError, TextError
 from fasttok.ragged import Ragged
+from fasttok.text.documents import DocumentRule, resolve_rule
 from fasttok.text.pretokenizers import Pretokenizer
-from fasttok.text.readers import (
-    PathLike,
-    find_files,
-    is_compressed,
-    read_chunks,
-    read_records,
-    split_stream,
-    suffix_of,
-)
+from fasttok.text.readers import PathLike, find_files, is_compressed, read_chunks, read_records, suffix_of
+from fasttok.text.tables import read_parquet, read_table
 from fasttok.text.utf8 import Errors, encode_utf8
 
 BATCH_BYTES = 1 << 22
 MARGIN = 1 << 12  # room in front of a chunk for what was left of the one before
 ROW_BYTES = 64  # what a document costs besides its text: many short ones fill a batch too
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
+# Where documents come from: the path of a plain file that is one document, or documents in UTF-8.
+Source = str | Iterator[bytes]
 
 
 @dataclass(frozen=True)
@@ -50,21 +48,13 @@ class Batch:
     continues: bool = False
 
 
-@dataclass(frozen=True)
-class _Separator:
-    """Where one document ends and the next begins inside a text."""
-
-    rule: str
-    expression: re.Pattern[bytes]
-    keeps_empty: bool
-
-
 class Corpus:
     """A collection of documents that can be read again and again.
 
-    Made by `from_files` or `from_texts`. Reading is streamed: memory does not grow with the corpus, only
-    with its longest document; and not even with that for plain text files that are a document each, where
-    the pretokenizer is a named one other than "none".
+    Made by `from_files`, `from_texts` or `from_table`. Reading is streamed: memory does not grow with the
+    corpus, only with its longest document (of a Parquet file, a few hundred documents); and not even with
+    that for plain text files that are a document each, where the pretokenizer is a named one other than
+    "none".
 
     Examples
     --------
@@ -76,16 +66,15 @@ class Corpus:
 
     def __init__(
         self,
-        sources: Callable[[], Iterator[_Source]],
-        document: str,
-        separator: str | bytes | None,
+        sources: Callable[[int], Iterator[Source]],
+        document_rule: str,
         description: str,
         files: Sequence[str] = (),
     ) -> None:
-        self._files = files
-        self._sources = sources
-        self._separator = _resolve_separator(document, separator)
+        self._sources = sources  # called with the size of the chunks to read files in
+        self._document_rule = document_rule
         self._description = description
+        self._files = files
 
     @classmethod
     def from_files(
@@ -102,16 +91,18 @@ class Corpus:
         Parameters
         ----------
         paths : path or iterable of paths
-            Files, globs (``books/**/*.txt``) and folders. ``.jsonl`` files hold a record a line; every
+            Files, globs (``books/**/*.txt``) and folders. ``.jsonl`` files hold a record a line,
+            ``.parquet`` files a record a row (pyarrow reads them: ``pip install fasttok[parquet]``); every
             other file is plain text. ``.gz``, ``.xz`` and ``.zst`` are decompressed.
         document : {"whole", "line", "paragraph"}
-            What a document is: a whole text file or ``.jsonl`` record, a line (empty ones too, so that
-            aligned files stay aligned), or a paragraph (text between blank lines). Line ends between
-            documents belong to none.
+            What a document is: a whole text file or record, a line (empty ones too, so that aligned files
+            stay aligned), or a paragraph (text between blank lines). Line ends between documents belong to
+            none.
         separator : str or bytes, optional
             A text that separates documents instead; it belongs to none of them.
         field : str
-            The field of a ``.jsonl`` record that holds the text.
+            The field of a ``.jsonl`` record, or the column of a ``.parquet`` file, that holds the text.
+            The column may be of strings, binary, or a dictionary of these.
         errors : {"strict", "replace", "surrogatepass"}
             What to do with a lone surrogate in a ``.jsonl`` string.
 
@@ -120,18 +111,26 @@ class Corpus:
         FileNotFoundError
             At once, if a path does not exist or a glob or folder holds no file.
         CorpusError
-            While reading, if a file is damaged, or a line is not JSON or lacks the field.
+            While reading, if a file is damaged, a line is not JSON, or a record lacks the field or has no
+            text there.
+        ImportError
+            While reading, if there is a ``.parquet`` file and no pyarrow.
         """
         files = find_files(paths)
+        rule = resolve_rule(document, separator)
 
-        def sources() -> Iterator[_Source]:
+        def sources(chunk_bytes: int) -> Iterator[Source]:
             for path in files:
                 if suffix_of(path) == ".jsonl":
-                    yield _Source(texts=_record_texts(path, field, errors))
+                    yield _documents(_record_texts(path, field, errors), rule)
+                elif suffix_of(path) == ".parquet":
+                    yield _documents(read_parquet(path, field), rule)
+                elif rule.expression is None:
+                    yield path
                 else:
-                    yield _Source(path=path)
+                    yield rule.split(chunk.tobytes() for chunk in read_chunks(path, chunk_bytes))
 
-        return cls(sources, document, separator, f"{len(files):,} files", files)
+        return cls(sources, rule.name, f"{len(files):,} files", files)
 
     @classmethod
     def from_texts(
@@ -161,26 +160,121 @@ class Corpus:
         """
         if isinstance(texts, (str, bytes)):
             raise TypeError("texts must be an iterable of texts, not one text; for one, pass [text]")
-        is_once = not callable(texts) and iter(texts) is texts
-        used_up = False
+        if not callable(texts) and not isinstance(texts, Iterable):
+            raise TypeError(f"texts must be an iterable of texts, not {type(texts).__name__}")
+        rule = resolve_rule(document, separator)
+        again = "a list, or a function that returns a fresh iterator"
+        read = texts if callable(texts) else _reader(texts, f"Corpus.from_texts is used up; pass {again}")
 
-        def sources() -> Iterator[_Source]:
-            nonlocal used_up
-            if used_up:
-                raise CorpusError(
-                    "the iterator given to Corpus.from_texts is used up; pass a list, or a function that "
-                    "returns a fresh iterator"
-                )
-            used_up = is_once
-            items = texts() if callable(texts) else texts
-            yield _Source(texts=(encode_utf8(text, errors, i) for i, text in enumerate(items)))
+        def sources(chunk_bytes: int) -> Iterator[Source]:
+            yield _documents(_encoded(read(), errors), rule)
 
-        return cls(sources, document, separator, "texts")
+        return cls(sources, rule.name, "texts")
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,
+        column: str = "text",
+        *,
+        document: Literal["whole", "line", "paragraph"] = "whole",
+        separator: str | bytes | None = None,
+        errors: Errors = "strict",
+    ) -> Corpus:
+        """Take documents from a column of text in a table, a row a document.
+
+        Named for what data frames, datasets and Arrow streams all are: rows with named columns.
+
+        Parameters
+        ----------
+        table : table, data frame, dataset or column
+            What speaks the Arrow stream protocol (tables and record batch readers of pyarrow, frames of
+            polars; read with pyarrow, a few hundred rows at a time), data frames (pandas and others with
+            ``columns``) and mappings of columns, or any iterable of records (a Hugging Face ``Dataset`` or
+            ``IterableDataset``, a list of dicts) or of texts (a ``Series``).
+        column : str
+            The name of the column. Of an iterable of texts it is not asked.
+        document, separator, errors
+            As in `from_files`.
+
+        Raises
+        ------
+        CorpusError
+            While reading, if there is no such column, or a row holds a null or what is no text; the error
+            names the row. Also if an iterator, such as a record batch reader, is read a second time.
+        TextError
+            While reading, at a lone surrogate when `errors` is "strict".
+        ImportError
+            While reading, if the table is Arrow's and there is no pyarrow.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> records = [{"id": 1, "text": "one fish"}, {"id": 2, "text": "two fish"}]
+        >>> list(ft.Corpus.from_table(records))
+        [b'one fish', b'two fish']
+        """
+        if isinstance(table, (str, bytes)):
+            raise TypeError(f"table must be rows with a column of text, not {type(table).__name__}")
+        rule = resolve_rule(document, separator)
+        read = _reader(table, "Corpus.from_table is used up; pass a table that can be read again")
+
+        def sources(chunk_bytes: int) -> Iterator[Source]:
+            yield _documents(_encoded(read_table(read(), column), errors), rule)
+
+        return cls(sources, rule.name, "table")
+
+    def sample(self, fraction: float | Fraction, *, seed: int) -> Corpus:
+        """The corpus of some of the documents, each kept or not by chance.
+
+        Whether a document is kept depends on the seed and on its index alone, so a sample is the same in
+        every reading, and a smaller fraction with the same seed gives a part of it. The documents of the
+        sample are numbered anew from 0. A plain file that is not kept is not opened.
+
+        Parameters
+        ----------
+        fraction : float or Fraction
+            The chance of each document, from 0 to 1.
+        seed : int
+            Which sample, from 0 to 2^64 - 1.
+
+        Notes
+        -----
+        Document i is kept where the keyed BLAKE2b hash of i, both numbers and the hash 64 bits and little
+        endian, is below ``fraction * 2**64``.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["a", "b", "c", "d", "e", "f"])
+        >>> list(corpus.sample(0.5, seed=1))
+        [b'c', b'd', b'e']
+        """
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"fraction must be from 0 to 1, not {fraction}")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+            raise ValueError(f"seed must be an integer from 0 to 2^64 - 1, not {seed!r}")
+        limit = math.ceil(Fraction(fraction) * (1 << 64))
+        key = seed.to_bytes(8, "little")
+
+        def is_kept(index: int) -> bool:
+            drawn = hashlib.blake2b(index.to_bytes(8, "little"), digest_size=8, key=key)
+            return int.from_bytes(drawn.digest(), "little") < limit
+
+        def sources(chunk_bytes: int) -> Iterator[Source]:
+            indices = count()
+            for source in self._sources(chunk_bytes):
+                if not isinstance(source, str):
+                    yield (text for text in source if is_kept(next(indices)))
+                elif is_kept(next(indices)):
+                    yield source
+
+        return Corpus(sources, self._document_rule, f"{self._description}, a sample", self._files)
 
     @property
     def document_rule(self) -> str:
         """What a document is: "whole" (a file, record or text), "line", "paragraph" or the separator."""
-        return self._separator.rule if self._separator else "whole"
+        return self._document_rule
 
     def __repr__(self) -> str:
         return f"Corpus({self._description}, document_rule={self.document_rule!r})"
@@ -208,16 +302,16 @@ class Corpus:
         first = 0
         rows: list[bytes] = []
         gathered = 0
-        for source in self._sources():
-            if self._separator is None and source.path is not None:
+        for source in self._sources(batch_bytes):
+            if isinstance(source, str):
                 if rows:
                     yield Batch(Ragged.from_bytes(rows), first)
                     first += len(rows)
                     rows, gathered = [], 0
-                yield from _file_batches(source.path, first, pretokenizer, batch_bytes)
+                yield from _file_batches(source, first, pretokenizer, batch_bytes)
                 first += 1
                 continue
-            for text in source.whole_texts(self._separator, batch_bytes):
+            for text in source:
                 rows.append(text)
                 gathered += len(text) + ROW_BYTES
                 if gathered >= batch_bytes:
@@ -247,23 +341,28 @@ class Corpus:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class _Source:
-    """One place that text comes from: a plain file, or an iterator of texts in UTF-8."""
+def _reader(items: Any, error: str) -> Callable[[], Any]:
+    """A function that gives what is iterated over; an iterator only once."""
+    is_used_up = False
 
-    path: str | None = None
-    texts: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    def read() -> Any:
+        nonlocal is_used_up
+        if is_used_up:
+            raise CorpusError(f"the iterator given to {error}")
+        is_used_up = isinstance(items, Iterator)
+        return items
 
-    def whole_texts(self, separator: _Separator | None, chunk_bytes: int) -> Iterator[bytes]:
-        """The documents, each whole."""
-        if separator is None:
-            yield from self.texts
-        elif self.path is not None:
-            chunks = (chunk.tobytes() for chunk in read_chunks(self.path, chunk_bytes))
-            yield from split_stream(chunks, separator.expression, keep_empty=separator.keeps_empty)
-        else:
-            for text in self.texts:
-                yield from split_stream([text], separator.expression, keep_empty=separator.keeps_empty)
+    return read
+
+
+def _encoded(texts: Iterable[str | bytes], errors: Errors) -> Iterator[bytes]:
+    return (encode_utf8(text, errors, i) for i, text in enumerate(texts))
+
+
+def _documents(texts: Iterable[bytes], rule: DocumentRule) -> Iterator[bytes]:
+    """The documents in whole texts, none of which goes on in the next."""
+    for text in texts:
+        yield from rule.split([text])
 
 
 def _file_batches(
@@ -296,21 +395,3 @@ def _record_texts(path: str, field: str, errors: Errors) -> Iterator[bytes]:
             yield encode_utf8(text, errors)
         except TextError as error:
             raise CorpusError(f"field {field!r}: {error}", path, line) from None
-
-
-def _resolve_separator(document: str, separator: str | bytes | None) -> _Separator | None:
-    if separator is not None:
-        if document != "whole":
-            raise ValueError("give document or separator, not both")
-        data = separator.encode() if isinstance(separator, str) else bytes(separator)
-        if not data:
-            raise ValueError("separator must not be empty")
-        rule = "separator " + data.decode(errors="surrogateescape")
-        return _Separator(rule, re.compile(re.escape(data)), keeps_empty=True)
-    if document == "whole":
-        return None
-    if document == "line":
-        return _Separator("line", re.compile(rb"\r?\n"), keeps_empty=True)
-    if document == "paragraph":
-        return _Separator("paragraph", re.compile(rb"\r?\n(?:[ \t]*\r?\n)+|\r?\n\Z"), keeps_empty=False)
-    raise ValueError(f'document must be "whole", "line" or "paragraph", not {document!r}')

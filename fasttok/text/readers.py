@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.errors import CorpusError
+from fasttok.text.documents import split_stream
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
-KINDS = (".txt", ".jsonl")
+KINDS = (".txt", ".jsonl", ".parquet")
 # How files begin that are no text, and what they are.
 MAGIC = {
     b"\x1f\x8b": "gzip data (the name should end in .gz)",
@@ -28,7 +29,7 @@ MAGIC = {
     b"\x28\xb5\x2f\xfd": "Zstandard data (the name should end in .zst)",
     b"BZh": "bzip2 data, which is not read here",
     b"PK\x03\x04": "a zip archive (counts are opened with PretokenCounts.load)",
-    b"PAR1": "a Parquet file, which is not read here",
+    b"PAR1": "a Parquet file (the name should end in .parquet)",
 }
 PathLike = str | os.PathLike[str]
 
@@ -36,8 +37,8 @@ PathLike = str | os.PathLike[str]
 def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
     """Expand files, globs and folders to a list of files; sorted within each glob and folder.
 
-    A folder stands for every ``.txt``, ``.jsonl`` and ``.ndjson`` file below it, compressed ones too. A
-    file given by name is taken whatever its suffix.
+    A folder stands for every ``.txt``, ``.jsonl``, ``.ndjson`` and ``.parquet`` file below it, compressed
+    ones too. A file given by name is taken whatever its suffix.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
         name = os.fspath(path)
         if os.path.isdir(name):
             files = [str(p) for p in Path(name).rglob("*") if suffix_of(str(p)) in KINDS and p.is_file()]
-            reason = "the folder holds no .txt or .jsonl file (for others give a glob)"
+            reason = "the folder holds no .txt, .jsonl or .parquet file (for others give a glob)"
         elif os.path.exists(name):
             files, reason = [name], ""
         elif glob.has_magic(name):
@@ -76,8 +77,8 @@ def suffix_of(path: str) -> str:
 
 
 def is_compressed(path: str) -> bool:
-    """Whether a file is decompressed when it is read."""
-    return os.path.splitext(path.lower())[1] in COMPRESSIONS
+    """Whether a file may hold more text than it has bytes."""
+    return os.path.splitext(path.lower())[1] in (*COMPRESSIONS, ".parquet")
 
 
 def read_chunks(path: str, size: int, margin: int = 0) -> Iterator[NDArray[np.uint8]]:
@@ -206,37 +207,3 @@ def read_records(path: str, field: str) -> Iterator[tuple[int, str]]:
         if not isinstance(text, str):
             raise CorpusError(f"field {field!r} is a {type(text).__name__}, not a string", path, number)
         yield number, text
-
-
-def split_stream(
-    chunks: Iterable[bytes], separator: re.Pattern[bytes], *, keep_empty: bool
-) -> Iterator[bytes]:
-    """Cut a stream of bytes at a separator, however it comes in chunks.
-
-    What follows the last separator is yielded unless it is empty; what lies between two, if it is empty,
-    only with `keep_empty`. Beyond its own end a separator may only depend on white space. O(n).
-    """
-    rest = b""
-    unread: list[bytes] = []
-    unread_bytes = 0
-    for chunk in chunks:
-        unread.append(chunk)
-        unread_bytes += len(chunk)
-        if unread_bytes < len(rest):
-            continue  # a rest without a separator is only searched again when twice as long
-        rest = b"".join([rest, *unread])
-        unread, unread_bytes = [], 0
-        certain = len(rest.rstrip())  # a separator that ends behind this may go on in the next chunk
-        start = 0
-        for match in separator.finditer(rest):
-            if match.end() >= certain:
-                break
-            if match.start() > start or keep_empty:
-                yield rest[start : match.start()]
-            start = match.end()
-        rest = rest[start:]
-    rest = b"".join([rest, *unread])
-    *documents, last = separator.split(rest)
-    yield from (text for text in documents if text or keep_empty)
-    if last:
-        yield last
