@@ -63,7 +63,7 @@ class Corpus:
 
     Made by `from_files` or `from_texts`. Reading is streamed: memory does not grow with the corpus, only
     with its longest document; and not even with that for plain text files that are a document each, where
-    the pretokenizer is a named one other than "none".
+    the pretokenizer is a named one other than "none", or a sequence of such.
 
     Examples
     --------
