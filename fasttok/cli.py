@@ -92,7 +92,11 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 )
 @click.option(
     "--pretokenizer",
-    help="gpt2 (the default), cl100k, o200k, llama3, qwen2, whitespace, none, or a regular expression.",
+    "pretokenizers",
+    multiple=True,
+    help="gpt2 (the default), p50k, cl100k, o200k, llama3, qwen2, whitespace, bert, digits_single, "
+    "digits_threes_left, digits_threes_right, none, or a regular expression. Repeat it for steps, each of "
+    "which cuts the pretokens of the one before further.",
 )
 @click.option(
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
@@ -108,7 +112,7 @@ def train(
     document: str,
     field: str,
     workers: int | None,
-    pretokenizer: str | None,
+    pretokenizers: tuple[str, ...],
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -122,6 +126,7 @@ def train(
     Examples:
       fasttok train books/ web.jsonl.gz -o mine.json --special-token "<|endoftext|>"
       zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
+      fasttok train books/ -o mine.json --pretokenizer digits_threes_right --pretokenizer gpt2
     """
     folder = os.path.dirname(os.path.abspath(output))
     if not os.path.isdir(folder):
@@ -131,7 +136,7 @@ def train(
         source = ft.PretokenCounts.mix((ft.PretokenCounts.load(file), 1) for file in files)
     else:
         source = _open_corpus(files, document, field)
-    tok = ft.train(source, pretokenizer=pretokenizer, workers=workers, progress=not quiet, **options)
+    tok = ft.train(source, pretokenizer=pretokenizers or None, workers=workers, progress=not quiet, **options)
     tok.save(output)
     click.echo(f"{output}: {tok}", err=True)
 
@@ -199,7 +204,14 @@ def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
 @main.command()
 @corpus_options
 @click.option("-o", "--output", type=click.Path(), help="Where to save the counts (.npz).")
-@click.option("--pretokenizer", default="gpt2", show_default=True, help="As for train.")
+@click.option(
+    "--pretokenizer",
+    "pretokenizers",
+    multiple=True,
+    default=["gpt2"],
+    show_default=True,
+    help="As for train.",
+)
 @click.option(
     "--split-special", multiple=True, help="A text to cut documents at and not to count; repeatable."
 )
@@ -216,7 +228,7 @@ def count(
     document: str,
     field: str,
     workers: int | None,
-    pretokenizer: str,
+    pretokenizers: tuple[str, ...],
     split_special: tuple[str, ...],
     top: int,
 ) -> None:
@@ -228,7 +240,7 @@ def count(
     """
     corpus = _open_corpus(files, document, field)
     counts = ft.count_pretokens(
-        corpus, pretokenizer, split_special=split_special, workers=workers, progress=sys.stderr.isatty()
+        corpus, pretokenizers, split_special=split_special, workers=workers, progress=sys.stderr.isatty()
     )
     click.echo(counts)
     _show_counts(counts, top)

@@ -11,7 +11,7 @@ from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.bpe.trainer import BPETrainer
 from fasttok.text.corpus import Corpus
-from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
 TRAINERS = {"bpe": BPETrainer}
@@ -21,7 +21,7 @@ def train(
     source: Corpus | PretokenCounts,
     model: str = "bpe",
     *,
-    pretokenizer: str | Pretokenizer | None = None,
+    pretokenizer: AnyPretokenizer | None = None,
     workers: int | None = None,
     progress: bool = False,
     **options: Any,
@@ -35,7 +35,7 @@ def train(
         made here.
     model : {"bpe"}
         The algorithm.
-    pretokenizer : str or Pretokenizer, optional
+    pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; "gpt2" by default. Counts know theirs.
     workers : int, optional
         Threads for counting. The result does not depend on it.

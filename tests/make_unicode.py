@@ -28,6 +28,7 @@ CLASSES = {
     "MARK": r"\p{M}",
     "UPPER": r"[\p{Lu}\p{Lt}]",
     "LOWER": r"\p{Ll}",
+    "PUNCTUATION": r"[!-/:-@\[-`{-~\p{P}]",
 }
 
 
@@ -44,6 +45,12 @@ def members_regex(pattern: str) -> set[int]:
 def members_tokenizers(pattern: str) -> set[int]:
     rest = tokenizers.normalizers.Replace(tokenizers.Regex(pattern), "").normalize_str(TEXT)
     return set(CODE_POINTS) - set(map(ord, rest))
+
+
+def members_step(step: tokenizers.pre_tokenizers.PreTokenizer) -> set[int]:
+    """The code points that stand alone between letters, for a step of tokenizers with tables of its own."""
+    pretokens = step.pre_tokenize_str("a" + "a".join(TEXT) + "a")
+    return {ord(pretoken) for pretoken, (start, _) in pretokens if start % 2 and len(pretoken) == 1}
 
 
 def ranges(code_points: set[int]) -> list[tuple[int, int]]:
@@ -70,11 +77,16 @@ def wrapped(numbers: list[str]) -> str:
 def main() -> None:
     table = np.zeros(0x110000, np.uint8)
     differences: dict[str, set[int]] = {"regex": set(), "tokenizers": set()}
-    for bit, (_, pattern) in enumerate(CLASSES.items()):
-        members = members_tiktoken(pattern)
+    classes: dict[str, set[int]] = {}
+    for bit, (name, pattern) in enumerate(CLASSES.items()):
+        classes[name] = members = members_tiktoken(pattern)
         table[sorted(members)] |= 1 << bit
         differences["regex"] |= members ^ members_regex(pattern)
         differences["tokenizers"] |= members ^ members_tokenizers(pattern)
+    digits = tokenizers.pre_tokenizers.Digits(individual_digits=True)
+    bert = tokenizers.pre_tokenizers.BertPreTokenizer()
+    differences["tokenizers_digits"] = classes["NUMBER"] ^ members_step(digits)
+    differences["tokenizers_bert"] = classes["PUNCTUATION"] ^ members_step(bert)
 
     starts = np.flatnonzero(np.diff(table, prepend=table[0] ^ 1))
     (ROOT / "fasttok/text/_unicode.py").write_text(

@@ -27,6 +27,14 @@ def split(pattern: str, document: bytes) -> list[bytes]:
     return [p.encode(errors="surrogateescape") for p in pretokens if p]
 
 
+def split_in_steps(patterns: list[str], document: bytes) -> list[bytes]:
+    """Each pattern on the pretokens of the one before, every one a text of its own."""
+    pretokens = [document]
+    for pattern in patterns:
+        pretokens = [part for pretoken in pretokens for part in split(pattern, pretoken)]
+    return pretokens
+
+
 def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:
     """Distinct pretokens and counts: most frequent first, ties by bytes."""
     counts = Counter(pretoken for document in documents for pretoken in split(pattern, document))

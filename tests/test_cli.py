@@ -156,6 +156,10 @@ def test_demo():
         ),
         (["inspect", "bad.npz"], "bad.npz: not a file of pretoken counts"),
         (["count", "a.txt", "--pretokenizer", "gpt5"], "no pretokenizer is named 'gpt5'"),
+        (
+            ["count", "a.txt", "--pretokenizer", "gpt2", "--pretokenizer", "a("],
+            "pattern 'a(' does not compile",
+        ),
     ],
 )
 def test_errors_are_one_line(trained, tmp_path, monkeypatch, arguments, message):
@@ -168,6 +172,16 @@ def test_errors_are_one_line(trained, tmp_path, monkeypatch, arguments, message)
     assert message in result.output
     assert result.output.startswith("Error: ")
     assert not (tmp_path / "x.json").exists()
+
+
+def test_a_pretokenizer_of_steps(tmp_path):
+    (tmp_path / "a.txt").write_text(TEXT, newline="")
+    steps = ("--pretokenizer", "digits_threes_right", "--pretokenizer", "gpt2")
+    result = run("count", tmp_path / "a.txt", *steps, "-o", tmp_path / "counts.npz")
+    assert "pretokenizer=['digits_threes_right', 'gpt2']" in result.output
+    assert ft.PretokenCounts.load(tmp_path / "counts.npz").to_dict()[b"345"] == 20
+    run("train", tmp_path / "a.txt", *steps, "-o", tmp_path / "tok.json", "--vocab-size", 260, "--quiet")
+    assert ft.load(tmp_path / "tok.json").pretokenizer == ft.get_pretokenizer(["digits_threes_right", "gpt2"])
 
 
 def test_help_teaches():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar, overload
 
+import numpy as np
 from tqdm import tqdm
 
 from fasttok.counts._hash import PretokenTable
@@ -14,7 +15,7 @@ from fasttok.errors import PatternError
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
-from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 
 Tag = TypeVar("Tag")
 
@@ -22,7 +23,7 @@ Tag = TypeVar("Tag")
 @overload
 def count_pretokens(
     corpus: Corpus,
-    pretokenizer: str | Pretokenizer = "gpt2",
+    pretokenizer: AnyPretokenizer = "gpt2",
     *,
     split_special: Iterable[str] = (),
     workers: int | None = None,
@@ -32,7 +33,7 @@ def count_pretokens(
 @overload
 def count_pretokens(
     corpus: Mapping[Tag, Corpus],
-    pretokenizer: str | Pretokenizer = "gpt2",
+    pretokenizer: AnyPretokenizer = "gpt2",
     *,
     split_special: Iterable[str] = (),
     workers: int | None = None,
@@ -41,7 +42,7 @@ def count_pretokens(
 ) -> dict[Tag, PretokenCounts]: ...
 def count_pretokens(
     corpus: Corpus | Mapping[Tag, Corpus],
-    pretokenizer: str | Pretokenizer = "gpt2",
+    pretokenizer: AnyPretokenizer = "gpt2",
     *,
     split_special: Iterable[str] = (),
     workers: int | None = None,
@@ -55,7 +56,7 @@ def count_pretokens(
     corpus : Corpus, or mapping of tag to Corpus
         The documents. No pretoken reaches across two of them. Several corpora, for example one a language,
         are counted one after another.
-    pretokenizer : str or Pretokenizer
+    pretokenizer : str, sequence, dict or Pretokenizer
         What cuts them; see `get_pretokenizer`.
     split_special : iterable of str
         Texts of special tokens. Documents are cut where one stands, and it is not counted; where two
@@ -117,9 +118,9 @@ def count_pretokens(
             for tag, part in corpus.items()
         }
     find_special = re.compile(b"|".join(re.escape(token.encode()) for token in specials))
-    # A cut falls in front of white space; a special token with white space inside could be cut apart. (What
-    # is white space to Python is so to the scanners too, but for the four separators from U+001C on.)
-    is_safe = not any(re.search(r"[\S\x1c-\x1f]\s", token) for token in specials)
+    # The two code points beside a place decide whether a document may be cut there, so that a special token
+    # is never cut apart if there is no such place inside.
+    is_safe = not any(cutter.find_cut(np.frombuffer(token.encode(), np.uint8)) for token in specials)
     tables = [PretokenTable() for _ in range(resolve_workers(workers))]
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:

@@ -19,7 +19,7 @@ from fasttok.errors import ModelFormatError, RecipeError
 from fasttok.ragged import Ragged, read_only
 from fasttok.saving import atomic_write
 from fasttok.text._utf8 import decode_code_points, encode_code_points
-from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 
 FORMAT = "fasttok.counts"
 VERSION = 1
@@ -93,7 +93,7 @@ class PretokenCounts:
 
     @classmethod
     def from_dict(
-        cls, counts: Mapping[str, int] | Mapping[bytes, int], pretokenizer: str | Pretokenizer = "gpt2"
+        cls, counts: Mapping[str, int] | Mapping[bytes, int], pretokenizer: AnyPretokenizer = "gpt2"
     ) -> PretokenCounts:
         """Take counts from a mapping of pretoken to count.
 
@@ -101,7 +101,7 @@ class PretokenCounts:
         ----------
         counts : mapping of str or bytes to int
             How often each pretoken occurs, at least 1. The pretokens are taken as they are.
-        pretokenizer : str or Pretokenizer
+        pretokenizer : str, sequence, dict or Pretokenizer
             What the tokenizer trained from these counts will cut its input with.
 
         Raises
@@ -276,7 +276,7 @@ class PretokenCounts:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        name = self.recipe.pretokenizer.get("pattern") or self.recipe.pretokenizer["name"]
+        name = _short_name(self.recipe.pretokenizer)
         return f"PretokenCounts({len(self):,} distinct of {self.total:,}, pretokenizer={name!r})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -323,6 +323,13 @@ class PretokenCounts:
         if cls.from_table(table, recipe) != counts:
             raise ModelFormatError("rows out of order, or a pretoken stands twice", name, "code_points")
         return counts
+
+
+def _short_name(pretokenizer: dict[str, Any]) -> Any:
+    """What `get_pretokenizer` takes for a configuration: a name, an expression or a list of them."""
+    if "steps" in pretokenizer:
+        return [_short_name(step) for step in pretokenizer["steps"]]
+    return pretokenizer.get("pattern") or pretokenizer["name"]
 
 
 def _check_arrays(code_points: NDArray[Any], offsets: NDArray[Any], counts: NDArray[Any], path: str) -> None:

@@ -18,7 +18,7 @@ from fasttok.models.bpe._encode import split_pieces
 from fasttok.models.bpe.model import BPEModel
 from fasttok.ragged import Ragged
 from fasttok.saving import atomic_write
-from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
 END, PREFIX, MIDDLE, SUFFIX = "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"
@@ -36,7 +36,7 @@ KNOWN: dict[str, tuple[str, dict[str, int]]] = {
 
 def load(
     path: str | os.PathLike[str],
-    pretokenizer: str | Pretokenizer | None = None,
+    pretokenizer: AnyPretokenizer | None = None,
     special_tokens: Mapping[str, int] | None = None,
 ) -> Tokenizer:
     """Read a tiktoken rank file.
@@ -45,7 +45,7 @@ def load(
     ----------
     path : path
         The file.
-    pretokenizer : str or Pretokenizer, optional
+    pretokenizer : str, sequence, dict or Pretokenizer, optional
         What cuts text; needed where the name of the file does not tell.
     special_tokens : mapping of str to int, optional
         Instead of those that the name of the file tells; none if it does not.

@@ -118,7 +118,7 @@ cdef class PretokenEncoder:
             position = offsets[row]
             end = offsets[row + 1]
             while position < end:
-                n = spans.next(text, &position, end, starts, ends, CHUNK)
+                n = spans.next(text, offsets[row], end, &position, starts, ends, CHUNK)
                 n_ids = self._encode_spans(text, n_text, starts, ends, n, cache, out + written)
                 if n_ids < 0:
                     return -1

@@ -15,7 +15,6 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from fasttok._keys cimport load8
 from fasttok.text import _unicode
 from fasttok.text._spans cimport Spans
-from fasttok.text._utf8 cimport read_code_point
 
 cdef extern from *:
     """
@@ -38,15 +37,6 @@ cdef extern from "_blocks.h" nogil:
 cdef enum:
     CHUNK = 512  # spans that are asked for at once
 
-# The bits of a class, in the order of tests/make_unicode.py. OTHER is none of the first three.
-cdef enum:
-    LETTER = 1
-    NUMBER = 2
-    SPACE = 4
-    MARK = 8
-    UPPER = 16  # Lu and Lt
-    LOWER = 32  # Ll
-
 cdef enum Pattern:
     GPT2
     CL100K
@@ -54,6 +44,10 @@ cdef enum Pattern:
     QWEN2
     O200K
     WHITESPACE
+    BERT
+    DIGITS_SINGLE
+    DIGITS_THREES_LEFT
+    DIGITS_THREES_RIGHT
     NONE
 
 PATTERNS = {
@@ -63,6 +57,10 @@ PATTERNS = {
     "qwen2": QWEN2,
     "o200k": O200K,
     "whitespace": WHITESPACE,
+    "bert": BERT,
+    "digits_single": DIGITS_SINGLE,
+    "digits_threes_left": DIGITS_THREES_LEFT,
+    "digits_threes_right": DIGITS_THREES_RIGHT,
     "none": NONE,
 }
 
@@ -71,17 +69,7 @@ _class_of = np.repeat(
     np.array(_unicode.CLASSES, np.uint8), np.diff(np.array([*_unicode.STARTS, 0x110000], np.int64))
 )
 cdef const uint8_t[::1] _class_view = _class_of
-cdef const uint8_t* CLASS = &_class_view[0]
-
-
-cdef inline uint8_t classify(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* length
-) noexcept nogil:
-    """The class of the code point at `i`, and its length in bytes."""
-    if text[i] < 0x80:
-        length[0] = 1
-        return CLASS[text[i]]
-    return CLASS[read_code_point(text, i, end, length)]
+CLASS = &_class_view[0]
 
 
 cdef inline Py_ssize_t ascii_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
@@ -215,7 +203,7 @@ cdef inline Py_ssize_t next_cl100k(
     if kind & LETTER:  # \p{L}+
         return skip_letters(text, i + length, end)
     if kind & NUMBER:  # \p{N}{1,3}, for Qwen 2 \p{N}
-        return i + length if pattern == QWEN2 else three_numbers(text, i, end)
+        return some_numbers(text, i, end, 1 if pattern == QWEN2 else 3)
     j = i + length
     if j < end:
         next_kind = classify(text, j, end, &next_length)
@@ -234,14 +222,14 @@ cdef inline Py_ssize_t next_cl100k(
     return end_of_spaces(run, i, end)
 
 
-cdef inline Py_ssize_t three_numbers(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    r"""\p{N}{0,3}"""
+cdef inline Py_ssize_t some_numbers(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t most
+) noexcept nogil:
+    r"""\p{N}{0,most}"""
     cdef Py_ssize_t length
-    cdef int n
-    for n in range(3):
-        if i >= end or not classify(text, i, end, &length) & NUMBER:
-            break
+    while most and i < end and classify(text, i, end, &length) & NUMBER:
         i += length
+        most -= 1
     return i
 
 
@@ -297,7 +285,7 @@ cdef inline Py_ssize_t next_o200k(const uint8_t* text, Py_ssize_t i, Py_ssize_t 
         j = contraction_any_case(text, word_end, end) if word_end < end else 0
         return j if j else word_end
     if kind & NUMBER:
-        return three_numbers(text, i, end)
+        return some_numbers(text, i, end, 3)
     j = i
     if text[i] == 32 and i + 1 < end:
         kind = classify(text, i + 1, end, &length)
@@ -325,16 +313,50 @@ cdef inline Py_ssize_t next_whitespace(const uint8_t* text, Py_ssize_t i, Py_ssi
     return end_of_spaces(skip_spaces(text, i, end), i, end)
 
 
-cdef inline Py_ssize_t next_pretoken(
-    Pattern pattern, const uint8_t* text, Py_ssize_t i, Py_ssize_t end
+cdef inline Py_ssize_t next_bert(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t length
+    cdef uint8_t kind = classify(text, i, end, &length) & (SPACE | PUNCTUATION)
+    i += length
+    if kind & PUNCTUATION:
+        return i
+    while i < end and classify(text, i, end, &length) & (SPACE | PUNCTUATION) == kind:
+        i += length
+    return i
+
+
+cdef inline Py_ssize_t next_digits(
+    const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end, Pattern pattern
 ) noexcept nogil:
-    """The end of the pretoken that starts at `i`."""
+    cdef Py_ssize_t j = i, length, n = 0
+    cdef Py_ssize_t most = 1 if pattern == DIGITS_SINGLE else 3
+    if not classify(text, i, end, &length) & NUMBER:  # \P{N}+
+        while i < end and not classify(text, i, end, &length) & NUMBER:
+            i += length
+        return i
+    if pattern == DIGITS_THREES_RIGHT and not (i > begin and classify_before(text, begin, i, &j) & NUMBER):
+        # (?=(?:\p{N}{3})*(?!\p{N})): the first of a run takes what is left over from threes.
+        j = i
+        while j < end and classify(text, j, end, &length) & NUMBER:
+            j += length
+            n += 1
+        most = (n - 1) % 3 + 1
+    return some_numbers(text, i, end, most)  # \p{N}{1,3}
+
+
+cdef inline Py_ssize_t next_pretoken(
+    Pattern pattern, const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end
+) noexcept nogil:
+    """The end of the pretoken that starts at `i`, in the document from `begin` to `end`."""
     if pattern == GPT2:
         return next_gpt2(text, i, end)
     if pattern == O200K:
         return next_o200k(text, i, end)
     if pattern == WHITESPACE:
         return next_whitespace(text, i, end)
+    if pattern == BERT:
+        return next_bert(text, i, end)
+    if pattern == DIGITS_SINGLE or pattern == DIGITS_THREES_LEFT or pattern == DIGITS_THREES_RIGHT:
+        return next_digits(text, begin, i, end, pattern)
     if pattern == NONE:
         return end
     return next_cl100k(text, i, end, pattern)
@@ -365,7 +387,14 @@ cdef class Scanner(Spans):
         self.pattern = PATTERNS[name]
 
     cdef Py_ssize_t next(
-        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
     ) noexcept nogil:
         cdef Pattern pattern = self.pattern
         cdef bint has_blocks = pattern == GPT2 or pattern == CL100K or pattern == LLAMA3 or pattern == O200K
@@ -386,7 +415,7 @@ cdef class Scanner(Spans):
                     continue
                 scalar_to = i + FT_BLOCK // 2
             starts[k] = i
-            i = next_pretoken(pattern, text, i, end)
+            i = next_pretoken(pattern, text, begin, i, end)
             ends[k] = i
             k += 1
         position[0] = i
@@ -412,40 +441,14 @@ def scan(
                 document += 1
             else:
                 k += spans.next(
-                    &text[0], &i, documents[document + 1], starts, &ends[k], min(<Py_ssize_t>CHUNK, n - k)
+                    &text[0],
+                    documents[document],
+                    documents[document + 1],
+                    &i,
+                    starts,
+                    &ends[k],
+                    min(<Py_ssize_t>CHUNK, n - k),
                 )
     state[0] = document
     state[1] = i
     return k
-
-
-def find_cut(const uint8_t[::1] text):
-    r"""The last place where every pattern here but "none" cuts whatever stands on either side; 0 if none.
-
-    Such a place lies between a letter or number and white space, or between anything that is not white
-    space and a space U+0020. No alternative of the patterns matches across it: only letters or numbers
-    continue a run that has reached one, and only \r and \n are white space that other runs take in. And
-    none looks back, so the text behind it reads the same on its own; the text before it ends in no
-    white space, so that no alternative asks what follows.
-    """
-    cdef Py_ssize_t i, before, length, cut = 0, end = text.shape[0]
-    cdef uint8_t kind
-    if end < 2:
-        return 0
-    with nogil:
-        for i in range(end - 1, 0, -1):
-            if text[i] & 0xC0 == 0x80 or not classify(&text[0], i, end, &length) & SPACE:
-                continue
-            # Step back over one code point; where the bytes are not UTF-8, over one byte.
-            before = i - 1
-            while before > 0 and i - before < 4 and text[before] & 0xC0 == 0x80:
-                before -= 1
-            if text[before] & 0xC0 == 0x80 and before == 0:
-                continue  # perhaps the end of a character that began before this text
-            kind = classify(&text[0], before, i, &length)
-            if before + length != i:
-                kind = 0
-            if kind & (LETTER | NUMBER) or (text[i] == 32 and not kind & SPACE):
-                cut = i
-                break
-    return cut

@@ -6,7 +6,14 @@ from libc.stdint cimport int64_t, uint8_t
 
 cdef class Spans:
     cdef Py_ssize_t next(
-        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
     ) noexcept nogil
 
 

@@ -12,9 +12,16 @@ cdef class Spans:
     """A source of spans. What it holds besides its constants makes it one thread's, and one text's."""
 
     cdef Py_ssize_t next(
-        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
     ) noexcept nogil:
-        """Write the next spans, at most n, of the document that ends at `end`; return how many.
+        """Write the next spans, at most n, of the document from `begin` to `end`; return how many.
 
         `position` is where the document has been read to, and is moved on. Spans ascend, are not empty and
         do not overlap.
@@ -31,7 +38,14 @@ cdef class Boundaries(Spans):
         self.boundaries = boundaries
 
     cdef Py_ssize_t next(
-        self, const uint8_t* text, Py_ssize_t* position, Py_ssize_t end, int64_t* starts, int64_t* ends, Py_ssize_t n
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
     ) noexcept nogil:
         cdef Py_ssize_t k = 0
         while k < n and position[0] < end:

@@ -54,7 +54,7 @@ class Corpus:
     Made by `from_files`, `from_texts` or `from_table`. Reading is streamed: memory does not grow with the
     corpus, only with its longest document (of a Parquet file, a few hundred documents); and not even with
     that for plain text files that are a document each, where the pretokenizer is a named one other than
-    "none".
+    "none", or a sequence of such.
 
     Examples
     --------

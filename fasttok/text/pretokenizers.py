@@ -1,16 +1,17 @@
 """Pretokenizers: where text may be cut before a model sees it.
 
 Every step here is a partition: it only cuts, and the pieces joined are the text. The named patterns run
-on hand-written scanners (`_scan.pyx`); any other regular expression runs on the ``regex`` module.
+on hand-written scanners (`_scan.pyx`); any other regular expression runs on the ``regex`` module. Steps one
+after the other are a sequence.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, reduce
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from fasttok.errors import PatternError
 from fasttok.ragged import Ragged
 from fasttok.text import _scan
 from fasttok.text._spans import Boundaries, Spans
+from fasttok.text.cuts import CUTS, NOTHING_KNOWN, Cuts
 
 # The expressions that the scanners reproduce, each as its users write it today: GPT-2's as in the
 # original release, cl100k's as in tiktoken 0.14 (where white space that ends a text is one pretoken).
@@ -43,9 +45,17 @@ PATTERNS: dict[str, str] = {
         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
     ),
     "whitespace": r" ?\S+|\s+(?!\S)|\s+",
+    "bert": r"\s+|[!-/:-@\[-`{-~\p{P}]|[^\s!-/:-@\[-`{-~\p{P}]+",
+    "digits_single": r"\p{N}|\P{N}+",
+    "digits_threes_left": r"\p{N}{1,3}|\P{N}+",
+    "digits_threes_right": r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))|\P{N}+",
     "none": r"(?s:.+)",
 }
+ALIASES = {"p50k": "gpt2"}  # one expression has one name in recipes and files
 SLICE = 1 << 16  # pretokens a slice of boundaries holds: half a megabyte, which stays in cache
+MAX_STEPS = 100  # of a sequence; each is a frame on Python's stack
+
+AnyPretokenizer: TypeAlias = "str | Pretokenizer | Sequence[AnyPretokenizer] | dict[str, Any]"
 
 
 class Pretokenizer(ABC):
@@ -81,12 +91,20 @@ class Pretokenizer(ABC):
         return self.scanner or Boundaries(self.split(documents))
 
     @abstractmethod
-    def find_cut(self, text: NDArray[np.uint8]) -> int:
-        """The last position at which cutting the text changes no pretoken on either side; 0 if none."""
-
-    @abstractmethod
     def config(self) -> dict[str, Any]:
         """What `get_pretokenizer` takes to make this pretokenizer again; plain JSON."""
+
+    @property
+    def _cuts(self) -> Cuts:
+        return NOTHING_KNOWN
+
+    def find_cut(self, text: NDArray[np.uint8]) -> int:
+        """The last position at which cutting the text changes no pretoken; 0 if none is known.
+
+        That holds whatever stands before and behind the text, which may begin and end inside a
+        character; the two code points beside a position decide. `fasttok.text.cuts` has the proofs.
+        """
+        return self._cuts.find(text)
 
     def split(self, documents: Ragged) -> NDArray[np.int64]:
         """Give all boundaries of a batch at once: int64, one more than there are pretokens.
@@ -126,11 +144,16 @@ class ScannerPretokenizer(Pretokenizer):
         """The regular expression that the scanner reproduces, in the syntax of the ``regex`` module."""
         return PATTERNS[self.name]
 
+    @property
+    def _cuts(self) -> Cuts:
+        return CUTS[self.name]
+
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         text = np.ascontiguousarray(documents.values)
-        state = np.array([0, documents.offsets[0]], np.int64)
-        buffer = np.empty(min(SLICE, len(text)) + 1, np.int64)
-        buffer[0] = documents.offsets[0]
+        first, last = documents.offsets[[0, -1]].tolist()
+        state = np.array([0, first], np.int64)
+        buffer = np.empty(min(SLICE, last - first) + 1, np.int64)
+        buffer[0] = first
         while n := _scan.scan(self.scanner, text, documents.offsets, state, buffer[1:]):
             yield buffer[: n + 1]
             buffer[0] = buffer[n]
@@ -141,9 +164,6 @@ class ScannerPretokenizer(Pretokenizer):
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name}
-
-    def find_cut(self, text: NDArray[np.uint8]) -> int:
-        return 0 if self.name == "none" else int(_scan.find_cut(text))
 
     def config(self) -> dict[str, Any]:
         return {"name": self.name}
@@ -189,10 +209,16 @@ class RegexPretokenizer(Pretokenizer):
         return {"pattern": self.pattern, "timeout": self.timeout}
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
-        for row in range(len(documents)):
-            ends = self._document_ends(documents[row].tobytes(), row)
-            if len(ends) > 1:
-                yield ends + documents.offsets[row]
+        parts, n = [documents.offsets[:1]], 0
+        for row, start in enumerate(documents.offsets[:-1].tolist()):
+            ends = self._document_ends(documents[row].tobytes(), row)[1:] + start
+            parts.append(ends)
+            n += len(ends)
+            if n >= SLICE:
+                yield (boundaries := np.concatenate(parts))
+                parts, n = [boundaries[-1:]], 0
+        if n:
+            yield np.concatenate(parts)
 
     def _document_ends(self, document: bytes, row: int) -> NDArray[np.int64]:
         text = document.decode(errors="surrogateescape")
@@ -218,9 +244,6 @@ class RegexPretokenizer(Pretokenizer):
         np.cumsum(_utf8_lengths(code_points), out=positions[1:])
         return positions[ends]
 
-    def find_cut(self, text: NDArray[np.uint8]) -> int:
-        return 0
-
     def config(self) -> dict[str, Any]:
         return {"name": "regex", "pattern": self.pattern}
 
@@ -232,27 +255,93 @@ def _utf8_lengths(code_points: NDArray[np.uint32]) -> NDArray[np.int64]:
     return lengths
 
 
-def get_pretokenizer(pretokenizer: str | dict[str, Any] | Pretokenizer) -> Pretokenizer:
-    r"""Make a pretokenizer from a name, a regular expression or a configuration.
+@dataclass(frozen=True)
+class SequencePretokenizer(Pretokenizer):
+    """Steps, each of which cuts the pretokens of the step before further.
+
+    A step sees every pretoken as a text of its own: what stands before and behind it is out of its sight.
+    Memory is bounded by a slice a step. A regular expression that is not the first step runs once a
+    pretoken, and is as slow as that sounds.
 
     Parameters
     ----------
-    pretokenizer : str, dict or Pretokenizer
-        "gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace" (words with the one space before
-        them) or "none" (a document is one pretoken); any other string is a regular expression for the
-        ``regex`` module. A dict is what `Pretokenizer.config` gave.
+    steps : tuple of Pretokenizer
+        Two or more, none of them a sequence.
+    """
+
+    steps: tuple[Pretokenizer, ...]
+
+    @property
+    def _cuts(self) -> Cuts:
+        return reduce(Cuts.then, (step._cuts for step in self.steps))
+
+    def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
+        documents = Ragged(np.ascontiguousarray(documents.values), documents.offsets)
+        first, *others = self.steps
+        slices = first.boundaries(documents)
+        for step in others:
+            slices = _cut_further(step, documents, slices)
+        return slices
+
+    def config(self) -> dict[str, Any]:
+        return {"name": "sequence", "steps": [step.config() for step in self.steps]}
+
+
+def _cut_further(
+    step: Pretokenizer, documents: Ragged, slices: Iterator[NDArray[np.int64]]
+) -> Iterator[NDArray[np.int64]]:
+    """The boundaries of a step whose documents are the pretokens of the step before."""
+    for pretokens in slices:
+        try:
+            yield from step.boundaries(Ragged(documents.values, pretokens))
+        except PatternError as error:
+            start = pretokens[error.document or 0]
+            document = int(np.searchsorted(documents.offsets, start, side="right")) - 1
+            place = f"in the pretoken at byte {start - documents.offsets[document]}"
+            raise PatternError(f"{error.message} {place}", document) from None
+
+
+def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
+    r"""Make a pretokenizer from a name, a regular expression, a list of steps or a configuration.
+
+    Parameters
+    ----------
+    pretokenizer : str, sequence, dict or Pretokenizer
+        A name, see below; any other string is a regular expression for the ``regex`` module. A list or
+        tuple has the steps of a sequence, each of which cuts the pretokens of the step before further;
+        a sequence inside it counts as its steps, and a single step is that step itself. A dict is what
+        `Pretokenizer.config` gave.
 
     Raises
     ------
     PatternError
-        If the expression does not compile.
+        If an expression does not compile.
+    ValueError
+        If there are no steps, or more than 100.
     ImportError
         If an expression is given and the ``regex`` module is missing.
 
     Notes
     -----
-    The GPT-2 pattern is from Radford et al. (2019), section 2.2, as released with the model; cl100k and
-    o200k are tiktoken's; llama3 and qwen2 those of the models' tokenizer files.
+    All of them only cut, so that nothing is lost; the expressions stand in
+    `fasttok.text.pretokenizers.PATTERNS`. Words:
+
+    - "gpt2": the pattern of Radford et al. (2019), section 2.2, as released with the model; "p50k" is
+      another name for it.
+    - "cl100k", "o200k": tiktoken's.
+    - "llama3", "qwen2": those of the models' tokenizer files.
+    - "whitespace": words with the one space before them.
+    - "bert": white space, single characters of punctuation (P, and the symbols of ASCII), and what lies
+      between. So BERT cuts (Devlin et al. 2019); but here white space is kept, as pretokens of its own,
+      and nothing is cleaned, lower-cased or set apart before.
+    - "none": a document is one pretoken.
+
+    Digits, as steps to put before or behind another; what lies between runs of numbers (general category N,
+    of any script) is one pretoken. Singh & Strouse (2024) compare them:
+
+    - "digits_single": every digit alone.
+    - "digits_threes_left": threes from the left, 123 456 7.
+    - "digits_threes_right": threes from the right, 1 234 567.
 
     Examples
     --------
@@ -260,25 +349,58 @@ def get_pretokenizer(pretokenizer: str | dict[str, Any] | Pretokenizer) -> Preto
     ScannerPretokenizer(name='gpt2')
     >>> get_pretokenizer(r"\d|\D+").split_text("ab12")
     [b'ab', b'1', b'2']
+    >>> get_pretokenizer(["digits_threes_right", "gpt2"]).split_text("it's 1234567")
+    [b'it', b"'s", b' ', b'1', b'234', b'567']
     """
     if isinstance(pretokenizer, Pretokenizer):
         return pretokenizer
     if isinstance(pretokenizer, str):
-        if pretokenizer in PATTERNS:
-            return ScannerPretokenizer(pretokenizer)
-        if not pretokenizer:
-            raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
-        if pretokenizer.isidentifier():  # no expression anybody means looks like a name
-            raise ValueError(
-                f"no pretokenizer is named {pretokenizer!r}; the names are {', '.join(PATTERNS)}, and any "
-                "other string is read as a regular expression"
-            )
-        return RegexPretokenizer(pretokenizer)
-    if not isinstance(pretokenizer, dict):
-        raise TypeError(f"a pretokenizer must be a name or a pattern, not {type(pretokenizer).__name__}")
-    name = pretokenizer.get("name")
-    if name in PATTERNS and pretokenizer.keys() == {"name"}:
+        return _from_string(pretokenizer)
+    if isinstance(pretokenizer, dict):
+        return _from_config(pretokenizer)
+    if isinstance(pretokenizer, (list, tuple)):
+        return _in_sequence(map(get_pretokenizer, pretokenizer))
+    raise TypeError(
+        f"a pretokenizer must be a name, a pattern or a list of them, not {type(pretokenizer).__name__}"
+    )
+
+
+def _from_string(text: str) -> Pretokenizer:
+    name = ALIASES.get(text, text)
+    if name in PATTERNS:
         return ScannerPretokenizer(name)
-    if name == "regex" and pretokenizer.keys() == {"name", "pattern"}:
-        return RegexPretokenizer(pretokenizer["pattern"])
-    raise ValueError(f"not the configuration of a pretokenizer: {pretokenizer!r}")
+    if not text:
+        raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
+    if text.isidentifier():  # no expression anybody means looks like a name
+        raise ValueError(
+            f"no pretokenizer is named {text!r}; the names are {', '.join([*PATTERNS, *ALIASES])}, and any "
+            "other string is read as a regular expression"
+        )
+    return RegexPretokenizer(text)
+
+
+def _from_config(config: dict[str, Any]) -> Pretokenizer:
+    if config.get("name") == "sequence" and config.keys() == {"name", "steps"}:
+        return _in_sequence(map(_step_from_config, config["steps"]))
+    return _step_from_config(config)
+
+
+def _step_from_config(config: dict[str, Any]) -> Pretokenizer:
+    """A pretokenizer that is no sequence: one is never written inside another."""
+    if isinstance(config, dict):
+        name = config.get("name")
+        if name in PATTERNS and config.keys() == {"name"}:
+            return ScannerPretokenizer(name)
+        if name == "regex" and config.keys() == {"name", "pattern"}:
+            return RegexPretokenizer(config["pattern"])
+    raise ValueError(f"not the configuration of a pretokenizer: {config!r}")
+
+
+def _in_sequence(pretokenizers: Iterable[Pretokenizer]) -> Pretokenizer:
+    """The pretokenizers as the steps of one, those of a sequence one by one."""
+    steps: list[Pretokenizer] = []
+    for given in pretokenizers:
+        steps.extend(given.steps if isinstance(given, SequencePretokenizer) else [given])
+    if not 1 <= len(steps) <= MAX_STEPS:
+        raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
+    return SequencePretokenizer(tuple(steps)) if len(steps) > 1 else steps[0]

@@ -1,0 +1,87 @@
+r"""Where a text may be cut so that its parts can be cut into pretokens apart, and why that changes nothing.
+
+A *place* is the gap between two neighbouring code points, and all that is asked about it is of which of
+six kinds these are. Two claims are made about pretokenizers, each of a pair of kinds, and each for every
+text with such a place in it, whatever stands on either side:
+
+- it *always* cuts there: the place is a boundary;
+- the pair is *neutral*: taken as two texts, the text before the place and the text behind it have the
+  boundaries that the whole has, and the place itself; none is lost, none other comes.
+
+Where both hold the place is safe: the parts have the boundaries of the whole, no more and no fewer.
+
+**Words** (gpt2, cl100k, llama3, qwen2, o200k, whitespace). A place between a letter or number and white
+space, or between anything that is not white space and U+0020, is safe. No alternative of these patterns
+matches across it: only letters or numbers continue a run that has reached one, and of white space only \r
+and \n are taken in by other runs. None looks back, so the text behind the place reads the same on its own;
+the text before it ends in no white space, so that no alternative asks what follows.
+
+**bert** and **digits_single** cut between two code points or not according to these two alone. So every
+pair is neutral.
+
+**digits_threes_left** and **digits_threes_right** cut at both ends of a run of numbers, and inside it they
+count from one of its ends. A place with no number on one side is inside no run, and the same runs lie on
+either side of it. A place between two numbers is not neutral.
+
+**none** never cuts, so every pair is neutral. About a regular expression nothing is claimed.
+
+**A sequence of steps** has every pair that is neutral to all of its steps, and always cuts where one of
+them does. By induction over the steps: say that those done so far, run on the two parts, gave the
+boundaries of the whole and the place. Then the two ways have the same pretokens but for the one around the
+place, if the place is inside of one, which the parts have in two. The next step cuts the same pretokens the
+same way. The one around the place is a text in which the same two code points stand beside the place, so
+it and its two parts differ by the place at most; and if this step always cuts there, not at all. From then
+on the place is a boundary both ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.text import _cuts
+
+# The kinds of code points, in the order of _cuts.pyx: BLANK is U+0020, SPACE other white space.
+LETTER, NUMBER, PUNCTUATION, OTHER, BLANK, SPACE = KINDS = range(6)
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """What is known of a pretokenizer at a place between two code points.
+
+    Parameters
+    ----------
+    always, neutral : ndarray of bool, shape (6, 6)
+        The pairs of kinds, before the place and behind it, for which the claim holds; see above.
+    """
+
+    always: NDArray[np.bool_]
+    neutral: NDArray[np.bool_]
+
+    def then(self, step: Cuts) -> Cuts:
+        """What is known of these pretokenizers one after the other."""
+        return Cuts(self.always | step.always, self.neutral & step.neutral)
+
+    def find(self, text: NDArray[np.uint8]) -> int:
+        """The last place that is safe whatever stands around the text; 0 if there is none. O(n)."""
+        safe = self.always & self.neutral
+        return int(_cuts.find_cut(text, safe.view(np.uint8))) if safe.any() else 0
+
+
+_before, _behind = np.indices((len(KINDS), len(KINDS)))
+_everywhere = np.ones((len(KINDS), len(KINDS)), np.bool_)
+_words = np.isin(_before, (LETTER, NUMBER)) & (_behind >= BLANK) | (_before < BLANK) & (_behind == BLANK)
+_same_bert = (_before >= BLANK) & (_behind >= BLANK)
+_same_bert |= np.isin(_before, (LETTER, NUMBER, OTHER)) & np.isin(_behind, (LETTER, NUMBER, OTHER))
+_numbers = (_before == NUMBER).astype(int) + (_behind == NUMBER)
+
+NOTHING_KNOWN = Cuts(~_everywhere, ~_everywhere)
+CUTS: dict[str, Cuts] = {
+    **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),
+    "bert": Cuts(~_same_bert, _everywhere),
+    "digits_single": Cuts(_numbers >= 1, _everywhere),
+    **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_numbers == 1, _numbers <= 1)),
+    "none": Cuts(~_everywhere, _everywhere),
+}
