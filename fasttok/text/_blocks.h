@@ -111,8 +111,9 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     return ft_contractions(p, starts, c.quote, 0) & ft_below(usable) & ~UINT64_C(1);
 }
 
-/* cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s */
-static inline uint64_t ft_starts_cl100k(const uint8_t *p)
+/* cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s
+ * In a block, Llama 3's pattern is the same, and Qwen 2's takes one digit at a time; `digits` is 3 or 1. */
+static inline uint64_t ft_starts_cl100k(const uint8_t *p, int digits)
 {
     ft_classes c = ft_classify(p);
     uint64_t other = ~(c.letter | c.number | c.space);
@@ -137,11 +138,14 @@ static inline uint64_t ft_starts_cl100k(const uint8_t *p)
     }
     if (usable <= 0)
         return 0;
-    while (fourth) { /* every third digit begins a group */
-        uint64_t next = fourth & (0 - fourth);
-        starts |= next;
-        fourth &= ~(next * 7);
-    }
+    if (digits == 1)
+        starts |= c.number;
+    else
+        while (fourth) { /* every third digit begins a group */
+            uint64_t next = fourth & (0 - fourth);
+            starts |= next;
+            fourth &= ~(next * 7);
+        }
     starts = (starts | 1) & ft_below(usable);
     return ft_contractions(p, starts, c.quote, 0x20) & ft_below(usable) & ~UINT64_C(1);
 }
@@ -153,9 +157,10 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     (void)p;
     return 0;
 }
-static inline uint64_t ft_starts_cl100k(const uint8_t *p)
+static inline uint64_t ft_starts_cl100k(const uint8_t *p, int digits)
 {
     (void)p;
+    (void)digits;
     return 0;
 }
 #endif

@@ -29,7 +29,7 @@ cdef extern from "_blocks.h" nogil:
     enum:
         FT_BLOCK
     uint64_t starts_gpt2 "ft_starts_gpt2"(const uint8_t* p)
-    uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p)
+    uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p, int digits)
 
 cdef enum Pattern:
     GPT2
@@ -383,7 +383,8 @@ def scan(
     cdef Py_ssize_t document = state[0], i = state[1], n = 0, capacity = ends.shape[0], end
     # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
     cdef Py_ssize_t scalar_to = 0
-    cdef bint has_blocks = pattern == GPT2 or pattern == CL100K or pattern == LLAMA3
+    cdef bint has_blocks = pattern == GPT2 or pattern == CL100K or pattern == LLAMA3 or pattern == QWEN2
+    cdef int digits = 1 if pattern == QWEN2 else 3
     cdef uint64_t starts
     cdef const uint8_t* start
     cdef int64_t* ends_start
@@ -396,8 +397,7 @@ def scan(
             end = documents[document + 1]
             while i < end and n < capacity:
                 if has_blocks and i >= scalar_to and i + FT_BLOCK <= end:
-                    # Llama 3's pattern differs from cl100k's at the end of a text only.
-                    starts = starts_gpt2(start + i) if pattern == GPT2 else starts_cl100k(start + i)
+                    starts = starts_gpt2(start + i) if pattern == GPT2 else starts_cl100k(start + i, digits)
                     if starts:
                         n = write_ends(starts, i, ends_start, n, capacity)
                         i = ends_start[n - 1]
