@@ -125,9 +125,9 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     return ft_contractions(p, starts, c.quote, 0) & ft_below(usable) & ~UINT64_C(1);
 }
 
-/* What cl100k's pattern and o200k's have in common: \p{N}{1,3}, the other character in front of a word, lines.
- * `usable` is how many bits to trust. */
-static inline uint64_t ft_starts_common(ft_classes c, int *usable)
+/* What cl100k's pattern and those made after it have in common: the other character in front of a word, line
+ * ends, digits in threes or, where `digits` is 1, alone. `usable` is how many bits to trust. */
+static inline uint64_t ft_starts_common(ft_classes c, int digits, int *usable)
 {
     uint64_t other = ~(c.letter | c.number | c.space);
     uint64_t after_space = c.space << 1, before_space = c.space >> 1;
@@ -149,6 +149,8 @@ static inline uint64_t ft_starts_common(ft_classes c, int *usable)
         if (run < *usable)
             *usable = run;
     }
+    if (digits == 1)
+        return starts | c.number | 1;
     while (fourth) { /* every third digit begins a group */
         uint64_t next = fourth & (0 - fourth);
         starts |= next;
@@ -157,12 +159,13 @@ static inline uint64_t ft_starts_common(ft_classes c, int *usable)
     return starts | 1;
 }
 
-/* cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s */
-static inline uint64_t ft_starts_cl100k(const uint8_t *p)
+/* cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s
+ * In a block, Llama 3's pattern is the same, and Qwen 2's takes one digit at a time; `digits` is 3 or 1. */
+static inline uint64_t ft_starts_cl100k(const uint8_t *p, int digits)
 {
     ft_classes c = ft_classify(p);
     int usable;
-    uint64_t starts = ft_starts_common(c, &usable);
+    uint64_t starts = ft_starts_common(c, digits, &usable);
     if (usable <= 0)
         return 0;
     return ft_contractions(p, starts & ft_below(usable), c.quote, 0x20) & ft_below(usable) & ~UINT64_C(1);
@@ -174,7 +177,7 @@ static inline uint64_t ft_starts_o200k(const uint8_t *p)
     ft_classes c = ft_classify(p);
     uint64_t quotes = c.quote & c.letter << 1, slashes, small = ft_small(p, &slashes) & c.letter;
     int usable, behind = 0; /* the last contraction */
-    uint64_t starts = ft_starts_common(c, &usable) | (c.letter & ~small & small << 1);
+    uint64_t starts = ft_starts_common(c, 3, &usable) | (c.letter & ~small & small << 1);
     while (quotes) {
         int at = __builtin_ctzll(quotes), length;
         quotes &= quotes - 1;
@@ -208,9 +211,10 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     (void)p;
     return 0;
 }
-static inline uint64_t ft_starts_cl100k(const uint8_t *p)
+static inline uint64_t ft_starts_cl100k(const uint8_t *p, int digits)
 {
     (void)p;
+    (void)digits;
     return 0;
 }
 static inline uint64_t ft_starts_o200k(const uint8_t *p)

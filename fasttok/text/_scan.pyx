@@ -31,7 +31,7 @@ cdef extern from "_blocks.h" nogil:
     enum:
         FT_BLOCK
     uint64_t starts_gpt2 "ft_starts_gpt2"(const uint8_t* p)
-    uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p)
+    uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p, int digits)
     uint64_t starts_o200k "ft_starts_o200k"(const uint8_t* p)
 
 cdef enum:
@@ -397,7 +397,7 @@ cdef class Scanner(Spans):
         Py_ssize_t n,
     ) noexcept nogil:
         cdef Pattern pattern = self.pattern
-        cdef bint has_blocks = pattern == GPT2 or pattern == CL100K or pattern == LLAMA3 or pattern == O200K
+        cdef bint has_blocks = pattern <= O200K
         # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
         cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0
         cdef uint64_t bits
@@ -409,7 +409,7 @@ cdef class Scanner(Spans):
                 elif pattern == O200K:
                     bits = starts_o200k(text + i)
                 else:
-                    bits = starts_cl100k(text + i)
+                    bits = starts_cl100k(text + i, 1 if pattern == QWEN2 else 3)
                 if bits:
                     k = write_spans(bits, i, &i, starts, ends, k, n)
                     continue
