@@ -7,7 +7,6 @@ benchmarks/results.jsonl, from which ``python -m benchmarks page`` writes docs/b
 from __future__ import annotations
 
 import json
-import lzma
 import os
 import platform
 import statistics
@@ -22,12 +21,14 @@ from typing import Any
 import click
 
 from benchmarks import page as page_module
+from benchmarks import texts
 from benchmarks.measure import ENOUGH_S
 from benchmarks.peers import REFERENCES, TASKS
+from benchmarks.peers.hostile import TEXTS as HOSTILE
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
 RESULTS = ROOT / "benchmarks/results.jsonl"
+PACKAGES = ("fasttok", "gigabpe", "gigatoken", "rustbpe", "tiktoken", "tokenizers", "tokie", "numpy", "numba")
 
 
 @click.group(invoke_without_command=True)
@@ -35,48 +36,112 @@ RESULTS = ROOT / "benchmarks/results.jsonl"
 def main(context: click.Context) -> None:
     """Measure everything, or what a command names."""
     if context.invoked_subcommand is None:
-        for command in (train, encode, startup):
+        for command in (train, encode, decode, small, hostile, memory, startup):
             context.invoke(command)
         context.invoke(page)
 
 
+text_option = click.option(
+    "--text", type=click.Path(exists=True), help="A UTF-8 file; by default 100 MB of English."
+)
+ranks_option = click.option("--ranks", multiple=True, default=("r50k_base",), show_default=True)
+vocab_option = click.option("--vocab-size", default=32_000, show_default=True)
+threads_option = click.option("--threads", default=2, show_default=True)
 libraries_option = click.option("--library", "libraries", multiple=True, help="Only these; repeatable.")
 repeats_option = click.option("--processes", default=3, show_default=True, help="Processes a library.")
 
 
 @main.command()
-@click.option("--text", type=click.Path(exists=True), help="A UTF-8 file; by default 100 MB of English.")
-@click.option("--vocab-size", default=32_000, show_default=True)
-@click.option("--threads", default=2, show_default=True)
+@text_option
+@vocab_option
+@threads_option
 @libraries_option
 @repeats_option
 def train(
     text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...], processes: int
 ) -> None:
     """Byte-level BPE from a text file: seconds from the file to the tokenizer."""
-    path = text or english()
-    run("train", libraries, processes, 2, [path, str(vocab_size), str(threads)])
+    run("train", libraries, processes, 2, [text or texts.english(), str(vocab_size), str(threads)])
 
 
 @main.command()
-@click.option("--text", type=click.Path(exists=True), help="A UTF-8 file; by default 100 MB of English.")
-@click.option("--ranks", multiple=True, default=("r50k_base", "cl100k_base"), show_default=True)
+@click.option(
+    "--text",
+    "paths",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="A UTF-8 file, repeatable; by default 100 MB of English and 25 MB in 128 languages.",
+)
+@click.option("--ranks", multiple=True, default=("r50k_base", "cl100k_base", "o200k_base"), show_default=True)
 @click.option("--threads", multiple=True, default=(1, 2), show_default=True)
 @libraries_option
 @repeats_option
 def encode(
-    text: str | None,
+    paths: tuple[str, ...],
     ranks: tuple[str, ...],
     threads: tuple[int, ...],
     libraries: tuple[str, ...],
     processes: int,
 ) -> None:
     """A text file to ids with a tiktoken vocabulary: seconds for the first pass and for the next."""
-    path = text or english()
+    for path in paths or (texts.english(), texts.ntrex()):
+        for name in ranks:
+            for n in threads:
+                run("encode", libraries, processes, 4, [path, rank_file(name), str(n)])
+
+
+@main.command()
+@text_option
+@ranks_option
+@libraries_option
+@repeats_option
+def decode(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
+    """The ids of a text file to its bytes, on one thread."""
     for name in ranks:
-        for n in threads:
-            file = SHARED / f"tokenizers/tiktoken/{name}.tiktoken"
-            run("encode", libraries, processes, 4, [path, str(file), str(n)])
+        run("decode", libraries, processes, 4, [text or texts.english(), rank_file(name)])
+
+
+@main.command()
+@text_option
+@ranks_option
+@libraries_option
+@repeats_option
+def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
+    """Strings of 50 characters to lists of ids: one a call, and a thousand a call."""
+    for name in ranks:
+        for n_texts, n_calls in ((1, 20_000), (1000, 40)):
+            arguments = [text or texts.english(), rank_file(name), str(n_texts), str(n_calls)]
+            run("small", libraries, processes, 4, arguments)
+
+
+@main.command()
+@text_option
+def hostile(text: str | None) -> None:
+    """Single pretokens of 10 and 100 MB: training on each, and encoding it with a model of English."""
+    import fasttok as ft
+
+    model = str(texts.SCRATCH / "english.json")
+    ft.train(ft.Corpus.from_files(text or texts.english()), vocab_size=32_000).save(model)
+    rows = []
+    for name, make in HOSTILE.items():
+        for task, *arguments in (("hostile train", name), ("hostile encode", name, model)):
+            try:
+                measured = measure(task, "fasttok", 1, arguments)
+            except subprocess.CalledProcessError as error:
+                click.echo(f"  {task} {name} did not run: {last_line(error)}", err=True)
+                continue
+            rows.append(record(summary(task, "fasttok", [name], len(make()), [measured])))
+    click.echo(page_module.list_of_runs(rows))
+
+
+@main.command()
+@click.option("--text", type=click.Path(exists=True), help="A UTF-8 file; by default 1 GB.")
+@vocab_option
+@threads_option
+@libraries_option
+def memory(text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...]) -> None:
+    """The most memory that training on a large file takes; one process a library."""
+    run("memory", libraries, 1, 1, [text or texts.gigabyte(), str(vocab_size), str(threads)])
 
 
 @main.command()
@@ -91,6 +156,7 @@ def startup(processes: int) -> None:
         "first training ever": training,
         "first training in a process": training,
     }
+    rows = []
     for what, code in commands.items():
         seconds = []
         for _ in range(processes):
@@ -106,8 +172,8 @@ def startup(processes: int) -> None:
                     check=True,
                 )
                 seconds.append(float(done.stdout))
-        record({"task": "startup", "library": "fasttok", "arguments": [what], "cold_s": seconds})
-        click.echo(f"{what:<50} {statistics.median(seconds):.3f} s")
+        rows.append(record({"task": "startup", "library": "fasttok", "arguments": [what], "cold_s": seconds}))
+    click.echo(page_module.list_of_runs(rows))
 
 
 @main.command()
@@ -116,49 +182,37 @@ def page() -> None:
     (ROOT / "docs/benchmarks.md").write_text(page_module.render(RESULTS))
 
 
+def rank_file(name: str) -> str:
+    """The path of a rank file of tiktoken's."""
+    return str(texts.SHARED / f"tokenizers/tiktoken/{name}.tiktoken")
+
+
 def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arguments: list[str]) -> None:
     """Run a task with every library in turn, several times over, compare, then report and record."""
-    size = os.path.getsize(arguments[0]) / 1e6
     shown = [os.path.basename(a) for a in arguments]
-    click.echo(f"\n{task} {' '.join(shown)} ({size:.1f} MB)")
-    found: dict[str, list[dict[str, Any]]] = {}
-    expected: dict[str, str] = {}
-    for library in libraries or TASKS[task]:
-        reference = f"={library}" if library in REFERENCES[task] else "fasttok"
-        expected[library] = measure(task, reference, 1, arguments)["outcome"]
+    click.echo(f"\n{task} {' '.join(shown)}", err=True)
+    outcomes: dict[str, str] = {}  # of fasttok, by what it is told to do
+    found: dict[str, list[dict[str, Any]]] = {library: [] for library in libraries or TASKS[task]}
     for _ in range(processes):
-        for library in expected:
-            if sum(sum(row["seconds"]) for row in found.get(library, [])) > ENOUGH_S:
+        for library, rows in list(found.items()):
+            if sum(sum(row["seconds"]) for row in rows) > ENOUGH_S:
                 continue
+            reference = f"={library}" if library in REFERENCES.get(task, {}) else "fasttok"
+            if reference not in outcomes:
+                outcomes[reference] = measure(task, reference, 1, arguments)["outcome"]
             try:
-                found.setdefault(library, []).append(measure(task, library, repeats, arguments))
+                rows.append(measure(task, library, repeats, arguments))
             except subprocess.CalledProcessError as error:
-                reason = (error.stderr.strip().splitlines() or ["?"])[-1]
-                click.echo(f"  {library:<12} did not run: {reason[:90]}")
-    for library, rows in found.items():
-        if not rows:
-            continue
-        cold = [r["seconds"][0] for r in rows]
-        warm = [statistics.median(r["seconds"][1:]) for r in rows]
-        if {r["outcome"] for r in rows} != {expected[library]}:
-            click.echo(f"  {library:<12} gives another result than fasttok: not compared")
-            continue
-        record(
-            {
-                "task": task,
-                "library": library,
-                "arguments": shown,
-                "mb": round(size, 1),
-                "cold_s": cold,
-                "warm_s": warm,
-                "peak_mb": max(r["peak_mb"] for r in rows),
-            }
-        )
-        c, w = statistics.median(cold), statistics.median(warm)
-        click.echo(
-            f"  {library:<12} cold {c:8.3f} s {size / c:7.1f} MB/s   warm {w:8.3f} s {size / w:7.1f} MB/s   "
-            f"peak {max(r['peak_mb'] for r in rows):5d} MB"
-        )
+                click.echo(f"  {library} did not run: {last_line(error)}", err=True)
+                del found[library]
+                continue
+            if rows[-1]["outcome"] != outcomes[reference]:
+                click.echo(f"  {library} gives another result than fasttok: not compared", err=True)
+                del found[library]
+    n_bytes = os.path.getsize(arguments[0])
+    recorded = [record(summary(task, library, shown, n_bytes, rows)) for library, rows in found.items()]
+    if recorded:
+        click.echo(page_module.comparison(recorded))
 
 
 def measure(task: str, library: str, repeats: int, arguments: list[str]) -> dict[str, Any]:
@@ -169,27 +223,40 @@ def measure(task: str, library: str, repeats: int, arguments: list[str]) -> dict
     return row
 
 
-def record(row: dict[str, Any]) -> None:
-    """Append a row with what is needed to place it."""
+def last_line(error: subprocess.CalledProcessError) -> str:
+    """What a process said last, or how it ended."""
+    said: list[str] = error.stderr.strip().splitlines()
+    return said[-1][:90] if said else f"exit status {error.returncode}"
+
+
+def summary(
+    task: str, library: str, arguments: list[str], n_bytes: int, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What is recorded of the processes of one library."""
+    return {
+        "task": task,
+        "library": library,
+        "arguments": arguments,
+        "mb": round(n_bytes / 1e6, 1),
+        "cold_s": [row["seconds"][0] for row in rows],
+        "warm_s": [statistics.median(row["seconds"][1:]) for row in rows if len(row["seconds"]) > 1],
+        "peak_mb": max(row["peak_mb"] for row in rows),
+    }
+
+
+def record(row: dict[str, Any]) -> dict[str, Any]:
+    """Append a row with what is needed to place it; return it."""
+    row = {**row, **context_of_run()}
     with open(RESULTS, "a") as file:
-        file.write(json.dumps({**row, **context_of_run()}) + "\n")
+        file.write(json.dumps(row) + "\n")
+    return row
 
 
 def context_of_run() -> dict[str, Any]:
     """The commit, versions and machine."""
     git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     versions = {}
-    for package in (
-        "fasttok",
-        "gigabpe",
-        "gigatoken",
-        "rustbpe",
-        "tiktoken",
-        "tokenizers",
-        "tokie",
-        "numpy",
-        "numba",
-    ):
+    for package in PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
@@ -204,19 +271,6 @@ def context_of_run() -> dict[str, Any]:
         "versions": versions,
         "machine": f"{cpu}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
     }
-
-
-def english() -> str:
-    """100 MB of English, unpacked once into a scratch folder; the standard library where there is none."""
-    packed = SHARED / "data/prose/english.txt.xz"
-    path = Path(tempfile.gettempdir()) / "fasttok-benchmarks" / "english.txt"
-    path.parent.mkdir(exist_ok=True)
-    if not path.exists():
-        if not packed.exists():
-            raise click.ClickException("no English text beside the project; give a file with --text")
-        with lzma.open(packed) as file:
-            path.write_bytes(file.read())
-    return str(path)
 
 
 if __name__ == "__main__":

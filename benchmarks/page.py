@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,57 +13,125 @@ HEAD = """# Benchmarks
 Written by `python -m benchmarks page` from `benchmarks/results.jsonl`; do not edit. Each table is one run of
 `python -m benchmarks`: every library in a process of its own, medians over processes, results compared
 before times are reported. Machines differ and the same machine drifts, so read ratios, not seconds. *Cold* is
-the first time in a process, with the library imported and machine code cached; *warm* is what follows.
-The result, merged pieces in their order or ids, is fasttok's for every library listed; those that train on
-lines, or break ties in another order, are compared with fasttok told to do so.
+the first time in a process, with the library imported and machine code cached; *warm* is what follows, and is
+not measured where once takes long. The result, merged pieces in their order, ids or bytes, is fasttok's for
+every library listed; those that train on lines, or break ties in another order, are compared with fasttok
+told to do so.
+
+The texts: `english.txt` is 100 MB of novels, technical documentation and manual pages, nothing repeated.
+`ntrex.txt` is NTREX-128, 25 MB: the same news in 128 languages. `gigabyte.txt` is `english.txt` ten times;
+in the second to tenth copy one in 55 of the words of six or more letters ends in the last three letters of
+another such word, which makes about as many new words as a text of that length would have.
 """
+NOTES = {
+    "hostile": "One process each. *Training* is 1,000 pieces from nothing but this text; *encoding* is with "
+    "32,000 pieces learned from `english.txt`, and decoded it is the text again. The peak is the whole "
+    "process's, with the text in it.",
+    "memory": "One process each.",
+    "small": "Lists of int out; threads as the library chooses.",
+}
+Row = dict[str, Any]
+Column = tuple[str, Callable[[Row], float | None], str]  # heading, value, format
+
+
+def some(n: str, noun: str) -> str:
+    """A number of things."""
+    return f"{int(n):,} {noun}" + "s" * (n != "1")
+
+
+TITLES: dict[str, Callable[..., str]] = {
+    "train": lambda text, pieces, threads: f"Training {text}, {pieces} pieces, {some(threads, 'thread')}",
+    "memory": lambda text, pieces, threads: f"Memory to train on {text}, {pieces} pieces",
+    "encode": lambda text, ranks, threads: f"Encoding {text} with {ranks}, {some(threads, 'thread')}",
+    "decode": lambda text, ranks: f"Decoding the ids of {text} with {ranks}, 1 thread",
+    "small": lambda text, ranks, n, calls: f"Encoding {some(n, 'string')} of 50 characters with {ranks}",
+    "hostile": lambda: "Hostile text: one pretoken",
+    "startup": lambda: "Starting",
+}
+
+
+def seconds(kind: str) -> Callable[[Row], float | None]:
+    """The median over processes of a row's cold or warm seconds."""
+    return lambda row: statistics.median(row[kind]) if row.get(kind) else None
+
+
+def rate(kind: str) -> Callable[[Row], float | None]:
+    """Megabytes of text in a second."""
+    return lambda row: row["mb"] / statistics.median(row[kind]) if row.get(kind) else None
+
+
+def microseconds(per: int) -> Callable[[Row], float | None]:
+    """Of a call, whose number is the last argument, or of a string, whose number a call stands before it."""
+
+    def value(row: Row) -> float:
+        n_texts, n_calls = map(int, row["arguments"][-2:])
+        return statistics.median(row["warm_s"]) * 1e6 / (n_calls, n_calls * n_texts)[per]
+
+    return value
+
+
+COLD: list[Column] = [("cold s", seconds("cold_s"), ".2f"), ("MB/s", rate("cold_s"), ".1f")]
+WARM: list[Column] = [("warm s", seconds("warm_s"), ".2f"), ("MB/s", rate("warm_s"), ".1f")]
+PEAK: list[Column] = [("peak MB", lambda row: row["peak_mb"], "d")]
+COLUMNS: dict[str, list[Column]] = {
+    "train": [*COLD, *WARM, *PEAK],
+    "memory": [*COLD, *PEAK],
+    "encode": [*COLD, *WARM, *PEAK],
+    "decode": [*COLD, *WARM],
+    "small": [("µs a call", microseconds(0), ".1f"), ("µs a string", microseconds(1), ".2f")],
+    "hostile": [("s", seconds("cold_s"), ".2f"), *PEAK],
+    "startup": [("s", seconds("cold_s"), ".2f")],
+}
 
 
 def render(results: Path) -> str:
     """The page: for every task and arguments the rows of the newest run."""
-    newest: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+    comparisons: dict[tuple[str, ...], dict[str, Row]] = {}
+    lists: dict[str, dict[tuple[str, ...], Row]] = {"hostile": {}, "startup": {}}
     for line in results.read_text().splitlines():
         row = json.loads(line)
-        newest.setdefault((row["task"], *row["arguments"]), {})[row["library"]] = row
-    parts = [HEAD]
-    startup = [rows["fasttok"] for (task, *_), rows in newest.items() if task == "startup"]
-    for (task, *arguments), rows in newest.items():
-        if task != "startup":
-            parts.append(table(task, arguments, rows))
-    if startup:
-        parts.append("## Starting\n\n| what | s |\n|---|---:|")
-        parts[-1] += "".join(
-            f"\n| {row['arguments'][0]} | {statistics.median(row['cold_s']):.2f} |" for row in startup
-        )
-        parts[-1] += "\n\n" + place(startup[-1])
-    return "\n".join(parts)
+        task = row["task"].split()[0]
+        if task in lists:
+            lists[task][(row["task"], *row["arguments"])] = row
+        else:
+            comparisons.setdefault((task, *row["arguments"]), {})[row["library"]] = row
+    order = list(TITLES)
+    ordered = sorted(comparisons.items(), key=lambda item: order.index(item[0][0]))
+    parts = [comparison(list(rows.values())) for _, rows in ordered]
+    parts += [list_of_runs(list(rows.values())) for rows in lists.values() if rows]
+    return "\n".join([HEAD, *parts])
 
 
-def table(task: str, arguments: list[str], rows: dict[str, dict[str, Any]]) -> str:
-    """One comparison, fastest first."""
-    some = next(iter(rows.values()))
-    titles = {
-        "train": "Training {0}, {1} pieces, {2} threads",
-        "encode": "Encoding {0} with {1}, {2} threads",
-    }
-    title = titles[task]
-    title = title.format(*arguments).replace("1 threads", "1 thread").replace(".tiktoken", "")
+def comparison(rows: list[Row]) -> str:
+    """One task with the same arguments by several libraries, fastest first."""
+    task = rows[0]["task"]
+    title = TITLES[task](*rows[0]["arguments"]).replace(".tiktoken", "")
+    note = f"{rows[0]['mb']} MB of text. {NOTES.get(task, '')}".strip()
+    fastest_first = sorted(rows, key=lambda row: statistics.median(row["warm_s"] or row["cold_s"]))
+    names = [f"{row['library']} | {row['versions'].get(row['library'], '')}" for row in fastest_first]
+    return table(title, note, "library | version", names, fastest_first)
+
+
+def list_of_runs(rows: list[Row]) -> str:
+    """Several runs of one kind by fasttok, in the order in which they were made."""
+    task, *what = rows[0]["task"].split()
+    names = [" | ".join([*row["arguments"], *row["task"].split()[1:]]) for row in rows]
+    return table(TITLES[task](), NOTES.get(task, ""), "what | work" if what else "what", names, rows)
+
+
+def table(title: str, note: str, heading: str, names: list[str], rows: list[Row]) -> str:
+    """A heading, a note and a table with the columns of the task."""
+    columns = COLUMNS[rows[0]["task"].split()[0]]
     lines = [
         f"## {title}\n",
-        f"{some['mb']} MB of text.\n",
-        "| library | version | cold s | MB/s | warm s | MB/s | peak MB |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        *([note + "\n"] if note else []),
+        f"| {heading} | " + " | ".join(name for name, *_ in columns) + " |",
+        "|---" * (heading.count("|") + 1) + "|---:" * len(columns) + "|",
     ]
-    for library, row in sorted(rows.items(), key=lambda item: statistics.median(item[1]["warm_s"])):
-        cold, warm = statistics.median(row["cold_s"]), statistics.median(row["warm_s"])
-        lines.append(
-            f"| {library} | {row['versions'].get(library, '')} "
-            f"| {cold:.2f} | {row['mb'] / cold:.1f} | {warm:.2f} "
-            f"| {row['mb'] / warm:.1f} | {row['peak_mb']} |"
-        )
-    return "\n".join([*lines, "", place(some)])
-
-
-def place(row: dict[str, Any]) -> str:
-    """Where and when a run was made."""
-    return f"{row['date']}, commit {row['commit']}, {row['machine']}, Python {row['python']}.\n"
+    for name, row in zip(names, rows, strict=True):
+        values = [(value(row), form) for _, value, form in columns]
+        cells = ["–" if value is None else format(value, form) for value, form in values]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    newest = rows[-1]
+    where = f"{newest['date']}, commit {newest['commit']}, {newest['machine']}, Python {newest['python']}."
+    return "\n".join([*lines, "", where, ""])

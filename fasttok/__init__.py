@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
     from fasttok.ragged import Ragged
+    from fasttok.streaming import StreamDecoder
     from fasttok.text.corpus import Corpus
     from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
     from fasttok.tokenizer import Tokenizer
@@ -58,6 +59,7 @@ _HOMES = {
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
     "fasttok.ragged": ["Ragged"],
+    "fasttok.streaming": ["StreamDecoder"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.pretokenizers": ["Pretokenizer", "get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
@@ -80,6 +82,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "SpecialTokenError",
+    "StreamDecoder",
     "TextError",
     "Tokenizer",
     "count_pretokens",

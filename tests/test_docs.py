@@ -50,6 +50,7 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
         "Corpus",
         "PretokenCounts",
         "Ragged",
+        "StreamDecoder",
         "Tokenizer",
         "count_pretokens",
         "get_pretokenizer",

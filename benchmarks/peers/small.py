@@ -1,0 +1,98 @@
+"""Short texts: a call's own cost. Strings of 50 characters in, lists of int out, many calls a measurement.
+
+``n_texts`` strings go into every call: all of them, or one after another where it is 1. The number of threads
+is the library's own choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle, islice
+from typing import Any
+
+from benchmarks.peers.common import Work, hash_rows, huggingface_file, read_text, tiktoken_encoding
+
+N_TEXTS, N_CHARACTERS = 1000, 50
+One = Callable[[str], list[int]]
+Many = Callable[[list[str]], list[list[int]]]
+
+
+def short_texts(path: str) -> list[str]:
+    """As many strings from all over a file."""
+    text = read_text(path)
+    step = len(text) // N_TEXTS
+    return [text[i * step : i * step + N_CHARACTERS] for i in range(N_TEXTS)]
+
+
+def calls(path: str, n_texts: int, n_calls: int, one: One, many: Many) -> Work:
+    """The work of so many calls; compared is what the last thousand strings or the last call gave."""
+    texts = short_texts(path)
+
+    def work() -> Any:
+        if n_texts == 1:
+            return [one(text) for text in islice(cycle(texts), n_calls)][-N_TEXTS:]
+        for _ in range(n_calls):
+            rows = many(texts)
+        return rows
+
+    return work, hash_rows
+
+
+def small_fasttok(path: str, ranks: str, n_texts: int, n_calls: int) -> Work:
+    import fasttok as ft
+
+    tok = ft.load(ranks)
+    return calls(
+        path,
+        n_texts,
+        n_calls,
+        lambda text: tok.encode(text, as_list=True),
+        lambda texts: tok.encode_batch(texts).to_list(),
+    )
+
+
+def small_tiktoken(path: str, ranks: str, n_texts: int, n_calls: int) -> Work:
+    encoding = tiktoken_encoding(ranks)
+    return calls(path, n_texts, n_calls, encoding.encode_ordinary, encoding.encode_ordinary_batch)
+
+
+def small_gigatoken(path: str, ranks: str, n_texts: int, n_calls: int) -> Work:
+    import gigatoken
+
+    tok = gigatoken.Tokenizer.from_tiktoken(ranks)
+    return calls(path, n_texts, n_calls, lambda text: tok.encode(text).tolist(), tok.encode_batch_list)
+
+
+def small_tokie(path: str, ranks: str, n_texts: int, n_calls: int) -> Work:
+    import tokie
+
+    tok = tokie.Tokenizer.from_json(huggingface_file(ranks))
+    return calls(
+        path,
+        n_texts,
+        n_calls,
+        lambda text: tok.encode(text, add_special_tokens=False).ids,
+        lambda texts: [row.ids for row in tok.encode_batch(texts, add_special_tokens=False)],
+    )
+
+
+def small_tokenizers(path: str, ranks: str, n_texts: int, n_calls: int) -> Work:
+    import tokenizers
+
+    tok = tokenizers.Tokenizer.from_file(huggingface_file(ranks))
+    return calls(
+        path,
+        n_texts,
+        n_calls,
+        lambda text: tok.encode(text, add_special_tokens=False).ids,
+        lambda texts: [row.ids for row in tok.encode_batch_fast(texts, add_special_tokens=False)],
+    )
+
+
+TASK = {
+    "fasttok": small_fasttok,
+    "gigatoken": small_gigatoken,
+    "tokie": small_tokie,
+    "tiktoken": small_tiktoken,
+    "tokenizers": small_tokenizers,
+}

@@ -1,0 +1,72 @@
+"""The texts to measure with, each made once from the shared data, in a scratch folder."""
+
+from __future__ import annotations
+
+import lzma
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+import numpy as np
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+SCRATCH = Path(tempfile.gettempdir()) / "fasttok-benchmarks"
+
+
+def english() -> str:
+    """100 MB of English."""
+    return _made_once("english.txt", SHARED / "data/prose/english.txt.xz", _unpacked)
+
+
+def ntrex() -> str:
+    """25 MB of news in 128 languages: NTREX's files one after another, sorted by name."""
+    return _made_once("ntrex.txt", SHARED / "data/parallel/ntrex128", _joined)
+
+
+def gigabyte() -> str:
+    """The English ten times, with new words as there would be if it went on.
+
+    In the second to tenth copy one in 55 of the words of six or more small letters has the last three
+    letters of another such word. So the distinct pretokens grow about as the text itself lets them expect
+    (1.4 times for twice the text), and the copies are as long as the original and as hard to compress.
+    """
+    return _made_once("gigabyte.txt", Path(english()), _recombined)
+
+
+def _made_once(name: str, source: Path, make: Callable[[Path], Iterable[bytes]]) -> str:
+    path = SCRATCH / name
+    SCRATCH.mkdir(exist_ok=True)
+    if not path.exists():
+        if not source.exists():
+            raise click.ClickException(f"there is no {source} to make {name} from; give a file with --text")
+        unfinished = path.with_suffix(".part")
+        with open(unfinished, "wb") as file:
+            file.writelines(make(source))
+        unfinished.rename(path)
+    return str(path)
+
+
+def _unpacked(source: Path) -> Iterable[bytes]:
+    with lzma.open(source) as file:
+        yield file.read()
+
+
+def _joined(source: Path) -> Iterable[bytes]:
+    return (path.read_bytes() for path in sorted(source.glob("*.txt")))
+
+
+def _recombined(source: Path) -> Iterable[bytes]:
+    text = np.fromfile(source, np.uint8)
+    yield text.tobytes()
+    is_small = (text >= ord("a")) & (text <= ord("z"))
+    edges = np.flatnonzero(np.diff(is_small, prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    ends = ends[ends - starts >= 6]
+    last_three = np.arange(-3, 0)
+    for seed in range(1, 10):
+        rng = np.random.default_rng(seed)
+        chosen = rng.choice(ends, len(ends) // 55, replace=False)
+        copy = text.copy()
+        copy[chosen[:, None] + last_three] = text[rng.permutation(chosen)[:, None] + last_three]
+        yield copy.tobytes()

@@ -1,0 +1,90 @@
+"""Decoding in parts: the same text as decoding at once, and never half a character."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fasttok as ft
+from tests import hostile
+from tests.test_fuzz import examples
+
+# What a UTF-8 decoder tells apart: ASCII, continuations at the edges of their ranges, and leads.
+EDGES = [0x41, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xF5, 0xFF]
+
+
+def stream(tok, parts):
+    decoder = ft.StreamDecoder(tok)
+    return "".join([*map(decoder.push, parts), decoder.finish()])
+
+
+def test_every_cut_of_every_short_row_of_edge_bytes(tok):
+    for n in range(1, 4):
+        for ids in itertools.product(EDGES, repeat=n):
+            expected = bytes(ids).decode(errors="replace")
+            for cuts in itertools.product([False, True], repeat=n - 1):
+                places = [0, *(i for i, cut in enumerate(cuts, 1) if cut), n]
+                assert stream(tok, [ids[a:b] for a, b in itertools.pairwise(places)]) == expected
+    for ids in itertools.product(EDGES[1:], repeat=4):
+        assert stream(tok, ids) == bytes(ids).decode(errors="replace")
+
+
+def test_every_pair_of_ids(tok):
+    for ids in itertools.product(range(tok.vocab_size), [0x41, 0x80, 0xC3, 0xE6, *range(256, 330, 7), 329]):
+        for parts in (ids, ids[::-1]):
+            assert stream(tok, parts) == tok.decode(parts)
+
+
+@examples
+@given(
+    ids=st.lists(st.one_of(st.integers(0, 329), st.sampled_from(EDGES)), max_size=30),
+    cuts=st.lists(st.integers(0, 30), max_size=6),
+)
+def test_every_cut_of_any_ids(tok, ids, cuts):
+    places = [0, *sorted(cuts), len(ids)]
+    assert stream(tok, [ids[a:b] for a, b in itertools.pairwise(places)]) == tok.decode(ids)
+
+
+def test_what_is_complete_is_given_at_once(tok):
+    for text in hostile.texts(300, seed=42):
+        decoder, given_so_far, data = ft.StreamDecoder(tok), "", b""
+        for i in tok.encode(text, special="all"):
+            given_so_far += decoder.push(i)
+            data += tok.id_to_piece(i)
+            assert given_so_far == data.decode(errors="ignore")  # of valid text all but a part at the end
+        assert decoder.finish() == ""
+
+
+def test_one_id_or_many_in_any_form(tok):
+    ids = tok.encode("naïve 東京")
+    for parts in (
+        ids,
+        ids.astype(np.uint16),
+        ids.tolist(),
+        [ids, [], np.empty(0, np.uint32)],
+        [tuple(ids.tolist())],
+        [ids[:3].astype(np.int64), ids[3:].tolist()],
+    ):
+        assert stream(tok, parts) == "naïve 東京"
+
+
+@pytest.mark.parametrize("bad", [-1, 330, 1 << 70, np.int64(-1), [97, 330], 1.0, True, "a", None, [[97]]])
+def test_bad_ids_change_nothing(tok, bad):
+    decoder = ft.StreamDecoder(tok)
+    assert decoder.push([97, 0xC3]) == "a"
+    with pytest.raises((IndexError, TypeError)) as here:
+        decoder.push(bad)
+    with pytest.raises((IndexError, TypeError)) as there:
+        tok.decode([bad] if isinstance(bad, (int, np.integer)) else bad)
+    assert (here.type, str(here.value)) == (there.type, str(there.value))
+    assert decoder.push(0xA9) == "é"
+
+
+def test_a_finished_decoder_begins_anew(tok):
+    decoder = ft.StreamDecoder(tok)
+    assert [decoder.push(0xE6), decoder.finish(), decoder.finish()] == ["", "\ufffd", ""]
+    assert [decoder.push(0x9D), decoder.push(98), decoder.finish()] == ["\ufffd", "b", ""]
