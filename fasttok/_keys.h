@@ -29,6 +29,26 @@ typedef struct {
     uint64_t low, high;
 } ft_key;
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+static __inline int ft_ctz(uint64_t x)
+{
+    unsigned long i;
+    _BitScanForward64(&i, x);
+    return (int)i;
+}
+static __inline int ft_highest_bit(uint64_t x)
+{
+    unsigned long i;
+    _BitScanReverse64(&i, x);
+    return (int)i;
+}
+#else
+/* The position of the lowest bit that is set, and of the highest; x is not 0. */
+#define ft_ctz(x) __builtin_ctzll(x)
+#define ft_highest_bit(x) (63 - __builtin_clzll(x))
+#endif
+
 /* Eight bytes as a little-endian word. */
 static inline uint64_t ft_load8(const uint8_t *p)
 {

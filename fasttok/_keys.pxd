@@ -16,3 +16,5 @@ cdef extern from "_keys.h" nogil:
     uint64_t hash_key "ft_hash_key"(Key key)
     void* calloc_table "ft_calloc_table"(size_t n_bytes, void** block)
     void FT_PREFETCH(const void* p)
+    int ctz "ft_ctz"(uint64_t x)
+    int highest_bit "ft_highest_bit"(uint64_t x)

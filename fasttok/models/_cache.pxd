@@ -4,6 +4,7 @@ cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport FT_PREFETCH, Key
 
 cdef enum:
@@ -27,6 +28,7 @@ cdef class PretokenCache:
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
     cdef readonly Py_ssize_t limit
+    cdef readonly Interrupt interrupt  # of the thread that the cache serves
 
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out

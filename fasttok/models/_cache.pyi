@@ -1,7 +1,10 @@
+from fasttok._interrupt import Interrupt
+
 SPARE_IDS: int
 
 class PretokenCache:
     limit: int
     n_bytes: int
+    interrupt: Interrupt
     def __init__(self, limit: int) -> None: ...
     def __len__(self) -> int: ...

@@ -11,6 +11,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
+from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport LONG, Key, calloc_table, hash_key
 
 cdef enum:
@@ -30,6 +31,7 @@ cdef class PretokenCache:
         if limit < 1 << 16:
             raise ValueError(f"a cache needs a limit of at least 65,536 bytes, not {limit}")
         self.limit = limit
+        self.interrupt = Interrupt()
         self.smallest_shift = LARGEST_SHIFT
         while <size_t>limit // 2 >> 5 >> (64 - self.smallest_shift) > 1:
             self.smallest_shift -= 1

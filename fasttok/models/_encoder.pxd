@@ -2,14 +2,20 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport Key
 from fasttok.models._cache cimport PretokenCache
 from fasttok.text._spans cimport Spans
 
+# What `encode_pretoken` returns where it has no ids to give.
+cdef enum:
+    OUT_OF_MEMORY = -1
+    INTERRUPTED = -2
+
 
 cdef class PretokenEncoder:
     cdef Py_ssize_t encode_pretoken(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil
     cdef Py_ssize_t encode_rows(
         self,

@@ -8,6 +8,7 @@ looked at: so the waits for memory overlap.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport Key, hash_key, make_key
 from fasttok._lists cimport list_of_ids
 from fasttok.models._cache cimport INLINE_IDS, CacheEntry, PretokenCache, cache_first, cache_prefetch
@@ -22,17 +23,26 @@ cdef enum:
     BLOCK = 32
     FEW = 1024  # a text of so many bytes is encoded without asking for memory
 
-NO_MEMORY = "a pretoken is too long for the memory there is, or longer than 4 GiB"
+
+cdef int raise_reason(Py_ssize_t reason, PretokenCache cache) except -1:
+    """Raise the error for what `encode_pretoken` returned."""
+    if reason == OUT_OF_MEMORY:
+        raise MemoryError("a pretoken is too long for the memory there is, or longer than 4 GiB")
+    cache.interrupt.raise_error()
+    raise InterruptedError("encoding was stopped")
 
 
 cdef class PretokenEncoder:
     """What the encoder of a model derives from; all it has to add is `encode_pretoken`."""
 
     cdef Py_ssize_t encode_pretoken(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        """Write the ids of a pretoken that the cache does not know; return how many, -1 for want of memory."""
-        return -1
+        """Write the ids of a pretoken that the cache does not know; return how many, or why there are none.
+
+        What takes longer than some milliseconds asks `interrupt` whether to go on.
+        """
+        return OUT_OF_MEMORY
 
     def encode(
         self,
@@ -57,7 +67,7 @@ cdef class PretokenEncoder:
                 &text[0], text.shape[0], &offsets[0], n_rows, spans, cache, &out[0], &out_offsets[0]
             )
         if n < 0:
-            raise MemoryError(NO_MEMORY)
+            raise_reason(n, cache)
         return n
 
     def encode_to_list(self, text, Spans spans, PretokenCache cache, list integers not None):
@@ -93,7 +103,7 @@ cdef class PretokenEncoder:
         try:
             n = self.encode_rows(<const uint8_t*>start, length, offsets, 1, spans, cache, ids, out_offsets)
             if n < 0:
-                raise MemoryError(NO_MEMORY)
+                raise_reason(n, cache)
             return list_of_ids(ids, n, integers)
         finally:
             if ids != few:
@@ -110,7 +120,7 @@ cdef class PretokenEncoder:
         uint32_t* out,
         int64_t* out_offsets,
     ) noexcept nogil:
-        """As `encode`; -1 for want of memory."""
+        """As `encode`; what `encode_pretoken` returned if it had no ids."""
         cdef int64_t starts[CHUNK]
         cdef int64_t ends[CHUNK]
         cdef Py_ssize_t row, position, end, n, n_ids, written = 0
@@ -121,7 +131,7 @@ cdef class PretokenEncoder:
                 n = spans.next(text, offsets[row], end, &position, starts, ends, CHUNK)
                 n_ids = self._encode_spans(text, n_text, starts, ends, n, cache, out + written)
                 if n_ids < 0:
-                    return -1
+                    return n_ids
                 written += n_ids
             out_offsets[row + 1] = written
         return written
@@ -157,7 +167,7 @@ cdef class PretokenEncoder:
                         keys[i], hashes[i], text + starts[first + i], ends[first + i] - starts[first + i], cache, at
                     )
                     if n_ids < 0:
-                        return -1
+                        return n_ids
                     entries = cache.entries  # the table may have grown
                     shift = cache.shift
                 at += n_ids
@@ -176,7 +186,7 @@ cdef class PretokenEncoder:
         """What is not where it would stand first: look on, and if it is nowhere, encode it and remember it."""
         cdef Py_ssize_t n = cache.get(key, hashed, pretoken, length, out)
         if n == 0:
-            n = self.encode_pretoken(pretoken, length, out)
+            n = self.encode_pretoken(pretoken, length, out, cache.interrupt)
             if n > 0:
                 cache.put(key, hashed, pretoken, length, out, n)
         return n

@@ -12,20 +12,9 @@ import numpy as np
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from fasttok._keys cimport load8
+from fasttok._keys cimport ctz, load8
 from fasttok.text import _unicode
 from fasttok.text._spans cimport Spans
-
-cdef extern from *:
-    """
-    #if defined(_MSC_VER) && !defined(__clang__)
-      #include <intrin.h>
-      static __inline int ft_ctz(unsigned long long x) { unsigned long i; _BitScanForward64(&i, x); return (int)i; }
-    #else
-      #define ft_ctz(x) __builtin_ctzll(x)
-    #endif
-    """
-    int ft_ctz(uint64_t x) noexcept nogil
 
 cdef extern from "_blocks.h" nogil:
     enum:
@@ -37,7 +26,7 @@ cdef extern from "_blocks.h" nogil:
 cdef enum:
     CHUNK = 512  # spans that are asked for at once
 
-cdef enum Pattern:
+cdef enum Pattern:  # those up to O200K have blocks
     GPT2
     CL100K
     LLAMA3
@@ -83,7 +72,7 @@ cdef inline Py_ssize_t ascii_letters(const uint8_t* text, Py_ssize_t i, Py_ssize
             (folded + 0x1F1F1F1F1F1F1F1FULL) & ~(folded + 0x0505050505050505ULL) & ~word & 0x8080808080808080ULL
         )
         if letters != 0x8080808080808080ULL:
-            return i + (ft_ctz(letters ^ 0x8080808080808080ULL) >> 3)
+            return i + (ctz(letters ^ 0x8080808080808080ULL) >> 3)
         i += 8
     while i < end and 97 <= (text[i] | 0x20) <= 122:
         i += 1
@@ -369,7 +358,7 @@ cdef inline Py_ssize_t write_spans(
     cdef Py_ssize_t start = position[0]
     while bits and k < n:
         starts[k] = start
-        start = block + ft_ctz(bits)
+        start = block + ctz(bits)
         ends[k] = start
         bits &= bits - 1
         k += 1

@@ -1,31 +1,31 @@
-"""The kernels of byte-level BPE encoding: the cache in front, the merges behind.
+"""The kernels of byte-level BPE encoding: what a pretoken becomes that the cache does not know.
 
-A pretoken that the cache does not know is merged from its bytes: the pair of lowest rank first, the
-leftmost where several have it. Up to 32 bytes a scan for the lowest rank is fastest; beyond, a heap keeps
-the time at O(n log n).
+It is merged from its bytes: the pair of lowest rank first, the leftmost where several have it. Up to 64
+bytes all pairs are looked at for the lowest rank; beyond, positions stand in a queue for each rank, so that
+the time stays at O(n log n).
 """
 
 import numpy as np
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memmove
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memcmp, memcpy, memmove, memset
 
-from fasttok._keys cimport Key, hash_key, make_key
-from fasttok.models._encoder cimport PretokenEncoder
+from fasttok._interrupt cimport Interrupt
+from fasttok._keys cimport calloc_table, ctz, hash_key, highest_bit, make_key
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
 
 cdef enum:
-    LINEAR = 32  # the longest pretoken merged by scanning
+    SHORT = 64  # the longest pretoken whose positions are the bits of a word
     LONGEST_PIECE = 1024  # that split_pieces takes
+    MOST_ID_BITS = 21
 
 cdef uint32_t NO_RANK = 0xFFFFFFFFU
 cdef uint32_t NOTHING = 0xFFFFFFFFU
+cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
 
-cdef struct Merge:
-    uint64_t pair  # left << 32 | right
-    uint32_t rank
-    uint32_t merged
+MOST_PIECES = (1 << MOST_ID_BITS) - 1  # that BPEEncoder takes
 
 
 @cython.final
@@ -34,72 +34,91 @@ cdef class PieceTable:
 
     cdef const uint8_t* values
     cdef const int64_t* offsets
-    cdef uint32_t* table
+    cdef uint64_t* table  # half of the hash, then the id
     cdef int bits
     cdef object _owners
 
     def __cinit__(self, const uint8_t[::1] values, const int64_t[::1] offsets):
         cdef Py_ssize_t n = offsets.shape[0] - 1, i
-        cdef uint64_t mask, place
+        cdef uint64_t mask, hashed, place
         self._owners = (values, offsets)
         self.values = &values[0] if values.shape[0] else NULL
         self.offsets = &offsets[0]
         self.bits = 4
         while <Py_ssize_t>1 << self.bits < 2 * n:
             self.bits += 1
-        self.table = <uint32_t*>malloc(4 << self.bits)
+        self.table = <uint64_t*>malloc(8 << self.bits)
         if self.table == NULL:
             raise MemoryError("no memory for the table of pieces")
+        memset(self.table, 0xFF, 8 << self.bits)
         mask = (<uint64_t>1 << self.bits) - 1
-        for i in range(<Py_ssize_t>1 << self.bits):
-            self.table[i] = NOTHING
         for i in range(n):
             if offsets[i] == offsets[i + 1]:
                 continue
-            place = self._place(self.values + offsets[i], offsets[i + 1] - offsets[i])
-            while self.table[place] != NOTHING:
+            hashed = hash_piece(self.values + offsets[i], offsets[i + 1] - offsets[i])
+            place = hashed >> (64 - self.bits)
+            while self.table[place] != EMPTY:
                 place = (place + 1) & mask
-            self.table[place] = i
+            self.table[place] = hashed << 32 | <uint64_t>i
 
     def __dealloc__(self):
         free(self.table)
 
-    cdef uint64_t _place(self, const uint8_t* piece, Py_ssize_t length) noexcept nogil:
-        return hash_key(make_key(piece, 0, length, length)) >> (64 - self.bits)
-
     cdef uint32_t find(self, const uint8_t* piece, Py_ssize_t length) noexcept nogil:
         """The id of a piece, NOTHING if there is none of these bytes; the lesser id of two alike."""
-        cdef uint64_t place = self._place(piece, length), mask = (<uint64_t>1 << self.bits) - 1
+        cdef uint64_t hashed = hash_piece(piece, length), mask = (<uint64_t>1 << self.bits) - 1, entry
+        cdef uint64_t place = hashed >> (64 - self.bits)
         cdef uint32_t i
         while True:
-            i = self.table[place]
-            if i == NOTHING:
+            entry = self.table[place]
+            if entry == EMPTY:
                 return NOTHING
-            if (
-                self.offsets[i + 1] - self.offsets[i] == length
-                and memcmp(self.values + self.offsets[i], piece, length) == 0
-            ):
-                return i
+            if entry >> 32 == hashed & 0xFFFFFFFFU:
+                i = entry & 0xFFFFFFFFU
+                if (
+                    self.offsets[i + 1] - self.offsets[i] == length
+                    and memcmp(self.values + self.offsets[i], piece, length) == 0
+                ):
+                    return i
             place = (place + 1) & mask
+
+
+cdef inline uint64_t hash_piece(const uint8_t* piece, Py_ssize_t length) noexcept nogil:
+    return hash_key(make_key(piece, 0, length, length))
+
+
+cdef inline uint64_t hash_pair(uint64_t pair) noexcept nogil:
+    return pair * 0x9E3779B97F4A7C15ULL
 
 
 @cython.final
 cdef class BPEEncoder(PretokenEncoder):
     """The tables of one model; never changed, shared by all threads.
 
+    An entry of the table of pairs is one word: both ids, and the rank in the bits that they leave. So a
+    vocabulary of 100,000 pieces has its pairs in 2 MiB, and most look-ups, which find nothing, read one
+    word. The ranks of pairs of bytes, with which every pretoken begins, stand in an array of their own.
+
     Parameters
     ----------
     byte_ids : uint32[256]
         The id of each byte.
     merges : uint32[m, 2], merge_ids : uint32[m]
-        Pairs in order of rank, each once, and what they become.
+        Pairs in order of rank, each once, and what they become. Ids must be below MOST_PIECES, and there
+        must not be more merges.
     whole : PieceTable or None
         Where a pretoken is looked up before it is merged.
     """
 
     cdef uint32_t byte_ids[256]
-    cdef Merge* merges
-    cdef int bits
+    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
+    cdef uint32_t* merged  # by rank
+    cdef uint64_t* pairs
+    cdef void* block
+    cdef int shift  # what makes an index of a hash
+    cdef int id_bits
+    cdef Py_ssize_t n_merges
+    cdef bint ascends  # whether a pair ranks behind the merges that make its two
     cdef PieceTable whole
 
     def __cinit__(
@@ -109,163 +128,317 @@ cdef class BPEEncoder(PretokenEncoder):
         const uint32_t[::1] merge_ids,
         PieceTable whole,
     ):
-        cdef Py_ssize_t n = merges.shape[0], rank
-        cdef uint64_t place
+        cdef Py_ssize_t n = merges.shape[0], rank, i, a, b
+        cdef int bits = 4
+        cdef uint32_t largest = 0
         memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
         self.whole = whole
-        self.bits = 4
-        while <Py_ssize_t>1 << self.bits < 2 * n:
-            self.bits += 1
-        self.merges = <Merge*>calloc(<Py_ssize_t>1 << self.bits, sizeof(Merge))
-        if self.merges == NULL:
-            raise MemoryError("no memory for the table of merges")
-        for place in range(<uint64_t>1 << self.bits):
-            self.merges[place].rank = NO_RANK
+        self.n_merges = n
+        while (<Py_ssize_t>1) << bits < 2 * n:
+            bits += 1
+        self.shift = 64 - bits
+        for i in range(256):
+            largest = max(largest, byte_ids[i])
         for rank in range(n):
-            place = self._place(<uint64_t>merges[rank, 0] << 32 | merges[rank, 1])
-            self.merges[place].pair = <uint64_t>merges[rank, 0] << 32 | merges[rank, 1]
-            self.merges[place].rank = rank
-            self.merges[place].merged = merge_ids[rank]
+            largest = max(largest, merges[rank, 0], merges[rank, 1], merge_ids[rank])
+        self.id_bits = 1
+        while <uint32_t>1 << self.id_bits <= largest + 1:  # no pair has all bits set: that is EMPTY
+            self.id_bits += 1
+        self.pairs = <uint64_t*>calloc_table(8 << bits, &self.block)
+        self.merged = <uint32_t*>malloc(4 * (n + 1))
+        self.byte_ranks = <uint32_t*>malloc(4 << 16)
+        if self.pairs == NULL or self.merged == NULL or self.byte_ranks == NULL:
+            raise MemoryError("no memory for the table of merges")
+        memset(self.pairs, 0xFF, 8 << bits)
+        for rank in range(n):
+            self.merged[rank] = merge_ids[rank]
+            self._insert(merges[rank, 0], merges[rank, 1], rank)
+        for a in range(256):
+            for b in range(256):
+                self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
+        self.ascends = self._ranks_ascend(merges, largest)
 
     def __dealloc__(self):
-        free(self.merges)
+        free(self.block)
+        free(self.merged)
+        free(self.byte_ranks)
 
-    cdef uint64_t _place(self, uint64_t pair) noexcept nogil:
-        """Where a pair stands in the table, or would."""
-        cdef uint64_t h = pair * 0x9E3779B97F4A7C15ULL, mask = (<uint64_t>1 << self.bits) - 1
-        cdef uint64_t i = (h ^ h >> 32) * 0xD6E8FEB86659FD93ULL >> (64 - self.bits)
-        while self.merges[i].rank != NO_RANK and self.merges[i].pair != pair:
+    cdef void _insert(self, uint64_t left, uint64_t right, uint64_t rank) noexcept nogil:
+        cdef uint64_t pair = left << self.id_bits | right, mask = ((<uint64_t>1) << (64 - self.shift)) - 1
+        cdef uint64_t i = hash_pair(pair) >> self.shift
+        while self.pairs[i] != EMPTY:
             i = (i + 1) & mask
-        return i
+        self.pairs[i] = pair << (64 - 2 * self.id_bits) | rank
 
-    cdef uint32_t _rank(self, uint32_t left, uint32_t right) noexcept nogil:
+    cdef inline uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil:
         """The rank of a pair, NO_RANK if it does not merge."""
-        return self.merges[self._place(<uint64_t>left << 32 | right)].rank
+        cdef uint64_t pair = left << self.id_bits | right, mask, entry
+        cdef uint64_t i = hash_pair(pair) >> self.shift
+        cdef int rank_bits = 64 - 2 * self.id_bits
+        while True:
+            entry = self.pairs[i]
+            if entry == EMPTY:
+                return NO_RANK
+            if entry >> rank_bits == pair:
+                return <uint32_t>(entry & (((<uint64_t>1) << rank_bits) - 1))
+            mask = ((<uint64_t>1) << (64 - self.shift)) - 1
+            i = (i + 1) & mask
+
+    cdef bint _ranks_ascend(self, const uint32_t[:, ::1] merges, uint32_t largest):
+        """Whether each merge comes behind all that make what it joins."""
+        last = np.full(<Py_ssize_t>largest + 1, -1, np.int64)
+        np.maximum.at(last, np.asarray(<uint32_t[:self.n_merges + 1]>self.merged)[: self.n_merges], np.arange(self.n_merges))
+        return bool((last[np.asarray(merges)].max(axis=1, initial=-1) < np.arange(self.n_merges)).all())
 
     cdef Py_ssize_t encode_pretoken(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         if self.whole is not None:
             out[0] = self.whole.find(pretoken, length)
             if out[0] != NOTHING:
                 return 1
-        if length <= LINEAR:
+        if length <= SHORT:
             return self._merge_short(pretoken, length, out)
-        return self._merge_long(pretoken, length, out)
+        return self._merge_long(pretoken, length, out, interrupt)
 
     cdef Py_ssize_t _merge_short(
-        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids
+        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* out
     ) noexcept nogil:
-        """Look at every pair for the lowest rank, merge it, look again."""
-        cdef uint32_t ranks[LINEAR]  # ranks[i] is that of ids[i] and ids[i + 1]
-        cdef Py_ssize_t i, best
+        """Look at every pair for the lowest rank, merge it, look again.
+
+        What begins at a position and is not merged away is a bit of `live`. `order` has, for each of them,
+        the rank of the pair that it forms with the next, and then the position: its least is the pair to merge.
+        """
+        cdef uint32_t ids[SHORT]
+        cdef int32_t order[SHORT]
+        cdef int32_t best, never = 0x7FFFFFFF
+        cdef uint64_t live = 0xFFFFFFFFFFFFFFFFULL >> (SHORT - n), above, below
+        cdef Py_ssize_t i, j, k
+        cdef uint32_t rank
         for i in range(n):
             ids[i] = self.byte_ids[pretoken[i]]
         for i in range(n - 1):
-            ranks[i] = self._rank(ids[i], ids[i + 1])
-        while n > 1:
-            best = 0
-            for i in range(1, n - 1):
-                if ranks[i] < ranks[best]:
-                    best = i
-            if ranks[best] == NO_RANK:
+            rank = self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]]
+            order[i] = never if rank == NO_RANK else <int32_t>(rank << 6 | <uint32_t>i)
+        while True:
+            best = never
+            for i in range(n - 1):
+                best = min(best, order[i])
+            if best == never:
                 break
-            ids[best] = self.merges[self._place(<uint64_t>ids[best] << 32 | ids[best + 1])].merged
-            n -= 1
-            memmove(&ids[best + 1], &ids[best + 2], 4 * (n - best - 1))
-            memmove(&ranks[best], &ranks[best + 1], 4 * (n - best - 1))
-            if best:
-                ranks[best - 1] = self._rank(ids[best - 1], ids[best])
-            if best < n - 1:
-                ranks[best] = self._rank(ids[best], ids[best + 1])
-        return n
+            i = best & (SHORT - 1)
+            ids[i] = self.merged[best >> 6]
+            above = live & (EMPTY - 1) << i
+            j = ctz(above)
+            order[j] = never
+            above &= above - 1
+            live &= ~((<uint64_t>1) << j)
+            order[i] = never
+            if above:
+                rank = self._rank(ids[i], ids[ctz(above)])
+                if rank != NO_RANK:
+                    order[i] = <int32_t>(rank << 6 | <uint32_t>i)
+            below = live & (((<uint64_t>1) << i) - 1)
+            if below:
+                k = highest_bit(below)
+                rank = self._rank(ids[k], ids[i])
+                order[k] = never if rank == NO_RANK else <int32_t>(rank << 6 | <uint32_t>k)
+        k = 0
+        while live:
+            out[k] = ids[ctz(live)]
+            live &= live - 1
+            k += 1
+        return k
 
     cdef Py_ssize_t _merge_long(
-        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids
+        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids, Interrupt interrupt
     ) noexcept nogil:
-        """Keep the pairs in a heap by rank and position, the symbols in a doubly linked list.
+        """Take the ranks from the lowest on, and of each its positions, from the left where that matters.
 
-        Each merge takes an entry off the heap and adds at most two, so the heap never holds more than
-        2 n. An entry whose rank is no longer that of its position is stale.
+        It matters for pairs of twice the same, which overlap, and for models in which a merge comes before
+        one that makes what it joins: there every merge may bring up a lower rank, which goes first.
         """
-        cdef uint64_t* heap = <uint64_t*>malloc(n * (2 * 8 + 3 * 4))
-        cdef uint32_t *ranks
-        cdef uint32_t *after
-        cdef uint32_t *before
-        cdef Py_ssize_t n_heap = 0, i, j, k, written
-        cdef uint32_t rank
-        if heap == NULL or n >= 0xFFFFFFFFU:  # positions are 32 bits wide
-            free(heap)
-            return -1
-        ranks = <uint32_t*>(heap + 2 * n)
-        after = ranks + n
-        before = after + n
+        cdef Queues queues
+        cdef uint32_t* lengths = <uint32_t*>malloc(n * sizeof(uint32_t))  # at a symbol's first and last place
+        cdef uint32_t* taken = NULL
+        cdef Py_ssize_t i, j, k, t, n_taken, room = 0, result = 0, n_steps = 0
+        cdef uint32_t rank = 0, lower = 0
+        if n >= NOTHING or not open_queues(&queues, n, self.n_merges) or lengths == NULL:
+            free(lengths)
+            close_queues(&queues)
+            return OUT_OF_MEMORY
         for i in range(n):
             ids[i] = self.byte_ids[pretoken[i]]
-            after[i] = i + 1
-            before[i] = i - 1
-        for i in range(n):
-            ranks[i] = self._rank(ids[i], ids[i + 1]) if i + 1 < n else NO_RANK
-            if ranks[i] != NO_RANK:
-                heap[n_heap] = <uint64_t>ranks[i] << 32 | <uint64_t>i
-                n_heap += 1
-        for i in range(n_heap // 2 - 1, -1, -1):
-            sink(heap, n_heap, i)
-        while n_heap:
-            rank = heap[0] >> 32
-            i = heap[0] & 0xFFFFFFFFU
-            n_heap -= 1
-            heap[0] = heap[n_heap]
-            sink(heap, n_heap, 0)
-            if ranks[i] != rank:
-                continue
-            j = after[i]
-            k = after[j]
-            ids[i] = self.merges[self._place(<uint64_t>ids[i] << 32 | ids[j])].merged
-            after[i] = k
-            ranks[j] = NO_RANK
-            ranks[i] = NO_RANK
-            if k < n:
-                before[k] = i
-                ranks[i] = self._rank(ids[i], ids[k])
-                if ranks[i] != NO_RANK:
-                    rise(heap, n_heap, <uint64_t>ranks[i] << 32 | <uint64_t>i)
-                    n_heap += 1
-            if i:
-                j = before[i]
-                ranks[j] = self._rank(ids[j], ids[i])
-                if ranks[j] != NO_RANK:
-                    rise(heap, n_heap, <uint64_t>ranks[j] << 32 | <uint64_t>j)
-                    n_heap += 1
+            lengths[i] = 1
+        for i in range(n - 1):
+            add_to_queue(&queues, i, self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]])
+        while result == 0 and lowest_queue(&queues, &rank):
+            n_taken = take_queue(&queues, rank, &taken, &room)
+            if n_taken < 0:
+                result = OUT_OF_MEMORY
+                break
+            i = taken[0]
+            if not self.ascends or ids[i] == ids[i + lengths[i]]:
+                qsort(taken, n_taken, sizeof(uint32_t), compare_positions)
+            for t in range(n_taken):
+                i = taken[t]
+                if queues.rank[i] != rank:
+                    continue  # an overlapping pair went first
+                n_steps += 1
+                if n_steps & 0xFFFF == 0 and interrupt.check():
+                    result = INTERRUPTED
+                    break
+                j = i + lengths[i]
+                k = j + lengths[j]
+                leave_queue(&queues, j)
+                ids[i] = self.merged[rank]
+                lengths[i] = k - i
+                lengths[k - 1] = k - i
+                add_to_queue(&queues, i, self._rank(ids[i], ids[k]) if k < n else NO_RANK)
+                if i:
+                    j = i - lengths[i - 1]
+                    leave_queue(&queues, j)
+                    add_to_queue(&queues, j, self._rank(ids[j], ids[i]))
+                if not self.ascends and lowest_queue(&queues, &lower) and lower < rank:
+                    for k in range(t + 1, n_taken):
+                        if queues.rank[taken[k]] == rank:
+                            add_to_queue(&queues, taken[k], rank)
+                    break
         i = 0
-        written = 0
-        while i < n:
-            ids[written] = ids[i]
-            written += 1
-            i = after[i]
-        free(heap)
-        return written
+        while result >= 0 and i < n:
+            ids[result] = ids[i]
+            i += lengths[i]
+            result += 1
+        free(taken)
+        free(lengths)
+        close_queues(&queues)
+        return result
 
 
-cdef void sink(uint64_t* heap, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
-    cdef uint64_t value = heap[i]
-    cdef Py_ssize_t child
-    while 2 * i + 1 < n:
-        child = 2 * i + 1
-        if child + 1 < n and heap[child + 1] < heap[child]:
-            child += 1
-        if value <= heap[child]:
-            break
-        heap[i] = heap[child]
-        i = child
-    heap[i] = value
+# The queues of long pretokens: for every rank the positions whose pair has it, as a doubly linked list, so that
+# a position leaves its queue the moment its pair is no more. Which ranks have any is in a tree of bits.
+
+cdef uint32_t TAKEN = 0xFFFFFFFEU  # in place of the link back: not in the list any more, but not merged yet
+
+cdef enum:
+    LEVELS = 4  # of 64 branches: enough for 2^24 ranks
+
+cdef struct Queues:
+    uint32_t* first  # of each rank
+    uint32_t* rank  # of the pair at each position
+    uint32_t* before
+    uint32_t* behind
+    uint64_t* bits[LEVELS]
 
 
-cdef void rise(uint64_t* heap, Py_ssize_t i, uint64_t value) noexcept nogil:
-    while i and value < heap[(i - 1) >> 1]:
-        heap[i] = heap[(i - 1) >> 1]
-        i = (i - 1) >> 1
-    heap[i] = value
+cdef bint open_queues(Queues* queues, Py_ssize_t n, Py_ssize_t n_ranks) noexcept nogil:
+    cdef Py_ssize_t size = n_ranks
+    cdef int level
+    cdef bint has_all = True
+    queues.first = <uint32_t*>malloc(n_ranks * sizeof(uint32_t) + 1)
+    queues.rank = <uint32_t*>malloc(3 * n * sizeof(uint32_t))
+    for level in range(LEVELS):
+        size = (size + 63) >> 6
+        queues.bits[level] = <uint64_t*>calloc(size + 1, sizeof(uint64_t))
+        has_all = has_all and queues.bits[level] != NULL
+    if not has_all or queues.first == NULL or queues.rank == NULL:
+        return False
+    queues.before = queues.rank + n
+    queues.behind = queues.before + n
+    memset(queues.first, 0xFF, n_ranks * sizeof(uint32_t))
+    memset(queues.rank, 0xFF, n * sizeof(uint32_t))
+    return True
+
+
+cdef void close_queues(Queues* queues) noexcept nogil:
+    cdef int level
+    free(queues.first)
+    free(queues.rank)
+    for level in range(LEVELS):
+        free(queues.bits[level])
+
+
+cdef inline void add_to_queue(Queues* queues, Py_ssize_t i, uint32_t rank) noexcept nogil:
+    """Put a position that is in no queue into that of its rank, if its pair has one."""
+    cdef uint32_t first
+    cdef int level
+    cdef uint64_t at = rank
+    queues.rank[i] = rank
+    if rank == NO_RANK:
+        return
+    first = queues.first[rank]
+    queues.first[rank] = i
+    queues.before[i] = NOTHING
+    queues.behind[i] = first
+    if first != NOTHING:
+        queues.before[first] = i
+        return
+    for level in range(LEVELS):
+        queues.bits[level][at >> 6] |= (<uint64_t>1) << (at & 63)
+        at >>= 6
+
+
+cdef inline void leave_queue(Queues* queues, Py_ssize_t i) noexcept nogil:
+    """Take a position out of its queue, if it is in one."""
+    cdef uint32_t rank = queues.rank[i], before = queues.before[i], behind = queues.behind[i]
+    queues.rank[i] = NO_RANK
+    if rank == NO_RANK or before == TAKEN:
+        return
+    if behind != NOTHING:
+        queues.before[behind] = before
+    if before != NOTHING:
+        queues.behind[before] = behind
+        return
+    queues.first[rank] = behind
+    if behind == NOTHING:
+        clear_rank(queues, rank)
+
+
+cdef void clear_rank(Queues* queues, uint64_t at) noexcept nogil:
+    cdef int level
+    for level in range(LEVELS):
+        queues.bits[level][at >> 6] &= ~((<uint64_t>1) << (at & 63))
+        if queues.bits[level][at >> 6]:
+            return
+        at >>= 6
+
+
+cdef inline bint lowest_queue(Queues* queues, uint32_t* rank) noexcept nogil:
+    """Find the lowest rank that any position has; False if there is none."""
+    cdef int level
+    cdef uint64_t at = 0
+    if queues.bits[LEVELS - 1][0] == 0:
+        return False
+    for level in range(LEVELS - 1, -1, -1):
+        at = at << 6 | <uint64_t>ctz(queues.bits[level][at])
+    rank[0] = at
+    return True
+
+
+cdef Py_ssize_t take_queue(Queues* queues, uint32_t rank, uint32_t** taken, Py_ssize_t* room) noexcept nogil:
+    """Empty the queue of a rank into `taken`, making room there; return how many, -1 for want of memory."""
+    cdef uint32_t i = queues.first[rank]
+    cdef Py_ssize_t n = 0
+    cdef uint32_t* larger
+    while i != NOTHING:
+        if n == room[0]:
+            larger = <uint32_t*>realloc(taken[0], (2 * n + 64) * sizeof(uint32_t))
+            if larger == NULL:
+                return -1
+            taken[0] = larger
+            room[0] = 2 * n + 64
+        taken[0][n] = i
+        queues.before[i] = TAKEN
+        i = queues.behind[i]
+        n += 1
+    queues.first[rank] = NOTHING
+    clear_rank(queues, rank)
+    return n
+
+
+cdef int compare_positions(const void* a, const void* b) noexcept nogil:
+    cdef uint32_t left = (<const uint32_t*>a)[0], right = (<const uint32_t*>b)[0]
+    return (left > right) - (left < right)
 
 
 def split_pieces(const uint8_t[::1] values, const int64_t[::1] offsets):

@@ -1,0 +1,10 @@
+"""How a kernel that runs long is stopped; see _interrupt.pyx."""
+
+cimport cython
+
+
+@cython.final
+cdef class Interrupt:
+    cdef volatile bint stopped
+    cdef object error
+    cdef bint check(self) noexcept nogil
