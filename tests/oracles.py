@@ -132,3 +132,11 @@ def is_sampled(index: int, fraction: Fraction, seed: int) -> bool:
     data, key = index.to_bytes(8, "little"), seed.to_bytes(8, "little")
     drawn = int.from_bytes(hashlib.blake2b(data, digest_size=8, key=key).digest(), "little")
     return Fraction(drawn, 1 << 64) < fraction
+
+
+def add_counts(parts: list[dict[bytes, int]]) -> list[tuple[bytes, int]]:
+    """All pretokens in the order of bytes, with their counts added."""
+    total: Counter[bytes] = Counter()
+    for part in parts:
+        total.update(part)
+    return sorted(total.items())

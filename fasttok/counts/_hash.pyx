@@ -6,14 +6,16 @@ at a time, and the entry each will need is asked for before the first is looked 
 memory overlap.
 """
 
+import sys
+
 import numpy as np
 
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
-from fasttok._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, make_key
+from fasttok._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, load8, make_key
 
 cdef struct Entry:
     Key key  # key.high is 0 in an empty entry
@@ -23,6 +25,8 @@ cdef struct Entry:
 cdef enum:
     BLOCK = 32
     SMALLEST_BITS = 12
+    ROW_BYTES = 16  # of a row besides its text: an offset and a count
+    STRETCH = 8  # entries that are sorted by insertion
 
 cdef enum Status:
     FINE
@@ -165,57 +169,179 @@ cdef class PretokenTable:
         self.bits = bits
         return True
 
-    def add_table(self, PretokenTable other):
-        """Add what another table has counted."""
-        text, offsets, counts = other.rows()
-        self.add(text, offsets, counts)
+    def peak_bytes(self, Py_ssize_t n_text):
+        """The most memory that adding `n_text` bytes of pretokens can take, the old entries included where
+        the table has to grow.
+        """
+        cdef int bits = self.bits
+        cdef Py_ssize_t entries, arena = self.arena_size
+        # So many distinct pretokens are in so much text at most: 256 of one byte, all others longer.
+        while 2 * (self.n_used + n_text // 2 + 128 + BLOCK) > <Py_ssize_t>1 << bits:
+            bits += 1
+        entries = <Py_ssize_t>sizeof(Entry) << bits
+        if bits > self.bits:
+            entries += entries // 2
+        if self.arena_used + n_text > arena:
+            arena += max(2 * arena, self.arena_used + n_text)
+        return entries + arena
 
-    def rows(self):
-        """The distinct pretokens as (text uint8, offsets int64, counts int64), in no particular order."""
-        text = np.empty(self.n_bytes, np.uint8)
-        offsets = np.zeros(self.n_used + 1, np.int64)
-        counts = np.empty(self.n_used, np.int64)
-        if self.n_used:
-            self._write_rows(text, offsets, counts)
-        return text, offsets, counts
+    def clear(self):
+        """Forget everything and give the memory back."""
+        cdef void* block
+        cdef Entry* entries = <Entry*>calloc_table(sizeof(Entry) << SMALLEST_BITS, &block)
+        if entries == NULL:
+            raise MemoryError("no memory for the table of pretokens")
+        free(self.block)
+        free(self.arena)
+        self.entries = entries
+        self.block = block
+        self.bits = SMALLEST_BITS
+        self.arena = NULL
+        self.arena_used = self.arena_size = self.n_used = self.n_bytes = 0
 
-    cdef void _write_rows(self, uint8_t[::1] text, int64_t[::1] offsets, int64_t[::1] counts):
-        cdef Py_ssize_t i, k, length, n = 0, position = 0
-        cdef uint64_t word
+    def sort(self):
+        """Bring the rows into the order of their bytes, in place. After it nothing can be added.
+
+        Rows in the order of the table must not go into another one: they come in the order of their hashes,
+        pile up in one part of it and take quadratic time.
+        """
+        cdef Py_ssize_t i, n = 0, size = <Py_ssize_t>1 << self.bits
         cdef Entry* entry
         with nogil:
-            for i in range(<Py_ssize_t>1 << self.bits):
+            for i in range(size):
                 entry = &self.entries[i]
                 if entry.key.high == 0:
                     continue
-                length = entry.key.high >> 56
-                if length:
+                if entry.key.high >> 56 == 0:  # what its order starts with, instead of its hash
+                    entry.key.low = load8(self.arena + entry.place)
+                self.entries[n] = entry[0]
+                n += 1
+            # At most half of the entries are used, so the other half is room to merge into.
+            sort_entries(self.entries, self.entries + size // 2, n, self.arena)
+            memset(self.entries + n, 0, (size - n) * sizeof(Entry))
+
+    def rows(self):
+        """The distinct pretokens, once `sort` was called, as (text uint8, offsets int64, counts int64)."""
+        for block in self.blocks(sys.maxsize):
+            return block
+        return np.empty(0, np.uint8), np.zeros(1, np.int64), np.empty(0, np.int64)
+
+    def blocks(self, Py_ssize_t n_bytes):
+        """Yield the rows in blocks, each as `rows` gives them and of at most `n_bytes`, or of one row."""
+        cdef Py_ssize_t place = 0, n_left = self.n_used
+        while n_left:
+            text, offsets, counts, place = self._block(place, n_left, n_bytes)
+            n_left -= len(counts)
+            yield text, offsets, counts
+
+    cdef tuple _block(self, Py_ssize_t start, Py_ssize_t n_left, Py_ssize_t n_bytes):
+        """The rows from entry `start` on, of which there are `n_left`, and the entry behind them."""
+        cdef Py_ssize_t stop = start, i, k, length, n = 0, position = 0
+        cdef uint64_t word
+        cdef Entry* entry
+        with nogil:
+            while n < n_left:
+                entry = &self.entries[stop]
+                if entry.key.high:
+                    length = entry_length(entry)
+                    if n and position + length + (n + 1) * ROW_BYTES > n_bytes:
+                        break
+                    position += length
+                    n += 1
+                stop += 1
+        cdef uint8_t[::1] text = np.empty(position, np.uint8)
+        cdef int64_t[::1] offsets = np.zeros(n + 1, np.int64)
+        cdef int64_t[::1] counts = np.empty(n, np.int64)
+        with nogil:
+            n = position = 0
+            for i in range(start, stop):
+                entry = &self.entries[i]
+                if entry.key.high == 0:
+                    continue
+                length = entry_length(entry)
+                if length < LONG:
                     for k in range(length):
                         word = entry.key.low if k < 8 else entry.key.high
                         text[position + k] = word >> (8 * (k & 7)) & 0xFF
                 else:
-                    length = entry.key.high
                     memcpy(&text[position], self.arena + entry.place, length)
                 counts[n] = entry.count
                 n += 1
                 position += length
                 offsets[n] = position
+        return text.base, offsets.base, counts.base, stop
 
 
-def rank_rows(const uint8_t[::1] text, const int64_t[::1] offsets, uint64_t[::1] first, uint64_t[::1] second):
-    """Write two words a row whose order, first then second, is the byte order of rows up to 15 bytes.
+cdef inline Py_ssize_t entry_length(const Entry* entry) noexcept nogil:
+    cdef Py_ssize_t length = entry.key.high >> 56
+    return length if length else <Py_ssize_t>entry.key.high
 
-    Longer rows have their first 15 bytes and the mark 16, so that they follow their own prefix but tie
-    with one another.
+
+cdef inline uint64_t swap_bytes(uint64_t word) noexcept nogil:
+    word = (word & 0x00FF00FF00FF00FFu) << 8 | (word >> 8) & 0x00FF00FF00FF00FFu
+    word = (word & 0x0000FFFF0000FFFFu) << 16 | (word >> 16) & 0x0000FFFF0000FFFFu
+    return word << 32 | word >> 32
+
+
+cdef inline uint64_t rank_word(const Entry* entry, const uint8_t* arena, int i) noexcept nogil:
+    """The first or second of two words whose order, one after the other, is that of the first 15 bytes.
+
+    Behind the bytes stands the length, 16 for all that are longer: a pretoken follows its own prefix.
     """
-    cdef Py_ssize_t row, i, length
-    cdef uint64_t words[2]
-    with nogil:
-        for row in range(offsets.shape[0] - 1):
-            length = offsets[row + 1] - offsets[row]
-            words[0] = 0
-            words[1] = min(length, <Py_ssize_t>LONG)
-            for i in range(min(length, <Py_ssize_t>LONG - 1)):
-                words[i >> 3] |= <uint64_t>text[offsets[row] + i] << (56 - 8 * (i & 7))
-            first[row] = words[0]
-            second[row] = words[1]
+    if i == 0:
+        return swap_bytes(entry.key.low)
+    if entry.key.high >> 56:
+        return swap_bytes(entry.key.high)
+    return swap_bytes(load8(arena + entry.place + 8)) & ~<uint64_t>0xFF | LONG
+
+
+cdef inline bint precedes(const Entry* a, const Entry* b, const uint8_t* arena) noexcept nogil:
+    """Whether the bytes of one entry stand before those of another, which are different."""
+    cdef uint64_t x = rank_word(a, arena, 0), y = rank_word(b, arena, 0)
+    cdef int order
+    if x != y:
+        return x < y
+    x = rank_word(a, arena, 1)
+    y = rank_word(b, arena, 1)
+    if x != y:
+        return x < y
+    order = memcmp(arena + a.place, arena + b.place, min(a.key.high, b.key.high))
+    return order < 0 or (order == 0 and a.key.high < b.key.high)
+
+
+cdef void sort_entries(Entry* entries, Entry* room, Py_ssize_t n, const uint8_t* arena) noexcept nogil:
+    """Sort by bytes: short stretches by insertion, then merged from one place to the other and back."""
+    cdef Py_ssize_t first, middle, last, i, j, k, width = STRETCH
+    cdef Entry* source = entries
+    cdef Entry* target = room
+    cdef Entry entry
+    first = 0
+    while first < n:
+        last = min(first + STRETCH, n)
+        for i in range(first + 1, last):
+            entry = entries[i]
+            j = i
+            while j > first and precedes(&entry, &entries[j - 1], arena):
+                entries[j] = entries[j - 1]
+                j -= 1
+            entries[j] = entry
+        first = last
+    while width < n:
+        first = 0
+        while first < n:
+            middle = min(first + width, n)
+            last = min(middle + width, n)
+            i = first
+            j = middle
+            for k in range(first, last):
+                if j == last or (i < middle and precedes(&source[i], &source[j], arena)):
+                    target[k] = source[i]
+                    i += 1
+                else:
+                    target[k] = source[j]
+                    j += 1
+            first = last
+        source, target = target, source
+        width *= 2
+    if source != entries:
+        memcpy(entries, source, n * sizeof(Entry))

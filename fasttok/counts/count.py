@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fasttok.counts._hash import PretokenTable
+from fasttok.counts.spill import Spill, share_memory
 from fasttok.counts.table import PretokenCounts, Recipe
 from fasttok.errors import PatternError
 from fasttok.parallel import map_ordered, resolve_workers
@@ -29,6 +30,7 @@ def count_pretokens(
     workers: int | None = None,
     progress: bool = False,
     batch_bytes: int = BATCH_BYTES,
+    max_memory: int | str | None = None,
 ) -> PretokenCounts: ...
 @overload
 def count_pretokens(
@@ -39,6 +41,7 @@ def count_pretokens(
     workers: int | None = None,
     progress: bool = False,
     batch_bytes: int = BATCH_BYTES,
+    max_memory: int | str | None = None,
 ) -> dict[Tag, PretokenCounts]: ...
 def count_pretokens(
     corpus: Corpus | Mapping[Tag, Corpus],
@@ -48,6 +51,7 @@ def count_pretokens(
     workers: int | None = None,
     progress: bool = False,
     batch_bytes: int = BATCH_BYTES,
+    max_memory: int | str | None = None,
 ) -> PretokenCounts | dict[Tag, PretokenCounts]:
     """Read a corpus once and count its pretokens.
 
@@ -67,6 +71,10 @@ def count_pretokens(
         Show a bar on the standard error stream.
     batch_bytes : int
         How much text a thread takes at a time. The result does not depend on it.
+    max_memory : int or str, optional
+        The most memory for the tables of all threads together: bytes, or text like "2GB" or "500 MiB".
+        What is beyond it goes to temporary files (in the folder that ``tempfile`` chooses; ``TMPDIR``
+        names another), which are gone at the end. The result does not depend on it.
 
     Returns
     -------
@@ -77,12 +85,20 @@ def count_pretokens(
     Raises
     ------
     CorpusError, TextError, OSError
-        If the corpus cannot be read.
+        If the corpus cannot be read, or temporary files cannot be written.
+    OverflowError
+        If a count passes 2^63 - 1.
+    ValueError
+        If `max_memory` is too little to be of use: below 4 MiB a thread.
 
     Notes
     -----
-    O(n) time in the bytes of the corpus. Memory: a hash table of the distinct pretokens a thread, 32
-    bytes an entry, at most half full.
+    O(n) time in the bytes of the corpus, and O(k log k) in the distinct pretokens. Memory: a hash table of
+    the distinct pretokens a thread, 32 bytes an entry, at most half full, and the bytes of those above 15
+    bytes. `max_memory` bounds these tables. It does not bound the batches of text that are under way, two
+    a thread, which are made smaller to suit it but never smaller than a document that cannot be cut; nor
+    the result, 16 bytes a distinct pretoken and 4 a code point, which takes two to three times that while it
+    is put into order.
 
     Examples
     --------
@@ -114,6 +130,7 @@ def count_pretokens(
                 workers=workers,
                 progress=progress,
                 batch_bytes=batch_bytes,
+                max_memory=max_memory,
             )
             for tag, part in corpus.items()
         }
@@ -122,9 +139,16 @@ def count_pretokens(
     # is never cut apart if there is no such place inside.
     is_safe = not any(cutter.find_cut(np.frombuffer(token.encode(), np.uint8)) for token in specials)
     tables = [PretokenTable() for _ in range(resolve_workers(workers))]
+    share = None
+    if max_memory is not None:
+        share = share_memory(max_memory, len(tables))
+        # In the worst case a batch takes a hundred times its size in a table: keep that a part of the share.
+        batch_bytes = min(batch_bytes, share // 256)
+    spill = Spill(share)
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
         documents = batch.documents
+        spill.make_room(table, len(documents.values))
         if specials:
             documents = _cut_out(documents, find_special)
         try:
@@ -135,13 +159,13 @@ def count_pretokens(
         return len(batch.documents.values)
 
     batches = corpus.batches(cutter if is_safe else None, batch_bytes)
-    with tqdm(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar:
+    with spill, tqdm(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar:
         for n_bytes in map_ordered(count_batch, batches, tables):
             bar.update(n_bytes)
-    first, *others = tables
-    for table in others:
-        first.add_table(table)
-    return PretokenCounts.from_table(first, Recipe(cutter.config(), None, corpus.document_rule, specials))
+        rows, counts = spill.merge(tables)
+    return PretokenCounts.from_sorted(
+        rows, counts, Recipe(cutter.config(), None, corpus.document_rule, specials)
+    )
 
 
 def _cut_out(documents: Ragged, expression: re.Pattern[bytes]) -> Ragged:

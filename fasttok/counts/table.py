@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.counts._hash import PretokenTable, rank_rows
+from fasttok.counts._hash import PretokenTable
 from fasttok.errors import ModelFormatError, RecipeError
 from fasttok.ragged import Ragged, read_only
 from fasttok.saving import atomic_write
@@ -128,15 +128,31 @@ class PretokenCounts:
 
     @classmethod
     def from_table(cls, table: PretokenTable, recipe: Recipe) -> PretokenCounts:
-        """Bring what a hash table has counted into the order of rows. O(k log k)."""
-        values, offsets, counts = table.rows()
-        rows = Ragged(values, offsets)
-        order = _sorted_rows(rows, counts)
+        """Take what a hash table has counted, which is of no more use then. O(k log k)."""
+        table.sort()
+        text, offsets, counts = table.rows()
+        return cls.from_sorted(Ragged(text, offsets), counts, recipe)
+
+    @classmethod
+    def from_sorted(cls, rows: Ragged, counts: NDArray[np.int64], recipe: Recipe) -> PretokenCounts:
+        """Take distinct pretokens that stand in the order of their bytes. O(k log k).
+
+        Parameters
+        ----------
+        rows : Ragged of uint8
+            The pretokens in UTF-8, none twice.
+        counts : ndarray of int64, shape (k,)
+            How often each occurs.
+        recipe : Recipe
+            How the text became pretokens.
+        """
+        order = np.argsort(-counts, kind="stable")
         rows = rows.take(order)
         code_points = np.empty(len(rows.values), np.uint32)
-        out_offsets = np.zeros(len(rows) + 1, np.int64)
-        n = decode_code_points(rows.values, rows.offsets, code_points, out_offsets)
-        return cls(code_points[:n].copy(), out_offsets, counts[order], recipe)
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        n = decode_code_points(rows.values, rows.offsets, code_points, offsets)
+        code_points.resize(n, refcheck=False)  # in place: nothing else refers to it
+        return cls(code_points, offsets, counts[order], recipe)
 
     def __post_init__(self) -> None:
         for name in ("code_points", "offsets", "counts"):
@@ -251,10 +267,7 @@ class PretokenCounts:
         fits = 2 * (largest + denominator) < 1 << 63
         text, rounded = _int64_totals(pairs, denominator) if fits else _exact_totals(pairs)
         kept = np.flatnonzero(rounded)
-        text = text.take(kept)
-        result = PretokenTable()
-        result.add(text.values, text.offsets, rounded[kept])
-        return PretokenCounts.from_table(result, recipe)
+        return PretokenCounts.from_sorted(text.take(kept), rounded[kept], recipe)
 
     def fingerprint(self) -> str:
         """A SHA-256 over the pretokens, counts and recipe; equal content, equal fingerprint."""
@@ -349,20 +362,6 @@ def _check_arrays(code_points: NDArray[Any], offsets: NDArray[Any], counts: NDAr
         raise ModelFormatError("holds what is no code point", path, "code_points")
 
 
-def _sorted_rows(rows: Ragged, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The order of rows by count, largest first, then by bytes."""
-    first, second = np.empty((2, len(rows)), np.uint64)
-    rank_rows(rows.values, rows.offsets, first, second)
-    order = np.lexsort((second, first, -counts))
-    # Only rows of over 15 bytes that begin alike are still in arbitrary order: sort those by hand.
-    a, b = order[:-1], order[1:]
-    ties = (counts[a] == counts[b]) & (first[a] == first[b]) & (second[a] == second[b])
-    edges = np.flatnonzero(np.diff(ties, prepend=False, append=False))
-    for start, stop in zip(edges[::2].tolist(), (edges[1::2] + 1).tolist(), strict=True):
-        order[start:stop] = sorted(order[start:stop].tolist(), key=lambda row: rows[row].tobytes())
-    return order
-
-
 def _checked_part(part: Any) -> tuple[PretokenCounts, Fraction]:
     if not isinstance(part, tuple) or len(part) != 2 or not isinstance(part[0], PretokenCounts):
         raise TypeError("mix takes pairs of counts and weight: mix([(counts, 1), (other, 0.5)])")
@@ -381,11 +380,12 @@ def _exact_weight(weight: Weight) -> Fraction:
 def _int64_totals(
     pairs: list[tuple[PretokenCounts, Fraction]], denominator: int
 ) -> tuple[Ragged, NDArray[np.int64]]:
-    """Pretokens and their rounded weighted sums, where all products fit int64."""
+    """Pretokens in the order of bytes and their rounded weighted sums, where all products fit int64."""
     table = PretokenTable()
     for counts, weight in pairs:
         text = counts.text
         table.add(text.values, text.offsets, counts.counts * int(weight * denominator))
+    table.sort()
     values, offsets, sums = table.rows()
     return Ragged(values, offsets), (2 * sums + denominator) // (2 * denominator)
 
@@ -396,7 +396,8 @@ def _exact_totals(pairs: list[tuple[PretokenCounts, Fraction]]) -> tuple[Ragged,
     for counts, weight in pairs:
         for pretoken, count in counts.to_dict().items():
             sums[pretoken] = sums.get(pretoken, Fraction(0)) + count * weight
-    rounded = [math.floor(total + Fraction(1, 2)) for total in sums.values()]
+    pretokens = sorted(sums)
+    rounded = [math.floor(sums[pretoken] + Fraction(1, 2)) for pretoken in pretokens]
     if max(rounded, default=0) >= 1 << 63:
         raise OverflowError("the count of a pretoken passes 2^63 - 1")
-    return Ragged.from_bytes(list(sums)), np.array(rounded, np.int64)
+    return Ragged.from_bytes(pretokens), np.array(rounded, np.int64)

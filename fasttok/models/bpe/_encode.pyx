@@ -263,7 +263,7 @@ cdef class BPEEncoder(PretokenEncoder):
         cdef uint32_t* taken = NULL
         cdef Py_ssize_t i, j, k, t, n_taken, room = 0, result = 0, n_steps = 0
         cdef uint32_t rank = 0, lower = 0
-        if n >= NOTHING or not open_queues(&queues, n, self.n_merges) or lengths == NULL:
+        if not open_queues(&queues, n, self.n_merges) or lengths == NULL or n >= TAKEN:
             free(lengths)
             close_queues(&queues)
             return OUT_OF_MEMORY

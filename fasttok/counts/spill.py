@@ -1,0 +1,216 @@
+"""Counting within a limit of memory: tables that grow too large are written out, and all are merged.
+
+A table is written as a run: its rows in the order of their bytes, in blocks. Merging is streamed: of each
+run one block is in memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from threading import Lock
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.counts._hash import PretokenTable
+from fasttok.ragged import Ragged, lengths_to_offsets
+
+Rows = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]  # text, offsets, counts
+
+BLOCK_BYTES = 1 << 16
+FAN_IN = 16  # runs merged at once
+LEAST_BYTES = 1 << 22  # for a thread; merging takes no more
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+UNITS |= {"KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30, "TI": 1 << 40}
+
+
+class Spill:
+    """What the tables of several threads have counted and no longer hold; a context manager.
+
+    The folder of its temporary files is made when the first is, and gone at the end, whatever happened.
+
+    Parameters
+    ----------
+    share : int or None
+        The most bytes that the table of a thread may take; None for no limit.
+    """
+
+    def __init__(self, share: int | None) -> None:
+        self._share = share
+        self._runs: list[str] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = Lock()
+
+    def __enter__(self) -> Spill:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def make_room(self, table: PretokenTable, n_text: int) -> None:
+        """Write a table out and empty it, if adding `n_text` bytes of text might take it past its share."""
+        if self._share is not None and len(table) and table.peak_bytes(n_text) > self._share:
+            self._write_table(table)
+
+    def merge(self, tables: Sequence[PretokenTable]) -> tuple[Ragged, NDArray[np.int64]]:
+        """All that was counted, each pretoken once, in the order of bytes, and the counts.
+
+        The tables are of no more use then. O(n log n) in the rows of all tables and runs.
+
+        Raises
+        ------
+        OverflowError
+            If a count passes 2^63 - 1.
+        OSError
+            If a run cannot be written or read.
+        """
+        if not self._runs:
+            for table in tables:
+                table.sort()
+            return _join(merge_runs([table.blocks(BLOCK_BYTES) for table in tables]))
+        for table in tables:  # what they take, the result will need
+            self._write_table(table)
+        while len(self._runs) > FAN_IN:
+            group, self._runs = self._runs[:FAN_IN], self._runs[FAN_IN:]
+            self._write_run(merge_runs([read_run(path) for path in group]))
+            for path in group:
+                os.unlink(path)
+        return _join(merge_runs([read_run(path) for path in self._runs]))
+
+    def _write_table(self, table: PretokenTable) -> None:
+        table.sort()
+        try:
+            self._write_run(table.blocks(BLOCK_BYTES))
+        finally:  # also where that failed: its thread may hold another batch
+            table.clear()
+
+    def _write_run(self, blocks: Iterable[Rows]) -> None:
+        try:
+            with self._lock:
+                if self._folder is None:
+                    self._folder = tempfile.TemporaryDirectory(prefix="fasttok-")
+            handle, path = tempfile.mkstemp(dir=self._folder.name)
+            with open(handle, "wb") as file:
+                for text, offsets, counts in blocks:
+                    for array in (np.array([len(text), len(counts)], np.int64), text, offsets, counts):
+                        file.write(array.data)
+        except OSError as error:
+            reason = f"{error.strerror} (counts beyond max_memory go to this folder; TMPDIR names another)"
+            raise OSError(error.errno, reason, tempfile.gettempdir()) from error
+        self._runs.append(path)
+
+
+def read_run(path: str) -> Iterator[Rows]:
+    """Yield the blocks of a run."""
+    with open(path, "rb") as file:
+        end = os.path.getsize(path)
+        while file.tell() < end:
+            n_text, n_rows = _read(file, 2, np.int64).tolist()
+            text = _read(file, n_text, np.uint8)
+            yield text, _read(file, n_rows + 1, np.int64), _read(file, n_rows, np.int64)
+
+
+def merge_runs(runs: Iterable[Iterator[Rows]]) -> Iterator[Rows]:
+    """Yield the rows of sorted runs in the order of bytes, each pretoken once with its counts added.
+
+    Of the blocks at hand one ends first; up to there every run is known, so the rows up to there are added
+    and sorted like any others. O(n log n) in the rows.
+    """
+    heads = [_Head(run) for run in runs]
+    while heads := [head for head in heads if head.has_rows()]:
+        bound = min(head.last() for head in heads)
+        table = PretokenTable()
+        for head in heads:
+            table.add(*head.take_until(bound))
+        table.sort()
+        yield table.rows()
+
+
+class _Head:
+    """The block of a run that is being merged, and how far it has been."""
+
+    def __init__(self, run: Iterator[Rows]) -> None:
+        self._run = run
+        self._text = np.empty(0, np.uint8)
+        self._offsets = np.zeros(1, np.int64)
+        self._counts = np.empty(0, np.int64)
+        self._row = 0
+
+    def has_rows(self) -> bool:
+        """Whether any row is left; reads the next block where this one is done."""
+        if self._row == len(self._counts):
+            block = next(self._run, None)
+            if block is None:
+                return False
+            self._text, self._offsets, self._counts = block
+            self._row = 0
+        return True
+
+    def last(self) -> bytes:
+        """The last pretoken of the block."""
+        return self._pretoken(len(self._counts) - 1)
+
+    def take_until(self, bound: bytes) -> Rows:
+        """The rows up to a pretoken, which are then done."""
+        first = self._row
+        self._row = bisect_right(range(len(self._counts)), bound, lo=first, key=self._pretoken)
+        return self._text, self._offsets[first : self._row + 1], self._counts[first : self._row]
+
+    def _pretoken(self, row: int) -> bytes:
+        return self._text[self._offsets[row] : self._offsets[row + 1]].tobytes()
+
+
+def share_memory(max_memory: int | str, workers: int) -> int:
+    """The bytes for each of several threads, from a number of bytes or text such as "500 MB" or "1.5GiB".
+
+    Raises
+    ------
+    ValueError
+        If the text is no size, or a thread would get less than it can work with.
+
+    Examples
+    --------
+    >>> share_memory("2GB", 2), share_memory("12.5 MiB", 1)
+    (1000000000, 13107200)
+    """
+    if isinstance(max_memory, bool) or not isinstance(max_memory, (int, str)):
+        raise TypeError(
+            f'max_memory must be bytes or text like "2GB", not of type {type(max_memory).__name__}'
+        )
+    size = max_memory
+    if isinstance(size, str):
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]I?)?B?", size.strip().upper())
+        if match is None:
+            raise ValueError(f'max_memory must be bytes or text like "2GB" or "500 MiB", not {max_memory!r}')
+        size = int(Fraction(match[1]) * UNITS[match[2] or ""])
+    least = workers * LEAST_BYTES
+    if size < least:
+        raise ValueError(
+            f"max_memory must be at least {least:,} bytes with workers={workers}, not {max_memory!r}"
+        )
+    return size // workers
+
+
+def _read(file: BinaryIO, n: int, dtype: Any) -> NDArray[Any]:
+    array = np.empty(n, dtype)
+    if file.readinto(array.view(np.uint8)) < array.nbytes:  # type: ignore[attr-defined]
+        raise OSError(errno.EIO, "a temporary file was cut short", file.name)
+    return array
+
+
+def _join(blocks: Iterable[Rows]) -> tuple[Ragged, NDArray[np.int64]]:
+    texts, lengths, counts = [np.empty(0, np.uint8)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for text, offsets, block_counts in blocks:
+        texts.append(text)
+        lengths.append(np.diff(offsets))
+        counts.append(block_counts)
+    rows = Ragged(np.concatenate(texts), lengths_to_offsets(np.concatenate(lengths)))
+    return rows, np.concatenate(counts)
