@@ -3,16 +3,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.text._spans import Spans
+
 _Rows = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]
 
 class PretokenTable:
     n_bytes: int
     def __len__(self) -> int: ...
+    def count(self, text: NDArray[np.uint8], offsets: NDArray[np.int64], spans: Spans) -> None: ...
     def add(
-        self,
-        text: NDArray[np.uint8],
-        boundaries: NDArray[np.int64],
-        counts: NDArray[np.int64] | None = None,
+        self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], counts: NDArray[np.int64]
     ) -> None: ...
     def peak_bytes(self, n_text: int) -> int: ...
     def clear(self) -> None: ...

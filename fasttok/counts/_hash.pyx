@@ -16,6 +16,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from fasttok._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, load8, make_key
+from fasttok.text._spans cimport Spans
 
 cdef struct Entry:
     Key key  # key.high is 0 in an empty entry
@@ -23,6 +24,7 @@ cdef struct Entry:
     uint64_t place  # of a long pretoken's bytes in the arena
 
 cdef enum:
+    CHUNK = 512  # spans that are asked for at once
     BLOCK = 32
     SMALLEST_BITS = 12
     ROW_BYTES = 16  # of a row besides its text: an offset and a count
@@ -60,10 +62,33 @@ cdef class PretokenTable:
     def __len__(self):
         return self.n_used
 
-    def add(
-        self, const uint8_t[::1] text, const int64_t[::1] boundaries, const int64_t[::1] counts=None
-    ):
-        """Count the pretokens between `boundaries`, each once or as often as `counts` says.
+    def count(self, const uint8_t[::1] text, const int64_t[::1] offsets, Spans spans):
+        """Count the pretokens of every row of text."""
+        cdef Status status
+        if text.shape[0] == 0:
+            return
+        with nogil:
+            status = self._count(&text[0], text.shape[0], &offsets[0], offsets.shape[0] - 1, spans)
+        self._raise_for(status)
+
+    cdef Status _count(
+        self, const uint8_t* text, Py_ssize_t n_text, const int64_t* offsets, Py_ssize_t n_rows, Spans spans
+    ) noexcept nogil:
+        cdef int64_t starts[CHUNK]
+        cdef int64_t ends[CHUNK]
+        cdef Py_ssize_t row, position, n
+        cdef Status status
+        for row in range(n_rows):
+            position = offsets[row]
+            while position < offsets[row + 1]:
+                n = spans.next(text, offsets[row], offsets[row + 1], &position, starts, ends, CHUNK)
+                status = self._add(text, n_text, starts, ends, n, NULL)
+                if status != FINE:
+                    return status
+        return FINE
+
+    def add(self, const uint8_t[::1] text, const int64_t[::1] boundaries, const int64_t[::1] counts):
+        """Add counts of the pretokens between `boundaries`.
 
         Raises
         ------
@@ -71,41 +96,58 @@ cdef class PretokenTable:
             If a count would pass 2^63 - 1; the table is then of no more use.
         """
         cdef Status status
-        cdef const int64_t* each = NULL
-        if boundaries.shape[0] < 2:
+        if counts.shape[0] == 0:
             return
-        if counts is not None:
-            each = &counts[0]
         with nogil:
-            status = self._add(&text[0], text.shape[0], &boundaries[0], boundaries.shape[0] - 1, each)
+            status = self._add(
+                &text[0], text.shape[0], &boundaries[0], &boundaries[1], counts.shape[0], &counts[0]
+            )
+        self._raise_for(status)
+
+    cdef _raise_for(self, Status status):
         if status == NO_MEMORY:
             raise MemoryError(f"no memory for more than {self.n_used:,} distinct pretokens")
         if status == OVERFLOW:
             raise OverflowError("the count of a pretoken passes 2^63 - 1")
 
     cdef Status _add(
-        self, const uint8_t* text, Py_ssize_t n_text, const int64_t* bounds, Py_ssize_t n, const int64_t* counts
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* starts,
+        const int64_t* ends,
+        Py_ssize_t n,
+        const int64_t* counts,
     ) noexcept nogil:
+        """Add pretokens, each once if `counts` is NULL."""
         cdef Key keys[BLOCK]
         cdef uint64_t hashes[BLOCK]
-        cdef Py_ssize_t first = 0, i, size, start
+        cdef Py_ssize_t first = 0, i, size
         cdef Entry* entry
-        cdef int64_t count
+        cdef Entry* entries
+        cdef int64_t count = 1
+        cdef int shift
         while first < n:
             if 2 * (self.n_used + BLOCK) > <Py_ssize_t>1 << self.bits and not self._grow():
                 return NO_MEMORY
             size = min(<Py_ssize_t>BLOCK, n - first)
+            entries = self.entries
+            shift = 64 - self.bits
             for i in range(size):
-                start = bounds[first + i]
-                keys[i] = make_key(text, start, bounds[first + i + 1] - start, n_text)
+                keys[i] = make_key(text, starts[first + i], ends[first + i] - starts[first + i], n_text)
                 hashes[i] = hash_key(keys[i])
-                FT_PREFETCH(&self.entries[hashes[i] >> (64 - self.bits)])
+                FT_PREFETCH(&entries[hashes[i] >> shift])
             for i in range(size):
-                start = bounds[first + i]
-                entry = self._find(keys[i], hashes[i], text + start, bounds[first + i + 1] - start)
-                if entry == NULL:
-                    return NO_MEMORY
-                count = counts[first + i] if counts != NULL else 1
+                entry = &entries[hashes[i] >> shift]
+                # Nearly always the pretoken is short and stands where it is looked for first.
+                if entry.key.low != keys[i].low or entry.key.high != keys[i].high or keys[i].high >> 56 == 0:
+                    entry = self._find(
+                        keys[i], hashes[i], text + starts[first + i], ends[first + i] - starts[first + i]
+                    )
+                    if entry == NULL:
+                        return NO_MEMORY
+                if counts != NULL:
+                    count = counts[first + i]
                 if entry.count > INT64_MAX - count:
                     return OVERFLOW
                 entry.count += count

@@ -152,8 +152,7 @@ def count_pretokens(
         if specials:
             documents = _cut_out(documents, find_special)
         try:
-            for boundaries in cutter.boundaries(documents):
-                table.add(documents.values, boundaries)
+            table.count(np.ascontiguousarray(documents.values), documents.offsets, cutter.spans(documents))
         except PatternError as error:
             raise error.moved(batch.first) from None
         return len(batch.documents.values)
