@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-from tqdm import tqdm
+from contextlib import closing
 
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.table import PretokenCounts, Recipe
 from fasttok.errors import PatternError
 from fasttok.parallel import map_ordered, resolve_workers
+from fasttok.progress import Bar
 from fasttok.ragged import Ragged
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
@@ -93,8 +93,11 @@ def count_pretokens(
         return len(batch.documents.values)
 
     batches = corpus.batches(cutter if is_safe else None, batch_bytes)
-    with tqdm(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar:
-        for n_bytes in map_ordered(count_batch, batches, tables):
+    with (
+        Bar(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar,
+        closing(map_ordered(count_batch, batches, tables)) as counted,
+    ):
+        for n_bytes in counted:
             bar.update(n_bytes)
     first, *others = tables
     for table in others:
