@@ -75,11 +75,11 @@ def map_ordered(
         for item in items:
             pending.append(pool.submit(run, item))
             if len(pending) >= 2 * len(states):
-                yield pending[0].result()
-                pending.popleft()
+                pending[0].exception()  # waits; what is waited for stays in the list until it is done
+                yield pending.popleft().result()
         while pending:
-            yield pending[0].result()
-            pending.popleft()
+            pending[0].exception()
+            yield pending.popleft().result()
     finally:
         stop.set()
         _end(pool, pending)
