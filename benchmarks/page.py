@@ -27,7 +27,7 @@ NOTES = {
     "hostile": "One process each. *Training* is 1,000 pieces from nothing but this text; *encoding* is with "
     "32,000 pieces learned from `english.txt`, and decoded it is the text again. The peak is the whole "
     "process's, with the text in it.",
-    "memory": "One process each.",
+    "memory": "{mb} MB of text, one process each.",
     "small": "Lists of int out; threads as the library chooses.",
 }
 Row = dict[str, Any]
@@ -106,7 +106,7 @@ def comparison(rows: list[Row]) -> str:
     """One task with the same arguments by several libraries, fastest first."""
     task = rows[0]["task"]
     title = TITLES[task](*rows[0]["arguments"]).replace(".tiktoken", "")
-    note = f"{rows[0]['mb']} MB of text. {NOTES.get(task, '')}".strip()
+    note = NOTES.get(task, "{mb} MB of text.").format(**rows[0])
     fastest_first = sorted(rows, key=lambda row: statistics.median(row["warm_s"] or row["cold_s"]))
     names = [f"{row['library']} | {row['versions'].get(row['library'], '')}" for row in fastest_first]
     return table(title, note, "library | version", names, fastest_first)

@@ -5,6 +5,6 @@ cimport cython
 
 @cython.final
 cdef class Interrupt:
-    cdef volatile bint stopped
     cdef object error
     cdef bint check(self) noexcept nogil
+    cdef int raise_error(self) except -1

@@ -1,11 +1,13 @@
 """How a kernel that runs long is stopped: by Ctrl-C in the main thread, by the main thread in the others.
 
 Python handles signals between the instructions of its main thread only. A kernel asks every few
-milliseconds whether it should go on; in the main thread that lets Python handle what has come, in others it
-looks at a flag that the main thread sets when it gives up.
+milliseconds whether it should go on; in the main thread that lets Python handle what has come, in the
+threads of `map_ordered` it looks whether they are being joined.
 """
 
 cimport cython
+
+from fasttok.parallel import end_if_stopped
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
@@ -15,28 +17,18 @@ cdef extern from "Python.h":
 cdef class Interrupt:
     """One for each thread at work."""
 
-    def stop(self):
-        """Make the kernel that holds this end as soon as it asks."""
-        self.stopped = True
-
-    def resume(self):
-        """Take `stop` back."""
-        self.stopped = False
-
-    def raise_error(self):
-        """Raise what a signal's handler raised while a kernel ran."""
-        error, self.error = self.error, None
-        if error is not None:
-            raise error
-
     cdef bint check(self) noexcept nogil:
-        """Whether to stop; a handler's exception is kept for `raise_error`."""
-        if self.stopped:
-            return True
+        """Whether to stop; why is kept for `raise_error`."""
         with gil:
             try:
                 PyErr_CheckSignals()
+                end_if_stopped()
             except BaseException as error:
                 self.error = error
                 return True
         return False
+
+    cdef int raise_error(self) except -1:
+        """Raise what made `check` answer yes."""
+        error, self.error = self.error, None
+        raise error

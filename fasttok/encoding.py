@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import cached_property
 
 import numpy as np
@@ -117,9 +118,10 @@ class TextEncoder:
 
         joined = _JoinedRows(corpus.most_bytes())
         try:
-            for rows, continues, room in map_ordered(encode_batch, batches, caches):
-                joined.add(rows, continues)
-                self._keep_room(room)
+            with closing(map_ordered(encode_batch, batches, caches)) as encoded:
+                for rows, continues, room in encoded:
+                    joined.add(rows, continues)
+                    self._keep_room(room)
         finally:
             self._caches.extend(caches)
         return joined.finish()

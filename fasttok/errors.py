@@ -6,9 +6,19 @@ id outside the vocabulary an ``IndexError``, an argument of the wrong type a ``T
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FasttokError(ValueError):
     """The base of every error below; itself a ``ValueError``."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by way of __init__, which takes other arguments: so it comes out of a worker process, too.
+        return _bare_error, (type(self), *self.args), vars(self)
+
+
+def _bare_error(kind: type[FasttokError], *args: Any) -> FasttokError:
+    return kind.__new__(kind, *args)
 
 
 class CorpusError(FasttokError):

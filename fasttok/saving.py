@@ -16,8 +16,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when the block ends without an error.
 
     What is written goes to a temporary file in the same folder, is flushed to the disk and renamed;
-    until then an older file of the name stays as it was, also when the process is killed. What is not
-    a file, such as a pipe or a terminal, is written to as it is.
+    until then an older file of the name stays as it was, also when the process is killed. A process that
+    is killed leaves its temporary file, ``.NAME.`` and 16 digits, which nothing reads and anybody may
+    delete; no later save does, since it could be one that another process is still writing. What is not a
+    file, such as a pipe or a terminal, is written to as it is.
     """
     name = os.path.realpath(path)  # through a link, to the file it points to
     mode = os.stat(name).st_mode if os.path.exists(name) else None

@@ -37,17 +37,6 @@ def test_the_file_can_be_read_by_people(tmp_path):
     assert fields["provenance"]["counts"]["n_pretokens"] == 19
 
 
-def test_a_truncated_file(tmp_path):
-    path = tmp_path / "a.json"
-    small().save(path)
-    data = path.read_bytes()
-    for end in range(len(data) - 2):
-        path.write_bytes(data[:end])
-        with pytest.raises(ft.ModelFormatError) as error:
-            ft.load(path)
-        assert str(path) in str(error.value)
-
-
 def test_a_file_with_flipped_bits(tmp_path):
     path = tmp_path / "a.json"
     tok = small()
@@ -303,26 +292,23 @@ def test_damaged_rank_files(tmp_path, data, message):
     assert str(path) in str(error.value)
 
 
-def test_rank_files_truncated_or_with_flipped_bits(tmp_path):
+def test_rank_files_with_flipped_bits(tmp_path):
     path = tmp_path / "x.tiktoken"
     ranks = random_ranks(random.Random(38))
     data = write_ranks(path, ranks).read_bytes()
     rng = random.Random(39)
-    mutations = [data[:end] for end in range(0, len(data), 5)]
+    refused = 0
     for _ in range(1500):
         damaged = bytearray(data)
         damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        mutations.append(bytes(damaged))
-    refused = 0
-    for mutation in mutations:
-        path.write_bytes(mutation)
+        path.write_bytes(damaged)
         try:
             loaded = ft.load(path, pretokenizer="gpt2")
         except ft.ModelFormatError:
             refused += 1
         else:
             assert loaded.decode_bytes(loaded.encode(b"abcab \xff")) == b"abcab \xff"
-    assert len(mutations) > refused > 500
+    assert 1500 > refused > 500
 
 
 def test_a_rank_file_of_unknown_pattern(tmp_path):

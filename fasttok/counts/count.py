@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import TypeVar, overload
 
 import numpy as np
-from tqdm import tqdm
 
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.spill import Spill, share_memory
 from fasttok.counts.table import PretokenCounts, Recipe
 from fasttok.errors import PatternError
 from fasttok.parallel import map_ordered, resolve_workers
+from fasttok.progress import Bar
 from fasttok.ragged import Ragged
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
@@ -158,8 +159,12 @@ def count_pretokens(
         return len(batch.documents.values)
 
     batches = corpus.batches(cutter if is_safe else None, batch_bytes)
-    with spill, tqdm(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar:
-        for n_bytes in map_ordered(count_batch, batches, tables):
+    with (
+        spill,
+        Bar(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar,
+        closing(map_ordered(count_batch, batches, tables)) as counted,
+    ):
+        for n_bytes in counted:
             bar.update(n_bytes)
         rows, counts = spill.merge(tables)
     return PretokenCounts.from_sorted(

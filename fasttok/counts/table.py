@@ -158,6 +158,9 @@ class PretokenCounts:
         for name in ("code_points", "offsets", "counts"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code_points, self.offsets, self.counts, self.recipe)  # read-only again
+
     def __len__(self) -> int:
         return len(self.counts)
 
@@ -320,6 +323,8 @@ class PretokenCounts:
             file.seek(0)
             try:
                 with np.load(file, allow_pickle=False) as arrays:
+                    if sum(part.file_size for part in arrays.zip.infolist()) > os.path.getsize(name):
+                        raise ValueError("it claims to hold more bytes than it has")  # `save` packs nothing
                     header = json.loads(str(arrays["header"]))
                     recipe = Recipe.from_json(str(arrays["recipe"]))
                     fields = (arrays["code_points"], arrays["offsets"], arrays["counts"])

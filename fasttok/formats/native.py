@@ -20,6 +20,7 @@ from fasttok.tokenizer import Tokenizer
 
 FORMAT = "fasttok"
 VERSION = 1
+_to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
 MODELS: dict[str, type[Model]] = {"bpe": BPEModel}
 
 
@@ -43,11 +44,11 @@ def _to_lines(value: Any, depth: int, indent: str = "") -> str:
     """JSON with one entry a line down to `depth`, lists of entries one deeper, and the rest in one line."""
     inner = indent + " "
     if isinstance(value, dict) and value and depth > 0:
-        rows = [f"{json.dumps(k)}: {_to_lines(v, depth - 1, inner)}" for k, v in value.items()]
+        rows = [f"{_to_json(k)}: {_to_lines(v, depth - 1, inner)}" for k, v in value.items()]
         return "{\n" + ",\n".join(inner + row for row in rows) + "\n" + indent + "}"
     if isinstance(value, (list, tuple)) and value:
-        return "[\n" + ",\n".join(inner + json.dumps(row) for row in value) + "\n" + indent + "]"
-    return json.dumps(value)
+        return "[\n" + ",\n".join(inner + _to_json(row) for row in value) + "\n" + indent + "]"
+    return _to_json(value)
 
 
 def load(path: str | os.PathLike[str]) -> Tokenizer:
@@ -62,12 +63,12 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
     with open(name, "rb") as file:
         data = file.read()
     try:
-        fields = json.loads(data.decode())
+        fields = json.loads(data.decode(), parse_constant=_refuse)
     except UnicodeDecodeError as error:
         raise ModelFormatError("not UTF-8", name, f"byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise ModelFormatError(f"not JSON ({error.msg})", name, f"line {error.lineno}") from None
-    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of too many digits
+    except (RecursionError, ValueError) as error:  # nested too deeply, NaN, or a number of too many digits
         raise ModelFormatError(f"not JSON of this format ({error})", name) from None
     if not isinstance(fields, dict):
         raise ModelFormatError("not a fasttok tokenizer", name, "format")
@@ -97,6 +98,10 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         raise ModelFormatError(f"{error} is missing or unknown", name, place) from None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFormatError(str(error), name, place) from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _checked(value: Any, expected: type) -> Any:

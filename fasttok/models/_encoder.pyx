@@ -28,8 +28,7 @@ cdef int raise_reason(Py_ssize_t reason, PretokenCache cache) except -1:
     """Raise the error for what `encode_pretoken` returned."""
     if reason == OUT_OF_MEMORY:
         raise MemoryError("a pretoken is too long for the memory there is, or longer than 4 GiB")
-    cache.interrupt.raise_error()
-    raise InterruptedError("encoding was stopped")
+    return cache.interrupt.raise_error()
 
 
 cdef class PretokenEncoder:

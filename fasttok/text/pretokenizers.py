@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.errors import PatternError
+from fasttok.parallel import end_if_stopped
 from fasttok.ragged import Ragged
 from fasttok.text import _scan
 from fasttok.text._spans import Boundaries, Spans
@@ -224,7 +225,10 @@ class RegexPretokenizer(Pretokenizer):
         text = document.decode(errors="surrogateescape")
         ends = [0]
         try:
-            for match in self._compiled.finditer(text, timeout=self.timeout * (1 + len(text) / 1e8)):
+            matches = self._compiled.finditer(text, timeout=self.timeout * (1 + len(text) / 1e8))
+            for n, match in enumerate(matches):
+                if n % 4096 == 0:
+                    end_if_stopped()
                 start, end = match.span()
                 if start > ends[-1]:
                     ends.append(start)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from fasttok.jit import announce_compilation
 from fasttok.models.merging import kernels as k
+from fasttok.progress import Bar
 from fasttok.ragged import Ragged
 
 SLICE = 200_000  # postings a slice looks at: a few milliseconds
@@ -110,7 +110,7 @@ def learn_merges(
     merges = np.empty((n_symbols - n_alphabet, 2), np.uint32)
 
     status = k.PAUSED
-    with tqdm(total=n_symbols - n_alphabet, desc="merging", unit="merge", disable=not progress) as bar:
+    with Bar(total=n_symbols - n_alphabet, desc="merging", unit="merge", disable=not progress) as bar:
         while status in (k.PAUSED, k.NO_ROOM):
             status = k.run_merges(
                 cells, counts, count, pairs, postings, events, heap, scratch, piece_values, piece_offsets,

@@ -1,0 +1,218 @@
+"""What test_faults does in a process of its own: ``python -m tests.faults_child WHAT ARGUMENT...``.
+
+Each function ends with an error if fasttok does not stand the fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from tests import hostile
+
+# Phases of work. Each function makes from a folder the phase, which lasts for seconds, and a short piece of
+# the same work, whose result is compared.
+
+
+def counting(folder):
+    def count(files):
+        return ft.count_pretokens(ft.Corpus.from_files(files), workers=2).fingerprint()
+
+    return lambda: count([folder / "text.txt"] * 25), lambda: count(folder / "short.txt")
+
+
+def counting_by_expression(folder):
+    def count(text):
+        return ft.count_pretokens(ft.Corpus.from_texts([text]), "(?s:.)", workers=2).fingerprint()
+
+    text = (folder / "text.txt").read_bytes()
+    return lambda: count(text), lambda: count(text[:100_000])
+
+
+def training(folder):
+    def train(counts, vocab_size):
+        return ft.train(counts, vocab_size=vocab_size).merges.tolist()
+
+    counts, common = ft.count_pretokens(ft.Corpus.from_files(folder / "text.txt")), folder / "counts.npz"
+    return lambda: train(counts, 200_000), lambda: train(ft.PretokenCounts.load(common), 1000)
+
+
+def encoding(folder):
+    tok = ft.load(folder / "tok.json")
+
+    def encode(files):
+        return tok.encode_files(files, workers=2).values.tobytes()
+
+    return lambda: encode([folder / "text.txt"] * 20), lambda: encode(folder / "short.txt")
+
+
+def decoding(folder):
+    tok = ft.load(folder / "tok.json")
+    ids = tok.encode_files(folder / "text.txt").values
+    rows = ft.Ragged(ids, np.append(np.arange(0, len(ids), 3), len(ids)))
+    return lambda: [tok.decode_batch(rows) for _ in range(10)], lambda: tok.decode_batch(rows[:50_000])
+
+
+def saving(folder):
+    tok, counts = ft.load(folder / "tok.json"), ft.PretokenCounts.load(folder / "counts.npz")
+    own = Path(folder / "saved")
+    own.mkdir()
+
+    def save(n):
+        for _ in range(n):
+            tok.save(own / "tok.json")
+            tok.to_tiktoken(own / "tok.tiktoken")
+            counts.save(own / "counts.npz")
+
+    def check():
+        assert {path.name for path in own.iterdir()} <= {"tok.json", "tok.tiktoken", "counts.npz"}
+        for name in ("tok.json", "counts.npz"):  # whole, wherever the interrupt came
+            assert not (own / name).exists() or (own / name).read_bytes() == (folder / name).read_bytes()
+        save(1)
+        return sorted((path.name, path.stat().st_size) for path in own.iterdir())
+
+    return lambda: save(60), check
+
+
+def loading(folder):
+    def load(n):
+        for _ in range(n):
+            tok = ft.load(folder / "tok.json")
+            counts = ft.PretokenCounts.load(folder / "counts.npz")
+        return tok.encode("the word", as_list=True), counts.fingerprint()
+
+    return lambda: load(60), lambda: load(1)
+
+
+PHASES = (counting, counting_by_expression, training, encoding, decoding, saving, loading)
+
+
+def interrupt(name: str, folder: str) -> None:
+    """For every line that comes in, begin the phase and wait for SIGINT; say when it was heard, and where."""
+    phase, piece = {function.__name__: function for function in PHASES}[name](Path(folder))
+    expected = piece()
+    for _ in sys.stdin:
+        where = "in the phase"
+        try:
+            print("begun", flush=True)
+            phase()
+            where = "behind it"
+            signal.pause()
+        except KeyboardInterrupt:
+            heard = time.monotonic()
+        assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate())
+        assert piece() == expected
+        print(json.dumps([where, heard]), flush=True)
+
+
+def kill_saves(folder: str) -> None:
+    """Kill a process that saves over a file, 50 times; the file is always one of the two it may be."""
+    path = Path(folder) / "tok.json"
+    versions = [
+        ft.train(ft.PretokenCounts.from_dict({"low": n, "lower": 5 - n}), vocab_size=258 + n) for n in (1, 2)
+    ]
+    whole = []
+    for tok in versions:
+        tok.save(path)
+        whole.append(path.read_bytes())
+    rng = random.Random(43)
+    for _ in range(50):
+        child = os.fork()
+        if child == 0:
+            while True:
+                for tok in versions:
+                    tok.save(path)
+        time.sleep(rng.uniform(0.001, 0.03))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert path.read_bytes() in whole
+        ft.load(path)
+    strays = [p.name for p in path.parent.iterdir() if p != path]
+    assert 0 < len(strays) <= 50  # some were killed in the middle
+    assert all(name.startswith(".tok.json.") for name in strays)
+    versions[0].save(path)  # strays are in nobody's way
+    assert path.read_bytes() == whole[0]
+    with pytest.raises(FileNotFoundError):  # and no folder of texts takes one for text
+        ft.Corpus.from_files(folder)
+
+
+def fork_in_use() -> None:
+    """Fork while threads encode and count: the child does both, too."""
+    tok = ft.train(ft.Corpus.from_texts(hostile.texts(100, seed=44)), vocab_size=300)
+    texts = hostile.texts(300, seed=45)
+    ids, prints = tok.encode_batch(texts), _count(texts)
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            assert tok.encode_batch(texts, workers=2) == ids
+            assert _count(texts) == prints
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        child = os.fork()
+        if child == 0:
+            same = tok.encode_batch(texts, workers=2) == ids and _count(texts) == prints
+            os._exit(0 if same and tok.decode_batch(ids) == texts else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    done.set()
+    for thread in threads:
+        thread.join()
+
+
+def _count(texts: list[str]) -> str:
+    return ft.count_pretokens(ft.Corpus.from_texts(texts), workers=2, batch_bytes=2000).fingerprint()
+
+
+def fill_disk(folder: str) -> None:
+    """A file may not grow beyond a limit: every save is an error and leaves the old file alone there."""
+    counts = ft.PretokenCounts.from_dict({f"word{i}": i + 1 for i in range(2000)})
+    tok = ft.train(counts, vocab_size=400)
+    path = Path(folder) / "file"
+    path.write_bytes(b"old")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+    for save in (tok.save, tok.to_tiktoken, counts.save):
+        with pytest.raises(OSError, match="File too large"):
+            save(path)
+        assert path.read_bytes() == b"old"
+        assert os.listdir(folder) == ["file"]
+
+
+def run_out_of_memory() -> None:
+    """With little memory left, work is a MemoryError; with more again, it is done."""
+    tok = ft.train(ft.Corpus.from_texts(["the cat and the hat"]), vocab_size=262)
+    text = b"the cat" * 3_000_000
+    corpus = ft.Corpus.from_texts([text])
+    expected = tok.encode(text[:700])
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    for room in (1 << 20, 10 << 20, 30 << 20):
+        resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+        for work in (
+            lambda: tok.encode(text),
+            lambda: ft.count_pretokens(corpus, "none", workers=1),
+            lambda: ft.train(corpus, vocab_size=300, pretokenizer="none", workers=1),
+        ):
+            with pytest.raises(MemoryError):
+                work()
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert (tok.encode(text[:700]) == expected).all()
+    assert tok.decode_bytes(tok.encode(text)) == text
+    assert ft.count_pretokens(corpus, "none").to_dict() == {text: 1}
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

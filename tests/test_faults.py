@@ -1,0 +1,428 @@
+"""Faults: what must not break anything, and where that is tested.
+
+=====================================================  ======================================================
+fault                                                  test
+=====================================================  ======================================================
+file truncated at any byte, any bit flipped            here; at random test_formats, test_counts, test_fuzz
+length bombs, deep nesting, 1 MB piece, huge ids, NaN  here; test_formats: foreign_files, impossible_content
+duplicate, empty, missing piece; gap; id clash         test_formats: impossible_content, damaged_rank_files
+                                                       test_bpe: models_that_cannot_be
+an expression that backtracks                          test_scan; test_tokenizer: errors_name_the_document
+a lone surrogate in str                                test_tokenizer, test_corpus: lone_surrogates
+invalid UTF-8, NUL bytes                               test_tokenizer: every_text_and_byte_string_comes_back
+                                                       test_counts: zero_bytes_are_told_apart; test_fuzz
+one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs
+empty text, white space only, empty batch              test_tokenizer: encode; test_model_contract: empty
+empty corpus, everything filtered out                  here; test_bpe: bad_calls
+vocab_size out of range                                test_bpe: options, bad_options
+counts above 2^31, a million pieces                    here; test_merging; test_counts: large_counts
+the text of special tokens in the input                test_tokenizer: plain_text_never_becomes
+bad ids at decode                                      test_tokenizer, test_streaming: bad_ids
+hash seed, threads, chunk size varied                  test_determinism, test_counts, test_tokenizer
+many threads on one tokenizer                          test_model_contract; here, with forks
+fork in use, spawn, pickle                             here; test_model_contract
+Ctrl-C, once and more often                            here; test_merging: ctrl_c_between_slices
+an iterator raises                                     here; test_corpus: an_error_of_the_iterator
+disk full, read-only, kill -9 during a save            here; test_formats: a_failed_save
+out of memory                                          here
+a flood of distinct words                              here; test_bpe: the_cache_keeps_its_limit
+streaming decode                                       test_streaming
+=====================================================  ======================================================
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok import encoding as encoding_module
+from fasttok.models._cache import PretokenCache
+from fasttok.parallel import map_ordered
+from fasttok.text.pretokenizers import PATTERNS
+from tests import hostile, oracles
+from tests.conftest import ROOT
+from tests.faults_child import PHASES
+
+COUNTS = ft.PretokenCounts.from_dict({"low": 5, "lower": 2, "été": 3, b"\xff\xfe": 9})
+
+
+def child(*arguments) -> list[str]:
+    return [sys.executable, "-m", "tests.faults_child", *map(str, arguments)]
+
+
+def stands(*arguments) -> None:
+    """Run one of the functions of faults_child."""
+    done = subprocess.run(child(*arguments), cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# Files
+
+
+@pytest.mark.parametrize("name", ["tok.json", "tok.tiktoken", "counts.npz"])
+def test_every_byte_of_a_file_cut_off_or_damaged(tmp_path, name):
+    path = tmp_path / name
+    tok = ft.train(COUNTS, vocab_size=262, special_tokens=["<|end|>"])
+    {"tok.json": tok.save, "tok.tiktoken": tok.to_tiktoken, "counts.npz": COUNTS.save}[name](path)
+    options = {"pretokenizer": "gpt2"} if name == "tok.tiktoken" else {}
+    data = path.read_bytes()
+    refused = {"cut off": 0, "damaged": 0}
+    for i in range(len(data)):
+        for how in refused:
+            flipped = bytes([data[i] ^ 1 << random.Random(i).randrange(8)])
+            path.unlink()  # writing over a file is slow where the system then waits for the disk
+            path.write_bytes(data[:i] if how == "cut off" else data[:i] + flipped + data[i + 1 :])
+            try:
+                loaded = ft.PretokenCounts.load(path) if name == "counts.npz" else ft.load(path, **options)
+            except ft.ModelFormatError as error:
+                assert str(path) in str(error)
+                refused[how] += 1
+                continue
+            if name == "counts.npz":
+                assert loaded == COUNTS
+            else:
+                assert loaded.decode_bytes(loaded.encode(b"lower \xff\xfe")) == b"lower \xff\xfe"
+    # JSON may end before its last line end, and a rank file before or behind any that its merges have.
+    assert refused["cut off"] >= len(data) - {"tok.json": 1, "tok.tiktoken": 11, "counts.npz": 0}[name]
+    assert refused["damaged"] > len(data) / 3
+
+
+def archive(path, **members):
+    """A file of counts, packed, with the given bytes for some of its arrays."""
+    COUNTS.save(path)
+    with zipfile.ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in parts.items():
+            new.writestr(name, members.get(name.removesuffix(".npy"), data))
+
+
+def array_of(n_claimed: int, n_held: int) -> bytes:
+    file = io.BytesIO()
+    header = {"descr": "<u4", "fortran_order": False, "shape": (n_claimed,)}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + bytes(4 * n_held)
+
+
+@pytest.mark.parametrize("n", [1 << 20, 1 << 31, 1 << 40, 1 << 62])
+def test_counts_that_claim_to_be_large(tmp_path, n):
+    path = tmp_path / "a.npz"
+    archive(path, code_points=array_of(n, 10))
+    with pytest.raises(ft.ModelFormatError, match="not a file of pretoken counts"):
+        ft.PretokenCounts.load(path)
+
+
+def test_counts_that_unpack_to_much(tmp_path):
+    path = tmp_path / "a.npz"
+    archive(path, code_points=array_of(10_000_000, 10_000_000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ft.ModelFormatError, match="claims to hold more bytes than it has"):
+        ft.PretokenCounts.load(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_neither_read_nor_written(tmp_path, value):
+    path = tmp_path / "a.json"
+    tok = ft.train(COUNTS, vocab_size=260)
+    tok.save(path)
+    path.write_text(path.read_text().replace('"n_distinct": 4', f'"n_distinct": {json.dumps(value)}'))
+    with pytest.raises(ft.ModelFormatError, match="is no number"):
+        ft.load(path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        ft.Tokenizer(tok.model, tok.pretokenizer, provenance={"loss": value}).save(path)
+
+
+def test_a_piece_of_a_megabyte(tmp_path):
+    path = tmp_path / "a.json"
+    pieces = [*(bytes([b]) for b in range(256)), *(b"a" * (2 << i) for i in range(20))]
+    merges = [[97, 97], *([255 + i, 255 + i] for i in range(1, 20))]
+    model = ft.BPEModel(
+        ft.Ragged.from_bytes(pieces), np.array(merges, np.uint32), np.arange(256, 276, dtype=np.uint32)
+    )
+    tok = ft.Tokenizer(model, ft.get_pretokenizer("none"))
+    tok.save(path)
+    assert ft.load(path).encode("a" * (1 << 20)).tolist() == [275]
+    with pytest.raises(ft.ModelExportError, match="piece 266 has 2,048 bytes; the most is 1,024"):
+        tok.to_tiktoken(tmp_path / "a.tiktoken")
+
+
+def test_a_million_pieces(tmp_path):
+    path = tmp_path / "a.tiktoken"
+    letters = [bytes([b]) for b in range(100, 200)]
+    pieces = [bytes([b]) for b in range(256)]
+    pieces += map(b"".join, itertools.product(letters, letters))
+    pieces += map(b"".join, itertools.product(letters, letters, letters))
+    path.write_bytes(b"".join(base64.b64encode(p) + b" %d\n" % i for i, p in enumerate(pieces)))
+    tok = ft.load(path, pretokenizer="gpt2")
+    assert tok.vocab_size == 1_010_256
+    ranks = {piece: i for i, piece in enumerate(pieces)}
+    rng = random.Random(46)
+    for _ in range(300):
+        pretoken = bytes(rng.choices(range(100, 120), k=rng.randint(1, 12)))
+        pretokens = tok.pretokenizer.split_text(pretoken)
+        expected = [i for p in pretokens for i in oracles.encode_by_ranks(p, ranks)]
+        assert tok.encode(pretoken).tolist() == expected
+
+
+# Saving
+
+
+def test_kill_during_a_save(tmp_path):
+    stands("kill_saves", tmp_path)
+
+
+def test_a_full_disk(tmp_path):
+    stands("fill_disk", tmp_path)
+    tok = ft.train(COUNTS, vocab_size=260)
+    for save in (tok.save, tok.to_tiktoken, COUNTS.save):
+        with pytest.raises(OSError, match="No space left on device"):
+            save("/dev/full")
+
+
+@contextmanager
+def as_nobody():
+    """Root may write everywhere; so act as somebody else."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_a_folder_that_is_read_only():
+    tok = ft.train(COUNTS, vocab_size=260)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, save in {"a.json": tok.save, "b": tok.to_tiktoken, "c": COUNTS.save}.items():
+            path = os.path.join(folder, name)
+            with open(path, "wb") as file:
+                file.write(b"old")
+            os.chmod(folder, 0o555)  # noqa: S103
+            with as_nobody(), pytest.raises(PermissionError):
+                save(path)
+            os.chmod(folder, 0o755)  # noqa: S103
+            with open(path, "rb") as file:
+                assert file.read() == b"old"
+        assert sorted(os.listdir(folder)) == ["a.json", "b", "c"]
+
+
+# Interrupts
+
+
+@pytest.fixture(scope="module")
+def work_folder(tmp_path_factory):
+    """Text of random words, its counts, and a tokenizer."""
+    folder = tmp_path_factory.mktemp("work")
+    rng = np.random.default_rng(47)
+    text = rng.integers(ord("a"), ord("z") + 1, 8_000_000, np.uint8)
+    text[rng.random(len(text)) < 1 / 6] = ord(" ")
+    text[rng.random(len(text)) < 1 / 60] = ord("\n")
+    text.tofile(folder / "text.txt")
+    text[:500_000].tofile(folder / "short.txt")
+    counts = ft.count_pretokens(ft.Corpus.from_files(folder / "text.txt"))
+    common = ft.PretokenCounts.from_dict(dict(counts.most_common(20_000)))
+    common.save(folder / "counts.npz")
+    ft.train(common, vocab_size=20_000).save(folder / "tok.json")
+    return folder
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("phase", [function.__name__ for function in PHASES])
+def test_ctrl_c_at_ten_moments(work_folder, phase):
+    rng = random.Random(48)
+    command = child("interrupt", phase, work_folder)
+    inside = 0
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            for _ in range(10):
+                print(file=process.stdin, flush=True)
+                assert process.stdout.readline() == "begun\n"
+                time.sleep(rng.uniform(0, 0.4))
+                sent = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                where, heard = json.loads(process.stdout.readline())
+                assert heard - sent < 1
+                inside += where == "in the phase"
+        except BaseException:
+            process.kill()
+            raise
+    assert process.returncode == 0
+    assert inside > 5
+
+
+@pytest.mark.timeout(60)
+def test_a_second_ctrl_c_still_waits_for_the_threads():
+    may_end, ended = threading.Event(), []
+    main = threading.main_thread().ident
+
+    def work(state, item):
+        may_end.wait()
+        ended.append(item)
+
+    def interrupt():
+        for _ in range(3):
+            time.sleep(0.1)
+            signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.1)
+        may_end.set()
+
+    thread = threading.Thread(target=interrupt)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the interrupts may come once the thread runs)
+        thread.start()
+        list(map_ordered(work, range(2), "ab"))
+    assert sorted(ended) == [0, 1]
+    thread.join()
+
+
+def test_an_iterator_raises_in_the_middle(tok):
+    def texts():
+        for i in itertools.count():
+            if i == 5000:
+                raise KeyError("from the caller")
+            yield "some words " * 300
+
+    for work in (
+        lambda: tok.encode_batch(texts(), workers=3),
+        lambda: ft.count_pretokens(ft.Corpus.from_texts(texts), workers=3, batch_bytes=10_000),
+        lambda: ft.train(ft.Corpus.from_texts(texts), vocab_size=300, workers=3),
+    ):
+        with pytest.raises(KeyError, match="from the caller"):
+            work()
+        assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate())
+    assert (
+        tok.encode_batch(["some words"] * 9, workers=3).to_list() == [tok.encode("some words").tolist()] * 9
+    )
+
+
+# Processes and threads
+
+
+@pytest.mark.timeout(60)
+def test_fork_while_threads_work():
+    stands("fork_in_use")
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles(tok, protocol):
+    for thing in (COUNTS, ft.Ragged.from_rows([[1], []]), ft.BPETrainer(vocab_size=300), COUNTS.recipe):
+        assert pickle.loads(pickle.dumps(thing, protocol)) == thing  # noqa: S301
+    assert not pickle.loads(pickle.dumps(COUNTS, protocol)).counts.flags.writeable  # noqa: S301
+    for name in (*PATTERNS, r"\w+|\s"):
+        pretokenizer = ft.get_pretokenizer(name)
+        copy = pickle.loads(pickle.dumps(pretokenizer, protocol))  # noqa: S301
+        assert copy == pretokenizer
+        assert copy.split_text("It's 12 o'clock") == pretokenizer.split_text("It's 12 o'clock")
+    model = pickle.loads(pickle.dumps(tok.model, protocol))  # noqa: S301
+    assert model.to_dict() == tok.model.to_dict()
+    copy = pickle.loads(pickle.dumps(tok, protocol))  # noqa: S301
+    assert copy.encode_batch(hostile.texts(50, seed=49)) == tok.encode_batch(hostile.texts(50, seed=49))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ft.CorpusError("bad", "a.txt", 3),
+        ft.TextError("\ud800", 3, 1),
+        ft.SpecialTokenError("<s>", 1, 2),
+        ft.PatternError("slow", 2),
+        ft.RecipeError("different"),
+        ft.ModelFormatError("bad", "a.json", "model"),
+        ft.ModelExportError("no"),
+    ],
+)
+def test_errors_come_out_of_a_worker_process(error):
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+# Large and odd text
+
+
+@pytest.mark.timeout(60)
+def test_memory_that_is_not_there():
+    stands("run_out_of_memory")
+
+
+@pytest.mark.parametrize("unit", ["a", " ", "ab"])
+@pytest.mark.filterwarnings("ignore:the vocabulary has:UserWarning")
+def test_a_pretoken_of_a_megabyte_that_repeats(unit):
+    n = 1 << 20
+    tok = ft.train(ft.Corpus.from_texts([unit * n]), vocab_size=300)
+    # Every merge doubles the largest piece; for "ab" the first one makes it.
+    powers = [unit * (1 << i) for i in range(21)][len(unit) == 1 :]
+    assert [p.decode() for p in tok.model.pieces.to_bytes()[256:]] == powers
+    for extra in range(4):
+        sizes = [n, *([2] if extra & 2 else []), *([1] if extra & 1 else [])]
+        assert [tok.decode([i]) for i in tok.encode(unit * (n + extra))] == [unit * size for size in sizes]
+    assert tok.decode([tok.encode(unit * n + "x")[-1]]).endswith("x")
+
+
+@pytest.mark.parametrize("name", list(PATTERNS))
+@pytest.mark.filterwarnings("ignore:the vocabulary has:UserWarning")
+def test_runs_of_combining_marks(name):
+    tok = ft.train(
+        ft.Corpus.from_texts(["e\u0301\u0301\u0301 \u0301" * 9]), vocab_size=262, pretokenizer=name
+    )
+    for n in (1, 2, 15, 16, 63, 64, 65, 30_000):
+        for text in (
+            "e" + "\u0301" * n,
+            "\u0301" * n + "e",
+            " \u0345" * n,
+            "E\u0300" * n + "'s",
+            "👍" + "🏽" * n,
+        ):
+            assert tok.pretokenizer.split_text(text) == oracles.split(PATTERNS[name], text.encode())
+            assert tok.decode(tok.encode(text)) == text
+
+
+def test_everything_filtered_out():
+    counts = ft.count_pretokens(ft.Corpus.from_texts(["<s>", "<s><s>"]), split_special=["<s>"])
+    with pytest.raises(ValueError, match="the corpus is empty"):
+        ft.train(counts, vocab_size=300)
+
+
+def test_counts_above_32_bits_train(tmp_path):
+    words = {"ab": (1 << 31) + 1, "bc": 1 << 31, "cd": (1 << 33) - 1, "de": 1 << 33, "xyz": (1 << 61) - 7}
+    counts = ft.PretokenCounts.from_dict(words)
+    counts.save(tmp_path / "a.npz")
+    for source in (counts, ft.PretokenCounts.load(tmp_path / "a.npz")):
+        tok = ft.train(source, vocab_size=262)
+        assert tok.model.pieces.to_bytes()[256:] == [b"xy", b"xyz", b"de", b"cd", b"ab", b"bc"]
+        assert tok.provenance["counts"]["n_pretokens"] == sum(words.values())
+
+
+def test_a_flood_of_distinct_words_keeps_the_caches_limit(tok, monkeypatch):
+    made = []
+    monkeypatch.setattr(encoding_module, "CACHE_BYTES", 1 << 20)
+    monkeypatch.setattr(
+        encoding_module, "PretokenCache", lambda limit: made.append(PretokenCache(limit)) or made[-1]
+    )
+    fresh = ft.Tokenizer(tok.model, tok.pretokenizer)
+    for start in range(0, 300_000, 60_000):
+        words = [f" {i:x}{'long' * (i % 6)}" for i in range(start, start + 60_000)]
+        batch = fresh.encode_batch(words, workers=2)
+        assert batch.to_list()[::977] == [tok.encode(word).tolist() for word in words[::977]]
+        assert all(cache.n_bytes <= 1 << 20 for cache in made)
+    assert len(made) == 2
+    assert sum(map(len, made)) > 1000
