@@ -62,11 +62,17 @@ class TextEncoder:
         documents = Ragged(data, np.array([0, len(data)], np.int64))
         room, cache = self._take_room(len(data)), self._take_cache()
         try:
-            rows = self._encode(cache, room, documents, special, self._special.expression(special))
-            return rows.values.copy()
+            ids = self._encode(cache, room, documents, special, self._special.expression(special)).values
+            if len(room) > KEPT_IDS and ids.base is room:
+                n = len(ids)
+                del ids
+                room.resize(n, refcheck=False)  # gives the rest back, where a copy would take as much again
+                return room
+            return ids.copy()
         finally:
             self._caches.append(cache)
-            self._keep_room(room)
+            if len(room) <= KEPT_IDS:
+                self._rooms.append(room)
 
     def encode_list(self, text: str | bytes, special: Special, errors: Errors) -> list[int]:
         """The ids of one text as a list."""

@@ -17,6 +17,7 @@ from fasttok.progress import Bar
 from fasttok.ragged import Ragged
 
 SLICE = 200_000  # postings a slice looks at: a few milliseconds
+PASS = 1 << 22  # cells a call looks at before the merges begin
 
 
 def learn_merges(
@@ -82,31 +83,23 @@ def learn_merges(
     # Every new symbol takes a cell away.
     n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
     cells = np.empty((n_cells, 4), np.uint32)
-    k.fill_cells(np.ascontiguousarray(words.values, np.uint32), words.offsets, cells)
-    scratch = np.full((2, n_symbols), k.NONE, np.uint32)
+    cells[:, k.SYMBOL] = words.values
+    cells[:, k.PAIR] = k.NONE
+    cells[:, k.LENGTH] = 1
+    cells[:, k.WORD] = np.repeat(np.arange(len(words), dtype=np.uint32), words.lengths)
     reg = np.zeros(k.N_REG, np.int64)
     reg[[k.N_SYMBOLS, k.TARGET, k.MIN_COUNT]] = n_alphabet, n_symbols, min_count
     reg[k.MAX_LENGTH] = np.iinfo(np.int64).max if max_length is None else max_length
     reg[k.BY_LENGTH], reg[k.CURRENT] = by_length, -1
 
-    order = np.empty(n_cells, np.uint32)
-    k.sort_by_symbol(cells, np.zeros(n_alphabet, np.int64), order)
-    events = np.empty((n_cells, 2), np.uint32)
-    n_pairs = n_cells // 2 + (1 << 10)  # natural text stays below; room is made where that is not so
-    while True:
-        count, pairs = np.empty(n_pairs, np.int64), np.empty((n_pairs, 4), np.int64)
-        if k.count_pairs(cells, order, counts, count, pairs, events, scratch, reg):
-            break
-        scratch.fill(k.NONE)
-        n_pairs *= 2
-    del order
-    postings = np.empty(3 * n_cells, np.uint32)
-    k.write_postings(cells, pairs, postings, events, reg)
-
-    heap = np.empty((n_pairs, 3), np.int64)
+    count, pairs = _count_pairs(cells, counts, reg)
+    postings = _fill_postings(cells, pairs, reg)
+    events = np.empty((1 << 10, 2), np.uint32)
+    scratch = np.full((2, n_symbols), k.NONE, np.uint32)
+    heap = np.empty((len(count), 3), np.int64)
+    reg[k.FLOOR] = max(count[: reg[k.N_PAIRS]].max(initial=0) + 1, min_count)
     piece_values = np.arange(max(n_alphabet, 16 * n_symbols), dtype=np.uint32)  # a symbol stands for itself
     piece_offsets = np.arange(n_symbols + 1, dtype=np.int64)
-    k.push_pairs(heap, pairs, count, piece_values, piece_offsets, reg)
     merges = np.empty((n_symbols - n_alphabet, 2), np.uint32)
 
     status = k.PAUSED
@@ -123,9 +116,42 @@ def learn_merges(
                 count = _with_room(count, reg[k.NEED_PAIRS])
                 pairs = _with_room(pairs, reg[k.NEED_PAIRS])
                 postings = _with_room(postings, reg[k.NEED_POSTINGS])
-                heap = _with_room(heap, reg[k.NEED_HEAP])
+                heap = _with_room(heap, len(count))
                 piece_values = _with_room(piece_values, reg[k.NEED_VALUES])
     return merges[: reg[k.N_SYMBOLS] - n_alphabet].copy()
+
+
+def _count_pairs(
+    cells: NDArray[np.uint32], counts: NDArray[np.int64], reg: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The counts of the pairs to begin with, and what else is known of them."""
+    n_cells = len(cells)
+    n_pairs = 1 << 15
+    while True:
+        keys, slots = np.full(2 * n_pairs, k.NO_PAIR), np.empty(2 * n_pairs, np.uint32)
+        count, pairs = np.empty(n_pairs, np.int64), np.empty((n_pairs, 4), np.int64)
+        reg[k.N_PAIRS] = 0
+        if all(
+            k.count_pairs(cells, counts, keys, slots, count, pairs, reg, first, min(first + PASS, n_cells))
+            for first in range(0, n_cells, PASS)
+        ):
+            return count, pairs
+        n_pairs *= 4
+
+
+def _fill_postings(
+    cells: NDArray[np.uint32], pairs: NDArray[np.int64], reg: NDArray[np.int64]
+) -> NDArray[np.uint32]:
+    """The positions of each pair, with room for those of the pairs to come."""
+    known = pairs[: reg[k.N_PAIRS]]
+    ends = np.cumsum(known[:, k.SIZE])
+    known[:, k.START] = ends - known[:, k.SIZE]
+    reg[k.N_POSTINGS] = known[:, k.SIZE].sum()
+    postings = np.empty(2 * len(cells) + 1, np.uint32)
+    for first in range(0, len(cells), PASS):
+        k.fill_postings(cells, pairs, postings, first, min(first + PASS, len(cells)))
+    known[:, k.START] -= known[:, k.SIZE]
+    return postings
 
 
 def _with_room(array: NDArray[Any], needed: int) -> NDArray[Any]:

@@ -14,6 +14,10 @@ falls: a max-heap whose stale entries are corrected when they surface is exact. 
 its cell no longer names the slot. Nothing in the loop is hashed: the pairs that a merge into z creates all
 contain z, so two dense arrays indexed by the neighbour find their slots.
 
+The heap holds only pairs that occur at least FLOOR times, so that it stays in the nearest cache: of the pairs
+in a natural corpus more than half occur once. When it is empty the floor is lowered by a quarter, and the pairs
+between the new floor and the old one are found by looking through all counts.
+
 No two merges join to the same string. Suppose (u, v) and (x, y) both join to w. Where u and v have come to
 stand side by side, every earlier merge inside these bytes stayed inside, as nothing has crossed their ends;
 so the merges made there are those that the bytes of w would have undergone alone, and they would end in the
@@ -31,6 +35,9 @@ from fasttok.jit import njit
 
 SYMBOL, PAIR, LENGTH, WORD = 0, 1, 2, 3
 NONE = np.uint32(0xFFFFFFFF)
+NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
+NO_CEILING = np.int64(0x7FFFFFFFFFFFFFFF)
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 # Columns of `pairs`; the counts of pairs are an array of their own, which stays small in cache.
 LEFT, RIGHT, START, SIZE = 0, 1, 2, 3
@@ -52,87 +59,61 @@ NEED_PAIRS = 12  # what the next merge may need at most, when a run ends for wan
 NEED_POSTINGS = 13
 NEED_EVENTS = 14
 NEED_VALUES = 15
-NEED_HEAP = 16
+FLOOR = 16  # pairs that occur less often are not on the heap
 N_REG = 17
 
 DONE, EXHAUSTED, PAUSED, NO_ROOM = 0, 1, 2, 3
 
 
 @njit
-def fill_cells(symbols, offsets, cells):
-    """Lay out the input: one symbol a cell, no pairs yet."""
-    for word in range(len(offsets) - 1):
-        for p in range(offsets[word], offsets[word + 1]):
-            cells[p, SYMBOL] = symbols[p]
-            cells[p, PAIR] = NONE
-            cells[p, LENGTH] = 1
-            cells[p, WORD] = word
+def count_pairs(cells, weights, keys, slots, count, pairs, reg, first, last):
+    """The pair histogram of the cells from `first` to `last`: slots, counts and numbers of occurrences.
 
-
-@njit
-def sort_by_symbol(cells, starts, order):
-    """Write the positions to `order`, by symbol, ascending in each; `starts` is zeros, one a symbol."""
-    for p in range(len(cells)):
-        starts[cells[p, SYMBOL]] += 1
-    place = 0
-    for symbol in range(len(starts)):
-        size = starts[symbol]
-        starts[symbol] = place
-        place += size
-    for p in range(len(cells)):
-        order[starts[cells[p, SYMBOL]]] = p
-        starts[cells[p, SYMBOL]] += 1
-
-
-@njit
-def count_pairs(cells, order, weights, count, pairs, events, scratch, reg):
-    """The pair histogram: a slot, a count and an event for each pair of neighbours.
-
-    `order` holds the positions sorted by symbol, so that one dense array finds the pairs of one left symbol
-    after another.
+    `keys` and `slots` are a hash table of the pairs so far, a power of two long; an empty place has the key
+    NO_PAIR. False means that it, or `count`, is too small.
     """
     n_cells = len(cells)
-    n_pairs = 0
-    n_events = 0
-    first_pair = 0  # of the current left symbol
-    left = NONE
-    for i in range(n_cells):
-        p = order[i]
-        if cells[p, SYMBOL] != left:
-            for slot in range(first_pair, n_pairs):
-                scratch[0, pairs[slot, RIGHT]] = NONE
-            first_pair = n_pairs
-            left = cells[p, SYMBOL]
+    mask = np.uint64(len(keys) - 1)
+    n_pairs = reg[N_PAIRS]
+    for p in range(first, last):
         word = cells[p, WORD]
         if p + 1 == n_cells or cells[p + 1, WORD] != word:
             continue
-        right = cells[p + 1, SYMBOL]
-        slot = np.int64(scratch[0, right])
-        if scratch[0, right] == NONE:
-            slot = n_pairs
-            if slot == len(count):
+        key = np.uint64(cells[p, SYMBOL]) << np.uint64(32) | np.uint64(cells[p + 1, SYMBOL])
+        i = (key * MULTIPLIER >> np.uint64(32)) & mask
+        while keys[i] != key and keys[i] != NO_PAIR:
+            i = (i + np.uint64(1)) & mask
+        if keys[i] == NO_PAIR:
+            if n_pairs == len(count) or 2 * n_pairs >= len(keys):
                 return False
-            scratch[0, right] = slot
-            pairs[slot, LEFT] = left
-            pairs[slot, RIGHT] = right
-            pairs[slot, SIZE] = 0
-            count[slot] = 0
+            keys[i] = key
+            slots[i] = n_pairs
+            pairs[n_pairs, LEFT] = cells[p, SYMBOL]
+            pairs[n_pairs, RIGHT] = cells[p + 1, SYMBOL]
+            pairs[n_pairs, SIZE] = 0
+            count[n_pairs] = 0
             n_pairs += 1
+        slot = slots[i]
         count[slot] += weights[word]
+        pairs[slot, SIZE] += 1
         cells[p, PAIR] = slot
-        events[n_events, 0] = slot
-        events[n_events, 1] = p
-        n_events += 1
-    for slot in range(first_pair, n_pairs):
-        scratch[0, pairs[slot, RIGHT]] = NONE
     reg[N_PAIRS] = n_pairs
-    reg[N_EVENTS] = n_events
     return True
 
 
 @njit
+def fill_postings(cells, pairs, postings, first, last):
+    """Write the cells from `first` to `last` to the postings of their pairs; START moves on with them."""
+    for p in range(first, last):
+        slot = cells[p, PAIR]
+        if slot != NONE:
+            postings[pairs[slot, START]] = p
+            pairs[slot, START] += 1
+
+
+@njit
 def write_postings(cells, pairs, postings, events, reg):
-    """Turn events into the postings of the slots from FIRST_NEW_PAIR on, ascending in each."""
+    """Turn the events of a merge into the postings of the pairs it created, ascending in each."""
     first = reg[FIRST_NEW_PAIR]
     for e in range(reg[N_EVENTS]):
         if cells[events[e, 1], PAIR] == events[e, 0]:
@@ -214,14 +195,16 @@ def replace_top(heap, piece_values, piece_offsets, reg, count, pair, slot):
 
 
 @njit
-def push_pairs(heap, pairs, count, piece_values, piece_offsets, reg):
-    """Add the slots from FIRST_NEW_PAIR on to the heap, those that may ever be merged."""
-    for slot in range(reg[FIRST_NEW_PAIR], reg[N_PAIRS]):
+def push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, first, ceiling):
+    """Add the slots from `first` on to the heap whose counts are in reach and that are not too long."""
+    for slot in range(first, reg[N_PAIRS]):
+        if count[slot] < reg[FLOOR] or count[slot] >= ceiling:
+            continue
         left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
         length = (
             piece_offsets[left + 1] - piece_offsets[left] + piece_offsets[right + 1] - piece_offsets[right]
         )
-        if count[slot] >= reg[MIN_COUNT] and length <= reg[MAX_LENGTH]:
+        if length <= reg[MAX_LENGTH]:
             push(heap, piece_values, piece_offsets, reg, count[slot], left << 32 | right, slot)
 
 
@@ -231,14 +214,18 @@ def begin_merge(count, pairs, postings, events, heap, piece_values, piece_offset
     if reg[N_SYMBOLS] == reg[TARGET]:
         return DONE
     while True:
-        if reg[N_HEAP] == 0:
-            return EXHAUSTED
+        while reg[N_HEAP] == 0:
+            ceiling = reg[FLOOR]
+            if ceiling == reg[MIN_COUNT]:
+                return EXHAUSTED
+            reg[FLOOR] = max(reg[MIN_COUNT], ceiling - (ceiling // 4 + 1))
+            push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, 0, ceiling)
         slot = heap[0, 2]
         if heap[0, 0] == count[slot]:
             break
-        # Stale: sink it to its present count, or drop it (put the last entry here) when that is too low.
+        # Stale: sink it to its present count, or drop it (put the last entry here) when that is below the floor.
         top_count, pair = count[slot], heap[0, 1]
-        if top_count < reg[MIN_COUNT]:
+        if top_count < reg[FLOOR]:
             reg[N_HEAP] -= 1
             n = reg[N_HEAP]
             top_count, pair, slot = heap[n, 0], heap[n, 1], heap[n, 2]
@@ -255,13 +242,11 @@ def begin_merge(count, pairs, postings, events, heap, piece_values, piece_offset
     reg[NEED_EVENTS] = n_events
     reg[NEED_POSTINGS] = reg[N_POSTINGS] + n_events
     reg[NEED_PAIRS] = reg[N_PAIRS] + n_new_pairs
-    reg[NEED_HEAP] = reg[N_HEAP] + n_new_pairs
     reg[NEED_VALUES] = n_values + length
     if (
         reg[NEED_EVENTS] > len(events)
         or reg[NEED_POSTINGS] > len(postings)
         or reg[NEED_PAIRS] > len(count)
-        or reg[NEED_HEAP] > len(heap)
         or reg[NEED_VALUES] > len(piece_values)
     ):
         return NO_ROOM
@@ -337,7 +322,7 @@ def end_merge(cells, count, pairs, postings, events, heap, scratch, piece_values
     """Write the postings of the pairs that the merge created, push them, and clear the scratch arrays."""
     count[reg[CURRENT]] = 0
     write_postings(cells, pairs, postings, events, reg)
-    push_pairs(heap, pairs, count, piece_values, piece_offsets, reg)
+    push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, reg[FIRST_NEW_PAIR], NO_CEILING)
     for slot in range(reg[FIRST_NEW_PAIR], reg[N_PAIRS]):
         scratch[0, pairs[slot, LEFT]] = NONE
         scratch[1, pairs[slot, RIGHT]] = NONE
