@@ -7,3 +7,6 @@ def measure_rows(offsets: NDArray[np.int64], rows: NDArray[Any], allow_empty: bo
 def gather_rows(
     values: NDArray[np.uint8], offsets: NDArray[np.int64], rows: NDArray[Any], out: NDArray[np.uint8]
 ) -> None: ...
+def gather_bytes(
+    values: NDArray[np.uint8], offsets: NDArray[np.int64], rows: NDArray[Any], n_bytes: int
+) -> bytes: ...

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._gather import gather_rows, measure_rows
+from fasttok._gather import gather_bytes, measure_rows
 from fasttok.encoding import TextEncoder
 from fasttok.models.base import Model
 from fasttok.ragged import Ragged, lengths_to_offsets
@@ -106,7 +107,7 @@ class Tokenizer:
         IndexError
             If the id is not in use.
         """
-        return self._gather(_as_ids([i])).tobytes()
+        return self._gather(_as_ids([i]))
 
     def piece_to_id(self, piece: bytes | str) -> int:
         """The id of a piece; or of a special token, unless its text is a piece too.
@@ -293,7 +294,7 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Ids) -> bytes:
         """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self._gather(_as_ids(ids)).tobytes()
+        return self._gather(_as_ids(ids))
 
     def decode_batch(
         self, batch: Ragged | Iterable[Ids], *, errors: Literal["replace", "strict"] = "replace"
@@ -304,9 +305,9 @@ class Tokenizer:
         ids = _as_ids(rows.values)
         text = self._gather(ids, rows.offsets)
         ends = lengths_to_offsets(self._pieces.lengths[ids])[rows.offsets]
-        return [row.decode(errors=errors) for row in Ragged(text, ends).to_bytes()]
+        return [text[a:b].decode(errors=errors) for a, b in pairwise(ends.tolist())]
 
-    def _gather(self, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
+    def _gather(self, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
         """The pieces of the ids, one after another; `rows` are the offsets of rows to name in an error."""
         offsets = self._pieces.offsets
         n_bytes, bad = measure_rows(offsets, ids, False)
@@ -322,9 +323,7 @@ class Tokenizer:
                 row = int(np.searchsorted(rows, bad, side="right")) - 1
                 place = f"position {bad - rows[row]} of row {row}"
             raise IndexError(f"id {i} at {place} {why}")
-        text = np.empty(n_bytes, np.uint8)
-        gather_rows(self._pieces.values, offsets, ids, text)
-        return text
+        return gather_bytes(self._pieces.values, offsets, ids, n_bytes)
 
     # Files
 

@@ -104,6 +104,36 @@ cdef class PretokenTable:
             )
         self._raise_for(status)
 
+    def absorb(self, PretokenTable other):
+        """Add all that another table has counted; neither may be sorted.
+
+        The entries come in the order of their hashes. Put into a table smaller than theirs, all of them would
+        want its front; so there is room for all before the first is.
+        """
+        cdef Status status
+        with nogil:
+            status = self._absorb(other)
+        self._raise_for(status)
+
+    cdef Status _absorb(self, PretokenTable other) noexcept nogil:
+        cdef Py_ssize_t i
+        cdef Entry* entry
+        cdef Entry* ours
+        while 2 * (self.n_used + other.n_used) > <Py_ssize_t>1 << self.bits:
+            if not self._grow():
+                return NO_MEMORY
+        for i in range(<Py_ssize_t>1 << other.bits):
+            entry = &other.entries[i]
+            if entry.key.high == 0:
+                continue
+            ours = self._find(entry.key, hash_key(entry.key), other.arena + entry.place, entry_length(entry))
+            if ours == NULL:
+                return NO_MEMORY
+            if ours.count > INT64_MAX - entry.count:
+                return OVERFLOW
+            ours.count += entry.count
+        return FINE
+
     cdef _raise_for(self, Status status):
         if status == NO_MEMORY:
             raise MemoryError(f"no memory for more than {self.n_used:,} distinct pretokens")

@@ -73,9 +73,12 @@ class Spill:
             If a run cannot be written or read.
         """
         if not self._runs:
-            for table in tables:
-                table.sort()
-            return _join(merge_runs([table.blocks(BLOCK_BYTES) for table in tables]))
+            whole, *others = sorted(tables, key=len, reverse=True)
+            for table in others:
+                whole.absorb(table)
+                table.clear()
+            whole.sort()
+            return _join([whole.rows()])
         for table in tables:  # what they take, the result will need
             self._write_table(table)
         while len(self._runs) > FAN_IN:
