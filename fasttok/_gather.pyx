@@ -4,6 +4,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
+from fasttok._keys cimport use_large_pages
+
 ctypedef fused row_t:
     uint32_t
     int64_t
@@ -53,6 +55,7 @@ def gather_bytes(
     cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
     if n_bytes:
         with nogil:
+            use_large_pages(start, n_bytes)
             gather(&values[0], values.shape[0], offsets, rows, start, n_bytes)
     return out
 

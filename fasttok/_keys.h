@@ -122,10 +122,23 @@ static inline uint64_t ft_hash_key(ft_key key)
     return h * 0xD6E8FEB86659FD93u;
 }
 
-/* Zeroed memory for a hash table; *block is what to free. NULL where there is none.
- *
- * It starts on a cache line. A large table is put on large pages where the system has them: every look-up in
- * it would otherwise wait for an address to be translated as well as for the entry. */
+/* Put memory that is not used yet on large pages, where the system has them: the first touch of small pages costs
+ * more than most of what is done with them, and a look-up in a large table waits for its page to be found. */
+static inline void ft_use_large_pages(void *start, size_t n_bytes)
+{
+#if defined(MADV_HUGEPAGE)
+    uintptr_t first = ((uintptr_t)start + FT_LARGE_PAGE - 1) & ~(FT_LARGE_PAGE - 1);
+    uintptr_t end = ((uintptr_t)start + n_bytes) & ~(FT_LARGE_PAGE - 1);
+    if (first < end)
+        madvise((void *)first, end - first, MADV_HUGEPAGE); /* advice: nothing depends on its being taken */
+#else
+    (void)start;
+    (void)n_bytes;
+#endif
+}
+
+/* Zeroed memory for a hash table, from the start of a cache line on, for large tables of a large page; *block is
+ * what to free. NULL where there is none. */
 static inline void *ft_calloc_table(size_t n_bytes, void **block)
 {
     size_t line = n_bytes < FT_LARGE_PAGE ? 64 : FT_LARGE_PAGE;
@@ -134,10 +147,7 @@ static inline void *ft_calloc_table(size_t n_bytes, void **block)
     if (*block == NULL)
         return NULL;
     start = (void *)(((uintptr_t)*block + line - 1) & ~(uintptr_t)(line - 1));
-#if defined(MADV_HUGEPAGE)
-    if (line == FT_LARGE_PAGE)
-        madvise(start, n_bytes, MADV_HUGEPAGE); /* advice: nothing depends on its being taken */
-#endif
+    ft_use_large_pages(start, n_bytes);
     return start;
 }
 

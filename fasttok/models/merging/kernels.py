@@ -14,8 +14,8 @@ falls: a max-heap whose stale entries are corrected when they surface is exact. 
 its cell no longer names the slot. Nothing in the loop is hashed: the pairs that a merge into z creates all
 contain z, so two dense arrays indexed by the neighbour find their slots.
 
-The heap holds only pairs that occur at least FLOOR times, so that it stays in the nearest cache: of the pairs
-in a natural corpus more than half occur once. When it is empty the floor is lowered by a quarter, and the pairs
+The heap holds only pairs that occur at least FLOOR times, so that it stays in the nearest cache: of the pairs in
+a natural corpus more than half occur once. When it is empty the floor is lowered by a quarter, and the pairs
 between the new floor and the old one are found by looking through all counts.
 
 No two merges join to the same string. Suppose (u, v) and (x, y) both join to w. Where u and v have come to
@@ -223,7 +223,7 @@ def begin_merge(count, pairs, postings, events, heap, piece_values, piece_offset
         slot = heap[0, 2]
         if heap[0, 0] == count[slot]:
             break
-        # Stale: sink it to its present count, or drop it (put the last entry here) when that is below the floor.
+        # Stale: sink it to its present count, or drop it (put the last entry here) if below the floor.
         top_count, pair = count[slot], heap[0, 1]
         if top_count < reg[FLOOR]:
             reg[N_HEAP] -= 1
