@@ -20,6 +20,7 @@ cdef enum:
     SHORT = 64  # the longest pretoken whose positions are the bits of a word
     LONGEST_PIECE = 1024  # that split_pieces takes
     MOST_ID_BITS = 21
+    ASK_EVERY = (1 << 16) - 1  # steps of a long merge between two questions whether to go on
 
 cdef uint32_t NO_RANK = 0xFFFFFFFFU
 cdef uint32_t NOTHING = 0xFFFFFFFFU
@@ -307,8 +308,11 @@ cdef class BPEEncoder(PretokenEncoder):
         for i in range(n):
             ids[i] = self.byte_ids[pretoken[i]]
             lengths[i] = 1
-        for i in range(n - 1):
-            add_to_queue(&queues, i, self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]])
+            rank = self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]] if i + 1 < n else NO_RANK
+            add_to_queue(&queues, i, rank)
+            if i & ASK_EVERY == ASK_EVERY and interrupt.check():
+                result = INTERRUPTED
+                break
         while result == 0 and lowest_queue(&queues, &rank):
             n_taken = take_queue(&queues, rank, &taken, &room)
             if n_taken < 0:
@@ -316,13 +320,13 @@ cdef class BPEEncoder(PretokenEncoder):
                 break
             i = taken[0]
             if not self.ascends or ids[i] == ids[i + lengths[i]]:
-                qsort(taken, n_taken, sizeof(uint32_t), compare_positions)
+                sort_positions(taken, n_taken)
             for t in range(n_taken):
                 i = taken[t]
                 if queues.rank[i] != rank:
                     continue  # an overlapping pair went first
                 n_steps += 1
-                if n_steps & 0xFFFF == 0 and interrupt.check():
+                if n_steps & ASK_EVERY == 0 and interrupt.check():
                     result = INTERRUPTED
                     break
                 j = i + lengths[i]
@@ -383,7 +387,6 @@ cdef bint open_queues(Queues* queues, Py_ssize_t n, Py_ssize_t n_ranks) noexcept
     queues.before = queues.rank + n
     queues.behind = queues.before + n
     memset(queues.first, 0xFF, n_ranks * sizeof(uint32_t))
-    memset(queues.rank, 0xFF, n * sizeof(uint32_t))
     return True
 
 
@@ -471,6 +474,18 @@ cdef Py_ssize_t take_queue(Queues* queues, uint32_t rank, uint32_t** taken, Py_s
     queues.first[rank] = NOTHING
     clear_rank(queues, rank)
     return n
+
+
+cdef void sort_positions(uint32_t* positions, Py_ssize_t n) noexcept nogil:
+    """Sort ascending what a queue gave: mostly that is exactly the other way round."""
+    cdef Py_ssize_t i
+    cdef bint is_sorted = True
+    for i in range(n // 2):
+        positions[i], positions[n - 1 - i] = positions[n - 1 - i], positions[i]
+    for i in range(n - 1):
+        is_sorted = is_sorted and positions[i] < positions[i + 1]
+    if not is_sorted:
+        qsort(positions, n, sizeof(uint32_t), compare_positions)
 
 
 cdef int compare_positions(const void* a, const void* b) noexcept nogil:

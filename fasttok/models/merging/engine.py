@@ -82,11 +82,7 @@ def learn_merges(
     counts = counts.copy()  # the kernels are compiled for arrays that can be written
     # Every new symbol takes a cell away.
     n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
-    cells = np.empty((n_cells, 4), np.uint32)
-    cells[:, k.SYMBOL] = words.values
-    cells[:, k.PAIR] = k.NONE
-    cells[:, k.LENGTH] = 1
-    cells[:, k.WORD] = np.repeat(np.arange(len(words), dtype=np.uint32), words.lengths)
+    cells = _lay_out(words)
     reg = np.zeros(k.N_REG, np.int64)
     reg[[k.N_SYMBOLS, k.TARGET, k.MIN_COUNT]] = n_alphabet, n_symbols, min_count
     reg[k.MAX_LENGTH] = np.iinfo(np.int64).max if max_length is None else max_length
@@ -119,6 +115,21 @@ def learn_merges(
                 heap = _with_room(heap, len(count))
                 piece_values = _with_room(piece_values, reg[k.NEED_VALUES])
     return merges[: reg[k.N_SYMBOLS] - n_alphabet].copy()
+
+
+def _lay_out(words: Ragged) -> NDArray[np.uint32]:
+    """The cells to begin with: one symbol each, no pairs yet."""
+    offsets, n_cells = words.offsets, len(words.values)
+    cells = np.empty((n_cells, 4), np.uint32)
+    for first in range(0, n_cells, PASS):
+        part = cells[first : first + PASS]
+        part[:, k.SYMBOL] = words.values[first : first + PASS]
+        part[:, k.PAIR] = k.NONE
+        part[:, k.LENGTH] = 1
+        a, b = np.searchsorted(offsets, [first, first + len(part)], side="right") - 1
+        within = np.clip(offsets[a : b + 2], first, first + len(part))
+        part[:, k.WORD] = np.repeat(np.arange(a, a + len(within) - 1, dtype=np.uint32), np.diff(within))
+    return cells
 
 
 def _count_pairs(
