@@ -106,7 +106,7 @@ def test_an_emptied_table_is_a_new_one():
     assert (len(table), table.n_bytes) == (0, 0)
     assert table.peak_bytes(0) == PretokenTable().peak_bytes(0)
     rows = ft.Ragged.from_bytes([b"c" * 50, b"a"])
-    table.add(rows.values, rows.offsets)
+    table.add(rows.values, rows.offsets, np.ones(len(rows), np.int64))
     table.sort()
     assert ft.Ragged(*table.rows()[:2]).to_bytes() == [b"a", b"c" * 50]
 
@@ -183,7 +183,7 @@ def test_tables_stay_within_their_share():
                 batch = ft.Ragged.from_bytes([rng.randbytes(length) for _ in range(2000 // length)])
                 spill.make_room(table, len(batch.values))
                 assert table.peak_bytes(len(batch.values)) <= SMALL
-                table.add(batch.values, batch.offsets)
+                table.add(batch.values, batch.offsets, np.ones(len(batch), np.int64))
             rows, counts = spill.merge([table])
         assert counts.sum() == 60 * (2000 // length)
         assert rows.to_bytes() == sorted(set(rows.to_bytes()))

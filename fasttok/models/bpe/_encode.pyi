@@ -3,8 +3,12 @@ from numpy.typing import NDArray
 
 from fasttok.models._encoder import PretokenEncoder
 
+MOST_PIECES: int
+
 class PieceTable:
-    def __init__(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None: ...
+    def __init__(
+        self, values: NDArray[np.uint8], offsets: NDArray[np.int64], included: NDArray[np.uint8]
+    ) -> None: ...
 
 class BPEEncoder(PretokenEncoder):
     def __init__(
@@ -14,5 +18,8 @@ class BPEEncoder(PretokenEncoder):
         merge_ids: NDArray[np.uint32],
         whole: PieceTable | None,
     ) -> None: ...
+    def come_out_whole(
+        self, values: NDArray[np.uint8], offsets: NDArray[np.int64]
+    ) -> NDArray[np.uint8]: ...
 
 def split_pieces(values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int64]: ...

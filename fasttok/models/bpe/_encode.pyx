@@ -30,7 +30,10 @@ MOST_PIECES = (1 << MOST_ID_BITS) - 1  # that BPEEncoder takes
 
 @cython.final
 cdef class PieceTable:
-    """Looks pieces up by their bytes: a hash table of ids over the pieces' own memory."""
+    """Looks pieces up by their bytes: a hash table of ids over the pieces' own memory.
+
+    `included` says which of them; empty ones never are.
+    """
 
     cdef const uint8_t* values
     cdef const int64_t* offsets
@@ -38,7 +41,9 @@ cdef class PieceTable:
     cdef int bits
     cdef object _owners
 
-    def __cinit__(self, const uint8_t[::1] values, const int64_t[::1] offsets):
+    def __cinit__(
+        self, const uint8_t[::1] values, const int64_t[::1] offsets, const uint8_t[::1] included
+    ):
         cdef Py_ssize_t n = offsets.shape[0] - 1, i
         cdef uint64_t mask, hashed, place
         self._owners = (values, offsets)
@@ -53,7 +58,7 @@ cdef class PieceTable:
         memset(self.table, 0xFF, 8 << self.bits)
         mask = (<uint64_t>1 << self.bits) - 1
         for i in range(n):
-            if offsets[i] == offsets[i + 1]:
+            if offsets[i] == offsets[i + 1] or not included[i]:
                 continue
             hashed = hash_piece(self.values + offsets[i], offsets[i + 1] - offsets[i])
             place = hashed >> (64 - self.bits)
@@ -96,8 +101,11 @@ cdef class BPEEncoder(PretokenEncoder):
     """The tables of one model; never changed, shared by all threads.
 
     An entry of the table of pairs is one word: both ids, and the rank in the bits that they leave. So a
-    vocabulary of 100,000 pieces has its pairs in 2 MiB, and most look-ups, which find nothing, read one
-    word. The ranks of pairs of bytes, with which every pretoken begins, stand in an array of their own.
+    vocabulary of 100,000 pieces has its pairs in 2 MiB. Most look-ups find nothing, and most of these are
+    answered by a bit in an array small enough for the processor's second cache. The ranks of pairs of
+    bytes, with which every pretoken begins, stand in an array of their own.
+
+    Where the ids of merged pieces ascend with the ranks, as they nearly always do, they are the ranks.
 
     Parameters
     ----------
@@ -112,12 +120,15 @@ cdef class BPEEncoder(PretokenEncoder):
 
     cdef uint32_t byte_ids[256]
     cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
-    cdef uint32_t* merged  # by rank
+    cdef uint32_t* merged  # by rank; NULL where the rank is the id
     cdef uint64_t* pairs
-    cdef void* block
-    cdef int shift  # what makes an index of a hash
+    cdef void* pairs_block
+    cdef uint64_t* filter  # a bit set for each hash that a pair has
+    cdef void* filter_block
+    cdef int shift  # what makes an index into `pairs` of a hash
+    cdef int filter_shift
     cdef int id_bits
-    cdef Py_ssize_t n_merges
+    cdef Py_ssize_t n_ranks
     cdef bint ascends  # whether a pair ranks behind the merges that make its two
     cdef PieceTable whole
 
@@ -128,67 +139,93 @@ cdef class BPEEncoder(PretokenEncoder):
         const uint32_t[::1] merge_ids,
         PieceTable whole,
     ):
-        cdef Py_ssize_t n = merges.shape[0], rank, i, a, b
-        cdef int bits = 4
-        cdef uint32_t largest = 0
+        cdef Py_ssize_t n = merges.shape[0], i, a, b
+        cdef int bits = 6
+        cdef uint32_t largest = max(np.max(byte_ids), np.max(merge_ids, initial=0), np.max(merges, initial=0))
         memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
         self.whole = whole
-        self.n_merges = n
         while (<Py_ssize_t>1) << bits < 2 * n:
             bits += 1
         self.shift = 64 - bits
-        for i in range(256):
-            largest = max(largest, byte_ids[i])
-        for rank in range(n):
-            largest = max(largest, merges[rank, 0], merges[rank, 1], merge_ids[rank])
+        self.filter_shift = self.shift - 2
         self.id_bits = 1
         while <uint32_t>1 << self.id_bits <= largest + 1:  # no pair has all bits set: that is EMPTY
             self.id_bits += 1
-        self.pairs = <uint64_t*>calloc_table(8 << bits, &self.block)
-        self.merged = <uint32_t*>malloc(4 * (n + 1))
+        self.pairs = <uint64_t*>calloc_table(8 << bits, &self.pairs_block)
+        self.filter = <uint64_t*>calloc_table(8 << (bits + 2 - 6), &self.filter_block)
         self.byte_ranks = <uint32_t*>malloc(4 << 16)
-        if self.pairs == NULL or self.merged == NULL or self.byte_ranks == NULL:
+        if self.pairs == NULL or self.filter == NULL or self.byte_ranks == NULL:
             raise MemoryError("no memory for the table of merges")
+        ranks = np.asarray(merge_ids)
+        if (np.diff(ranks.astype(np.int64)) <= 0).any():
+            ranks = np.arange(n, dtype=np.uint32)
+            self.merged = <uint32_t*>malloc(4 * n)
+            if self.merged == NULL:
+                raise MemoryError("no memory for the table of merges")
+            memcpy(self.merged, &merge_ids[0], 4 * n)
+        self.n_ranks = ranks.max() + 1 if n else 0
         memset(self.pairs, 0xFF, 8 << bits)
-        for rank in range(n):
-            self.merged[rank] = merge_ids[rank]
-            self._insert(merges[rank, 0], merges[rank, 1], rank)
+        self._insert(merges, ranks)
         for a in range(256):
             for b in range(256):
                 self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
-        self.ascends = self._ranks_ascend(merges, largest)
+        made_last = np.full(<Py_ssize_t>largest + 1, -1)
+        np.maximum.at(made_last, merge_ids, np.arange(n))
+        self.ascends = bool((made_last[np.asarray(merges)].max(axis=1, initial=-1) < np.arange(n)).all())
 
     def __dealloc__(self):
-        free(self.block)
+        free(self.pairs_block)
+        free(self.filter_block)
         free(self.merged)
         free(self.byte_ranks)
 
-    cdef void _insert(self, uint64_t left, uint64_t right, uint64_t rank) noexcept nogil:
-        cdef uint64_t pair = left << self.id_bits | right, mask = ((<uint64_t>1) << (64 - self.shift)) - 1
-        cdef uint64_t i = hash_pair(pair) >> self.shift
-        while self.pairs[i] != EMPTY:
-            i = (i + 1) & mask
-        self.pairs[i] = pair << (64 - 2 * self.id_bits) | rank
+    cdef void _insert(self, const uint32_t[:, ::1] merges, const uint32_t[::1] ranks) noexcept nogil:
+        cdef Py_ssize_t i
+        cdef uint64_t pair, hashed, place, mask = ((<uint64_t>1) << (64 - self.shift)) - 1
+        for i in range(merges.shape[0]):
+            pair = <uint64_t>merges[i, 0] << self.id_bits | merges[i, 1]
+            hashed = hash_pair(pair)
+            place = hashed >> self.filter_shift
+            self.filter[place >> 6] |= (<uint64_t>1) << (place & 63)
+            place = hashed >> self.shift
+            while self.pairs[place] != EMPTY:
+                place = (place + 1) & mask
+            self.pairs[place] = pair << (64 - 2 * self.id_bits) | ranks[i]
 
     cdef inline uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil:
         """The rank of a pair, NO_RANK if it does not merge."""
-        cdef uint64_t pair = left << self.id_bits | right, mask, entry
-        cdef uint64_t i = hash_pair(pair) >> self.shift
+        cdef uint64_t pair = left << self.id_bits | right, entry
+        cdef uint64_t hashed = hash_pair(pair), place = hashed >> self.filter_shift
         cdef int rank_bits = 64 - 2 * self.id_bits
+        if not self.filter[place >> 6] >> (place & 63) & 1:
+            return NO_RANK
+        place = hashed >> self.shift
         while True:
-            entry = self.pairs[i]
+            entry = self.pairs[place]
             if entry == EMPTY:
                 return NO_RANK
             if entry >> rank_bits == pair:
                 return <uint32_t>(entry & (((<uint64_t>1) << rank_bits) - 1))
-            mask = ((<uint64_t>1) << (64 - self.shift)) - 1
-            i = (i + 1) & mask
+            place = (place + 1) & (((<uint64_t>1) << (64 - self.shift)) - 1)
 
-    cdef bint _ranks_ascend(self, const uint32_t[:, ::1] merges, uint32_t largest):
-        """Whether each merge comes behind all that make what it joins."""
-        last = np.full(<Py_ssize_t>largest + 1, -1, np.int64)
-        np.maximum.at(last, np.asarray(<uint32_t[:self.n_merges + 1]>self.merged)[: self.n_merges], np.arange(self.n_merges))
-        return bool((last[np.asarray(merges)].max(axis=1, initial=-1) < np.arange(self.n_merges)).all())
+    cdef inline uint32_t _merged(self, uint32_t rank) noexcept nogil:
+        """The id that the pair of a rank becomes."""
+        return rank if self.merged == NULL else self.merged[rank]
+
+    def come_out_whole(self, const uint8_t[::1] values, const int64_t[::1] offsets):
+        """Which pieces are what their own bytes merge to: uint8, 1 or 0 for each."""
+        cdef Py_ssize_t i, length, n_pieces = offsets.shape[0] - 1, n_ids
+        cdef uint8_t[::1] answers = np.zeros(n_pieces, np.uint8)
+        cdef uint32_t[::1] ids = np.empty(int(np.diff(offsets).max(initial=0)) + 1, np.uint32)
+        cdef Interrupt interrupt = Interrupt()
+        for i in range(n_pieces):
+            length = offsets[i + 1] - offsets[i]
+            if length:
+                n_ids = self.encode_pretoken(&values[offsets[i]], length, &ids[0], interrupt)
+                if n_ids < 0:
+                    raise MemoryError("no memory to merge the bytes of a piece")
+                answers[i] = n_ids == 1 and ids[0] == <uint32_t>i
+        return answers.base
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -227,7 +264,7 @@ cdef class BPEEncoder(PretokenEncoder):
             if best == never:
                 break
             i = best & (SHORT - 1)
-            ids[i] = self.merged[best >> 6]
+            ids[i] = self._merged(best >> 6)
             above = live & (EMPTY - 1) << i
             j = ctz(above)
             order[j] = never
@@ -263,7 +300,7 @@ cdef class BPEEncoder(PretokenEncoder):
         cdef uint32_t* taken = NULL
         cdef Py_ssize_t i, j, k, t, n_taken, room = 0, result = 0, n_steps = 0
         cdef uint32_t rank = 0, lower = 0
-        if not open_queues(&queues, n, self.n_merges) or lengths == NULL or n >= TAKEN:
+        if not open_queues(&queues, n, self.n_ranks) or lengths == NULL or n >= TAKEN:
             free(lengths)
             close_queues(&queues)
             return OUT_OF_MEMORY
@@ -291,7 +328,7 @@ cdef class BPEEncoder(PretokenEncoder):
                 j = i + lengths[i]
                 k = j + lengths[j]
                 leave_queue(&queues, j)
-                ids[i] = self.merged[rank]
+                ids[i] = self._merged(rank)
                 lengths[i] = k - i
                 lengths[k - 1] = k - i
                 add_to_queue(&queues, i, self._rank(ids[i], ids[k]) if k < n else NO_RANK)
@@ -449,7 +486,7 @@ def split_pieces(const uint8_t[::1] values, const int64_t[::1] offsets):
     LONGEST_PIECE; an empty row is no piece.
     """
     cdef Py_ssize_t n_pieces = offsets.shape[0] - 1, piece, n, i, best
-    cdef PieceTable table = PieceTable(values, offsets)
+    cdef PieceTable table = PieceTable(values, offsets, np.ones(n_pieces, np.uint8))
     cdef int64_t[:, ::1] splits = np.full((n_pieces, 2), -1, np.int64)
     cdef const uint8_t* p
     cdef Py_ssize_t starts[LONGEST_PIECE + 1]

@@ -58,8 +58,12 @@ class BPEModel(Model):
 
     @cached_property
     def encoder(self) -> BPEEncoder:
-        whole = PieceTable(self.pieces.values, self.pieces.offsets) if self.ignore_merges else None
-        return BPEEncoder(self.byte_ids, self.merges, self.merge_ids, whole)
+        tables = self.byte_ids, self.merges, self.merge_ids
+        taken_whole = np.ones(len(self.pieces), np.uint8)
+        if not self.ignore_merges:
+            # To look a pretoken up costs less than to merge it; most pieces come out of their bytes whole.
+            taken_whole = BPEEncoder(*tables, None).come_out_whole(self.pieces.values, self.pieces.offsets)
+        return BPEEncoder(*tables, PieceTable(self.pieces.values, self.pieces.offsets, taken_whole))
 
     @property
     def is_lossless(self) -> bool:
