@@ -112,7 +112,7 @@ class PatternError(FasttokError):
 
 
 class RecipeError(FasttokError):
-    """Counts that were made in different ways and therefore do not add."""
+    """Counts that were made in different ways, or in another way than a tokenizer, and do not go together."""
 
 
 class ModelFormatError(FasttokError):

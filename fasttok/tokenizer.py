@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -122,6 +124,11 @@ class Tokenizer:
             rows = enumerate(self.model.pieces.to_bytes())
             self._ids = special | {row: i for i, row in rows if row}
         return self._ids[encode_utf8(piece)]
+
+    def fingerprint(self) -> str:
+        """A SHA-256 over the pretokenizer, the model and the special tokens; provenance does not enter."""
+        parts = [self.pretokenizer.config(), self.model.to_dict(), self.special_tokens]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {self.pretokenizer})"

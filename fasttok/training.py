@@ -36,14 +36,15 @@ def train(
     model : {"bpe"}
         The algorithm.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
-        For a corpus, what cuts it; "gpt2" by default. Counts know theirs.
+        For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
     workers : int, optional
         Threads for counting. The result does not depend on it.
     progress : bool
         Show bars on the standard error stream.
     **options
         The options of the algorithm's trainer: ``vocab_size``, which must be given, ``min_frequency``,
-        ``max_piece_length``, ``special_tokens``, ``tie_break``, ``compat`` and more; see `BPETrainer`.
+        ``max_piece_length``, ``special_tokens``, ``tie_break``, ``compat``, ``start`` and more; see
+        `BPETrainer`.
 
     Returns
     -------
@@ -79,13 +80,13 @@ def train(
             raise ValueError("counts know their pretokenizer; give one only with a corpus")
         counts = source
     else:
-        counts = count_pretokens(
-            source, "gpt2" if pretokenizer is None else pretokenizer, workers=workers, progress=progress
-        )
+        if pretokenizer is None:
+            pretokenizer = getattr(options.get("start"), "pretokenizer", "gpt2")
+        counts = count_pretokens(source, pretokenizer, workers=workers, progress=progress)
     learned, special_tokens = trainer.train(counts, progress=progress)
     provenance = {
         "fasttok": __version__,
-        "trainer": {"model": model, **asdict(trainer)},
+        "trainer": {"model": model, **trainer.config()},
         "recipe": asdict(counts.recipe),
         "counts": {
             "fingerprint": counts.fingerprint(),

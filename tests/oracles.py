@@ -48,11 +48,12 @@ def learn_merges(
     min_count: int = 1,
     max_length: int | None = None,
     by_length: bool = False,
+    veto: list[tuple[int, ...]] | None = None,
 ) -> list[tuple[int, int, int]]:
     """Byte-pair encoding that counts all pairs anew after every merge.
 
     The most frequent pair is merged, overlaps counted; ties go by `by_length` as the trainer documents.
-    A merged string that is a symbol already keeps its number.
+    A merged string that is a symbol already keeps its number; one in the veto is not made.
     """
     strings = {i: (i,) for i in range(n_alphabet)}  # what each symbol stands for
     numbers = {string: i for i, string in strings.items()}
@@ -72,6 +73,7 @@ def learn_merges(
             p
             for p in counts
             if counts[p] >= min_count
+            and strings[p[0]] + strings[p[1]] not in (veto or [])
             and (max_length is None or len(strings[p[0]] + strings[p[1]]) <= max_length)
         ]
         if not allowed:
@@ -83,6 +85,45 @@ def learn_merges(
         merges.append((*best, merged))
         words = [(replace(word, best, merged), n) for word, n in words]
     return merges
+
+
+def continue_merges(
+    words: dict[bytes, int],
+    pieces: list[bytes],
+    merges: list[tuple[int, int, int]],
+    n_new: int,
+    min_count: int = 1,
+    max_length: int | None = None,
+    by_length: bool = False,
+    takes_whole: bool = False,
+) -> list[tuple[int, int, int]]:
+    """The merges that `n_new` more steps add to a model, which encodes all words anew before each of them.
+
+    A pair whose bytes joined are a piece is passed over; the new piece has the next id. The bytes are
+    ordered as their ids are.
+    """
+    pieces, merges, n_old = list(pieces), list(merges), len(merges)
+    for _ in range(n_new):
+        ids = {piece: i for i, piece in enumerate(pieces) if piece}
+        table = {(left, right): (rank, merged) for rank, (left, right, merged) in enumerate(merges)}
+        counts: Counter[tuple[int, int]] = Counter()
+        for word, n in words.items():
+            if not (takes_whole and word in ids):
+                for pair in pairwise(encode_word([ids[bytes([b])] for b in word], table)):
+                    counts[pair] += n
+
+        order = {}
+        for (left, right), n in counts.items():
+            joined = pieces[left] + pieces[right]
+            if n >= min_count and (max_length is None or len(joined) <= max_length) and joined not in ids:
+                by_string = (len(joined), [ids[bytes([b])] for b in joined]) if by_length else ()
+                order[left, right] = (-n, *by_string, left, right)
+        if not order:
+            break
+        left, right = min(order, key=order.__getitem__)
+        merges.append((left, right, len(pieces)))
+        pieces.append(pieces[left] + pieces[right])
+    return merges[n_old:]
 
 
 def replace(word: list[int], pair: tuple[int, int], merged: int) -> list[int]:

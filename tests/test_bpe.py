@@ -157,6 +157,11 @@ def test_runs_on_both_sides_of_the_heaps_limit(n):
     assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
 
 
+def test_an_empty_pretoken_has_no_ids(tok):
+    encoded = encode_pretokens(tok.model, [b"", b"the", b"", b"", b"cat", b""])
+    assert encoded == [[], tok.encode("the").tolist(), [], [], tok.encode("cat").tolist(), []]
+
+
 def test_the_cache_keeps_its_limit_and_changes_nothing():
     rng = random.Random(19)
     model, _ = ft.BPETrainer(vocab_size=260).train(ft.PretokenCounts.from_dict({"abcab": 5, "cabba": 4}))

@@ -32,7 +32,10 @@ cdef class Spans:
 
 @cython.final
 cdef class Boundaries(Spans):
-    """Spans between consecutive boundaries that are known already; every row's end must be among them."""
+    """Spans between consecutive boundaries that are known already; every row's end must be among them.
+
+    One that stands twice is an empty row, and no span.
+    """
 
     def __cinit__(self, const int64_t[::1] boundaries):
         self.boundaries = boundaries
@@ -53,5 +56,5 @@ cdef class Boundaries(Spans):
             self.used += 1
             position[0] = self.boundaries[self.used]
             ends[k] = position[0]
-            k += 1
+            k += starts[k] < ends[k]
         return k

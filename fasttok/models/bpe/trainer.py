@@ -1,18 +1,20 @@
-"""`BPETrainer`: learn a byte-level BPE vocabulary from pretoken counts."""
+"""`BPETrainer`: learn a byte-level BPE vocabulary from pretoken counts, or go on learning one."""
 
 from __future__ import annotations
 
 import operator
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.bpe.beginning import Beginning, Start, begin_with_bytes, begin_with_start
 from fasttok.models.bpe.model import BPEModel
+from fasttok.progress import announce
 from fasttok.ragged import Ragged
 
 # What each preset of `compat` fixes.
@@ -20,6 +22,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     "huggingface": {"tie_break": "ids", "byte_order": "gpt2", "special_ids": "first"},
 }
 DEFAULTS: dict[str, Any] = {"tie_break": "ids", "byte_order": "value", "special_ids": "last"}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "tie_break": ("ids", "shortest"),
+    "byte_order": ("value", "gpt2"),
+    "special_ids": ("last", "first"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,13 +36,14 @@ class BPETrainer:
     Parameters
     ----------
     vocab_size : int
-        The number of ids in the end: 256 bytes, merges and special tokens.
+        The number of ids in the end: 256 bytes, merges and special tokens; with a `start`, its ids and the
+        new ones.
     min_frequency : int
         A pair that occurs less often is not merged.
     max_piece_length : int, optional
         The most bytes a piece may have, at least 2.
     special_tokens : sequence of str
-        Texts that get ids of their own.
+        Texts that get ids of their own. Those that the `start` has keep theirs.
     tie_break : {"ids", "shortest"}
         Which of the most frequent pairs goes first: the one of lesser ids, left before right (as in
         tokenizers and rustbpe); or the one whose piece has fewer bytes, then the lesser bytes in
@@ -50,16 +58,33 @@ class BPETrainer:
         ``ByteLevel`` pretokens and its whole alphabet as ``initial_alphabet``. Its ``max_token_length=n``
         is ``max_piece_length=n - 1`` here for n above 2. A special token whose text is also a piece
         would there share its id, so that plain text could become it; here that is an error.
+    start : Tokenizer, optional
+        Go on from this byte-level BPE: the pretokens are encoded with it first, then merging goes on. Its
+        ids keep their bytes and meaning, its special tokens too; new merges have the ids behind, in order,
+        and new special tokens those behind them. `byte_order` and `special_ids` follow from it.
 
     Raises
     ------
     ValueError
-        If a value is out of range, or an option contradicts `compat`.
+        If a value is out of range, or an option contradicts `compat` or `start`.
+    TypeError
+        If an argument is of the wrong type, or `start` is no byte-level BPE.
 
     Notes
     -----
     Sennrich et al. (2016), algorithm 1. Overlapping occurrences count: ``aaa`` holds ``aa`` twice.
     O(n log n) for n bytes of distinct pretokens.
+
+    To resume a training is to continue it: with the same counts and options, a `start` of 10,000 ids
+    continued to 20,000 has the merges of 20,000 made at once; and the ids, unless special tokens stand
+    between.
+
+    A `start` from elsewhere may hold pieces that its merges do not make of their own bytes, such as what
+    is left over in a pruned vocabulary. No new merge joins to one of these: a pair whose bytes are a piece
+    already is passed over. Were it merged into that piece, merges of the start, which rank before all new
+    ones, would apply to what it made, and text would be encoded otherwise than it was counted. So every new
+    piece is new bytes, made by one merge, and the trained tokenizer encodes the corpus just as training left
+    it. (No other pair can join to a piece: see `fasttok.models.merging.kernels`.)
 
     Examples
     --------
@@ -67,6 +92,11 @@ class BPETrainer:
     >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2, "newest": 6, "widest": 3})
     >>> model, _ = ft.BPETrainer(vocab_size=260).train(counts)
     >>> [bytes(piece) for piece in model.pieces[256:]]
+    [b'es', b'est', b'lo', b'low']
+
+    >>> start = ft.train(counts, vocab_size=258)
+    >>> tok = ft.train(counts, vocab_size=260, start=start)
+    >>> [tok.id_to_piece(i) for i in range(256, 260)]
     [b'es', b'est', b'lo', b'low']
     """
 
@@ -78,6 +108,7 @@ class BPETrainer:
     byte_order: Literal["value", "gpt2"] | None = None
     special_ids: Literal["last", "first"] | None = None
     compat: Literal["huggingface"] | None = None
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         for option in ("vocab_size", "min_frequency", "max_piece_length"):
@@ -93,30 +124,52 @@ class BPETrainer:
         _check_special_tokens(self.special_tokens)
         if self.compat is not None and self.compat not in PRESETS:
             raise ValueError(f"compat must be one of {', '.join(PRESETS)}, not {self.compat!r}")
-        preset = PRESETS.get(self.compat or "", {})
-        for option, default in DEFAULTS.items():
-            given = getattr(self, option)
-            if option in preset and given not in (None, preset[option]):
-                raise ValueError(f"{option}={given!r} contradicts compat={self.compat!r}")
-            object.__setattr__(self, option, preset.get(option, default) if given is None else given)
-        choices = {
-            "tie_break": ("ids", "shortest"),
-            "byte_order": ("value", "gpt2"),
-            "special_ids": ("last", "first"),
-        }
-        for option, values in choices.items():
-            if getattr(self, option) not in values:
-                raise ValueError(f"{option} must be one of {values}, not {getattr(self, option)!r}")
+        self._fill_in_options()
         if self.min_frequency < 1:
             raise ValueError(f"min_frequency must be at least 1, not {self.min_frequency}")
         if self.max_piece_length is not None and self.max_piece_length < 2:
             raise ValueError(f"max_piece_length must be at least 2, not {self.max_piece_length}")
-        smallest = 256 + len(self.special_tokens)
+        self._check_size()
+
+    def _fill_in_options(self) -> None:
+        """Set what was not given to what `start`, `compat` or the default says."""
+        preset = PRESETS.get(self.compat or "", {})
+        for option, default in DEFAULTS.items():
+            given = getattr(self, option)
+            if self.start is not None and option != "tie_break":
+                if given is not None:
+                    raise ValueError(f"{option}={given!r} contradicts start, from which it follows")
+                continue
+            if option in preset and given not in (None, preset[option]):
+                raise ValueError(f"{option}={given!r} contradicts compat={self.compat!r}")
+            value = preset.get(option, default) if given is None else given
+            if value not in CHOICES[option]:
+                raise ValueError(f"{option} must be one of {CHOICES[option]}, not {value!r}")
+            object.__setattr__(self, option, value)
+
+    def _check_size(self) -> None:
+        if self.start is None:
+            smallest = 256 + len(self.special_tokens)
+            parts = f"256 bytes and {len(self.special_tokens)} special tokens"
+        else:
+            if not isinstance(getattr(self.start, "model", None), BPEModel):
+                raise TypeError(f"start must be a Tokenizer of byte-level BPE, not {self.start!r}")
+            n_new = len(self._new_special_tokens())
+            smallest = self.start.vocab_size + max(1, n_new)
+            parts = f"above the {self.start.vocab_size} ids of the start, with {n_new} new special tokens"
         if not smallest <= self.vocab_size <= 1 << 30:
             raise ValueError(
-                f"vocab_size must be at least {smallest} (256 bytes and {len(self.special_tokens)} special "
-                f"tokens) and at most 2^30, not {self.vocab_size}"
+                f"vocab_size must be at least {smallest} ({parts}) and at most 2^30, not {self.vocab_size}"
             )
+
+    def _new_special_tokens(self) -> list[str]:
+        known = {} if self.start is None else self.start.special_tokens
+        return [token for token in self.special_tokens if token not in known]
+
+    def config(self) -> dict[str, Any]:
+        """The options by name, for the provenance of what is trained: of the start its fingerprint."""
+        options = {option.name: getattr(self, option.name) for option in fields(self)}
+        return options | {"start": None if self.start is None else self.start.fingerprint()}
 
     def train(self, counts: PretokenCounts, *, progress: bool = False) -> tuple[BPEModel, dict[str, int]]:
         """Learn a model.
@@ -126,7 +179,8 @@ class BPETrainer:
         counts : PretokenCounts
             The training corpus.
         progress : bool
-            Show a bar on the standard error stream.
+            Show a bar on the standard error stream, and before it how much memory training takes. That is
+            also logged, at level INFO of the logger "fasttok".
 
         Returns
         -------
@@ -139,6 +193,8 @@ class BPETrainer:
         ------
         ValueError
             If there is nothing to train on.
+        RecipeError
+            If the counts were cut by another pretokenizer than that of the `start`.
 
         Warns
         -----
@@ -147,28 +203,38 @@ class BPETrainer:
         """
         if len(counts) == 0:
             raise ValueError("there are no pretokens to train on: the corpus is empty")
-        from fasttok.models.merging.engine import learn_merges  # imports Numba
+        from fasttok.models.merging.engine import estimate_bytes, learn_merges  # imports Numba
 
-        byte_of_symbol = _byte_order(self.byte_order)
-        symbol_of_byte = np.argsort(byte_of_symbol).astype(np.uint32)
-        text = counts.text
-        merges = learn_merges(
-            Ragged(symbol_of_byte[text.values], text.offsets),
+        beginning = self._begin(counts)
+        words, ids, pieces = beginning.words, beginning.ids, list(beginning.pieces)
+        new_tokens = self._new_special_tokens()
+        n_behind = 0 if self.special_ids == "first" else len(new_tokens)
+        n_symbols = len(ids) + self.vocab_size - n_behind - len(pieces)
+        megabytes = estimate_bytes(len(words.values), n_symbols) / 1e6
+        announce(
+            f"training on {len(words):,} distinct pretokens, {len(words.values):,} symbols: takes about "
+            f"{megabytes:,.0f} MB of memory",
+            show=progress,
+        )
+        learned = learn_merges(
+            words,
             counts.counts,
-            n_alphabet=256,
-            n_symbols=self.vocab_size - len(self.special_tokens),
+            n_alphabet=len(ids),
+            n_symbols=n_symbols,
             min_count=self.min_frequency,
             max_length=self.max_piece_length,
             by_length=self.tie_break == "shortest",
+            strings=beginning.strings,
+            veto=beginning.veto,
             progress=progress,
         )
-        first = len(self.special_tokens) if self.special_ids == "first" else 0
-        pieces = [b""] * first + [bytes([byte]) for byte in byte_of_symbol.tolist()]
-        for left, right in (merges + first).tolist():
+        merge_ids = np.arange(len(pieces), len(pieces) + len(learned), dtype=np.uint32)
+        merges = np.concatenate([ids, merge_ids])[learned]
+        for left, right in merges.tolist():
             pieces.append(pieces[left] + pieces[right])
         if self.compat == "huggingface":
-            _check_no_shared_ids(self.special_tokens, set(pieces), byte_of_symbol)
-        n_ids = len(pieces) - first + len(self.special_tokens)
+            _check_no_shared_ids(self.special_tokens, set(pieces))
+        n_ids = len(pieces) + n_behind
         if n_ids < self.vocab_size:
             warnings.warn(
                 f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: no pair is left that occurs at "
@@ -176,10 +242,24 @@ class BPETrainer:
                 + (" and is short enough" if self.max_piece_length else ""),
                 stacklevel=2,
             )
-        merge_ids = np.arange(first + 256, len(pieces), dtype=np.uint32)
-        model = BPEModel(Ragged.from_bytes(pieces), (merges + first).astype(np.uint32), merge_ids)
-        base = 0 if first else len(pieces)
-        return model, {token: base + i for i, token in enumerate(self.special_tokens)}
+        first = len(pieces) if n_behind else 0
+        special_tokens = {token: first + i for i, token in enumerate(new_tokens)}
+        rows = Ragged.from_bytes(pieces)
+        if self.start is None:
+            return BPEModel(rows, merges, merge_ids), special_tokens
+        before: BPEModel = self.start.model
+        merges, merge_ids = (
+            np.concatenate([before.merges, merges]),
+            np.concatenate([before.merge_ids, merge_ids]),
+        )
+        model = BPEModel(rows, merges, merge_ids, ignore_merges=before.ignore_merges)
+        return model, self.start.special_tokens | special_tokens
+
+    def _begin(self, counts: PretokenCounts) -> Beginning:
+        if self.start is not None:
+            return begin_with_start(counts, self.start)
+        n_reserved = len(self.special_tokens) if self.special_ids == "first" else 0
+        return begin_with_bytes(counts, _byte_order(self.byte_order), n_reserved)
 
 
 def _check_special_tokens(tokens: tuple[str, ...]) -> None:
@@ -193,11 +273,12 @@ def _check_special_tokens(tokens: tuple[str, ...]) -> None:
         raise ValueError(f"special_tokens holds a token twice: {tokens}")
 
 
-def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], byte_order: NDArray[np.uint8]) -> None:
+def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes]) -> None:
     """Refuse special tokens that read like a piece in GPT-2's writing, where tokenizers gives both one id."""
     n_visible = 188
-    written = {bytes([b]).decode("latin-1"): b for b in byte_order[:n_visible].tolist()}
-    written |= {chr(256 + i): b for i, b in enumerate(byte_order[n_visible:].tolist())}
+    in_order = _byte_order("gpt2").tolist()
+    written = {bytes([b]).decode("latin-1"): b for b in in_order[:n_visible]}
+    written |= {chr(256 + i): b for i, b in enumerate(in_order[n_visible:])}
     for token in tokens:
         if all(c in written for c in token) and bytes(written[c] for c in token) in pieces:
             raise ValueError(

@@ -20,6 +20,20 @@ SLICE = 200_000  # postings a slice looks at: a few milliseconds
 PASS = 1 << 22  # cells a call looks at before the merges begin
 
 
+def estimate_bytes(n_cells: int, n_symbols: int) -> int:
+    """About how much memory `learn_merges` takes on natural text; see its notes.
+
+    Parameters
+    ----------
+    n_cells : int
+        Symbols in the words.
+    n_symbols : int
+        How many different ones there are to be in the end.
+    """
+    n_pairs = n_cells // 4
+    return 28 * n_cells + 64 * n_pairs + 80 * n_symbols
+
+
 def learn_merges(
     words: Ragged,
     counts: NDArray[np.int64],
@@ -29,6 +43,8 @@ def learn_merges(
     min_count: int = 1,
     max_length: int | None = None,
     by_length: bool = False,
+    strings: Ragged | None = None,
+    veto: Ragged | None = None,
     progress: bool = False,
 ) -> NDArray[np.uint32]:
     """Merge the most frequent pair of neighbours, again and again.
@@ -46,10 +62,15 @@ def learn_merges(
     min_count : int
         A pair that occurs less often is not merged.
     max_length : int, optional
-        The most symbols of the alphabet that a merged symbol may stand for.
+        The longest string that a merged symbol may stand for.
     by_length : bool
         How ties break: False, the pair of lesser ids goes first; True, the shorter merged string,
         then the lesser one, then the lesser ids.
+    strings : Ragged of uint32, optional
+        What each symbol of the alphabet stands for; itself by default. A merged symbol stands for the
+        strings of its two joined.
+    veto : Ragged of uint32, optional
+        Strings that no merge may join to.
     progress : bool
         Show a bar on the standard error stream.
 
@@ -62,8 +83,8 @@ def learn_merges(
     -----
     Overlapping occurrences count (``aaa`` holds the pair ``aa`` twice) and are merged from the left.
     Each step costs time in the occurrences of its pair, the heap aside: O(n log n) in all for n symbols.
-    Memory: 36 bytes a symbol (cells, postings, events), then 64 a distinct pair and up to as much again
-    while arrays grow.
+    Memory: 28 bytes a symbol (cells and postings), then 64 a distinct pair and up to as much again
+    while arrays grow. `estimate_bytes` puts that into a number.
 
     Raises
     ------
@@ -94,17 +115,30 @@ def learn_merges(
     scratch = np.full((2, n_symbols), k.NONE, np.uint32)
     heap = np.empty((len(count), 3), np.int64)
     reg[k.FLOOR] = max(count[: reg[k.N_PAIRS]].max(initial=0) + 1, min_count)
-    piece_values = np.arange(max(n_alphabet, 16 * n_symbols), dtype=np.uint32)  # a symbol stands for itself
-    piece_offsets = np.arange(n_symbols + 1, dtype=np.int64)
+    if strings is None:
+        strings = Ragged(np.arange(n_alphabet, dtype=np.uint32), np.arange(n_alphabet + 1))
+    piece_values = np.empty(max(len(strings.values), 16 * n_symbols), np.uint32)
+    piece_values[: len(strings.values)] = strings.values
+    piece_offsets = np.empty(n_symbols + 1, np.int64)
+    piece_offsets[: n_alphabet + 1] = strings.offsets
+    vetoed = set() if veto is None else {row.astype(np.uint32).tobytes() for row in veto}
+    reg[k.ASK] = bool(vetoed)
     merges = np.empty((n_symbols - n_alphabet, 2), np.uint32)
 
     status = k.PAUSED
     with Bar(total=n_symbols - n_alphabet, desc="merging", unit="merge", disable=not progress) as bar:
-        while status in (k.PAUSED, k.NO_ROOM):
+        while status in (k.PAUSED, k.NO_ROOM, k.BEGUN):
             status = k.run_merges(
                 cells, counts, count, pairs, postings, events, heap, scratch, piece_values, piece_offsets,
                 merges, reg, SLICE,
             )  # fmt: skip
+            if status == k.BEGUN:
+                start, end = piece_offsets[reg[k.N_SYMBOLS] - 1 : reg[k.N_SYMBOLS] + 1]
+                if piece_values[start:end].tobytes() in vetoed:
+                    # As if it had not begun; its entry is dropped, as its count is too low from now on.
+                    count[reg[k.CURRENT]] = 0
+                    reg[k.CURRENT] = -1
+                    reg[k.N_SYMBOLS] -= 1
             bar.update(int(reg[k.N_SYMBOLS]) - n_alphabet - bar.n)
             if status == k.NO_ROOM:
                 if reg[k.NEED_EVENTS] > len(events):

@@ -14,14 +14,16 @@ falls: a max-heap whose stale entries are corrected when they surface is exact. 
 its cell no longer names the slot. Nothing in the loop is hashed: the pairs that a merge into z creates all
 contain z, so two dense arrays indexed by the neighbour find their slots.
 
-The heap holds only pairs that occur at least FLOOR times, so that it stays in the nearest cache: of the pairs in
-a natural corpus more than half occur once. When it is empty the floor is lowered by a quarter, and the pairs
+The heap holds only pairs that occur at least FLOOR times, so that it stays in the nearest cache: of the pairs
+in natural text more than half occur once. When it is empty the floor is lowered by a quarter, and the pairs
 between the new floor and the old one are found by looking through all counts.
 
 No two merges join to the same string. Suppose (u, v) and (x, y) both join to w. Where u and v have come to
 stand side by side, every earlier merge inside these bytes stayed inside, as nothing has crossed their ends;
 so the merges made there are those that the bytes of w would have undergone alone, and they would end in the
-same two symbols wherever w stands so. Hence (x, y) is (u, v).
+same two symbols wherever w stands so. Hence (x, y) is (u, v). This holds whatever the first symbols are, as
+long as equal strings begin with equal symbols: bytes, characters, or what a model's merges make of bytes. But
+such a model may know strings that its merges never make, and a merge may join to one of these: hence ASK.
 
 All state is in arrays and in `reg`, so that the loop can pause inside a merge, be resumed, and have its
 arrays enlarged in between. Symbols count from 0 in the order that ties go by.
@@ -60,9 +62,10 @@ NEED_POSTINGS = 13
 NEED_EVENTS = 14
 NEED_VALUES = 15
 FLOOR = 16  # pairs that occur less often are not on the heap
-N_REG = 17
+ASK = 17  # 1: a run ends as BEGUN before it merges the first occurrence of a pair
+N_REG = 18
 
-DONE, EXHAUSTED, PAUSED, NO_ROOM = 0, 1, 2, 3
+DONE, EXHAUSTED, PAUSED, NO_ROOM, BEGUN = 0, 1, 2, 3, 4
 
 
 @njit
@@ -354,6 +357,8 @@ def run_merges(
             merge = reg[N_SYMBOLS] - 1 - (reg[TARGET] - len(merges))
             merges[merge, 0] = pairs[reg[CURRENT], LEFT]
             merges[merge, 1] = pairs[reg[CURRENT], RIGHT]
+            if reg[ASK]:
+                return BEGUN
         start = reg[NEXT]
         end = pairs[reg[CURRENT], START] + pairs[reg[CURRENT], SIZE]
         merge_occurrences(
