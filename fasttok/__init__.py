@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fasttok.formats.load import load
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
     from fasttok.text.corpus import Corpus
@@ -58,6 +59,7 @@ _HOMES = {
     "fasttok.formats.load": ["load"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
+    "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
     "fasttok.text.corpus": ["Corpus"],
@@ -72,6 +74,7 @@ __all__ = [
     "BPETrainer",
     "Corpus",
     "CorpusError",
+    "Encoding",
     "FasttokError",
     "ModelExportError",
     "ModelFormatError",

@@ -181,3 +181,19 @@ def add_counts(parts: list[dict[bytes, int]]) -> list[tuple[bytes, int]]:
     for part in parts:
         total.update(part)
     return sorted(total.items())
+
+
+def locate(text: bytes, pieces: list[bytes]) -> tuple[list[list[int]], list[list[int]]]:
+    """Where each piece of a text begins and ends, in bytes and in code points.
+
+    In code points, a span has all characters of which the piece has a byte.
+    """
+    characters = text.decode(errors="surrogateescape")
+    owners = [i for i, c in enumerate(characters) for _ in c.encode(errors="surrogateescape")]
+    byte_spans, char_spans, start = [], [], 0
+    for piece in pieces:
+        end = start + len(piece)
+        byte_spans.append([start, end])
+        char_spans.append([min(owners[start:end]), max(owners[start:end]) + 1])
+        start = end
+    return byte_spans, char_spans

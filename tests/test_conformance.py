@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import tiktoken
 import tokenizers
@@ -92,6 +93,22 @@ def test_tiktoken_on_hostile_text(shared, name):
         unit * n for unit in ("a", " ", "\n", "ab", "é", "東", "!", "1", " \n") for n in (1, 33, 257, 5000)
     ]
     assert tok.encode_batch(runs).to_list() == encoding.encode_ordinary_batch(runs)
+
+
+def test_offsets_are_tokenizers_on_all_shared_data(shared):
+    """By default tokenizers leaves the white space at the ends of a token out of its span; not so here."""
+    theirs = tokenizers.Tokenizer.from_file(str(shared / "tokenizers/huggingface/gpt2_old_format.json"))
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
+    theirs.post_processor = tokenizers.processors.ByteLevel(trim_offsets=False)
+    ours = ft.load(shared / "tokenizers/tiktoken/r50k_base.tiktoken")
+    texts = [read_bytes(path).decode()[:5_000] for path in data_files(shared)]
+    n_split = 0
+    for text in [*texts, *hostile.texts(3000, seed=55)]:
+        expected, encoding = theirs.encode(text), ours.encode_with_offsets(text, special="all")
+        assert encoding.ids.tolist() == expected.ids
+        assert list(map(tuple, encoding.char_spans.tolist())) == expected.offsets
+        n_split += np.count_nonzero(encoding.char_spans[1:, 0] < encoding.char_spans[:-1, 1])
+    assert n_split > 100_000
 
 
 @pytest.mark.parametrize("name", ["r50k_base", "p50k_base", "cl100k_base", "o200k_base"])

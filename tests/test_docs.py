@@ -48,6 +48,7 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
     "name",
     [
         "Corpus",
+        "Encoding",
         "PretokenCounts",
         "Ragged",
         "StreamDecoder",

@@ -26,6 +26,7 @@ an iterator raises                                     here; test_corpus: an_err
 disk full, read-only, kill -9 during a save            here; test_formats: a_failed_save
 out of memory                                          here
 a flood of distinct words                              here; test_bpe: the_cache_keeps_its_limit
+offsets of text that is split anywhere                 test_offsets, test_fuzz
 streaming decode                                       test_streaming
 =====================================================  ======================================================
 """

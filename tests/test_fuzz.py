@@ -29,6 +29,16 @@ def test_bytes_come_back(tok, data):
 
 
 @examples
+@given(data=data, special=st.sampled_from(["none", "all"]))
+def test_offsets_are_the_oracles(tok, data, special):
+    encoding = tok.encode_with_offsets(data, special=special)
+    pieces = [tok.id_to_piece(i) for i in encoding.ids]
+    spans = encoding.byte_spans.tolist(), encoding.char_spans.tolist()
+    assert spans == oracles.locate(data, pieces)
+    assert [data[start:end] for start, end in spans[0]] == pieces
+
+
+@examples
 @given(batch=st.lists(st.one_of(texts, data), max_size=8), workers=st.integers(1, 3))
 def test_batches_are_loops(tok, batch, workers):
     assert tok.encode_batch(batch, workers=workers).to_list() == [tok.encode(t, as_list=True) for t in batch]

@@ -13,3 +13,6 @@ def encode_code_points(
     out: NDArray[np.uint8],
     out_offsets: NDArray[np.int64],
 ) -> int: ...
+def locate_code_points(
+    text: NDArray[np.uint8], byte_spans: NDArray[np.int64], out: NDArray[np.int64]
+) -> None: ...

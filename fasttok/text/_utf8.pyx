@@ -69,3 +69,25 @@ def encode_code_points(
                     n += 4
         out_offsets[offsets.shape[0] - 1] = n
     return n
+
+
+def locate_code_points(
+    const uint8_t[::1] text, const int64_t[:, ::1] byte_spans, int64_t[:, ::1] out
+):
+    """Write for each span of bytes the span of the code points that its first to its last byte belong to.
+
+    Spans must ascend, not overlap, not be empty, and lie within the text.
+    """
+    cdef Py_ssize_t i = 0, end = text.shape[0], token, length = 0, n = -1  # code point n is at i
+    with nogil:
+        for token in range(byte_spans.shape[0]):
+            while i + length <= byte_spans[token, 0]:
+                i += length
+                n += 1
+                read_code_point(&text[0], i, end, &length)
+            out[token, 0] = n
+            while i + length < byte_spans[token, 1]:
+                i += length
+                n += 1
+                read_code_point(&text[0], i, end, &length)
+            out[token, 1] = n + 1

@@ -1,0 +1,56 @@
+"""`Encoding`: ids, and where in the text each of them stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.ragged import lengths_to_offsets
+from fasttok.text._utf8 import locate_code_points
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """The ids of a text and the place of each; what `Tokenizer.encode_with_offsets` gives.
+
+    Both kinds of spans ascend and lie within the text. Those in bytes are next to each other and together
+    the whole text. Those in code points overlap where tokens share a character.
+
+    Attributes
+    ----------
+    ids : ndarray of uint32, shape (n,)
+        The ids.
+    byte_spans : ndarray of int64, shape (n, 2)
+        Where each token begins and ends, in bytes of the text in UTF-8, or of the bytes given.
+    char_spans : ndarray of int64, shape (n, 2)
+        The same in code points, the positions of a ``str``: from the one that the token's first byte
+        belongs to, to the end of the one that its last byte belongs to. So a token that holds part of a
+        character has all of it in its span. A byte that is not UTF-8 is one code point.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["naïve"]), vocab_size=257)
+    >>> encoding = tok.encode_with_offsets("naïve")
+    >>> [tok.id_to_piece(i) for i in encoding.ids]
+    [b'n', b'a\\xc3', b'\\xaf', b'v', b'e']
+    >>> encoding.byte_spans.tolist()
+    [[0, 1], [1, 3], [3, 4], [4, 5], [5, 6]]
+    >>> encoding.char_spans.tolist()
+    [[0, 1], [1, 3], [2, 3], [3, 4], [4, 5]]
+    """
+
+    ids: NDArray[np.uint32]
+    byte_spans: NDArray[np.int64]
+    char_spans: NDArray[np.int64]
+
+
+def locate(text: NDArray[np.uint8], ids: NDArray[np.uint32], lengths: NDArray[np.int64]) -> Encoding:
+    """The encoding whose tokens have the given lengths in bytes and together are the text. O(n)."""
+    bounds = lengths_to_offsets(lengths)
+    byte_spans = np.stack([bounds[:-1], bounds[1:]], axis=1)
+    char_spans = np.empty_like(byte_spans)
+    locate_code_points(text, byte_spans, char_spans)
+    return Encoding(ids, byte_spans, char_spans)
