@@ -63,27 +63,32 @@ class TextEncoder:
         room, cache = self._take_room(len(data)), self._take_cache()
         try:
             ids = self._encode(cache, room, documents, special, self._special.expression(special)).values
-            if len(room) > KEPT_IDS and ids.base is room:
-                n = len(ids)
-                del ids
-                room.resize(n, refcheck=False)  # gives the rest back, where a copy would take as much again
-                return room
-            return ids.copy()
         finally:
             self._caches.append(cache)
-            if len(room) <= KEPT_IDS:
-                self._rooms.append(room)
+        if len(room) <= KEPT_IDS or ids.base is not room:
+            ids = ids.copy()
+            self._keep_room(room)
+            return ids
+        n = len(ids)
+        del ids
+        room.resize(n, refcheck=False)  # gives the rest back, where a copy would take as much again
+        return room
 
     def encode_list(self, text: str | bytes, special: Special, errors: Errors) -> list[int]:
         """The ids of one text as a list."""
-        if self._scanner is not None and special == "none" and len(text) < SMALL_BATCH:
-            cache = self._take_cache()
-            try:
-                return self._model.encoder.encode_to_list(text, self._scanner, cache, self._integers)
-            except (TypeError, UnicodeEncodeError):
-                pass  # what follows says what is wrong and where, or does as `errors` says
-            finally:
-                self._caches.append(cache)
+        if special == "none" and errors == "strict" and isinstance(text, (str, bytes)):
+            scanner = self._scanner
+            if scanner is not None and len(text) < SMALL_BATCH:
+                try:
+                    cache = self._caches.pop()
+                except IndexError:
+                    cache = PretokenCache(CACHE_BYTES)
+                try:
+                    return self._model.encoder.encode_to_list(text, scanner, cache, self._integers)
+                except UnicodeEncodeError:
+                    pass  # what follows says where
+                finally:
+                    self._caches.append(cache)
         ids = self.encode_text(text, special, errors)
         return lists_of_rows(ids, np.array([0, len(ids)], np.int64), self._integers)[0]
 
@@ -91,12 +96,12 @@ class TextEncoder:
         self, texts: Iterable[str | bytes], special: Special, errors: Errors, workers: int | None
     ) -> list[list[int]]:
         """The ids of every text as a list; the calling thread alone encodes what is soon done."""
-        if self._scanner is not None and special == "none" and isinstance(texts, Sequence):
+        if special == "none" and errors == "strict" and self._scanner and isinstance(texts, (list, tuple)):
             try:
                 if sum(map(len, texts)) < SMALL_BATCH:
                     return self._encode_small(texts, self._scanner)
             except (TypeError, UnicodeEncodeError):
-                pass
+                pass  # what follows says what is wrong, and where
         rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
         return lists_of_rows(rows.values, rows.offsets, self._integers)
 

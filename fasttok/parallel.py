@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from itertools import chain, islice
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -27,6 +28,12 @@ def end_if_stopped() -> None:
     stop = getattr(_own, "stop", None)
     if stop is not None and stop.is_set():
         raise Stopped
+
+
+def import_whole(module: str) -> None:
+    """Import a module in another thread, where Ctrl-C cannot strike: Numba is of no use half imported."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(import_module, module).result()
 
 
 def resolve_workers(workers: int | None) -> int:

@@ -427,3 +427,22 @@ def test_a_flood_of_distinct_words_keeps_the_caches_limit(tok, monkeypatch):
         assert all(cache.n_bytes <= 1 << 20 for cache in made)
     assert len(made) == 2
     assert sum(map(len, made)) > 1000
+
+
+def test_ctrl_c_while_numba_is_imported_leaves_nothing_half_imported():
+    code = """
+import os, signal, threading, time
+import fasttok as ft
+
+counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
+for seconds in (0.05, 0.2):
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        ft.train(counts, vocab_size=258)
+        time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+print(ft.train(counts, vocab_size=258).vocab_size)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip() == "258", done.stderr

@@ -82,7 +82,7 @@ def test_text_longer_than_a_block(name):
         "ve",
         "1",
     ]
-    parts += ["23", "4567", "word", "é", "\u00a0", "1234567890", "'ſ", "東"]
+    parts += ["23", "4567", "word", "é", "\u00a0", "1234567890", "'ſ", "東", "/", "'Ll", "camelCase", "URLs"]
     rng = random.Random(40)
     pretokenizer = ft.get_pretokenizer(name)
     for i in range(6000):

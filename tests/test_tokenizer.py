@@ -258,3 +258,15 @@ def test_bad_calls(tok):
         tok.decode([97], errors="ignore")
     with pytest.raises(TypeError, match="must map each text to its id"):
         ft.Tokenizer(tok.model, tok.pretokenizer, ["<s>"])
+
+
+@pytest.mark.parametrize("kept", [8, 100, 1 << 20])
+def test_ids_that_were_given_out_are_not_written_to_again(tok, monkeypatch, kept):
+    monkeypatch.setattr("fasttok.encoding.KEPT_IDS", kept)
+    texts = ["the cat sat on the mat " * n for n in (1, 2, 5, 20)]
+    given = [tok.encode(text) for text in texts] + list(tok.encode_batch(texts, workers=2))
+    before = [ids.tolist() for ids in given]
+    for text in texts:
+        tok.encode(text[::-1])
+        tok.encode_batch([text[::-1]] * 3, workers=2)
+    assert [ids.tolist() for ids in given] == before

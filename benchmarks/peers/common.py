@@ -54,6 +54,12 @@ def read_text(path: str) -> str:
         return file.read()
 
 
+def read_bytes(path: str) -> bytes:
+    """A file's bytes."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def cut_in_parts(path: str) -> list[str]:
     """A file's text in parts of some 50 KB, for libraries that work on batches of strings.
 

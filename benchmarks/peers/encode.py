@@ -1,4 +1,7 @@
-"""Encoding: the file's text in, ids out, as uint32 where the library offers it."""
+"""Encoding: the file's text in, ids out, as uint32 where the library offers it.
+
+On one thread fasttok and gigatoken are given the bytes of the file, on two its path; the others take strings.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from benchmarks.peers.common import (
     hash_ids,
     hash_rows,
     huggingface_file,
+    read_bytes,
     tiktoken_encoding,
     use_threads,
 )
@@ -19,6 +23,9 @@ def encode_fasttok(path: str, ranks: str, threads: int) -> Work:
     import fasttok as ft
 
     tok = ft.load(ranks)
+    if threads == 1:
+        data = read_bytes(path)
+        return lambda: tok.encode(data), hash_ids
     return lambda: tok.encode_files(path, workers=threads).values, hash_ids
 
 
@@ -33,8 +40,7 @@ def encode_gigatoken(path: str, ranks: str, threads: int) -> Work:
 
     tok = gigatoken.Tokenizer.from_tiktoken(ranks)
     if threads == 1:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_bytes(path)
         return lambda: tok.encode(data), hash_ids
     return lambda: tok.encode_files(path), lambda rows: hash_ids(rows[0])
 

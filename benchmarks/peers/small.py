@@ -7,6 +7,7 @@ is the library's own choice.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
@@ -46,8 +47,8 @@ def small_fasttok(path: str, ranks: str, n_texts: int, n_calls: int) -> Work:
         path,
         n_texts,
         n_calls,
-        lambda text: tok.encode(text, as_list=True),
-        lambda texts: tok.encode_batch(texts).to_list(),
+        partial(tok.encode, as_list=True),
+        partial(tok.encode_batch, as_list=True),
     )
 
 

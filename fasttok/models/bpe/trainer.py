@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.bpe.beginning import Beginning, Start, begin_with_bytes, begin_with_start
 from fasttok.models.bpe.model import BPEModel
+from fasttok.parallel import import_whole
 from fasttok.progress import announce
 from fasttok.ragged import Ragged
 
@@ -203,7 +204,8 @@ class BPETrainer:
         """
         if len(counts) == 0:
             raise ValueError("there are no pretokens to train on: the corpus is empty")
-        from fasttok.models.merging.engine import estimate_bytes, learn_merges  # imports Numba
+        import_whole("numba")
+        from fasttok.models.merging.engine import estimate_bytes, learn_merges
 
         beginning = self._begin(counts)
         words, ids, pieces = beginning.words, beginning.ids, list(beginning.pieces)
