@@ -444,5 +444,6 @@ for seconds in (0.05, 0.2):
         pass
 print(ft.train(counts, vocab_size=258).vocab_size)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.strip() == "258", done.stderr
