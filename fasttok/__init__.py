@@ -30,8 +30,10 @@ if TYPE_CHECKING:
         RecipeError,
         SpecialTokenError,
         TextError,
+        UnknownCharacterError,
     )
     from fasttok.formats.load import load
+    from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
     from fasttok.offsets import Encoding
@@ -55,8 +57,10 @@ _HOMES = {
         "RecipeError",
         "SpecialTokenError",
         "TextError",
+        "UnknownCharacterError",
     ],
     "fasttok.formats.load": ["load"],
+    "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
     "fasttok.offsets": ["Encoding"],
@@ -72,6 +76,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BPEModel",
     "BPETrainer",
+    "CharacterBPEModel",
     "Corpus",
     "CorpusError",
     "Encoding",
@@ -88,6 +93,7 @@ __all__ = [
     "StreamDecoder",
     "TextError",
     "Tokenizer",
+    "UnknownCharacterError",
     "count_pretokens",
     "get_pretokenizer",
     "load",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok._lists import lists_of_rows
-from fasttok.errors import PatternError, SpecialTokenError
+from fasttok.errors import PatternError, SpecialTokenError, UnknownCharacterError
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
 from fasttok.parallel import map_ordered, resolve_workers
@@ -100,7 +100,7 @@ class TextEncoder:
             try:
                 if sum(map(len, texts)) < SMALL_BATCH:
                     return self._encode_small(texts, self._scanner)
-            except (TypeError, UnicodeEncodeError):
+            except (TypeError, UnicodeEncodeError, UnknownCharacterError):
                 pass  # what follows says what is wrong, and where
         rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
         return lists_of_rows(rows.values, rows.offsets, self._integers)
@@ -119,20 +119,26 @@ class TextEncoder:
         batches = corpus.batches(None if expression else self._pretokenizer)
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
-        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
+        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, int, NDArray[np.uint32]]:
             room = self._take_room(len(batch.documents.values))
             try:
                 rows = self._encode(cache, room, batch.documents, special, expression)
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
-            return rows, batch.continues, room
+            except UnknownCharacterError as error:
+                raise error.moved(batch.first + error.document, error.position) from None
+            return rows, batch.continues, len(batch.documents.values), room
 
         joined = _JoinedRows(corpus.most_bytes())
+        n_before = 0  # bytes of a document that goes on in the next batch
         try:
             with closing(map_ordered(encode_batch, batches, caches)) as encoded:
-                for rows, continues, room in encoded:
+                for rows, continues, n_bytes, room in encoded:
                     joined.add(rows, continues)
                     self._keep_room(room)
+                    n_before = n_before + n_bytes if continues else 0
+        except UnknownCharacterError as error:
+            raise error.moved(error.document, n_before + error.position) from None
         finally:
             self._caches.extend(caches)
         return joined.finish()
@@ -152,7 +158,10 @@ class TextEncoder:
             self._special.refuse(documents, expression)
             return self._encode_plain(cache, room, documents)
         split = self._special.split(documents, expression)
-        return split.join(self._encode_plain(cache, room, split.segments))
+        try:
+            return split.join(self._encode_plain(cache, room, split.segments))
+        except UnknownCharacterError as error:
+            raise error.moved(*split.place(error.document, error.position)) from None
 
     def _encode_plain(self, cache: PretokenCache, room: NDArray[np.uint32], documents: Ragged) -> Ragged:
         """Encode a batch in which the texts of special tokens are ordinary text."""

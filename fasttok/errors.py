@@ -92,6 +92,34 @@ class SpecialTokenError(FasttokError):
         return SpecialTokenError(self.token, self.position, self.document + first)
 
 
+class UnknownCharacterError(FasttokError):
+    """A character that a model has no piece for, and no unknown token either.
+
+    Attributes
+    ----------
+    character : str
+        The character; a byte that is not UTF-8 is U+DC80 to U+DCFF.
+    position : int
+        Where it stands, in bytes of UTF-8 from the start of its document.
+    document : int
+        The index of the document in its batch or corpus.
+    """
+
+    def __init__(self, character: str, position: int, document: int) -> None:
+        super().__init__(
+            f"no piece for {character!r} (U+{ord(character):04X}) at byte {position} of document {document}: "
+            "training saw no such character, or not there, inside or at the end of a pretoken; with an "
+            "unk_token it would be that"
+        )
+        self.character = character
+        self.position = position
+        self.document = document
+
+    def moved(self, document: int, position: int) -> UnknownCharacterError:
+        """The same error at another place."""
+        return UnknownCharacterError(self.character, position, document)
+
+
 class PatternError(FasttokError):
     """A regular expression that does not compile, or runs past its time limit on a text.
 

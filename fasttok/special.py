@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -94,16 +95,19 @@ class SpecialTokens:
     def split(self, documents: Ragged, expression: re.Pattern[bytes]) -> Split:
         """Cut documents at the tokens in them."""
         segments: list[bytes] = []
+        starts: list[int] = []
         tokens: list[bytes] = []
         lengths: list[int] = []
         for document in documents.to_bytes():
             parts = expression.split(document)
             segments += parts[::2]
+            starts += list(accumulate(map(len, parts), initial=0))[:-1:2]
             tokens += [*parts[1::2], b""]
             lengths.append(len(parts[::2]))
         ids = {token.encode(): np.array([i], np.uint32) for token, i in self.ids.items()}
         nothing = np.empty(0, np.uint32)
-        return Split(Ragged.from_bytes(segments), [ids.get(token, nothing) for token in tokens], lengths)
+        ids_behind = [ids.get(token, nothing) for token in tokens]
+        return Split(Ragged.from_bytes(segments), starts, ids_behind, lengths)
 
 
 class Split:
@@ -113,16 +117,30 @@ class Split:
     ----------
     segments : Ragged of uint8
         The text before, between and behind the special tokens, some of it empty.
+    starts : list of int
+        At which byte of its document each segment starts.
     ids_behind : list of ndarray
         Behind each segment the id of its special token, or nothing where the document ends.
     lengths : list of int
         How many segments each document has.
     """
 
-    def __init__(self, segments: Ragged, ids_behind: list[NDArray[np.uint32]], lengths: list[int]) -> None:
+    def __init__(
+        self,
+        segments: Ragged,
+        starts: list[int],
+        ids_behind: list[NDArray[np.uint32]],
+        lengths: list[int],
+    ) -> None:
         self.segments = segments
+        self._starts = starts
         self._ids_behind = ids_behind
         self._lengths = lengths
+
+    def place(self, segment: int, position: int) -> tuple[int, int]:
+        """The document, and the byte in it, of a byte in a segment."""
+        document = int(np.searchsorted(lengths_to_offsets(self._lengths), segment, side="right")) - 1
+        return document, self._starts[segment] + position
 
     def join(self, encoded: Ragged) -> Ragged:
         """The ids of the documents from those of the segments."""

@@ -35,6 +35,7 @@ class StreamDecoder:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._space = b""  # to stand before what comes next
 
     def push(self, ids: int | np.integer | Ids) -> str:
         """Take the next ids and give the text that is complete with them.
@@ -60,7 +61,10 @@ class StreamDecoder:
         O(length of the result).
         """
         row = [int(ids)] if isinstance(ids, np.integer) else [ids] if isinstance(ids, int) else ids
-        return self._utf8.decode(self._tokenizer.decode_bytes(row))
+        text, space = self._tokenizer.decode_part(row)
+        if text:
+            text, self._space = self._space + text, space
+        return self._utf8.decode(text)
 
     def finish(self) -> str:
         """End the stream: give U+FFFD for what was held back, and be ready for another stream.
@@ -77,4 +81,5 @@ class StreamDecoder:
         >>> decoder.push([97, 0xC3]), decoder.finish(), decoder.finish()
         ('a', '\ufffd', '')
         """
+        self._space = b""
         return self._utf8.decode(b"", final=True)

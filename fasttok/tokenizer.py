@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -46,7 +45,8 @@ class Tokenizer:
     Raises
     ------
     ValueError
-        If the id of a special token is taken, negative, or given twice.
+        If the id of a special token is taken, negative, or given twice, or the model's unknown token is
+        none of them.
 
     Examples
     --------
@@ -70,7 +70,18 @@ class Tokenizer:
         self.provenance = dict(provenance or {})
         self._special = SpecialTokens({} if special_tokens is None else special_tokens, model.pieces)
         self._pieces = self._special.added_to(model.pieces)
+        self._written = self._pieces  # what decoding writes
+        self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
+        if model.ends_word is not None:
+            # Where the white space between words was left out, the end of a word is written as one space.
+            space = b"" if pretokenizer.is_partition else b" "
+            self._written = self._special.added_to(model.written_pieces(space))
+            if space:
+                self._spaces = np.zeros(len(self._pieces), np.int64)
+                self._spaces[: len(model.pieces)] = model.ends_word
         self._ids: dict[bytes, int] | None = None
+        if model.unk_id is not None and model.unk_id not in self._special.ids.values():
+            raise ValueError(f"the model's unknown token has id {model.unk_id}, which is no special token's")
         self._encoder = TextEncoder(pretokenizer, model, self._special, len(self._pieces))
 
     # What it is
@@ -110,7 +121,7 @@ class Tokenizer:
         IndexError
             If the id is not in use.
         """
-        return self._gather(_as_ids([i]))
+        return self._gather(self._pieces, _as_ids([i]))
 
     def piece_to_id(self, piece: bytes | str) -> int:
         """The id of a piece; or of a special token, unless its text is a piece too.
@@ -186,6 +197,8 @@ class Tokenizer:
             At a lone surrogate when `errors` is "strict".
         SpecialTokenError
             At the text of a special token when `special` is "raise".
+        UnknownCharacterError
+            At a character that the model has no piece for, if it has no unknown token either.
 
         Notes
         -----
@@ -341,7 +354,25 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Ids) -> bytes:
         """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self._gather(_as_ids(ids))
+        return self.decode_part(ids)[0]
+
+    def decode_part(self, ids: Ids) -> tuple[bytes, bytes]:
+        """Turn ids into bytes, as `decode_bytes`, and say what goes between them and any ids behind them.
+
+        Returns
+        -------
+        text : bytes
+            What the ids are.
+        space : bytes
+            A space behind the end of a word, where the pretokenizer leaves out the white space between
+            words and the model marks where they end; otherwise nothing.
+        """
+        row = _as_ids(ids)
+        text = self._gather(self._written, row)
+        if self._spaces is None or len(row) == 0:
+            return text, b""
+        n = len(text) - int(self._spaces[row[-1]])
+        return text[:n], text[n:]
 
     def decode_batch(
         self, batch: Ragged | Iterable[Ids], *, errors: Literal["replace", "strict"] = "replace"
@@ -350,13 +381,18 @@ class Tokenizer:
         _checked_errors(errors)
         rows = batch if isinstance(batch, Ragged) else Ragged.from_arrays([_as_ids(row) for row in batch])
         ids = _as_ids(rows.values)
-        text = self._gather(ids, rows.offsets)
-        ends = lengths_to_offsets(self._pieces.lengths[ids])[rows.offsets]
-        return [text[a:b].decode(errors=errors) for a, b in pairwise(ends.tolist())]
+        text = self._gather(self._written, ids, rows.offsets)
+        bounds = lengths_to_offsets(self._written.lengths[ids])[rows.offsets]
+        ends = bounds[1:].copy()
+        if self._spaces is not None:
+            is_filled = rows.lengths > 0
+            ends[is_filled] -= self._spaces[ids[rows.offsets[1:][is_filled] - 1]]
+        places = zip(bounds.tolist(), ends.tolist(), strict=False)
+        return [text[start:end].decode(errors=errors) for start, end in places]
 
-    def _gather(self, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
-        """The pieces of the ids, one after another; `rows` are the offsets of rows to name in an error."""
-        offsets = self._pieces.offsets
+    def _gather(self, pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
+        """The rows of the ids, one after another; `rows` are the offsets of rows to name in an error."""
+        offsets = pieces.offsets
         n_bytes, bad = measure_rows(offsets, ids, False)
         if bad >= 0:
             i = int(ids[bad])
@@ -370,7 +406,7 @@ class Tokenizer:
                 row = int(np.searchsorted(rows, bad, side="right")) - 1
                 place = f"position {bad - rows[row]} of row {row}"
             raise IndexError(f"id {i} at {place} {why}")
-        return gather_bytes(self._pieces.values, offsets, ids, n_bytes)
+        return gather_bytes(pieces.values, offsets, ids, n_bytes)
 
     # Files
 

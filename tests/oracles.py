@@ -27,6 +27,12 @@ def split(pattern: str, document: bytes) -> list[bytes]:
     return [p.encode(errors="surrogateescape") for p in pretokens if p]
 
 
+def find_all(pattern: str, document: bytes) -> list[bytes]:
+    """The matches of a pattern alone, as bytes; otherwise as `split`."""
+    text = document.decode(errors="surrogateescape")
+    return [match.encode(errors="surrogateescape") for match in regex.findall(pattern, text)]
+
+
 def split_in_steps(patterns: list[str], document: bytes) -> list[bytes]:
     """Each pattern on the pretokens of the one before, every one a text of its own."""
     pretokens = [document]

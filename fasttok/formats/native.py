@@ -13,6 +13,7 @@ from typing import Any
 
 from fasttok.errors import ModelFormatError
 from fasttok.models.base import Model
+from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.saving import atomic_write
 from fasttok.text.pretokenizers import get_pretokenizer
@@ -21,7 +22,7 @@ from fasttok.tokenizer import Tokenizer
 FORMAT = "fasttok"
 VERSION = 1
 _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
-MODELS: dict[str, type[Model]] = {"bpe": BPEModel}
+MODELS: dict[str, type[Model]] = {model.kind: model for model in (BPEModel, CharacterBPEModel)}
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:

@@ -11,6 +11,7 @@ from fasttok.text._spans cimport Spans
 cdef enum:
     OUT_OF_MEMORY = -1
     INTERRUPTED = -2
+    UNKNOWN = -3  # less i, for a character at byte i that the model has no id for
 
 
 cdef class PretokenEncoder:

@@ -13,6 +13,9 @@ from fasttok._keys cimport Key, hash_key, make_key
 from fasttok._lists cimport list_of_ids
 from fasttok.models._cache cimport INLINE_IDS, CacheEntry, PretokenCache, cache_first, cache_prefetch
 from fasttok.text._spans cimport Spans
+from fasttok.text._utf8 cimport read_code_point
+
+from fasttok.errors import UnknownCharacterError
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
@@ -24,11 +27,18 @@ cdef enum:
     FEW = 1024  # a text of so many bytes is encoded without asking for memory
 
 
-cdef int raise_reason(Py_ssize_t reason, PretokenCache cache) except -1:
-    """Raise the error for what `encode_pretoken` returned."""
+cdef int raise_reason(
+    Py_ssize_t reason, PretokenCache cache, const uint8_t* text, const int64_t* offsets
+) except -1:
+    """Raise the error for what `encode_rows` returned."""
+    cdef Py_ssize_t i = UNKNOWN - reason, row = 0, length
     if reason == OUT_OF_MEMORY:
         raise MemoryError("a pretoken is too long for the memory there is, or longer than 4 GiB")
-    return cache.interrupt.raise_error()
+    if reason == INTERRUPTED:
+        return cache.interrupt.raise_error()
+    while offsets[row + 1] <= i:
+        row += 1
+    raise UnknownCharacterError(chr(read_code_point(text, i, offsets[row + 1], &length)), i - offsets[row], row)
 
 
 cdef class PretokenEncoder:
@@ -55,6 +65,11 @@ cdef class PretokenEncoder:
         """Write the ids of every row of text to `out` and where its ids end to `out_offsets`; return how many.
 
         `out` must have room for an id a byte and SPARE_IDS more.
+
+        Raises
+        ------
+        UnknownCharacterError
+            At a character that the model has no id for; the document is the row.
         """
         cdef Py_ssize_t n = 0, n_rows = offsets.shape[0] - 1
         out_offsets[0] = 0
@@ -66,7 +81,7 @@ cdef class PretokenEncoder:
                 &text[0], text.shape[0], &offsets[0], n_rows, spans, cache, &out[0], &out_offsets[0]
             )
         if n < 0:
-            raise_reason(n, cache)
+            raise_reason(n, cache, &text[0], &offsets[0])
         return n
 
     def encode_to_list(self, text, Spans spans, PretokenCache cache, list integers not None):
@@ -79,6 +94,8 @@ cdef class PretokenEncoder:
         ------
         UnicodeEncodeError
             If there is a lone surrogate.
+        UnknownCharacterError
+            As in `encode`.
         """
         cdef bytes encoded
         cdef const char* start
@@ -102,7 +119,7 @@ cdef class PretokenEncoder:
         try:
             n = self.encode_rows(<const uint8_t*>start, length, offsets, 1, spans, cache, ids, out_offsets)
             if n < 0:
-                raise_reason(n, cache)
+                raise_reason(n, cache, <const uint8_t*>start, offsets)
             return list_of_ids(ids, n, integers)
         finally:
             if ids != few:
@@ -119,7 +136,7 @@ cdef class PretokenEncoder:
         uint32_t* out,
         int64_t* out_offsets,
     ) noexcept nogil:
-        """As `encode`; what `encode_pretoken` returned if it had no ids."""
+        """As `encode`; what `encode_pretoken` returned if it had no ids, the byte counted in `text`."""
         cdef int64_t starts[CHUNK]
         cdef int64_t ends[CHUNK]
         cdef Py_ssize_t row, position, end, n, n_ids, written = 0
@@ -166,7 +183,7 @@ cdef class PretokenEncoder:
                         keys[i], hashes[i], text + starts[first + i], ends[first + i] - starts[first + i], cache, at
                     )
                     if n_ids < 0:
-                        return n_ids
+                        return n_ids - starts[first + i] if n_ids <= UNKNOWN else n_ids
                     entries = cache.entries  # the table may have grown
                     shift = cache.shift
                 at += n_ids

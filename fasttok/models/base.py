@@ -20,13 +20,19 @@ class Model(ABC):
     Attributes
     ----------
     kind : str
-        The name of the model's family, as `fasttok.train` takes it.
+        What the model is, in files and for people.
     pieces : Ragged of uint8
-        The bytes of each id; an empty row is an id that the model does not use.
+        The bytes that each id is called by; an empty row is an id that the model does not use.
+    unk_id : int or None
+        The id of what is not in the vocabulary, where the model has one. It is a special token's.
+    ends_word : ndarray of bool, or None
+        Whether each piece is marked as the end of a pretoken; None where none are.
     """
 
     kind: str
     pieces: Ragged
+    unk_id: int | None = None
+    ends_word: NDArray[np.bool_] | None = None
 
     @property
     @abstractmethod
@@ -57,10 +63,14 @@ class Model(ABC):
         n = self.encoder.encode(text, boundaries, Boundaries(boundaries), cache, out, offsets)
         return Ragged(out[:n], offsets)
 
+    def written_pieces(self, space: bytes) -> Ragged:
+        """What decoding writes for each id; `space` stands for the mark of a piece that ends a word."""
+        return self.pieces
+
     @property
     @abstractmethod
     def is_lossless(self) -> bool:
-        """Whether the pieces of any pretoken's ids, joined, are the pretoken."""
+        """Whether every pretoken has ids, and what decoding writes for them is the pretoken."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

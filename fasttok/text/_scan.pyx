@@ -33,6 +33,7 @@ cdef enum Pattern:  # those up to O200K have blocks
     QWEN2
     O200K
     WHITESPACE
+    WHITESPACE_SPLIT
     BERT
     DIGITS_SINGLE
     DIGITS_THREES_LEFT
@@ -46,6 +47,7 @@ PATTERNS = {
     "qwen2": QWEN2,
     "o200k": O200K,
     "whitespace": WHITESPACE,
+    "whitespace_split": WHITESPACE_SPLIT,
     "bert": BERT,
     "digits_single": DIGITS_SINGLE,
     "digits_threes_left": DIGITS_THREES_LEFT,
@@ -340,7 +342,7 @@ cdef inline Py_ssize_t next_pretoken(
         return next_gpt2(text, i, end)
     if pattern == O200K:
         return next_o200k(text, i, end)
-    if pattern == WHITESPACE:
+    if pattern == WHITESPACE or pattern == WHITESPACE_SPLIT:  # the latter at what is no white space
         return next_whitespace(text, i, end)
     if pattern == BERT:
         return next_bert(text, i, end)
@@ -403,6 +405,10 @@ cdef class Scanner(Spans):
                     k = write_spans(bits, i, &i, starts, ends, k, n)
                     continue
                 scalar_to = i + FT_BLOCK // 2
+            if pattern == WHITESPACE_SPLIT:
+                i = skip_spaces(text, i, end).end
+                if i == end:
+                    break
             starts[k] = i
             i = next_pretoken(pattern, text, begin, i, end)
             ends[k] = i

@@ -21,3 +21,10 @@ cdef class Spans:
 cdef class Boundaries(Spans):
     cdef const int64_t[::1] boundaries
     cdef Py_ssize_t used
+
+
+@cython.final
+cdef class Nested(Spans):
+    cdef const int64_t[::1] boundaries
+    cdef Spans inner
+    cdef Py_ssize_t used

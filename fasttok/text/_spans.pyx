@@ -4,6 +4,8 @@ A kernel asks for the next few spans of a text, works on them while both are in 
 cache, and asks again. So no list of all pretokens is ever made, and none of this waits for Python.
 """
 
+import numpy as np
+
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
 
@@ -58,3 +60,46 @@ cdef class Boundaries(Spans):
             ends[k] = position[0]
             k += starts[k] < ends[k]
         return k
+
+
+@cython.final
+cdef class Nested(Spans):
+    """The spans of `inner` in each stretch between consecutive boundaries, taken as a text of its own."""
+
+    def __cinit__(self, const int64_t[::1] boundaries, Spans inner not None):
+        self.boundaries = boundaries
+        self.inner = inner
+
+    cdef Py_ssize_t next(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        cdef Py_ssize_t k = 0
+        while k < n and position[0] < end:
+            while self.boundaries[self.used + 1] <= position[0]:
+                self.used += 1
+            k += self.inner.next(
+                text,
+                self.boundaries[self.used],
+                self.boundaries[self.used + 1],
+                position,
+                starts + k,
+                ends + k,
+                n - k,
+            )
+        return k
+
+
+def list_spans(Spans spans, const uint8_t[::1] text):
+    """Where each span of one text begins and ends, as int64[k, 2]; for looking at."""
+    cdef Py_ssize_t n = text.shape[0], position = 0, k = 0
+    cdef int64_t[:, ::1] places = np.empty((2, n + 1), np.int64)
+    while position < n:
+        k += spans.next(&text[0], 0, n, &position, &places[0, k], &places[1, k], n - k)
+    return np.asarray(places[:, :k]).T

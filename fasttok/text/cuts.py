@@ -19,6 +19,10 @@ the text before it ends in no white space, so that no alternative asks what foll
 **bert** and **digits_single** cut between two code points or not according to these two alone. So every
 pair is neutral.
 
+**whitespace_split** is ``\s|\S+``, of which the white space is dropped in the end. That too cuts between two
+code points or not according to these two alone; and as it is always the last step, what it drops changes
+nothing else.
+
 **digits_threes_left** and **digits_threes_right** cut at both ends of a run of numbers, and inside it they
 count from one of its ends. A place with no number on one side is inside no run, and the same runs lie on
 either side of it. A place between two numbers is not neutral.
@@ -80,6 +84,7 @@ _numbers = (_before == NUMBER).astype(int) + (_behind == NUMBER)
 NOTHING_KNOWN = Cuts(~_everywhere, ~_everywhere)
 CUTS: dict[str, Cuts] = {
     **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),
+    "whitespace_split": Cuts((_before >= BLANK) | (_behind >= BLANK), _everywhere),
     "bert": Cuts(~_same_bert, _everywhere),
     "digits_single": Cuts(_numbers >= 1, _everywhere),
     **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_numbers == 1, _numbers <= 1)),

@@ -1,8 +1,9 @@
 """Pretokenizers: where text may be cut before a model sees it.
 
-Every step here is a partition: it only cuts, and the pieces joined are the text. The named patterns run
-on hand-written scanners (`_scan.pyx`); any other regular expression runs on the ``regex`` module. Steps one
-after the other are a sequence.
+Every step here but one is a partition: it only cuts, and the pieces joined are the text. "whitespace_split"
+leaves white space out: it has spans, and no boundaries. The named patterns run on hand-written scanners
+(`_scan.pyx`); any other regular expression runs on the ``regex`` module. Steps one after the other are a
+sequence.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fasttok.errors import PatternError
 from fasttok.parallel import end_if_stopped
 from fasttok.ragged import Ragged
 from fasttok.text import _scan
-from fasttok.text._spans import Boundaries, Spans
+from fasttok.text._spans import Boundaries, Nested, Spans, list_spans
 from fasttok.text.cuts import CUTS, NOTHING_KNOWN, Cuts
 
 # The expressions that the scanners reproduce, each as its users write it today: GPT-2's as in the
@@ -52,6 +53,9 @@ PATTERNS: dict[str, str] = {
     "digits_threes_right": r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))|\P{N}+",
     "none": r"(?s:.+)",
 }
+# Of these only the matches are pretokens, and what lies between them is left out.
+DROPPING: dict[str, str] = {"whitespace_split": r"\S+"}
+NAMED = PATTERNS | DROPPING
 ALIASES = {"p50k": "gpt2"}  # one expression has one name in recipes and files
 SLICE = 1 << 16  # pretokens a slice of boundaries holds: half a megabyte, which stays in cache
 MAX_STEPS = 100  # of a sequence; each is a frame on Python's stack
@@ -62,11 +66,15 @@ AnyPretokenizer: TypeAlias = "str | Pretokenizer | Sequence[AnyPretokenizer] | d
 class Pretokenizer(ABC):
     """Cuts text into pretokens. Immutable; safe to share between threads."""
 
-    is_partition = True
+    @property
+    def is_partition(self) -> bool:
+        """Whether the pretokens of a text, joined, are the text; if not, some of it is left out."""
+        return True
 
     @abstractmethod
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         """Yield the boundaries of the pretokens of a batch, slice by slice.
+
 
         Parameters
         ----------
@@ -80,6 +88,11 @@ class Pretokenizer(ABC):
             Positions in ``documents.values``: pretoken ``i`` lies between entries ``i`` and ``i + 1``.
             The last entry of a slice is the first of the next. The array is only valid until the next
             one is asked for.
+
+        Raises
+        ------
+        ValueError
+            If there are none, since text is left out between pretokens (`is_partition`).
         """
 
     @property
@@ -131,7 +144,7 @@ class Pretokenizer(ABC):
         """
         data = text if isinstance(text, bytes) else text.encode()
         documents = Ragged.from_bytes([data])
-        return Ragged(documents.values, self.split(documents)).to_bytes()
+        return [data[a:b] for a, b in list_spans(self.spans(documents), documents.values).tolist()]
 
 
 @dataclass(frozen=True)
@@ -143,13 +156,19 @@ class ScannerPretokenizer(Pretokenizer):
     @property
     def pattern(self) -> str:
         """The regular expression that the scanner reproduces, in the syntax of the ``regex`` module."""
-        return PATTERNS[self.name]
+        return NAMED[self.name]
+
+    @property
+    def is_partition(self) -> bool:
+        return self.name in PATTERNS
 
     @property
     def _cuts(self) -> Cuts:
         return CUTS[self.name]
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
+        if not self.is_partition:
+            raise ValueError(f"{self} leaves text out between pretokens, so that they have no boundaries")
         text = np.ascontiguousarray(documents.values)
         first, last = documents.offsets[[0, -1]].tolist()
         state = np.array([0, first], np.int64)
@@ -199,7 +218,7 @@ class RegexPretokenizer(Pretokenizer):
         except ImportError as error:
             raise ImportError(
                 "a pretokenizer from a regular expression needs the regex module (pip install regex); "
-                f"the named ones do not: {', '.join(PATTERNS)}"
+                f"the named ones do not: {', '.join(NAMED)}"
             ) from error
         try:
             return regex.compile(self.pattern)
@@ -270,10 +289,20 @@ class SequencePretokenizer(Pretokenizer):
     Parameters
     ----------
     steps : tuple of Pretokenizer
-        Two or more, none of them a sequence.
+        Two or more, none of them a sequence, and all but the last partitions.
     """
 
     steps: tuple[Pretokenizer, ...]
+
+    @property
+    def is_partition(self) -> bool:
+        return self.steps[-1].is_partition
+
+    def spans(self, documents: Ragged) -> Spans:
+        if self.is_partition:
+            return super().spans(documents)
+        *others, last = self.steps
+        return Nested(_in_sequence(others).split(documents), last.spans(documents))
 
     @property
     def _cuts(self) -> Cuts:
@@ -321,13 +350,13 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     PatternError
         If an expression does not compile.
     ValueError
-        If there are no steps, or more than 100.
+        If there are no steps, or more than 100, or one that leaves text out is not the last.
     ImportError
         If an expression is given and the ``regex`` module is missing.
 
     Notes
     -----
-    All of them only cut, so that nothing is lost; the expressions stand in
+    All of them but one only cut, so that nothing is lost; the expressions stand in
     `fasttok.text.pretokenizers.PATTERNS`. Words:
 
     - "gpt2": the pattern of Radford et al. (2019), section 2.2, as released with the model; "p50k" is
@@ -335,6 +364,9 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     - "cl100k", "o200k": tiktoken's.
     - "llama3", "qwen2": those of the models' tokenizer files.
     - "whitespace": words with the one space before them.
+    - "whitespace_split": words alone. White space separates them and is dropped, so that no tokenizer with
+      this step is lossless. In a sequence it can only be the last step; behind "bert" it gives what BERT's
+      own tokenizer takes for words.
     - "bert": white space, single characters of punctuation (P, and the symbols of ASCII), and what lies
       between. So BERT cuts (Devlin et al. 2019); but here white space is kept, as pretokens of its own,
       and nothing is cleaned, lower-cased or set apart before.
@@ -355,6 +387,8 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     [b'ab', b'1', b'2']
     >>> get_pretokenizer(["digits_threes_right", "gpt2"]).split_text("it's 1234567")
     [b'it', b"'s", b' ', b'1', b'234', b'567']
+    >>> get_pretokenizer(["bert", "whitespace_split"]).split_text("it's  1234567")
+    [b'it', b"'", b's', b'1234567']
     """
     if isinstance(pretokenizer, Pretokenizer):
         return pretokenizer
@@ -371,13 +405,13 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
 
 def _from_string(text: str) -> Pretokenizer:
     name = ALIASES.get(text, text)
-    if name in PATTERNS:
+    if name in NAMED:
         return ScannerPretokenizer(name)
     if not text:
         raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
     if text.isidentifier():  # no expression anybody means looks like a name
         raise ValueError(
-            f"no pretokenizer is named {text!r}; the names are {', '.join([*PATTERNS, *ALIASES])}, and any "
+            f"no pretokenizer is named {text!r}; the names are {', '.join([*NAMED, *ALIASES])}, and any "
             "other string is read as a regular expression"
         )
     return RegexPretokenizer(text)
@@ -393,7 +427,7 @@ def _step_from_config(config: dict[str, Any]) -> Pretokenizer:
     """A pretokenizer that is no sequence: one is never written inside another."""
     if isinstance(config, dict):
         name = config.get("name")
-        if name in PATTERNS and config.keys() == {"name"}:
+        if name in NAMED and config.keys() == {"name"}:
             return ScannerPretokenizer(name)
         if name == "regex" and config.keys() == {"name", "pattern"}:
             return RegexPretokenizer(config["pattern"])
@@ -407,4 +441,7 @@ def _in_sequence(pretokenizers: Iterable[Pretokenizer]) -> Pretokenizer:
         steps.extend(given.steps if isinstance(given, SequencePretokenizer) else [given])
     if not 1 <= len(steps) <= MAX_STEPS:
         raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
+    for step in steps[:-1]:
+        if not step.is_partition:
+            raise ValueError(f"{step} leaves text out, so that it can only be the last step of a sequence")
     return SequencePretokenizer(tuple(steps)) if len(steps) > 1 else steps[0]

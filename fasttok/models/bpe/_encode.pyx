@@ -1,8 +1,8 @@
-"""The kernels of byte-level BPE encoding: what a pretoken becomes that the cache does not know.
+"""The kernels of BPE encoding: what a pretoken becomes that the cache does not know.
 
-It is merged from its bytes: the pair of lowest rank first, the leftmost where several have it. Up to 64
-bytes all pairs are looked at for the lowest rank; beyond, positions stand in a queue for each rank, so that
-the time stays at O(n log n).
+It is merged from its bytes, or its characters: the pair of lowest rank first, the leftmost where several have
+it. Up to 64 of them all pairs are looked at for the lowest rank; beyond, positions stand in a queue for each
+rank, so that the time stays at O(n log n).
 """
 
 import numpy as np
@@ -17,10 +17,10 @@ from fasttok._keys cimport calloc_table, ctz, hash_key, highest_bit, make_key
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
 
 cdef enum:
-    SHORT = 64  # the longest pretoken whose positions are the bits of a word
     LONGEST_PIECE = 1024  # that split_pieces takes
     MOST_ID_BITS = 21
     ASK_EVERY = (1 << 16) - 1  # steps of a long merge between two questions whether to go on
+    NEVER = 0x7FFFFFFF  # the place in the order of what does not merge
 
 cdef uint32_t NO_RANK = 0xFFFFFFFFU
 cdef uint32_t NOTHING = 0xFFFFFFFFU
@@ -97,54 +97,25 @@ cdef inline uint64_t hash_pair(uint64_t pair) noexcept nogil:
     return pair * 0x9E3779B97F4A7C15ULL
 
 
-@cython.final
-cdef class BPEEncoder(PretokenEncoder):
-    """The tables of one model; never changed, shared by all threads.
+cdef class MergeEncoder(PretokenEncoder):
+    """The merges of one model; never changed, shared by all threads. Derived classes have the first ids.
 
     An entry of the table of pairs is one word: both ids, and the rank in the bits that they leave. So a
     vocabulary of 100,000 pieces has its pairs in 2 MiB. Most look-ups find nothing, and most of these are
-    answered by a bit in an array small enough for the processor's second cache. The ranks of pairs of
-    bytes, with which every pretoken begins, stand in an array of their own.
+    answered by a bit in an array small enough for the processor's second cache.
 
     Where the ids of merged pieces ascend with the ranks, as they nearly always do, they are the ranks.
-
-    Parameters
-    ----------
-    byte_ids : uint32[256]
-        The id of each byte.
-    merges : uint32[m, 2], merge_ids : uint32[m]
-        Pairs in order of rank, each once, and what they become. Ids must be below MOST_PIECES, and there
-        must not be more merges.
-    whole : PieceTable or None
-        Where a pretoken is looked up before it is merged.
     """
 
-    cdef uint32_t byte_ids[256]
-    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
-    cdef uint32_t* merged  # by rank; NULL where the rank is the id
-    cdef uint64_t* pairs
-    cdef void* pairs_block
-    cdef uint64_t* filter  # a bit set for each hash that a pair has
-    cdef void* filter_block
-    cdef int shift  # what makes an index into `pairs` of a hash
-    cdef int filter_shift
-    cdef int id_bits
-    cdef Py_ssize_t n_ranks
-    cdef bint ascends  # whether a pair ranks behind the merges that make its two
-    cdef PieceTable whole
+    cdef int set_merges(
+        self, const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
+    ) except -1:
+        """Take pairs in order of rank, each once, and what they become.
 
-    def __cinit__(
-        self,
-        const uint32_t[::1] byte_ids,
-        const uint32_t[:, ::1] merges,
-        const uint32_t[::1] merge_ids,
-        PieceTable whole,
-    ):
-        cdef Py_ssize_t n = merges.shape[0], i, a, b
+        `largest` is the largest id of all; it must be below MOST_PIECES, and there must not be more merges.
+        """
+        cdef Py_ssize_t n = merges.shape[0]
         cdef int bits = 6
-        cdef uint32_t largest = max(np.max(byte_ids), np.max(merge_ids, initial=0), np.max(merges, initial=0))
-        memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
-        self.whole = whole
         while (<Py_ssize_t>1) << bits < 2 * n:
             bits += 1
         self.shift = 64 - bits
@@ -154,8 +125,7 @@ cdef class BPEEncoder(PretokenEncoder):
             self.id_bits += 1
         self.pairs = <uint64_t*>calloc_table(8 << bits, &self.pairs_block)
         self.filter = <uint64_t*>calloc_table(8 << (bits + 2 - 6), &self.filter_block)
-        self.byte_ranks = <uint32_t*>malloc(4 << 16)
-        if self.pairs == NULL or self.filter == NULL or self.byte_ranks == NULL:
+        if self.pairs == NULL or self.filter == NULL:
             raise MemoryError("no memory for the table of merges")
         ranks = np.asarray(merge_ids)
         if (np.diff(ranks.astype(np.int64)) <= 0).any():
@@ -167,19 +137,17 @@ cdef class BPEEncoder(PretokenEncoder):
         self.n_ranks = ranks.max() + 1 if n else 0
         memset(self.pairs, 0xFF, 8 << bits)
         self._insert(merges, ranks)
-        for a in range(256):
-            for b in range(256):
-                self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
         made_last = np.full(<Py_ssize_t>largest + 1, -1)
         np.maximum.at(made_last, merge_ids, np.arange(n))
         self.ascends = bool((made_last[np.asarray(merges)].max(axis=1, initial=-1) < np.arange(n)).all())
+        return 0
 
     def __dealloc__(self):
         free(self.pairs_block)
         free(self.filter_block)
         free(self.merged)
-        free(self.byte_ranks)
 
+    @cython.final
     cdef void _insert(self, const uint32_t[:, ::1] merges, const uint32_t[::1] ranks) noexcept nogil:
         cdef Py_ssize_t i
         cdef uint64_t pair, hashed, place, mask = ((<uint64_t>1) << (64 - self.shift)) - 1
@@ -193,7 +161,8 @@ cdef class BPEEncoder(PretokenEncoder):
                 place = (place + 1) & mask
             self.pairs[place] = pair << (64 - 2 * self.id_bits) | ranks[i]
 
-    cdef inline uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil:
+    @cython.final
+    cdef uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil:
         """The rank of a pair, NO_RANK if it does not merge."""
         cdef uint64_t pair = left << self.id_bits | right, entry
         cdef uint64_t hashed = hash_pair(pair), place = hashed >> self.filter_shift
@@ -209,88 +178,66 @@ cdef class BPEEncoder(PretokenEncoder):
                 return <uint32_t>(entry & (((<uint64_t>1) << rank_bits) - 1))
             place = (place + 1) & (((<uint64_t>1) << (64 - self.shift)) - 1)
 
-    cdef inline uint32_t _merged(self, uint32_t rank) noexcept nogil:
+    @cython.final
+    cdef uint32_t _merged(self, uint32_t rank) noexcept nogil:
         """The id that the pair of a rank becomes."""
         return rank if self.merged == NULL else self.merged[rank]
 
-    def come_out_whole(self, const uint8_t[::1] values, const int64_t[::1] offsets):
-        """Which pieces are what their own bytes merge to: uint8, 1 or 0 for each."""
-        cdef Py_ssize_t i, length, n_pieces = offsets.shape[0] - 1, n_ids
-        cdef uint8_t[::1] answers = np.zeros(n_pieces, np.uint8)
-        cdef uint32_t[::1] ids = np.empty(int(np.diff(offsets).max(initial=0)) + 1, np.uint32)
-        cdef Interrupt interrupt = Interrupt()
-        for i in range(n_pieces):
-            length = offsets[i + 1] - offsets[i]
-            if length:
-                n_ids = self.encode_pretoken(&values[offsets[i]], length, &ids[0], interrupt)
-                if n_ids < 0:
-                    raise MemoryError("no memory to merge the bytes of a piece")
-                answers[i] = n_ids == 1 and ids[0] == <uint32_t>i
-        return answers.base
+    @cython.final
+    cdef int32_t _place(self, uint32_t rank, Py_ssize_t i) noexcept nogil:
+        """The pair at a position in the order of `_merge_short`."""
+        return NEVER if rank == NO_RANK else <int32_t>(rank << 6 | <uint32_t>i)
 
-    cdef Py_ssize_t encode_pretoken(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
-    ) noexcept nogil:
-        if self.whole is not None:
-            out[0] = self.whole.find(pretoken, length)
-            if out[0] != NOTHING:
-                return 1
-        if length <= SHORT:
-            return self._merge_short(pretoken, length, out)
-        return self._merge_long(pretoken, length, out, interrupt)
+    @cython.final
+    cdef Py_ssize_t merge(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
+        """Merge the ids that a pretoken begins with, where they stand; return how many are left."""
+        cdef int32_t order[SHORT]
+        cdef Py_ssize_t i
+        if n > SHORT:
+            return self._merge_long(ids, n, interrupt)
+        for i in range(n - 1):
+            order[i] = self._place(self._rank(ids[i], ids[i + 1]), i)
+        return self._merge_short(ids, order, n)
 
-    cdef Py_ssize_t _merge_short(
-        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* out
-    ) noexcept nogil:
+    @cython.final
+    cdef Py_ssize_t _merge_short(self, uint32_t* ids, int32_t* order, Py_ssize_t n) noexcept nogil:
         """Look at every pair for the lowest rank, merge it, look again.
 
         What begins at a position and is not merged away is a bit of `live`. `order` has, for each of them,
         the rank of the pair that it forms with the next, and then the position: its least is the pair to merge.
         """
-        cdef uint32_t ids[SHORT]
-        cdef int32_t order[SHORT]
-        cdef int32_t best, never = 0x7FFFFFFF
+        cdef int32_t best
         cdef uint64_t live = 0xFFFFFFFFFFFFFFFFULL >> (SHORT - n), above, below
         cdef Py_ssize_t i, j, k
-        cdef uint32_t rank
-        for i in range(n):
-            ids[i] = self.byte_ids[pretoken[i]]
-        for i in range(n - 1):
-            rank = self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]]
-            order[i] = never if rank == NO_RANK else <int32_t>(rank << 6 | <uint32_t>i)
         while True:
-            best = never
+            best = NEVER
             for i in range(n - 1):
                 best = min(best, order[i])
-            if best == never:
+            if best == NEVER:
                 break
             i = best & (SHORT - 1)
             ids[i] = self._merged(best >> 6)
             above = live & (EMPTY - 1) << i
             j = ctz(above)
-            order[j] = never
+            order[j] = NEVER
             above &= above - 1
             live &= ~((<uint64_t>1) << j)
-            order[i] = never
+            order[i] = NEVER
             if above:
-                rank = self._rank(ids[i], ids[ctz(above)])
-                if rank != NO_RANK:
-                    order[i] = <int32_t>(rank << 6 | <uint32_t>i)
+                order[i] = self._place(self._rank(ids[i], ids[ctz(above)]), i)
             below = live & (((<uint64_t>1) << i) - 1)
             if below:
                 k = highest_bit(below)
-                rank = self._rank(ids[k], ids[i])
-                order[k] = never if rank == NO_RANK else <int32_t>(rank << 6 | <uint32_t>k)
+                order[k] = self._place(self._rank(ids[k], ids[i]), k)
         k = 0
         while live:
-            out[k] = ids[ctz(live)]
+            ids[k] = ids[ctz(live)]
             live &= live - 1
             k += 1
         return k
 
-    cdef Py_ssize_t _merge_long(
-        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids, Interrupt interrupt
-    ) noexcept nogil:
+    @cython.final
+    cdef Py_ssize_t _merge_long(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
         """Take the ranks from the lowest on, and of each its positions, from the left where that matters.
 
         It matters for pairs of twice the same, which overlap, and for models in which a merge comes before
@@ -306,10 +253,8 @@ cdef class BPEEncoder(PretokenEncoder):
             close_queues(&queues)
             return OUT_OF_MEMORY
         for i in range(n):
-            ids[i] = self.byte_ids[pretoken[i]]
             lengths[i] = 1
-            rank = self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]] if i + 1 < n else NO_RANK
-            add_to_queue(&queues, i, rank)
+            add_to_queue(&queues, i, self._rank(ids[i], ids[i + 1]) if i + 1 < n else NO_RANK)
             if i & ASK_EVERY == ASK_EVERY and interrupt.check():
                 result = INTERRUPTED
                 break
@@ -491,6 +436,81 @@ cdef void sort_positions(uint32_t* positions, Py_ssize_t n) noexcept nogil:
 cdef int compare_positions(const void* a, const void* b) noexcept nogil:
     cdef uint32_t left = (<const uint32_t*>a)[0], right = (<const uint32_t*>b)[0]
     return (left > right) - (left < right)
+
+
+@cython.final
+cdef class BPEEncoder(MergeEncoder):
+    """Merges from bytes. The ranks of pairs of bytes stand in an array of their own.
+
+    Parameters
+    ----------
+    byte_ids : uint32[256]
+        The id of each byte.
+    merges : uint32[m, 2], merge_ids : uint32[m]
+        Pairs in order of rank, each once, and what they become. Ids must be below MOST_PIECES, and there
+        must not be more merges.
+    whole : PieceTable or None
+        Where a pretoken is looked up before it is merged.
+    """
+
+    cdef uint32_t byte_ids[256]
+    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
+    cdef PieceTable whole
+
+    def __cinit__(
+        self,
+        const uint32_t[::1] byte_ids,
+        const uint32_t[:, ::1] merges,
+        const uint32_t[::1] merge_ids,
+        PieceTable whole,
+    ):
+        cdef Py_ssize_t a, b
+        memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
+        self.whole = whole
+        self.byte_ranks = <uint32_t*>malloc(4 << 16)
+        if self.byte_ranks == NULL:
+            raise MemoryError("no memory for the table of merges")
+        self.set_merges(
+            merges, merge_ids, max(np.max(byte_ids), np.max(merge_ids, initial=0), np.max(merges, initial=0))
+        )
+        for a in range(256):
+            for b in range(256):
+                self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
+
+    def __dealloc__(self):
+        free(self.byte_ranks)
+
+    def come_out_whole(self, const uint8_t[::1] values, const int64_t[::1] offsets):
+        """Which pieces are what their own bytes merge to: uint8, 1 or 0 for each."""
+        cdef Py_ssize_t i, length, n_pieces = offsets.shape[0] - 1, n_ids
+        cdef uint8_t[::1] answers = np.zeros(n_pieces, np.uint8)
+        cdef uint32_t[::1] ids = np.empty(int(np.diff(offsets).max(initial=0)) + 1, np.uint32)
+        cdef Interrupt interrupt = Interrupt()
+        for i in range(n_pieces):
+            length = offsets[i + 1] - offsets[i]
+            if length:
+                n_ids = self.encode_pretoken(&values[offsets[i]], length, &ids[0], interrupt)
+                if n_ids < 0:
+                    raise MemoryError("no memory to merge the bytes of a piece")
+                answers[i] = n_ids == 1 and ids[0] == <uint32_t>i
+        return answers.base
+
+    cdef Py_ssize_t encode_pretoken(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil:
+        cdef int32_t order[SHORT]
+        cdef Py_ssize_t i
+        if self.whole is not None:
+            out[0] = self.whole.find(pretoken, length)
+            if out[0] != NOTHING:
+                return 1
+        for i in range(length):
+            out[i] = self.byte_ids[pretoken[i]]
+        if length > SHORT:
+            return self._merge_long(out, length, interrupt)
+        for i in range(length - 1):
+            order[i] = self._place(self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]], i)
+        return self._merge_short(out, order, length)
 
 
 def split_pieces(const uint8_t[::1] values, const int64_t[::1] offsets):

@@ -1,4 +1,4 @@
-"""What merging begins with: the bytes, or what an earlier training made of the pretokens."""
+"""What merging begins with: bytes, characters, or what an earlier training made of the pretokens."""
 
 from __future__ import annotations
 
@@ -63,6 +63,27 @@ def begin_with_bytes(counts: PretokenCounts, byte_of_symbol: NDArray[np.uint8], 
         Ragged(symbol_of_byte[text.values], text.offsets),
         np.arange(n_reserved, n_reserved + 256, dtype=np.uint32),
         [b""] * n_reserved + [bytes([byte]) for byte in byte_of_symbol.tolist()],
+    )
+
+
+def begin_with_characters(counts: PretokenCounts, suffix: str, n_reserved: int) -> Beginning:
+    """Begin with the characters that occur, by code point, behind `n_reserved` ids.
+
+    With a suffix, the last character of a pretoken is a symbol of its own, which comes after the same
+    character elsewhere.
+    """
+    characters = counts.code_points << np.uint32(1)
+    if suffix:
+        characters[counts.offsets[1:] - 1] |= np.uint32(1)
+    alphabet, symbols = np.unique(characters, return_inverse=True)
+    names = [
+        chr(character >> 1).encode(errors="surrogateescape") + suffix.encode() * (character & 1)
+        for character in alphabet.tolist()
+    ]
+    return Beginning(
+        Ragged(symbols.astype(np.uint32), counts.offsets),
+        np.arange(n_reserved, n_reserved + len(alphabet), dtype=np.uint32),
+        [b""] * n_reserved + names,
     )
 
 

@@ -54,7 +54,7 @@ class BPEModel(Model):
         self.merge_ids = read_only(np.ascontiguousarray(merge_ids, np.uint32))
         self.ignore_merges = ignore_merges
         self.byte_ids = _byte_ids(pieces)
-        _check_merges(pieces, self.merges, self.merge_ids)
+        check_merges(pieces, self.merges, self.merge_ids)
 
     @cached_property
     def encoder(self) -> BPEEncoder:
@@ -70,24 +70,38 @@ class BPEModel(Model):
         return True  # every byte is a piece
 
     def to_dict(self) -> dict[str, Any]:
-        rows = [*self.merges.T.tolist(), self.merge_ids.tolist()]
         return {
             "kind": self.kind,
             "ignore_merges": self.ignore_merges,
-            "pieces": [row.decode(errors="surrogateescape") for row in self.pieces.to_bytes()],
-            "merges": list(zip(*rows, strict=True)),
+            **tables_to_fields(self.pieces, self.merges, self.merge_ids),
         }
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> BPEModel:
-        pieces = Ragged.from_bytes([piece.encode(errors="surrogateescape") for piece in fields["pieces"]])
         if not isinstance(fields["ignore_merges"], bool):
             raise TypeError("ignore_merges must be true or false")
-        rows = fields["merges"]
-        if not all(type(i) is int and 0 <= i < len(pieces) for row in rows for i in row):
-            raise ValueError("merges must be rows of ids")
-        table = np.array(rows, np.uint32).reshape(len(rows), 3)
-        return cls(pieces, table[:, :2], table[:, 2], ignore_merges=fields["ignore_merges"])
+        return cls(*fields_to_tables(fields), ignore_merges=fields["ignore_merges"])
+
+
+def tables_to_fields(
+    pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]
+) -> dict[str, Any]:
+    """Pieces and merges as the native file holds them."""
+    rows = [*merges.T.tolist(), merge_ids.tolist()]
+    return {
+        "pieces": [row.decode(errors="surrogateescape") for row in pieces.to_bytes()],
+        "merges": list(zip(*rows, strict=True)),
+    }
+
+
+def fields_to_tables(fields: dict[str, Any]) -> tuple[Ragged, NDArray[np.uint32], NDArray[np.uint32]]:
+    """The inverse of `tables_to_fields`."""
+    pieces = Ragged.from_bytes([piece.encode(errors="surrogateescape") for piece in fields["pieces"]])
+    rows = fields["merges"]
+    if not all(type(i) is int and 0 <= i < len(pieces) for row in rows for i in row):
+        raise ValueError("merges must be rows of ids")
+    table = np.array(rows, np.uint32).reshape(len(rows), 3)
+    return pieces, table[:, :2], table[:, 2]
 
 
 def _byte_ids(pieces: Ragged) -> NDArray[np.uint32]:
@@ -102,7 +116,14 @@ def _byte_ids(pieces: Ragged) -> NDArray[np.uint32]:
     return np.array([seen[bytes([b])] for b in range(256)], np.uint32)
 
 
-def _check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
+def check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
+    """Refuse merges that do not fit the pieces.
+
+    Raises
+    ------
+    ValueError
+        If a merge names an id that is not in use, is not its parts joined, or stands twice.
+    """
     if len(merges) != len(merge_ids):
         raise ValueError(f"{len(merges)} merges but {len(merge_ids)} merged ids")
     if len(merges) == 0:

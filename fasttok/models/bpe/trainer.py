@@ -1,4 +1,4 @@
-"""`BPETrainer`: learn a byte-level BPE vocabulary from pretoken counts, or go on learning one."""
+"""`BPETrainer`: learn a BPE vocabulary from pretoken counts, or go on learning one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
-from fasttok.models.bpe.beginning import Beginning, Start, begin_with_bytes, begin_with_start
+from fasttok.models.bpe.beginning import (
+    Beginning,
+    Start,
+    begin_with_bytes,
+    begin_with_characters,
+    begin_with_start,
+)
+from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.parallel import import_whole
 from fasttok.progress import announce
@@ -24,6 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 DEFAULTS: dict[str, Any] = {"tie_break": "ids", "byte_order": "value", "special_ids": "last"}
 CHOICES: dict[str, tuple[str, ...]] = {
+    "units": ("byte", "character"),
     "tie_break": ("ids", "shortest"),
     "byte_order": ("value", "gpt2"),
     "special_ids": ("last", "first"),
@@ -37,18 +45,29 @@ class BPETrainer:
     Parameters
     ----------
     vocab_size : int
-        The number of ids in the end: 256 bytes, merges and special tokens; with a `start`, its ids and the
-        new ones.
+        The number of ids in the end: 256 bytes, or all characters, merges and special tokens; with a
+        `start`, its ids and the new ones.
     min_frequency : int
         A pair that occurs less often is not merged.
     max_piece_length : int, optional
-        The most bytes a piece may have, at least 2.
+        The most bytes, or characters, a piece may have, at least 2.
     special_tokens : sequence of str
         Texts that get ids of their own. Those that the `start` has keep theirs.
+    units : {"byte", "character"}
+        What merging begins with. Bytes, all 256 of them, can write any text. Characters are those of the
+        counts, by code point; a byte that is not UTF-8 counts as one.
+    end_of_word_suffix : str, optional
+        For characters: marks the last character of a pretoken, ``</w>`` as a rule, so that a piece at the
+        end of a word is another one than the same characters inside. A character that never ended a
+        pretoken is unknown at the end of one. Decoding writes the suffix as a space where the pretokenizer
+        left out white space, none at the end of the text, and as nothing where it did not.
+    unk_token : str, optional
+        For characters: the one of the `special_tokens` that every unknown character becomes. Without one,
+        encoding an unknown character is an error.
     tie_break : {"ids", "shortest"}
         Which of the most frequent pairs goes first: the one of lesser ids, left before right (as in
-        tokenizers and rustbpe); or the one whose piece has fewer bytes, then the lesser bytes in
-        `byte_order` (as in sentencepiece), then the lesser ids.
+        tokenizers and rustbpe); or the one whose piece has fewer units, then the lesser ones in the order
+        of their ids (as in sentencepiece), then the lesser ids.
     byte_order : {"value", "gpt2"}
         The ids of single bytes, which decide ties: by value, or in the order of the characters that
         GPT-2 writes them as (``!`` first).
@@ -57,8 +76,10 @@ class BPETrainer:
     compat : {"huggingface"}, optional
         A preset of the last three: the merges, ids and vocabulary of tokenizers' ``BpeTrainer`` with
         ``ByteLevel`` pretokens and its whole alphabet as ``initial_alphabet``. Its ``max_token_length=n``
-        is ``max_piece_length=n - 1`` here for n above 2. A special token whose text is also a piece
-        would there share its id, so that plain text could become it; here that is an error.
+        is ``max_piece_length=n - 1`` here for n above 2. For characters, what ``BpeTrainer`` gives without
+        ``ByteLevel``; an `end_of_word_suffix` does not go with it, as the order of its alphabet is random
+        there. A special token whose text is also a piece would there share its id, so that plain text could
+        become it; here that is an error.
     start : Tokenizer, optional
         Go on from this byte-level BPE: the pretokens are encoded with it first, then merging goes on. Its
         ids keep their bytes and meaning, its special tokens too; new merges have the ids behind, in order,
@@ -74,7 +95,9 @@ class BPETrainer:
     Notes
     -----
     Sennrich et al. (2016), algorithm 1. Overlapping occurrences count: ``aaa`` holds ``aa`` twice.
-    O(n log n) for n bytes of distinct pretokens.
+    O(n log n) for n bytes of distinct pretokens. The algorithm as printed has the suffix as a symbol of its
+    own, which takes a merge more for every ending; here it is part of the last character from the start,
+    as in the authors' own subword-nmt since version 0.2, and in tokenizers.
 
     To resume a training is to continue it: with the same counts and options, a `start` of 10,000 ids
     continued to 20,000 has the merges of 20,000 made at once; and the ids, unless special tokens stand
@@ -99,12 +122,21 @@ class BPETrainer:
     >>> tok = ft.train(counts, vocab_size=260, start=start)
     >>> [tok.id_to_piece(i) for i in range(256, 260)]
     [b'es', b'est', b'lo', b'low']
+
+    The same words as the paper has them:
+
+    >>> classic = ft.BPETrainer(vocab_size=14, units="character", end_of_word_suffix="</w>")
+    >>> [bytes(piece).decode() for piece in classic.train(counts)[0].pieces]
+    ['d', 'e', 'i', 'l', 'n', 'o', 'r</w>', 's', 't</w>', 'w', 'w</w>', 'es', 'est</w>', 'lo']
     """
 
     vocab_size: int
     min_frequency: int = 1
     max_piece_length: int | None = None
     special_tokens: tuple[str, ...] = ()
+    units: Literal["byte", "character"] = "byte"
+    end_of_word_suffix: str | None = None
+    unk_token: str | None = None
     tie_break: Literal["ids", "shortest"] | None = None
     byte_order: Literal["value", "gpt2"] | None = None
     special_ids: Literal["last", "first"] | None = None
@@ -125,12 +157,39 @@ class BPETrainer:
         _check_special_tokens(self.special_tokens)
         if self.compat is not None and self.compat not in PRESETS:
             raise ValueError(f"compat must be one of {', '.join(PRESETS)}, not {self.compat!r}")
+        self._check_units()
         self._fill_in_options()
         if self.min_frequency < 1:
             raise ValueError(f"min_frequency must be at least 1, not {self.min_frequency}")
         if self.max_piece_length is not None and self.max_piece_length < 2:
             raise ValueError(f"max_piece_length must be at least 2, not {self.max_piece_length}")
         self._check_size()
+
+    def _check_units(self) -> None:
+        if self.units not in CHOICES["units"]:
+            raise ValueError(f"units must be one of {CHOICES['units']}, not {self.units!r}")
+        for option in ("end_of_word_suffix", "unk_token"):
+            text = getattr(self, option)
+            if text is None:
+                continue
+            if self.units != "character":
+                raise ValueError(f'{option} goes with units="character"')
+            if not isinstance(text, str):
+                raise TypeError(f"{option} must be a str, not {type(text).__name__}")
+        if self.end_of_word_suffix is not None:
+            if not self.end_of_word_suffix:
+                raise ValueError("end_of_word_suffix must not be empty")
+            self.end_of_word_suffix.encode()
+            if self.compat == "huggingface":
+                raise ValueError(
+                    "compat='huggingface' cannot be had with end_of_word_suffix: its ids are random"
+                )
+        if self.unk_token is not None and self.unk_token not in self.special_tokens:
+            raise ValueError(f"unk_token {self.unk_token!r} must be one of special_tokens")
+        if self.units == "character":
+            for option in ("byte_order", "start"):
+                if getattr(self, option) is not None:
+                    raise ValueError(f'{option} goes with units="byte"')
 
     def _fill_in_options(self) -> None:
         """Set what was not given to what `start`, `compat` or the default says."""
@@ -141,6 +200,8 @@ class BPETrainer:
                 if given is not None:
                     raise ValueError(f"{option}={given!r} contradicts start, from which it follows")
                 continue
+            if self.units == "character" and option == "byte_order":
+                continue
             if option in preset and given not in (None, preset[option]):
                 raise ValueError(f"{option}={given!r} contradicts compat={self.compat!r}")
             value = preset.get(option, default) if given is None else given
@@ -150,8 +211,9 @@ class BPETrainer:
 
     def _check_size(self) -> None:
         if self.start is None:
-            smallest = 256 + len(self.special_tokens)
-            parts = f"256 bytes and {len(self.special_tokens)} special tokens"
+            n_units = 256 if self.units == "byte" else 1
+            smallest = n_units + len(self.special_tokens)
+            parts = f"{n_units} {self.units}s and {len(self.special_tokens)} special tokens"
         else:
             if not isinstance(getattr(self.start, "model", None), BPEModel):
                 raise TypeError(f"start must be a Tokenizer of byte-level BPE, not {self.start!r}")
@@ -172,7 +234,9 @@ class BPETrainer:
         options = {option.name: getattr(self, option.name) for option in fields(self)}
         return options | {"start": None if self.start is None else self.start.fingerprint()}
 
-    def train(self, counts: PretokenCounts, *, progress: bool = False) -> tuple[BPEModel, dict[str, int]]:
+    def train(
+        self, counts: PretokenCounts, *, progress: bool = False
+    ) -> tuple[BPEModel | CharacterBPEModel, dict[str, int]]:
         """Learn a model.
 
         Parameters
@@ -185,7 +249,7 @@ class BPETrainer:
 
         Returns
         -------
-        model : BPEModel
+        model : BPEModel, or CharacterBPEModel for characters
             The pieces and merges.
         special_tokens : dict of str to int
             The id of each special token.
@@ -193,7 +257,7 @@ class BPETrainer:
         Raises
         ------
         ValueError
-            If there is nothing to train on.
+            If there is nothing to train on, or `vocab_size` is below the number of characters.
         RecipeError
             If the counts were cut by another pretokenizer than that of the `start`.
 
@@ -212,6 +276,12 @@ class BPETrainer:
         new_tokens = self._new_special_tokens()
         n_behind = 0 if self.special_ids == "first" else len(new_tokens)
         n_symbols = len(ids) + self.vocab_size - n_behind - len(pieces)
+        if n_symbols < len(ids):
+            smallest = len(ids) + len(new_tokens)
+            raise ValueError(
+                f"vocab_size must be at least {smallest} ({len(ids)} characters and {len(new_tokens)} "
+                f"special tokens), not {self.vocab_size}"
+            )
         megabytes = estimate_bytes(len(words.values), n_symbols) / 1e6
         announce(
             f"training on {len(words):,} distinct pretokens, {len(words.values):,} symbols: takes about "
@@ -235,7 +305,7 @@ class BPETrainer:
         for left, right in merges.tolist():
             pieces.append(pieces[left] + pieces[right])
         if self.compat == "huggingface":
-            _check_no_shared_ids(self.special_tokens, set(pieces))
+            _check_no_shared_ids(self.special_tokens, set(pieces), self.units)
         n_ids = len(pieces) + n_behind
         if n_ids < self.vocab_size:
             warnings.warn(
@@ -247,6 +317,11 @@ class BPETrainer:
         first = len(pieces) if n_behind else 0
         special_tokens = {token: first + i for i, token in enumerate(new_tokens)}
         rows = Ragged.from_bytes(pieces)
+        if self.units == "character":
+            unk_id = None if self.unk_token is None else special_tokens[self.unk_token]
+            suffix = self.end_of_word_suffix or ""
+            characters = CharacterBPEModel(rows, merges, merge_ids, end_of_word_suffix=suffix, unk_id=unk_id)
+            return characters, special_tokens
         if self.start is None:
             return BPEModel(rows, merges, merge_ids), special_tokens
         before: BPEModel = self.start.model
@@ -261,6 +336,8 @@ class BPETrainer:
         if self.start is not None:
             return begin_with_start(counts, self.start)
         n_reserved = len(self.special_tokens) if self.special_ids == "first" else 0
+        if self.units == "character":
+            return begin_with_characters(counts, self.end_of_word_suffix or "", n_reserved)
         return begin_with_bytes(counts, _byte_order(self.byte_order), n_reserved)
 
 
@@ -275,14 +352,18 @@ def _check_special_tokens(tokens: tuple[str, ...]) -> None:
         raise ValueError(f"special_tokens holds a token twice: {tokens}")
 
 
-def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes]) -> None:
-    """Refuse special tokens that read like a piece in GPT-2's writing, where tokenizers gives both one id."""
+def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], units: str) -> None:
+    """Refuse special tokens that read like a piece in tokenizers' writing, which gives both one id."""
     n_visible = 188
     in_order = _byte_order("gpt2").tolist()
-    written = {bytes([b]).decode("latin-1"): b for b in in_order[:n_visible]}
-    written |= {chr(256 + i): b for i, b in enumerate(in_order[n_visible:])}
+    written = {bytes([b]).decode("latin-1"): bytes([b]) for b in in_order[:n_visible]}
+    written |= {chr(256 + i): bytes([b]) for i, b in enumerate(in_order[n_visible:])}
     for token in tokens:
-        if all(c in written for c in token) and bytes(written[c] for c in token) in pieces:
+        if units == "character":
+            is_piece = token.encode() in pieces
+        else:
+            is_piece = all(c in written for c in token) and b"".join(written[c] for c in token) in pieces
+        if is_piece:
             raise ValueError(
                 f"special token {token!r} is also a piece; tokenizers would give both one id, and plain text "
                 "would become the special token"
