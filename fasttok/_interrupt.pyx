@@ -15,7 +15,7 @@ cdef extern from "Python.h":
 
 @cython.final
 cdef class Interrupt:
-    """One for each thread at work."""
+    """Asks whether to go on, and keeps why not; for one thread at a time."""
 
     cdef bint check(self) noexcept nogil:
         """Whether to stop; why is kept for `raise_error`."""

@@ -23,7 +23,8 @@ from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.utf8 import Errors, encode_utf8
 
 CACHE_BYTES = 64 << 20
-KEPT_IDS = 2 * BATCH_BYTES  # room for ids is kept up to this size
+KEPT_IDS = 2 * BATCH_BYTES  # room for ids is kept up to this size,
+KEPT_ROOMS = 8  # and so many of them
 SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gathered
 
 
@@ -76,13 +77,10 @@ class TextEncoder:
 
     def encode_list(self, text: str | bytes, special: Special, errors: Errors) -> list[int]:
         """The ids of one text as a list."""
-        if special == "none" and errors == "strict" and isinstance(text, (str, bytes)):
+        if special == "none" and errors == "strict" and type(text) in (str, bytes):
             scanner = self._scanner
             if scanner is not None and len(text) < SMALL_BATCH:
-                try:
-                    cache = self._caches.pop()
-                except IndexError:
-                    cache = PretokenCache(CACHE_BYTES)
+                cache = self._take_cache()
                 try:
                     return self._model.encoder.encode_to_list(text, scanner, cache, self._integers)
                 except UnicodeEncodeError:
@@ -96,6 +94,7 @@ class TextEncoder:
         self, texts: Iterable[str | bytes], special: Special, errors: Errors, workers: int | None
     ) -> list[list[int]]:
         """The ids of every text as a list; the calling thread alone encodes what is soon done."""
+        resolve_workers(workers)  # wrong ones are wrong for few texts too
         if special == "none" and errors == "strict" and self._scanner and isinstance(texts, (list, tuple)):
             try:
                 if sum(map(len, texts)) < SMALL_BATCH:
@@ -117,6 +116,7 @@ class TextEncoder:
         expression = self._special.expression(special)
         # A document is only cut between batches where no special token can stand.
         batches = corpus.batches(None if expression else self._pretokenizer)
+        joined = _JoinedRows(corpus.most_bytes() // 2)  # natural text has far fewer ids; there can be more
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, int, NDArray[np.uint32]]:
@@ -188,7 +188,7 @@ class TextEncoder:
         return room if n <= len(room) else np.empty(n, np.uint32)
 
     def _keep_room(self, room: NDArray[np.uint32]) -> None:
-        if len(room) <= KEPT_IDS:
+        if len(room) <= KEPT_IDS and len(self._rooms) < KEPT_ROOMS:
             self._rooms.append(room)
 
 

@@ -29,7 +29,7 @@ class Tokenizer:
     """A pretokenizer, a model and special tokens: turns text into ids and ids into text.
 
     Made by `fasttok.train` or `fasttok.load`. Immutable and safe to share between threads; caches of
-    pretokens, one a worker and each within 64 MiB, are kept from call to call.
+    pretokens, one a thread and each of about 64 MiB at most, are kept from call to call.
 
     Parameters
     ----------

@@ -47,7 +47,6 @@ cdef class PretokenTable:
     cdef uint8_t* arena
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
-    cdef readonly Py_ssize_t n_bytes  # of all distinct pretokens together
 
     def __cinit__(self):
         self.bits = SMALLEST_BITS
@@ -203,7 +202,6 @@ cdef class PretokenTable:
                     entry.place = self.arena_used - length
                 entry.key = key
                 self.n_used += 1
-                self.n_bytes += length
                 return entry
             i = (i + 1) & mask
 
@@ -269,7 +267,7 @@ cdef class PretokenTable:
         self.block = block
         self.bits = SMALLEST_BITS
         self.arena = NULL
-        self.arena_used = self.arena_size = self.n_used = self.n_bytes = 0
+        self.arena_used = self.arena_size = self.n_used = 0
 
     def sort(self):
         """Bring the rows into the order of their bytes, in place. After it nothing can be added.

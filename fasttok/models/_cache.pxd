@@ -28,7 +28,7 @@ cdef class PretokenCache:
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
     cdef readonly Py_ssize_t limit
-    cdef readonly Interrupt interrupt  # of the thread that the cache serves
+    cdef readonly Interrupt interrupt  # for the kernel that has the cache
 
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out

@@ -42,7 +42,7 @@ cdef int raise_reason(
 
 
 cdef class PretokenEncoder:
-    """What the encoder of a model derives from; all it has to add is `encode_pretoken`."""
+    """What the encoder of a model derives from; it must have an `encode_pretoken` of its own."""
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt

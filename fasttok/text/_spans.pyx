@@ -1,7 +1,7 @@
 """Where pretokens lie: what a pretokenizer hands to the kernels that count and encode.
 
 A kernel asks for the next few spans of a text, works on them while both are in the processor's nearest
-cache, and asks again. So no list of all pretokens is ever made, and none of this waits for Python.
+cache, and asks again; nothing of this waits for Python. A scanner never makes a list of all pretokens.
 """
 
 import numpy as np

@@ -2,13 +2,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models._encoder import PretokenEncoder
+from fasttok.models.bpe._pieces import PieceTable
 
 MOST_PIECES: int
-
-class PieceTable:
-    def __init__(
-        self, values: NDArray[np.uint8], offsets: NDArray[np.int64], included: NDArray[np.uint8]
-    ) -> None: ...
 
 class BPEEncoder(PretokenEncoder):
     def __init__(
@@ -19,5 +15,3 @@ class BPEEncoder(PretokenEncoder):
         whole: PieceTable | None,
     ) -> None: ...
     def come_out_whole(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint8]: ...
-
-def split_pieces(values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int64]: ...

@@ -9,88 +9,34 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
 
 from fasttok._interrupt cimport Interrupt
-from fasttok._keys cimport calloc_table, ctz, hash_key, highest_bit, make_key
+from fasttok._keys cimport calloc_table, ctz, highest_bit
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
+from fasttok.models.bpe._pieces cimport NOTHING, PieceTable
+from fasttok.models.bpe._queues cimport (
+    NO_RANK,
+    TAKEN,
+    Queues,
+    add_to_queue,
+    close_queues,
+    leave_queue,
+    lowest_queue,
+    open_queues,
+    sort_positions,
+    take_queue,
+)
 
 cdef enum:
-    LONGEST_PIECE = 1024  # that split_pieces takes
     MOST_ID_BITS = 21
     ASK_EVERY = (1 << 16) - 1  # steps of a long merge between two questions whether to go on
     NEVER = 0x7FFFFFFF  # the place in the order of what does not merge
 
-cdef uint32_t NO_RANK = 0xFFFFFFFFU
-cdef uint32_t NOTHING = 0xFFFFFFFFU
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
 
 MOST_PIECES = (1 << MOST_ID_BITS) - 1  # that BPEEncoder takes
-
-
-@cython.final
-cdef class PieceTable:
-    """Looks pieces up by their bytes: a hash table of ids over the pieces' own memory.
-
-    `included` says which of them; empty ones never are.
-    """
-
-    cdef const uint8_t* values
-    cdef const int64_t* offsets
-    cdef uint64_t* table  # half of the hash, then the id
-    cdef int bits
-    cdef object _owners
-
-    def __cinit__(
-        self, const uint8_t[::1] values, const int64_t[::1] offsets, const uint8_t[::1] included
-    ):
-        cdef Py_ssize_t n = offsets.shape[0] - 1, i
-        cdef uint64_t mask, hashed, place
-        self._owners = (values, offsets)
-        self.values = &values[0] if values.shape[0] else NULL
-        self.offsets = &offsets[0]
-        self.bits = 4
-        while <Py_ssize_t>1 << self.bits < 2 * n:
-            self.bits += 1
-        self.table = <uint64_t*>malloc(8 << self.bits)
-        if self.table == NULL:
-            raise MemoryError("no memory for the table of pieces")
-        memset(self.table, 0xFF, 8 << self.bits)
-        mask = (<uint64_t>1 << self.bits) - 1
-        for i in range(n):
-            if offsets[i] == offsets[i + 1] or not included[i]:
-                continue
-            hashed = hash_piece(self.values + offsets[i], offsets[i + 1] - offsets[i])
-            place = hashed >> (64 - self.bits)
-            while self.table[place] != EMPTY:
-                place = (place + 1) & mask
-            self.table[place] = hashed << 32 | <uint64_t>i
-
-    def __dealloc__(self):
-        free(self.table)
-
-    cdef uint32_t find(self, const uint8_t* piece, Py_ssize_t length) noexcept nogil:
-        """The id of a piece, NOTHING if there is none of these bytes; the lesser id of two alike."""
-        cdef uint64_t hashed = hash_piece(piece, length), mask = (<uint64_t>1 << self.bits) - 1, entry
-        cdef uint64_t place = hashed >> (64 - self.bits)
-        cdef uint32_t i
-        while True:
-            entry = self.table[place]
-            if entry == EMPTY:
-                return NOTHING
-            if entry >> 32 == hashed & 0xFFFFFFFFU:
-                i = entry & 0xFFFFFFFFU
-                if (
-                    self.offsets[i + 1] - self.offsets[i] == length
-                    and memcmp(self.values + self.offsets[i], piece, length) == 0
-                ):
-                    return i
-            place = (place + 1) & mask
-
-
-cdef inline uint64_t hash_piece(const uint8_t* piece, Py_ssize_t length) noexcept nogil:
-    return hash_key(make_key(piece, 0, length, length))
 
 
 cdef inline uint64_t hash_pair(uint64_t pair) noexcept nogil:
@@ -244,11 +190,14 @@ cdef class MergeEncoder(PretokenEncoder):
         one that makes what it joins: there every merge may bring up a lower rank, which goes first.
         """
         cdef Queues queues
-        cdef uint32_t* lengths = <uint32_t*>malloc(n * sizeof(uint32_t))  # at a symbol's first and last place
+        cdef uint32_t* lengths  # at a symbol's first and last place
         cdef uint32_t* taken = NULL
         cdef Py_ssize_t i, j, k, t, n_taken, room = 0, result = 0, n_steps = 0
         cdef uint32_t rank = 0, lower = 0
-        if not open_queues(&queues, n, self.n_ranks) or lengths == NULL or n >= TAKEN:
+        if n >= TAKEN:
+            return OUT_OF_MEMORY
+        lengths = <uint32_t*>malloc(n * sizeof(uint32_t))
+        if not open_queues(&queues, n, self.n_ranks) or lengths == NULL:
             free(lengths)
             close_queues(&queues)
             return OUT_OF_MEMORY
@@ -289,6 +238,9 @@ cdef class MergeEncoder(PretokenEncoder):
                     for k in range(t + 1, n_taken):
                         if queues.rank[taken[k]] == rank:
                             add_to_queue(&queues, taken[k], rank)
+                    n_steps += n_taken
+                    if interrupt.check():
+                        result = INTERRUPTED
                     break
         i = 0
         while result >= 0 and i < n:
@@ -299,143 +251,6 @@ cdef class MergeEncoder(PretokenEncoder):
         free(lengths)
         close_queues(&queues)
         return result
-
-
-# The queues of long pretokens: for every rank the positions whose pair has it, as a doubly linked list, so that
-# a position leaves its queue the moment its pair is no more. Which ranks have any is in a tree of bits.
-
-cdef uint32_t TAKEN = 0xFFFFFFFEU  # in place of the link back: not in the list any more, but not merged yet
-
-cdef enum:
-    LEVELS = 4  # of 64 branches: enough for 2^24 ranks
-
-cdef struct Queues:
-    uint32_t* first  # of each rank
-    uint32_t* rank  # of the pair at each position
-    uint32_t* before
-    uint32_t* behind
-    uint64_t* bits[LEVELS]
-
-
-cdef bint open_queues(Queues* queues, Py_ssize_t n, Py_ssize_t n_ranks) noexcept nogil:
-    cdef Py_ssize_t size = n_ranks
-    cdef int level
-    cdef bint has_all = True
-    queues.first = <uint32_t*>malloc(n_ranks * sizeof(uint32_t) + 1)
-    queues.rank = <uint32_t*>malloc(3 * n * sizeof(uint32_t))
-    for level in range(LEVELS):
-        size = (size + 63) >> 6
-        queues.bits[level] = <uint64_t*>calloc(size + 1, sizeof(uint64_t))
-        has_all = has_all and queues.bits[level] != NULL
-    if not has_all or queues.first == NULL or queues.rank == NULL:
-        return False
-    queues.before = queues.rank + n
-    queues.behind = queues.before + n
-    memset(queues.first, 0xFF, n_ranks * sizeof(uint32_t))
-    return True
-
-
-cdef void close_queues(Queues* queues) noexcept nogil:
-    cdef int level
-    free(queues.first)
-    free(queues.rank)
-    for level in range(LEVELS):
-        free(queues.bits[level])
-
-
-cdef inline void add_to_queue(Queues* queues, Py_ssize_t i, uint32_t rank) noexcept nogil:
-    """Put a position that is in no queue into that of its rank, if its pair has one."""
-    cdef uint32_t first
-    cdef int level
-    cdef uint64_t at = rank
-    queues.rank[i] = rank
-    if rank == NO_RANK:
-        return
-    first = queues.first[rank]
-    queues.first[rank] = i
-    queues.before[i] = NOTHING
-    queues.behind[i] = first
-    if first != NOTHING:
-        queues.before[first] = i
-        return
-    for level in range(LEVELS):
-        queues.bits[level][at >> 6] |= (<uint64_t>1) << (at & 63)
-        at >>= 6
-
-
-cdef inline void leave_queue(Queues* queues, Py_ssize_t i) noexcept nogil:
-    """Take a position out of its queue, if it is in one."""
-    cdef uint32_t rank = queues.rank[i], before = queues.before[i], behind = queues.behind[i]
-    queues.rank[i] = NO_RANK
-    if rank == NO_RANK or before == TAKEN:
-        return
-    if behind != NOTHING:
-        queues.before[behind] = before
-    if before != NOTHING:
-        queues.behind[before] = behind
-        return
-    queues.first[rank] = behind
-    if behind == NOTHING:
-        clear_rank(queues, rank)
-
-
-cdef void clear_rank(Queues* queues, uint64_t at) noexcept nogil:
-    cdef int level
-    for level in range(LEVELS):
-        queues.bits[level][at >> 6] &= ~((<uint64_t>1) << (at & 63))
-        if queues.bits[level][at >> 6]:
-            return
-        at >>= 6
-
-
-cdef inline bint lowest_queue(Queues* queues, uint32_t* rank) noexcept nogil:
-    """Find the lowest rank that any position has; False if there is none."""
-    cdef int level
-    cdef uint64_t at = 0
-    if queues.bits[LEVELS - 1][0] == 0:
-        return False
-    for level in range(LEVELS - 1, -1, -1):
-        at = at << 6 | <uint64_t>ctz(queues.bits[level][at])
-    rank[0] = at
-    return True
-
-
-cdef Py_ssize_t take_queue(Queues* queues, uint32_t rank, uint32_t** taken, Py_ssize_t* room) noexcept nogil:
-    """Empty the queue of a rank into `taken`, making room there; return how many, -1 for want of memory."""
-    cdef uint32_t i = queues.first[rank]
-    cdef Py_ssize_t n = 0
-    cdef uint32_t* larger
-    while i != NOTHING:
-        if n == room[0]:
-            larger = <uint32_t*>realloc(taken[0], (2 * n + 64) * sizeof(uint32_t))
-            if larger == NULL:
-                return -1
-            taken[0] = larger
-            room[0] = 2 * n + 64
-        taken[0][n] = i
-        queues.before[i] = TAKEN
-        i = queues.behind[i]
-        n += 1
-    queues.first[rank] = NOTHING
-    clear_rank(queues, rank)
-    return n
-
-
-cdef void sort_positions(uint32_t* positions, Py_ssize_t n) noexcept nogil:
-    """Sort ascending what a queue gave: mostly that is exactly the other way round."""
-    cdef Py_ssize_t i
-    cdef bint is_sorted = True
-    for i in range(n // 2):
-        positions[i], positions[n - 1 - i] = positions[n - 1 - i], positions[i]
-    for i in range(n - 1):
-        is_sorted = is_sorted and positions[i] < positions[i + 1]
-    if not is_sorted:
-        qsort(positions, n, sizeof(uint32_t), compare_positions)
-
-
-cdef int compare_positions(const void* a, const void* b) noexcept nogil:
-    cdef uint32_t left = (<const uint32_t*>a)[0], right = (<const uint32_t*>b)[0]
-    return (left > right) - (left < right)
 
 
 @cython.final
@@ -490,6 +305,8 @@ cdef class BPEEncoder(MergeEncoder):
             length = offsets[i + 1] - offsets[i]
             if length:
                 n_ids = self.encode_pretoken(&values[offsets[i]], length, &ids[0], interrupt)
+                if n_ids == INTERRUPTED:
+                    interrupt.raise_error()
                 if n_ids < 0:
                     raise MemoryError("no memory to merge the bytes of a piece")
                 answers[i] = n_ids == 1 and ids[0] == <uint32_t>i
@@ -511,47 +328,3 @@ cdef class BPEEncoder(MergeEncoder):
         for i in range(length - 1):
             order[i] = self._place(self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]], i)
         return self._merge_short(out, order, length)
-
-
-def split_pieces(const uint8_t[::1] values, const int64_t[::1] offsets):
-    """The last merge by which each piece comes about under tiktoken's rule, as int64[k, 2].
-
-    The rule: two neighbours whose joined bytes are a piece merge, the piece of lowest id first. A piece
-    that the rule never puts together, and a single byte, have (-1, -1). Pieces must not be longer than
-    LONGEST_PIECE; an empty row is no piece.
-    """
-    cdef Py_ssize_t n_pieces = offsets.shape[0] - 1, piece, n, i, best
-    cdef PieceTable table = PieceTable(values, offsets, np.ones(n_pieces, np.uint8))
-    cdef int64_t[:, ::1] splits = np.full((n_pieces, 2), -1, np.int64)
-    cdef const uint8_t* p
-    cdef Py_ssize_t starts[LONGEST_PIECE + 1]
-    cdef uint32_t joined[LONGEST_PIECE]  # the piece that parts i and i + 1 make together
-    for piece in range(n_pieces):
-        n = offsets[piece + 1] - offsets[piece]
-        if n < 2:
-            continue
-        if n > LONGEST_PIECE:
-            raise ValueError(f"piece {piece} has {n:,} bytes; the most is {LONGEST_PIECE:,}")
-        p = &values[offsets[piece]]
-        for i in range(n + 1):
-            starts[i] = i
-        for i in range(n - 1):
-            joined[i] = table.find(p + i, 2)
-        while n > 1:
-            best = 0
-            for i in range(1, n - 1):
-                if joined[i] < joined[best]:
-                    best = i
-            if joined[best] == NOTHING:
-                break
-            if n == 2:
-                splits[piece, 0] = table.find(p, starts[1])
-                splits[piece, 1] = table.find(p + starts[1], starts[2] - starts[1])
-            memmove(&starts[best + 1], &starts[best + 2], (n - best - 1) * sizeof(Py_ssize_t))
-            memmove(&joined[best], &joined[best + 1], (n - best - 2) * 4)
-            n -= 1
-            if best:
-                joined[best - 1] = table.find(p + starts[best - 1], starts[best + 1] - starts[best - 1])
-            if best < n - 1:
-                joined[best] = table.find(p + starts[best], starts[best + 2] - starts[best])
-    return np.asarray(splits)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models.base import Model
-from fasttok.models.bpe._encode import BPEEncoder, PieceTable
+from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder
+from fasttok.models.bpe._pieces import PieceTable
 from fasttok.ragged import Ragged, read_only
 
 
@@ -31,12 +32,14 @@ class BPEModel(Model):
     Raises
     ------
     ValueError
-        If a byte is missing, two ids have the same bytes, or a merge does not fit the pieces.
+        If a byte is missing, two ids have the same bytes, a merge does not fit the pieces, or there are
+        more than 2,097,151 pieces or merges.
 
     Notes
     -----
     Sennrich et al. (2016), section 3.2, over bytes as in Radford et al. (2019), section 2.2. A pretoken
-    of n bytes takes O(n log n); one met before takes a look into the cache.
+    of n bytes takes O(n log n), if every merge comes behind those that make what it joins, as in all that
+    are learned; one met before takes a look into the cache.
     """
 
     kind = "bpe"
@@ -124,6 +127,10 @@ def check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[
     ValueError
         If a merge names an id that is not in use, is not its parts joined, or stands twice.
     """
+    if len(pieces) > MOST_PIECES or len(merges) > MOST_PIECES:
+        raise ValueError(
+            f"{len(pieces):,} pieces and {len(merges):,} merges; the most is {MOST_PIECES:,} of each"
+        )
     if len(merges) != len(merge_ids):
         raise ValueError(f"{len(merges)} merges but {len(merge_ids)} merged ids")
     if len(merges) == 0:

@@ -20,6 +20,7 @@ from fasttok.models.bpe.beginning import (
     begin_with_start,
 )
 from fasttok.models.bpe.characters import CharacterBPEModel
+from fasttok.models.bpe._encode import MOST_PIECES
 from fasttok.models.bpe.model import BPEModel
 from fasttok.parallel import import_whole
 from fasttok.progress import announce
@@ -220,9 +221,10 @@ class BPETrainer:
             n_new = len(self._new_special_tokens())
             smallest = self.start.vocab_size + max(1, n_new)
             parts = f"above the {self.start.vocab_size} ids of the start, with {n_new} new special tokens"
-        if not smallest <= self.vocab_size <= 1 << 30:
+        if not smallest <= self.vocab_size <= MOST_PIECES:
             raise ValueError(
-                f"vocab_size must be at least {smallest} ({parts}) and at most 2^30, not {self.vocab_size}"
+                f"vocab_size must be at least {smallest} ({parts}) and at most {MOST_PIECES:,}, not "
+                f"{self.vocab_size}"
             )
 
     def _new_special_tokens(self) -> list[str]:
