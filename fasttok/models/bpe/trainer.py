@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.bpe._encode import MOST_PIECES
 from fasttok.models.bpe.beginning import (
     Beginning,
     Start,
@@ -20,7 +21,6 @@ from fasttok.models.bpe.beginning import (
     begin_with_start,
 )
 from fasttok.models.bpe.characters import CharacterBPEModel
-from fasttok.models.bpe._encode import MOST_PIECES
 from fasttok.models.bpe.model import BPEModel
 from fasttok.parallel import import_whole
 from fasttok.progress import announce
