@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -95,15 +96,18 @@ class SpecialTokens:
         """Cut documents at the tokens in them."""
         segments: list[bytes] = []
         tokens: list[bytes] = []
+        starts: list[int] = []
         lengths: list[int] = []
         for document in documents.to_bytes():
             parts = expression.split(document)
             segments += parts[::2]
             tokens += [*parts[1::2], b""]
+            starts += list(accumulate(map(len, parts), initial=0))[:-1:2]
             lengths.append(len(parts[::2]))
         ids = {token.encode(): np.array([i], np.uint32) for token, i in self.ids.items()}
         nothing = np.empty(0, np.uint32)
-        return Split(Ragged.from_bytes(segments), [ids.get(token, nothing) for token in tokens], lengths)
+        ids_behind = [ids.get(token, nothing) for token in tokens]
+        return Split(Ragged.from_bytes(segments), ids_behind, np.array(starts, np.int64), lengths)
 
 
 class Split:
@@ -115,14 +119,28 @@ class Split:
         The text before, between and behind the special tokens, some of it empty.
     ids_behind : list of ndarray
         Behind each segment the id of its special token, or nothing where the document ends.
+    starts : ndarray of int64
+        Where each segment begins in its document, in bytes.
     lengths : list of int
         How many segments each document has.
     """
 
-    def __init__(self, segments: Ragged, ids_behind: list[NDArray[np.uint32]], lengths: list[int]) -> None:
+    def __init__(
+        self,
+        segments: Ragged,
+        ids_behind: list[NDArray[np.uint32]],
+        starts: NDArray[np.int64],
+        lengths: list[int],
+    ) -> None:
         self.segments = segments
+        self.starts = starts
         self._ids_behind = ids_behind
         self._lengths = lengths
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of the document that each segment is of."""
+        return np.repeat(np.arange(len(self._lengths)), self._lengths)
 
     def join(self, encoded: Ragged) -> Ragged:
         """The ids of the documents from those of the segments."""

@@ -32,12 +32,6 @@ MOST_PIECES = (1 << MOST_ID_BITS) - 1  # that BPEEncoder takes
 cdef class PieceTable:
     """Looks pieces up by their bytes: a hash table of ids over the pieces' own memory."""
 
-    cdef const uint8_t* values
-    cdef const int64_t* offsets
-    cdef uint64_t* table  # half of the hash, then the id
-    cdef int bits
-    cdef object _owners
-
     def __cinit__(self, const uint8_t[::1] values, const int64_t[::1] offsets):
         cdef Py_ssize_t n = offsets.shape[0] - 1, i
         cdef uint64_t mask, hashed, place
@@ -110,17 +104,6 @@ cdef class BPEEncoder(PretokenEncoder):
         Where a pretoken is looked up before it is merged.
     """
 
-    cdef uint32_t byte_ids[256]
-    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
-    cdef uint32_t* merged  # by rank
-    cdef uint64_t* pairs
-    cdef void* block
-    cdef int shift  # what makes an index of a hash
-    cdef int id_bits
-    cdef Py_ssize_t n_merges
-    cdef bint ascends  # whether a pair ranks behind the merges that make its two
-    cdef PieceTable whole
-
     def __cinit__(
         self,
         const uint32_t[::1] byte_ids,
@@ -184,6 +167,10 @@ cdef class BPEEncoder(PretokenEncoder):
             mask = ((<uint64_t>1) << (64 - self.shift)) - 1
             i = (i + 1) & mask
 
+    cdef inline uint32_t _merged(self, uint32_t rank) noexcept nogil:
+        """The id that the pair of a rank becomes."""
+        return self.merged[rank]
+
     cdef bint _ranks_ascend(self, const uint32_t[:, ::1] merges, uint32_t largest):
         """Whether each merge comes behind all that make what it joins."""
         last = np.full(<Py_ssize_t>largest + 1, -1, np.int64)
@@ -227,7 +214,7 @@ cdef class BPEEncoder(PretokenEncoder):
             if best == never:
                 break
             i = best & (SHORT - 1)
-            ids[i] = self.merged[best >> 6]
+            ids[i] = self._merged(best >> 6)
             above = live & (EMPTY - 1) << i
             j = ctz(above)
             order[j] = never
@@ -291,7 +278,7 @@ cdef class BPEEncoder(PretokenEncoder):
                 j = i + lengths[i]
                 k = j + lengths[j]
                 leave_queue(&queues, j)
-                ids[i] = self.merged[rank]
+                ids[i] = self._merged(rank)
                 lengths[i] = k - i
                 lengths[k - 1] = k - i
                 add_to_queue(&queues, i, self._rank(ids[i], ids[k]) if k < n else NO_RANK)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models.base import Model
+from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import BPEEncoder, PieceTable
+from fasttok.models.dropout import Dropout
 from fasttok.ragged import Ragged, read_only
 
 
@@ -60,6 +62,12 @@ class BPEModel(Model):
     def encoder(self) -> BPEEncoder:
         whole = PieceTable(self.pieces.values, self.pieces.offsets) if self.ignore_merges else None
         return BPEEncoder(self.byte_ids, self.merges, self.merge_ids, whole)
+
+    def dropout_encoder(
+        self, dropout: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> DropoutEncoder:
+        """A pretoken that is a piece is not taken whole; otherwise as `Model.dropout_encoder`."""
+        return DropoutEncoder(self.encoder, dropout.limit, dropout.seed, dropout.epoch, documents, starts)
 
     @property
     def is_lossless(self) -> bool:
