@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from fasttok._lists import lists_of_rows
 from fasttok.errors import PatternError, SpecialTokenError, UnknownCharacterError
 from fasttok.models._cache import SPARE_IDS, PretokenCache
+from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
+from fasttok.models.dropout import Dropout
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
@@ -57,13 +59,16 @@ class TextEncoder:
         """One int object an id, for all lists."""
         return list(range(self._n_ids))
 
-    def encode_text(self, text: str | bytes, special: Special, errors: Errors) -> NDArray[np.uint32]:
+    def encode_text(
+        self, text: str | bytes, special: Special, errors: Errors, dropout: Dropout | None = None
+    ) -> NDArray[np.uint32]:
         """The ids of one text."""
         data = np.frombuffer(encode_utf8(text, errors), np.uint8)
         documents = Ragged(data, np.array([0, len(data)], np.int64))
         room, cache = self._take_room(len(data)), self._take_cache()
         try:
-            ids = self._encode(cache, room, documents, special, self._special.expression(special)).values
+            expression = self._special.expression(special)
+            ids = self._encode(cache, room, documents, special, expression, dropout).values
         finally:
             self._caches.append(cache)
         if len(room) <= KEPT_IDS or ids.base is not room:
@@ -75,9 +80,11 @@ class TextEncoder:
         room.resize(n, refcheck=False)  # gives the rest back, where a copy would take as much again
         return room
 
-    def encode_list(self, text: str | bytes, special: Special, errors: Errors) -> list[int]:
+    def encode_list(
+        self, text: str | bytes, special: Special, errors: Errors, dropout: Dropout | None
+    ) -> list[int]:
         """The ids of one text as a list."""
-        if special == "none" and errors == "strict" and type(text) in (str, bytes):
+        if special == "none" and errors == "strict" and dropout is None and type(text) in (str, bytes):
             scanner = self._scanner
             if scanner is not None and len(text) < SMALL_BATCH:
                 cache = self._take_cache()
@@ -87,21 +94,27 @@ class TextEncoder:
                     pass  # what follows says where
                 finally:
                     self._caches.append(cache)
-        ids = self.encode_text(text, special, errors)
+        ids = self.encode_text(text, special, errors, dropout)
         return lists_of_rows(ids, np.array([0, len(ids)], np.int64), self._integers)[0]
 
     def encode_lists(
-        self, texts: Iterable[str | bytes], special: Special, errors: Errors, workers: int | None
+        self,
+        texts: Iterable[str | bytes],
+        special: Special,
+        errors: Errors,
+        workers: int | None,
+        dropout: Dropout | None,
     ) -> list[list[int]]:
         """The ids of every text as a list; the calling thread alone encodes what is soon done."""
         resolve_workers(workers)  # wrong ones are wrong for few texts too
-        if special == "none" and errors == "strict" and self._scanner and isinstance(texts, (list, tuple)):
+        is_plain = special == "none" and errors == "strict" and dropout is None
+        if is_plain and self._scanner and isinstance(texts, (list, tuple)):
             try:
                 if sum(map(len, texts)) < SMALL_BATCH:
                     return self._encode_small(texts, self._scanner)
             except (TypeError, UnicodeEncodeError, UnknownCharacterError):
                 pass  # what follows says what is wrong, and where
-        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
+        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, dropout)
         return lists_of_rows(rows.values, rows.offsets, self._integers)
 
     def _encode_small(self, texts: Sequence[str | bytes], scanner: Spans) -> list[list[int]]:
@@ -111,7 +124,9 @@ class TextEncoder:
         finally:
             self._caches.append(cache)
 
-    def encode_corpus(self, corpus: Corpus, special: Special, workers: int | None) -> Ragged:
+    def encode_corpus(
+        self, corpus: Corpus, special: Special, workers: int | None, dropout: Dropout | None
+    ) -> Ragged:
         """The ids of every document, on threads."""
         expression = self._special.expression(special)
         # A document is only cut between batches where no special token can stand.
@@ -122,14 +137,15 @@ class TextEncoder:
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, int, NDArray[np.uint32]]:
             room = self._take_room(len(batch.documents.values))
             try:
-                rows = self._encode(cache, room, batch.documents, special, expression)
+                rows = self._encode(
+                    cache, room, batch.documents, special, expression, dropout, batch.first, batch.start
+                )
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
             except UnknownCharacterError as error:
                 raise error.moved(batch.first + error.document, error.position) from None
             return rows, batch.continues, len(batch.documents.values), room
 
-        joined = _JoinedRows(corpus.most_bytes())
         n_before = 0  # bytes of a document that goes on in the next batch
         try:
             with closing(map_ordered(encode_batch, batches, caches)) as encoded:
@@ -150,25 +166,41 @@ class TextEncoder:
         documents: Ragged,
         special: Special,
         expression: re.Pattern[bytes] | None,
+        dropout: Dropout | None,
+        first: int = 0,
+        start: int = 0,
     ) -> Ragged:
-        """Encode a batch, a row a document, in `room` if there are no special tokens in it."""
-        if expression is None:
-            return self._encode_plain(cache, room, documents)
-        if special == "raise":
-            self._special.refuse(documents, expression)
-            return self._encode_plain(cache, room, documents)
-        split = self._special.split(documents, expression)
-        try:
-            return split.join(self._encode_plain(cache, room, split.segments))
-        except UnknownCharacterError as error:
-            raise error.moved(*split.place(error.document, error.position)) from None
+        """Encode a batch, a row a document, in `room` if there are no special tokens in it.
 
-    def _encode_plain(self, cache: PretokenCache, room: NDArray[np.uint32], documents: Ragged) -> Ragged:
-        """Encode a batch in which the texts of special tokens are ordinary text."""
+        `first` and `start` are those of the `Batch`.
+        """
+        encoder = self._model.encoder
+        if expression is not None and special != "raise":
+            split = self._special.split(documents, expression)
+            if dropout is not None:
+                encoder = self._model.dropout_encoder(dropout, first + split.rows, split.starts)
+            try:
+                return split.join(self._encode_plain(encoder, cache, room, split.segments))
+            except UnknownCharacterError as error:
+                raise error.moved(*split.place(error.document, error.position)) from None
+            except PatternError as error:
+                raise error.moved(int(split.rows[error.document or 0]) - (error.document or 0)) from None
+        if expression is not None:
+            self._special.refuse(documents, expression)
+        if dropout is not None:
+            starts = np.zeros(len(documents), np.int64)
+            starts[:1] = start
+            encoder = self._model.dropout_encoder(dropout, first + np.arange(len(documents)), starts)
+        return self._encode_plain(encoder, cache, room, documents)
+
+    def _encode_plain(
+        self, encoder: PretokenEncoder, cache: PretokenCache, room: NDArray[np.uint32], documents: Ragged
+    ) -> Ragged:
+        """Encode rows in which the texts of special tokens are ordinary text."""
         text = np.ascontiguousarray(documents.values)
         offsets = np.empty(len(documents) + 1, np.int64)
         spans = self._pretokenizer.spans(documents)
-        n = self._model.encoder.encode(text, documents.offsets, spans, cache, room, offsets)
+        n = encoder.encode(text, documents.offsets, spans, cache, room, offsets)
         return Ragged(room[:n], offsets)
 
     def _take_cache(self) -> PretokenCache:

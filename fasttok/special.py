@@ -107,7 +107,7 @@ class SpecialTokens:
         ids = {token.encode(): np.array([i], np.uint32) for token, i in self.ids.items()}
         nothing = np.empty(0, np.uint32)
         ids_behind = [ids.get(token, nothing) for token in tokens]
-        return Split(Ragged.from_bytes(segments), starts, ids_behind, lengths)
+        return Split(Ragged.from_bytes(segments), np.array(starts, np.int64), ids_behind, lengths)
 
 
 class Split:
@@ -117,8 +117,8 @@ class Split:
     ----------
     segments : Ragged of uint8
         The text before, between and behind the special tokens, some of it empty.
-    starts : list of int
-        At which byte of its document each segment starts.
+    starts : ndarray of int64
+        Where each segment begins in its document, in bytes.
     ids_behind : list of ndarray
         Behind each segment the id of its special token, or nothing where the document ends.
     lengths : list of int
@@ -128,19 +128,23 @@ class Split:
     def __init__(
         self,
         segments: Ragged,
-        starts: list[int],
+        starts: NDArray[np.int64],
         ids_behind: list[NDArray[np.uint32]],
         lengths: list[int],
     ) -> None:
         self.segments = segments
-        self._starts = starts
+        self.starts = starts
         self._ids_behind = ids_behind
         self._lengths = lengths
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of the document that each segment is of."""
+        return np.repeat(np.arange(len(self._lengths)), self._lengths)
+
     def place(self, segment: int, position: int) -> tuple[int, int]:
         """The document, and the byte in it, of a byte in a segment."""
-        document = int(np.searchsorted(lengths_to_offsets(self._lengths), segment, side="right")) - 1
-        return document, self._starts[segment] + position
+        return int(self.rows[segment]), int(self.starts[segment]) + position
 
     def join(self, encoded: Ragged) -> Ragged:
         """The ids of the documents from those of the segments."""

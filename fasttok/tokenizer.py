@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from fasttok._gather import gather_bytes, measure_rows
 from fasttok.encoding import TextEncoder
 from fasttok.models.base import Model
+from fasttok.models.dropout import resolve_dropout
 from fasttok.offsets import Encoding, locate
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
@@ -158,10 +160,21 @@ class Tokenizer:
         special: Special = ...,
         as_list: Literal[False] = ...,
         errors: Errors = ...,
+        dropout: float | Fraction | None = ...,
+        seed: int | None = ...,
+        epoch: int = ...,
     ) -> NDArray[np.uint32]: ...
     @overload
     def encode(
-        self, text: str | bytes, *, special: Special = ..., as_list: Literal[True], errors: Errors = ...
+        self,
+        text: str | bytes,
+        *,
+        special: Special = ...,
+        as_list: Literal[True],
+        errors: Errors = ...,
+        dropout: float | Fraction | None = ...,
+        seed: int | None = ...,
+        epoch: int = ...,
     ) -> list[int]: ...
     def encode(
         self,
@@ -170,6 +183,9 @@ class Tokenizer:
         special: Special = "none",
         as_list: bool = False,
         errors: Errors = "strict",
+        dropout: float | Fraction | None = None,
+        seed: int | None = None,
+        epoch: int = 0,
     ) -> NDArray[np.uint32] | list[int]:
         """Turn a text into ids.
 
@@ -186,6 +202,11 @@ class Tokenizer:
         errors : {"strict", "replace", "surrogatepass"}
             What a lone surrogate in a ``str`` does: raise `TextError`, become U+FFFD, or be its three
             bytes.
+        dropout : float or Fraction, optional
+            The probability by which BPE-dropout skips a merge, from 0, which is no dropout, to 1, which
+            leaves the bytes; see the notes.
+        seed, epoch : int
+            What the draws for `dropout` depend on, each from 0 to 2^64 - 1; a seed must be given with it.
 
         Returns
         -------
@@ -199,14 +220,38 @@ class Tokenizer:
             At the text of a special token when `special` is "raise".
         UnknownCharacterError
             At a character that the model has no piece for, if it has no unknown token either.
+        ValueError
+            If `dropout` is no probability, is given without a seed or the seed without it, or if the model
+            has no merges.
 
         Notes
         -----
-        O(n log n) in the bytes of the longest pretoken, O(n) in the text.
+        O(n log n) in the bytes of the longest pretoken, O(n) in the text; with a dropout of p, the former
+        is divided by 1 - p, and no pretoken is known from before.
+
+        Dropout follows Provilkov et al. (2020), section 3. In every pretoken, the merges that are possible
+        are gone through by rank, then position. Each is skipped with probability p; the first that is not
+        is made, and all that are then possible, those skipped before among them, are gone through anew.
+        The pretoken is done when all are skipped. One that is a piece is not taken whole.
+
+        What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in
+        a corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on
+        nothing else. `fasttok.models.dropout.Dropout` says how, so that it can be reproduced.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> for epoch in range(3):
+        ...     [tok.id_to_piece(i) for i in tok.encode(" lower", dropout=0.3, seed=3, epoch=epoch)]
+        [b' lowe', b'r']
+        [b' ', b'lo', b'w', b'e', b'r']
+        [b' low', b'e', b'r']
         """
+        drop = resolve_dropout(dropout, seed, epoch)
         if as_list:
-            return self._encoder.encode_list(text, special, errors)
-        return self._encoder.encode_text(text, special, errors)
+            return self._encoder.encode_list(text, special, errors, drop)
+        return self._encoder.encode_text(text, special, errors, drop)
 
     @overload
     def encode_batch(
@@ -217,6 +262,9 @@ class Tokenizer:
         as_list: Literal[False] = ...,
         errors: Errors = ...,
         workers: int | None = ...,
+        dropout: float | Fraction | None = ...,
+        seed: int | None = ...,
+        epoch: int = ...,
     ) -> Ragged: ...
     @overload
     def encode_batch(
@@ -227,6 +275,9 @@ class Tokenizer:
         as_list: Literal[True],
         errors: Errors = ...,
         workers: int | None = ...,
+        dropout: float | Fraction | None = ...,
+        seed: int | None = ...,
+        epoch: int = ...,
     ) -> list[list[int]]: ...
     def encode_batch(
         self,
@@ -236,6 +287,9 @@ class Tokenizer:
         as_list: bool = False,
         errors: Errors = "strict",
         workers: int | None = None,
+        dropout: float | Fraction | None = None,
+        seed: int | None = None,
+        epoch: int = 0,
     ) -> Ragged | list[list[int]]:
         """Turn texts into ids, on several threads if there is much to do.
 
@@ -249,15 +303,18 @@ class Tokenizer:
             Give lists of ``int`` instead of arrays.
         workers : int, optional
             Threads; by default one a processor. The result does not depend on it.
+        dropout, seed, epoch
+            As in `encode`; the draws for a text depend on its row.
 
         Returns
         -------
         Ragged of uint32, or list of lists of int
             A row a text.
         """
+        drop = resolve_dropout(dropout, seed, epoch)
         if as_list:
-            return self._encoder.encode_lists(texts, special, errors, workers)
-        return self._encoder.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers)
+            return self._encoder.encode_lists(texts, special, errors, workers, drop)
+        return self._encoder.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, drop)
 
     def encode_files(
         self,
@@ -265,6 +322,9 @@ class Tokenizer:
         *,
         special: Special = "none",
         workers: int | None = None,
+        dropout: float | Fraction | None = None,
+        seed: int | None = None,
+        epoch: int = 0,
     ) -> Ragged:
         """Turn the documents of files into ids.
 
@@ -274,6 +334,8 @@ class Tokenizer:
             What `Corpus.from_files` takes; or a corpus, for other rules of what a document is.
         special, workers
             As in `encode_batch`.
+        dropout, seed, epoch
+            As in `encode`; the draws for a document depend on its index in the corpus.
 
         Returns
         -------
@@ -281,7 +343,7 @@ class Tokenizer:
             A row a document.
         """
         corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
-        return self._encoder.encode_corpus(corpus, special, workers)
+        return self._encoder.encode_corpus(corpus, special, workers, resolve_dropout(dropout, seed, epoch))
 
     def encode_with_offsets(self, text: str | bytes, *, special: Special = "none") -> Encoding:
         """Turn a text into ids, and say where in the text each stands.

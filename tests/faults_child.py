@@ -57,6 +57,16 @@ def encoding(folder):
     return lambda: encode([folder / "text.txt"] * 20), lambda: encode(folder / "short.txt")
 
 
+def encoding_with_dropout(folder):
+    tok = ft.Tokenizer(ft.load(folder / "tok.json").model, ft.get_pretokenizer("none"))
+    text = (folder / "text.txt").read_bytes()  # a single pretoken
+
+    def encode(texts):
+        return tok.encode_batch(texts, workers=2, dropout=0.5, seed=1).values.tobytes()
+
+    return lambda: encode([text] * 4), lambda: encode([text[:50_000]])
+
+
 def decoding(folder):
     tok = ft.load(folder / "tok.json")
     ids = tok.encode_files(folder / "text.txt").values
@@ -95,7 +105,16 @@ def loading(folder):
     return lambda: load(60), lambda: load(1)
 
 
-PHASES = (counting, counting_by_expression, training, encoding, decoding, saving, loading)
+PHASES = (
+    counting,
+    counting_by_expression,
+    training,
+    encoding,
+    encoding_with_dropout,
+    decoding,
+    saving,
+    loading,
+)
 
 
 def interrupt(name: str, folder: str) -> None:
@@ -210,6 +229,13 @@ def run_out_of_memory() -> None:
                 work()
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert (tok.encode(text[:700]) == expected).all()
+    whole = ft.Tokenizer(tok.model, ft.get_pretokenizer("none"))
+    # Room for the ids, not for the merges of a long pretoken.
+    resource.setrlimit(resource.RLIMIT_AS, (used + 12 * len(text), resource.RLIM_INFINITY))
+    with pytest.raises(MemoryError, match="a pretoken is too long"):
+        whole.encode(text, dropout=0.5, seed=1)
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert whole.decode_bytes(whole.encode(text, dropout=0.5, seed=1)) == text
     assert tok.decode_bytes(tok.encode(text)) == text
     assert ft.count_pretokens(corpus, "none").to_dict() == {text: 1}
 

@@ -203,3 +203,52 @@ def locate(text: bytes, pieces: list[bytes]) -> tuple[list[list[int]], list[list
         char_spans.append([min(owners[start:end]), max(owners[start:end]) + 1])
         start = end
     return byte_spans, char_spans
+
+
+def splitmix(state: int) -> tuple[int, int]:
+    """The next state and the next number of SplitMix64."""
+    state = (state + 0x9E3779B97F4A7C15) % (1 << 64)
+    x = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) % (1 << 64)
+    x = ((x ^ x >> 27) * 0x94D049BB133111EB) % (1 << 64)
+    return state, x ^ x >> 31
+
+
+def dropout_state(seed: int, epoch: int, document: int, position: int) -> int:
+    """The state from which the draws for a pretoken begin: all that they depend on, hashed one by one."""
+    state = 0
+    for number in (seed, epoch, document, position):
+        _, state = splitmix(state ^ number)
+    return state
+
+
+def encode_word_with_dropout(
+    word: list[int], merges: dict[tuple[int, int], tuple[int, int]], dropout: Fraction, state: int
+) -> list[int]:
+    """Go through the possible merges by rank and position, make the first that is not skipped, begin again.
+
+    The end is where all are skipped.
+    """
+    word = list(word)
+    while True:
+        for _, i in sorted((merges[pair][0], i) for i, pair in enumerate(pairwise(word)) if pair in merges):
+            state, drawn = splitmix(state)
+            if drawn >> 1 >= dropout * (1 << 63):
+                word[i : i + 2] = [merges[word[i], word[i + 1]][1]]
+                break
+        else:
+            return word
+
+
+def chances_with_dropout(
+    word: tuple[int, ...], merges: dict[tuple[int, int], tuple[int, int]], dropout: Fraction
+) -> dict[tuple[int, ...], Fraction]:
+    """How likely each outcome of `encode_word_with_dropout` is, by trying out what may happen."""
+    chances: Counter[tuple[int, ...]] = Counter()
+    reached = Fraction(1)
+    for _, i in sorted((merges[pair][0], i) for i, pair in enumerate(pairwise(word)) if pair in merges):
+        merged = (*word[:i], merges[word[i], word[i + 1]][1], *word[i + 2 :])
+        for outcome, chance in chances_with_dropout(merged, merges, dropout).items():
+            chances[outcome] += reached * (1 - dropout) * chance
+        reached *= dropout
+    chances[tuple(word)] += reached
+    return chances

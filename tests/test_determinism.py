@@ -18,7 +18,9 @@ counts.save(out + ".npz")
 tok = ft.train(counts, vocab_size=700, special_tokens=["<s>", "<t>"])
 tok.save(out + ".json")
 ids = tok.encode_files(path, workers=workers)
-print(counts.fingerprint(), hashlib.sha256(ids.values.tobytes() + ids.offsets.tobytes()).hexdigest())
+dropped = tok.encode_files(path, workers=workers, dropout=0.1, seed=5)
+for rows in (ids, dropped):
+    print(counts.fingerprint(), hashlib.sha256(rows.values.tobytes() + rows.offsets.tobytes()).hexdigest())
 """
 
 

@@ -18,7 +18,8 @@ vocab_size out of range                                test_bpe: options, bad_op
 counts above 2^31, a million pieces                    here; test_merging; test_counts: large_counts
 the text of special tokens in the input                test_tokenizer: plain_text_never_becomes
 bad ids at decode                                      test_tokenizer, test_streaming: bad_ids
-hash seed, threads, chunk size varied                  test_determinism, test_counts, test_tokenizer
+hash seed, threads, chunk size varied                  test_determinism, test_counts, test_tokenizer,
+                                                       test_dropout
 many threads on one tokenizer                          test_model_contract; here, with forks
 fork in use, spawn, pickle                             here; test_model_contract
 Ctrl-C, once and more often                            here; test_merging: ctrl_c_between_slices

@@ -39,6 +39,13 @@ def test_offsets_are_the_oracles(tok, data, special):
 
 
 @examples
+@given(data=data, dropout=st.floats(0, 1), seed=st.integers(0, (1 << 64) - 1))
+def test_bytes_come_back_from_dropout(tok, data, dropout, seed):
+    assert tok.decode_bytes(tok.encode(data, dropout=dropout, seed=seed)) == data
+    assert tok.decode_bytes(tok.encode(data, dropout=dropout, seed=seed, special="all")) == data
+
+
+@examples
 @given(batch=st.lists(st.one_of(texts, data), max_size=8), workers=st.integers(1, 3))
 def test_batches_are_loops(tok, batch, workers):
     assert tok.encode_batch(batch, workers=workers).to_list() == [tok.encode(t, as_list=True) for t in batch]

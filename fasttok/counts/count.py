@@ -150,12 +150,15 @@ def count_pretokens(
     def count_batch(table: PretokenTable, batch: Batch) -> int:
         documents = batch.documents
         spill.make_room(table, len(documents.values))
+        row_of_part = None
         if specials:
-            documents = _cut_out(documents, find_special)
+            documents, row_of_part = _cut_out(documents, find_special)
         try:
             table.count(np.ascontiguousarray(documents.values), documents.offsets, cutter.spans(documents))
         except PatternError as error:
-            raise error.moved(batch.first) from None
+            part = error.document or 0
+            row = part if row_of_part is None else row_of_part[part]
+            raise error.moved(batch.first + row - part) from None
         return len(batch.documents.values)
 
     batches = corpus.batches(cutter if is_safe else None, batch_bytes)
@@ -172,9 +175,11 @@ def count_pretokens(
     )
 
 
-def _cut_out(documents: Ragged, expression: re.Pattern[bytes]) -> Ragged:
-    """The documents without the matches, each cut in two where one stood."""
-    rows: list[bytes] = []
-    for document in documents.to_bytes():
-        rows.extend(filter(None, expression.split(document)))
-    return Ragged.from_bytes(rows)
+def _cut_out(documents: Ragged, expression: re.Pattern[bytes]) -> tuple[Ragged, list[int]]:
+    """The documents without the matches, each cut in two where one stood; and which part is of which."""
+    parts: list[bytes] = []
+    row_of_part: list[int] = []
+    for row, document in enumerate(documents.to_bytes()):
+        parts.extend(filter(None, expression.split(document)))
+        row_of_part += [row] * (len(parts) - len(row_of_part))
+    return Ragged.from_bytes(parts), row_of_part

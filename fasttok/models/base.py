@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
+from fasttok.models.dropout import Dropout
 from fasttok.ragged import Ragged
 from fasttok.text._spans import Boundaries
 
@@ -38,6 +39,25 @@ class Model(ABC):
     @abstractmethod
     def encoder(self) -> PretokenEncoder:
         """The kernel that encodes; never changed, shared by all threads."""
+
+    def dropout_encoder(
+        self, dropout: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> PretokenEncoder:
+        """The kernel that encodes some rows of text with dropout, once.
+
+        Parameters
+        ----------
+        dropout : Dropout
+            How likely a merge is skipped, and what the chance depends on.
+        documents, starts : ndarray of int64, shape (k,)
+            Of every row, the number of its document, and where in the document it begins, in bytes.
+
+        Raises
+        ------
+        ValueError
+            If the model is not one of byte-level BPE.
+        """
+        raise ValueError(f"dropout is for byte-level BPE, not for a model of kind {self.kind!r}")
 
     def encode_pretokens(
         self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache

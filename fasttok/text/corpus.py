@@ -41,11 +41,14 @@ class Batch:
         The index in the corpus of the document in the first row.
     continues : bool
         Whether the last row goes on as the first row of the next batch.
+    start : int
+        Where in its document the first row begins, in bytes.
     """
 
     documents: Ragged
     first: int
     continues: bool = False
+    start: int = 0
 
 
 class Corpus:
@@ -370,6 +373,7 @@ def _file_batches(
 ) -> Iterator[Batch]:
     """A plain file as one document, in batches cut where the pretokenizer allows."""
     parts: list[np.ndarray[Any, np.dtype[np.uint8]]] = []  # read, and not yet part of a batch
+    done = 0
     for chunk in read_chunks(path, batch_bytes, MARGIN):
         start = MARGIN
         if len(parts) == 1 and len(parts[0]) <= MARGIN:  # the rest of the chunk before, which is short
@@ -383,10 +387,11 @@ def _file_batches(
         text = chunk[start : start + cut]
         if parts:
             text = np.concatenate([*parts, text])
-        yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True)
+        yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True, start=done)
+        done += len(text)
         parts = [chunk[start + cut :]]
     text = np.concatenate(parts) if parts else np.empty(0, np.uint8)
-    yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first)
+    yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, start=done)
 
 
 def _record_texts(path: str, field: str, errors: Errors) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from fasttok._interrupt cimport Interrupt
 from fasttok.models._encoder cimport PretokenEncoder
+from fasttok.models.bpe._pieces cimport PieceTable
 
 cdef enum:
     SHORT = 64  # the longest pretoken whose positions are the bits of a word
@@ -39,3 +40,10 @@ cdef class MergeEncoder(PretokenEncoder):
     cdef Py_ssize_t _merge_short(self, uint32_t* ids, int32_t* order, Py_ssize_t n) noexcept nogil
     @cython.final
     cdef Py_ssize_t _merge_long(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil
+
+
+@cython.final
+cdef class BPEEncoder(MergeEncoder):
+    cdef uint32_t byte_ids[256]
+    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
+    cdef PieceTable whole

@@ -268,10 +268,6 @@ cdef class BPEEncoder(MergeEncoder):
         Where a pretoken is looked up before it is merged.
     """
 
-    cdef uint32_t byte_ids[256]
-    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
-    cdef PieceTable whole
-
     def __cinit__(
         self,
         const uint32_t[::1] byte_ids,

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models.base import Model
+from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder
 from fasttok.models.bpe._pieces import PieceTable
+from fasttok.models.dropout import Dropout
 from fasttok.ragged import Ragged, read_only
 
 
@@ -67,6 +69,12 @@ class BPEModel(Model):
             # To look a pretoken up costs less than to merge it; most pieces come out of their bytes whole.
             taken_whole = BPEEncoder(*tables, None).come_out_whole(self.pieces.values, self.pieces.offsets)
         return BPEEncoder(*tables, PieceTable(self.pieces.values, self.pieces.offsets, taken_whole))
+
+    def dropout_encoder(
+        self, dropout: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> DropoutEncoder:
+        """A pretoken that is a piece is not taken whole; otherwise as `Model.dropout_encoder`."""
+        return DropoutEncoder(self.encoder, dropout.limit, dropout.seed, dropout.epoch, documents, starts)
 
     @property
     def is_lossless(self) -> bool:

@@ -1,0 +1,230 @@
+"""The kernel of BPE-dropout: pretokens whose merges are skipped by chance (Provilkov et al. 2020).
+
+The merges that are possible in a pretoken stand in a heap, by rank and then position. One that is skipped is
+set aside until the next merge is made, and then goes back into the heap. What is drawn comes from SplitMix64
+(Steele et al. 2014), begun anew for each pretoken with a hash of where it stands.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+from fasttok._interrupt cimport Interrupt
+from fasttok.models._cache cimport PretokenCache
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
+from fasttok.models.bpe._encode cimport BPEEncoder
+from fasttok.text._spans cimport Spans
+
+cdef enum:
+    CHUNK = 512  # spans that are asked for at once
+
+cdef uint32_t NO_RANK = 0xFFFFFFFFU  # of a pair that does not merge, as BPEEncoder has it
+cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15ULL
+cdef uint64_t ALWAYS = 1ULL << 63  # the limit that every draw is below
+
+
+cdef inline uint64_t draw(uint64_t* state) noexcept nogil:
+    """The next number of SplitMix64."""
+    cdef uint64_t x
+    state[0] += GOLDEN
+    x = state[0]
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL
+    x = (x ^ x >> 27) * 0x94D049BB133111EBULL
+    return x ^ x >> 31
+
+
+cdef inline uint64_t hash_number(uint64_t number) noexcept nogil:
+    """The first number that SplitMix64 gives from a state."""
+    return draw(&number)
+
+
+@cython.final
+cdef class DropoutEncoder(PretokenEncoder):
+    """Encodes rows of text once, with dropout; asks the cache for nothing but whether to go on.
+
+    Parameters
+    ----------
+    encoder : BPEEncoder
+        The model.
+    limit, seed, epoch : int
+        As in `Dropout`.
+    documents, starts : int64[k]
+        Of every row, the number of its document, and where in the document it begins, in bytes.
+    """
+
+    cdef BPEEncoder encoder
+    cdef uint64_t limit
+    cdef uint64_t key  # from seed and epoch
+    cdef const int64_t[::1] documents
+    cdef const int64_t[::1] starts
+    cdef Py_ssize_t n_draws
+    # Room for pretokens of up to `size` bytes: by position, where a symbol begins,
+    cdef Py_ssize_t size
+    cdef uint32_t* ranks  # of the pair it forms with the next
+    cdef uint32_t* lengths  # of the symbol, also at its last place
+    # and the merges that are possible or were so: the heap from the front on, what is skipped from the end.
+    cdef uint64_t* merges
+    cdef Py_ssize_t n_heap
+    cdef Py_ssize_t n_skipped
+
+    def __cinit__(
+        self,
+        BPEEncoder encoder not None,
+        uint64_t limit,
+        uint64_t seed,
+        uint64_t epoch,
+        const int64_t[::1] documents,
+        const int64_t[::1] starts,
+    ):
+        self.encoder = encoder
+        self.limit = limit
+        self.key = hash_number(hash_number(seed) ^ epoch)
+        self.documents = documents
+        self.starts = starts
+
+    def __dealloc__(self):
+        free(self.merges)
+
+    cdef Py_ssize_t encode_rows(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* offsets,
+        Py_ssize_t n_rows,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* out_offsets,
+    ) noexcept nogil:
+        cdef int64_t begins[CHUNK]
+        cdef int64_t ends[CHUNK]
+        cdef Py_ssize_t row, position, n, i, n_ids, written = 0
+        cdef int64_t start
+        cdef uint64_t key
+        for row in range(n_rows):
+            key = hash_number(self.key ^ <uint64_t>self.documents[row])
+            start = self.starts[row] - offsets[row]
+            position = offsets[row]
+            while position < offsets[row + 1]:
+                n = spans.next(text, offsets[row], offsets[row + 1], &position, begins, ends, CHUNK)
+                for i in range(n):
+                    n_ids = self._merge(
+                        text + begins[i],
+                        ends[i] - begins[i],
+                        out + written,
+                        hash_number(key ^ <uint64_t>(begins[i] + start)),
+                        cache.interrupt,
+                    )
+                    if n_ids < 0:
+                        return n_ids
+                    written += n_ids
+            out_offsets[row + 1] = written
+        return written
+
+    cdef Py_ssize_t _merge(
+        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids, uint64_t state, Interrupt interrupt
+    ) noexcept nogil:
+        """Write the ids of a pretoken; return how many, or why there are none."""
+        cdef Py_ssize_t i, j, k, n_ids = 0
+        cdef uint64_t merge
+        cdef uint32_t rank
+        for i in range(n):
+            ids[i] = self.encoder.byte_ids[pretoken[i]]
+        if n == 1 or self.limit == ALWAYS:
+            return n
+        if not self._reserve(n):
+            return OUT_OF_MEMORY
+        for i in range(n):
+            self.lengths[i] = 1
+        self.n_heap = 0
+        self.n_skipped = 0
+        for i in range(n - 1):
+            self._add(i, self.encoder.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]])
+        while self.n_heap:
+            merge = self._pop()
+            i = merge & 0xFFFFFFFFU
+            rank = merge >> 32
+            if self.ranks[i] != rank:
+                continue  # one of the two is part of something else by now
+            self.n_draws += 1
+            if self.n_draws & 0xFFFF == 0 and interrupt.check():
+                return INTERRUPTED
+            if draw(&state) >> 1 < self.limit:
+                self.n_skipped += 1
+                self.merges[2 * self.size - self.n_skipped] = merge
+                continue
+            j = i + self.lengths[i]
+            k = j + self.lengths[j]
+            self.ranks[j] = NO_RANK
+            ids[i] = self.encoder._merged(rank)
+            self.lengths[i] = k - i
+            self.lengths[k - 1] = k - i
+            self._add(i, self.encoder._rank(ids[i], ids[k]) if k < n else NO_RANK)
+            if i:
+                j = i - self.lengths[i - 1]
+                self._add(j, self.encoder._rank(ids[j], ids[i]))
+            while self.n_skipped:
+                merge = self.merges[2 * self.size - self.n_skipped]
+                self.n_skipped -= 1
+                self._push(merge)
+        i = 0
+        while i < n:
+            ids[n_ids] = ids[i]
+            i += self.lengths[i]
+            n_ids += 1
+        return n_ids
+
+    cdef bint _reserve(self, Py_ssize_t n) noexcept nogil:
+        """Make room for a pretoken of n bytes.
+
+        It has n - 1 merges at first. Every merge made takes one away and brings two at most, so that there
+        are never more than 2n.
+        """
+        cdef Py_ssize_t size = max(n, <Py_ssize_t>64)
+        if n <= self.size:
+            return True
+        free(self.merges)
+        self.size = 0
+        self.merges = <uint64_t*>malloc(3 * size * sizeof(uint64_t)) if n < NO_RANK else NULL
+        if self.merges == NULL:
+            return False
+        self.ranks = <uint32_t*>(self.merges + 2 * size)
+        self.lengths = self.ranks + size
+        self.size = size
+        return True
+
+    cdef inline void _add(self, Py_ssize_t i, uint32_t rank) noexcept nogil:
+        """Note the rank of the pair at a position, and that it can be merged, if it can."""
+        self.ranks[i] = rank
+        if rank != NO_RANK:
+            self._push(<uint64_t>rank << 32 | <uint64_t>i)
+
+    cdef void _push(self, uint64_t merge) noexcept nogil:
+        cdef uint64_t* heap = self.merges
+        cdef Py_ssize_t i = self.n_heap, above
+        self.n_heap += 1
+        while i:
+            above = (i - 1) >> 1
+            if heap[above] <= merge:
+                break
+            heap[i] = heap[above]
+            i = above
+        heap[i] = merge
+
+    cdef uint64_t _pop(self) noexcept nogil:
+        cdef uint64_t* heap = self.merges
+        cdef uint64_t least = heap[0], last
+        cdef Py_ssize_t i = 0, below = 1, n
+        self.n_heap -= 1
+        n = self.n_heap
+        last = heap[n]
+        while below < n:
+            if below + 1 < n and heap[below + 1] < heap[below]:
+                below += 1
+            if last <= heap[below]:
+                break
+            heap[i] = heap[below]
+            i = below
+            below = 2 * i + 1
+        heap[i] = last
+        return least
