@@ -61,7 +61,7 @@ def train(
     text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...], processes: int
 ) -> None:
     """Byte-level BPE from a text file: seconds from the file to the tokenizer."""
-    run("train", libraries, processes, 2, [text or texts.english(), str(vocab_size), str(threads)])
+    run("train", libraries, processes, 5, [text or texts.english(), str(vocab_size), str(threads)])
 
 
 @main.command()
@@ -252,9 +252,19 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def commit() -> str:
+    """The commit, marked if anything has changed since; rows that were added do not count."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results.jsonl")
+    return git("describe", "--always") + ("-dirty" if changed else "")
+
+
 def context_of_run() -> dict[str, Any]:
     """The commit, versions and machine."""
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     versions = {}
     for package in PACKAGES:
         try:
@@ -266,7 +276,7 @@ def context_of_run() -> dict[str, Any]:
     cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), platform.processor())
     return {
         "date": date.today().isoformat(),
-        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip(),
+        "commit": commit(),
         "python": platform.python_version(),
         "versions": versions,
         "machine": f"{cpu}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
