@@ -364,6 +364,8 @@ class Tokenizer:
         ------
         TextError, SpecialTokenError
             As in `encode`.
+        ValueError
+            If the tokenizer is not lossless: then the ids alone do not say where they stand.
 
         Notes
         -----
@@ -378,6 +380,8 @@ class Tokenizer:
         >>> [text[start:end] for start, end in tok.encode_with_offsets(text).char_spans]
         ['low', 'e', 'r']
         """
+        if not self.is_lossless:
+            raise ValueError("offsets follow from the bytes of the ids, so they need a lossless tokenizer")
         data = encode_utf8(text)
         ids = self._encoder.encode_text(data, special, "strict")
         # Nothing is lost between the pieces, so their lengths alone say where they stand.
