@@ -94,7 +94,10 @@ def render(results: Path) -> str:
         if task in lists:
             lists[task][(row["task"], *row["arguments"])] = row
         else:
-            comparisons.setdefault((task, *row["arguments"]), {})[row["library"]] = row
+            rows = comparisons.setdefault((task, *row["arguments"]), {})
+            if any(other["commit"] != row["commit"] for other in rows.values()):
+                rows.clear()  # a table is of one run
+            rows[row["library"]] = row
     order = list(TITLES)
     ordered = sorted(comparisons.items(), key=lambda item: order.index(item[0][0]))
     parts = [comparison(list(rows.values())) for _, rows in ordered]
