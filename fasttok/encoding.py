@@ -134,7 +134,9 @@ class TextEncoder:
         joined = _JoinedRows(corpus.most_bytes() // 2)  # natural text has far fewer ids; there can be more
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
-        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, int, NDArray[np.uint32]]:
+        _ = self._model.encoder  # made once, not by every thread that asks for it first
+
+        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
             room = self._take_room(len(batch.documents.values))
             try:
                 rows = self._encode(
@@ -143,18 +145,15 @@ class TextEncoder:
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
             except UnknownCharacterError as error:
-                raise error.moved(batch.first + error.document, error.position) from None
-            return rows, batch.continues, len(batch.documents.values), room
+                before = 0 if error.document else batch.start
+                raise error.moved(batch.first + error.document, before + error.position) from None
+            return rows, batch.continues, room
 
-        n_before = 0  # bytes of a document that goes on in the next batch
         try:
             with closing(map_ordered(encode_batch, batches, caches)) as encoded:
-                for rows, continues, n_bytes, room in encoded:
+                for rows, continues, room in encoded:
                     joined.add(rows, continues)
                     self._keep_room(room)
-                    n_before = n_before + n_bytes if continues else 0
-        except UnknownCharacterError as error:
-            raise error.moved(error.document, n_before + error.position) from None
         finally:
             self._caches.extend(caches)
         return joined.finish()

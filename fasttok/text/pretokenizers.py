@@ -75,7 +75,6 @@ class Pretokenizer(ABC):
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         """Yield the boundaries of the pretokens of a batch, slice by slice.
 
-
         Parameters
         ----------
         documents : Ragged of uint8
