@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.models.unigram.model import UnigramModel
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
@@ -63,6 +64,7 @@ _HOMES = {
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
+    "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
@@ -93,6 +95,7 @@ __all__ = [
     "StreamDecoder",
     "TextError",
     "Tokenizer",
+    "UnigramModel",
     "UnknownCharacterError",
     "count_pretokens",
     "get_pretokenizer",

@@ -130,7 +130,8 @@ class TextEncoder:
         """The ids of every document, on threads."""
         expression = self._special.expression(special)
         # A document is only cut between batches where no special token can stand.
-        batches = corpus.batches(None if expression else self._pretokenizer)
+        is_whole = expression is not None or self._model.takes_rows_whole
+        batches = corpus.batches(None if is_whole else self._pretokenizer)
         joined = _JoinedRows(corpus.most_bytes() // 2)  # natural text has far fewer ids; there can be more
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 

@@ -72,15 +72,13 @@ class Tokenizer:
         self.provenance = dict(provenance or {})
         self._special = SpecialTokens({} if special_tokens is None else special_tokens, model.pieces)
         self._pieces = self._special.added_to(model.pieces)
-        self._written = self._pieces  # what decoding writes
+        # Where the white space between words was left out, the end of a word is written as one space.
+        space = b"" if pretokenizer.is_partition else b" "
+        self._written = self._special.added_to(model.written_pieces(space))  # what decoding writes
         self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
-        if model.ends_word is not None:
-            # Where the white space between words was left out, the end of a word is written as one space.
-            space = b"" if pretokenizer.is_partition else b" "
-            self._written = self._special.added_to(model.written_pieces(space))
-            if space:
-                self._spaces = np.zeros(len(self._pieces), np.int64)
-                self._spaces[: len(model.pieces)] = model.ends_word
+        if model.ends_word is not None and space:
+            self._spaces = np.zeros(len(self._pieces), np.int64)
+            self._spaces[: len(model.pieces)] = model.ends_word
         self._ids: dict[bytes, int] | None = None
         if model.unk_id is not None and model.unk_id not in self._special.ids.values():
             raise ValueError(f"the model's unknown token has id {model.unk_id}, which is no special token's")

@@ -28,12 +28,15 @@ class Model(ABC):
         The id of what is not in the vocabulary, where the model has one. It is a special token's.
     ends_word : ndarray of bool, or None
         Whether each piece is marked as the end of a pretoken; None where none are.
+    takes_rows_whole : bool
+        Whether the ids of a text depend on more than its pretokens, so that it must not be cut.
     """
 
     kind: str
     pieces: Ragged
     unk_id: int | None = None
     ends_word: NDArray[np.bool_] | None = None
+    takes_rows_whole: bool = False
 
     @property
     @abstractmethod
