@@ -33,10 +33,12 @@ if TYPE_CHECKING:
         UnknownCharacterError,
     )
     from fasttok.formats.load import load
+    from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
     from fasttok.models.unigram.model import UnigramModel
+    from fasttok.models.unigram.trainer import UnigramTrainer
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
@@ -61,10 +63,12 @@ _HOMES = {
         "UnknownCharacterError",
     ],
     "fasttok.formats.load": ["load"],
+    "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
     "fasttok.models.unigram.model": ["UnigramModel"],
+    "fasttok.models.unigram.trainer": ["UnigramTrainer"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
@@ -95,7 +99,9 @@ __all__ = [
     "StreamDecoder",
     "TextError",
     "Tokenizer",
+    "Trained",
     "UnigramModel",
+    "UnigramTrainer",
     "UnknownCharacterError",
     "count_pretokens",
     "get_pretokenizer",

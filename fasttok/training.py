@@ -10,11 +10,12 @@ from fasttok import __version__
 from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.bpe.trainer import BPETrainer
+from fasttok.models.unigram.trainer import UnigramTrainer
 from fasttok.text.corpus import Corpus
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
-TRAINERS = {"bpe": BPETrainer}
+TRAINERS: dict[str, type[BPETrainer | UnigramTrainer]] = {"bpe": BPETrainer, "unigram": UnigramTrainer}
 
 
 def train(
@@ -33,18 +34,17 @@ def train(
     source : Corpus or PretokenCounts
         What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
         made here.
-    model : {"bpe"}
+    model : {"bpe", "unigram"}
         The algorithm.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
     workers : int, optional
-        Threads for counting. The result does not depend on it.
+        Threads; by default one a processor. The result does not depend on it.
     progress : bool
         Show bars on the standard error stream.
     **options
-        The options of the algorithm's trainer: ``vocab_size``, which must be given, ``min_frequency``,
-        ``max_piece_length``, ``special_tokens``, ``tie_break``, ``compat``, ``start`` and more; see
-        `BPETrainer`.
+        The options of the algorithm's trainer: ``vocab_size``, which must be given, ``special_tokens`` and
+        many more; see `BPETrainer` and `UnigramTrainer`.
 
     Returns
     -------
@@ -69,7 +69,8 @@ def train(
     try:
         trainer = TRAINERS[model](**options)
     except TypeError as error:
-        raise TypeError(f"train() for {model}: {error}".replace("BPETrainer.__init__() ", "")) from None
+        name = f"{TRAINERS[model].__name__}.__init__() "
+        raise TypeError(f"train() for {model}: {error}".replace(name, "")) from None
     if not isinstance(source, (Corpus, PretokenCounts)):
         raise TypeError(
             f"source must be a Corpus or PretokenCounts, not {type(source).__name__}; make a corpus with "
@@ -83,8 +84,8 @@ def train(
         if pretokenizer is None:
             pretokenizer = getattr(options.get("start"), "pretokenizer", "gpt2")
         counts = count_pretokens(source, pretokenizer, workers=workers, progress=progress)
-    learned, special_tokens = trainer.train(counts, progress=progress)
-    provenance = {
+    learned, special_tokens, rounds = trainer.train(counts, workers=workers, progress=progress)
+    provenance: dict[str, Any] = {
         "fasttok": __version__,
         "trainer": {"model": model, **trainer.config()},
         "recipe": asdict(counts.recipe),
@@ -94,5 +95,7 @@ def train(
             "n_distinct": len(counts),
         },
     }
+    if rounds:
+        provenance["rounds"] = rounds
     provenance = json.loads(json.dumps(provenance))  # lists for tuples, as a file gives it back
     return Tokenizer(learned, get_pretokenizer(counts.recipe.pretokenizer), special_tokens, provenance)

@@ -6,6 +6,7 @@ Each is written to be seen to be right, not to be fast.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -317,3 +318,66 @@ def ids_of_pieces(
             assert unk_id is not None
             out.append(unk_id)
     return out
+
+
+def substrings(words: dict[str, int], longest: int) -> dict[str, int]:
+    """How often the substrings occur that are not always followed by the same character, from two on."""
+    found: Counter[str] = Counter()
+    for word, count in words.items():
+        for start in range(len(word)):
+            for end in range(start + 1, len(word) + 1):
+                found[word[start:end]] += count
+    goes_on = {text[:-1] for text, count in found.items() if found[text[:-1]] == count}
+    return {text: count for text, count in found.items() if 2 <= len(text) <= longest and text not in goes_on}
+
+
+def expected_pieces(words: dict[str, int], probabilities: dict[str, float]) -> tuple[dict[str, float], float]:
+    """How often each piece is expected over all segmentations of the words, and their log likelihood."""
+    expected: dict[str, float] = dict.fromkeys(probabilities, 0.0)
+    log_likelihood = 0.0
+    scores = {piece.encode(): math.log(p) for piece, p in probabilities.items()}
+    for word, count in words.items():
+        ways = [
+            (math.exp(score), pieces) for score, pieces in segmentations(word.encode(), scores, -math.inf)
+        ]
+        total = math.fsum(chance for chance, _ in ways)
+        log_likelihood += count * math.log(total)
+        for chance, pieces in ways:
+            for piece in pieces:
+                if chance:
+                    expected[piece.decode()] += count * chance / total
+    return expected, log_likelihood
+
+
+def best_pieces(words: dict[str, int], scores: dict[str, float]) -> dict[str, int]:
+    """How often each piece stands in the best segmentations of the words."""
+    found = dict.fromkeys(scores, 0)
+    in_bytes = {piece.encode(): score for piece, score in scores.items()}
+    for word, count in words.items():
+        for piece in segmentations(word.encode(), in_bytes, -math.inf)[0][1]:
+            found[piece.decode()] += count
+    return found
+
+
+def loss_without(
+    piece: str, occurrences: dict[str, int], scores: dict[str, float], token_cost: float
+) -> float:
+    """What the best segmentations would lose, were the piece not there; see `rank_by_loss`."""
+    f = occurrences[piece]
+    in_bytes = {other.encode(): score for other, score in scores.items() if other != piece}
+    ways = [
+        way
+        for way in segmentations(piece.encode(), in_bytes, -math.inf)
+        if piece.encode() not in way[1] and way[0] > -math.inf
+    ]
+    if f == 0 or (ways and ways[0][0] > scores[piece]):
+        return -math.inf
+    if not ways:
+        return math.inf
+    others = [other.decode() for other in ways[0][1]]
+    total = sum(occurrences.values())
+    log_likelihood = math.log(f / total)
+    log_likelihood -= sum(
+        math.log((occurrences[other] + f) / (total + f * (len(others) - 1))) for other in others
+    )
+    return f * (log_likelihood + token_cost * (len(others) - 1))

@@ -55,7 +55,7 @@ def test_training_is_the_oracles():
             )
             kept = {(left, right): merged for left, right, merged in expected}
             trainer = ft.BPETrainer(vocab_size=256 + len({m for *_, m in expected}), tie_break=tie_break)
-            model, _ = trainer.train(counts)
+            model, *_ = trainer.train(counts)
             assert dict(zip(map(tuple, model.merges.tolist()), model.merge_ids.tolist(), strict=True)) == kept
 
 
@@ -123,7 +123,7 @@ def test_bad_calls():
         ft.train(counts, vocab_size=300, special_tokens=["\ud800"])
     with pytest.raises(TypeError, match="vocabsize"):
         ft.train(counts, vocabsize=300)
-    with pytest.raises(ValueError, match="model must be one of bpe, not 'lstm'"):
+    with pytest.raises(ValueError, match="model must be one of bpe, unigram, not 'lstm'"):
         ft.train(counts, model="lstm", vocab_size=300)
     with pytest.raises(ValueError, match="counts know their pretokenizer"):
         ft.train(counts, vocab_size=300, pretokenizer="gpt2")
@@ -139,7 +139,7 @@ def test_encoding_is_the_oracles():
     rng = random.Random(18)
     for seed in range(40):
         words = {bytes(rng.choices(b"abc ", k=rng.randint(1, 12))): rng.randint(1, 6) for _ in range(30)}
-        model, _ = ft.BPETrainer(vocab_size=256 + rng.randint(1, 40)).train(
+        model, *_ = ft.BPETrainer(vocab_size=256 + rng.randint(1, 40)).train(
             ft.PretokenCounts.from_dict(words)
         )
         lengths = [*range(1, 80), 200, 500]
@@ -151,7 +151,7 @@ def test_encoding_is_the_oracles():
 @pytest.mark.parametrize("n", [31, 32, 33, 64, 1000, 2049])
 def test_runs_on_both_sides_of_the_heaps_limit(n):
     counts = ft.PretokenCounts.from_dict({"a" * 64: 3, "ab" * 40: 2, " " * 50: 1})
-    model, _ = ft.BPETrainer(vocab_size=270).train(counts)
+    model, *_ = ft.BPETrainer(vocab_size=270).train(counts)
     pretokens = [b"a" * n, b"ab" * n, b" " * n + b"x", b"ba" * n]
     oracle = oracle_of(model)
     assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
@@ -164,7 +164,7 @@ def test_an_empty_pretoken_has_no_ids(tok):
 
 def test_the_cache_keeps_its_limit_and_changes_nothing():
     rng = random.Random(19)
-    model, _ = ft.BPETrainer(vocab_size=260).train(ft.PretokenCounts.from_dict({"abcab": 5, "cabba": 4}))
+    model, *_ = ft.BPETrainer(vocab_size=260).train(ft.PretokenCounts.from_dict({"abcab": 5, "cabba": 4}))
     cache = PretokenCache(1 << 16)
     oracle = oracle_of(model)
     largest = 0

@@ -102,7 +102,7 @@ def test_every_word_of_two_letters():
             trainer = ft.BPETrainer(
                 vocab_size=len(alphabet) + 12, units="character", end_of_word_suffix=suffix
             )
-            model, _ = trainer.train(ft.PretokenCounts.from_dict(sample))
+            model, *_ = trainer.train(ft.PretokenCounts.from_dict(sample))
             table = {(left, right): (rank, merged) for rank, (left, right, merged) in enumerate(merges)}
             expected = [
                 oracles.encode_word([alphabet.index(s) for s in symbols_of(word, suffix)], table)

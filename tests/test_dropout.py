@@ -21,7 +21,7 @@ SOME = [Fraction(1, 1 << 62), Fraction(1, 10), Fraction(1, 2), Fraction(15, 16)]
 
 
 def train(words, vocab_size, pretokenizer="none", special=None):
-    model, _ = ft.BPETrainer(vocab_size=vocab_size).train(ft.PretokenCounts.from_dict(words))
+    model, *_ = ft.BPETrainer(vocab_size=vocab_size).train(ft.PretokenCounts.from_dict(words))
     return ft.Tokenizer(model, ft.get_pretokenizer(pretokenizer), special)
 
 

@@ -38,7 +38,9 @@ CASES = {
     "characters": (CHARACTERS, "gpt2"),
     "characters with a suffix": (CLASSIC, "gpt2"),
     "words of characters with a suffix": (CLASSIC, "whitespace_split"),
-    "unigram": (WholeWords(), "gpt2"),
+    "unigram": (ft.UnigramTrainer(vocab_size=33), "gpt2"),
+    "unigram, fewest pieces": (ft.UnigramTrainer(vocab_size=40, method="mingram"), "gpt2"),
+    "unigram of whole words": (WholeWords(), "gpt2"),
     "unigram with bytes": (WholeWords(byte_fallback=True), "gpt2"),
     "unigram as sentencepiece": (WholeWords(byte_fallback=True, compat="sentencepiece"), "gpt2"),
     "unigram as tokenizers": (WholeWords(byte_fallback=True, compat="huggingface"), "whitespace"),
@@ -50,7 +52,7 @@ def tokenizer(request):
     trainer, pretokenizer = request.param
     text = "It's the newest and the widest, naïve 東京 12345\n" * 5
     counts = ft.count_pretokens(ft.Corpus.from_texts([text]), pretokenizer)
-    model, special = trainer.train(counts)
+    model, special, *_ = trainer.train(counts)
     return ft.Tokenizer(model, ft.get_pretokenizer(pretokenizer), special, {"made": ["here"]})
 
 

@@ -186,7 +186,7 @@ def test_bad_ids(tok, ids, error, message):
 
 
 def test_unused_ids_do_not_decode():
-    model, _ = ft.BPETrainer(vocab_size=256).train(ft.PretokenCounts.from_dict({"a": 1}))
+    model, *_ = ft.BPETrainer(vocab_size=256).train(ft.PretokenCounts.from_dict({"a": 1}))
     tok = ft.Tokenizer(model, ft.get_pretokenizer("gpt2"), {"<s>": 300})
     assert tok.vocab_size == 301
     assert tok.decode([300, 97]) == "<s>a"
@@ -226,7 +226,7 @@ def test_pieces(tok):
     ],
 )
 def test_special_tokens_that_cannot_be(special, message):
-    model, _ = ft.BPETrainer(vocab_size=256).train(ft.PretokenCounts.from_dict({"a": 1}))
+    model, *_ = ft.BPETrainer(vocab_size=256).train(ft.PretokenCounts.from_dict({"a": 1}))
     with pytest.raises(ValueError, match=message):
         ft.Tokenizer(model, ft.get_pretokenizer("gpt2"), special)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,33 @@ from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.dropout import Dropout
 from fasttok.ragged import Ragged
 from fasttok.text._spans import Boundaries
+
+
+class Round(TypedDict):
+    """What a round of training left."""
+
+    n_pieces: int
+    log_likelihood_per_character: float
+    n_tokens: int
+
+
+class Trained(NamedTuple):
+    """What a trainer makes.
+
+    Attributes
+    ----------
+    model : Model
+        The model.
+    special_tokens : dict of str to int
+        The id of each special token.
+    rounds : sequence of Round
+        Of a training that goes in rounds: the pieces left after each, the log likelihood of the corpus with
+        them in nats a character, and its tokens.
+    """
+
+    model: Model
+    special_tokens: dict[str, int]
+    rounds: Sequence[Round] = ()
 
 
 class Model(ABC):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.base import Trained
 from fasttok.models.bpe._encode import MOST_PIECES
 from fasttok.models.bpe.beginning import (
     Beginning,
@@ -115,7 +116,7 @@ class BPETrainer:
     --------
     >>> import fasttok as ft
     >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2, "newest": 6, "widest": 3})
-    >>> model, _ = ft.BPETrainer(vocab_size=260).train(counts)
+    >>> model = ft.BPETrainer(vocab_size=260).train(counts).model
     >>> [bytes(piece) for piece in model.pieces[256:]]
     [b'es', b'est', b'lo', b'low']
 
@@ -127,7 +128,7 @@ class BPETrainer:
     The same words as the paper has them:
 
     >>> classic = ft.BPETrainer(vocab_size=14, units="character", end_of_word_suffix="</w>")
-    >>> [bytes(piece).decode() for piece in classic.train(counts)[0].pieces]
+    >>> [bytes(piece).decode() for piece in classic.train(counts).model.pieces]
     ['d', 'e', 'i', 'l', 'n', 'o', 'r</w>', 's', 't</w>', 'w', 'w</w>', 'es', 'est</w>', 'lo']
     """
 
@@ -236,25 +237,23 @@ class BPETrainer:
         options = {option.name: getattr(self, option.name) for option in fields(self)}
         return options | {"start": None if self.start is None else self.start.fingerprint()}
 
-    def train(
-        self, counts: PretokenCounts, *, progress: bool = False
-    ) -> tuple[BPEModel | CharacterBPEModel, dict[str, int]]:
+    def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Learn a model.
 
         Parameters
         ----------
         counts : PretokenCounts
             The training corpus.
+        workers : int, optional
+            Taken as every trainer takes it; merging goes on in one thread, whatever it says.
         progress : bool
             Show a bar on the standard error stream, and before it how much memory training takes. That is
             also logged, at level INFO of the logger "fasttok".
 
         Returns
         -------
-        model : BPEModel, or CharacterBPEModel for characters
-            The pieces and merges.
-        special_tokens : dict of str to int
-            The id of each special token.
+        Trained
+            The `BPEModel`, or `CharacterBPEModel` for characters, and the id of each special token.
 
         Raises
         ------
@@ -323,16 +322,16 @@ class BPETrainer:
             unk_id = None if self.unk_token is None else special_tokens[self.unk_token]
             suffix = self.end_of_word_suffix or ""
             characters = CharacterBPEModel(rows, merges, merge_ids, end_of_word_suffix=suffix, unk_id=unk_id)
-            return characters, special_tokens
+            return Trained(characters, special_tokens)
         if self.start is None:
-            return BPEModel(rows, merges, merge_ids), special_tokens
+            return Trained(BPEModel(rows, merges, merge_ids), special_tokens)
         before: BPEModel = self.start.model
         merges, merge_ids = (
             np.concatenate([before.merges, merges]),
             np.concatenate([before.merge_ids, merge_ids]),
         )
         model = BPEModel(rows, merges, merge_ids, ignore_merges=before.ignore_merges)
-        return model, self.start.special_tokens | special_tokens
+        return Trained(model, self.start.special_tokens | special_tokens)
 
     def _begin(self, counts: PretokenCounts) -> Beginning:
         if self.start is not None:

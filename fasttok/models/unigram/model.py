@@ -16,6 +16,7 @@ from fasttok.ragged import Ragged, read_only
 
 Compat = Literal["sentencepiece", "huggingface"]
 MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
+PER_PIECE = -1e6  # in the score of a path, for the fewest pieces: more than probabilities come to
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 
 
@@ -45,6 +46,8 @@ class UnigramModel(Model):
         the pretokens, in single precision; so does this then, and has no use for a cache. tokenizers finds
         the pieces of bytes in text too, and counts the scores of all ids for the lowest; such a model is
         not lossless.
+    fewest_pieces : bool
+        Take a segmentation of the fewest pieces, and of these the most probable one.
 
     Attributes
     ----------
@@ -84,6 +87,7 @@ class UnigramModel(Model):
         byte_fallback: bool = False,
         user_defined: Collection[int] = (),
         compat: Compat | None = None,
+        fewest_pieces: bool = False,
     ) -> None:
         if not isinstance(pieces, Ragged):
             pieces = Ragged.from_bytes([p.encode() if isinstance(p, str) else p for p in pieces])
@@ -93,9 +97,12 @@ class UnigramModel(Model):
         self.byte_fallback = byte_fallback
         self.user_defined = frozenset(user_defined)
         self.compat = compat
+        self.fewest_pieces = fewest_pieces
         self.takes_rows_whole = compat == "sentencepiece"
         if compat not in (None, "sentencepiece", "huggingface"):
             raise ValueError(f'compat must be None, "sentencepiece" or "huggingface", not {compat!r}')
+        if fewest_pieces and compat is not None:
+            raise ValueError(f"compat={compat!r} knows no segmentation of the fewest pieces")
         self._check_scores()
         self._ids = _ids_by_piece(self.pieces)
         self._check_ids()
@@ -166,10 +173,11 @@ class UnigramModel(Model):
         scores[preferred] = 0.1 * (self.pieces.lengths[preferred] - 1)
         if self.compat == "sentencepiece":
             scores = scores.astype(np.float32).astype(np.float64)
+        per_piece = PER_PIECE if self.fewest_pieces else 0
         kind = RowEncoder if self.compat == "sentencepiece" else UnigramEncoder
         unk_id = -1 if self.unk_id is None else self.unk_id
         lengths = self.pieces.lengths.astype(np.uint32)
-        return kind(trie, scores, lengths, self.unk_score, unk_id, self.byte_ids)
+        return kind(trie, scores + per_piece, lengths, self.unk_score + per_piece, unk_id, self.byte_ids)
 
     def written_pieces(self, space: bytes) -> Ragged:
         if self.byte_ids is None:
@@ -192,6 +200,7 @@ class UnigramModel(Model):
             "byte_fallback": self.byte_fallback,
             "user_defined": sorted(self.user_defined),
             "compat": self.compat,
+            "fewest_pieces": self.fewest_pieces,
             "pieces": list(zip(texts, self.scores.tolist(), strict=True)),
         }
 
@@ -202,8 +211,9 @@ class UnigramModel(Model):
             raise TypeError("unk_id must be an id or null")
         if not isinstance(user_defined, list) or not all(type(i) is int for i in user_defined):
             raise TypeError("user_defined must be a list of ids")
-        if not isinstance(fields["byte_fallback"], bool):
-            raise TypeError("byte_fallback must be true or false")
+        for option in ("byte_fallback", "fewest_pieces"):
+            if not isinstance(fields[option], bool):
+                raise TypeError(f"{option} must be true or false")
         if not all(type(piece) is str and type(score) in (int, float) for piece, score in fields["pieces"]):
             raise TypeError("pieces must be rows of text and a score")
         return cls(
@@ -213,6 +223,7 @@ class UnigramModel(Model):
             byte_fallback=fields["byte_fallback"],
             user_defined=user_defined,
             compat=fields["compat"],
+            fewest_pieces=fields["fewest_pieces"],
         )
 
 

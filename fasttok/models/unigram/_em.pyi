@@ -1,0 +1,48 @@
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Arcs = NDArray[np.uint32]
+
+def expect(
+    words: Integers,
+    counts: Integers,
+    offsets: Integers,
+    arcs: Arcs,
+    longest: int,
+    probabilities: Floats,
+    first: int,
+    last: int,
+    forward: Floats,
+    backward: Floats,
+    lifted: Integers,
+    expected: Floats,
+) -> float: ...
+def count_best(
+    words: Integers,
+    counts: Integers,
+    offsets: Integers,
+    arcs: Arcs,
+    scores: Floats,
+    first: int,
+    last: int,
+    best: Floats,
+    arrived: Arcs,
+    occurrences: Integers,
+) -> None: ...
+def measure_losses(
+    places: Integers,
+    pieces: Arcs,
+    offsets: Integers,
+    arcs: Arcs,
+    scores: Floats,
+    occurrences: Floats,
+    total: float,
+    token_cost: float,
+    first: int,
+    best: Floats,
+    arrived: Arcs,
+    out: Floats,
+) -> None: ...
+def keep_arcs(offsets: Integers, arcs: Arcs, renamed: Arcs) -> int: ...

@@ -1,0 +1,88 @@
+"""The characters that are pieces whatever happens, and the corpus written in their numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.counts.table import PretokenCounts
+from fasttok.ragged import Ragged, lengths_to_offsets
+
+NONE = 0xFFFFFFFF
+
+
+def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uint32]:
+    """The most frequent characters, until they are a share of `coverage` of the text.
+
+    U+0000 and bytes that are not UTF-8 are never among them, and are not counted.
+
+    Returns
+    -------
+    ndarray of uint32
+        Code points by how often they occur, most often first, then by number.
+    """
+    code_points, symbols = np.unique(counts.code_points, return_inverse=True)
+    lengths = np.diff(counts.offsets)
+    if float(counts.counts @ lengths.astype(np.float64)) >= 2.0**62:
+        raise OverflowError("the corpus has 2^62 characters or more")
+    totals = np.zeros(len(code_points), np.int64)
+    np.add.at(totals, symbols, np.repeat(counts.counts, lengths))
+    is_text = (code_points != 0) & ((code_points < 0xDC80) | (code_points > 0xDCFF))
+    code_points, totals = code_points[is_text], totals[is_text]
+    order = np.lexsort((code_points, -totals))
+    before = np.cumsum(totals[order]) - totals[order]
+    chosen: NDArray[np.uint32] = code_points[order][before < coverage * totals.sum()]
+    return chosen
+
+
+def spell(
+    counts: PretokenCounts, characters: NDArray[np.uint32], separators: Sequence[str] = ()
+) -> tuple[Ragged, NDArray[np.int64]]:
+    """Write pretokens in the numbers of their characters.
+
+    Parameters
+    ----------
+    counts : PretokenCounts
+        The corpus.
+    characters : ndarray of uint32
+        The code point of each number.
+    separators : sequence of str
+        Texts at which pretokens are cut and which are left out.
+
+    Returns
+    -------
+    words : Ragged of uint32
+        What lies between characters that have no number; some words stand more than once.
+    counts : ndarray of int64
+        How often each word occurs.
+    """
+    numbers = np.full(0x110000, NONE, np.uint32)
+    numbers[characters] = np.arange(len(characters), dtype=np.uint32)
+    symbols = numbers[counts.code_points]
+    if separators:
+        symbols[_find(counts, separators)] = NONE
+    row = np.repeat(np.arange(len(counts)), np.diff(counts.offsets))
+    is_known = symbols != NONE
+    if is_known.all():
+        return Ragged(symbols, counts.offsets), counts.counts
+    begins = is_known.copy()
+    begins[1:] &= ~is_known[:-1] | (row[1:] != row[:-1])
+    # Known symbols move together; a word begins where one was marked.
+    starts = np.flatnonzero(begins[is_known])
+    lengths = np.diff(np.append(starts, np.count_nonzero(is_known)))
+    return Ragged(symbols[is_known], lengths_to_offsets(lengths)), counts.counts[row[begins]]
+
+
+def _find(counts: PretokenCounts, separators: Sequence[str]) -> NDArray[np.bool_]:
+    """Which code points are part of a separator; where two could begin, the longer one does."""
+    longest_first = sorted(separators, key=lambda text: (-len(text), text))
+    expression = re.compile("|".join(map(re.escape, longest_first)))
+    found = np.zeros(len(counts.code_points), np.bool_)
+    for start, end in zip(counts.offsets[:-1].tolist(), counts.offsets[1:].tolist(), strict=True):
+        text = counts.code_points[start:end].tobytes().decode("utf-32-le", "surrogatepass")
+        for match in expression.finditer(text):
+            found[start + match.start() : start + match.end()] = True
+    return found

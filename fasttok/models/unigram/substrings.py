@@ -1,0 +1,139 @@
+"""`Substrings`: every substring of the words, and where each stands."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.models.unigram._suffixes import (
+    count_arcs,
+    fill_arcs,
+    find_substrings,
+    list_substrings,
+    measure_common,
+)
+from fasttok.ragged import Ragged, lengths_to_offsets
+
+
+class Substrings:
+    """The suffixes of words in order, by their first symbols.
+
+    Parameters
+    ----------
+    words : Ragged of uint32
+        Symbols from 0 on, a row a distinct pretoken.
+    n_symbols : int
+        How many different ones there are.
+    longest : int
+        How many symbols of a suffix are looked at.
+
+    Notes
+    -----
+    Prefix doubling (Manber & Myers 1993, section 3), which begins with as many symbols as fit a word of 64
+    bits and ends at `longest`: O(n log n) for n symbols, some 40 bytes a symbol.
+    """
+
+    def __init__(self, words: Ragged, n_symbols: int, longest: int) -> None:
+        self.words = words
+        self.longest = longest
+        n = len(words.values)
+        ends = np.repeat(words.offsets[1:], words.lengths)
+        self._room = np.minimum(ends - np.arange(n), longest).astype(np.int32)
+        self._order = self._sort(n_symbols)
+
+    def _sort(self, n_symbols: int) -> NDArray[np.int64]:
+        """The positions, ordered by what is in their room, the shorter first."""
+        symbols, room, n = self.words.values, self._room, len(self.words.values)
+
+        def ahead(values: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
+            """Of every position the value k places on, 0 where that is behind the room."""
+            found = np.zeros(n, np.uint64)
+            np.copyto(found[: max(n - k, 0)], values[k:], where=room[: max(n - k, 0)] > k)
+            return found
+
+        bits = n_symbols.bit_length()  # 0 stands for what is behind the end of a word
+        depth = min(64 // bits, self.longest)
+        keys = np.zeros(n, np.uint64)
+        for k in range(depth):
+            keys <<= np.uint64(bits)
+            keys |= ahead(symbols + np.uint64(1), k)
+        order = np.argsort(keys)
+        while depth < self.longest:
+            ordered = keys[order]
+            is_new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+            # Alone in its place, a suffix stays there.
+            is_tied = ~(is_new & np.append(is_new[1:], True))
+            if not is_tied.any():
+                break
+            ranks = np.empty(n, np.uint64)
+            ranks[order] = np.cumsum(is_new, dtype=np.uint64)
+            keys = ranks << np.uint64(32) | ahead(ranks, depth)
+            tied = order[is_tied]
+            order[is_tied] = tied[np.argsort(keys[tied])]
+            depth *= 2
+        return order
+
+    def frequent(
+        self, counts: NDArray[np.int64], min_count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The substrings of two symbols and more that occur often enough, and how often they do.
+
+        Of substrings that always go on with the same symbol, only the longest is among them.
+
+        Parameters
+        ----------
+        counts : ndarray of int64
+            How often each word occurs.
+        min_count : int
+            The least occurrences.
+
+        Returns
+        -------
+        rows : ndarray of int64, shape (k, 3)
+            Length; the first suffix that begins so; one past the last.
+        frequencies : ndarray of int64, shape (k,)
+        """
+        order, n = self._order, len(self._order)
+        common = np.zeros(n, np.int32)
+        measure_common(self.words.values, self._room, order, common)
+        weights = self._sum_weights(counts)
+        rows = np.empty((2 * n, 3), np.int64)
+        stack = np.empty((self.longest + 2, 2), np.int64)
+        k = list_substrings(self._room, order, common, weights, min_count, rows, stack)
+        rows = rows[:k].copy()
+        return rows, weights[rows[:, 2]] - weights[rows[:, 1]]
+
+    def weigh(self, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How often each of the substrings occurs."""
+        weights = self._sum_weights(counts)
+        return weights[rows[:, 2]] - weights[rows[:, 1]]
+
+    def _sum_weights(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How often the suffixes before each place in the order occur together."""
+        return lengths_to_offsets(np.repeat(counts, self.words.lengths)[self._order])
+
+    def find(self, strings: Ragged) -> NDArray[np.int64]:
+        """The rows of given strings of symbols, in the form of `frequent`; O(log n) a string."""
+        rows = np.empty((len(strings), 3), np.int64)
+        find_substrings(self.words.values, self._room, self._order, strings.values, strings.offsets, rows)
+        return rows
+
+    def arcs(self, rows: NDArray[np.int64], first_piece: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Where each of the substrings stands, by position: offsets and arcs as `_em` takes them.
+
+        The pieces are the single symbols, numbered as they are, and the substrings, from `first_piece` on;
+        `rows` must stand by length.
+        """
+        symbols = self.words.values
+        offsets = np.zeros(len(symbols) + 1, np.int64)
+        offsets[1:] = 1
+        count_arcs(self._order, rows, offsets)
+        np.cumsum(offsets, out=offsets)
+        arcs = np.empty(offsets[-1], np.uint32)
+        arcs[offsets[:-1]] = symbols | np.uint32(1 << 24)
+        fill_arcs(self._order, rows, first_piece, offsets[:-1] + 1, arcs)
+        return offsets, arcs
+
+    def place(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A position at which each substring stands."""
+        return self._order[rows[:, 1]]

@@ -1,0 +1,331 @@
+"""Unigram training: every kernel against all segmentations, and what a trained model promises."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+import string
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.models._cache import PretokenCache
+from fasttok.models.unigram.alphabet import choose_characters, spell
+from fasttok.models.unigram.lattices import Lattices
+from fasttok.models.unigram.pruning import keep_best, rank_by_loss
+from fasttok.models.unigram.seeds import begin_with_merges, begin_with_substrings
+from tests import hostile, oracles
+
+SHORT = ["".join(w) for n in range(1, 9) for w in itertools.product("ab", repeat=n)]
+
+
+def random_words(seed: int, alphabet: str = "abc", n: int = 20, longest: int = 8) -> dict[str, int]:
+    rng = random.Random(seed)
+    words = {"".join(rng.choices(alphabet, k=rng.randint(1, longest))) for _ in range(n)}
+    return {word: rng.randint(1, 50) for word in sorted(words)}
+
+
+def begin(words: dict[str, int], max_length: int = 16, n_seeds: int = 1000, how=begin_with_substrings):
+    """Lattices of words with all their substrings, what these weigh, and the text of each."""
+    counts = ft.PretokenCounts.from_dict(words)
+    characters = choose_characters(counts, 1)
+    symbols, word_counts = spell(counts, characters)
+    lattices, weights = how(symbols, word_counts, len(characters), n_seeds, max_length, 2)
+    return lattices, weights, texts_of(lattices, characters)
+
+
+def texts_of(lattices: Lattices, characters: np.ndarray) -> list[str]:
+    return ["".join(chr(c) for c in characters[symbols]) for symbols in lattices.strings()]
+
+
+def arcs_of(lattices: Lattices, texts: list[str]) -> list[list[str]]:
+    """The texts of the arcs at every position."""
+    rows = itertools.pairwise(lattices.offsets.tolist())
+    return [[texts[arc & 0xFFFFFF] for arc in lattices.arcs[a:b].tolist()] for a, b in rows]
+
+
+CORPORA = [
+    dict.fromkeys(SHORT, 1),
+    *map(random_words, range(30)),
+    random_words(99, string.printable, 200, 40),
+]
+
+
+@pytest.mark.parametrize("words", CORPORA)
+@pytest.mark.parametrize("max_length", [2, 3, 16])
+def test_seeds_are_the_substrings_that_go_on_in_different_ways(words, max_length):
+    _, weights, texts = begin(words, max_length)
+    n_characters = sum(len(text) == 1 for text in texts)
+    expected = oracles.substrings(words, max_length)
+    frequent = {text: count for text, count in expected.items() if count > 1}
+    found = dict(zip(texts[n_characters:], weights[n_characters:].tolist(), strict=True))
+    if len(frequent) < 1000:
+        assert found == {text: count * len(text) for text, count in frequent.items()}
+    else:
+        best = sorted((count * len(text) for text, count in frequent.items()), reverse=True)[:1000]
+        assert sorted(found.values(), reverse=True) == best
+    assert sorted(map(len, texts)) == list(map(len, texts))
+
+
+@pytest.mark.parametrize("words", CORPORA)
+def test_arcs_are_all_the_places_of_all_pieces(words):
+    lattices, _, texts = begin(words)
+    known = set(texts)
+    expected = []
+    for row in lattices.words:
+        word = "".join(texts[i] for i in row.tolist())
+        for start in range(len(word)):
+            ends = range(start + 1, len(word) + 1)
+            expected.append([word[start:end] for end in ends if word[start:end] in known])
+    assert arcs_of(lattices, texts) == expected
+
+
+def test_merges_make_the_pieces_of_bpe():
+    words = random_words(5, "abcd", 60, 12)
+    _, weights, texts = begin(words, n_seeds=40, how=begin_with_merges)
+    counts = ft.PretokenCounts.from_dict(words)
+    tok = ft.train(counts, vocab_size=44, units="character")
+    assert sorted(texts) == sorted(piece.decode() for piece in tok.model.pieces.to_bytes())
+    occurrences = {
+        text: sum(count * overlapping(word, text) for word, count in words.items()) for text in texts
+    }
+    assert weights.tolist() == [occurrences[text] * len(text) for text in texts]
+
+
+def overlapping(word: str, text: str) -> int:
+    return sum(word.startswith(text, i) for i in range(len(word)))
+
+
+@pytest.mark.parametrize("words", CORPORA[:-1])
+def test_expected_counts_are_those_over_all_segmentations(words):
+    lattices, weights, texts = begin(words)
+    probabilities = weights / weights.sum()
+    expected, log_likelihood = lattices.expect(probabilities)
+    by_text = dict(zip(texts, probabilities.tolist(), strict=True))
+    naive, naive_likelihood = oracles.expected_pieces(words, by_text)
+    np.testing.assert_allclose(expected, [naive[text] for text in texts], rtol=1e-9, atol=1e-9)
+    assert log_likelihood == pytest.approx(naive_likelihood, rel=1e-12)
+
+
+def test_words_too_improbable_for_a_float():
+    """Their probability is 1e-24,000 and less; every character is expected where it stands."""
+    words = {"ab" * 3000: 3, "a" * 6001: 1}
+    lattices, _, texts = begin(words, max_length=1)
+    expected, log_likelihood = lattices.expect(np.full(2, 1e-4))
+    assert dict(zip(texts, expected.tolist(), strict=True)) == pytest.approx({"a": 15001, "b": 9000})
+    assert log_likelihood == pytest.approx(24001 * math.log(1e-4))
+    # With a piece of two characters the paths are those of Fibonacci's numbers.
+    lattices, _, texts = begin({"a" * 2000: 2}, max_length=2)
+    p = np.array([0.001, 0.000_001])
+    expected, log_likelihood = lattices.expect(p)
+    fibonacci = [1, 1]
+    while len(fibonacci) < 2001:
+        fibonacci.append(fibonacci[-1] + fibonacci[-2])
+    assert log_likelihood == pytest.approx(2 * (math.log(fibonacci[2000]) + 2000 * math.log(0.001)))
+    assert expected @ [1, 2] == pytest.approx(4000)
+    assert texts == ["a", "aa"]
+
+
+@pytest.mark.parametrize("words", CORPORA[:-1])
+def test_best_segmentations_and_losses(words):
+    lattices, weights, texts = begin(words)
+    n_characters = sum(len(text) == 1 for text in texts)
+    scores = np.log(weights / weights.sum())
+    by_text = dict(zip(texts, scores.tolist(), strict=True))
+    occurrences = lattices.count_best(scores)
+    naive = oracles.best_pieces(words, by_text)
+    assert occurrences.tolist() == [naive[text] for text in texts]
+    for token_cost in (0, 1.5):
+        losses, n_tokens = rank_by_loss(lattices, scores, n_characters, token_cost)
+        assert n_tokens == sum(naive.values())
+        assert losses[:n_characters].tolist() == [np.inf] * n_characters
+        expected = [oracles.loss_without(text, naive, by_text, token_cost) for text in texts[n_characters:]]
+        np.testing.assert_allclose(losses[n_characters:], expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lattices_without_some_pieces_are_those_of_the_others(seed):
+    words = random_words(seed)
+    lattices, _, texts = begin(words)
+    is_kept = np.random.default_rng(seed).random(len(texts)) < 0.5
+    is_kept[: len(set("".join(words)))] = True
+    before = arcs_of(lattices, texts)
+    lattices.keep(is_kept)
+    kept = [text for text, keep in zip(texts, is_kept, strict=True) if keep]
+    assert arcs_of(lattices, kept) == [[text for text in row if text in set(kept)] for row in before]
+
+
+def test_the_objective_never_falls_within_em():
+    for seed in range(10):
+        lattices, weights, _ = begin(random_words(seed, "abcde", 60, 12))
+        probabilities = weights / weights.sum()
+        before = -np.inf
+        for _ in range(20):
+            expected, log_likelihood = lattices.expect(probabilities)
+            assert log_likelihood >= before - 1e-9 * abs(log_likelihood)
+            before = log_likelihood
+            probabilities = expected / expected.sum()
+
+
+def test_keep_best():
+    worth = np.array([3.0, np.inf, -np.inf, 3, 1])
+    assert keep_best(worth, 2, 0).tolist() == [True, True, False, False, False]
+    assert keep_best(worth, 5, 0).tolist() == [True, True, False, True, True]
+    assert keep_best(worth, 3, 3).tolist() == [True, True, True, False, False]
+
+
+# Alphabets
+
+
+def test_characters_until_they_cover_enough():
+    counts = ft.PretokenCounts.from_dict({"aaaa": 20, "b": 15, "c": 5, "d\0": 1, b"\xff": 100})
+    for coverage, expected in ((1, "abcd"), (0.99, "abc"), (0.95, "abc"), (0.94, "ab"), (0.79, "a")):
+        assert "".join(map(chr, choose_characters(counts, coverage))) == expected, coverage
+
+
+def test_words_are_cut_at_what_has_no_number():
+    counts = ft.PretokenCounts.from_dict({"abxba": 5, "xx": 2, "ba": 1, "xa": 3, "bx": 4})
+    words, word_counts = spell(counts, np.array([ord("a"), ord("b")], np.uint32))
+    found = sorted(("".join("ab"[i] for i in row), n) for row, n in zip(words, word_counts, strict=True))
+    assert found == [("a", 3), ("ab", 5), ("b", 4), ("ba", 1), ("ba", 5)]
+    words, word_counts = spell(counts, np.array([ord("a"), ord("b"), ord("x")], np.uint32), ["bx", "bxb"])
+    found = sorted(("".join("abx"[i] for i in row), n) for row, n in zip(words, word_counts, strict=True))
+    assert found == [("a", 5), ("a", 5), ("ba", 1), ("xa", 3), ("xx", 2)]
+
+
+# Training
+
+TEXT = "It's the newest and the widest, naïve 東京 12345\n" * 3 + "the cat sat on the mat. " * 20
+
+
+def train(texts=(TEXT,), **options):
+    return ft.train(ft.Corpus.from_texts(list(texts)), model="unigram", **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"initial_pieces": "bpe"}, {"pruning": "final"}, {"token_cost": 0}, {"method": "mingram"}],
+    ids=str,
+)
+def test_training(options, english):
+    counts = ft.count_pretokens(ft.Corpus.from_texts([english[: 1 << 20].decode(errors="ignore")]))
+    tok = ft.train(counts, model="unigram", vocab_size=2000, **options)
+    assert tok.vocab_size == 2000
+    assert tok.special_tokens == {"<unk>": 0}
+    characters = {chr(c) for c in choose_characters(counts, 0.9995)}
+    pieces = [piece.decode() for piece in tok.model.pieces.to_bytes()]
+    assert characters <= set(pieces)
+    scores = tok.model.scores[1:]
+    assert np.exp(scores).sum() == pytest.approx(1)
+    assert sorted(scores, reverse=True) == scores.tolist()
+    rounds = tok.provenance["rounds"]
+    assert rounds[-1]["n_pieces"] == 1999
+    sizes = [entry["n_pieces"] for entry in rounds]
+    assert sizes == sorted(sizes, reverse=True)
+    assert json.loads(json.dumps(tok.provenance)) == tok.provenance
+
+
+def encode_pretokens(tok: ft.Tokenizer, counts: ft.PretokenCounts) -> ft.Ragged:
+    return tok.model.encode_pretokens(counts.text.values, counts.text.offsets, PretokenCache(1 << 20))
+
+
+def test_tokens_of_the_last_round_are_those_of_encoding():
+    counts = ft.PretokenCounts.from_dict(random_words(3, "abcdef ", 500, 12))
+    for options in ({}, {"method": "mingram"}):
+        tok = ft.train(counts, model="unigram", vocab_size=60, character_coverage=1, **options)
+        n = sum(
+            len(ids) * count for ids, count in zip(encode_pretokens(tok, counts), counts.counts, strict=True)
+        )
+        assert n == tok.provenance["rounds"][-1]["n_tokens"]
+
+
+def test_no_special_case_in_small_corpora():
+    for seed in range(40):
+        words = random_words(seed, "ab", seed % 7 + 1, 6)
+        counts = ft.PretokenCounts.from_dict(words)
+        with pytest.warns(UserWarning, match="no more pieces occur often enough"):
+            tok = ft.train(counts, model="unigram", vocab_size=500, character_coverage=1)
+        for word in words:
+            assert tok.decode(tok.encode(word)) == word
+
+
+def test_ids_stand_by_kind():
+    tok = train(
+        [TEXT, *random_words(8, "abcdefgh", 300, 8)],
+        vocab_size=330,
+        special_tokens=["<s>", "<unk>"],
+        byte_fallback=True,
+        user_defined=["cat sat", "東"],
+        character_coverage=1,
+    )
+    pieces = tok.model.pieces.to_bytes()
+    assert tok.special_tokens == {"<s>": 0, "<unk>": 1}
+    assert [piece.decode() for piece in pieces[:6]] == ["", "", "cat sat", "東", "<0x00>", "<0x01>"]
+    assert pieces[259] == b"<0xFF>"
+    assert not any(b"\xe6\x9d\xb1" in piece for piece in pieces[4:])  # never a part of another piece
+    assert tok.is_lossless
+    for text in hostile.texts(50, seed=4):
+        assert tok.decode(tok.encode(text, errors="surrogatepass"), errors="strict") == text
+
+
+def test_the_model_does_not_depend_on_threads(english, monkeypatch):
+    monkeypatch.setattr("fasttok.models.unigram.lattices.LANE_ARCS", 1 << 14)
+    monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_ARCS", 1 << 12)
+    monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_PIECES", 1 << 8)
+    counts = ft.count_pretokens(ft.Corpus.from_texts([english[: 1 << 18]]))
+    for options in ({}, {"method": "mingram"}):
+        first, *others = (
+            ft.train(counts, model="unigram", vocab_size=1500, workers=workers, **options)
+            for workers in (1, 2, 7)
+        )
+        assert [tok.model.to_dict() for tok in others] == [first.model.to_dict()] * 2
+        assert [tok.provenance for tok in others] == [first.provenance] * 2
+
+
+def test_bad_options():
+    good = {"vocab_size": 300}
+    for options, message in (
+        ({"vocab_size": 1}, "vocab_size must be at least 2"),
+        ({"vocab_size": 200, "byte_fallback": True}, "vocab_size must be at least 258"),
+        ({"vocab_size": 1 << 30}, "at most"),
+        ({"max_piece_length": 0}, "max_piece_length must be from 1 to 254"),
+        ({"seed_size": 0}, "seed_size"),
+        ({"n_sub_iterations": 0}, "n_sub_iterations"),
+        ({"character_coverage": 1.5}, "character_coverage"),
+        ({"character_coverage": math.nan}, "character_coverage"),
+        ({"token_cost": -1}, "token_cost"),
+        ({"shrinking_factor": 1}, "shrinking_factor"),
+        ({"pruning": "best"}, "pruning must be one of"),
+        ({"method": "mingram", "pruning": "final"}, 'pruning is for method="em"'),
+        ({"special_tokens": ["<s>", "<s>"]}, "twice"),
+        ({"special_tokens": ["a"], "user_defined": ["a"]}, "both a special token and user-defined"),
+        ({"user_defined": [""]}, "without U\\+0000"),
+        ({"user_defined": ["a\0"]}, "without U\\+0000"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ft.UnigramTrainer(**{**good, **options})
+    for options in ({"vocab_size": 1.5}, {"special_tokens": "abc"}, {"user_defined": [b"a"]}):
+        with pytest.raises(TypeError):
+            ft.UnigramTrainer(**{**good, **options})
+
+
+def test_nothing_to_train_on():
+    with pytest.raises(ValueError, match="the corpus is empty"):
+        train([""], vocab_size=300)
+    with pytest.raises(ValueError, match="no pretoken holds a character"):
+        train([b"\xff\x00"], vocab_size=300)
+
+
+def test_more_characters_than_vocab_size():
+    with pytest.raises(ValueError, match=r"vocab_size must be at least 27 \(26 characters and 1 other ids\)"):
+        train([string.ascii_lowercase], vocab_size=26)
+
+
+def test_a_pretoken_of_a_million_characters():
+    text = "".join(random.Random(1).choices("abcdefgh ", k=1_000_000))
+    tok = train([text], vocab_size=500, pretokenizer="none")
+    assert tok.decode(tok.encode(text)) == text
+    assert tok.count(text) == tok.provenance["rounds"][-1]["n_tokens"]
