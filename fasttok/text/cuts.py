@@ -36,6 +36,11 @@ place, if the place is inside of one, which the parts have in two. The next step
 same way. The one around the place is a text in which the same two code points stand beside the place, so
 it and its two parts differ by the place at most; and if this step always cuts there, not at all. From then
 on the place is a boundary both ways.
+
+**What rewrites text** before it is cut (`RewritingCuts`) is asked something else: between code points of
+which kinds may raw text be cut so that its parts, each rewritten on its own, joined, are the whole rewritten?
+Such a pair is neutral to it. Besides it says what kinds of code points may then stand beside the place. A
+claim of the pretokenizer behind it holds of a neutral pair if it holds of all pairs that this may become.
 """
 
 from __future__ import annotations
@@ -74,6 +79,33 @@ class Cuts:
         return int(_cuts.find_cut(text, safe.view(np.uint8))) if safe.any() else 0
 
 
+@dataclass(frozen=True, eq=False)
+class RewritingCuts:
+    """What is known of something that rewrites text, at a place between two code points.
+
+    Parameters
+    ----------
+    neutral : ndarray of bool, shape (6, 6)
+        The pairs of kinds, before the place and behind it, at which the parts may be rewritten apart.
+    becomes : ndarray of bool, shape (6, 6)
+        What may stand beside such a place afterwards, in the row of the kind that stood there before.
+    """
+
+    neutral: NDArray[np.bool_]
+    becomes: NDArray[np.bool_]
+
+    def then(self, step: Cuts) -> Cuts:
+        """What is known of raw text that is rewritten, then cut by a pretokenizer."""
+        return Cuts(self._before(step.always), self._before(step.neutral))
+
+    def then_rewriting(self, step: RewritingCuts) -> RewritingCuts:
+        """What is known of this and another rewriting one after the other."""
+        return RewritingCuts(self._before(step.neutral), self.becomes @ step.becomes)
+
+    def _before(self, claim: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return self.neutral & ~(self.becomes @ ~claim @ self.becomes.T)
+
+
 _before, _behind = np.indices((len(KINDS), len(KINDS)))
 _everywhere = np.ones((len(KINDS), len(KINDS)), np.bool_)
 _words = np.isin(_before, (LETTER, NUMBER)) & (_behind >= BLANK) | (_before < BLANK) & (_behind == BLANK)
@@ -82,6 +114,7 @@ _same_bert |= np.isin(_before, (LETTER, NUMBER, OTHER)) & np.isin(_behind, (LETT
 _numbers = (_before == NUMBER).astype(int) + (_behind == NUMBER)
 
 NOTHING_KNOWN = Cuts(~_everywhere, ~_everywhere)
+REWRITES_ANYTHING = RewritingCuts(~_everywhere, _everywhere)
 CUTS: dict[str, Cuts] = {
     **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),
     "whitespace_split": Cuts((_before >= BLANK) | (_behind >= BLANK), _everywhere),
