@@ -20,8 +20,8 @@ from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
 from fasttok.text._spans import Spans
+from fasttok.text.base import Pretokenizer
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
-from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.utf8 import Errors, encode_utf8
 
 CACHE_BYTES = 64 << 20

@@ -19,8 +19,8 @@ from fasttok.models.dropout import resolve_dropout
 from fasttok.offsets import Encoding, locate
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
+from fasttok.text.base import Pretokenizer
 from fasttok.text.corpus import Corpus
-from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.readers import PathLike
 from fasttok.text.utf8 import Errors, encode_utf8
 

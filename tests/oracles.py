@@ -41,6 +41,68 @@ def split_in_steps(patterns: list[str], document: bytes) -> list[bytes]:
     return pretokens
 
 
+def write_marks(
+    document: bytes,
+    add_dummy_prefix: bool = True,
+    remove_extra_whitespaces: bool = True,
+    treat_whitespace_as_suffix: bool = False,
+    begins: bool = True,
+    ends: bool = True,
+) -> tuple[bytes, list[int]]:
+    """White space as marks, and for each byte and the end where in the document it comes from."""
+    out = [(bytes([byte]), i) for i, byte in enumerate(document)]
+    end = len(document)
+    if remove_extra_whitespaces:
+        if begins:
+            out = out[len(document) - len(document.lstrip(b" ")) :]
+        out = [pair for k, pair in enumerate(out) if pair[0] != b" " or k == 0 or out[k - 1][0] != b" "]
+    if not out:
+        return b"", [len(document)]
+    mark = "▁".encode()
+    if add_dummy_prefix and begins and not treat_whitespace_as_suffix:
+        out.insert(0, (mark, out[0][1]))
+    flat = [(byte, i) for piece, i in out for byte in (mark if piece == b" " else piece)]
+    while remove_extra_whitespaces and ends and bytes(byte for byte, _ in flat[-3:]) == mark:
+        end = flat[-3][1]
+        flat = flat[:-3]
+    if add_dummy_prefix and ends and treat_whitespace_as_suffix:
+        flat += [(byte, end) for byte in mark]
+    return bytes(byte for byte, _ in flat), [i for _, i in flat] + [end]
+
+
+def split_at_marks(text: bytes, treat_whitespace_as_suffix: bool = False) -> list[bytes]:
+    """The words that marks begin, or end."""
+    mark = "▁".encode()
+    first, *others = text.split(mark)
+    if treat_whitespace_as_suffix:
+        words = [word + mark for word in [first, *others][:-1]] + [first, *others][-1:]
+    else:
+        words = [first, *(mark + word for word in others)]
+    return [word for word in words if word]
+
+
+def split_at_scripts(document: bytes, scripts: list[str]) -> list[bytes]:
+    """Runs of one script, of those given and Common, which is what is of none of them."""
+
+    def script(character: str) -> str:
+        if regex.match(r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc]", character):
+            return "Han"
+        names = [name for name in scripts if regex.match(rf"\p{{Script={name}}}", character)]
+        return names[0] if names else "Common"
+
+    runs: list[str] = []
+    of_run = ""
+    for match in regex.finditer(r"(?s)(▁*)(.?)", document.decode(errors="surrogateescape")):
+        marks, character = match.groups()
+        found = script(character) if character else "Inherited"
+        if not runs or "Inherited" != found != of_run != "":
+            runs.append("")
+            of_run = ""
+        runs[-1] += marks + character
+        of_run = of_run if found == "Inherited" else found
+    return [run.encode(errors="surrogateescape") for run in runs if run]
+
+
 def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:
     """Distinct pretokens and counts: most frequent first, ties by bytes."""
     counts = Counter(pretoken for document in documents for pretoken in split(pattern, document))

@@ -15,8 +15,8 @@ import numpy as np
 
 from fasttok.errors import CorpusError, TextError
 from fasttok.ragged import Ragged
+from fasttok.text.base import Pretokenizer
 from fasttok.text.documents import DocumentRule, resolve_rule
-from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.readers import PathLike, find_files, is_compressed, read_chunks, read_records, suffix_of
 from fasttok.text.tables import read_parquet, read_table
 from fasttok.text.utf8 import Errors, encode_utf8

@@ -27,6 +27,21 @@ nothing else.
 count from one of its ends. A place with no number on one side is inside no run, and the same runs lie on
 either side of it. A place between two numbers is not neutral.
 
+**script** cuts between two code points according to the scripts of these and, where the first inherits its
+own, of those before it; and before ▁ according to what stands behind it. Of the kinds only OTHER holds code
+points that inherit. So a place is neutral with anything else behind it, and no ▁ before it.
+
+**metaspace** rewrites text before it cuts, and what is said here is of raw text, whose parts are told whether
+they begin and end their document. It writes ▁ for every space and always cuts before one. What is left to ask
+is whether the parts are rewritten as the whole is. Between anything and a space behind it they are, if runs
+of spaces are kept; if not, the space must be the first of its run, so no space stands before it. What it
+drops at the end of a document, U+0020 and ▁, does not reach across the place if no ▁ stands there; and what
+it drops at the start does not, as something else stands before the place. With the mark as a suffix all this
+is turned around: the space stands before the place, which is behind the last of its run, and what stands
+behind it is not dropped. As the place is a boundary from then on, no step behind it sees both sides.
+
+No place is beside a ▁ (`_cuts.pyx`), which would be one of OTHER otherwise.
+
 **none** never cuts, so every pair is neutral. About a regular expression nothing is claimed.
 
 **A sequence of steps** has every pair that is neutral to all of its steps, and always cuts where one of
@@ -41,6 +56,7 @@ on the place is a boundary both ways.
 which kinds may raw text be cut so that its parts, each rewritten on its own, joined, are the whole rewritten?
 Such a pair is neutral to it. Besides it says what kinds of code points may then stand beside the place. A
 claim of the pretokenizer behind it holds of a neutral pair if it holds of all pairs that this may become.
+What may become ▁ is neutral to none.
 """
 
 from __future__ import annotations
@@ -120,6 +136,14 @@ CUTS: dict[str, Cuts] = {
     "whitespace_split": Cuts((_before >= BLANK) | (_behind >= BLANK), _everywhere),
     "bert": Cuts(~_same_bert, _everywhere),
     "digits_single": Cuts(_numbers >= 1, _everywhere),
+    "script": Cuts(~_everywhere, _behind != OTHER),
     **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_numbers == 1, _numbers <= 1)),
     "none": Cuts(~_everywhere, _everywhere),
 }
+
+
+def cuts_of_words(remove_extra_whitespaces: bool, as_suffix: bool) -> Cuts:
+    """What is known of `Metaspace` where it cuts words."""
+    blank, other = (_before, _behind) if as_suffix else (_behind, _before)
+    is_known = (blank == BLANK) & ((other != BLANK) | (not remove_extra_whitespaces))
+    return Cuts(is_known, is_known)
