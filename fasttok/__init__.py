@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
     from fasttok.text.corpus import Corpus
+    from fasttok.text.normalizers import Normalizer, get_normalizer
     from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
     from fasttok.tokenizer import Tokenizer
     from fasttok.training import train
@@ -67,6 +68,7 @@ _HOMES = {
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
     "fasttok.text.corpus": ["Corpus"],
+    "fasttok.text.normalizers": ["Normalizer", "get_normalizer"],
     "fasttok.text.pretokenizers": ["Pretokenizer", "get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
     "fasttok.training": ["train"],
@@ -83,6 +85,7 @@ __all__ = [
     "FasttokError",
     "ModelExportError",
     "ModelFormatError",
+    "Normalizer",
     "PatternError",
     "PretokenCounts",
     "Pretokenizer",
@@ -95,6 +98,7 @@ __all__ = [
     "Tokenizer",
     "UnknownCharacterError",
     "count_pretokens",
+    "get_normalizer",
     "get_pretokenizer",
     "load",
     "train",
