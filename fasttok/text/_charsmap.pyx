@@ -1,16 +1,17 @@
 """Rewriting by rules: at every place the longest rule that matches, or the code point as it is.
 
 Most text is left as it is, so what counts is how quickly that is seen. Printable ASCII is looked at sixteen bytes
-at a time; of other ASCII a table knows what a byte becomes. A rule that begins with an ASCII character and goes on
-with a mark can only match in front of a byte that is not ASCII, so it is looked for there. Of the code points
-below U+10000 a bit says whether any rule begins with them. What is left walks the trie.
+at a time; of other ASCII a table knows what a byte becomes. Of each code point below U+10000 another one knows
+whether it is itself what a rule rewrites, whether longer rules begin with it, and whether it stands second in
+one: a letter takes a look at the trie only in front of something like a mark. So runs of text are copied, byte
+for byte, between the places at which the trie is walked.
 """
 
 import numpy as np
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, strlen
+from libc.string cimport memcpy, memset, strlen
 
 from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport load8
@@ -21,8 +22,10 @@ cdef enum:
     CHUNK = 1 << 16  # bytes for which there is room in any case
     SLACK = 32  # and by how many a chunk may be exceeded
     ASK_EVERY = 1 << 22  # bytes, copied or walked, before a look whether to go on
-    BEGINS = 0x100  # of an ASCII byte: a rule may begin with it, and go on with a byte that is not ASCII
-    WALK = 0x200  # of a byte: it takes a look at the trie
+    # What the tables know of a byte or a code point.
+    WALK = 0x100  # it takes a look at the trie
+    BEGINS = 0x200  # the same, if a code point that is not ASCII and may be second in a rule follows
+    SECOND = 0x400  # it may be second in a rule
 
 cdef const uint8_t* REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD, which a byte that is not UTF-8 becomes
 cdef uint64_t HIGH = 0x8080808080808080ULL
@@ -89,54 +92,92 @@ cdef class CharsMap:
     cdef readonly Trie trie
     cdef readonly bytes replacements
     cdef const uint8_t* strings
-    cdef uint16_t table[256]  # what a byte becomes, and flags
+    cdef uint16_t bytes[256]  # what an ASCII byte becomes, and what is known of it; of other bytes, WALK
     cdef bint is_quiet  # printable ASCII stays as it is, but for marks behind it
-    cdef uint64_t begins[1024]  # a bit for each code point below U+10000
+    cdef uint16_t known[0x10000]  # of each code point, but for those of ASCII that begin a rule
 
     def __cinit__(self, Trie trie not None, bytes replacements not None):
         cdef int c
+        cdef TrieNode node
+        cdef bytearray seen = bytearray(len(trie.units))  # which nodes' children have been looked at
         self.trie = trie
         self.replacements = replacements
         self.strings = replacements
-        for c in range(256):
-            self.table[c] = self._look_at(c) if c < 0x80 else c | WALK
+        memset(self.known, 0, sizeof(self.known))
+        for c in range(0xDC80, 0xDD00):
+            self.known[c] = WALK | SECOND  # bytes that are not UTF-8
         self.is_quiet = True
-        for c in range(0x20, 0x7F):
-            self.is_quiet &= self.table[c] & ~BEGINS == c
-        for c in range(1024):
-            self.begins[c] = 0
-        for c in range(0x80, 0x10000):
-            if not 0xD800 <= c < 0xE000 and self._begins_rule(chr(c).encode()):
-                self.begins[c >> 6] |= <uint64_t>1 << (c & 63)
+        for c in range(256):
+            self.bytes[c] = c | WALK
+            if c < 0x80:
+                self.bytes[c] = c
+                node = trie_root(trie.start)
+                if trie_step(trie.start, &node, c):
+                    self._look_at_ascii(c, node, seen)
+            if 0x20 <= c < 0x7F:
+                self.is_quiet &= self.bytes[c] & ~BEGINS == c
+        self._look_at_characters(trie_root(trie.start), True, seen)
 
-    cdef int _look_at(self, int byte):
-        """The entry of an ASCII byte in the table."""
-        cdef const uint32_t* units = self.trie.start
-        cdef TrieNode node = trie_root(units), child
+    cdef int _look_at_ascii(self, int byte, TrieNode node, uint8_t[::1] seen) except -1:
+        cdef TrieNode child
         cdef const uint8_t* string
-        cdef int entry = byte, label
-        if trie_step(units, &node, byte):
-            if trie_has_value(node):
-                string = self.strings + trie_value(units, node)
-                entry = WALK
-                if strlen(<const char*>string) == 1:
-                    entry = string[0]
-            for label in range(256):
-                child = node
-                if trie_step(units, &child, label):
-                    entry |= WALK if label < 0x80 else BEGINS
-        return entry
+        cdef int label
+        if trie_has_value(node):
+            string = self.strings + trie_value(self.trie.start, node)
+            self.bytes[byte] = WALK
+            if strlen(<const char*>string) == 1:
+                self.bytes[byte] = string[0]
+        for label in range(256):
+            child = node
+            if trie_step(self.trie.start, &child, label):
+                self.bytes[byte] |= WALK if label < 0x80 else BEGINS
+        self._look_behind(node, seen)
+        return 0
 
-    cdef bint _begins_rule(self, bytes character):
-        cdef const uint32_t* units = self.trie.start
-        cdef TrieNode node = trie_root(units)
-        cdef uint8_t byte
-        for byte in character:
-            if not trie_step(units, &node, byte):
-                return False
-            if trie_has_value(node):
-                return True
-        return True
+    cdef int _look_behind(self, TrieNode node, uint8_t[::1] seen) except -1:
+        """Mark the code points that lead on from a node."""
+        cdef TrieNode child
+        cdef int byte
+        if not seen[node.children]:
+            seen[node.children] = 1
+            for byte in range(0x80):
+                child = node
+                if trie_step(self.trie.start, &child, byte):
+                    self.known[byte] |= SECOND
+            self._look_at_characters(node, False, seen)
+        return 0
+
+    cdef int _look_at_characters(self, TrieNode node, bint is_first, uint8_t[::1] seen) except -1:
+        """Mark the code points above ASCII that lead on from a node, as the first or the second of a rule."""
+        cdef TrieNode child
+        cdef int lead
+        for lead in range(0xC2, 0xF0):
+            child = node
+            if trie_step(self.trie.start, &child, lead):
+                if lead < 0xE0:
+                    self._mark(child, lead & 0x1F, 1, is_first, seen)
+                else:
+                    self._mark(child, lead & 0xF, 2, is_first, seen)
+        return 0
+
+    cdef int _mark(self, TrieNode node, int prefix, int n_bytes, bint is_first, uint8_t[::1] seen) except -1:
+        """Mark those that have the upper bits `prefix`, and then `n_bytes` that lead on from a node."""
+        cdef TrieNode child
+        cdef int c
+        if trie_has_value(node):  # where a key ends inside a character, it is for all of these
+            for c in range(prefix << 6 * n_bytes, (prefix + 1) << 6 * n_bytes):
+                self.known[c] |= WALK if is_first else SECOND
+        if n_bytes:
+            for c in range(64):
+                child = node
+                if trie_step(self.trie.start, &child, 0x80 | c):
+                    self._mark(child, prefix << 6 | c, n_bytes - 1, is_first, seen)
+        elif is_first:
+            self.known[prefix] |= BEGINS
+            self._look_behind(node, seen)
+        else:
+            self.known[prefix] |= SECOND
+        return 0
 
     def rewrite(self, const uint8_t[::1] text, const int64_t[::1] offsets, bint aligned):
         """Rewrite every row on its own; return the new text, its offsets, and the origins if they are asked for."""
@@ -159,8 +200,7 @@ cdef class CharsMap:
     cdef int _rewrite_row(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work, Interrupt interrupt
     ) except -1 nogil:
-        cdef Py_ssize_t stop, length
-        cdef uint32_t c
+        cdef Py_ssize_t stop
         while i < end:
             stop = min(end, i + CHUNK)
             out.reserve(stop - i + SLACK)
@@ -170,34 +210,28 @@ cdef class CharsMap:
                 if interrupt.check():
                     with gil:
                         interrupt.raise_error()
-            while i < stop:
-                i = self._copy_ascii(text, i, stop, end, out)
+            while True:
+                i = self._copy(text, i, stop, end, out)
                 if i >= stop:
                     break
-                c = read_code_point(text, i, end, &length)
-                if 1 < length < 4 and not self.begins[c >> 6] >> (c & 63) & 1:
-                    out.n += length
-                    out.text[out.n - length] = text[i]
-                    out.text[out.n - length + 1] = text[i + 1]
-                    if length == 3:
-                        out.text[out.n - 1] = text[i + 2]
-                    out.came_from(out.n - length, i, True)
-                    i += length
-                else:
-                    i = self._apply(text, i, end, length, out, work)
-                    out.reserve(max(stop - i, 0) + SLACK)
+                i = self._apply(text, i, end, out, work)
+                out.reserve(max(stop - i, 0) + SLACK)
         return 0
 
-    cdef inline Py_ssize_t _copy_ascii(
+    cdef Py_ssize_t _copy(
         self, const uint8_t* text, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t end, Output out
     ) noexcept nogil:
-        """Rewrite ASCII as long as the table is enough; return where it is not, at `stop` or before."""
-        cdef Py_ssize_t i = start, n = out.n - start, near
+        """Write a byte for a byte as long as no look at the trie is needed; return where it is, or `stop`."""
+        cdef Py_ssize_t i = start, near, behind, length = 0, next_length = 0
+        cdef uint8_t* to = out.text + out.n - start
+        cdef const uint16_t* becomes = self.bytes
+        cdef const uint16_t* known = self.known
+        cdef bint is_quiet = self.is_quiet
         cdef uint64_t low, high
-        cdef int entry = 0
+        cdef uint32_t c
+        cdef int entry = 0, bits
         while i < stop:
-            near = min(i + 16, stop)
-            if self.is_quiet:
+            if is_quiet:
                 while i + 16 <= stop:
                     low = load8(text + i)
                     high = load8(text + i + 8)
@@ -207,31 +241,52 @@ cdef class CharsMap:
                         | high | high + 0x0101010101010101ULL | high - 0x2020202020202020ULL
                     ) & HIGH:
                         break
-                    memcpy(out.text + n + i, text + i, 16)
+                    memcpy(to + i, text + i, 16)
                     i += 16
-                near = min(i + 16, stop)
+            near = min(i + 16, stop)
             while i < near:
-                entry = self.table[text[i]]
+                entry = becomes[text[i]]
                 if entry & WALK:
                     break
-                out.text[n + i] = entry & 0xFF
+                to[i] = entry & 0xFF
                 i += 1
-            if i < near:
+            if i == end or text[i] < 0x80:
+                if i < near:
+                    break
+                continue
+            c = read_code_point(text, i, end, &length)
+            if i > start and becomes[text[i - 1]] & BEGINS and (length == 4 or known[c] & SECOND):
+                i -= 1
                 break
-        if start < i < end and text[i] >= 0x80 and self.table[text[i - 1]] & BEGINS:
-            i -= 1  # a rule may begin with this one
-        out.n = n + i
-        out.came_from(n + start, start, True)
+            while i < stop and length < 4 and not known[c] & WALK:
+                behind = i + length
+                bits = known[c]
+                if behind < end:
+                    c = read_code_point(text, behind, end, &next_length)
+                    if bits & BEGINS and (next_length == 4 or known[c] & SECOND):
+                        break
+                to[i] = text[i]
+                to[i + 1] = text[i + 1]
+                if length == 3:
+                    to[i + 2] = text[i + 2]
+                i = behind
+                length = next_length
+                if i == end or c < 0x80:
+                    break
+            if i < stop and text[i] >= 0x80:
+                break
+        out.n += i - start
+        out.came_from(out.n - (i - start), start, True)
         return i
 
     cdef Py_ssize_t _apply(
-        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t length, Output out, Py_ssize_t* work
+        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work
     ) except -1 nogil:
         """Write what the longest rule at `i` says, or the code point as it is; return where it ends."""
         cdef const uint32_t* units = self.trie.start
         cdef TrieNode node = trie_root(units)
         cdef const uint8_t* source = text + i
-        cdef Py_ssize_t k = i, matched = 0, n = out.n
+        cdef Py_ssize_t k = i, length, matched = 0, n = out.n
         while k < end and trie_step(units, &node, text[k]):
             k += 1
             if trie_has_value(node):
@@ -240,10 +295,12 @@ cdef class CharsMap:
         work[0] += k - i
         if matched:
             length = strlen(<const char*>source)
-        elif length == 1 and text[i] >= 0x80:
-            source = REPLACEMENT
-            matched = 1
-            length = 3
+        else:
+            read_code_point(text, i, end, &length)
+            if length == 1 and text[i] >= 0x80:
+                source = REPLACEMENT
+                matched = 1
+                length = 3
         out.reserve(length)
         memcpy(out.text + n, source, length)
         out.n += length

@@ -57,7 +57,7 @@ def compile_rules(rules: Mapping[str, str]) -> CharsMap:
     keys = sorted(encoded)
     replacements = sorted({value.decode() for value in encoded.values()})
     index = {text.encode(): i for i, text in enumerate(replacements)}
-    return _compile(Ragged.from_bytes(keys), np.array([index[encoded[key]] for key in keys]), replacements)
+    return _compile(Ragged.from_bytes(keys), np.array([index[encoded[key]] for key in keys], np.int64), replacements)
 
 
 def _compile(keys: Ragged, values: NDArray[np.int64], replacements: list[str]) -> CharsMap:

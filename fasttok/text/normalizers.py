@@ -21,7 +21,7 @@ from fasttok.errors import ModelFormatError
 from fasttok.ragged import Ragged
 from fasttok.text._charsmap import CharsMap
 from fasttok.text.charsmap import compile_named, compile_rules, read_charsmap, write_charsmap
-from fasttok.text.cuts import REWRITES_ANYTHING, RewritingCuts
+from fasttok.text.cuts import REWRITES_ANYTHING, REWRITING_CUTS, RewritingCuts
 from fasttok.text.utf8 import encode_utf8
 
 NAMES = ("identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf")
@@ -145,6 +145,10 @@ class CharsMapNormalizer(Normalizer):
         text = np.ascontiguousarray(documents.values)
         values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, aligned)
         return Rewritten(Ragged(values, offsets), origins)
+
+    @property
+    def cuts(self) -> RewritingCuts:
+        return REWRITING_CUTS[self.name] if self.name else super().cuts
 
     def config(self) -> dict[str, Any]:
         if self.name is not None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,7 +160,6 @@ def _ways_of_writing(
     return sequences, rows
 
 
-@cache
 def make_rules(name: str) -> Rules:
     """The rules of a normalizer.
 
