@@ -5,7 +5,10 @@ Each is written to be seen to be right, not to be fast.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
+import unicodedata
 from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
@@ -101,6 +104,51 @@ def split_at_scripts(document: bytes, scripts: list[str]) -> list[bytes]:
         runs[-1] += marks + character
         of_run = of_run if found == "Inherited" else found
     return [run.encode(errors="surrogateescape") for run in runs if run]
+
+
+def rewrite(rules: dict[str, str], data: bytes) -> tuple[bytes, list[int]]:
+    """At every place what the longest rule says; and where each byte of that, and its end, came from."""
+    text, origins, position, i = data.decode(errors="surrogateescape"), [], 0, 0
+    longest = max(map(len, rules), default=0)
+    out = []
+    while i < len(text):
+        key = next((text[i : i + n] for n in range(longest, 0, -1) if text[i : i + n] in rules), None)
+        source = key or text[i]
+        size = len(source.encode(errors="surrogateescape"))
+        is_broken = "\udc80" <= source <= "\udcff"
+        written = (rules[key] if key else "\ufffd" if is_broken else source).encode()
+        out.append(written)
+        origins += [position + (0 if key or is_broken else k) for k in range(len(written))]
+        position += size
+        i += len(source)
+    return b"".join(out), [*origins, position]
+
+
+def nfkc_rules(folded: bool) -> dict[str, str]:
+    """Single code points to their NFKC, all ways of writing a character to that; of this Python's Unicode.
+
+    Code points that this version does not have are left as they are.
+    """
+    normal = functools.partial(unicodedata.normalize, "NFKC")
+    characters = [chr(c) for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
+    decomposed = {c: unicodedata.normalize("NFKD", c) for c in characters}
+    rules = {c: normal(c) for c in characters}
+    ways: dict[str, list[str]] = {}
+    for c, parts in decomposed.items():
+        if len(parts) == 1:
+            ways.setdefault(parts, []).append(c)
+    for c, parts in decomposed.items():
+        if len(parts) > 1 and unicodedata.normalize("NFC", parts) == c:
+            rules |= {"".join(way): c for way in itertools.product(*(ways[part] for part in parts))}
+    if folded:
+        rules = {key: "".join(map(fold_simply, value)) for key, value in rules.items()}
+    return {key: value for key, value in rules.items() if key != value}
+
+
+def fold_simply(c: str) -> str:
+    """One code point for one."""
+    folded = c.casefold()
+    return folded if len(folded) == 1 else c.lower() if len(c.lower()) == 1 else c
 
 
 def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:

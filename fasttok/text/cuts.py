@@ -57,6 +57,15 @@ which kinds may raw text be cut so that its parts, each rewritten on its own, jo
 Such a pair is neutral to it. Besides it says what kinds of code points may then stand beside the place. A
 claim of the pretokenizer behind it holds of a neutral pair if it holds of all pairs that this may become.
 What may become ▁ is neutral to none.
+
+**identity** looks at every code point alone, and none changes its kind.
+
+**nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf.** A letter or number in front of U+0020: no rule has U+0020 in it, so
+none matches across the place, and the U+0020 stays what it is. What a rule makes of code points of which the
+last is a letter or number is something, and ends in no white space; so where a step behind drops or joins
+white space, that beside the place is on the same side of it either way.
+
+**Any other rules** may do anything, so nothing is claimed of them.
 """
 
 from __future__ import annotations
@@ -131,6 +140,14 @@ _numbers = (_before == NUMBER).astype(int) + (_behind == NUMBER)
 
 NOTHING_KNOWN = Cuts(~_everywhere, ~_everywhere)
 REWRITES_ANYTHING = RewritingCuts(~_everywhere, _everywhere)
+_rules = RewritingCuts(
+    np.isin(_before, (LETTER, NUMBER)) & (_behind == BLANK),
+    np.where(_before < BLANK, _behind < BLANK, _before == _behind),
+)
+REWRITING_CUTS: dict[str, RewritingCuts] = {
+    "identity": RewritingCuts(_everywhere, _before == _behind),
+    **dict.fromkeys(("nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"), _rules),
+}
 CUTS: dict[str, Cuts] = {
     **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),
     "whitespace_split": Cuts((_before >= BLANK) | (_behind >= BLANK), _everywhere),

@@ -6,16 +6,25 @@ made from; so a token can be found again in the original.
 
 from __future__ import annotations
 
+import base64
+import binascii
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.errors import ModelFormatError
 from fasttok.ragged import Ragged
-from fasttok.text.cuts import REWRITES_ANYTHING, RewritingCuts
+from fasttok.text._charsmap import CharsMap
+from fasttok.text.charsmap import compile_named, compile_rules, read_charsmap, write_charsmap
+from fasttok.text.cuts import REWRITES_ANYTHING, REWRITING_CUTS, RewritingCuts
 from fasttok.text.utf8 import encode_utf8
+
+NAMES = ("identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf")
 
 AnyNormalizer: TypeAlias = "str | dict[str, Any] | Normalizer | None"
 
@@ -77,14 +86,130 @@ class Normalizer(ABC):
         return out.decode() if isinstance(text, str) else out
 
 
+@dataclass(frozen=True, eq=False)
+class CharsMapNormalizer(Normalizer):
+    """Rewrites by rules, as sentencepiece does: at every place the longest rule that matches.
+
+    What no rule begins with stays as it is, but for a byte that is not UTF-8, which becomes U+FFFD. What was
+    written is not looked at again. O(n); no rule takes or gives more than 256 bytes.
+
+    Parameters
+    ----------
+    charsmap : CharsMap
+        The rules; see `from_rules` and `from_bytes`.
+    name : str or None
+        The name `get_normalizer` has for these rules.
+
+    Examples
+    --------
+    >>> from fasttok.text.normalizers import CharsMapNormalizer
+    >>> normalizer = CharsMapNormalizer.from_rules({"a": "b", "ab": "", "c": "…"})
+    >>> normalizer.normalize("aabcd")
+    'b…d'
+    >>> data = normalizer.to_bytes()
+    >>> CharsMapNormalizer.from_bytes(data).normalize("aabcd")
+    'b…d'
+    """
+
+    charsmap: CharsMap = field(repr=False)
+    name: str | None = None
+
+    @classmethod
+    def from_rules(cls, rules: Mapping[str, str]) -> CharsMapNormalizer:
+        """Make a normalizer of rules: what is rewritten, and to what.
+
+        Raises
+        ------
+        ValueError
+            If what is rewritten is empty, or a text is longer than 256 bytes, holds U+0000 or has no UTF-8
+            form.
+        """
+        return cls(compile_rules(rules))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> CharsMapNormalizer:
+        """Read the precompiled rules of a sentencepiece model (``precompiled_charsmap``).
+
+        Raises
+        ------
+        ModelFormatError
+            If they are damaged, or a rule takes or gives more than 256 bytes.
+        """
+        return cls(read_charsmap(data))
+
+    def to_bytes(self) -> bytes:
+        """The rules as a sentencepiece model has them."""
+        return write_charsmap(self.charsmap)
+
+    def rewrite(self, documents: Ragged, *, aligned: bool = False) -> Rewritten:
+        text = np.ascontiguousarray(documents.values)
+        values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, aligned)
+        return Rewritten(Ragged(values, offsets), origins)
+
+    @property
+    def cuts(self) -> RewritingCuts:
+        return REWRITING_CUTS[self.name] if self.name else super().cuts
+
+    def config(self) -> dict[str, Any]:
+        if self.name is not None:
+            return {"name": self.name}
+        return {"name": "charsmap", "charsmap": base64.b64encode(self.to_bytes()).decode()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return get_normalizer, (self.config(),)
+
+
+@cache
+def _named(name: str) -> CharsMapNormalizer:
+    return CharsMapNormalizer(compile_named(name), name)
+
+
 def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
     """Make a normalizer from its name or configuration; None is none, which leaves text as it is.
 
     Parameters
     ----------
     normalizer : str, dict, Normalizer or None
-        A name, or what `Normalizer.config` gave.
+        A name, see below, or what `Normalizer.config` gave.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name, or the configuration is of none.
+
+    Notes
+    -----
+    The names are sentencepiece's, and so are the rules (of Unicode 17, as in its version 0.2.3):
+
+    - "identity": nothing is rewritten but what is not UTF-8.
+    - "nfkc": nearly the normal form NFKC; sequences with a mark in an unusual place stay as they are.
+    - "nmt_nfkc": the same; besides control characters are dropped, and line ends, tabs, zero-width spaces,
+      "▁" and U+FFFD become spaces. The full-width tilde stays.
+    - "nfkc_cf", "nmt_nfkc_cf": the same with simple case folding.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.get_normalizer("nmt_nfkc").normalize("Ｔｈｅ ﬁrst\nｶﾞ")
+    'The first ガ'
     """
     if normalizer is None or isinstance(normalizer, Normalizer):
         return normalizer
-    raise ValueError(f"no normalizer is named {normalizer!r}")
+    if isinstance(normalizer, str):
+        if normalizer not in NAMES:
+            raise ValueError(f"no normalizer is named {normalizer!r}; the names are {', '.join(NAMES)}")
+        return _named(normalizer)
+    if isinstance(normalizer, dict):
+        return _from_config(normalizer)
+    raise TypeError(f"a normalizer must be a name or a configuration, not {type(normalizer).__name__}")
+
+
+def _from_config(config: dict[str, Any]) -> Normalizer:
+    if config.get("name") in NAMES and config.keys() == {"name"}:
+        return _named(config["name"])
+    if config.get("name") == "charsmap" and config.keys() == {"name", "charsmap"}:
+        try:
+            return CharsMapNormalizer.from_bytes(base64.b64decode(config["charsmap"], validate=True))
+        except (TypeError, binascii.Error, ModelFormatError) as error:
+            raise ValueError(f"not the configuration of a normalizer: {error}") from None
+    raise ValueError(f"not the configuration of a normalizer: {config!r}")

@@ -1,0 +1,105 @@
+"""Tries, against dicts of their keys."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok._trie import Trie, find_stray
+from tests import hostile
+
+SHORT = [bytes(word) for n in range(1, 7) for word in product(b"ab", repeat=n)]
+
+
+def build(keys: dict[bytes, int]) -> Trie:
+    """The trie of some keys, each unit of it looked at."""
+    rows = sorted(keys)
+    trie = Trie.build(ft.Ragged.from_bytes(rows), np.array([keys[row] for row in rows], np.int32))
+    assert len(trie.units) % 256 == 0
+    assert trie.units.dtype == np.uint32
+    assert find_stray(trie.units) == -1
+    # A unit is the root, a child or a value of a node, and no other: as many as there are prefixes and keys.
+    nodes = {row[:i] for row in rows for i in range(len(row) + 1)} | {b""}
+    assert np.count_nonzero(trie.units != 1 << 31) <= len(nodes) + len(rows)
+    return trie
+
+
+def find_prefixes(keys: dict[bytes, int], text: bytes) -> list[tuple[int, int]]:
+    return [(n, keys[text[:n]]) for n in range(1, len(text) + 1) if text[:n] in keys]
+
+
+def assert_same(keys: dict[bytes, int], texts: list[bytes]) -> None:
+    trie = build(keys)
+    for text in texts:
+        assert trie.find_prefixes(text) == find_prefixes(keys, text), (keys, text)
+
+
+def test_short_keys():
+    rng = random.Random(1)
+    for _ in range(100):
+        keys = {key: rng.randrange(1 << 31) for key in rng.sample(SHORT, rng.randint(0, len(SHORT)))}
+        assert_same(keys, SHORT)
+
+
+def test_hostile_keys():
+    rng = random.Random(2)
+    for seed in range(20):
+        texts = hostile.byte_strings(200, seed)
+        parts = {text[: rng.randint(1, 12)].replace(b"\0", b"") for text in texts} - {b""}
+        assert_same({key: i for i, key in enumerate(parts)}, [*texts, *parts, b"\0", b"a\0", b""])
+
+
+def test_every_byte_after_every_byte():
+    keys = {bytes(pair): i for i, pair in enumerate(product(range(1, 256), repeat=2))}
+    assert_same(keys, [bytes(pair) + b"x" for pair in product(range(256), repeat=2)])
+
+
+def test_random_texts_find_no_other_keys():
+    rng = np.random.default_rng(3)
+    keys = {rng.integers(1, 256, n, np.uint8).tobytes(): n for n in range(1, 40) for _ in range(30)}
+    trie = build(keys)
+    for _ in range(20_000):
+        text = rng.integers(0, 256, 8, np.uint8).tobytes()
+        assert trie.find_prefixes(text) == find_prefixes(keys, text)
+
+
+def test_a_long_key():
+    key = bytes(i % 255 + 1 for i in range(1_000_000))
+    trie = Trie.build(ft.Ragged.from_bytes([key]), np.array([5], np.int32))
+    assert trie.find_prefixes(key + b"x") == [(1_000_000, 5)]
+    assert len(trie.units) < 1_010_000
+
+
+def test_far_children():
+    rng = np.random.default_rng(4)
+    table = np.unique(rng.integers(1, 256, (900_000, 4), np.uint8), axis=0)
+    keys = ft.Ragged(table.ravel(), np.arange(0, table.size + 1, 4))
+    trie = Trie.build(keys, np.arange(len(table), dtype=np.int32))
+    assert len(trie.units) > 1 << 21
+    assert find_stray(trie.units) == -1
+    assert ((trie.units >> 31 == 0) & (trie.units >> 9 & 1 == 1)).any()  # offsets of more than 21 bits
+    for i in range(0, len(table), 17):
+        assert trie.find_prefixes(table[i].tobytes() + b"x") == [(4, i)]
+
+
+@pytest.mark.parametrize("n", [256, 512])
+def test_stray_units(n):
+    units = np.full(n, 1 << 31, np.uint32)
+    units[0] = 0
+    assert find_stray(units) == -1
+    units[5] = (n ^ 5) << 10
+    assert find_stray(units) == 5
+    units[5] = (n // 2 ^ 5) << 10
+    assert find_stray(units) == -1
+    units[3] = (n >> 8) << 10 | 1 << 9
+    assert find_stray(units) == 3
+
+
+def test_units_of_a_trie_make_a_trie():
+    units = build({b"ab": 1, b"b": 2}).units
+    assert not units.flags.writeable
+    assert Trie(units).find_prefixes(b"abc") == [(2, 1)]
