@@ -373,7 +373,7 @@ def test_a_model_of_theirs_with_rules_of_ours():
     file = io.BytesIO()
     options = {"vocab_size": 40, "normalization_rule_name": "identity", "minloglevel": 2}
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["abc xyz j e é :) b d"] * 50),
+        sentence_iterator=iter(["abc xyz j e é e\u0301 :) b d"] * 50),
         model_writer=file,
         hard_vocab_limit=False,
         **options,
