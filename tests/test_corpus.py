@@ -6,13 +6,16 @@ import gzip
 import itertools
 import json
 import lzma
+import random
 import re
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import zstandard
 
 import fasttok as ft
+from fasttok.text.documents import split_lines
 from tests import hostile, oracles
 
 LINES = ["one", "", "two two", "naïve 東京", "<|endoftext|>", "last"]
@@ -306,3 +309,15 @@ def test_bad_arguments():
         list(ft.Corpus.from_texts(["a"], errors="ignore"))
     with pytest.raises(ValueError, match="batch_bytes must be at least 1"):
         list(ft.Corpus.from_texts(["a"]).batches(batch_bytes=0))
+
+
+def test_lines_in_any_chunks_are_those_of_the_expression():
+    rng = random.Random(5)
+    for _ in range(2000):
+        data = bytes(rng.choices(b"\r\na", (2, 2, 3), k=rng.randint(0, 12)))
+        cuts = sorted(rng.choices(range(len(data) + 1), k=rng.randint(0, 5)))
+        chunks = [data[a:b] for a, b in itertools.pairwise([0, *cuts, len(data)])]
+        *expected, last = re.split(rb"\r?\n", data)
+        blocks = split_lines(np.frombuffer(chunk, np.uint8) for chunk in chunks)
+        found = [line for block in blocks for line in block.to_bytes()]
+        assert found == expected + ([last] if last else []), (data, chunks)

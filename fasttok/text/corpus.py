@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fasttok.errors import CorpusError, TextError
 from fasttok.ragged import Ragged
 from fasttok.text.base import Pretokenizer
-from fasttok.text.documents import DocumentRule, resolve_rule
+from fasttok.text.documents import DocumentRule, resolve_rule, split_lines
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.readers import PathLike, find_files, is_compressed, read_chunks, read_records, suffix_of
 from fasttok.text.tables import read_parquet, read_table
@@ -27,8 +27,8 @@ BATCH_BYTES = 1 << 22
 MARGIN = 1 << 12  # room in front of a chunk for what was left of the one before
 ROW_BYTES = 64  # what a document costs besides its text: many short ones fill a batch too
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
-# Where documents come from: the path of a plain file that is one document, or documents in UTF-8.
-Source = str | Iterator[bytes]
+# Where documents come from: the path of a plain file that is one document, or documents in UTF-8, some at a time.
+Source = str | Iterator[Ragged]
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,16 @@ class Corpus:
         def sources(chunk_bytes: int) -> Iterator[Source]:
             for path in files:
                 if suffix_of(path) == ".jsonl":
-                    yield _documents(_record_texts(path, field, errors), rule)
+                    yield _gather(_record_texts(path, field, errors), rule, chunk_bytes)
                 elif suffix_of(path) == ".parquet":
-                    yield _documents(read_parquet(path, field), rule)
+                    yield _gather(read_parquet(path, field), rule, chunk_bytes)
                 elif rule.expression is None:
                     yield path
+                elif rule.name == "line":
+                    yield split_lines(read_chunks(path, chunk_bytes))
                 else:
-                    yield rule.split(chunk.tobytes() for chunk in read_chunks(path, chunk_bytes))
+                    chunks = (chunk.tobytes() for chunk in read_chunks(path, chunk_bytes))
+                    yield _blocks(rule.split(chunks), chunk_bytes)
 
         return cls(sources, rule.name, f"{len(files):,} files", files)
 
@@ -186,7 +189,7 @@ class Corpus:
         read = texts if callable(texts) else _reader(texts, f"Corpus.from_texts is used up; pass {again}")
 
         def sources(chunk_bytes: int) -> Iterator[Source]:
-            yield _documents(_encoded(read(), errors), rule)
+            yield _gather(_encoded(read(), errors), rule, chunk_bytes)
 
         return cls(sources, rule.name, "texts")
 
@@ -239,7 +242,7 @@ class Corpus:
         read = _reader(table, "Corpus.from_table is used up; pass a table that can be read again")
 
         def sources(chunk_bytes: int) -> Iterator[Source]:
-            yield _documents(_encoded(read_table(read(), column), errors), rule)
+            yield _gather(_encoded(read_table(read(), column), errors), rule, chunk_bytes)
 
         return cls(sources, rule.name, "table")
 
@@ -284,7 +287,7 @@ class Corpus:
             indices = count()
             for source in self._sources(chunk_bytes):
                 if not isinstance(source, str):
-                    yield (text for text in source if is_kept(next(indices)))
+                    yield (_taken(block, is_kept, indices) for block in source)
                 elif is_kept(next(indices)):
                     yield source
 
@@ -320,26 +323,15 @@ class Corpus:
         if batch_bytes < 1:
             raise ValueError(f"batch_bytes must be at least 1, not {batch_bytes}")
         first = 0
-        rows: list[bytes] = []
-        gathered = 0
         for source in self._sources(batch_bytes):
             if isinstance(source, str):
-                if rows:
-                    yield Batch(Ragged.from_bytes(rows), first)
-                    first += len(rows)
-                    rows, gathered = [], 0
                 yield from _file_batches(source, first, pretokenizer, batch_bytes)
                 first += 1
                 continue
-            for text in source:
-                rows.append(text)
-                gathered += len(text) + ROW_BYTES
-                if gathered >= batch_bytes:
-                    yield Batch(Ragged.from_bytes(rows), first)
-                    first += len(rows)
-                    rows, gathered = [], 0
-        if rows:
-            yield Batch(Ragged.from_bytes(rows), first)
+            for documents in source:
+                if len(documents):
+                    yield Batch(documents, first)
+                    first += len(documents)
 
     def most_bytes(self) -> int:
         """The most bytes of text there can be in the files that are not compressed; 0 if that is unknown."""
@@ -379,10 +371,30 @@ def _encoded(texts: Iterable[str | bytes], errors: Errors) -> Iterator[bytes]:
     return (encode_utf8(text, errors, i) for i, text in enumerate(texts))
 
 
-def _documents(texts: Iterable[bytes], rule: DocumentRule) -> Iterator[bytes]:
+def _gather(texts: Iterable[bytes], rule: DocumentRule, block_bytes: int) -> Iterator[Ragged]:
     """The documents in whole texts, none of which goes on in the next."""
-    for text in texts:
-        yield from rule.split([text])
+    return _blocks((document for text in texts for document in rule.split([text])), block_bytes)
+
+
+def _blocks(documents: Iterable[bytes], block_bytes: int) -> Iterator[Ragged]:
+    """Documents, so many at a time that they have about `block_bytes`."""
+    rows: list[bytes] = []
+    gathered = 0
+    for document in documents:
+        rows.append(document)
+        gathered += len(document) + ROW_BYTES
+        if gathered >= block_bytes:
+            yield Ragged.from_bytes(rows)
+            rows, gathered = [], 0
+    if rows:
+        yield Ragged.from_bytes(rows)
+
+
+def _taken(documents: Ragged, is_kept: Callable[[int], bool], indices: Iterator[int]) -> Ragged:
+    """The documents whose index is kept; `indices` has that of the next one."""
+    return documents.take(
+        np.array([row for row in range(len(documents)) if is_kept(next(indices))], np.int64)
+    )
 
 
 def _file_batches(
