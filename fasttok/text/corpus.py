@@ -27,7 +27,7 @@ BATCH_BYTES = 1 << 22
 MARGIN = 1 << 12  # room in front of a chunk for what was left of the one before
 ROW_BYTES = 64  # what a document costs besides its text: many short ones fill a batch too
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
-# Where documents come from: the path of a plain file that is one document, or documents in UTF-8, some at a time.
+# Where documents come from: the path of a plain file that is one document, or documents, some at a time.
 Source = str | Iterator[Ragged]
 
 

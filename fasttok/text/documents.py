@@ -62,11 +62,11 @@ def split_lines(chunks: Iterable[NDArray[np.uint8]]) -> Iterator[Ragged]:
     begun: list[NDArray[np.uint8]] = []  # the parts of what is not cut yet
     for chunk in chunks:
         line_ends = np.flatnonzero(chunk == ord("\n"))
-        if len(line_ends):
-            certain = int(line_ends[-1]) + 1
-            yield _lines(np.concatenate([*begun, chunk[:certain]]))
-            begun, chunk = [], chunk[certain:]
-        begun.append(chunk)
+        n = int(line_ends[-1]) + 1 if len(line_ends) else 0
+        if n:
+            yield _lines(np.concatenate([*begun, chunk[:n]]))
+            begun.clear()
+        begun.append(chunk[n:])
     rest = np.concatenate([np.empty(0, np.uint8), *begun])
     if len(rest):
         yield Ragged(rest, np.array([0, len(rest)], np.int64))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from fasttok.models.unigram import _em
 from fasttok.parallel import end_if_stopped, map_ordered
-from fasttok.ragged import Ragged
+from fasttok.ragged import Ragged, lengths_to_offsets
 
 MOST_PIECES = 1 << 24  # what an arc has room for,
 LONGEST = 255  # and for its length
@@ -137,11 +136,11 @@ class Lattices:
             pass
         return losses
 
-    def strings(self, first: int = 0) -> Iterator[NDArray[np.uint32]]:
+    def strings(self, first: int = 0) -> Ragged:
         """The symbols of each piece from number `first` on."""
-        ends = self.places + self.lengths
-        for begin, end in zip(self.places[first:].tolist(), ends[first:].tolist(), strict=True):
-            yield self.words.values[begin:end]
+        lengths, offsets = self.lengths[first:], lengths_to_offsets(self.lengths[first:])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Ragged(self.words.values[np.repeat(self.places[first:], lengths) + within], offsets)
 
     def keep(self, is_kept: NDArray[np.bool_]) -> None:
         """Let the other pieces go; those that remain are numbered anew, in order."""

@@ -6,6 +6,7 @@ import operator
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -233,11 +234,13 @@ class UnigramTrainer:
         rounds: list[Round],
     ) -> Trained:
         """The model of the pieces that are left."""
+        strings = lattices.strings(len(characters))
+        joined = characters[strings.values].tobytes().decode("utf-32-le")
         texts = [chr(c) for c in characters.tolist()]
-        for symbols in lattices.strings(len(texts)):
-            texts.append(characters[symbols].tobytes().decode("utf-32-le"))
+        texts += [joined[start:end] for start, end in pairwise(strings.offsets.tolist())]
         scores = np.log(probabilities)
-        order = sorted(range(len(texts)), key=lambda i: (-scores[i], texts[i].encode()))
+        costs = (-scores).tolist()
+        order = sorted(range(len(texts)), key=lambda i: (costs[i], texts[i]))  # as their bytes in UTF-8
         n_special = len(self.special_tokens)
         before = [
             *[""] * n_special,
