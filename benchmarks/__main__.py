@@ -28,7 +28,10 @@ from benchmarks.peers.hostile import TEXTS as HOSTILE
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results.jsonl"
-PACKAGES = ("fasttok", "gigabpe", "gigatoken", "rustbpe", "tiktoken", "tokenizers", "tokie", "numpy", "numba")
+PACKAGES = (
+    *("fasttok", "gigabpe", "gigatoken", "rustbpe", "sentencepiece", "tiktoken", "tokenizers", "tokie"),
+    *("numpy", "numba", "scipy"),
+)
 
 
 @click.group(invoke_without_command=True)
@@ -36,7 +39,7 @@ PACKAGES = ("fasttok", "gigabpe", "gigatoken", "rustbpe", "tiktoken", "tokenizer
 def main(context: click.Context) -> None:
     """Measure everything, or what a command names."""
     if context.invoked_subcommand is None:
-        for command in (train, encode, decode, small, hostile, memory, startup):
+        for command in (train, encode, decode, small, unigram, segment, quality, hostile, memory, startup):
             context.invoke(command)
         context.invoke(page)
 
@@ -112,6 +115,58 @@ def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], 
         for n_texts, n_calls in ((1, 20_000), (1000, 40)):
             arguments = [text or texts.english(), rank_file(name), str(n_texts), str(n_calls)]
             run("small", libraries, processes, 4, arguments)
+
+
+@main.command()
+@threads_option
+@libraries_option
+@repeats_option
+def unigram(threads: int, libraries: tuple[str, ...], processes: int) -> None:
+    """Unigram from the lines of English, Japanese and Khmer: seconds from the file to the tokenizer."""
+    for path, vocab_size in (
+        (texts.english(), 32_000),
+        (texts.japanese(), 32_000),
+        (texts.language("km"), 6_000),
+        (texts.japanese(), 8_000),
+    ):
+        # tokenizers takes half an hour on the first three.
+        chosen = libraries or tuple(
+            name for name in TASKS["unigram"] if name != "tokenizers" or vocab_size == 8_000
+        )
+        run("unigram", chosen, processes, 3, [path, str(vocab_size), str(threads)])
+
+
+@main.command()
+@libraries_option
+@repeats_option
+def segment(libraries: tuple[str, ...], processes: int) -> None:
+    """The lines of English, Japanese and Khmer to ids with a model of sentencepiece's, on one thread."""
+    for path in (texts.english(), texts.japanese(), texts.language("km")):
+        run("segment", libraries, processes, 4, [path, texts.sentencepiece_model(path), "1"])
+
+
+@main.command()
+def quality() -> None:
+    """Likelihood and tokens of held-out text in five languages, beside sentencepiece."""
+    from benchmarks.quality import compare
+
+    paths = [
+        texts.english(),
+        texts.language("fi"),
+        texts.japanese(),
+        texts.language("km"),
+        texts.language("dz"),
+    ]
+    rows = []
+    for path in paths:
+        for vocab_size in (8_000, 32_000):
+            n_pieces, theirs, ours = compare(path, vocab_size)
+            name = os.path.basename(path)
+            row = {"task": "quality", "library": "fasttok", "arguments": [name, f"{n_pieces:,}"]}
+            for library, score in (("sentencepiece", theirs), ("fasttok", ours)):
+                row[library] = {"nats": score.nats_per_character, "tokens": score.n_tokens}
+            rows.append(record(row))
+    click.echo(page_module.list_of_runs(rows))
 
 
 @main.command()

@@ -29,6 +29,14 @@ NOTES = {
     "process's, with the text in it.",
     "memory": "{mb} MB of text, one process each.",
     "small": "Lists of int out; threads as the library chooses.",
+    "unigram": "{mb} MB of text, a document a line, normalised by `nmt_nfkc`. The pieces that trainers choose "
+    "differ: compared is how many there are.",
+    "segment": "{mb} MB of text, with pieces and scores that sentencepiece learned from its first 10 MB.",
+    "quality": "A tenth of the lines, by a hash of their content and without those that also stand in the "
+    "rest, is held out; the models are trained on the rest, of as many pieces each (sentencepiece refuses more "
+    "of Finnish, Khmer and Dzongkha). One scorer (`benchmarks/quality.py`) for both: probabilities are made to "
+    "sum to 1, the characters are the same. Nats are the negative log likelihood of a character over all "
+    "segmentations; less is better.",
 }
 Row = dict[str, Any]
 Column = tuple[str, Callable[[Row], float | None], str]  # heading, value, format
@@ -44,6 +52,11 @@ TITLES: dict[str, Callable[..., str]] = {
     "memory": lambda text, pieces, threads: f"Memory to train on {text}, {pieces} pieces",
     "encode": lambda text, ranks, threads: f"Encoding {text} with {ranks}, {some(threads, 'thread')}",
     "decode": lambda text, ranks: f"Decoding the ids of {text} with {ranks}, 1 thread",
+    "unigram": lambda text, pieces, threads: (
+        f"Training Unigram, {text}, {pieces} ids, {some(threads, 'thread')}"
+    ),
+    "segment": lambda text, model, threads: f"Encoding with Unigram, {text}, {some(threads, 'thread')}",
+    "quality": lambda: "Unigram on held-out text",
     "small": lambda text, ranks, n, calls: f"Encoding {some(n, 'string')} of 50 characters with {ranks}",
     "hostile": lambda: "Hostile text: one pretoken",
     "startup": lambda: "Starting",
@@ -70,6 +83,11 @@ def microseconds(per: int) -> Callable[[Row], float | None]:
     return value
 
 
+def change(key: str) -> Callable[[Row], float | None]:
+    """By how many percent fasttok has more of something than sentencepiece."""
+    return lambda row: 100 * (row["fasttok"][key] / row["sentencepiece"][key] - 1)
+
+
 COLD: list[Column] = [("cold s", seconds("cold_s"), ".2f"), ("MB/s", rate("cold_s"), ".1f")]
 WARM: list[Column] = [("warm s", seconds("warm_s"), ".2f"), ("MB/s", rate("warm_s"), ".1f")]
 PEAK: list[Column] = [("peak MB", lambda row: row["peak_mb"], "d")]
@@ -78,6 +96,16 @@ COLUMNS: dict[str, list[Column]] = {
     "memory": [*COLD, *PEAK],
     "encode": [*COLD, *WARM, *PEAK],
     "decode": [*COLD, *WARM],
+    "unigram": [*COLD, *WARM, *PEAK],
+    "segment": [*COLD, *WARM, *PEAK],
+    "quality": [
+        ("nats a character", lambda row: row["fasttok"]["nats"], ".4f"),
+        ("sentencepiece's", lambda row: row["sentencepiece"]["nats"], ".4f"),
+        ("%", change("nats"), "+.2f"),
+        ("tokens", lambda row: row["fasttok"]["tokens"], ",d"),
+        ("sentencepiece's", lambda row: row["sentencepiece"]["tokens"], ",d"),
+        ("%", change("tokens"), "+.2f"),
+    ],
     "small": [("µs a call", microseconds(0), ".1f"), ("µs a string", microseconds(1), ".2f")],
     "hostile": [("s", seconds("cold_s"), ".2f"), *PEAK],
     "startup": [("s", seconds("cold_s"), ".2f")],
@@ -87,7 +115,7 @@ COLUMNS: dict[str, list[Column]] = {
 def render(results: Path) -> str:
     """The page: for every task and arguments the rows of the newest run."""
     comparisons: dict[tuple[str, ...], dict[str, Row]] = {}
-    lists: dict[str, dict[tuple[str, ...], Row]] = {"hostile": {}, "startup": {}}
+    lists: dict[str, dict[tuple[str, ...], Row]] = {"quality": {}, "hostile": {}, "startup": {}}
     for line in results.read_text().splitlines():
         row = json.loads(line)
         task = row["task"].split()[0]
@@ -117,9 +145,10 @@ def comparison(rows: list[Row]) -> str:
 
 def list_of_runs(rows: list[Row]) -> str:
     """Several runs of one kind by fasttok, in the order in which they were made."""
-    task, *what = rows[0]["task"].split()
+    task, *_ = rows[0]["task"].split()
     names = [" | ".join([*row["arguments"], *row["task"].split()[1:]]) for row in rows]
-    return table(TITLES[task](), NOTES.get(task, ""), "what | work" if what else "what", names, rows)
+    heading = {"hostile": "what | work", "quality": "text | pieces"}.get(task, "what")
+    return table(TITLES[task](), NOTES.get(task, ""), heading, names, rows)
 
 
 def table(title: str, note: str, heading: str, names: list[str], rows: list[Row]) -> str:

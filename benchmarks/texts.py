@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -22,6 +23,47 @@ def english() -> str:
 def ntrex() -> str:
     """25 MB of news in 128 languages: NTREX's files one after another, sorted by name."""
     return _made_once("ntrex.txt", SHARED / "data/parallel/ntrex128", _joined)
+
+
+def japanese() -> str:
+    """10 MB of Japanese manual pages."""
+    return str(SHARED / "data/prose/ja_manpages.txt")
+
+
+def language(code: str) -> str:
+    """Help of an office suite in a language, 1 to 6 MB."""
+    return str(SHARED / f"data/languages/{code}.txt")
+
+
+def sentencepiece_model(text: str) -> str:
+    """A Unigram model that sentencepiece has trained on the first 10 MB of a text."""
+
+    def train(source: Path) -> Iterable[bytes]:
+        import sentencepiece
+
+        model = io.BytesIO()
+        with open(source, encoding="utf-8", newline="\n") as file:
+            lines = (line.rstrip("\n") for line in islice_bytes(file, 10_000_000))
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=lines,
+                model_writer=model,
+                vocab_size=32_000,
+                hard_vocab_limit=False,
+                num_threads=2,
+                minloglevel=2,
+            )
+        return [model.getvalue()]
+
+    return _made_once(Path(text).stem + ".model", Path(text), train)
+
+
+def islice_bytes(lines: Iterable[str], n: int) -> Iterator[str]:
+    """The first lines of so many bytes."""
+    for line in lines:
+        n -= len(line.encode())
+        if n < 0:
+            break
+        yield line
 
 
 def gigabyte() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.peers import decode, encode, hostile, small, train
+from benchmarks.peers import decode, encode, hostile, small, train, unigram
 from benchmarks.peers.common import Work
 
 TASKS: dict[str, dict[str, Callable[..., Work]]] = {
@@ -17,6 +17,8 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "encode": encode.TASK,
     "decode": decode.TASK,
     "small": small.TASK,
+    "unigram": unigram.TRAIN,
+    "segment": unigram.ENCODE,
     "hostile train": {"fasttok": hostile.train_hostile},
     "hostile encode": {"fasttok": hostile.encode_hostile},
 }

@@ -1,0 +1,101 @@
+"""Unigram: training from the lines of a file, and encoding its lines with sentencepiece's own pieces.
+
+The pieces that two trainers choose differ, so what is compared of training is how many there are;
+`benchmarks.quality` says how good they are. The ids that encoding gives are compared.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from benchmarks.peers.common import Work, hash_rows, read_text, use_threads
+
+SPECIAL = ["<unk>", "<s>", "</s>"]
+
+
+def train_fasttok(path: str, vocab_size: int, threads: int) -> Work:
+    import fasttok as ft
+
+    def work() -> Any:
+        counts = ft.count_pretokens(
+            ft.Corpus.from_files(path, document="line"), "sentencepiece", "nmt_nfkc", workers=threads
+        )
+        return ft.train(
+            counts, model="unigram", vocab_size=vocab_size, special_tokens=SPECIAL, workers=threads
+        )
+
+    return work, lambda tok: f"{tok.vocab_size} ids"
+
+
+def train_sentencepiece(path: str, vocab_size: int, threads: int) -> Work:
+    import sentencepiece
+
+    def work() -> Any:
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            input=path, model_writer=model, vocab_size=vocab_size, num_threads=threads, minloglevel=2
+        )
+        return model.getvalue()
+
+    def count(model: bytes) -> str:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        return f"{processor.get_piece_size()} ids"
+
+    return work, count
+
+
+def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:
+    use_threads(threads)
+    import tokenizers
+    from tokenizers import normalizers, pre_tokenizers
+
+    def work() -> Any:
+        tok = tokenizers.Tokenizer(tokenizers.models.Unigram())
+        tok.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
+        tok.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer = tokenizers.trainers.UnigramTrainer(
+            vocab_size=vocab_size, special_tokens=SPECIAL, unk_token=SPECIAL[0], show_progress=False
+        )
+        tok.train([path], trainer)
+        return tok
+
+    return work, lambda tok: f"{len(json.loads(tok.to_str())['model']['vocab'])} ids"
+
+
+def lines_of(path: str) -> list[str]:
+    """The lines of a file, without what ends them."""
+    return read_text(path).split("\n")
+
+
+def encode_fasttok(path: str, model: str, threads: int) -> Work:
+    import sentencepiece
+
+    import fasttok as ft
+
+    processor = sentencepiece.SentencePieceProcessor(model_file=model)
+    ids = range(processor.get_piece_size())
+    special = {processor.id_to_piece(i): i for i in ids if processor.is_control(i) or processor.is_unknown(i)}
+    pieces = ["" if i in special.values() else processor.id_to_piece(i) for i in ids]
+    unigram = ft.UnigramModel(pieces, [processor.get_score(i) for i in ids], unk_id=processor.unk_id())
+    tok = ft.Tokenizer(
+        unigram,
+        ft.get_pretokenizer("sentencepiece"),
+        special,
+        normalizer=ft.get_normalizer("nmt_nfkc"),
+    )
+    lines = lines_of(path)
+    return lambda: tok.encode_batch(lines, workers=threads), lambda rows: hash_rows(list(rows))
+
+
+def encode_sentencepiece(path: str, model: str, threads: int) -> Work:
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_file=model)
+    lines = lines_of(path)
+    return lambda: processor.encode(lines, num_threads=threads), hash_rows
+
+
+TRAIN = {"fasttok": train_fasttok, "sentencepiece": train_sentencepiece, "tokenizers": train_tokenizers}
+ENCODE = {"fasttok": encode_fasttok, "sentencepiece": encode_sentencepiece}
