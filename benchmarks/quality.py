@@ -72,7 +72,10 @@ class Scorer:
 
 
 def hold_out(path: str) -> tuple[Path, Path]:
-    """Two files of its lines: every tenth, by a hash of its content, is for testing if the rest has none such."""
+    """Two files of its lines: for training, and every tenth by a hash of its content for testing.
+
+    A line for testing that stands in the other file too is left out.
+    """
     train, test = (texts.SCRATCH / f"{Path(path).stem}.{part}.txt" for part in ("train", "test"))
     if not test.exists():
         lines = [line for line in Path(path).read_bytes().splitlines() if line.strip()]
