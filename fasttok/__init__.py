@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.models.sampling import Sampling
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
@@ -64,6 +65,7 @@ _HOMES = {
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
+    "fasttok.models.sampling": ["Sampling"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
@@ -91,6 +93,7 @@ __all__ = [
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Sampling",
     "SpecialTokenError",
     "StreamDecoder",
     "TextError",

@@ -16,6 +16,7 @@ from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
+from fasttok.models.sampling import Sampling
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
@@ -23,6 +24,8 @@ from fasttok.text._spans import Spans
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.text.pretokenizers import Pretokenizer
 from fasttok.text.utf8 import Errors, encode_utf8
+
+Draws = Dropout | Sampling | None
 
 CACHE_BYTES = 64 << 20
 KEPT_IDS = 2 * BATCH_BYTES  # room for ids is kept up to this size,
@@ -60,7 +63,7 @@ class TextEncoder:
         return list(range(self._n_ids))
 
     def encode_text(
-        self, text: str | bytes, special: Special, errors: Errors, dropout: Dropout | None = None
+        self, text: str | bytes, special: Special, errors: Errors, draws: Draws = None
     ) -> NDArray[np.uint32]:
         """The ids of one text."""
         data = np.frombuffer(encode_utf8(text, errors), np.uint8)
@@ -68,7 +71,7 @@ class TextEncoder:
         room, cache = self._take_room(len(data)), self._take_cache()
         try:
             expression = self._special.expression(special)
-            ids = self._encode(cache, room, documents, special, expression, dropout).values
+            ids = self._encode(cache, room, documents, special, expression, draws).values
         finally:
             self._caches.append(cache)
         if len(room) <= KEPT_IDS or ids.base is not room:
@@ -80,11 +83,9 @@ class TextEncoder:
         room.resize(n, refcheck=False)  # gives the rest back, where a copy would take as much again
         return room
 
-    def encode_list(
-        self, text: str | bytes, special: Special, errors: Errors, dropout: Dropout | None
-    ) -> list[int]:
+    def encode_list(self, text: str | bytes, special: Special, errors: Errors, draws: Draws) -> list[int]:
         """The ids of one text as a list."""
-        if special == "none" and errors == "strict" and dropout is None and type(text) in (str, bytes):
+        if special == "none" and errors == "strict" and draws is None and type(text) in (str, bytes):
             scanner = self._scanner
             if scanner is not None and len(text) < SMALL_BATCH:
                 cache = self._take_cache()
@@ -94,7 +95,7 @@ class TextEncoder:
                     pass  # what follows says where
                 finally:
                     self._caches.append(cache)
-        ids = self.encode_text(text, special, errors, dropout)
+        ids = self.encode_text(text, special, errors, draws)
         return lists_of_rows(ids, np.array([0, len(ids)], np.int64), self._integers)[0]
 
     def encode_lists(
@@ -103,18 +104,18 @@ class TextEncoder:
         special: Special,
         errors: Errors,
         workers: int | None,
-        dropout: Dropout | None,
+        draws: Draws,
     ) -> list[list[int]]:
         """The ids of every text as a list; the calling thread alone encodes what is soon done."""
         resolve_workers(workers)  # wrong ones are wrong for few texts too
-        is_plain = special == "none" and errors == "strict" and dropout is None
+        is_plain = special == "none" and errors == "strict" and draws is None
         if is_plain and self._scanner and isinstance(texts, (list, tuple)):
             try:
                 if sum(map(len, texts)) < SMALL_BATCH:
                     return self._encode_small(texts, self._scanner)
             except (TypeError, UnicodeEncodeError, UnknownCharacterError):
                 pass  # what follows says what is wrong, and where
-        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, dropout)
+        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, draws)
         return lists_of_rows(rows.values, rows.offsets, self._integers)
 
     def _encode_small(self, texts: Sequence[str | bytes], scanner: Spans) -> list[list[int]]:
@@ -124,9 +125,7 @@ class TextEncoder:
         finally:
             self._caches.append(cache)
 
-    def encode_corpus(
-        self, corpus: Corpus, special: Special, workers: int | None, dropout: Dropout | None
-    ) -> Ragged:
+    def encode_corpus(self, corpus: Corpus, special: Special, workers: int | None, draws: Draws) -> Ragged:
         """The ids of every document, on threads."""
         expression = self._special.expression(special)
         # A document is only cut between batches where no special token can stand.
@@ -141,7 +140,7 @@ class TextEncoder:
             room = self._take_room(len(batch.documents.values))
             try:
                 rows = self._encode(
-                    cache, room, batch.documents, special, expression, dropout, batch.first, batch.start
+                    cache, room, batch.documents, special, expression, draws, batch.first, batch.start
                 )
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
@@ -166,7 +165,7 @@ class TextEncoder:
         documents: Ragged,
         special: Special,
         expression: re.Pattern[bytes] | None,
-        dropout: Dropout | None,
+        draws: Draws,
         first: int = 0,
         start: int = 0,
     ) -> Ragged:
@@ -177,8 +176,8 @@ class TextEncoder:
         encoder = self._model.encoder
         if expression is not None and special != "raise":
             split = self._special.split(documents, expression)
-            if dropout is not None:
-                encoder = self._model.dropout_encoder(dropout, first + split.rows, split.starts)
+            if draws is not None:
+                encoder = self._model.drawn_encoder(draws, first + split.rows, split.starts)
             try:
                 return split.join(self._encode_plain(encoder, cache, room, split.segments))
             except UnknownCharacterError as error:
@@ -187,10 +186,10 @@ class TextEncoder:
                 raise error.moved(int(split.rows[error.document or 0]) - (error.document or 0)) from None
         if expression is not None:
             self._special.refuse(documents, expression)
-        if dropout is not None:
+        if draws is not None:
             starts = np.zeros(len(documents), np.int64)
             starts[:1] = start
-            encoder = self._model.dropout_encoder(dropout, first + np.arange(len(documents)), starts)
+            encoder = self._model.drawn_encoder(draws, first + np.arange(len(documents)), starts)
         return self._encode_plain(encoder, cache, room, documents)
 
     def _encode_plain(

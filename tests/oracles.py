@@ -6,6 +6,7 @@ Each is written to be seen to be right, not to be fast.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -317,3 +318,32 @@ def ids_of_pieces(
             assert unk_id is not None
             out.append(unk_id)
     return out
+
+
+def chances_of_segmentations(
+    text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float
+) -> dict[tuple[bytes, ...], float]:
+    """How likely each segmentation is to be drawn."""
+    ways = segmentations(text, scores, unk_score)
+    total = math.fsum(math.exp(alpha * score) for score, _ in ways)
+    return {pieces: math.exp(alpha * score) / total for score, pieces in ways}
+
+
+def draw_segmentation(
+    text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float, state: int
+) -> tuple[bytes, ...]:
+    """Draw the pieces one by one, each by its part in what the segmentations that begin so have together."""
+    chances, drawn = chances_of_segmentations(text, scores, unk_score, alpha), ()
+    while len(b"".join(drawn)) < len(text):
+        nexts: Counter[bytes] = Counter()
+        for pieces, chance in chances.items():
+            nexts[pieces[len(drawn)]] += chance
+        state, number = splitmix(state)
+        left = (number >> 11) / (1 << 53) * nexts.total()
+        for piece in sorted(nexts, key=lambda piece: (piece not in scores, len(piece))):
+            left -= nexts[piece]
+            if left < 0:
+                break
+        drawn = (*drawn, piece)
+        chances = {pieces: chance for pieces, chance in chances.items() if pieces[: len(drawn)] == drawn}
+    return drawn

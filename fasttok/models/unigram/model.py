@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok._trie import Trie
+from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
+from fasttok.models.dropout import Dropout
+from fasttok.models.sampling import Sampling
+from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
 from fasttok.ragged import Ragged, read_only
 
 Compat = Literal["sentencepiece", "huggingface"]
 MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
+MOST_LOGARITHM = 1e290  # sums of so many as there can be are finite
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 
 
@@ -157,6 +162,10 @@ class UnigramModel(Model):
         return float(lowest) - 10
 
     @cached_property
+    def _largest_score(self) -> float:
+        return float(np.abs([self.unk_score, *self.scores]).max())
+
+    @cached_property
     def encoder(self) -> UnigramEncoder:
         kept = {piece: i for piece, i in self._ids.items() if self.is_matched[i]}
         keys = sorted(kept)
@@ -170,6 +179,18 @@ class UnigramModel(Model):
         unk_id = -1 if self.unk_id is None else self.unk_id
         lengths = self.pieces.lengths.astype(np.uint32)
         return kind(trie, scores, lengths, self.unk_score, unk_id, self.byte_ids)
+
+    def drawn_encoder(
+        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> PretokenEncoder:
+        """Every pretoken by itself and in double precision; otherwise as `Model.drawn_encoder`."""
+        if isinstance(draws, Dropout):
+            return super().drawn_encoder(draws, documents, starts)
+        if draws.alpha * self._largest_score > MOST_LOGARITHM:
+            raise ValueError(
+                f"alpha is {draws.alpha}, and with scores up to {self._largest_score} that is too much"
+            )
+        return SamplingEncoder(draws.seed, draws.epoch, documents, starts, self.encoder, draws.alpha)
 
     def written_pieces(self, space: bytes) -> Ragged:
         if self.byte_ids is None:
