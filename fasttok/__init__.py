@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
     from fasttok.models.sampling import Sampling
+    from fasttok.models.unigram.lattice import Lattice, Segmentation
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
@@ -66,6 +67,7 @@ _HOMES = {
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
     "fasttok.models.sampling": ["Sampling"],
+    "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
@@ -85,6 +87,7 @@ __all__ = [
     "CorpusError",
     "Encoding",
     "FasttokError",
+    "Lattice",
     "ModelExportError",
     "ModelFormatError",
     "PatternError",
@@ -94,6 +97,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Sampling",
+    "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
     "TextError",

@@ -52,9 +52,23 @@ class Sampling:
     epoch: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.alpha >= 0 and math.isfinite(self.alpha)):
-            raise ValueError(f"alpha must be a number from 0 on, not {self.alpha!r}")
+        check_alpha(self.alpha)
         check_seeds(self.seed, self.epoch)
+
+
+def check_alpha(alpha: float, largest_score: float = 0.0) -> None:
+    """Refuse what makes no distribution, or not one over segmentations with such scores.
+
+    Raises
+    ------
+    ValueError
+        If `alpha` is negative or not finite, or its product with the score so large that sums of as many as
+        there can be are not finite.
+    """
+    if not (alpha >= 0 and math.isfinite(alpha)):
+        raise ValueError(f"alpha must be a number from 0 on, not {alpha!r}")
+    if alpha * largest_score > 1e290:
+        raise ValueError(f"alpha is {alpha}, and with scores of up to {largest_score} that is too much")
 
 
 def resolve_draws(

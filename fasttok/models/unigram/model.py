@@ -13,14 +13,15 @@ from fasttok._trie import Trie
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
-from fasttok.models.sampling import Sampling
+from fasttok.models.sampling import Sampling, check_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
+from fasttok.models.unigram.lattice import Lattice
 from fasttok.ragged import Ragged, read_only
+from fasttok.text.utf8 import encode_utf8
 
 Compat = Literal["sentencepiece", "huggingface"]
 MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
-MOST_LOGARITHM = 1e290  # sums of so many as there can be are finite
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 
 
@@ -163,7 +164,7 @@ class UnigramModel(Model):
 
     @cached_property
     def _largest_score(self) -> float:
-        return float(np.abs([self.unk_score, *self.scores]).max())
+        return float(np.abs(np.append(self.scores, self.unk_score)).max())
 
     @cached_property
     def encoder(self) -> UnigramEncoder:
@@ -186,11 +187,24 @@ class UnigramModel(Model):
         """Every pretoken by itself and in double precision; otherwise as `Model.drawn_encoder`."""
         if isinstance(draws, Dropout):
             return super().drawn_encoder(draws, documents, starts)
-        if draws.alpha * self._largest_score > MOST_LOGARITHM:
-            raise ValueError(
-                f"alpha is {draws.alpha}, and with scores up to {self._largest_score} that is too much"
-            )
+        check_alpha(draws.alpha, self._largest_score)
         return SamplingEncoder(draws.seed, draws.epoch, documents, starts, self.encoder, draws.alpha)
+
+    def lattice(self, text: str | bytes) -> Lattice:
+        """All segmentations of a text, which is taken as it is and as one pretoken.
+
+        Raises
+        ------
+        TextError
+            At a lone surrogate in a ``str``.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> ft.UnigramModel(["a", "aa"], [-2, -3]).lattice("aaa").viterbi().pieces
+        ('aa', 'a')
+        """
+        return Lattice(self.encoder, encode_utf8(text))
 
     def written_pieces(self, space: bytes) -> Ragged:
         if self.byte_ids is None:
