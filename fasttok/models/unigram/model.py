@@ -202,7 +202,7 @@ class UnigramModel(Model):
         --------
         >>> import fasttok as ft
         >>> ft.UnigramModel(["a", "aa"], [-2, -3]).lattice("aaa").viterbi().pieces
-        ('aa', 'a')
+        ('a', 'aa')
         """
         return Lattice(self.encoder, encode_utf8(text))
 
