@@ -257,7 +257,9 @@ class TextEncoder:
         documents, origins = self._pipeline.trace(segment, begins=begins, ends=ends)
         text = np.ascontiguousarray(documents.values)
         places = list_spans(self._pretokenizer.spans(documents), text)
-        pretokens = Ragged(text, places.ravel()).take(np.arange(0, 2 * len(places), 2))
+        # Every other row: between two pretokens is what was left out.
+        stretches = Ragged(text, np.append(places, len(text)))
+        pretokens = stretches.take(np.arange(0, 2 * len(places), 2))
         ids = self._model.encode_pretokens(pretokens.values, pretokens.offsets, cache)
         bounds = lengths_to_offsets(self._model.token_lengths(pretokens, ids))
         # From bytes of the pretokens to those of the text that they were cut from.
