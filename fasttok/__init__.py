@@ -42,8 +42,11 @@ if TYPE_CHECKING:
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
+    from fasttok.text.base import Pretokenizer
     from fasttok.text.corpus import Corpus
-    from fasttok.text.pretokenizers import Pretokenizer, get_pretokenizer
+    from fasttok.text.metaspace import Metaspace
+    from fasttok.text.normalizers import Normalizer, get_normalizer
+    from fasttok.text.pretokenizers import get_pretokenizer
     from fasttok.tokenizer import Tokenizer
     from fasttok.training import train
 
@@ -72,8 +75,11 @@ _HOMES = {
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
+    "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
-    "fasttok.text.pretokenizers": ["Pretokenizer", "get_pretokenizer"],
+    "fasttok.text.metaspace": ["Metaspace"],
+    "fasttok.text.normalizers": ["Normalizer", "get_normalizer"],
+    "fasttok.text.pretokenizers": ["get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
     "fasttok.training": ["train"],
 }
@@ -88,8 +94,10 @@ __all__ = [
     "Encoding",
     "FasttokError",
     "Lattice",
+    "Metaspace",
     "ModelExportError",
     "ModelFormatError",
+    "Normalizer",
     "PatternError",
     "PretokenCounts",
     "Pretokenizer",
@@ -105,6 +113,7 @@ __all__ = [
     "UnigramModel",
     "UnknownCharacterError",
     "count_pretokens",
+    "get_normalizer",
     "get_pretokenizer",
     "load",
     "train",

@@ -85,7 +85,7 @@ cdef class Trie:
             builder.build(keys.values, keys.offsets, values)
         else:
             builder.open_block()
-            builder.units[0] = 0  # no child anywhere: all other units are unused
+            builder.units[0] = 1 << 10  # no child anywhere, nor the root its own: all other units are unused
         units = np.empty(builder.n_units, np.uint32)
         memcpy(&units[0], builder.units, builder.n_units * sizeof(uint32_t))
         return Trie(units)

@@ -99,6 +99,9 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
     "steps, each of which cuts the pretokens of the one before further.",
 )
 @click.option(
+    "--normalizer", help="What rewrites text before it is cut, for example nmt_nfkc; none by default."
+)
+@click.option(
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
 )
 @click.option(
@@ -212,6 +215,7 @@ def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
     show_default=True,
     help="As for train.",
 )
+@click.option("--normalizer", help="As for train.")
 @click.option(
     "--split-special", multiple=True, help="A text to cut documents at and not to count; repeatable."
 )
@@ -229,6 +233,7 @@ def count(
     field: str,
     workers: int | None,
     pretokenizers: tuple[str, ...],
+    normalizer: str | None,
     split_special: tuple[str, ...],
     top: int,
 ) -> None:
@@ -240,7 +245,12 @@ def count(
     """
     corpus = _open_corpus(files, document, field)
     counts = ft.count_pretokens(
-        corpus, pretokenizers, split_special=split_special, workers=workers, progress=sys.stderr.isatty()
+        corpus,
+        pretokenizers,
+        normalizer,
+        split_special=split_special,
+        workers=workers,
+        progress=sys.stderr.isatty(),
     )
     click.echo(counts)
     _show_counts(counts, top)

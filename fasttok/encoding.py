@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from fasttok._lists import lists_of_rows
 from fasttok.errors import PatternError, SpecialTokenError, UnknownCharacterError
 from fasttok.models._cache import SPARE_IDS, PretokenCache
-from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
 from fasttok.models.sampling import Sampling
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
-from fasttok.special import Special, SpecialTokens
-from fasttok.text._spans import Spans
+from fasttok.special import Special, SpecialTokens, Split
+from fasttok.text._spans import Spans, list_spans
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
-from fasttok.text.pretokenizers import Pretokenizer
+from fasttok.text.pipeline import Pipeline
 from fasttok.text.utf8 import Errors, encode_utf8
 
 Draws = Dropout | Sampling | None
@@ -34,12 +33,12 @@ SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gather
 
 
 class TextEncoder:
-    """Pretokenizer, model and special tokens at work. Safe to share between threads.
+    """Normalizer, pretokenizer, model and special tokens at work. Safe to share between threads.
 
     Parameters
     ----------
-    pretokenizer : Pretokenizer
-        What cuts text into pretokens.
+    pipeline : Pipeline
+        What rewrites text and cuts it into pretokens.
     model : Model
         What turns pretokens into ids.
     special : SpecialTokens
@@ -48,12 +47,14 @@ class TextEncoder:
         One more than the largest id.
     """
 
-    def __init__(self, pretokenizer: Pretokenizer, model: Model, special: SpecialTokens, n_ids: int) -> None:
-        self._pretokenizer = pretokenizer
+    def __init__(self, pipeline: Pipeline, model: Model, special: SpecialTokens, n_ids: int) -> None:
+        self._pipeline = pipeline
+        self._pretokenizer = pipeline.pretokenizer
         self._model = model
         self._special = special
         self._n_ids = n_ids
-        self._scanner: Spans | None = pretokenizer.scanner
+        # For text that is encoded as it comes, with no look at it beforehand.
+        self._scanner: Spans | None = None if pipeline.rewrites else pipeline.pretokenizer.scanner
         self._caches: list[PretokenCache] = []  # those that are idle
         self._rooms: list[NDArray[np.uint32]] = []
 
@@ -67,13 +68,14 @@ class TextEncoder:
     ) -> NDArray[np.uint32]:
         """The ids of one text."""
         data = np.frombuffer(encode_utf8(text, errors), np.uint8)
-        documents = Ragged(data, np.array([0, len(data)], np.int64))
-        room, cache = self._take_room(len(data)), self._take_cache()
+        batch = Batch(Ragged(data, np.array([0, len(data)], np.int64)), 0)
+        cache = self._take_cache()
         try:
-            expression = self._special.expression(special)
-            ids = self._encode(cache, room, documents, special, expression, draws).values
+            rows, room = self._encode(cache, batch, special, self._special.expression(special), draws)
         finally:
             self._caches.append(cache)
+        ids = rows.values
+        del rows
         if len(room) <= KEPT_IDS or ids.base is not room:
             ids = ids.copy()
             self._keep_room(room)
@@ -128,20 +130,19 @@ class TextEncoder:
     def encode_corpus(self, corpus: Corpus, special: Special, workers: int | None, draws: Draws) -> Ragged:
         """The ids of every document, on threads."""
         expression = self._special.expression(special)
-        # A document is only cut between batches where no special token can stand.
-        is_whole = expression is not None or self._model.takes_rows_whole
-        batches = corpus.batches(None if is_whole else self._pretokenizer)
+        # A document is only cut between batches where no special token can stand. What is drawn depends on
+        # where pretokens begin in the document as it was rewritten, which is only known of whole ones.
+        is_whole = expression is not None or (draws is not None and self._pipeline.rewrites)
+        is_whole |= self._model.takes_rows_whole
+        batches = corpus.batches(None if is_whole else self._pipeline)
         joined = _JoinedRows(corpus.most_bytes() // 2)  # natural text has far fewer ids; there can be more
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
         _ = self._model.encoder  # made once, not by every thread that asks for it first
 
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
-            room = self._take_room(len(batch.documents.values))
             try:
-                rows = self._encode(
-                    cache, room, batch.documents, special, expression, draws, batch.first, batch.start
-                )
+                rows, room = self._encode(cache, batch, special, expression, draws)
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
             except UnknownCharacterError as error:
@@ -161,46 +162,111 @@ class TextEncoder:
     def _encode(
         self,
         cache: PretokenCache,
-        room: NDArray[np.uint32],
-        documents: Ragged,
+        batch: Batch,
         special: Special,
         expression: re.Pattern[bytes] | None,
         draws: Draws,
-        first: int = 0,
-        start: int = 0,
-    ) -> Ragged:
-        """Encode a batch, a row a document, in `room` if there are no special tokens in it.
+    ) -> tuple[Ragged, NDArray[np.uint32]]:
+        """Encode a batch, a row a document; and give the room that the ids stand in, or stood in.
 
-        `first` and `start` are those of the `Batch`.
+        A `SpecialTokenError`, `PatternError` or `UnknownCharacterError` has its place in the batch.
         """
+        raw, split = batch.documents, None
+        if expression is not None and special == "raise":
+            self._special.refuse(raw, expression)
+        elif expression is not None:
+            split = self._special.split(raw, expression)
+            raw = split.segments
+        documents = raw
+        if self._pipeline.rewrites:
+            begins, ends = batch.begins, batch.ends
+            if split is not None:
+                begins, ends = split.edges(begins, ends)
+            documents = self._pipeline.rewrite(raw, begins=begins, ends=ends)
         encoder = self._model.encoder
-        if expression is not None and special != "raise":
-            split = self._special.split(documents, expression)
-            if draws is not None:
-                encoder = self._model.drawn_encoder(draws, first + split.rows, split.starts)
-            try:
-                return split.join(self._encode_plain(encoder, cache, room, split.segments))
-            except UnknownCharacterError as error:
-                raise error.moved(*split.place(error.document, error.position)) from None
-            except PatternError as error:
-                raise error.moved(int(split.rows[error.document or 0]) - (error.document or 0)) from None
-        if expression is not None:
-            self._special.refuse(documents, expression)
         if draws is not None:
-            starts = np.zeros(len(documents), np.int64)
-            starts[:1] = start
-            encoder = self._model.drawn_encoder(draws, first + np.arange(len(documents)), starts)
-        return self._encode_plain(encoder, cache, room, documents)
+            starts = self._starts(batch, split, documents)
+            rows = np.arange(len(documents)) if split is None else split.rows
+            encoder = self._model.drawn_encoder(draws, batch.first + rows, starts)
+        room = self._take_room(len(documents.values))
+        text, offsets = np.ascontiguousarray(documents.values), np.empty(len(documents) + 1, np.int64)
+        try:
+            spans = self._pretokenizer.spans(documents)
+            n = encoder.encode(text, documents.offsets, spans, cache, room, offsets)
+        except UnknownCharacterError as error:
+            row, position = error.document, error.position
+            if self._pipeline.rewrites:
+                _, origins = self._pipeline.trace(raw, begins=begins, ends=ends)
+                position = int(origins[documents.offsets[row] + position] - raw.offsets[row])
+            place = (row, position) if split is None else split.place(row, position)
+            raise error.moved(*place) from None
+        except PatternError as error:
+            row = error.document or 0
+            raise error.moved(0 if split is None else int(split.rows[row]) - row) from None
+        encoded = Ragged(room[:n], offsets)
+        return encoded if split is None else split.join(encoded), room
 
-    def _encode_plain(
-        self, encoder: PretokenEncoder, cache: PretokenCache, room: NDArray[np.uint32], documents: Ragged
-    ) -> Ragged:
-        """Encode rows in which the texts of special tokens are ordinary text."""
+    def _starts(self, batch: Batch, split: Split | None, documents: Ragged) -> NDArray[np.int64]:
+        """Where each row to be encoded begins in its document, or in that as it was rewritten, in bytes."""
+        if split is None:
+            starts = np.zeros(len(documents), np.int64)
+            starts[:1] = batch.start
+        elif self._pipeline.rewrites:
+            starts = documents.offsets[:-1] - documents.offsets[np.searchsorted(split.rows, split.rows)]
+        else:
+            starts = split.starts
+        return starts
+
+    def encode_aligned(
+        self, data: bytes, special: Special
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
+        """The ids of one text, and where in it each begins and ends, in bytes; for any model."""
+        expression = self._special.expression(special)
+        documents = Ragged.from_bytes([data])
+        if expression is not None and special == "raise":
+            self._special.refuse(documents, expression)
+            expression = None
+        if expression is None:
+            segments, begins, ends = documents, np.ones(1, np.bool_), np.ones(1, np.bool_)
+            starts, behind = np.zeros(1, np.int64), [np.empty(0, np.uint32)]
+        else:
+            split = self._special.split(documents, expression)
+            segments, starts, behind = split.segments, split.starts, split.ids_behind
+            begins, ends = split.edges(np.ones(1, np.bool_), np.ones(1, np.bool_))
+        cache = self._take_cache()
+        ids: list[NDArray[np.uint32]] = []
+        places: list[NDArray[np.int64]] = []
+        try:
+            for i, start in enumerate(starts.tolist()):
+                found, spans = self._align(segments[i : i + 1], begins[i : i + 1], ends[i : i + 1], cache)
+                next_start = int(starts[i + 1]) if i + 1 < len(starts) else len(data)
+                token = [[start + segments.lengths[i], next_start]] * len(behind[i])
+                ids += [found, behind[i]]
+                places += [start + spans, np.array(token, np.int64).reshape(-1, 2)]
+        except UnknownCharacterError:
+            self.encode_text(data, special, "strict")  # says where
+            raise
+        finally:
+            self._caches.append(cache)
+        return np.concatenate(ids), *np.concatenate(places).T
+
+    def _align(
+        self, segment: Ragged, begins: NDArray[np.bool_], ends: NDArray[np.bool_], cache: PretokenCache
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """The ids of one row, and where in it each begins and ends: int64[n, 2]."""
+        documents, origins = self._pipeline.trace(segment, begins=begins, ends=ends)
         text = np.ascontiguousarray(documents.values)
-        offsets = np.empty(len(documents) + 1, np.int64)
-        spans = self._pretokenizer.spans(documents)
-        n = encoder.encode(text, documents.offsets, spans, cache, room, offsets)
-        return Ragged(room[:n], offsets)
+        places = list_spans(self._pretokenizer.spans(documents), text)
+        if self._model.takes_rows_whole:
+            places = np.array([[0, len(text)]] if len(text) else [], np.int64).reshape(-1, 2)
+        # Every other row: between two pretokens is what was left out.
+        stretches = Ragged(text, np.append(places, len(text)))
+        pretokens = stretches.take(np.arange(0, 2 * len(places), 2))
+        ids = self._model.encode_pretokens(pretokens.values, pretokens.offsets, cache)
+        bounds = lengths_to_offsets(self._model.token_lengths(pretokens, ids))
+        # From bytes of the pretokens to those of the text that they were cut from.
+        shift = np.repeat(places[:, 0] - pretokens.offsets[:-1], ids.lengths)
+        return ids.values, origins[np.stack([bounds[:-1] + shift, bounds[1:] + shift], axis=1)]
 
     def _take_cache(self) -> PretokenCache:
         """A cache that nobody else uses until it is put on the list again."""

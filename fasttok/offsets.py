@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.ragged import lengths_to_offsets
 from fasttok.text._utf8 import locate_code_points
 
 
@@ -15,8 +14,13 @@ from fasttok.text._utf8 import locate_code_points
 class Encoding:
     """The ids of a text and the place of each; what `Tokenizer.encode_with_offsets` gives.
 
-    Both kinds of spans ascend and lie within the text. Those in bytes are next to each other and together
-    the whole text. Those in code points overlap where tokens share a character.
+    Both kinds of spans ascend and lie within the text. Those in bytes do not overlap; of a lossless tokenizer
+    they are next to each other and together the whole text. Those in code points overlap where tokens share a
+    character.
+
+    Where text is rewritten before it is cut, a token stands where what it was made of stands. What was made
+    of nothing, as the ▁ before the first word, has an empty span, and so have all but the last of several
+    tokens that were made of one space or character.
 
     Attributes
     ----------
@@ -47,10 +51,11 @@ class Encoding:
     char_spans: NDArray[np.int64]
 
 
-def locate(text: NDArray[np.uint8], ids: NDArray[np.uint32], lengths: NDArray[np.int64]) -> Encoding:
-    """The encoding whose tokens have the given lengths in bytes and together are the text. O(n)."""
-    bounds = lengths_to_offsets(lengths)
-    byte_spans = np.stack([bounds[:-1], bounds[1:]], axis=1)
+def locate(
+    text: bytes, ids: NDArray[np.uint32], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> Encoding:
+    """The encoding whose tokens stand at the given bytes of the text, which ascend. O(n)."""
+    byte_spans = np.stack([starts, ends], axis=1)
     char_spans = np.empty_like(byte_spans)
-    locate_code_points(text, byte_spans, char_spans)
+    locate_code_points(np.frombuffer(text, np.uint8), byte_spans, char_spans)
     return Encoding(ids, byte_spans, char_spans)

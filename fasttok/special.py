@@ -134,7 +134,7 @@ class Split:
     ) -> None:
         self.segments = segments
         self.starts = starts
-        self._ids_behind = ids_behind
+        self.ids_behind = ids_behind
         self._lengths = lengths
 
     @property
@@ -142,13 +142,23 @@ class Split:
         """The row of the document that each segment is of."""
         return np.repeat(np.arange(len(self._lengths)), self._lengths)
 
+    def edges(
+        self, begins: NDArray[np.bool_], ends: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which segments begin and end their documents, from which rows do."""
+        bounds = lengths_to_offsets(self._lengths)
+        is_first, is_last = np.zeros((2, len(self.segments)), np.bool_)
+        is_first[bounds[:-1]] = begins
+        is_last[bounds[1:] - 1] = ends
+        return is_first, is_last
+
     def place(self, segment: int, position: int) -> tuple[int, int]:
         """The document, and the byte in it, of a byte in a segment."""
         return int(self.rows[segment]), int(self.starts[segment]) + position
 
     def join(self, encoded: Ragged) -> Ragged:
         """The ids of the documents from those of the segments."""
-        parts = [part for pair in zip(encoded, self._ids_behind, strict=True) for part in pair]
+        parts = [part for pair in zip(encoded, self.ids_behind, strict=True) for part in pair]
         ends = np.cumsum([len(part) for part in parts])[1::2]
         offsets = np.append(0, ends)[lengths_to_offsets(self._lengths)]
         return Ragged(np.concatenate([np.empty(0, np.uint32), *parts]), offsets)

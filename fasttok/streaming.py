@@ -6,7 +6,8 @@ import codecs
 
 import numpy as np
 
-from fasttok.tokenizer import Ids, Tokenizer
+from fasttok.decoding import DecodingState
+from fasttok.tokenizer import Ids, Tokenizer, as_ids
 
 
 class StreamDecoder:
@@ -35,7 +36,7 @@ class StreamDecoder:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._space = b""  # to stand before what comes next
+        self._state = DecodingState()
 
     def push(self, ids: int | np.integer | Ids) -> str:
         """Take the next ids and give the text that is complete with them.
@@ -61,10 +62,7 @@ class StreamDecoder:
         O(length of the result).
         """
         row = [int(ids)] if isinstance(ids, np.integer) else [ids] if isinstance(ids, int) else ids
-        text, space = self._tokenizer.decode_part(row)
-        if text:
-            text, self._space = self._space + text, space
-        return self._utf8.decode(text)
+        return self._utf8.decode(self._tokenizer.decoder.part(as_ids(row), self._state))
 
     def finish(self) -> str:
         """End the stream: give U+FFFD for what was held back, and be ready for another stream.
@@ -81,5 +79,5 @@ class StreamDecoder:
         >>> decoder.push([97, 0xC3]), decoder.finish(), decoder.finish()
         ('a', '\ufffd', '')
         """
-        self._space = b""
-        return self._utf8.decode(b"", final=True)
+        state, self._state = self._state, DecodingState()
+        return self._utf8.decode(self._tokenizer.decoder.finish(state), final=True)

@@ -7,20 +7,23 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._gather import gather_bytes, measure_rows
+from fasttok.decoding import TextDecoder, gather_pieces
 from fasttok.encoding import TextEncoder
 from fasttok.models.base import Model
 from fasttok.models.sampling import Sampling, resolve_draws
 from fasttok.offsets import Encoding, locate
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
+from fasttok.text.base import Pretokenizer
 from fasttok.text.corpus import Corpus
-from fasttok.text.pretokenizers import Pretokenizer
+from fasttok.text.normalizers import Normalizer
+from fasttok.text.pipeline import Pipeline
 from fasttok.text.readers import PathLike
 from fasttok.text.utf8 import Errors, encode_utf8
 
@@ -28,7 +31,7 @@ Ids = Sequence[int] | NDArray[Any]
 
 
 class Tokenizer:
-    """A pretokenizer, a model and special tokens: turns text into ids and ids into text.
+    """A normalizer, a pretokenizer, a model and special tokens: turns text into ids and ids into text.
 
     Made by `fasttok.train` or `fasttok.load`. Immutable and safe to share between threads; caches of
     pretokens, one a thread and each of about 64 MiB at most, are kept from call to call.
@@ -43,6 +46,8 @@ class Tokenizer:
         Texts with an id of their own, which plain text never becomes.
     provenance : mapping, optional
         Where the tokenizer comes from; plain JSON, kept in the file.
+    normalizer : Normalizer, optional
+        What rewrites text before it is cut.
 
     Raises
     ------
@@ -66,23 +71,21 @@ class Tokenizer:
         pretokenizer: Pretokenizer,
         special_tokens: Mapping[str, int] | None = None,
         provenance: Mapping[str, Any] | None = None,
+        *,
+        normalizer: Normalizer | None = None,
     ) -> None:
         self.model = model
+        self.normalizer = normalizer
         self.pretokenizer = pretokenizer
         self.provenance = dict(provenance or {})
         self._special = SpecialTokens({} if special_tokens is None else special_tokens, model.pieces)
         self._pieces = self._special.added_to(model.pieces)
-        # Where the white space between words was left out, the end of a word is written as one space.
-        space = b"" if pretokenizer.is_partition else b" "
-        self._written = self._special.added_to(model.written_pieces(space))  # what decoding writes
-        self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
-        if model.ends_word is not None and space:
-            self._spaces = np.zeros(len(self._pieces), np.int64)
-            self._spaces[: len(model.pieces)] = model.ends_word
         self._ids: dict[bytes, int] | None = None
         if model.unk_id is not None and model.unk_id not in self._special.ids.values():
             raise ValueError(f"the model's unknown token has id {model.unk_id}, which is no special token's")
-        self._encoder = TextEncoder(pretokenizer, model, self._special, len(self._pieces))
+        self._pipeline = Pipeline(normalizer, pretokenizer)
+        self._encoder = TextEncoder(self._pipeline, model, self._special, len(self._pieces))
+        self.decoder = TextDecoder(pretokenizer, model, self._special)
 
     # What it is
 
@@ -111,7 +114,7 @@ class Tokenizer:
     @property
     def is_lossless(self) -> bool:
         """Whether ``decode_bytes(encode(x))`` is x for every text and every byte string."""
-        return self.pretokenizer.is_partition and self.model.is_lossless
+        return not self._pipeline.rewrites and self.pretokenizer.is_partition and self.model.is_lossless
 
     def id_to_piece(self, i: int) -> bytes:
         """The bytes of an id; for a special token, its text in UTF-8.
@@ -121,7 +124,7 @@ class Tokenizer:
         IndexError
             If the id is not in use.
         """
-        return self._gather(self._pieces, _as_ids([i]))
+        return gather_pieces(self._pieces, as_ids([i]))
 
     def piece_to_id(self, piece: bytes | str) -> int:
         """The id of a piece; or of a special token, unless its text is a piece too.
@@ -138,15 +141,19 @@ class Tokenizer:
         return self._ids[encode_utf8(piece)]
 
     def fingerprint(self) -> str:
-        """A SHA-256 over the pretokenizer, the model and the special tokens; provenance does not enter."""
+        """A SHA-256 over normalizer, pretokenizer, model and special tokens; provenance does not enter."""
         parts = [self.pretokenizer.config(), self.model.to_dict(), self.special_tokens]
+        if self.normalizer is not None:
+            parts.append(self.normalizer.config())
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:
-        return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {self.pretokenizer})"
+        steps = [step for step in (self.normalizer, self.pretokenizer) if step is not None]
+        return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {', '.join(map(str, steps))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model, self.pretokenizer, self._special.ids, self.provenance)
+        make = partial(type(self), normalizer=self.normalizer)
+        return make, (self.model, self.pretokenizer, self._special.ids, self.provenance)
 
     # Text to ids
 
@@ -373,13 +380,13 @@ class Tokenizer:
         ------
         TextError, SpecialTokenError
             As in `encode`.
-        ValueError
-            If the tokenizer is not lossless: then the ids alone do not say where they stand.
+        UnknownCharacterError
+            As in `encode`.
 
         Notes
         -----
-        The time of `encode`, and O(n) in the text. The spans in code points are the offsets of
-        ``tokenizers`` with ``trim_offsets=False``; its default leaves out the space before a word.
+        The time of `encode`, and O(n) in the text. The spans in code points are the offsets of ``tokenizers``
+        with ``trim_offsets=False``; its default leaves out the space before a word.
 
         Examples
         --------
@@ -389,13 +396,13 @@ class Tokenizer:
         >>> [text[start:end] for start, end in tok.encode_with_offsets(text).char_spans]
         ['low', 'e', 'r']
         """
-        if not self.is_lossless:
-            raise ValueError("offsets follow from the bytes of the ids, so they need a lossless tokenizer")
         data = encode_utf8(text)
-        ids = self._encoder.encode_text(data, special, "strict")
-        # Nothing is lost between the pieces, so their lengths alone say where they stand.
-        offsets = self._pieces.offsets
-        return locate(np.frombuffer(data, np.uint8), ids, offsets[ids + 1] - offsets[ids])
+        if self.is_lossless:
+            # Nothing is lost between the pieces, so their lengths alone say where they stand.
+            ids = self._encoder.encode_text(data, special, "strict")
+            bounds = lengths_to_offsets(self.decoder.lengths(ids))
+            return locate(data, ids, bounds[:-1], bounds[1:])
+        return locate(data, *self._encoder.encode_aligned(data, special))
 
     def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
         """Count the tokens of a text; otherwise as `encode`."""
@@ -429,59 +436,16 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Ids) -> bytes:
         """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self.decode_part(ids)[0]
-
-    def decode_part(self, ids: Ids) -> tuple[bytes, bytes]:
-        """Turn ids into bytes, as `decode_bytes`, and say what goes between them and any ids behind them.
-
-        Returns
-        -------
-        text : bytes
-            What the ids are.
-        space : bytes
-            A space behind the end of a word, where the pretokenizer leaves out the white space between
-            words and the model marks where they end; otherwise nothing.
-        """
-        row = _as_ids(ids)
-        text = self._gather(self._written, row)
-        if self._spaces is None or len(row) == 0:
-            return text, b""
-        n = len(text) - int(self._spaces[row[-1]])
-        return text[:n], text[n:]
+        return self.decoder.decode(as_ids(ids))
 
     def decode_batch(
         self, batch: Ragged | Iterable[Ids], *, errors: Literal["replace", "strict"] = "replace"
     ) -> list[str]:
         """Turn every row of a batch into text; otherwise as `decode`."""
         _checked_errors(errors)
-        rows = batch if isinstance(batch, Ragged) else Ragged.from_arrays([_as_ids(row) for row in batch])
-        ids = _as_ids(rows.values)
-        text = self._gather(self._written, ids, rows.offsets)
-        bounds = lengths_to_offsets(self._written.lengths[ids])[rows.offsets]
-        ends = bounds[1:].copy()
-        if self._spaces is not None:
-            is_filled = rows.lengths > 0
-            ends[is_filled] -= self._spaces[ids[rows.offsets[1:][is_filled] - 1]]
-        places = zip(bounds.tolist(), ends.tolist(), strict=False)
-        return [text[start:end].decode(errors=errors) for start, end in places]
-
-    def _gather(self, pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
-        """The rows of the ids, one after another; `rows` are the offsets of rows to name in an error."""
-        offsets = pieces.offsets
-        n_bytes, bad = measure_rows(offsets, ids, False)
-        if bad >= 0:
-            i = int(ids[bad])
-            why = (
-                "is not in use"
-                if 0 <= i < self.vocab_size
-                else f"is outside the vocabulary of {self.vocab_size} ids"
-            )
-            place = f"position {bad}"
-            if rows is not None:
-                row = int(np.searchsorted(rows, bad, side="right")) - 1
-                place = f"position {bad - rows[row]} of row {row}"
-            raise IndexError(f"id {i} at {place} {why}")
-        return gather_bytes(pieces.values, offsets, ids, n_bytes)
+        rows = batch if isinstance(batch, Ragged) else Ragged.from_arrays([as_ids(row) for row in batch])
+        texts = self.decoder.decode_rows(Ragged(as_ids(rows.values), rows.offsets))
+        return [text.decode(errors=errors) for text in texts]
 
     # Files
 
@@ -498,7 +462,7 @@ class Tokenizer:
         save(self, path)
 
 
-def _as_ids(ids: Ids) -> NDArray[Any]:
+def as_ids(ids: Ids) -> NDArray[Any]:
     """A row of ids as a contiguous array of uint32 or int64; none of them looked at yet."""
     if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__"):
         raise TypeError(f"ids must be one row of integers, not {type(ids).__name__}")

@@ -11,6 +11,7 @@ from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.bpe.trainer import BPETrainer
 from fasttok.text.corpus import Corpus
+from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
@@ -22,6 +23,7 @@ def train(
     model: str = "bpe",
     *,
     pretokenizer: AnyPretokenizer | None = None,
+    normalizer: AnyNormalizer = None,
     workers: int | None = None,
     progress: bool = False,
     **options: Any,
@@ -37,6 +39,9 @@ def train(
         The algorithm.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
+    normalizer : str, dict or Normalizer, optional
+        For a corpus, what rewrites it before that; by default that of the `start`, or none. Counts know
+        theirs.
     workers : int, optional
         Threads for counting. The result does not depend on it.
     progress : bool
@@ -78,11 +83,15 @@ def train(
     if isinstance(source, PretokenCounts):
         if pretokenizer is not None:
             raise ValueError("counts know their pretokenizer; give one only with a corpus")
+        if normalizer is not None:
+            raise ValueError("counts know their normalizer; give one only with a corpus")
         counts = source
     else:
         if pretokenizer is None:
             pretokenizer = getattr(options.get("start"), "pretokenizer", "gpt2")
-        counts = count_pretokens(source, pretokenizer, workers=workers, progress=progress)
+        if normalizer is None:
+            normalizer = getattr(options.get("start"), "normalizer", None)
+        counts = count_pretokens(source, pretokenizer, normalizer, workers=workers, progress=progress)
     learned, special_tokens = trainer.train(counts, progress=progress)
     provenance = {
         "fasttok": __version__,
@@ -95,4 +104,10 @@ def train(
         },
     }
     provenance = json.loads(json.dumps(provenance))  # lists for tuples, as a file gives it back
-    return Tokenizer(learned, get_pretokenizer(counts.recipe.pretokenizer), special_tokens, provenance)
+    return Tokenizer(
+        learned,
+        get_pretokenizer(counts.recipe.pretokenizer),
+        special_tokens,
+        provenance,
+        normalizer=get_normalizer(counts.recipe.normalizer),
+    )

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
+from fasttok.text.normalizers import CharsMapNormalizer
 from tests import hostile
 
 # Phases of work. Each function makes from a folder the phase, which lasts for seconds, and a short piece of
@@ -38,6 +39,15 @@ def counting_by_expression(folder):
 
     text = (folder / "text.txt").read_bytes()
     return lambda: count(text), lambda: count(text[:100_000])
+
+
+def rewriting(folder):
+    normalizer = CharsMapNormalizer.from_rules({"a" * 255 + "b": "c"})  # so that every byte takes 255 steps
+
+    def rewrite(n):
+        return normalizer.rewrite(ft.Ragged.from_bytes([b"a" * n])).documents.values.tobytes()
+
+    return lambda: rewrite(10_000_000), lambda: rewrite(100_000)
 
 
 def training(folder):
@@ -108,6 +118,7 @@ def loading(folder):
 PHASES = (
     counting,
     counting_by_expression,
+    rewriting,
     training,
     encoding,
     encoding_with_dropout,

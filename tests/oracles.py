@@ -5,8 +5,11 @@ Each is written to be seen to be right, not to be fast.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -41,6 +44,113 @@ def split_in_steps(patterns: list[str], document: bytes) -> list[bytes]:
     for pattern in patterns:
         pretokens = [part for pretoken in pretokens for part in split(pattern, pretoken)]
     return pretokens
+
+
+def write_marks(
+    document: bytes,
+    add_dummy_prefix: bool = True,
+    remove_extra_whitespaces: bool = True,
+    treat_whitespace_as_suffix: bool = False,
+    begins: bool = True,
+    ends: bool = True,
+) -> tuple[bytes, list[int]]:
+    """White space as marks, and for each byte and the end where in the document it comes from."""
+    out = [(bytes([byte]), i) for i, byte in enumerate(document)]
+    end = len(document)
+    if remove_extra_whitespaces:
+        if begins:
+            out = out[len(document) - len(document.lstrip(b" ")) :]
+        out = [pair for k, pair in enumerate(out) if pair[0] != b" " or k == 0 or out[k - 1][0] != b" "]
+    if not out:
+        return b"", [len(document)]
+    mark = "▁".encode()
+    if add_dummy_prefix and begins and not treat_whitespace_as_suffix:
+        out.insert(0, (mark, out[0][1]))
+    flat = [(byte, i) for piece, i in out for byte in (mark if piece == b" " else piece)]
+    while remove_extra_whitespaces and ends and bytes(byte for byte, _ in flat[-3:]) == mark:
+        end = flat[-3][1]
+        flat = flat[:-3]
+    if add_dummy_prefix and ends and treat_whitespace_as_suffix:
+        flat += [(byte, end) for byte in mark]
+    return bytes(byte for byte, _ in flat), [i for _, i in flat] + [end]
+
+
+def split_at_marks(text: bytes, treat_whitespace_as_suffix: bool = False) -> list[bytes]:
+    """The words that marks begin, or end."""
+    mark = "▁".encode()
+    first, *others = text.split(mark)
+    if treat_whitespace_as_suffix:
+        words = [word + mark for word in [first, *others][:-1]] + [first, *others][-1:]
+    else:
+        words = [first, *(mark + word for word in others)]
+    return [word for word in words if word]
+
+
+def split_at_scripts(document: bytes, scripts: list[str]) -> list[bytes]:
+    """Runs of one script, of those given and Common, which is what is of none of them."""
+
+    def script(character: str) -> str:
+        if regex.match(r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc]", character):
+            return "Han"
+        names = [name for name in scripts if regex.match(rf"\p{{Script={name}}}", character)]
+        return names[0] if names else "Common"
+
+    runs: list[str] = []
+    of_run = ""
+    for match in regex.finditer(r"(?s)(▁*)(.?)", document.decode(errors="surrogateescape")):
+        marks, character = match.groups()
+        found = script(character) if character else "Inherited"
+        if not runs or "Inherited" != found != of_run != "":
+            runs.append("")
+            of_run = ""
+        runs[-1] += marks + character
+        of_run = of_run if found == "Inherited" else found
+    return [run.encode(errors="surrogateescape") for run in runs if run]
+
+
+def rewrite(rules: dict[str, str], data: bytes) -> tuple[bytes, list[int]]:
+    """At every place what the longest rule says; and where each byte of that, and its end, came from."""
+    text, origins, position, i = data.decode(errors="surrogateescape"), [], 0, 0
+    longest = max(map(len, rules), default=0)
+    out = []
+    while i < len(text):
+        key = next((text[i : i + n] for n in range(longest, 0, -1) if text[i : i + n] in rules), None)
+        source = key or text[i]
+        size = len(source.encode(errors="surrogateescape"))
+        is_broken = "\udc80" <= source <= "\udcff"
+        written = (rules[key] if key else "\ufffd" if is_broken else source).encode()
+        out.append(written)
+        origins += [position + (0 if key or is_broken else k) for k in range(len(written))]
+        position += size
+        i += len(source)
+    return b"".join(out), [*origins, position]
+
+
+def nfkc_rules(folded: bool) -> dict[str, str]:
+    """Single code points to their NFKC, all ways of writing a character to that; of this Python's Unicode.
+
+    Code points that this version does not have are left as they are.
+    """
+    normal = functools.partial(unicodedata.normalize, "NFKC")
+    characters = [chr(c) for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
+    decomposed = {c: unicodedata.normalize("NFKD", c) for c in characters}
+    rules = {c: normal(c) for c in characters}
+    ways: dict[str, list[str]] = {}
+    for c, parts in decomposed.items():
+        if len(parts) == 1:
+            ways.setdefault(parts, []).append(c)
+    for c, parts in decomposed.items():
+        if len(parts) > 1 and unicodedata.normalize("NFC", parts) == c:
+            rules |= {"".join(way): c for way in itertools.product(*(ways[part] for part in parts))}
+    if folded:
+        rules = {key: "".join(map(fold_simply, value)) for key, value in rules.items()}
+    return {key: value for key, value in rules.items() if key != value}
+
+
+def fold_simply(c: str) -> str:
+    """One code point for one."""
+    folded = c.casefold()
+    return folded if len(folded) == 1 else c.lower() if len(c.lower()) == 1 else c
 
 
 def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:

@@ -120,10 +120,11 @@ def test_find_cut_changes_no_pretoken(steps):
 
 @pytest.mark.parametrize("steps", [*CUTTABLE, *SEQUENCES], ids=str)
 def test_find_cut_finds_the_last_place(steps):
-    known = ft.get_pretokenizer(steps)._cuts
+    known = ft.get_pretokenizer(steps).cuts
     for text in hostile.texts(500, seed=61):
         pairs = [(kind(a), kind(b)) for a, b in itertools.pairwise(text)]
         places = [i for i, pair in enumerate(pairs, 1) if known.always[pair] and known.neutral[pair]]
+        places = [i for i in places if "▁" not in text[i - 1 : i + 1]]
         expected = len(text[: places[-1]].encode()) if places else 0
         assert ft.get_pretokenizer(steps).find_cut(np.frombuffer(text.encode(), np.uint8)) == expected
 

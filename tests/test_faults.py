@@ -7,6 +7,7 @@ file truncated at any byte, any bit flipped            here; at random test_form
 length bombs, deep nesting, 1 MB piece, huge ids, NaN  here; test_formats: foreign_files, impossible_content
 duplicate, empty, missing piece; gap; id clash         test_formats: impossible_content, damaged_rank_files
                                                        test_bpe: models_that_cannot_be
+a charsmap out of range, an unterminated string        test_normalizers
 an expression that backtracks                          test_scan; test_tokenizer: errors_name_the_document
 a lone surrogate in str                                test_tokenizer, test_corpus: lone_surrogates
 invalid UTF-8, NUL bytes                               test_tokenizer: every_text_and_byte_string_comes_back

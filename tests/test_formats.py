@@ -79,7 +79,7 @@ def test_a_file_with_flipped_bits(tmp_path):
         (lambda f: f["special_tokens"].update(x="y"), "must be from 0"),
         (lambda f: f["special_tokens"].update(x=(1 << 31) - 1), "special_tokens: an id larger than the file"),
         (lambda f: f.update(special_tokens=[]), "special_tokens: a list, not a dict"),
-        (lambda f: f.update(normalizer="nfc"), "normalizer: unknown normalizer"),
+        (lambda f: f.update(normalizer="nfc"), "normalizer: a str, not a dict"),
         (lambda f: f.update(pretokenizer={"name": "x"}), "pretokenizer: not the configuration"),
         (
             lambda f: f.update(pretokenizer={"name": "regex", "pattern": "("}),

@@ -73,12 +73,3 @@ def test_what_has_no_offsets(tok):
         tok.encode_with_offsets(["a"])
     empty = tok.encode_with_offsets("")
     assert (empty.ids.shape, empty.byte_spans.shape, empty.char_spans.shape) == ((0,), (0, 2), (0, 2))
-
-
-def test_a_tokenizer_that_loses_text_has_none(tok):
-    class Loses(ft.BPEModel):
-        is_lossless = False
-
-    model = Loses(tok.model.pieces, tok.model.merges, tok.model.merge_ids)
-    with pytest.raises(ValueError, match="offsets .* need a lossless tokenizer"):
-        ft.Tokenizer(model, tok.pretokenizer).encode_with_offsets("a")

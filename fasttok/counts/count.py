@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TypeVar, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.spill import Spill, share_memory
@@ -17,6 +18,8 @@ from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.progress import Bar
 from fasttok.ragged import Ragged
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
+from fasttok.text.normalizers import AnyNormalizer, get_normalizer
+from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 
 Tag = TypeVar("Tag")
@@ -26,6 +29,7 @@ Tag = TypeVar("Tag")
 def count_pretokens(
     corpus: Corpus,
     pretokenizer: AnyPretokenizer = "gpt2",
+    normalizer: AnyNormalizer = None,
     *,
     split_special: Iterable[str] = (),
     workers: int | None = None,
@@ -37,6 +41,7 @@ def count_pretokens(
 def count_pretokens(
     corpus: Mapping[Tag, Corpus],
     pretokenizer: AnyPretokenizer = "gpt2",
+    normalizer: AnyNormalizer = None,
     *,
     split_special: Iterable[str] = (),
     workers: int | None = None,
@@ -47,6 +52,7 @@ def count_pretokens(
 def count_pretokens(
     corpus: Corpus | Mapping[Tag, Corpus],
     pretokenizer: AnyPretokenizer = "gpt2",
+    normalizer: AnyNormalizer = None,
     *,
     split_special: Iterable[str] = (),
     workers: int | None = None,
@@ -63,6 +69,8 @@ def count_pretokens(
         are counted one after another.
     pretokenizer : str, sequence, dict or Pretokenizer
         What cuts them; see `get_pretokenizer`.
+    normalizer : str, dict or Normalizer, optional
+        What rewrites them before that; see `get_normalizer`.
     split_special : iterable of str
         Texts of special tokens. Documents are cut where one stands, and it is not counted; where two
         could start at one place the longer one does. Without this their text is ordinary text.
@@ -118,7 +126,7 @@ def count_pretokens(
             )
     if isinstance(split_special, str):
         raise TypeError("split_special must be a collection of str, not one str")
-    cutter = get_pretokenizer(pretokenizer)
+    cutter = Pipeline(get_normalizer(normalizer), get_pretokenizer(pretokenizer))
     specials = tuple(sorted(set(split_special), key=lambda token: (-len(token.encode()), token)))
     if "" in specials:
         raise ValueError("a special token must not be empty")
@@ -126,7 +134,8 @@ def count_pretokens(
         return {
             tag: count_pretokens(
                 part,
-                cutter,
+                cutter.pretokenizer,
+                cutter.normalizer,
                 split_special=specials,
                 workers=workers,
                 progress=progress,
@@ -148,13 +157,17 @@ def count_pretokens(
     spill = Spill(share)
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
-        documents = batch.documents
-        spill.make_room(table, len(documents.values))
+        documents, begins, ends = batch.documents, batch.begins, batch.ends
         row_of_part = None
         if specials:
-            documents, row_of_part = _cut_out(documents, find_special)
+            documents, row_of_part, first, last = _cut_out(documents, find_special)
+            begins, ends = begins[row_of_part] & first, ends[row_of_part] & last
+        if cutter.rewrites:
+            documents = cutter.rewrite(documents, begins=begins, ends=ends)
+        spill.make_room(table, len(documents.values))
         try:
-            table.count(np.ascontiguousarray(documents.values), documents.offsets, cutter.spans(documents))
+            spans = cutter.pretokenizer.spans(documents)
+            table.count(np.ascontiguousarray(documents.values), documents.offsets, spans)
         except PatternError as error:
             part = error.document or 0
             row = part if row_of_part is None else row_of_part[part]
@@ -171,15 +184,33 @@ def count_pretokens(
             bar.update(n_bytes)
         rows, counts = spill.merge(tables)
     return PretokenCounts.from_sorted(
-        rows, counts, Recipe(cutter.config(), None, corpus.document_rule, specials)
+        rows,
+        counts,
+        Recipe(
+            cutter.pretokenizer.config(),
+            None if cutter.normalizer is None else cutter.normalizer.config(),
+            corpus.document_rule,
+            specials,
+        ),
     )
 
 
-def _cut_out(documents: Ragged, expression: re.Pattern[bytes]) -> tuple[Ragged, list[int]]:
-    """The documents without the matches, each cut in two where one stood; and which part is of which."""
+def _cut_out(
+    documents: Ragged, expression: re.Pattern[bytes]
+) -> tuple[Ragged, list[int], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The documents without the matches, each cut in two where one stood.
+
+    Besides, which part is of which, and whether it stood at the beginning and at the end of it.
+    """
     parts: list[bytes] = []
     row_of_part: list[int] = []
+    places: list[tuple[bool, bool]] = []
     for row, document in enumerate(documents.to_bytes()):
-        parts.extend(filter(None, expression.split(document)))
-        row_of_part += [row] * (len(parts) - len(row_of_part))
-    return Ragged.from_bytes(parts), row_of_part
+        found = expression.split(document)
+        for i, part in enumerate(found):
+            if part:
+                parts.append(part)
+                row_of_part.append(row)
+                places.append((i == 0, i == len(found) - 1))
+    first, last = np.array(places, np.bool_).reshape(-1, 2).T.copy()
+    return Ragged.from_bytes(parts), row_of_part, first, last

@@ -19,6 +19,7 @@ from fasttok.errors import ModelFormatError, RecipeError
 from fasttok.ragged import Ragged, read_only
 from fasttok.saving import atomic_write
 from fasttok.text._utf8 import decode_code_points, encode_code_points
+from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 
 FORMAT = "fasttok.counts"
@@ -93,7 +94,10 @@ class PretokenCounts:
 
     @classmethod
     def from_dict(
-        cls, counts: Mapping[str, int] | Mapping[bytes, int], pretokenizer: AnyPretokenizer = "gpt2"
+        cls,
+        counts: Mapping[str, int] | Mapping[bytes, int],
+        pretokenizer: AnyPretokenizer = "gpt2",
+        normalizer: AnyNormalizer = None,
     ) -> PretokenCounts:
         """Take counts from a mapping of pretoken to count.
 
@@ -103,6 +107,8 @@ class PretokenCounts:
             How often each pretoken occurs, at least 1. The pretokens are taken as they are.
         pretokenizer : str, sequence, dict or Pretokenizer
             What the tokenizer trained from these counts will cut its input with.
+        normalizer : str, dict or Normalizer, optional
+            What it will rewrite its input with before that.
 
         Raises
         ------
@@ -124,7 +130,9 @@ class PretokenCounts:
         table = PretokenTable()
         text = Ragged.from_bytes(rows)
         table.add(text.values, text.offsets, np.array(list(counts.values()), np.int64))
-        return cls.from_table(table, Recipe(get_pretokenizer(pretokenizer).config()))
+        first = get_normalizer(normalizer)
+        recipe = Recipe(get_pretokenizer(pretokenizer).config(), None if first is None else first.config())
+        return cls.from_table(table, recipe)
 
     @classmethod
     def from_table(cls, table: PretokenTable, recipe: Recipe) -> PretokenCounts:

@@ -17,6 +17,7 @@ from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.unigram.model import UnigramModel
 from fasttok.saving import atomic_write
+from fasttok.text.normalizers import get_normalizer
 from fasttok.text.pretokenizers import get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
@@ -32,7 +33,7 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
         "format": FORMAT,
         "version": VERSION,
         "provenance": tokenizer.provenance,
-        "normalizer": None,
+        "normalizer": tokenizer.normalizer and tokenizer.normalizer.config(),
         "pretokenizer": tokenizer.pretokenizer.config(),
         "special_tokens": tokenizer.special_tokens,
         "model": tokenizer.model.to_dict(),
@@ -83,8 +84,7 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         )
     place = "normalizer"
     try:
-        if fields["normalizer"] is not None:
-            raise ValueError("unknown normalizer")
+        normalizer = get_normalizer(fields["normalizer"] and _checked(fields["normalizer"], dict))
         place = "pretokenizer"
         pretokenizer = get_pretokenizer(_checked(fields["pretokenizer"], dict))
         place = "model"
@@ -95,7 +95,8 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         if any(isinstance(i, int) and i >= len(data) for i in special_tokens.values()):
             raise ValueError("an id larger than the file")
         place = "provenance"
-        return Tokenizer(model, pretokenizer, special_tokens, _checked(fields["provenance"], dict))
+        provenance = _checked(fields["provenance"], dict)
+        return Tokenizer(model, pretokenizer, special_tokens, provenance, normalizer=normalizer)
     except KeyError as error:
         raise ModelFormatError(f"{error} is missing or unknown", name, place) from None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -89,6 +89,28 @@ class Model(ABC):
         n = self.encoder.encode(text, boundaries, Boundaries(boundaries), cache, out, offsets)
         return Ragged(out[:n], offsets)
 
+    def token_lengths(self, pretokens: Ragged, ids: Ragged) -> NDArray[np.int64]:
+        """How many bytes of its pretoken each id stands for; those of a pretoken are together all of it.
+
+        Here, those that the id is called by. A model in which a piece is called otherwise, or where what is
+        unknown has an id, says it otherwise.
+
+        Parameters
+        ----------
+        pretokens : Ragged of uint8
+            The pretokens, one after another.
+        ids : Ragged of uint32
+            What `encode_pretokens` made of them: a row a pretoken.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            An entry for each of ``ids.values``; at least 0, and 0 only where several ids stand for the same
+            bytes, of which the last then has them all.
+        """
+        lengths: NDArray[np.int64] = self.pieces.lengths[ids.values]
+        return lengths
+
     def written_pieces(self, space: bytes) -> Ragged:
         """What decoding writes for each id; `space` stands for the mark of a piece that ends a word."""
         return self.pieces

@@ -31,7 +31,7 @@ def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
     """The last place between two code points with `safe[kind before, kind behind]`; 0 if there is none.
 
     The text may begin and end anywhere, also inside a character; a code point that could be another one
-    with what stands on either side counts for nothing.
+    with what stands on either side counts for nothing, and so does U+2581.
     """
     cdef Py_ssize_t i, before, length, cut = 0, end = text.shape[0]
     cdef const uint8_t* start
@@ -49,7 +49,12 @@ def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
             kind_before = kind_of(start[i - 1], classify_before(start, 0, i, &before))
             if start[before] & 0xC0 == 0x80 and i < 4:
                 continue  # perhaps the end of a character that began before this text
-            if safe[kind_before, kind]:
+            if safe[kind_before, kind] and not is_mark(start, i, end) and not is_mark(start, before, end):
                 cut = i
                 break
     return cut
+
+
+cdef inline bint is_mark(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    """Whether the code point at `i` is U+2581, which stands for a space in text that metaspace has written."""
+    return i + 3 <= end and text[i] == 0xE2 and text[i + 1] == 0x96 and text[i + 2] == 0x81

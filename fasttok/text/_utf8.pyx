@@ -76,18 +76,21 @@ def locate_code_points(
 ):
     """Write for each span of bytes the span of the code points that its first to its last byte belong to.
 
-    Spans must ascend, not overlap, not be empty, and lie within the text.
+    Spans must ascend, not overlap, and lie within the text. One that is empty is so in code points too, unless
+    it lies inside one.
     """
     cdef Py_ssize_t i = 0, end = text.shape[0], token, length = 0, n = -1  # code point n is at i
     with nogil:
         for token in range(byte_spans.shape[0]):
-            while i + length <= byte_spans[token, 0]:
+            while i + length <= byte_spans[token, 0] and i < end or n < 0:
                 i += length
                 n += 1
-                read_code_point(&text[0], i, end, &length)
+                length = 0
+                if i < end:
+                    read_code_point(&text[0], i, end, &length)
             out[token, 0] = n
             while i + length < byte_spans[token, 1]:
                 i += length
                 n += 1
                 read_code_point(&text[0], i, end, &length)
-            out[token, 1] = n + 1
+            out[token, 1] = n + (i < byte_spans[token, 1])

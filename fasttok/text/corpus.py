@@ -12,11 +12,13 @@ from itertools import count
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fasttok.errors import CorpusError, TextError
 from fasttok.ragged import Ragged
+from fasttok.text.base import Pretokenizer
 from fasttok.text.documents import DocumentRule, resolve_rule
-from fasttok.text.pretokenizers import Pretokenizer
+from fasttok.text.pipeline import Pipeline
 from fasttok.text.readers import PathLike, find_files, is_compressed, read_chunks, read_records, suffix_of
 from fasttok.text.tables import read_parquet, read_table
 from fasttok.text.utf8 import Errors, encode_utf8
@@ -49,6 +51,20 @@ class Batch:
     first: int
     continues: bool = False
     start: int = 0
+
+    @property
+    def begins(self) -> NDArray[np.bool_]:
+        """Whether each row is the beginning of its document."""
+        begins = np.ones(len(self.documents), np.bool_)
+        begins[:1] = self.start == 0
+        return begins
+
+    @property
+    def ends(self) -> NDArray[np.bool_]:
+        """Whether each row is the end of its document."""
+        ends = np.ones(len(self.documents), np.bool_)
+        ends[-1:] = not self.continues
+        return ends
 
 
 class Corpus:
@@ -288,7 +304,7 @@ class Corpus:
             yield from batch.documents.to_bytes()
 
     def batches(
-        self, pretokenizer: Pretokenizer | None = None, batch_bytes: int = BATCH_BYTES
+        self, pretokenizer: Pretokenizer | Pipeline | None = None, batch_bytes: int = BATCH_BYTES
     ) -> Iterator[Batch]:
         """Yield the documents in batches of about `batch_bytes` of text.
 
@@ -296,7 +312,8 @@ class Corpus:
         ----------
         pretokenizer : Pretokenizer, optional
             Allows a document longer than a batch to be cut where this pretokenizer always cuts. Without
-            it, or where it finds no such place, a document stays whole.
+            it, or where it finds no such place, a document stays whole. With a normalizer before it, this
+            is a `fasttok.text.pipeline.Pipeline`.
         batch_bytes : int
             The size to aim for. What follows from the batches must not depend on it.
         """
@@ -369,7 +386,7 @@ def _documents(texts: Iterable[bytes], rule: DocumentRule) -> Iterator[bytes]:
 
 
 def _file_batches(
-    path: str, first: int, pretokenizer: Pretokenizer | None, batch_bytes: int
+    path: str, first: int, pretokenizer: Pretokenizer | Pipeline | None, batch_bytes: int
 ) -> Iterator[Batch]:
     """A plain file as one document, in batches cut where the pretokenizer allows."""
     parts: list[np.ndarray[Any, np.dtype[np.uint8]]] = []  # read, and not yet part of a batch

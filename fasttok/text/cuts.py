@@ -27,6 +27,21 @@ nothing else.
 count from one of its ends. A place with no number on one side is inside no run, and the same runs lie on
 either side of it. A place between two numbers is not neutral.
 
+**script** cuts between two code points according to the scripts of these and, where the first inherits its
+own, of those before it; and before ▁ according to what stands behind it. Of the kinds only OTHER holds code
+points that inherit. So a place is neutral with anything else behind it, and no ▁ before it.
+
+**metaspace** rewrites text before it cuts, and what is said here is of raw text, whose parts are told whether
+they begin and end their document. It writes ▁ for every space and always cuts before one. What is left to ask
+is whether the parts are rewritten as the whole is. Between anything and a space behind it they are, if runs
+of spaces are kept; if not, the space must be the first of its run, so no space stands before it. What it
+drops at the end of a document, U+0020 and ▁, does not reach across the place if no ▁ stands there; and what
+it drops at the start does not, as something else stands before the place. With the mark as a suffix all this
+is turned around: the space stands before the place, which is behind the last of its run, and what stands
+behind it is not dropped. As the place is a boundary from then on, no step behind it sees both sides.
+
+No place is beside a ▁ (`_cuts.pyx`), which would be one of OTHER otherwise.
+
 **none** never cuts, so every pair is neutral. About a regular expression nothing is claimed.
 
 **A sequence of steps** has every pair that is neutral to all of its steps, and always cuts where one of
@@ -36,6 +51,21 @@ place, if the place is inside of one, which the parts have in two. The next step
 same way. The one around the place is a text in which the same two code points stand beside the place, so
 it and its two parts differ by the place at most; and if this step always cuts there, not at all. From then
 on the place is a boundary both ways.
+
+**What rewrites text** before it is cut (`RewritingCuts`) is asked something else: between code points of
+which kinds may raw text be cut so that its parts, each rewritten on its own, joined, are the whole rewritten?
+Such a pair is neutral to it. Besides it says what kinds of code points may then stand beside the place. A
+claim of the pretokenizer behind it holds of a neutral pair if it holds of all pairs that this may become.
+What may become ▁ is neutral to none.
+
+**identity** looks at every code point alone, and none changes its kind.
+
+**nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf.** A letter or number in front of U+0020: no rule has U+0020 in it, so
+none matches across the place, and the U+0020 stays what it is. What a rule makes of code points of which the
+last is a letter or number is something, and ends in no white space; so where a step behind drops or joins
+white space, that beside the place is on the same side of it either way.
+
+**Any other rules** may do anything, so nothing is claimed of them.
 """
 
 from __future__ import annotations
@@ -74,6 +104,33 @@ class Cuts:
         return int(_cuts.find_cut(text, safe.view(np.uint8))) if safe.any() else 0
 
 
+@dataclass(frozen=True, eq=False)
+class RewritingCuts:
+    """What is known of something that rewrites text, at a place between two code points.
+
+    Parameters
+    ----------
+    neutral : ndarray of bool, shape (6, 6)
+        The pairs of kinds, before the place and behind it, at which the parts may be rewritten apart.
+    becomes : ndarray of bool, shape (6, 6)
+        What may stand beside such a place afterwards, in the row of the kind that stood there before.
+    """
+
+    neutral: NDArray[np.bool_]
+    becomes: NDArray[np.bool_]
+
+    def then(self, step: Cuts) -> Cuts:
+        """What is known of raw text that is rewritten, then cut by a pretokenizer."""
+        return Cuts(self._before(step.always), self._before(step.neutral))
+
+    def then_rewriting(self, step: RewritingCuts) -> RewritingCuts:
+        """What is known of this and another rewriting one after the other."""
+        return RewritingCuts(self._before(step.neutral), self.becomes @ step.becomes)
+
+    def _before(self, claim: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return self.neutral & ~(self.becomes @ ~claim @ self.becomes.T)
+
+
 _before, _behind = np.indices((len(KINDS), len(KINDS)))
 _everywhere = np.ones((len(KINDS), len(KINDS)), np.bool_)
 _words = np.isin(_before, (LETTER, NUMBER)) & (_behind >= BLANK) | (_before < BLANK) & (_behind == BLANK)
@@ -82,11 +139,28 @@ _same_bert |= np.isin(_before, (LETTER, NUMBER, OTHER)) & np.isin(_behind, (LETT
 _numbers = (_before == NUMBER).astype(int) + (_behind == NUMBER)
 
 NOTHING_KNOWN = Cuts(~_everywhere, ~_everywhere)
+REWRITES_ANYTHING = RewritingCuts(~_everywhere, _everywhere)
+_rules = RewritingCuts(
+    np.isin(_before, (LETTER, NUMBER)) & (_behind == BLANK),
+    np.where(_before < BLANK, _behind < BLANK, _before == _behind),
+)
+REWRITING_CUTS: dict[str, RewritingCuts] = {
+    "identity": RewritingCuts(_everywhere, _before == _behind),
+    **dict.fromkeys(("nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"), _rules),
+}
 CUTS: dict[str, Cuts] = {
     **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),
     "whitespace_split": Cuts((_before >= BLANK) | (_behind >= BLANK), _everywhere),
     "bert": Cuts(~_same_bert, _everywhere),
     "digits_single": Cuts(_numbers >= 1, _everywhere),
+    "script": Cuts(~_everywhere, _behind != OTHER),
     **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_numbers == 1, _numbers <= 1)),
     "none": Cuts(~_everywhere, _everywhere),
 }
+
+
+def cuts_of_words(remove_extra_whitespaces: bool, as_suffix: bool) -> Cuts:
+    """What is known of `Metaspace` where it cuts words."""
+    blank, other = (_before, _behind) if as_suffix else (_behind, _before)
+    is_known = (blank == BLANK) & ((other != BLANK) | (not remove_extra_whitespaces))
+    return Cuts(is_known, is_known)

@@ -1,16 +1,15 @@
 """Pretokenizers: where text may be cut before a model sees it.
 
-Every step here but one is a partition: it only cuts, and the pieces joined are the text. "whitespace_split"
-leaves white space out: it has spans, and no boundaries. The named patterns run on hand-written scanners
-(`_scan.pyx`); any other regular expression runs on the ``regex`` module. Steps one after the other are a
-sequence.
+Nearly every step is a partition: it only cuts, and the pieces joined are the text. "whitespace_split" leaves
+white space out: it has spans, and no boundaries. "metaspace" rewrites text before it cuts. The named patterns
+run on hand-written scanners (`_scan.pyx`); any other regular expression runs on the ``regex`` module. Steps
+one after the other are a sequence.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property, reduce
 from typing import Any, TypeAlias
 
@@ -21,8 +20,11 @@ from fasttok.errors import PatternError
 from fasttok.parallel import end_if_stopped
 from fasttok.ragged import Ragged
 from fasttok.text import _scan
-from fasttok.text._spans import Boundaries, Nested, Spans, list_spans
-from fasttok.text.cuts import CUTS, NOTHING_KNOWN, Cuts
+from fasttok.text._spans import Nested, Spans
+from fasttok.text.base import SLICE, Pretokenizer, ScanningPretokenizer
+from fasttok.text.cuts import CUTS, Cuts
+from fasttok.text.metaspace import Metaspace
+from fasttok.text.scripts import ScriptPretokenizer
 
 # The expressions that the scanners reproduce, each as its users write it today: GPT-2's as in the
 # original release, cl100k's as in tiktoken 0.14 (where white space that ends a text is one pretoken).
@@ -56,98 +58,16 @@ PATTERNS: dict[str, str] = {
 # Of these only the matches are pretokens, and what lies between them is left out.
 DROPPING: dict[str, str] = {"whitespace_split": r"\S+"}
 NAMED = PATTERNS | DROPPING
-ALIASES = {"p50k": "gpt2"}  # one expression has one name in recipes and files
-SLICE = 1 << 16  # pretokens a slice of boundaries holds: half a megabyte, which stays in cache
+STEPS: dict[str, Callable[[], Pretokenizer]] = {"metaspace": Metaspace, "script": ScriptPretokenizer}
+# What has one name in recipes and files has others here.
+ALIASES: dict[str, AnyPretokenizer] = {"p50k": "gpt2", "sentencepiece": ["metaspace", "script"]}
 MAX_STEPS = 100  # of a sequence; each is a frame on Python's stack
 
 AnyPretokenizer: TypeAlias = "str | Pretokenizer | Sequence[AnyPretokenizer] | dict[str, Any]"
 
 
-class Pretokenizer(ABC):
-    """Cuts text into pretokens. Immutable; safe to share between threads."""
-
-    @property
-    def is_partition(self) -> bool:
-        """Whether the pretokens of a text, joined, are the text; if not, some of it is left out."""
-        return True
-
-    @abstractmethod
-    def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
-        """Yield the boundaries of the pretokens of a batch, slice by slice.
-
-        Parameters
-        ----------
-        documents : Ragged of uint8
-            UTF-8 text, a row a document. No pretoken reaches across documents; an empty document has
-            no pretokens.
-
-        Yields
-        ------
-        ndarray of int64, shape (k + 1,)
-            Positions in ``documents.values``: pretoken ``i`` lies between entries ``i`` and ``i + 1``.
-            The last entry of a slice is the first of the next. The array is only valid until the next
-            one is asked for.
-
-        Raises
-        ------
-        ValueError
-            If there are none, since text is left out between pretokens (`is_partition`).
-        """
-
-    @property
-    def scanner(self) -> Spans | None:
-        """The spans of any text, if they need no look at all of it beforehand; all threads share it."""
-        return None
-
-    def spans(self, documents: Ragged) -> Spans:
-        """Where the pretokens of a batch lie, for the kernels; to be used up once, document by document."""
-        return self.scanner or Boundaries(self.split(documents))
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """What `get_pretokenizer` takes to make this pretokenizer again; plain JSON."""
-
-    @property
-    def _cuts(self) -> Cuts:
-        return NOTHING_KNOWN
-
-    def find_cut(self, text: NDArray[np.uint8]) -> int:
-        """The last position at which cutting the text changes no pretoken; 0 if none is known.
-
-        That holds whatever stands before and behind the text, which may begin and end inside a
-        character; the two code points beside a position decide. `fasttok.text.cuts` has the proofs.
-        """
-        return self._cuts.find(text)
-
-    def split(self, documents: Ragged) -> NDArray[np.int64]:
-        """Give all boundaries of a batch at once: int64, one more than there are pretokens.
-
-        Examples
-        --------
-        >>> import fasttok as ft
-        >>> text = ft.Ragged.from_bytes([b"Hello world", b"it's"])
-        >>> ft.get_pretokenizer("gpt2").split(text).tolist()
-        [0, 5, 11, 13, 15]
-        """
-        slices = [part[1:].copy() for part in self.boundaries(documents)]
-        return np.concatenate([documents.offsets[:1], *slices])
-
-    def split_text(self, text: str | bytes) -> list[bytes]:
-        """The pretokens of one text as byte strings, for looking at.
-
-        Examples
-        --------
-        >>> import fasttok as ft
-        >>> ft.get_pretokenizer("cl100k").split_text("I'm 12345!")
-        [b'I', b"'m", b' ', b'123', b'45', b'!']
-        """
-        data = text if isinstance(text, bytes) else text.encode()
-        documents = Ragged.from_bytes([data])
-        return [data[a:b] for a, b in list_spans(self.spans(documents), documents.values).tolist()]
-
-
 @dataclass(frozen=True)
-class ScannerPretokenizer(Pretokenizer):
+class ScannerPretokenizer(ScanningPretokenizer):
     """A named pattern on its hand-written scanner. O(n); needs no regular expression engine."""
 
     name: str
@@ -162,23 +82,16 @@ class ScannerPretokenizer(Pretokenizer):
         return self.name in PATTERNS
 
     @property
-    def _cuts(self) -> Cuts:
+    def cuts(self) -> Cuts:
         return CUTS[self.name]
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         if not self.is_partition:
             raise ValueError(f"{self} leaves text out between pretokens, so that they have no boundaries")
-        text = np.ascontiguousarray(documents.values)
-        first, last = documents.offsets[[0, -1]].tolist()
-        state = np.array([0, first], np.int64)
-        buffer = np.empty(min(SLICE, last - first) + 1, np.int64)
-        buffer[0] = first
-        while n := _scan.scan(self.scanner, text, documents.offsets, state, buffer[1:]):
-            yield buffer[: n + 1]
-            buffer[0] = buffer[n]
+        return super().boundaries(documents)
 
     @cached_property
-    def scanner(self) -> Spans:
+    def scanner(self) -> Spans:  # type: ignore[override]
         return _scan.Scanner(self.name)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -288,7 +201,7 @@ class SequencePretokenizer(Pretokenizer):
     Parameters
     ----------
     steps : tuple of Pretokenizer
-        Two or more, none of them a sequence, and all but the last partitions.
+        Two or more, none of them a sequence; all but the last are partitions, and only the first may rewrite.
     """
 
     steps: tuple[Pretokenizer, ...]
@@ -297,6 +210,10 @@ class SequencePretokenizer(Pretokenizer):
     def is_partition(self) -> bool:
         return self.steps[-1].is_partition
 
+    @property
+    def rewriting(self) -> Pretokenizer | None:
+        return self.steps[0].rewriting
+
     def spans(self, documents: Ragged) -> Spans:
         if self.is_partition:
             return super().spans(documents)
@@ -304,8 +221,8 @@ class SequencePretokenizer(Pretokenizer):
         return Nested(_in_sequence(others).split(documents), last.spans(documents))
 
     @property
-    def _cuts(self) -> Cuts:
-        return reduce(Cuts.then, (step._cuts for step in self.steps))
+    def cuts(self) -> Cuts:
+        return reduce(Cuts.then, (step.cuts for step in self.steps))
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         documents = Ragged(np.ascontiguousarray(documents.values), documents.offsets)
@@ -349,13 +266,14 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     PatternError
         If an expression does not compile.
     ValueError
-        If there are no steps, or more than 100, or one that leaves text out is not the last.
+        If there are no steps, or more than 100, if one that leaves text out is not the last, or one that
+        rewrites text not the first.
     ImportError
         If an expression is given and the ``regex`` module is missing.
 
     Notes
     -----
-    All of them but one only cut, so that nothing is lost; the expressions stand in
+    Nearly all of them only cut, so that nothing is lost; the expressions stand in
     `fasttok.text.pretokenizers.PATTERNS`. Words:
 
     - "gpt2": the pattern of Radford et al. (2019), section 2.2, as released with the model; "p50k" is
@@ -369,12 +287,22 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     - "bert": white space, single characters of punctuation (P, and the symbols of ASCII), and what lies
       between. So BERT cuts (Devlin et al. 2019); but here white space is kept, as pretokens of its own,
       and nothing is cleaned, lower-cased or set apart before.
+    - "metaspace": words with a ▁ before them for the space, as in sentencepiece: `fasttok.Metaspace`, which
+      has options. It rewrites text, so that in a sequence it can only be the first step.
+    - "sentencepiece": "metaspace" and "script", which are the pretokens that the pieces of sentencepiece's
+      models lie in, as they are trained by default.
     - "none": a document is one pretoken.
+
+    Scripts:
+
+    - "script": runs of one script, where Hiragana, Katakana and Han are one, and digits, punctuation and
+      white space another. A combining mark is of the script before it, a ▁ of the one behind it.
 
     Digits, as steps to put before or behind another; what lies between runs of numbers (general category N,
     of any script) is one pretoken. Singh & Strouse (2024) compare them:
 
-    - "digits_single": every digit alone.
+    - "digits_single": every digit alone. (The ``split_digits`` of sentencepiece takes only the digits of
+      ASCII and their full-width forms apart.)
     - "digits_threes_left": threes from the left, 123 456 7.
     - "digits_threes_right": threes from the right, 1 234 567.
 
@@ -403,15 +331,18 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
 
 
 def _from_string(text: str) -> Pretokenizer:
-    name = ALIASES.get(text, text)
-    if name in NAMED:
-        return ScannerPretokenizer(name)
+    if text in ALIASES:
+        return get_pretokenizer(ALIASES[text])
+    if text in STEPS:
+        return STEPS[text]()
+    if text in NAMED:
+        return ScannerPretokenizer(text)
     if not text:
         raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
     if text.isidentifier():  # no expression anybody means looks like a name
         raise ValueError(
-            f"no pretokenizer is named {text!r}; the names are {', '.join([*NAMED, *ALIASES])}, and any "
-            "other string is read as a regular expression"
+            f"no pretokenizer is named {text!r}; the names are {', '.join([*NAMED, *STEPS, *ALIASES])}, and "
+            "any other string is read as a regular expression"
         )
     return RegexPretokenizer(text)
 
@@ -428,6 +359,10 @@ def _step_from_config(config: dict[str, Any]) -> Pretokenizer:
         name = config.get("name")
         if name in NAMED and config.keys() == {"name"}:
             return ScannerPretokenizer(name)
+        if name == "script" and config.keys() == {"name"}:
+            return ScriptPretokenizer()
+        if name == "metaspace" and config.keys() <= {"name", *(f.name for f in fields(Metaspace))}:
+            return Metaspace(**{k: v for k, v in config.items() if k != "name"})
         if name == "regex" and config.keys() == {"name", "pattern"}:
             return RegexPretokenizer(config["pattern"])
     raise ValueError(f"not the configuration of a pretokenizer: {config!r}")
@@ -443,4 +378,7 @@ def _in_sequence(pretokenizers: Iterable[Pretokenizer]) -> Pretokenizer:
     for step in steps[:-1]:
         if not step.is_partition:
             raise ValueError(f"{step} leaves text out, so that it can only be the last step of a sequence")
+    for step in steps[1:]:
+        if step.rewriting is not None:
+            raise ValueError(f"{step} rewrites text, so that it can only be the first step of a sequence")
     return SequencePretokenizer(tuple(steps)) if len(steps) > 1 else steps[0]

@@ -26,6 +26,8 @@ class Start(Protocol):
     @property
     def pretokenizer(self) -> Any: ...
     @property
+    def normalizer(self) -> Any: ...
+    @property
     def special_tokens(self) -> dict[str, int]: ...
     @property
     def vocab_size(self) -> int: ...
@@ -96,14 +98,16 @@ def begin_with_start(counts: PretokenCounts, start: Start) -> Beginning:
     Raises
     ------
     RecipeError
-        If the counts were cut by another pretokenizer.
+        If the counts were made with another pretokenizer or normalizer.
     """
-    theirs, ours = counts.recipe.pretokenizer, start.pretokenizer.config()
-    if theirs != ours:
-        raise RecipeError(
-            f"the counts were made with the pretokenizer {theirs}, but the start has {ours}; count the "
-            "corpus with pretokenizer=start.pretokenizer"
-        )
+    for name in ("pretokenizer", "normalizer"):
+        step = getattr(start, name)
+        theirs, ours = getattr(counts.recipe, name), step and step.config()
+        if theirs != ours:
+            raise RecipeError(
+                f"the counts were made with the {name} {theirs}, but the start has {ours}; count the "
+                f"corpus with {name}=start.{name}"
+            )
     model: BPEModel = start.model
     text = counts.text
     encoded = model.encode_pretokens(text.values, text.offsets, PretokenCache(CACHE_BYTES))

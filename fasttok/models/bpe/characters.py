@@ -124,6 +124,23 @@ class CharacterBPEModel(Model):
             -1 if self.unk_id is None else self.unk_id,
         )
 
+    def token_lengths(self, pretokens: Ragged, ids: Ragged) -> NDArray[np.int64]:
+        rows = ids.values if self.unk_id is None else np.minimum(ids.values, len(self.pieces) - 1)
+        lengths: NDArray[np.int64] = self.pieces.lengths[rows] - len(self._suffix) * self.ends_word[rows]
+        if self.unk_id is None:
+            return lengths
+        # An unknown token is one character, where the ids before it leave off.
+        is_unknown = ids.values == self.unk_id
+        row_of_id = np.repeat(np.arange(len(ids)), ids.lengths)
+        for row in np.unique(row_of_id[is_unknown]).tolist():
+            text, at = pretokens[row].tobytes(), 0
+            for i in range(*ids.offsets[row : row + 2].tolist()):
+                if is_unknown[i]:
+                    character = text[at : at + 4].decode(errors="surrogateescape")[0]
+                    lengths[i] = len(character.encode(errors="surrogateescape"))
+                at += int(lengths[i])
+        return lengths
+
     def written_pieces(self, space: bytes) -> Ragged:
         if not self._suffix:
             return self.pieces

@@ -1,0 +1,186 @@
+"""`TextDecoder`: from ids to bytes, whole or as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok._gather import gather_bytes, measure_rows
+from fasttok.models.base import Model
+from fasttok.ragged import Ragged, lengths_to_offsets
+from fasttok.special import SpecialTokens
+from fasttok.text.base import Pretokenizer
+from fasttok.text.metaspace import MARK, Metaspace
+
+
+@dataclass
+class DecodingState:
+    """What is known of a stream of ids between two calls.
+
+    Attributes
+    ----------
+    begun : bool
+        Whether the space at the start, which no text had, is behind us.
+    held : bytes
+        What is written only if something follows, or is the beginning of a mark.
+    """
+
+    begun: bool = False
+    held: bytes = b""
+
+
+class TextDecoder:
+    """Ids to bytes. Immutable, so that threads share it.
+
+    A space is one of three things: a byte of a piece, which is written; the end of a word, where the
+    pretokenizer leaves out white space and the model marks where words end; or a ▁ of `Metaspace`. The latter
+    two are written between words only: not at the end of a text where they end words, not at its start where
+    they begin them.
+
+    Parameters
+    ----------
+    pretokenizer : Pretokenizer
+        What cut the text.
+    model : Model
+        What the ids are of.
+    special : SpecialTokens
+        The ids of texts, which are written as they are.
+    """
+
+    def __init__(self, pretokenizer: Pretokenizer, model: Model, special: SpecialTokens) -> None:
+        space = b"" if pretokenizer.is_partition else b" "
+        self._written = special.added_to(model.written_pieces(space))
+        self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
+        if model.ends_word is not None and space:
+            self._spaces = np.zeros(len(self._written), np.int64)
+            self._spaces[: len(model.pieces)] = model.ends_word
+        step = pretokenizer.rewriting
+        self._metaspace = step if isinstance(step, Metaspace) else None
+        marked = [i for token, i in special.ids.items() if MARK in token.encode()]
+        self._marked_tokens = np.array(marked, np.int64)  # whose ▁ is not a space
+
+    def gather(self, ids: NDArray[Any]) -> bytes:
+        """What stands in the pieces of the ids, one after another.
+
+        Raises
+        ------
+        IndexError
+            If an id is not in use.
+        """
+        return gather_pieces(self._written, ids)
+
+    def lengths(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        """How many bytes stand in the piece of each id; all must be in use."""
+        lengths: NDArray[np.int64] = self._written.lengths[ids]
+        return lengths
+
+    def part(self, ids: NDArray[Any], state: DecodingState) -> bytes:
+        """The bytes that are certain with the next ids; `state` is where they go on from, and is moved on.
+
+        Raises
+        ------
+        IndexError
+            If an id is not in use; then the state is as it was.
+        """
+        if self._metaspace is not None:
+            runs = list(self._runs(ids))  # all of them, before the state is touched
+            return b"".join([_spaced(text, has_marks, self._metaspace, state) for text, has_marks in runs])
+        text = self.gather(ids)
+        if self._spaces is None or not text:
+            return text
+        n = len(text) - int(self._spaces[ids[-1]])
+        text, state.held = state.held + text[:n], text[n:]
+        return text
+
+    def finish(self, state: DecodingState) -> bytes:
+        """The bytes that are certain as nothing follows."""
+        held, state.held = state.held, b""
+        if self._metaspace is None or (held == MARK and _drops_last(self._metaspace)):
+            return b""
+        return held.replace(MARK, b" ")
+
+    def decode(self, ids: NDArray[Any]) -> bytes:
+        """The bytes of one row of ids."""
+        state = DecodingState()
+        return self.part(ids, state) + self.finish(state)
+
+    def decode_rows(self, rows: Ragged) -> list[bytes]:
+        """The bytes of every row; an error names the row."""
+        ids, offsets = rows.values, rows.offsets
+        text = gather_pieces(self._written, ids, offsets)
+        if self._metaspace is not None:
+            return [self.decode(row) for row in rows]
+        bounds = lengths_to_offsets(self._written.lengths[ids])[offsets]
+        ends = bounds[1:].copy()
+        if self._spaces is not None:
+            is_filled = rows.lengths > 0
+            ends[is_filled] -= self._spaces[ids[offsets[1:][is_filled] - 1]]
+        return [text[start:end] for start, end in zip(bounds.tolist(), ends.tolist(), strict=False)]
+
+    def _runs(self, ids: NDArray[Any]) -> Iterator[tuple[bytes, bool]]:
+        """Texts of ids and whether their ▁ are spaces."""
+        start = 0
+        for i in np.flatnonzero(np.isin(ids, self._marked_tokens)).tolist():
+            yield self.gather(ids[start:i]), True
+            yield self.gather(ids[i : i + 1]), False
+            start = i + 1
+        yield self.gather(ids[start:]), True
+
+
+def _drops_last(step: Metaspace) -> bool:
+    return step.treat_whitespace_as_suffix and step.add_dummy_prefix
+
+
+def _measure_open_end(text: bytes, step: Metaspace) -> int:
+    """How many bytes at the end may be the beginning of a mark, or a mark to be dropped if it is the last."""
+    n = next((n for n in (2, 1) if text.endswith(MARK[:n])), 0)
+    if _drops_last(step) and text.endswith(MARK, 0, len(text) - n):
+        n += len(MARK)
+    return n
+
+
+def _spaced(text: bytes, has_marks: bool, step: Metaspace, state: DecodingState) -> bytes:
+    """The next text with spaces for marks, as far as it is certain."""
+    if not text:
+        return b""
+    if not has_marks:
+        state.begun = True
+        held, state.held = state.held, b""
+        return held.replace(MARK, b" ") + text
+    text = state.held + text
+    if not state.begun and not step.treat_whitespace_as_suffix:
+        if step.remove_extra_whitespaces:
+            while text.startswith(MARK):
+                text = text[len(MARK) :]
+            state.begun = not MARK.startswith(text)
+        else:
+            state.begun = text.startswith(MARK) or not MARK.startswith(text)
+            if step.add_dummy_prefix:
+                text = text.removeprefix(MARK)
+    n = len(text) - _measure_open_end(text, step)
+    text, state.held = text[:n], text[n:]
+    return text.replace(MARK, b" ")
+
+
+def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
+    """The rows of the ids, one after another; `rows` are the offsets of rows to name in an error.
+
+    Raises
+    ------
+    IndexError
+        If there is no such row, or nothing in it.
+    """
+    n_bytes, bad = measure_rows(pieces.offsets, ids, False)
+    if bad >= 0:
+        i = int(ids[bad])
+        why = "is not in use" if 0 <= i < len(pieces) else f"is outside the vocabulary of {len(pieces)} ids"
+        place = f"position {bad}"
+        if rows is not None:
+            row = int(np.searchsorted(rows, bad, side="right")) - 1
+            place = f"position {bad - rows[row]} of row {row}"
+        raise IndexError(f"id {i} at {place} {why}")
+    return gather_bytes(pieces.values, pieces.offsets, ids, n_bytes)

@@ -1,0 +1,63 @@
+/* Spaces and the mark that stands for them, U+2581, sought many bytes at a time.
+ *
+ * SSE2 is part of every x86-64 processor; elsewhere it is done byte by byte. */
+#ifndef FASTTOK_METASPACE_H
+#define FASTTOK_METASPACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <emmintrin.h>
+#define FT_METASPACE_SSE2 1
+#endif
+
+/* Copies up to the next U+0020 or to the end, whichever comes first, and returns how many bytes that was. What lies
+ * behind it in `out`, up to 15 bytes, is overwritten; nothing is read at or behind `readable`. */
+static inline ptrdiff_t ft_copy_word(const uint8_t *p, const uint8_t *end, const uint8_t *readable, uint8_t *out)
+{
+    const uint8_t *start = p;
+#ifdef FT_METASPACE_SSE2
+    const __m128i space = _mm_set1_epi8(' ');
+    while (readable - p >= 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)p);
+        unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, space));
+        _mm_storeu_si128((__m128i *)out, v);
+        if (found || end - p <= 16) {
+            ptrdiff_t n = found ? __builtin_ctz(found) : 16;
+            if (n > end - p)
+                n = end - p;
+            return p + n - start;
+        }
+        p += 16;
+        out += 16;
+    }
+#endif
+    (void)readable;
+    while (p < end && *p != ' ')
+        *out++ = *p++;
+    return p - start;
+}
+
+/* Where marks begin in the next 64 bytes, a bit a byte; reads 66. */
+static inline uint64_t ft_marks(const uint8_t *p)
+{
+    uint64_t found = 0;
+    int i;
+#ifdef FT_METASPACE_SSE2
+    const __m128i first = _mm_set1_epi8((char)0xE2), second = _mm_set1_epi8((char)0x96), third = _mm_set1_epi8((char)0x81);
+    for (i = 0; i < 4; i++, p += 16) {
+        __m128i a = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), first);
+        __m128i b = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + 1)), second);
+        __m128i c = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + 2)), third);
+        uint64_t bits = (unsigned)_mm_movemask_epi8(_mm_and_si128(a, _mm_and_si128(b, c)));
+        found |= bits << (16 * i);
+    }
+#else
+    for (i = 0; i < 64; i++)
+        found |= (uint64_t)(p[i] == 0xE2 && p[i + 1] == 0x96 && p[i + 2] == 0x81) << i;
+#endif
+    return found;
+}
+
+#endif

@@ -1,0 +1,21 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.text._spans import Spans
+
+def measure(text: NDArray[np.uint8], n_rows: int) -> int: ...
+def rewrite(
+    text: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    begins: NDArray[np.uint8],
+    ends: NDArray[np.uint8],
+    dummy: bool,
+    remove: bool,
+    as_suffix: bool,
+    out: NDArray[np.uint8],
+    out_offsets: NDArray[np.int64],
+    origins: NDArray[np.int64],
+) -> int: ...
+
+class WordScanner(Spans):
+    def __init__(self, as_suffix: bool) -> None: ...

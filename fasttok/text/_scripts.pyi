@@ -1,0 +1,3 @@
+from fasttok.text._spans import Spans
+
+class ScriptScanner(Spans): ...

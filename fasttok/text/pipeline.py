@@ -1,0 +1,67 @@
+"""`Pipeline`: what happens to raw text before a model sees it, a normalizer and a pretokenizer as one."""
+
+from __future__ import annotations
+
+from functools import cached_property, reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.ragged import Ragged
+from fasttok.text.base import Pretokenizer
+from fasttok.text.cuts import Cuts
+from fasttok.text.normalizers import Normalizer, Rewritten
+
+
+class Pipeline:
+    """A normalizer, if there is one, and a pretokenizer. Immutable; safe to share between threads.
+
+    Parameters
+    ----------
+    normalizer : Normalizer or None
+        What rewrites raw text first.
+    pretokenizer : Pretokenizer
+        What rewrites it further, if it does, and cuts it.
+    """
+
+    def __init__(self, normalizer: Normalizer | None, pretokenizer: Pretokenizer) -> None:
+        self.normalizer = normalizer
+        self.pretokenizer = pretokenizer
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether the pretokens are those of another text than the raw one."""
+        return self.normalizer is not None or self.pretokenizer.rewriting is not None
+
+    def rewrite(
+        self,
+        documents: Ragged,
+        *,
+        begins: NDArray[np.bool_] | None = None,
+        ends: NDArray[np.bool_] | None = None,
+    ) -> Ragged:
+        """The text that the pretokenizer cuts; otherwise as `Pretokenizer.rewrite`."""
+        if self.normalizer is not None:
+            documents = self.normalizer.rewrite(documents).documents
+        return self.pretokenizer.rewrite(documents, begins=begins, ends=ends).documents
+
+    def trace(
+        self, documents: Ragged, *, begins: NDArray[np.bool_], ends: NDArray[np.bool_]
+    ) -> tuple[Ragged, NDArray[np.int64]]:
+        """The text that the pretokenizer cuts, and its origins, as `Rewritten` has them."""
+        steps: list[Rewritten] = []
+        if self.normalizer is not None:
+            steps.append(self.normalizer.rewrite(documents, aligned=True))
+            documents = steps[0].documents
+        steps.append(self.pretokenizer.rewrite(documents, begins=begins, ends=ends, aligned=True))
+        origins = [step.origins for step in steps if step.origins is not None]
+        return steps[-1].documents, reduce(np.take, origins)
+
+    @cached_property
+    def _cuts(self) -> Cuts:
+        cuts = self.pretokenizer.cuts
+        return cuts if self.normalizer is None else self.normalizer.cuts.then(cuts)
+
+    def find_cut(self, text: NDArray[np.uint8]) -> int:
+        """The last position at which cutting raw text changes no pretoken; as `Pretokenizer.find_cut`."""
+        return self._cuts.find(text)

@@ -1,0 +1,212 @@
+"""White space as ▁ and cuts between scripts, against naive versions, sentencepiece and tokenizers."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import regex
+import sentencepiece
+from tokenizers import pre_tokenizers
+
+import fasttok as ft
+from tests import hostile, oracles, unicode_differences
+
+FLAGS = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix")
+OPTIONS = [dict(zip(FLAGS, values, strict=True)) for values in itertools.product([True, False], repeat=3)]
+PREFIX_OPTIONS = [options for options in OPTIONS if not options["treat_whitespace_as_suffix"]]
+SCRIPTS = ["Latin", "Greek", "Cyrillic", "Arabic", "Hebrew", "Devanagari", "Thai", "Lao", "Khmer", "Tibetan"]
+SCRIPTS += ["Hangul", "Inherited"]
+SHORT = ["".join(letters) for n in range(7) for letters in itertools.product("a ▁\t", repeat=n)]
+
+
+def rewrite(step: ft.Pretokenizer, rows: list[bytes], **options: object) -> ft.text.normalizers.Rewritten:
+    return step.rewrite(ft.Ragged.from_bytes(rows), aligned=True, **options)
+
+
+# Rewriting
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_rewriting_is_the_oracles(options):
+    step = ft.Metaspace(**options)
+    texts = [text.encode() for text in SHORT] + hostile.byte_strings(500, seed=70)
+    for text in texts:
+        written = rewrite(step, [text])
+        assert (written.documents.values.tobytes(), written.origins.tolist()) == oracles.write_marks(
+            text, **options
+        )
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_rows_are_rewritten_apart_and_know_what_they_are_of_their_document(options):
+    step = ft.Metaspace(**options)
+    rows = hostile.byte_strings(2000, seed=71)
+    rng = np.random.default_rng(0)
+    begins, ends = rng.random((2, len(rows))) < 0.5
+    written = rewrite(step, rows, begins=begins, ends=ends)
+    expected = [
+        oracles.write_marks(row, **options, begins=a, ends=b)
+        for row, a, b in zip(rows, begins.tolist(), ends.tolist(), strict=True)
+    ]
+    assert written.documents.to_bytes() == [text for text, _ in expected]
+    bounds, starts = written.documents.offsets.tolist(), np.cumsum([0, *map(len, rows)]).tolist()
+    for (_, origins), start, (a, b) in zip(expected, starts, itertools.pairwise(bounds), strict=False):
+        assert written.origins[a:b].tolist() == [start + i for i in origins[:-1]]
+    assert (np.diff(written.origins) >= 0).all()
+    again = step.rewrite(ft.Ragged.from_bytes(rows), begins=begins, ends=ends)
+    assert again.origins is None
+    assert again.documents == written.documents
+
+
+@pytest.mark.parametrize("options", PREFIX_OPTIONS, ids=str)
+def test_rewriting_is_sentencepieces(options):
+    flags = {name: options[name] for name in FLAGS[:2]}
+    peer = sentencepiece.SentencePieceNormalizer(rule_name="identity", escape_whitespaces=True, **flags)
+    step = ft.Metaspace(**options)
+    for text in [*SHORT, *hostile.texts(2000, seed=72)]:
+        if not text or "\x00" in text:
+            continue
+        normalized, origins = peer.normalize(text, with_offsets=True)
+        written = rewrite(step, [text.encode()])
+        assert written.documents.values.tobytes().decode() == normalized
+        # The peer counts code points, and of all bytes of one gives the first.
+        places = np.cumsum([0, *(len(c.encode()) for c in text)]).tolist()
+        at = np.cumsum([0, *(len(c.encode()) for c in normalized)])
+        if normalized:  # where nothing is left, the peer's end is the beginning
+            assert written.origins[at].tolist() == [places[i] for i in origins]
+
+
+def train_peer(texts: list[str], **options: object) -> sentencepiece.SentencePieceProcessor:
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=400,
+        normalization_rule_name="identity",
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        minloglevel=2,
+        **options,
+    )
+    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_rewriting_is_that_of_a_model_trained_so(options):
+    peer = train_peer(["a b ab ba"] * 9, **options)
+    step = ft.Metaspace(**options)
+    for text in [*SHORT, *hostile.texts(500, seed=73)]:
+        if text and "\x00" not in text:
+            assert rewrite(step, [text.encode()]).documents.values.tobytes().decode() == peer.normalize(text)
+
+
+# Words and scripts
+
+
+@pytest.mark.parametrize("as_suffix", [False, True])
+def test_words_are_cut_at_marks(as_suffix):
+    step = ft.Metaspace(False, False, as_suffix)
+    texts = hostile.byte_strings(2000, seed=74)
+    long = hostile.byte_strings(2000, seed=75)
+    texts += [b" ".join(long[start : start + 10]) for start in range(0, 2000, 10)]
+    texts += ["▁".encode() * n + b"a" * m for n in range(40) for m in (0, 1, 61, 62, 63, 64, 65, 130)]
+    texts += [b"a" * m + "▁".encode() * n for n in range(4) for m in range(130)]
+    for text in texts:
+        marked, _ = oracles.write_marks(text, False, False)
+        assert step.split_text(text) == oracles.split_at_marks(marked, as_suffix)
+        documents = ft.Ragged.from_bytes([marked, b"", marked])
+        words = oracles.split_at_marks(marked, as_suffix)
+        assert np.diff(step.split(documents)).tolist() == 2 * [len(word) for word in words]
+
+
+def test_a_document_is_one_pretoken_where_words_are_not_cut():
+    step = ft.Metaspace(split_by_whitespace=False)
+    assert step.split_text(" Hello  world ") == ["▁Hello▁world".encode()]
+    assert step.split_text("  ") == []
+
+
+def test_scripts_are_the_oracles():
+    step = ft.get_pretokenizer("script")
+    for text in [*hostile.byte_strings(3000, seed=76), "漢ひカー·ｶ".encode()]:
+        assert step.split_text(text) == oracles.split_at_scripts(text, SCRIPTS)
+    for letters in itertools.product(["a", "α", "1", "\u0301", "▁", "漢", "ー"], repeat=4):
+        text = "".join(letters).encode()
+        assert step.split_text(text) == oracles.split_at_scripts(text, SCRIPTS)
+
+
+def test_scripts_are_those_of_tokenizers():
+    differing = set(itertools.chain(*(range(a, b + 1) for a, b in unicode_differences.TOKENIZERS_SCRIPTS)))
+    step, peer = ft.get_pretokenizer("script"), pre_tokenizers.UnicodeScripts()
+    code_points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000 and c != ord("▁")]
+    # What is of the script before it, whichever that is: there the peer cuts.
+    inherits = np.ones(len(code_points), np.bool_)
+    for before in "a!":
+        rows = ft.Ragged.from_bytes([(before + chr(c)).encode() for c in code_points])
+        inherits &= np.diff(np.searchsorted(step.split(rows), rows.offsets)) == 1
+    known = [
+        c for c, skip in zip(code_points, inherits.tolist(), strict=True) if not skip and c not in differing
+    ]
+    assert 400 < inherits.sum() < 1000
+    assert len(known) > 120_000
+    for start in range(0, len(known), 512):
+        text = "".join(f"a{c}{c}!{c}α" for c in map(chr, known[start : start + 512]))
+        assert step.split_text(text) == [part.encode() for part, _ in peer.pre_tokenize_str(text)]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"split_digits": True}, {"treat_whitespace_as_suffix": True}], ids=str
+)
+def test_pieces_of_sentencepiece_lie_in_pretokens(options):
+    texts = [text for text in hostile.texts(3000, seed=77) if text and not set(text) & set("\x00\n\r\t")]
+    peer = train_peer(texts, **options)
+    as_suffix = "treat_whitespace_as_suffix" in options
+    steps: list[object] = [ft.Metaspace(treat_whitespace_as_suffix=as_suffix), "script"]
+    if "split_digits" in options:
+        steps.append("digits_single")
+    pretokenizer = ft.get_pretokenizer(steps)
+    pieces = {peer.id_to_piece(i) for i in range(3, peer.get_piece_size())}
+    if "split_digits" in options:  # of ASCII and full width; other numbers are left in words there
+        pieces = {piece for piece in pieces if not regex.search(r"[\p{N}--[0-9]]", piece, regex.V1)}
+    # As text of its own a piece is one pretoken: no cut goes through it.
+    apart = ft.get_pretokenizer([ft.Metaspace(False, False, as_suffix), *steps[1:]])
+    long = [piece for piece in pieces if len(piece) > 1]
+    assert len(long) > 100
+    assert [piece for piece in long if len(apart.split_text(piece)) > 1] == []
+    # And every pretoken could be a piece: what the peer was trained on again and again becomes one.
+    again = ["qq 12 é́ и́ 漢カー ..! a1 東京タワー ١٢ русский word", "it's 3.14, ok"]
+    trained = train_peer(again * 50, **options)
+    known = {trained.id_to_piece(i) for i in range(trained.get_piece_size())}
+    for text in again:
+        assert {pretoken.decode() for pretoken in pretokenizer.split_text(text)} <= known
+
+
+def test_the_steps_are_named_and_written_down():
+    assert ft.get_pretokenizer("metaspace") == ft.Metaspace()
+    assert ft.get_pretokenizer("sentencepiece") == ft.get_pretokenizer(["metaspace", "script"])
+    assert ft.Metaspace().config() == {"name": "metaspace"}
+    for values in itertools.product([True, False], repeat=4):
+        step = ft.Metaspace(*values)
+        assert ft.get_pretokenizer(step.config()) == step
+        assert len(step.config()) == 1 + sum(
+            a != b for a, b in zip(values, (True, True, False, True), strict=True)
+        )
+        assert pickle.loads(pickle.dumps(step)) == step  # noqa: S301
+    for config in ({"name": "metaspace", "split": True}, {"name": "script", "x": 1}):
+        with pytest.raises(ValueError, match="not the configuration"):
+            ft.get_pretokenizer(config)
+    with pytest.raises(TypeError, match="add_dummy_prefix must be True or False, not 'no'"):
+        ft.get_pretokenizer({"name": "metaspace", "add_dummy_prefix": "no"})
+
+
+def test_only_the_first_step_may_rewrite():
+    for steps in (["gpt2", "metaspace"], ["script", ["metaspace", "script"]], ["metaspace", "metaspace"]):
+        with pytest.raises(ValueError, match="rewrites text, so that it can only be the first step"):
+            ft.get_pretokenizer(steps)
+    assert ft.get_pretokenizer(["metaspace", "whitespace_split"]).split_text("a\tb c") == [
+        "▁a".encode(), b"b", "▁c".encode()
+    ]  # fmt: skip
