@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.models.sampling import Sampling
+    from fasttok.models.unigram.lattice import Lattice, Segmentation
+    from fasttok.models.unigram.model import UnigramModel
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
@@ -66,6 +69,9 @@ _HOMES = {
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
+    "fasttok.models.sampling": ["Sampling"],
+    "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
+    "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
@@ -87,6 +93,7 @@ __all__ = [
     "CorpusError",
     "Encoding",
     "FasttokError",
+    "Lattice",
     "Metaspace",
     "ModelExportError",
     "ModelFormatError",
@@ -97,10 +104,13 @@ __all__ = [
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Sampling",
+    "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
     "TextError",
     "Tokenizer",
+    "UnigramModel",
     "UnknownCharacterError",
     "count_pretokens",
     "get_normalizer",

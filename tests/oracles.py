@@ -8,10 +8,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import math
 import unicodedata
 from collections import Counter
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 
 import regex
 
@@ -362,3 +364,96 @@ def chances_with_dropout(
         reached *= dropout
     chances[tuple(word)] += reached
     return chances
+
+
+def characters_of(text: bytes) -> list[bytes]:
+    """The characters of a text; a byte that is not UTF-8 is one."""
+    return [c.encode(errors="surrogateescape") for c in text.decode(errors="surrogateescape")]
+
+
+def segmentations(
+    text: bytes, scores: dict[bytes, float], unk_score: float
+) -> list[tuple[float, tuple[bytes, ...]]]:
+    """Every way to cut a text into pieces, each with the sum of its scores from the left; the best first.
+
+    A character that is no piece is taken for one. Of equal sums, the one whose last piece starts earliest
+    comes first; where these are the same, the one whose last but one does, and so on.
+    """
+    characters = characters_of(text)
+    ways: list[list[tuple[float, tuple[bytes, ...]]]] = [[(0.0, ())]]
+    for end in range(1, len(characters) + 1):
+        ways.append([])
+        for start in range(end):
+            piece = b"".join(characters[start:end])
+            if piece in scores or end - start == 1:
+                score = scores.get(piece, unk_score)
+                ways[end] += [(before + score, (*pieces, piece)) for before, pieces in ways[start]]
+    return sorted(ways[-1], key=lambda way: (-way[0], [-len(piece) for piece in reversed(way[1])]))
+
+
+def best_segmentation(
+    text: bytes, scores: dict[bytes, float], unk_score: float, rounded: Callable[[float], float] = float
+) -> list[bytes]:
+    """The first of `segmentations`, for long texts; every sum is `rounded`."""
+    places = list(accumulate(map(len, characters_of(text)), initial=0))
+    longest = max(map(len, scores), default=1)
+    best: list[tuple[float, int]] = [(0.0, 0)]  # by character: the sum, and where the last piece begins
+    for end in range(1, len(places)):
+        found = []
+        for start in range(max(0, end - longest), end):
+            piece = text[places[start] : places[end]]
+            if piece in scores or end - start == 1:
+                found.append((rounded(best[start][0] + scores.get(piece, unk_score)), -start))
+        score, start = max(found)
+        best.append((score, -start))
+    pieces, end = [], len(places) - 1
+    while end:
+        start = best[end][1]
+        pieces.append(text[places[start] : places[end]])
+        end = start
+    return pieces[::-1]
+
+
+def ids_of_pieces(
+    pieces: Sequence[bytes], ids: dict[bytes, int], unk_id: int | None, byte_ids: list[int] | None = None
+) -> list[int]:
+    """What a segmentation is written as: of a piece that has no id its bytes, or one id for a run of them."""
+    out: list[int] = []
+    for known, run in groupby(pieces, key=ids.__contains__):
+        if known:
+            out += [ids[piece] for piece in run]
+        elif byte_ids is not None:
+            out += [byte_ids[byte] for byte in b"".join(run)]
+        else:
+            assert unk_id is not None
+            out.append(unk_id)
+    return out
+
+
+def chances_of_segmentations(
+    text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float
+) -> dict[tuple[bytes, ...], float]:
+    """How likely each segmentation is to be drawn."""
+    ways = segmentations(text, scores, unk_score)
+    total = math.fsum(math.exp(alpha * score) for score, _ in ways)
+    return {pieces: math.exp(alpha * score) / total for score, pieces in ways}
+
+
+def draw_segmentation(
+    text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float, state: int
+) -> tuple[bytes, ...]:
+    """Draw the pieces one by one, each by its part in what the segmentations that begin so have together."""
+    chances, drawn = chances_of_segmentations(text, scores, unk_score, alpha), ()
+    while len(b"".join(drawn)) < len(text):
+        nexts: Counter[bytes] = Counter()
+        for pieces, chance in chances.items():
+            nexts[pieces[len(drawn)]] += chance
+        state, number = splitmix(state)
+        left = (number >> 11) / (1 << 53) * nexts.total()
+        for piece in sorted(nexts, key=lambda piece: (piece not in scores, len(piece))):
+            left -= nexts[piece]
+            if left < 0:
+                break
+        drawn = (*drawn, piece)
+        chances = {pieces: chance for pieces, chance in chances.items() if pieces[: len(drawn)] == drawn}
+    return drawn

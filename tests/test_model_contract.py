@@ -13,6 +13,22 @@ import fasttok as ft
 from fasttok.models._cache import PretokenCache
 from tests import hostile
 
+
+class WholeWords:
+    """Unigram models of the pretokens and their characters, as no trainer makes them."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def train(self, counts):
+        words = {word.decode(): float(n) for word, n in counts.to_dict().items()}
+        pieces = words | dict.fromkeys("".join(words), 0.5)
+        if self.options.get("byte_fallback"):
+            pieces |= {f"<0x{byte:02X}>": 1 for byte in range(256)}
+        scores = np.log([1, *pieces.values()]) - 6
+        return ft.UnigramModel(["", *pieces], scores, unk_id=0, **self.options), {"<unk>": 0}
+
+
 UNKNOWN = {"special_tokens": ["<s>", "<unk>"], "unk_token": "<unk>"}
 CHARACTERS = ft.BPETrainer(vocab_size=50, units="character", **UNKNOWN)
 CLASSIC = ft.BPETrainer(vocab_size=50, units="character", end_of_word_suffix="</w>", **UNKNOWN)
@@ -22,6 +38,10 @@ CASES = {
     "characters": (CHARACTERS, "gpt2"),
     "characters with a suffix": (CLASSIC, "gpt2"),
     "words of characters with a suffix": (CLASSIC, "whitespace_split"),
+    "unigram": (WholeWords(), "gpt2"),
+    "unigram with bytes": (WholeWords(byte_fallback=True), "gpt2"),
+    "unigram as sentencepiece": (WholeWords(byte_fallback=True, compat="sentencepiece"), "gpt2"),
+    "unigram as tokenizers": (WholeWords(byte_fallback=True, compat="huggingface"), "whitespace"),
 }
 
 

@@ -1,0 +1,39 @@
+"""The encoder of Unigram, and what its lattice and its sampling need of it; see _viterbi.pyx."""
+
+from libc.stdint cimport uint8_t, uint32_t
+
+from fasttok._interrupt cimport Interrupt
+from fasttok._trie cimport Trie
+from fasttok.models._encoder cimport PretokenEncoder
+
+cdef enum:
+    STEPS = 0x10000  # between questions whether to go on
+
+# What stands for an unknown character where ids are expected, with its length in bytes in the lower bits.
+cdef extern from *:
+    """
+    #define FT_UNKNOWN_ARC 0xFF000000U
+    """
+    const uint32_t UNKNOWN_ARC "FT_UNKNOWN_ARC"
+
+
+cdef inline int length_of_character(uint8_t first) noexcept nogil:
+    """The bytes of a character by its first one, if it is valid."""
+    return 1 + (first >= 0xC0) + (first >= 0xE0) + (first >= 0xF0)
+
+
+cdef class UnigramEncoder(PretokenEncoder):
+    cdef Trie trie
+    cdef const uint32_t* units
+    cdef object tables  # what the next two point into
+    cdef const double* scores
+    cdef const uint32_t* lengths
+    cdef double unk_score
+    cdef Py_ssize_t longest
+    cdef Py_ssize_t unk_id
+    cdef bint has_bytes
+    cdef uint32_t byte_ids[256]
+
+    cdef Py_ssize_t write_ids(
+        self, const uint8_t* pretoken, Py_ssize_t length, Py_ssize_t n_arcs, uint32_t* out
+    ) noexcept nogil

@@ -1,0 +1,18 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok._trie import Trie
+from fasttok.models._encoder import PretokenEncoder
+
+class UnigramEncoder(PretokenEncoder):
+    def __init__(
+        self,
+        trie: Trie,
+        scores: NDArray[np.float64],
+        lengths: NDArray[np.uint32],
+        unk_score: float,
+        unk_id: int,
+        byte_ids: NDArray[np.uint32] | None,
+    ) -> None: ...
+
+class RowEncoder(UnigramEncoder): ...

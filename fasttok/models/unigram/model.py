@@ -1,0 +1,274 @@
+"""`UnigramModel`: pieces with probabilities, and the most probable segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok._trie import Trie
+from fasttok.models._encoder import PretokenEncoder
+from fasttok.models.base import Model
+from fasttok.models.dropout import Dropout
+from fasttok.models.sampling import Sampling, check_alpha
+from fasttok.models.unigram._sampling import SamplingEncoder
+from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
+from fasttok.models.unigram.lattice import Lattice
+from fasttok.ragged import Ragged, read_only
+from fasttok.text.utf8 import encode_utf8
+
+Compat = Literal["sentencepiece", "huggingface"]
+MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
+BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
+
+
+class UnigramModel(Model):
+    """Pieces with probabilities: a pretoken becomes the pieces whose probabilities have the largest product.
+
+    Of several such segmentations it is the one whose last piece starts earliest, and so on towards the front.
+    A character that is no piece may stand for itself at the lowest score of all less 10; where it does, it
+    becomes its bytes, or the unknown token, one for a run of them, or an error.
+
+    Parameters
+    ----------
+    pieces : Ragged of uint8, or sequence of str or bytes
+        The text of each id, in UTF-8; an empty row is an id that no text becomes, as that of a special token.
+    scores : array of float64, shape (n,)
+        The natural logarithm of each piece's probability.
+    unk_id : int, optional
+        The id of characters that are not there. Its row must be empty.
+    byte_fallback : bool
+        Whether such characters become their bytes. Then ``<0x00>`` to ``<0xFF>`` must be pieces; they are
+        never found in text, and decoding writes their byte.
+    user_defined : collection of int
+        Ids of pieces that are preferred: a piece of k bytes has the score (k - 1) / 10, whatever `scores`
+        says.
+    compat : {"sentencepiece", "huggingface"}, optional
+        Whose ids to give where they differ. sentencepiece adds up scores over a whole row of text, whatever
+        the pretokens, in single precision; so does this then, and has no use for a cache. tokenizers finds
+        the pieces of bytes in text too, and counts the scores of all ids for the lowest; such a model is
+        not lossless.
+
+    Attributes
+    ----------
+    unk_score : float
+        The score of a character that is no piece.
+
+    Raises
+    ------
+    ValueError
+        If a piece is not UTF-8, has the character U+0000 or stands twice, a score is not finite, the numbers
+        of pieces and scores differ, pieces for bytes are missing, an id is out of range, `unk_id` is a
+        piece's or a user-defined id is none's, or there are more than 2^31 - 1 pieces.
+
+    Notes
+    -----
+    Kudo (2018), section 3.2; the scores of user-defined pieces are those of sentencepiece. A pretoken of n
+    bytes takes O(n k) where k is the length of the longest piece that it holds, and 8 bytes of memory for
+    each byte of the longest piece of all; one met before takes a look into the cache.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> model = ft.UnigramModel(["", "a", "b", "ab", "aba"], [0, -2, -2, -3, -4.5], unk_id=0)
+    >>> tok = ft.Tokenizer(model, ft.get_pretokenizer("none"), {"<unk>": 0})
+    >>> [tok.id_to_piece(i).decode() for i in tok.encode("ababxy")]
+    ['ab', 'ab', '<unk>']
+    """
+
+    kind = "unigram"
+
+    def __init__(
+        self,
+        pieces: Ragged | Sequence[str | bytes],
+        scores: NDArray[np.float64] | Sequence[float],
+        *,
+        unk_id: int | None = None,
+        byte_fallback: bool = False,
+        user_defined: Collection[int] = (),
+        compat: Compat | None = None,
+    ) -> None:
+        if not isinstance(pieces, Ragged):
+            pieces = Ragged.from_bytes([p.encode() if isinstance(p, str) else p for p in pieces])
+        self.pieces = Ragged(read_only(pieces.values), read_only(pieces.offsets))
+        self.scores = read_only(np.array(scores, np.float64))
+        self.unk_id = unk_id
+        self.byte_fallback = byte_fallback
+        self.user_defined = frozenset(user_defined)
+        self.compat = compat
+        self.takes_rows_whole = compat == "sentencepiece"
+        if compat not in (None, "sentencepiece", "huggingface"):
+            raise ValueError(f'compat must be None, "sentencepiece" or "huggingface", not {compat!r}')
+        self._check_scores()
+        self._ids = _ids_by_piece(self.pieces)
+        self._check_ids()
+        self.byte_ids = self._find_bytes() if byte_fallback else None
+
+    def _check_scores(self) -> None:
+        n = len(self.pieces)
+        if n > MOST_PIECES:
+            raise ValueError(f"{n:,} pieces; the most is {MOST_PIECES:,}")
+        if self.scores.shape != (n,):
+            raise ValueError(f"{n} pieces but scores of shape {self.scores.shape}")
+        bad = np.flatnonzero(~np.isfinite(self.scores))
+        if self.compat == "sentencepiece" and not len(bad):
+            bad = np.flatnonzero(np.abs(self.scores) > np.finfo(np.float32).max)
+        if len(bad):
+            i = int(bad[0])
+            raise ValueError(f"the score of id {i}, {bytes(self.pieces[i])!r}, is {self.scores[i]}")
+
+    def _check_ids(self) -> None:
+        for i in self.user_defined:
+            if not 0 <= i < len(self.pieces) or not len(self.pieces[i]):
+                raise ValueError(f"user-defined id {i} is no piece's")
+        if self.unk_id is not None:
+            if not 0 <= self.unk_id <= MOST_PIECES:
+                raise ValueError(f"unk_id must be from 0 to 2^31 - 1, not {self.unk_id}")
+            if self.unk_id < len(self.pieces) and len(self.pieces[self.unk_id]):
+                raise ValueError(f"unk_id {self.unk_id} is the piece {bytes(self.pieces[self.unk_id])!r}")
+
+    def _find_bytes(self) -> NDArray[np.uint32]:
+        """The id of each byte."""
+        missing = [name for name in BYTE_NAMES if name not in self._ids]
+        if missing:
+            raise ValueError(
+                f"{len(missing)} of the 256 pieces for bytes are missing, the first is {missing[0].decode()}"
+            )
+        ids = np.array([self._ids[name] for name in BYTE_NAMES], np.uint32)
+        if not self.user_defined.isdisjoint(ids.tolist()):
+            raise ValueError("a piece for a byte is not found in text, and cannot be user-defined")
+        return ids
+
+    @cached_property
+    def is_matched(self) -> NDArray[np.bool_]:
+        """Whether each piece is looked for in text."""
+        mask = self.pieces.lengths > 0
+        if self.byte_ids is not None and self.compat != "huggingface":
+            mask[self.byte_ids] = False
+        return read_only(mask)
+
+    @cached_property
+    def unk_score(self) -> float:
+        """The score of a character that is no piece."""
+        counts = self.is_matched.copy()
+        counts[list(self.user_defined)] = False
+        if self.compat == "huggingface":
+            counts[:] = True
+        lowest = self.scores[counts].min() if counts.any() else np.float64(0)
+        if self.compat == "sentencepiece":
+            return float(lowest.astype(np.float32) - np.float32(10))
+        return float(lowest) - 10
+
+    @cached_property
+    def _largest_score(self) -> float:
+        return float(np.abs(np.append(self.scores, self.unk_score)).max())
+
+    @cached_property
+    def encoder(self) -> UnigramEncoder:
+        kept = {piece: i for piece, i in self._ids.items() if self.is_matched[i]}
+        keys = sorted(kept)
+        trie = Trie.build(Ragged.from_bytes(keys), np.array([kept[key] for key in keys], np.int32))
+        scores = self.scores.copy()
+        preferred = list(self.user_defined)
+        scores[preferred] = 0.1 * (self.pieces.lengths[preferred] - 1)
+        if self.compat == "sentencepiece":
+            scores = scores.astype(np.float32).astype(np.float64)
+        kind = RowEncoder if self.compat == "sentencepiece" else UnigramEncoder
+        unk_id = -1 if self.unk_id is None else self.unk_id
+        lengths = self.pieces.lengths.astype(np.uint32)
+        return kind(trie, scores, lengths, self.unk_score, unk_id, self.byte_ids)
+
+    def drawn_encoder(
+        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> PretokenEncoder:
+        """Every pretoken by itself and in double precision; otherwise as `Model.drawn_encoder`."""
+        if isinstance(draws, Dropout):
+            return super().drawn_encoder(draws, documents, starts)
+        check_alpha(draws.alpha, self._largest_score)
+        return SamplingEncoder(draws.seed, draws.epoch, documents, starts, self.encoder, draws.alpha)
+
+    def lattice(self, text: str | bytes) -> Lattice:
+        """All segmentations of a text, which is taken as it is and as one pretoken.
+
+        Raises
+        ------
+        TextError
+            At a lone surrogate in a ``str``.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> ft.UnigramModel(["a", "aa"], [-2, -3]).lattice("aaa").viterbi().pieces
+        ('a', 'aa')
+        """
+        return Lattice(self.encoder, encode_utf8(text))
+
+    def written_pieces(self, space: bytes) -> Ragged:
+        if self.byte_ids is None:
+            return self.pieces
+        rows = self.pieces.to_bytes()
+        for byte, i in enumerate(self.byte_ids.tolist()):
+            rows[i] = bytes([byte])
+        return Ragged.from_bytes(rows)
+
+    @property
+    def is_lossless(self) -> bool:
+        # tokenizers takes the text <0x41> for a piece, and decodes it as an A.
+        return self.byte_fallback and self.compat != "huggingface"
+
+    def to_dict(self) -> dict[str, Any]:
+        texts = [piece.decode() for piece in self.pieces.to_bytes()]
+        return {
+            "kind": self.kind,
+            "unk_id": self.unk_id,
+            "byte_fallback": self.byte_fallback,
+            "user_defined": sorted(self.user_defined),
+            "compat": self.compat,
+            "pieces": list(zip(texts, self.scores.tolist(), strict=True)),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> UnigramModel:
+        unk_id, user_defined = fields["unk_id"], fields["user_defined"]
+        if unk_id is not None and type(unk_id) is not int:
+            raise TypeError("unk_id must be an id or null")
+        if not isinstance(user_defined, list) or not all(type(i) is int for i in user_defined):
+            raise TypeError("user_defined must be a list of ids")
+        if not isinstance(fields["byte_fallback"], bool):
+            raise TypeError("byte_fallback must be true or false")
+        if not all(type(piece) is str and type(score) in (int, float) for piece, score in fields["pieces"]):
+            raise TypeError("pieces must be rows of text and a score")
+        return cls(
+            [piece for piece, _ in fields["pieces"]],
+            [float(score) for _, score in fields["pieces"]],
+            unk_id=unk_id,
+            byte_fallback=fields["byte_fallback"],
+            user_defined=user_defined,
+            compat=fields["compat"],
+        )
+
+
+def _ids_by_piece(pieces: Ragged) -> dict[bytes, int]:
+    """The id of each piece.
+
+    Raises
+    ------
+    ValueError
+        If one is not UTF-8, holds U+0000 or stands twice.
+    """
+    ids: dict[bytes, int] = {}
+    for i, piece in enumerate(pieces.to_bytes()):
+        if not piece:
+            continue
+        try:
+            piece.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"the piece {piece!r} of id {i} is not UTF-8 at byte {error.start}") from None
+        if 0 in piece:
+            raise ValueError(f"the piece {piece!r} of id {i} holds the character U+0000")
+        if ids.setdefault(piece, i) != i:
+            raise ValueError(f"ids {ids[piece]} and {i} have the same piece {piece!r}")
+    return ids

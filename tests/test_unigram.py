@@ -1,0 +1,387 @@
+"""Unigram encoding: against the oracles, sentencepiece and tokenizers."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import random
+
+import numpy as np
+import pytest
+import sentencepiece
+import tokenizers
+
+import fasttok as ft
+from fasttok.text import corpus as corpus_module
+from tests import hostile, oracles, sentencepiece_file
+from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
+
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+SHORT = ["".join(letters) for n in range(9) for letters in itertools.product("ab", repeat=n)]
+
+
+def tokenizer_of(model, pretokenizer="none"):
+    special = {} if model.unk_id is None else {"<unk>": model.unk_id}
+    return ft.Tokenizer(model, ft.get_pretokenizer(pretokenizer), special)
+
+
+def random_pieces(rng, letters, n, longest=5):
+    return sorted({"".join(rng.choices(letters, k=rng.randint(1, longest))) for _ in range(n)})
+
+
+def random_model(rng, letters="abé東", n=12, **options):
+    """Scores that often make ties, all of them sums of powers of two."""
+    pieces = random_pieces(rng, letters, n)
+    scores = [-rng.randint(1, 40) / 8 for _ in pieces]
+    return ft.UnigramModel(["", *pieces], [0, *scores], unk_id=0, **options)
+
+
+def scores_of(model):
+    return {bytes(p): float(s) for p, s in zip(model.pieces, model.scores, strict=True) if len(p)}
+
+
+def ids_in(model):
+    return {piece: i for i, piece in enumerate(model.pieces.to_bytes()) if piece}
+
+
+# What comes out
+
+
+def test_all_small_texts_are_the_best_of_all_segmentations():
+    rng = random.Random(80)
+    for _ in range(40):
+        model = random_model(rng, rng.choice(["ab", "a", "abc"]))
+        rows = tokenizer_of(model).encode_batch(SHORT).to_list()
+        scores = scores_of(model)
+        assert model.unk_score == min(scores.values()) - 10
+        for text, row in zip(SHORT, rows, strict=True):
+            _, pieces = oracles.segmentations(text.encode(), scores, model.unk_score)[0]
+            assert row == oracles.ids_of_pieces(pieces, ids_in(model), 0)
+
+
+@pytest.mark.parametrize("byte_fallback", [False, True])
+def test_hostile_texts_are_the_oracles(byte_fallback):
+    texts = [*hostile.texts(150, seed=81), *hostile.byte_strings(150, seed=82)]
+    rng = random.Random(83)
+    parts = {t[i : i + rng.randint(1, 4)].replace("\0", "") for t in hostile.texts(40, 84) for i in range(20)}
+    pieces = sorted(parts - {"", *BYTES})
+    scores = [-rng.random() * 20 for _ in pieces]
+    known = {piece.encode(): i + 1 for i, piece in enumerate(pieces)}
+    byte_ids = [len(pieces) + 1 + byte for byte in range(256)] if byte_fallback else None
+    if byte_fallback:
+        pieces, scores = pieces + BYTES, scores + [0.0] * 256
+    model = ft.UnigramModel(["", *pieces], [0, *scores], unk_id=0, byte_fallback=byte_fallback)
+    tok = tokenizer_of(model)
+    by_piece = {piece: float(model.scores[i]) for piece, i in known.items()}
+    assert model.unk_score == min(by_piece.values()) - 10
+    rows = tok.encode_batch(texts)
+    for text, row in zip(ft.Corpus.from_texts(texts), rows, strict=True):
+        best = oracles.best_segmentation(text, by_piece, model.unk_score)
+        assert row.tolist() == oracles.ids_of_pieces(best, known, 0, byte_ids)
+        assert not byte_fallback or tok.decode_bytes(row) == text
+    assert tok.is_lossless == byte_fallback
+
+
+def test_the_names_of_bytes_are_plain_text():
+    model = ft.UnigramModel(BYTES, [-1.0] * 256, byte_fallback=True)
+    tok = tokenizer_of(model)
+    assert tok.encode("<0x41>A\x00").tolist() == [*b"<0x41>A\x00"]
+    assert tok.id_to_piece(0x41) == b"<0x41>"
+    assert tok.decode([0x41]) == "A"
+    plain = ft.UnigramModel(["<0x41>", *"<0x4>"], [-1, -9, -9, -9, -9, -9], unk_id=7)
+    assert tokenizer_of(plain).encode("<0x41>").tolist() == [0]
+
+
+def test_runs_of_unknown_characters_end_at_pretokens():
+    tok = tokenizer_of(ft.UnigramModel(["", "a"], [0, -1], unk_id=0), "whitespace")
+    assert tok.encode("xyzaxy ya").tolist() == [0, 1, 0, 0, 1]
+
+
+def test_a_character_that_is_part_of_a_piece_is_known():
+    model = ft.UnigramModel(["ab", "c"], [-1, -1])
+    tok = tokenizer_of(model)
+    assert tok.encode("abcab").tolist() == [0, 1, 0]
+    with pytest.raises(ft.UnknownCharacterError, match="no piece for 'b'.*at byte 3 of document 1"):
+        tok.encode_batch(["ab", "abcb"])
+    with pytest.raises(ft.UnknownCharacterError, match="no piece for '東'.*at byte 2 of document 0"):
+        tok.encode("ab東a")
+
+
+def test_user_defined_pieces_are_preferred():
+    model = ft.UnigramModel(["a", "b", "ab", "xab", "x"], [-0.1, -0.1, -90, -3, -4], user_defined=[2])
+    assert model.unk_score == -14
+    tok = tokenizer_of(model)
+    assert tok.encode("ab").tolist() == [2]
+    assert tok.encode("xab").tolist() == [3]  # -3 is more than -4 + 0.1
+
+
+@pytest.mark.parametrize("compat", [None, "sentencepiece", "huggingface"])
+def test_nothing_but_empty_rows(compat):
+    model = ft.UnigramModel(["", ""], [0, 0], unk_id=1, compat=compat)
+    tok = tokenizer_of(model)
+    assert tok.encode_batch(["", "ab", b"\xff"]).to_list() == [[], [1], [1]]
+    assert tokenizer_of(ft.UnigramModel([], [], compat=compat)).encode("").tolist() == []
+
+
+def test_extreme_scores():
+    huge = np.finfo(np.float64).max
+    model = ft.UnigramModel(["a", "aa"], [-huge, -huge])
+    assert tokenizer_of(model).encode("a" * 6).tolist() in ([1, 1, 1], [0] * 6, [1, 0, 0, 0, 0])
+
+
+# Long pretokens
+
+
+@pytest.mark.parametrize("compat", [None, "sentencepiece"])
+def test_long_pretokens(compat):
+    rng = random.Random(85)
+    pieces = sorted({*random_pieces(rng, "ab東", 30), "a" * 512, "ab" * 300})
+    model = ft.UnigramModel(pieces, [-rng.random() * 9 for _ in pieces], unk_id=99, compat=compat)
+    scores = {
+        piece: float(np.float32(score)) if compat else score for piece, score in scores_of(model).items()
+    }
+    tok = tokenizer_of(model)
+    for n in (511, 512, 1500):
+        for text in ("a" * n, "ab" * n, "".join(rng.choices("ab東x", k=n))):
+            best = oracles.best_segmentation(
+                text.encode(), scores, model.unk_score, (lambda x: float(np.float32(x))) if compat else float
+            )
+            assert tok.encode(text).tolist() == oracles.ids_of_pieces(best, ids_in(model), 99)
+
+
+@pytest.mark.parametrize("unit", ["a", "ab", "東", "x", "\u0300"])
+def test_a_million_characters(unit):
+    model = ft.UnigramModel(["", "a", "b", "ab" * 8, "東" * 3, "東"], [0, -1, -2, -5, -2, -3], unk_id=0)
+    tok = tokenizer_of(model)
+    text = unit * (1_000_000 // len(unit))
+    ids = tok.encode(text)
+    assert len(ids) == {"a": 1_000_000, "ab": 62_500, "東": 333_334, "x": 1, "\u0300": 1}[unit]
+
+
+# What other libraries make of it
+
+
+def assert_sentencepiece(pieces, texts, byte_fallback=False):
+    peer = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_file.write(pieces, byte_fallback))
+    tok = tokenizer_of(sentencepiece_file.model_of(pieces, byte_fallback), "gpt2")
+    assert tok.encode_batch(texts).to_list() == peer.encode(texts)
+    assert [tok.decode(row) for row in peer.encode(texts)] == [
+        peer.decode(row).replace(" ⁇ ", "<unk>") for row in peer.encode(texts)
+    ]
+
+
+@pytest.mark.parametrize("byte_fallback", [False, True])
+def test_random_models_are_sentencepieces(byte_fallback):
+    rng = random.Random(86)
+    for seed in range(120):
+        letters = rng.choice(["ab", "abé東", "ab é東😀"])
+        texts = random_pieces(rng, letters, 25, rng.choice([4, 12]))
+        kinds = rng.choices(
+            [NORMAL, USER_DEFINED, UNUSED], [8, 1, 1] if seed % 2 else [1, 0, 0], k=len(texts)
+        )
+        tenths = seed % 3 == 0  # sums that single precision rounds, so that ties are rare, and real ones
+        scores = [-rng.randint(1, 30) / 10 if tenths else -rng.random() * 15 for _ in texts]
+        scores = [-40.0 if kind == USER_DEFINED else score for kind, score in zip(kinds, scores, strict=True)]
+        pieces = [("<unk>", 0.0, UNKNOWN), ("<s>", 0.0, CONTROL), *zip(texts, scores, kinds, strict=True)]
+        if byte_fallback:
+            pieces += [(name, 0.0, BYTE) for name in BYTES]
+        assert_sentencepiece(
+            pieces,
+            ["".join(rng.choices(letters + "cx", k=k)) for k in (1, 3, 8, 20, 60, 300, 2000)],
+            byte_fallback,
+        )
+
+
+def lines_of(shared, *names):
+    texts = [(shared / "data" / name).read_text(encoding="utf-8", errors="replace") for name in names]
+    return [line for text in texts for line in text[:150_000].splitlines() if line.strip()]
+
+
+def assert_the_lines_are_sentencepieces(peer, tok, lines):
+    normal = [peer.normalize(line) for line in lines]
+    expected = peer.encode(lines)
+    assert tok.encode_batch(normal).to_list() == expected
+    assert tok.encode_batch(["".join(normal)]).to_list() == [peer.encode(" ".join(lines))]
+
+
+NAMES = ["google_test_model.model", "google_test_ja_model.model", "tftext_fast_sentencepiece.model"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "ai21_j2/j2-tokenizer.model", "seqio_test.model"])
+def test_real_models_are_sentencepieces(shared, name):
+    path = shared / "tokenizers/sentencepiece" / name
+    peer = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    pieces, byte_fallback = sentencepiece_file.read(path)
+    lines = lines_of(
+        shared, "prose/ja_manpages.txt", "prose/botchan_en.txt", "languages/ko.txt", "code/go.txt"
+    )
+    normal = [peer.normalize(line) for line in lines]
+    expected = peer.encode(lines)
+    whole = tokenizer_of(sentencepiece_file.model_of(pieces, byte_fallback))
+    assert whole.encode_batch(normal).to_list() == expected
+    # In double precision, and every word alone: where that is another segmentation, its score is no lower.
+    model = sentencepiece_file.model_of(pieces, byte_fallback, None)
+    rows = tokenizer_of(model).encode_batch(normal).to_list()
+    other = [i for i, row in enumerate(rows) if row != expected[i]]
+    assert len(other) < len(lines) / 100
+    known = model.is_matched
+    for i in other:
+        ours, theirs = (
+            sum(model.scores[k] if known[k] else model.unk_score for k in ids)
+            for ids in (rows[i], expected[i])
+        )
+        assert ours >= theirs - 1e-9
+
+
+def test_a_trained_model_is_sentencepieces(shared):
+    lines = lines_of(shared, "prose/wagahai.txt", "prose/tinyshakespeare.txt")
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines),
+        model_writer=file,
+        vocab_size=3000,
+        model_type="unigram",
+        byte_fallback=True,
+        user_defined_symbols=["thee", "▁thou", "である"],
+        minloglevel=2,
+    )
+    peer = sentencepiece.SentencePieceProcessor(model_proto=file.getvalue())
+    kinds = [
+        BYTE
+        if peer.is_byte(i)
+        else UNKNOWN
+        if peer.is_unknown(i)
+        else CONTROL
+        if peer.is_control(i)
+        else NORMAL
+        for i in range(peer.get_piece_size())
+    ]
+    for symbol in ("thee", "▁thou", "である"):
+        kinds[peer.piece_to_id(symbol)] = USER_DEFINED
+    pieces = [(peer.id_to_piece(i), peer.get_score(i), kind) for i, kind in enumerate(kinds)]
+    tok = tokenizer_of(sentencepiece_file.model_of(pieces, byte_fallback=True))
+    lines += lines_of(shared, "languages/ru.txt", "languages/zh-cn.txt")
+    assert tok.encode_batch([peer.normalize(line) for line in lines]).to_list() == peer.encode(lines)
+
+
+@pytest.mark.parametrize("byte_fallback", [False, True])
+def test_random_models_are_those_of_tokenizers(byte_fallback):
+    rng = random.Random(87)
+    for seed in range(120):
+        letters = rng.choice(["ab", "abé東", "ab é東😀"])
+        texts = [*random_pieces(rng, letters, 25), *(BYTES if byte_fallback else [])]
+        scores = [-rng.randint(1, 30) / 10 if seed % 2 else -rng.random() * 15 for _ in texts]
+        peer = tokenizers.models.Unigram(
+            [("<unk>", -17.0), *zip(texts, scores, strict=True)], 0, byte_fallback
+        )
+        model = ft.UnigramModel(
+            ["", *texts], [-17, *scores], unk_id=0, byte_fallback=byte_fallback, compat="huggingface"
+        )
+        assert model.unk_score == -27
+        tok = tokenizer_of(model)
+        for k in (1, 3, 8, 20, 60, 300):
+            text = "".join(rng.choices([*letters, "c", "x", "<0x41>"], k=k))
+            assert tok.encode(text).tolist() == [token.id for token in peer.tokenize(text)]
+
+
+# One row, one text
+
+
+def test_with_sentencepieces_sums_a_document_is_never_cut(monkeypatch):
+    rng = random.Random(88)
+    pieces = random_pieces(rng, "ab ", 30)
+    scores = [-rng.random() * 15 for _ in pieces]
+    texts = ["".join(rng.choices("ab ", k=3000)) for _ in range(5)]
+    for compat in (None, "sentencepiece"):
+        model = ft.UnigramModel(["", *pieces], [0, *scores], unk_id=0, compat=compat)
+        assert model.takes_rows_whole == (compat is not None)
+        tok = tokenizer_of(model, "whitespace")
+        expected = [tok.encode(text).tolist() for text in texts]
+        for workers, size in itertools.product((1, 2), (10, 1000)):
+            monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, size))
+            assert tok.encode_batch(texts, workers=workers).to_list() == expected
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("pieces", "scores", "options", "message"),
+    [
+        (["a", "b"], [0.0, float("nan")], {}, "the score of id 1, b'b', is nan"),
+        (["a"], [-float("inf")], {}, "is -inf"),
+        (["a"], [-1e39], {"compat": "sentencepiece"}, "is -1e\\+39"),
+        (["a", "b"], [0.0], {}, r"2 pieces but scores of shape \(1,\)"),
+        (["a", "", "a"], [0, 0, 0], {}, "ids 0 and 2 have the same piece b'a'"),
+        (["a", b"b\xff"], [0, 0], {}, "the piece b'b\\\\xff' of id 1 is not UTF-8 at byte 1"),
+        ([b"\xed\xa0\x80"], [0], {}, "is not UTF-8 at byte 0"),
+        (["a\0"], [0], {}, r"holds the character U\+0000"),
+        (["a", *BYTES[:65], *BYTES[66:]], [0] * 256, {"byte_fallback": True}, "1 of the 256 .* is <0x41>"),
+        (["a"], [0], {"byte_fallback": True}, "256 of the 256"),
+        (BYTES, [0] * 256, {"byte_fallback": True, "user_defined": [3]}, "cannot be user-defined"),
+        (["a"], [0], {"unk_id": -1}, "unk_id must be from 0"),
+        (["a"], [0], {"unk_id": 1 << 31}, "unk_id must be from 0"),
+        (["a"], [0], {"unk_id": 0}, "unk_id 0 is the piece b'a'"),
+        (["", "a"], [0, 0], {"user_defined": [0]}, "user-defined id 0 is no piece's"),
+        (["a"], [0], {"user_defined": [1]}, "user-defined id 1 is no piece's"),
+        (["a"], [0], {"compat": "spm"}, "compat must be"),
+    ],
+)
+def test_models_that_cannot_be(pieces, scores, options, message):
+    with pytest.raises(ValueError, match=message):
+        ft.UnigramModel(pieces, scores, **options)
+
+
+def test_too_many_pieces(monkeypatch):
+    monkeypatch.setattr("fasttok.models.unigram.model.MOST_PIECES", 2)
+    with pytest.raises(ValueError, match="3 pieces; the most is 2"):
+        ft.UnigramModel(["a", "b", "c"], [0, 0, 0])
+
+
+def test_the_file_holds_every_bit(tmp_path):
+    rng = random.Random(89)
+    scores = [0, *(-rng.random() * 10.0 ** rng.randint(-300, 300) for _ in range(50)), -5e-324, -0.0, 3]
+    pieces = ["", *(chr(0x4E00 + i) for i in range(len(scores) - 1))]
+    model = ft.UnigramModel(pieces, scores, unk_id=0, user_defined=[5, 2])
+    tokenizer_of(model).save(tmp_path / "model.json")
+    loaded = ft.load(tmp_path / "model.json").model
+    assert loaded.scores.tobytes() == model.scores.tobytes()
+    assert loaded.to_dict() == model.to_dict()
+    assert loaded.user_defined == {2, 5}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unk_id": "0"},
+        {"unk_id": True},
+        {"byte_fallback": 1},
+        {"user_defined": None},
+        {"user_defined": [1.0]},
+        {"compat": "other"},
+        {"compat": ["sentencepiece"]},
+        {"pieces": [["", 0], ["a", "0"]]},
+        {"pieces": [["", 0], ["a", True]]},
+        {"pieces": [["", 0], ["a"]]},
+        {"pieces": [["", 0], ["a", 10**400]]},
+        {"pieces": [["", 0], ["\udc80", 0]]},
+        {"pieces": None},
+    ],
+)
+def test_damaged_files(tmp_path, change):
+    tokenizer_of(ft.UnigramModel(["", "a"], [0, -1], unk_id=0)).save(tmp_path / "a.json")
+    fields = json.loads((tmp_path / "a.json").read_text())
+    fields["model"].update(change)
+    (tmp_path / "a.json").write_text(json.dumps(fields))
+    with pytest.raises(ft.ModelFormatError, match="model"):
+        ft.load(tmp_path / "a.json")
+
+
+def test_a_model_does_not_change():
+    scores = np.array([-1.0, -2.0])
+    model = ft.UnigramModel(["a", "b"], scores)
+    scores[0] = -5
+    assert model.scores.tolist() == [-1, -2]
+    with pytest.raises(ValueError, match="read-only"):
+        model.scores[0] = 1
