@@ -256,7 +256,9 @@ class TextEncoder:
         """The ids of one row, and where in it each begins and ends: int64[n, 2]."""
         documents, origins = self._pipeline.trace(segment, begins=begins, ends=ends)
         text = np.ascontiguousarray(documents.values)
-        places = list_spans(self._pretokenizer.spans(documents), text)
+        places = documents.offsets.reshape(1, 2)
+        if not self._model.takes_rows_whole:
+            places = list_spans(self._pretokenizer.spans(documents), text)
         # Every other row: between two pretokens is what was left out.
         stretches = Ragged(text, np.append(places, len(text)))
         pretokens = stretches.take(np.arange(0, 2 * len(places), 2))
