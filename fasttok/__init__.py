@@ -2,10 +2,10 @@
 
 Text flows one way::
 
-    Corpus --pretokenizer--> PretokenCounts --trainer--> Model
-                                                           |
-                        Tokenizer = pretokenizer + model + special tokens
-                                                           |
+    Corpus --normalizer, pretokenizer--> PretokenCounts --trainer--> Model
+                                                                       |
+                       Tokenizer = normalizer + pretokenizer + model + special tokens
+                                                                       |
                                     encode, encode_batch, encode_files --> ids (Ragged)
 
 Start with `Corpus`, `count_pretokens`, `train` and `load`.

@@ -132,8 +132,8 @@ class TextEncoder:
         expression = self._special.expression(special)
         # A document is only cut between batches where no special token can stand. What is drawn depends on
         # where pretokens begin in the document as it was rewritten, which is only known of whole ones.
-        is_whole = expression is not None or (draws is not None and self._pipeline.rewrites)
-        is_whole |= self._model.takes_rows_whole
+        is_drawn = draws is not None and self._pipeline.rewrites
+        is_whole = expression is not None or is_drawn or self._model.takes_rows_whole
         batches = corpus.batches(None if is_whole else self._pipeline)
         joined = _JoinedRows(corpus.most_bytes() // 2)  # natural text has far fewer ids; there can be more
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
@@ -256,9 +256,9 @@ class TextEncoder:
         """The ids of one row, and where in it each begins and ends: int64[n, 2]."""
         documents, origins = self._pipeline.trace(segment, begins=begins, ends=ends)
         text = np.ascontiguousarray(documents.values)
-        places = list_spans(self._pretokenizer.spans(documents), text)
-        if self._model.takes_rows_whole:
-            places = np.array([[0, len(text)]] if len(text) else [], np.int64).reshape(-1, 2)
+        places = documents.offsets.reshape(1, 2)
+        if not self._model.takes_rows_whole:
+            places = list_spans(self._pretokenizer.spans(documents), text)
         # Every other row: between two pretokens is what was left out.
         stretches = Ragged(text, np.append(places, len(text)))
         pretokens = stretches.take(np.arange(0, 2 * len(places), 2))

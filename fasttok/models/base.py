@@ -98,7 +98,7 @@ class Model(ABC):
         Parameters
         ----------
         pretokens : Ragged of uint8
-            The pretokens, one after another.
+            The pretokens, one after another; whole rows of text, if the model `takes_rows_whole`.
         ids : Ragged of uint32
             What `encode_pretokens` made of them: a row a pretoken.
 
