@@ -29,13 +29,13 @@ NOTES = {
     "process's, with the text in it.",
     "memory": "{mb} MB of text, one process each.",
     "small": "Lists of int out; threads as the library chooses.",
-    "unigram": "{mb} MB of text, a document a line, normalised by `nmt_nfkc`. The pieces that trainers choose "
-    "differ: compared is how many there are.",
+    "unigram": "{mb} MB of text, a document a line, normalised by `nmt_nfkc`. The pieces differ: compared "
+    "is how many there are.",
     "segment": "{mb} MB of text; pieces and scores are what sentencepiece learned from its first 10 MB.",
-    "quality": "A tenth of the lines, by a hash of their content and without those that also stand in the rest, "
-    "is held out; the models are trained on the rest, of as many pieces each (sentencepiece refuses more of "
-    "Finnish, Khmer and Dzongkha). One scorer (`benchmarks/quality.py`) for both: probabilities are made to sum "
-    "to 1, the characters are the same. Nats are the negative log likelihood of a character over all "
+    "quality": "A tenth of the lines, by a hash of their content, is held out, without those that stand in "
+    "the rest too; the models are trained on the rest, of as many pieces each (sentencepiece refuses more of "
+    "Finnish, Khmer and Dzongkha). One scorer (`benchmarks/quality.py`) for both: probabilities are made to "
+    "sum to 1, characters are the same. Nats are the negative log likelihood of a character over all "
     "segmentations; less is better.",
 }
 Row = dict[str, Any]

@@ -2,10 +2,10 @@
 
 Text flows one way::
 
-    Corpus --pretokenizer--> PretokenCounts --trainer--> Model
-                                                           |
-                        Tokenizer = pretokenizer + model + special tokens
-                                                           |
+    Corpus --normalizer, pretokenizer--> PretokenCounts --trainer--> Model
+                                                                       |
+                       Tokenizer = normalizer + pretokenizer + model + special tokens
+                                                                       |
                                     encode, encode_batch, encode_files --> ids (Ragged)
 
 Start with `Corpus`, `count_pretokens`, `train` and `load`.
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.models.sampling import Sampling
+    from fasttok.models.unigram.lattice import Lattice, Segmentation
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.models.unigram.trainer import UnigramTrainer
     from fasttok.offsets import Encoding
@@ -70,6 +72,8 @@ _HOMES = {
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
+    "fasttok.models.sampling": ["Sampling"],
+    "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
     "fasttok.offsets": ["Encoding"],
@@ -93,6 +97,7 @@ __all__ = [
     "CorpusError",
     "Encoding",
     "FasttokError",
+    "Lattice",
     "Metaspace",
     "ModelExportError",
     "ModelFormatError",
@@ -103,6 +108,8 @@ __all__ = [
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Sampling",
+    "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
     "TextError",

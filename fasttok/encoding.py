@@ -15,6 +15,7 @@ from fasttok.errors import PatternError, SpecialTokenError, UnknownCharacterErro
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
+from fasttok.models.sampling import Sampling
 from fasttok.parallel import map_ordered, resolve_workers
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens, Split
@@ -22,6 +23,8 @@ from fasttok.text._spans import Spans, list_spans
 from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.utf8 import Errors, encode_utf8
+
+Draws = Dropout | Sampling | None
 
 CACHE_BYTES = 64 << 20
 KEPT_IDS = 2 * BATCH_BYTES  # room for ids is kept up to this size,
@@ -61,14 +64,14 @@ class TextEncoder:
         return list(range(self._n_ids))
 
     def encode_text(
-        self, text: str | bytes, special: Special, errors: Errors, dropout: Dropout | None = None
+        self, text: str | bytes, special: Special, errors: Errors, draws: Draws = None
     ) -> NDArray[np.uint32]:
         """The ids of one text."""
         data = np.frombuffer(encode_utf8(text, errors), np.uint8)
         batch = Batch(Ragged(data, np.array([0, len(data)], np.int64)), 0)
         cache = self._take_cache()
         try:
-            rows, room = self._encode(cache, batch, special, self._special.expression(special), dropout)
+            rows, room = self._encode(cache, batch, special, self._special.expression(special), draws)
         finally:
             self._caches.append(cache)
         ids = rows.values
@@ -82,11 +85,9 @@ class TextEncoder:
         room.resize(n, refcheck=False)  # gives the rest back, where a copy would take as much again
         return room
 
-    def encode_list(
-        self, text: str | bytes, special: Special, errors: Errors, dropout: Dropout | None
-    ) -> list[int]:
+    def encode_list(self, text: str | bytes, special: Special, errors: Errors, draws: Draws) -> list[int]:
         """The ids of one text as a list."""
-        if special == "none" and errors == "strict" and dropout is None and type(text) in (str, bytes):
+        if special == "none" and errors == "strict" and draws is None and type(text) in (str, bytes):
             scanner = self._scanner
             if scanner is not None and len(text) < SMALL_BATCH:
                 cache = self._take_cache()
@@ -96,7 +97,7 @@ class TextEncoder:
                     pass  # what follows says where
                 finally:
                     self._caches.append(cache)
-        ids = self.encode_text(text, special, errors, dropout)
+        ids = self.encode_text(text, special, errors, draws)
         return lists_of_rows(ids, np.array([0, len(ids)], np.int64), self._integers)[0]
 
     def encode_lists(
@@ -105,18 +106,18 @@ class TextEncoder:
         special: Special,
         errors: Errors,
         workers: int | None,
-        dropout: Dropout | None,
+        draws: Draws,
     ) -> list[list[int]]:
         """The ids of every text as a list; the calling thread alone encodes what is soon done."""
         resolve_workers(workers)  # wrong ones are wrong for few texts too
-        is_plain = special == "none" and errors == "strict" and dropout is None
+        is_plain = special == "none" and errors == "strict" and draws is None
         if is_plain and self._scanner and isinstance(texts, (list, tuple)):
             try:
                 if sum(map(len, texts)) < SMALL_BATCH:
                     return self._encode_small(texts, self._scanner)
             except (TypeError, UnicodeEncodeError, UnknownCharacterError):
                 pass  # what follows says what is wrong, and where
-        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, dropout)
+        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, draws)
         return lists_of_rows(rows.values, rows.offsets, self._integers)
 
     def _encode_small(self, texts: Sequence[str | bytes], scanner: Spans) -> list[list[int]]:
@@ -126,15 +127,13 @@ class TextEncoder:
         finally:
             self._caches.append(cache)
 
-    def encode_corpus(
-        self, corpus: Corpus, special: Special, workers: int | None, dropout: Dropout | None
-    ) -> Ragged:
+    def encode_corpus(self, corpus: Corpus, special: Special, workers: int | None, draws: Draws) -> Ragged:
         """The ids of every document, on threads."""
         expression = self._special.expression(special)
         # A document is only cut between batches where no special token can stand. What is drawn depends on
         # where pretokens begin in the document as it was rewritten, which is only known of whole ones.
-        is_whole = expression is not None or self._model.takes_rows_whole
-        is_whole |= dropout is not None and self._pipeline.rewrites
+        is_drawn = draws is not None and self._pipeline.rewrites
+        is_whole = expression is not None or is_drawn or self._model.takes_rows_whole
         batches = corpus.batches(None if is_whole else self._pipeline)
         joined = _JoinedRows(corpus.most_bytes() // 2)  # natural text has far fewer ids; there can be more
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
@@ -143,7 +142,7 @@ class TextEncoder:
 
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
             try:
-                rows, room = self._encode(cache, batch, special, expression, dropout)
+                rows, room = self._encode(cache, batch, special, expression, draws)
             except (PatternError, SpecialTokenError) as error:
                 raise error.moved(batch.first) from None
             except UnknownCharacterError as error:
@@ -166,7 +165,7 @@ class TextEncoder:
         batch: Batch,
         special: Special,
         expression: re.Pattern[bytes] | None,
-        dropout: Dropout | None,
+        draws: Draws,
     ) -> tuple[Ragged, NDArray[np.uint32]]:
         """Encode a batch, a row a document; and give the room that the ids stand in, or stood in.
 
@@ -185,10 +184,10 @@ class TextEncoder:
                 begins, ends = split.edges(begins, ends)
             documents = self._pipeline.rewrite(raw, begins=begins, ends=ends)
         encoder = self._model.encoder
-        if dropout is not None:
+        if draws is not None:
             starts = self._starts(batch, split, documents)
             rows = np.arange(len(documents)) if split is None else split.rows
-            encoder = self._model.dropout_encoder(dropout, batch.first + rows, starts)
+            encoder = self._model.drawn_encoder(draws, batch.first + rows, starts)
         room = self._take_room(len(documents.values))
         text, offsets = np.ascontiguousarray(documents.values), np.empty(len(documents) + 1, np.int64)
         try:
@@ -257,8 +256,12 @@ class TextEncoder:
         """The ids of one row, and where in it each begins and ends: int64[n, 2]."""
         documents, origins = self._pipeline.trace(segment, begins=begins, ends=ends)
         text = np.ascontiguousarray(documents.values)
-        places = list_spans(self._pretokenizer.spans(documents), text)
-        pretokens = Ragged(text, places.ravel()).take(np.arange(0, 2 * len(places), 2))
+        places = documents.offsets.reshape(1, 2)
+        if not self._model.takes_rows_whole:
+            places = list_spans(self._pretokenizer.spans(documents), text)
+        # Every other row: between two pretokens is what was left out.
+        stretches = Ragged(text, np.append(places, len(text)))
+        pretokens = stretches.take(np.arange(0, 2 * len(places), 2))
         ids = self._model.encode_pretokens(pretokens.values, pretokens.offsets, cache)
         bounds = lengths_to_offsets(self._model.token_lengths(pretokens, ids))
         # From bytes of the pretokens to those of the text that they were cut from.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fasttok.decoding import TextDecoder, gather_pieces
 from fasttok.encoding import TextEncoder
 from fasttok.models.base import Model
-from fasttok.models.dropout import resolve_dropout
+from fasttok.models.sampling import Sampling, resolve_draws
 from fasttok.offsets import Encoding, locate
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
@@ -168,6 +168,7 @@ class Tokenizer:
         dropout: float | Fraction | None = ...,
         seed: int | None = ...,
         epoch: int = ...,
+        sample: Sampling | None = ...,
     ) -> NDArray[np.uint32]: ...
     @overload
     def encode(
@@ -180,6 +181,7 @@ class Tokenizer:
         dropout: float | Fraction | None = ...,
         seed: int | None = ...,
         epoch: int = ...,
+        sample: Sampling | None = ...,
     ) -> list[int]: ...
     def encode(
         self,
@@ -191,6 +193,7 @@ class Tokenizer:
         dropout: float | Fraction | None = None,
         seed: int | None = None,
         epoch: int = 0,
+        sample: Sampling | None = None,
     ) -> NDArray[np.uint32] | list[int]:
         """Turn a text into ids.
 
@@ -212,6 +215,8 @@ class Tokenizer:
             leaves the bytes; see the notes.
         seed, epoch : int
             What the draws for `dropout` depend on, each from 0 to 2^64 - 1; a seed must be given with it.
+        sample : Sampling, optional
+            How to draw the segmentations of a Unigram model, instead of taking the best ones.
 
         Returns
         -------
@@ -226,8 +231,8 @@ class Tokenizer:
         UnknownCharacterError
             At a character that the model has no piece for, if it has no unknown token either.
         ValueError
-            If `dropout` is no probability, is given without a seed or the seed without it, or if the model
-            has no merges.
+            If `dropout` is no probability, is given without a seed or the seed without it, if the model is
+            not one of byte-level BPE; or if there is a `sample` and the model is not Unigram.
 
         Notes
         -----
@@ -241,7 +246,8 @@ class Tokenizer:
 
         What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in
         a corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on
-        nothing else. `fasttok.models.dropout.Dropout` says how, so that it can be reproduced.
+        nothing else. `fasttok.models.dropout.Dropout` says how, so that it can be reproduced. The same holds
+        for `sample`.
 
         Examples
         --------
@@ -253,10 +259,10 @@ class Tokenizer:
         [b' ', b'lo', b'w', b'e', b'r']
         [b' low', b'e', b'r']
         """
-        drop = resolve_dropout(dropout, seed, epoch)
+        draws = resolve_draws(dropout, seed, epoch, sample)
         if as_list:
-            return self._encoder.encode_list(text, special, errors, drop)
-        return self._encoder.encode_text(text, special, errors, drop)
+            return self._encoder.encode_list(text, special, errors, draws)
+        return self._encoder.encode_text(text, special, errors, draws)
 
     @overload
     def encode_batch(
@@ -270,6 +276,7 @@ class Tokenizer:
         dropout: float | Fraction | None = ...,
         seed: int | None = ...,
         epoch: int = ...,
+        sample: Sampling | None = ...,
     ) -> Ragged: ...
     @overload
     def encode_batch(
@@ -283,6 +290,7 @@ class Tokenizer:
         dropout: float | Fraction | None = ...,
         seed: int | None = ...,
         epoch: int = ...,
+        sample: Sampling | None = ...,
     ) -> list[list[int]]: ...
     def encode_batch(
         self,
@@ -295,6 +303,7 @@ class Tokenizer:
         dropout: float | Fraction | None = None,
         seed: int | None = None,
         epoch: int = 0,
+        sample: Sampling | None = None,
     ) -> Ragged | list[list[int]]:
         """Turn texts into ids, on several threads if there is much to do.
 
@@ -308,7 +317,7 @@ class Tokenizer:
             Give lists of ``int`` instead of arrays.
         workers : int, optional
             Threads; by default one a processor. The result does not depend on it.
-        dropout, seed, epoch
+        dropout, seed, epoch, sample
             As in `encode`; the draws for a text depend on its row.
 
         Returns
@@ -316,10 +325,10 @@ class Tokenizer:
         Ragged of uint32, or list of lists of int
             A row a text.
         """
-        drop = resolve_dropout(dropout, seed, epoch)
+        draws = resolve_draws(dropout, seed, epoch, sample)
         if as_list:
-            return self._encoder.encode_lists(texts, special, errors, workers, drop)
-        return self._encoder.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, drop)
+            return self._encoder.encode_lists(texts, special, errors, workers, draws)
+        return self._encoder.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, draws)
 
     def encode_files(
         self,
@@ -330,6 +339,7 @@ class Tokenizer:
         dropout: float | Fraction | None = None,
         seed: int | None = None,
         epoch: int = 0,
+        sample: Sampling | None = None,
     ) -> Ragged:
         """Turn the documents of files into ids.
 
@@ -339,7 +349,7 @@ class Tokenizer:
             What `Corpus.from_files` takes; or a corpus, for other rules of what a document is.
         special, workers
             As in `encode_batch`.
-        dropout, seed, epoch
+        dropout, seed, epoch, sample
             As in `encode`; the draws for a document depend on its index in the corpus.
 
         Returns
@@ -348,7 +358,8 @@ class Tokenizer:
             A row a document.
         """
         corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
-        return self._encoder.encode_corpus(corpus, special, workers, resolve_dropout(dropout, seed, epoch))
+        draws = resolve_draws(dropout, seed, epoch, sample)
+        return self._encoder.encode_corpus(corpus, special, workers, draws)
 
     def encode_with_offsets(self, text: str | bytes, *, special: Special = "none") -> Encoding:
         """Turn a text into ids, and say where in the text each stands.
@@ -389,7 +400,7 @@ class Tokenizer:
         if self.is_lossless:
             # Nothing is lost between the pieces, so their lengths alone say where they stand.
             ids = self._encoder.encode_text(data, special, "strict")
-            bounds = lengths_to_offsets(self._pieces.lengths[ids])
+            bounds = lengths_to_offsets(self.decoder.lengths(ids))
             return locate(data, ids, bounds[:-1], bounds[1:])
         return locate(data, *self._encoder.encode_aligned(data, special))
 

@@ -77,6 +77,18 @@ def encoding_with_dropout(folder):
     return lambda: encode([text] * 4), lambda: encode([text[:50_000]])
 
 
+def segmenting(folder):
+    model = ft.UnigramModel(["a" * n for n in range(1, 400)], [-1.0] * 399, compat="sentencepiece")
+    tok = ft.Tokenizer(model, ft.get_pretokenizer("none"))
+
+    def segment(n):
+        lattice = model.lattice("a" * (n // 400))
+        best, drawn = (tok.encode("a" * n, sample=sample) for sample in (None, ft.Sampling(0.1, seed=1)))
+        return best.tobytes(), drawn.tobytes(), lattice.entropy(), lattice.nbest(2)
+
+    return lambda: segment(4_000_000), lambda: segment(20_000)
+
+
 def decoding(folder):
     tok = ft.load(folder / "tok.json")
     ids = tok.encode_files(folder / "text.txt").values
@@ -122,6 +134,7 @@ PHASES = (
     training,
     encoding,
     encoding_with_dropout,
+    segmenting,
     decoding,
     saving,
     loading,

@@ -491,3 +491,32 @@ def loss_without(
         math.log((occurrences[other] + f) / (total + f * (len(others) - 1))) for other in others
     )
     return f * (log_likelihood + token_cost * (len(others) - 1))
+
+
+def chances_of_segmentations(
+    text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float
+) -> dict[tuple[bytes, ...], float]:
+    """How likely each segmentation is to be drawn."""
+    ways = segmentations(text, scores, unk_score)
+    total = math.fsum(math.exp(alpha * score) for score, _ in ways)
+    return {pieces: math.exp(alpha * score) / total for score, pieces in ways}
+
+
+def draw_segmentation(
+    text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float, state: int
+) -> tuple[bytes, ...]:
+    """Draw the pieces one by one, each by its part in what the segmentations that begin so have together."""
+    chances, drawn = chances_of_segmentations(text, scores, unk_score, alpha), ()
+    while len(b"".join(drawn)) < len(text):
+        nexts: Counter[bytes] = Counter()
+        for pieces, chance in chances.items():
+            nexts[pieces[len(drawn)]] += chance
+        state, number = splitmix(state)
+        left = (number >> 11) / (1 << 53) * nexts.total()
+        for piece in sorted(nexts, key=lambda piece: (piece not in scores, len(piece))):
+            left -= nexts[piece]
+            if left < 0:
+                break
+        drawn = (*drawn, piece)
+        chances = {pieces: chance for pieces, chance in chances.items() if pieces[: len(drawn)] == drawn}
+    return drawn

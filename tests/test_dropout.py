@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +14,7 @@ import fasttok as ft
 from fasttok.models.base import Model
 from fasttok.text import corpus as corpus_module
 from tests import hostile, oracles
+from tests.chances import assert_as_likely
 
 END = "<|endoftext|>"
 SOME = [Fraction(1, 1 << 62), Fraction(1, 10), Fraction(1, 2), Fraction(15, 16)]
@@ -110,20 +110,9 @@ def test_segmentations_are_as_likely_as_they_should_be(dropout):
     ends = np.cumsum(words.model.pieces.lengths[ids])
     samples["positions"] = [row.tolist() for row in np.split(ids, np.flatnonzero(ends % len(word) == 0) + 1)]
     for sample in samples.values():
-        counts = Counter(map(tuple, sample))
-        counts.pop((), None)  # behind the last word
-        assert counts.total() == n
-        assert counts.keys() <= chances.keys()
-        # Pearson's statistic; outcomes of which few are expected count as one.
-        seen, expected = Counter(), Counter()
-        for outcome, chance in chances.items():
-            group = outcome if n * chance >= 5 else "rare"
-            seen[group] += counts[outcome]
-            expected[group] += n * chance
-        statistic = float(sum((seen[group] - expected[group]) ** 2 / expected[group] for group in expected))
-        degrees = len(expected) - 1
-        assert degrees >= 9
-        assert abs(statistic - degrees) < 3 * (2 * degrees) ** 0.5
+        rows = [tuple(row) for row in sample if len(row)]  # there is nothing behind the last word
+        assert len(rows) == n
+        assert_as_likely(rows, chances, at_least=9)
 
 
 def test_the_ends_of_the_scale(tok):
@@ -235,7 +224,7 @@ def test_bad_arguments(tok, options, message):
 def test_a_model_without_merges(tok):
     class NoMerges(ft.BPEModel):
         kind = "none of them"
-        dropout_encoder = Model.dropout_encoder
+        drawn_encoder = Model.drawn_encoder
 
     model = NoMerges(tok.model.pieces, tok.model.merges, tok.model.merge_ids)
     plain = ft.Tokenizer(model, tok.pretokenizer)

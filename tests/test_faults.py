@@ -12,7 +12,8 @@ an expression that backtracks                          test_scan; test_tokenizer
 a lone surrogate in str                                test_tokenizer, test_corpus: lone_surrogates
 invalid UTF-8, NUL bytes                               test_tokenizer: every_text_and_byte_string_comes_back
                                                        test_counts: zero_bytes_are_told_apart; test_fuzz
-one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs
+one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs,
+                                                       test_unigram, test_lattice: long
 empty text, white space only, empty batch              test_tokenizer: encode; test_model_contract: empty
 empty corpus, everything filtered out                  here; test_bpe: bad_calls
 vocab_size out of range                                test_bpe: options, bad_options

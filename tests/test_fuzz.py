@@ -45,6 +45,24 @@ def test_bytes_come_back_from_dropout(tok, data, dropout, seed):
     assert tok.decode_bytes(tok.encode(data, dropout=dropout, seed=seed, special="all")) == data
 
 
+pieces = st.lists(st.text("ab東<x", min_size=1, max_size=4), max_size=12, unique=True)
+
+
+@examples
+@given(data=st.one_of(data, st.text("ab東<x0>").map(str.encode)), pieces=pieces, scores=st.randoms())
+def test_unigram_is_the_oracle(data, pieces, scores):
+    by_piece = {piece.encode(): -scores.randint(0, 64) / 8 for piece in pieces}
+    names = [b"<0x%02X>" % byte for byte in range(256)]
+    rows = [*by_piece, *names]
+    model = ft.UnigramModel(rows, [*by_piece.values(), *[0] * 256], byte_fallback=True)
+    tok = ft.Tokenizer(model, ft.get_pretokenizer("none"))
+    best = oracles.best_segmentation(data, by_piece, model.unk_score)
+    ids = {piece: i for i, piece in enumerate(by_piece)}
+    assert tok.encode(data).tolist() == oracles.ids_of_pieces(best, ids, None, model.byte_ids.tolist())
+    for sample in (None, ft.Sampling(scores.random(), seed=1)):
+        assert tok.decode_bytes(tok.encode(data, sample=sample)) == data
+
+
 @examples
 @given(batch=st.lists(st.one_of(texts, data), max_size=8), workers=st.integers(1, 3))
 def test_batches_are_loops(tok, batch, workers):

@@ -543,7 +543,7 @@ def test_what_is_said_of_cuts_of_identity():
 )
 def test_parts_are_rewritten_and_cut_as_the_whole(any_name, steps):
     normalizer, pretokenizer = ft.get_normalizer(any_name), ft.get_pretokenizer(steps)
-    known = normalizer.cuts.then(pretokenizer._cuts)
+    known = normalizer.cuts.then(pretokenizer.cuts)
 
     def pretokens(data):
         return pretokenizer.split_text(normalizer.normalize(data))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.dropout import Dropout
+from fasttok.models.sampling import Sampling
 from fasttok.ragged import Ragged
 from fasttok.text._spans import Boundaries
 
@@ -71,24 +72,26 @@ class Model(ABC):
     def encoder(self) -> PretokenEncoder:
         """The kernel that encodes; never changed, shared by all threads."""
 
-    def dropout_encoder(
-        self, dropout: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    def drawn_encoder(
+        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
-        """The kernel that encodes some rows of text with dropout, once.
+        """The kernel that encodes some rows of text by chance, once.
 
         Parameters
         ----------
-        dropout : Dropout
-            How likely a merge is skipped, and what the chance depends on.
+        draws : Dropout or Sampling
+            What is drawn, and what the chance depends on.
         documents, starts : ndarray of int64, shape (k,)
             Of every row, the number of its document, and where in the document it begins, in bytes.
 
         Raises
         ------
         ValueError
-            If the model is not one of byte-level BPE.
+            If the model has no such draws.
         """
-        raise ValueError(f"dropout is for byte-level BPE, not for a model of kind {self.kind!r}")
+        if isinstance(draws, Dropout):
+            raise ValueError(f"dropout is for byte-level BPE, not for a model of kind {self.kind!r}")
+        raise ValueError(f"sample is for Unigram, not for a model of kind {self.kind!r}")
 
     def encode_pretokens(
         self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
@@ -123,7 +126,7 @@ class Model(ABC):
         Parameters
         ----------
         pretokens : Ragged of uint8
-            The pretokens, one after another.
+            The pretokens, one after another; whole rows of text, if the model `takes_rows_whole`.
         ids : Ragged of uint32
             What `encode_pretokens` made of them: a row a pretoken.
 

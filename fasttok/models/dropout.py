@@ -56,8 +56,19 @@ def resolve_dropout(dropout: float | Fraction | None, seed: int | None, epoch: i
         raise ValueError(f"dropout must be a probability, from 0 to 1, not {dropout}")
     if seed is None:
         raise ValueError("dropout needs a seed, by which the same ids can be had again; pass seed=0, say")
+    check_seeds(seed, epoch)
+    limit = math.ceil(Fraction(dropout) * (1 << 63))
+    return Dropout(limit, seed, epoch) if limit else None
+
+
+def check_seeds(seed: int, epoch: int) -> None:
+    """Refuse numbers that do not fit the generator.
+
+    Raises
+    ------
+    ValueError
+        If one is no integer from 0 to 2^64 - 1.
+    """
     for name, number in (("seed", seed), ("epoch", epoch)):
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 64:
             raise ValueError(f"{name} must be an integer from 0 to 2^64 - 1, not {number!r}")
-    limit = math.ceil(Fraction(dropout) * (1 << 63))
-    return Dropout(limit, seed, epoch) if limit else None

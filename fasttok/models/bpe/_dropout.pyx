@@ -1,8 +1,7 @@
 """The kernel of BPE-dropout: pretokens whose merges are skipped by chance (Provilkov et al. 2020).
 
 The merges that are possible in a pretoken stand in a heap, by rank and then position. One that is skipped is
-set aside until the next merge is made, and then goes back into the heap. What is drawn comes from SplitMix64
-(Steele et al. 2014), begun anew for each pretoken with a hash of where it stands.
+set aside until the next merge is made, and then goes back into the heap.
 """
 
 cimport cython
@@ -10,53 +9,30 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from fasttok._interrupt cimport Interrupt
-from fasttok.models._cache cimport PretokenCache
-from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
+from fasttok.models._drawn cimport DrawnEncoder, draw
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
 from fasttok.models.bpe._encode cimport BPEEncoder
-from fasttok.text._spans cimport Spans
-
-cdef enum:
-    CHUNK = 512  # spans that are asked for at once
 
 cdef uint32_t NO_RANK = 0xFFFFFFFFU  # of a pair that does not merge, as BPEEncoder has it
-cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15ULL
 cdef uint64_t ALWAYS = 1ULL << 63  # the limit that every draw is below
 
 
-cdef inline uint64_t draw(uint64_t* state) noexcept nogil:
-    """The next number of SplitMix64."""
-    cdef uint64_t x
-    state[0] += GOLDEN
-    x = state[0]
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL
-    x = (x ^ x >> 27) * 0x94D049BB133111EBULL
-    return x ^ x >> 31
-
-
-cdef inline uint64_t hash_number(uint64_t number) noexcept nogil:
-    """The first number that SplitMix64 gives from a state."""
-    return draw(&number)
-
-
 @cython.final
-cdef class DropoutEncoder(PretokenEncoder):
-    """Encodes rows of text once, with dropout; asks the cache for nothing but whether to go on.
+cdef class DropoutEncoder(DrawnEncoder):
+    """Merges that are skipped by chance.
 
     Parameters
     ----------
+    seed, epoch, documents, starts
+        As for `DrawnEncoder`.
     encoder : BPEEncoder
         The model.
-    limit, seed, epoch : int
+    limit : int
         As in `Dropout`.
-    documents, starts : int64[k]
-        Of every row, the number of its document, and where in the document it begins, in bytes.
     """
 
     cdef BPEEncoder encoder
     cdef uint64_t limit
-    cdef uint64_t key  # from seed and epoch
-    cdef const int64_t[::1] documents
-    cdef const int64_t[::1] starts
     cdef Py_ssize_t n_draws
     # Room for pretokens of up to `size` bytes: by position, where a symbol begins,
     cdef Py_ssize_t size
@@ -69,62 +45,22 @@ cdef class DropoutEncoder(PretokenEncoder):
 
     def __cinit__(
         self,
-        BPEEncoder encoder not None,
-        uint64_t limit,
         uint64_t seed,
         uint64_t epoch,
         const int64_t[::1] documents,
         const int64_t[::1] starts,
+        BPEEncoder encoder not None,
+        uint64_t limit,
     ):
         self.encoder = encoder
         self.limit = limit
-        self.key = hash_number(hash_number(seed) ^ epoch)
-        self.documents = documents
-        self.starts = starts
 
     def __dealloc__(self):
         free(self.merges)
 
-    cdef Py_ssize_t encode_rows(
-        self,
-        const uint8_t* text,
-        Py_ssize_t n_text,
-        const int64_t* offsets,
-        Py_ssize_t n_rows,
-        Spans spans,
-        PretokenCache cache,
-        uint32_t* out,
-        int64_t* out_offsets,
-    ) noexcept nogil:
-        cdef int64_t begins[CHUNK]
-        cdef int64_t ends[CHUNK]
-        cdef Py_ssize_t row, position, n, i, n_ids, written = 0
-        cdef int64_t start
-        cdef uint64_t key
-        for row in range(n_rows):
-            key = hash_number(self.key ^ <uint64_t>self.documents[row])
-            start = self.starts[row] - offsets[row]
-            position = offsets[row]
-            while position < offsets[row + 1]:
-                n = spans.next(text, offsets[row], offsets[row + 1], &position, begins, ends, CHUNK)
-                for i in range(n):
-                    n_ids = self._merge(
-                        text + begins[i],
-                        ends[i] - begins[i],
-                        out + written,
-                        hash_number(key ^ <uint64_t>(begins[i] + start)),
-                        cache.interrupt,
-                    )
-                    if n_ids < 0:
-                        return n_ids
-                    written += n_ids
-            out_offsets[row + 1] = written
-        return written
-
-    cdef Py_ssize_t _merge(
+    cdef Py_ssize_t encode_drawn(
         self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids, uint64_t state, Interrupt interrupt
     ) noexcept nogil:
-        """Write the ids of a pretoken; return how many, or why there are none."""
         cdef Py_ssize_t i, j, k, n_ids = 0
         cdef uint64_t merge
         cdef uint32_t rank

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder
 from fasttok.models.bpe._pieces import PieceTable
 from fasttok.models.dropout import Dropout
+from fasttok.models.sampling import Sampling
 from fasttok.ragged import Ragged, read_only
 
 
@@ -70,11 +72,13 @@ class BPEModel(Model):
             taken_whole = BPEEncoder(*tables, None).come_out_whole(self.pieces.values, self.pieces.offsets)
         return BPEEncoder(*tables, PieceTable(self.pieces.values, self.pieces.offsets, taken_whole))
 
-    def dropout_encoder(
-        self, dropout: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
-    ) -> DropoutEncoder:
-        """A pretoken that is a piece is not taken whole; otherwise as `Model.dropout_encoder`."""
-        return DropoutEncoder(self.encoder, dropout.limit, dropout.seed, dropout.epoch, documents, starts)
+    def drawn_encoder(
+        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> PretokenEncoder:
+        """A pretoken that is a piece is not taken whole; otherwise as `Model.drawn_encoder`."""
+        if isinstance(draws, Sampling):
+            return super().drawn_encoder(draws, documents, starts)
+        return DropoutEncoder(draws.seed, draws.epoch, documents, starts, self.encoder, draws.limit)
 
     @property
     def is_lossless(self) -> bool:

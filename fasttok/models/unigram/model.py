@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok._trie import Trie
+from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
+from fasttok.models.dropout import Dropout
+from fasttok.models.sampling import Sampling, check_alpha
+from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
+from fasttok.models.unigram.lattice import Lattice
 from fasttok.ragged import Ragged, read_only
+from fasttok.text.utf8 import encode_utf8
 
 Compat = Literal["sentencepiece", "huggingface"]
 MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
@@ -47,7 +53,8 @@ class UnigramModel(Model):
         the pieces of bytes in text too, and counts the scores of all ids for the lowest; such a model is
         not lossless.
     fewest_pieces : bool
-        Take a segmentation of the fewest pieces, and of these the most probable one.
+        Take a segmentation of the fewest pieces, and of these the most probable one: every piece counts for
+        a million less than its score.
 
     Attributes
     ----------
@@ -164,6 +171,10 @@ class UnigramModel(Model):
         return float(lowest) - 10
 
     @cached_property
+    def _largest_score(self) -> float:
+        return float(np.abs(np.append(self.scores, self.unk_score)).max())
+
+    @cached_property
     def encoder(self) -> UnigramEncoder:
         kept = {piece: i for piece, i in self._ids.items() if self.is_matched[i]}
         keys = sorted(kept)
@@ -178,6 +189,37 @@ class UnigramModel(Model):
         unk_id = -1 if self.unk_id is None else self.unk_id
         lengths = self.pieces.lengths.astype(np.uint32)
         return kind(trie, scores + per_piece, lengths, self.unk_score + per_piece, unk_id, self.byte_ids)
+
+    def drawn_encoder(
+        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> PretokenEncoder:
+        """Every pretoken by itself and in double precision; otherwise as `Model.drawn_encoder`."""
+        if isinstance(draws, Dropout):
+            return super().drawn_encoder(draws, documents, starts)
+        check_alpha(draws.alpha, self._largest_score)
+        return SamplingEncoder(draws.seed, draws.epoch, documents, starts, self.encoder, draws.alpha)
+
+    def lattice(self, text: str | bytes) -> Lattice:
+        """All segmentations of a text, which is taken as it is and as one pretoken.
+
+        Raises
+        ------
+        TextError
+            At a lone surrogate in a ``str``.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> ft.UnigramModel(["a", "aa"], [-2, -3]).lattice("aaa").viterbi().pieces
+        ('a', 'aa')
+        """
+        return Lattice(self.encoder, encode_utf8(text))
+
+    def token_lengths(self, pretokens: Ragged, ids: Ragged) -> NDArray[np.int64]:
+        # The ids alone do not say how many characters an unknown token stands for.
+        lengths = np.empty(len(ids.values), np.int64)
+        self.encoder.measure_tokens(pretokens.values, pretokens.offsets, lengths)
+        return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:
         if self.byte_ids is None:

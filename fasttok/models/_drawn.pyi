@@ -1,0 +1,3 @@
+from fasttok.models._encoder import PretokenEncoder
+
+class DrawnEncoder(PretokenEncoder): ...

@@ -1,0 +1,16 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.models._drawn import DrawnEncoder
+from fasttok.models.unigram._viterbi import UnigramEncoder
+
+class SamplingEncoder(DrawnEncoder):
+    def __init__(
+        self,
+        seed: int,
+        epoch: int,
+        documents: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        encoder: UnigramEncoder,
+        alpha: float,
+    ) -> None: ...

@@ -1,0 +1,187 @@
+"""The kernel of subword regularization: segmentations drawn by their probabilities (Kudo 2018).
+
+The sums over all segmentations from a place to the end are found from the end to the front, as logarithms. Then
+pieces are drawn from the front to the end, each by the part that it has in the sum of the place it begins at.
+The trie is walked twice, so that nothing is kept for each piece that could stand somewhere.
+"""
+
+cimport cython
+from libc.math cimport exp, log
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memmove
+
+from fasttok._interrupt cimport Interrupt
+from fasttok._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
+from fasttok.models._drawn cimport DrawnEncoder, draw
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
+from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder
+from fasttok.text._utf8 cimport read_code_point
+
+
+@cython.final
+cdef class SamplingEncoder(DrawnEncoder):
+    """Segmentations drawn by chance.
+
+    Parameters
+    ----------
+    seed, epoch, documents, starts
+        As for `DrawnEncoder`.
+    encoder : UnigramEncoder
+        The model.
+    alpha : float
+        As in `Sampling`.
+    """
+
+    cdef UnigramEncoder encoder
+    cdef double alpha
+    cdef double* sums  # room for pretokens of less than `size` bytes
+    cdef Py_ssize_t size
+
+    def __cinit__(
+        self,
+        uint64_t seed,
+        uint64_t epoch,
+        const int64_t[::1] documents,
+        const int64_t[::1] starts,
+        UnigramEncoder encoder not None,
+        double alpha,
+    ):
+        self.encoder = encoder
+        self.alpha = alpha
+
+    def __dealloc__(self):
+        free(self.sums)
+
+    cdef Py_ssize_t encode_drawn(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, uint64_t state, Interrupt interrupt
+    ) noexcept nogil:
+        cdef Py_ssize_t n
+        if length >= self.size:
+            free(self.sums)
+            self.size = 0
+            self.sums = <double*>malloc(2 * length * sizeof(double))
+            if self.sums == NULL:
+                return OUT_OF_MEMORY
+            self.size = 2 * length
+        if not filter_backward(self.encoder, pretoken, length, self.alpha, out, self.sums, interrupt):
+            return INTERRUPTED
+        n = sample_forward(self.encoder, pretoken, length, self.alpha, out, self.sums, state, interrupt)
+        if n < 0:
+            return n
+        memmove(out + length - n, out, n * sizeof(uint32_t))
+        return self.encoder.write_ids(pretoken, length, n, out)
+
+
+cdef bint filter_backward(
+    UnigramEncoder encoder,
+    const uint8_t* text,
+    Py_ssize_t length,
+    double alpha,
+    uint32_t* sizes,
+    double* sums,
+    Interrupt interrupt,
+) noexcept nogil:
+    """Write the sums, one for every byte that begins a character and one for the end; whether to go on.
+
+    `sizes` is for sample_forward: the bytes of every character where it begins, and 0 within characters.
+    """
+    cdef const uint32_t* units = encoder.units
+    cdef Py_ssize_t start = 0, end, size, i, steps = 0
+    cdef TrieNode root = trie_root(units), node
+    cdef double most, total, weight
+    cdef bint is_piece
+    while start < length:
+        read_code_point(text, start, length, &size)
+        sizes[start] = size
+        for i in range(1, size):
+            sizes[start + i] = 0
+        start += size
+    sums[length] = 0
+    for start in range(length - 1, -1, -1):
+        if sizes[start] == 0:
+            continue
+        total = 0  # of the weights, each divided by the most
+        most = 0
+        is_piece = False
+        node = root
+        end = start
+        while end < length and trie_step(units, &node, text[end]):
+            end += 1
+            if trie_has_value(node):
+                weight = alpha * encoder.scores[trie_value(units, node)] + sums[end]
+                add_weight(&most, &total, weight)
+                is_piece |= end - start == sizes[start]
+        if not is_piece:
+            add_weight(&most, &total, alpha * encoder.unk_score + sums[start + sizes[start]])
+        sums[start] = most if total == 1 else most + log(total)
+        steps += end - start + 1
+        if steps >= STEPS:
+            steps = 0
+            if interrupt.check():
+                return False
+    return True
+
+
+cdef inline void add_weight(double* most, double* total, double weight) noexcept nogil:
+    if total[0] == 0:
+        most[0] = weight
+        total[0] = 1
+    elif weight <= most[0]:
+        total[0] += exp(weight - most[0])
+    else:
+        total[0] = total[0] * exp(most[0] - weight) + 1
+        most[0] = weight
+
+
+cdef Py_ssize_t sample_forward(
+    UnigramEncoder encoder,
+    const uint8_t* text,
+    Py_ssize_t length,
+    double alpha,
+    uint32_t* out,
+    const double* sums,
+    uint64_t state,
+    Interrupt interrupt,
+) noexcept nogil:
+    """Draw a segmentation and write its pieces over the sizes; return how many, or INTERRUPTED.
+
+    Of the pieces at a place, the first is taken whose chance, added to those before, is more than what was
+    drawn; the shortest stand first, an unknown character last. No more pieces are written than bytes are read,
+    so that sizes are there when they are needed.
+    """
+    cdef const uint32_t* units = encoder.units
+    cdef Py_ssize_t start = 0, end, size, n = 0, steps = 0, end_taken
+    cdef TrieNode root = trie_root(units), node
+    cdef double left
+    cdef uint32_t piece, taken
+    cdef bint is_piece
+    while start < length:
+        size = out[start]
+        left = (draw(&state) >> 11) * (1.0 / (1ULL << 53))
+        taken = UNKNOWN_ARC | <uint32_t>size
+        end_taken = start + size
+        is_piece = False
+        node = root
+        end = start
+        while end < length and left >= 0 and trie_step(units, &node, text[end]):
+            end += 1
+            if trie_has_value(node):
+                piece = trie_value(units, node)
+                left -= exp(alpha * encoder.scores[piece] + sums[end] - sums[start])
+                # What is taken where rounding leaves something: the last one.
+                taken = piece
+                end_taken = end
+                is_piece |= end - start == size
+        if not is_piece and left >= 0:
+            taken = UNKNOWN_ARC | <uint32_t>size
+            end_taken = start + size
+        out[n] = taken
+        n += 1
+        steps += end - start + 1
+        start = end_taken
+        if steps >= STEPS:
+            steps = 0
+            if interrupt.check():
+                return INTERRUPTED
+    return n

@@ -1,0 +1,202 @@
+"""Segmentations drawn by chance: against the oracle, against exact chances, and what the draws depend on."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.text import corpus as corpus_module
+from tests import hostile, oracles
+from tests.chances import assert_as_likely
+from tests.test_unigram import SHORT, ids_in, random_model, scores_of, tokenizer_of
+
+ALPHAS = [0, 0.1, 0.5, 1, 3]
+
+
+@pytest.fixture(scope="module")
+def words():
+    """Words of one to three letters and what they are made of, with bytes for the rest."""
+    pieces = [*"abcé東 ", "ab", "bc", "abc", "a b", " a", "東東", *(f"<0x{byte:02X}>" for byte in range(256))]
+    scores = [-2.0] * 6 + [-3.0] * 6 + [-9.0] * 256
+    model = ft.UnigramModel(pieces, scores, byte_fallback=True)
+    return ft.Tokenizer(model, ft.get_pretokenizer("gpt2"), {"<|end|>": len(pieces)})
+
+
+def oracle(model, text, sampling, document=0, start=0):
+    """The ids of one pretoken that stands in a document from `start` on."""
+    state = oracles.dropout_state(sampling.seed, sampling.epoch, document, start)
+    pieces = oracles.draw_segmentation(text, scores_of(model), model.unk_score, sampling.alpha, state)
+    return oracles.ids_of_pieces(pieces, ids_in(model), model.unk_id)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_all_small_texts_are_the_oracles(alpha):
+    rng = random.Random(90)
+    texts = [text for text in SHORT if 0 < len(text) < 8]
+    for seed in range(4):
+        model = random_model(rng, "abc" if seed % 2 else "ab")
+        sampling = ft.Sampling(alpha, seed, epoch=rng.randrange(1 << 64))
+        rows = tokenizer_of(model).encode_batch(texts, sample=sampling).to_list()
+        assert rows == [oracle(model, text.encode(), sampling, i) for i, text in enumerate(texts)]
+
+
+def test_hostile_pretokens_are_the_oracles(words):
+    texts = [*hostile.texts(100, seed=91), *hostile.byte_strings(100, seed=92)]
+    sampling = ft.Sampling(0.3, seed=5, epoch=1)
+    rows = words.encode_batch(texts, sample=sampling)
+    by_piece = {piece: score for piece, score in scores_of(words.model).items() if b"<0x" not in piece}
+    ids = {piece: i for piece, i in ids_in(words.model).items() if piece in by_piece}
+    for document, (data, row) in enumerate(zip(ft.Corpus.from_texts(texts), rows, strict=True)):
+        assert words.decode_bytes(row) == data
+        start, expected = 0, []
+        for pretoken in words.pretokenizer.split_text(data):
+            state = oracles.dropout_state(5, 1, document, start)
+            start += len(pretoken)
+            if len(pretoken) > 30:
+                expected = None
+                break
+            pieces = oracles.draw_segmentation(pretoken, by_piece, words.model.unk_score, 0.3, state)
+            expected += oracles.ids_of_pieces(pieces, ids, None, words.model.byte_ids.tolist())
+        assert expected is None or row.tolist() == expected
+
+
+@pytest.mark.parametrize("alpha", [0, 0.2, 1])
+def test_segmentations_are_as_likely_as_they_should_be(alpha):
+    pieces, scores = ["", "a", "b", "ab", "ba", "aab", "abb", "bb"], [0, -2, -2, -3, -4, -4, -5, -3.5]
+    model = ft.UnigramModel(pieces, scores, unk_id=0)
+    text, n = "abaabbab", 20_000
+    chances = oracles.chances_of_segmentations(text.encode(), scores_of(model), model.unk_score, alpha)
+    ids = {tuple(oracles.ids_of_pieces(p, ids_in(model), 0)): chance for p, chance in chances.items()}
+    assert len(ids) == len(chances) > 10
+    tok = tokenizer_of(model)
+    samples = {
+        "documents": tok.encode_batch([text] * n, sample=ft.Sampling(alpha, 1)).to_list(),
+        "epochs": [tok.encode(text, sample=ft.Sampling(alpha, 1, i), as_list=True) for i in range(n)],
+        "seeds": [tok.encode(text, sample=ft.Sampling(alpha, i), as_list=True) for i in range(n)],
+    }
+    for sample in samples.values():
+        assert_as_likely(map(tuple, sample), ids, at_least=9)
+
+
+def test_a_large_alpha_takes_the_best():
+    rng = random.Random(94)
+    model = random_model(rng, "abé東", 20)
+    tok = tokenizer_of(model)
+    texts = ["".join(rng.choices("abé東", k=k)) for k in range(40)]
+    scores = scores_of(model)
+    for text, row in zip(texts, tok.encode_batch(texts, sample=ft.Sampling(1e6, 1)), strict=True):
+        best = tok.encode(text)
+        drawn, taken = (
+            sum(scores.get(bytes(model.pieces[i]), 0) for i in ids.tolist()) for ids in (row, best)
+        )
+        assert drawn == taken  # one of the best
+
+
+@pytest.mark.parametrize("alpha", [0, 0.1, 5])
+@pytest.mark.parametrize("unit", ["a", "ab", "東", "x"])
+def test_long_pretokens(unit, alpha):
+    model = ft.UnigramModel(["", "a", "b", "ab" * 8, "aa", "東"], [0, -1, -2, -5, -2, -3], unk_id=0)
+    tok = tokenizer_of(model)
+    text = unit * (1 << 18)
+    ids = tok.encode(text, sample=ft.Sampling(alpha, 3))
+    assert tok.decode(ids) == ("<unk>" if unit == "x" else text)
+
+
+# What the draws depend on
+
+
+def test_batches_threads_and_lists_change_nothing(words, monkeypatch):
+    texts = [*hostile.texts(200, 95), "", "abc" * 200, *hostile.byte_strings(200, 96), "a<|end|>b"]
+    options = {"sample": ft.Sampling(0.3, seed=7, epoch=2)}
+    for special in ("none", "all"):
+        expected = words.encode_batch(texts, special=special, **options)
+        assert words.encode_batch(texts, special=special, as_list=True, **options) == expected.to_list()
+        for workers, size in itertools.product((1, 2, 7), (10, 1000)):
+            monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, size))
+            assert words.encode_batch(iter(texts), workers=workers, special=special, **options) == expected
+    for text in texts:
+        ids = words.encode(text, **options)
+        assert ids.dtype == np.uint32
+        assert ids.tolist() == words.encode(text, as_list=True, **options)
+        assert ids.tolist() == words.encode_batch([text, "more"], **options)[0].tolist()
+
+
+def test_files_are_their_documents(words, tmp_path, monkeypatch):
+    texts = ["one\r\nabc bc " * 200, "", "<|end|> naïve 東東 abc\n" * 50]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    expected = words.encode_batch(texts, sample=ft.Sampling(0.3, 7))
+    for workers, size in itertools.product((1, 2), (1, 100, 1 << 22)):
+        monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, size))
+        assert words.encode_files(tmp_path, workers=workers, sample=ft.Sampling(0.3, 7)) == expected
+
+
+def test_each_number_matters(words):
+    text = " abc" * 40
+    rows = words.encode_batch([text] * 3, sample=ft.Sampling(0.5, 0))
+    outcomes = [rows[i].tolist() for i in range(3)]
+    last = (1 << 64) - 1
+    for options in ({"seed": 1}, {"seed": last}, {"epoch": 1}, {"epoch": last}):
+        sampling = ft.Sampling(**{"alpha": 0.5, "seed": 0, **options})
+        outcomes.append(words.encode(text, sample=sampling).tolist())
+    assert len(set(map(tuple, outcomes))) == len(outcomes)
+
+
+@pytest.mark.parametrize("compat", ["sentencepiece", "huggingface"])
+def test_compat_changes_no_draws(compat):
+    rng = random.Random(97)
+    model = random_model(rng, "ab ", 20)
+    other = ft.UnigramModel(model.pieces, model.scores, unk_id=0, compat=compat)
+    texts = ["".join(rng.choices("ab ", k=40)) for _ in range(20)]
+    sampling = ft.Sampling(0.3, 1)
+    rows = [tokenizer_of(m, "whitespace").encode_batch(texts, sample=sampling) for m in (model, other)]
+    assert rows[0] == rows[1] or compat == "huggingface"  # whose unknown characters have another score
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((-0.1, 0), "alpha must be a number from 0 on, not -0.1"),
+        ((float("nan"), 0), "alpha must be"),
+        ((float("inf"), 0), "alpha must be"),
+        ((0.1, -1), "seed must be an integer"),
+        ((0.1, 1 << 64), "seed must be an integer"),
+        ((0.1, True), "seed must be an integer"),
+        ((0.1, 0, 1.0), "epoch must be an integer"),
+    ],
+)
+def test_samplings_that_cannot_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ft.Sampling(*arguments)
+
+
+def test_each_kind_of_draw_has_its_models(words, tok):
+    with pytest.raises(ValueError, match="sample is for Unigram, not for a model of kind 'bpe'"):
+        tok.encode("a", sample=ft.Sampling(0.1, 1))
+    with pytest.raises(ValueError, match="dropout is for byte-level BPE, not for a model of kind 'unigram'"):
+        words.encode("a", dropout=0.1, seed=1)
+    with pytest.raises(ValueError, match="dropout is for BPE and sample for Unigram; pass one"):
+        words.encode_batch(["a"], dropout=0.1, seed=1, sample=ft.Sampling(0.1, 1))
+    with pytest.raises(ValueError, match="seed and epoch are for dropout"):
+        words.encode("a", seed=1, sample=ft.Sampling(0.1, 1))
+    with pytest.raises(TypeError, match="sample must be a Sampling, not a float"):
+        words.encode("a", sample=0.1)
+
+
+def test_draws_need_sums_that_are_finite():
+    tok = tokenizer_of(ft.UnigramModel(["a"], [-1e200]))
+    with pytest.raises(ValueError, match=r"alpha is 1e\+100"):
+        tok.encode("a", sample=ft.Sampling(1e100, 0))
+
+
+def test_a_character_without_an_id_is_an_error():
+    tok = tokenizer_of(ft.UnigramModel([*"ab "], [-1, -1, -1]), "whitespace")
+    with pytest.raises(ft.UnknownCharacterError, match="no piece for 'c'.* at byte 4 of document 1"):
+        tok.encode_batch(["ab", "ab bcc"], sample=ft.Sampling(0.1, 1))
