@@ -47,25 +47,26 @@ def compile_rules(rules: Mapping[str, str]) -> CharsMap:
     ValueError
         If a key is empty, or one of the two is longer than 256 bytes, holds U+0000 or has no UTF-8 form.
     """
-    encoded = {key.encode(): value.encode() for key, value in rules.items()}
+    encoded = {key.encode(): value for key, value in rules.items()}
     for key, value in encoded.items():
-        if not key or b"\0" in key + value or len(key) > MAX_BYTES or len(value) > MAX_BYTES:
+        written = value.encode()
+        if not key or 0 in key + written or max(len(key), len(written)) > MAX_BYTES:
             raise ValueError(
                 f"a rule takes from 1 to {MAX_BYTES} bytes of UTF-8 and gives at most as many, no U+0000, "
                 f"unlike {key!r}: {value!r}"
             )
     keys = sorted(encoded)
-    replacements = sorted({value.decode() for value in encoded.values()})
-    index = {text.encode(): i for i, text in enumerate(replacements)}
-    return _compile(
-        Ragged.from_bytes(keys), np.array([index[encoded[key]] for key in keys], np.int64), replacements
-    )
+    replacements = sorted(set(encoded.values()))
+    index = {text: i for i, text in enumerate(replacements)}
+    values = np.array([index[encoded[key]] for key in keys], np.int64)
+    return _compile(Ragged.from_bytes(keys), values, replacements)
 
 
 def _compile(keys: Ragged, values: NDArray[np.int64], replacements: list[str]) -> CharsMap:
     strings = [text.encode() + b"\0" for text in replacements]
     starts = lengths_to_offsets([len(string) for string in strings])
-    return CharsMap(Trie.build(keys, starts[values].astype(np.int32)), b"".join(strings))
+    trie = Trie.build(keys, starts[values].astype(np.int32), share=True)
+    return CharsMap(trie, b"".join(strings))
 
 
 def write_charsmap(charsmap: CharsMap) -> bytes:

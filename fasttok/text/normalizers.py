@@ -165,7 +165,7 @@ def _named(name: str) -> CharsMapNormalizer:
 
 
 def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
-    """Make a normalizer from its name or configuration; None is none, which leaves text as it is.
+    r"""Make a normalizer from its name or configuration; None is none, which leaves text as it is.
 
     Parameters
     ----------
