@@ -73,6 +73,11 @@ class TextDecoder:
         """
         return gather_pieces(self._written, ids)
 
+    def lengths(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        """How many bytes stand in the piece of each id; all must be in use."""
+        lengths: NDArray[np.int64] = self._written.lengths[ids]
+        return lengths
+
     def part(self, ids: NDArray[Any], state: DecodingState) -> bytes:
         """The bytes that are certain with the next ids; `state` is where they go on from, and is moved on.
 

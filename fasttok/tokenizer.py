@@ -400,7 +400,7 @@ class Tokenizer:
         if self.is_lossless:
             # Nothing is lost between the pieces, so their lengths alone say where they stand.
             ids = self._encoder.encode_text(data, special, "strict")
-            bounds = lengths_to_offsets(self._pieces.lengths[ids])
+            bounds = lengths_to_offsets(self.decoder.lengths(ids))
             return locate(data, ids, bounds[:-1], bounds[1:])
         return locate(data, *self._encoder.encode_aligned(data, special))
 

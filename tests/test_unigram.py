@@ -385,3 +385,35 @@ def test_a_model_does_not_change():
     assert model.scores.tolist() == [-1, -2]
     with pytest.raises(ValueError, match="read-only"):
         model.scores[0] = 1
+
+
+# Where tokens stand
+
+
+@pytest.mark.parametrize("compat", [None, "sentencepiece", "huggingface"])
+@pytest.mark.parametrize("byte_fallback", [False, True])
+def test_tokens_stand_where_their_text_is(compat, byte_fallback):
+    rng = random.Random(98)
+    for pretokenizer in ("none", "whitespace", "whitespace_split", "metaspace"):
+        pieces = random_pieces(rng, "ab東 ▁", 30) + (BYTES if byte_fallback else [])
+        scores = [-rng.random() * 9 for _ in pieces]
+        model = ft.UnigramModel(
+            ["", *pieces], [0, *scores], unk_id=0, byte_fallback=byte_fallback, compat=compat
+        )
+        tok = tokenizer_of(model, pretokenizer)
+        for text in [*hostile.byte_strings(20, seed=99), "aéé東é ab", "ab x  東yz<0x41>▁a", "xx ", ""]:
+            data = text.encode() if isinstance(text, str) else text
+            encoding = tok.encode_with_offsets(text)
+            assert encoding.ids.tolist() == tok.encode(text).tolist()
+            spans = encoding.byte_spans
+            assert (np.diff(spans.ravel()) >= 0).all()
+            if pretokenizer in ("none", "whitespace"):
+                assert spans.ravel().tolist()[1:-1:2] == spans.ravel().tolist()[2::2]
+                assert not len(spans) or (spans[0, 0], spans[-1, 1]) == (0, len(data))
+            for i, (start, end) in zip(encoding.ids.tolist(), spans.tolist(), strict=True):
+                piece = bytes(model.pieces[i])
+                if pretokenizer != "metaspace" and piece and piece.decode() not in BYTES:
+                    assert data[start:end] == piece
+                elif piece.decode() in BYTES and data[start:end] != piece and pretokenizer != "metaspace":
+                    assert b"<0x%02X>" % data[start] == piece
+                    assert end == start + 1

@@ -13,6 +13,10 @@ cdef enum:
     INTERRUPTED = -2
     UNKNOWN = -3  # less i, for a character at byte i that the model has no id for
 
+cdef int raise_reason(
+    Py_ssize_t reason, Interrupt interrupt, const uint8_t* text, const int64_t* offsets
+) except -1
+
 
 cdef class PretokenEncoder:
     cdef Py_ssize_t encode_pretoken(

@@ -28,14 +28,14 @@ cdef enum:
 
 
 cdef int raise_reason(
-    Py_ssize_t reason, PretokenCache cache, const uint8_t* text, const int64_t* offsets
+    Py_ssize_t reason, Interrupt interrupt, const uint8_t* text, const int64_t* offsets
 ) except -1:
     """Raise the error for what `encode_rows` returned."""
     cdef Py_ssize_t i = UNKNOWN - reason, row = 0, length
     if reason == OUT_OF_MEMORY:
         raise MemoryError("a pretoken is too long for the memory there is, or longer than 4 GiB")
     if reason == INTERRUPTED:
-        return cache.interrupt.raise_error()
+        return interrupt.raise_error()
     while offsets[row + 1] <= i:
         row += 1
     raise UnknownCharacterError(chr(read_code_point(text, i, offsets[row + 1], &length)), i - offsets[row], row)
@@ -81,7 +81,7 @@ cdef class PretokenEncoder:
                 &text[0], text.shape[0], &offsets[0], n_rows, spans, cache, &out[0], &out_offsets[0]
             )
         if n < 0:
-            raise_reason(n, cache, &text[0], &offsets[0])
+            raise_reason(n, cache.interrupt, &text[0], &offsets[0])
         return n
 
     def encode_to_list(self, text, Spans spans, PretokenCache cache, list integers not None):
@@ -119,7 +119,7 @@ cdef class PretokenEncoder:
         try:
             n = self.encode_rows(<const uint8_t*>start, length, offsets, 1, spans, cache, ids, out_offsets)
             if n < 0:
-                raise_reason(n, cache, <const uint8_t*>start, offsets)
+                raise_reason(n, cache.interrupt, <const uint8_t*>start, offsets)
             return list_of_ids(ids, n, integers)
         finally:
             if ids != few:

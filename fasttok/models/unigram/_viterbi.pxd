@@ -34,6 +34,9 @@ cdef class UnigramEncoder(PretokenEncoder):
     cdef bint has_bytes
     cdef uint32_t byte_ids[256]
 
+    cdef Py_ssize_t find_arcs(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil
     cdef Py_ssize_t write_ids(
         self, const uint8_t* pretoken, Py_ssize_t length, Py_ssize_t n_arcs, uint32_t* out
     ) noexcept nogil

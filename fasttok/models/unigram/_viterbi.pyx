@@ -5,6 +5,8 @@ there is kept: its score, and the id of its last piece. Scores are kept for as m
 has bytes; ids stand where the ids of the pretoken are to be written, which has a place for every byte.
 """
 
+import numpy as np
+
 cimport cython
 from libc.math cimport NAN
 from libc.stdint cimport int64_t, uint8_t, uint32_t
@@ -13,7 +15,7 @@ from libc.stdlib cimport free, malloc
 from fasttok._interrupt cimport Interrupt
 from fasttok._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._cache cimport PretokenCache
-from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, UNKNOWN, PretokenEncoder
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, UNKNOWN, PretokenEncoder, raise_reason
 from fasttok.text._spans cimport Spans
 from fasttok.text._utf8 cimport read_code_point
 
@@ -66,6 +68,13 @@ cdef class UnigramEncoder(PretokenEncoder):
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
+        cdef Py_ssize_t n = self.find_arcs(pretoken, length, out, interrupt)
+        return n if n < 0 else self.write_ids(pretoken, length, n, out)
+
+    cdef Py_ssize_t find_arcs(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil:
+        """Write the pieces of the best segmentation to the end of `length` places; return how many."""
         return find_best(self, pretoken, length, out, interrupt, False)
 
     cdef Py_ssize_t write_ids(
@@ -101,6 +110,40 @@ cdef class UnigramEncoder(PretokenEncoder):
             follows_unknown = True
         return n
 
+    def measure_tokens(
+        self, const uint8_t[::1] text, const int64_t[::1] offsets, int64_t[::1] lengths
+    ):
+        """Write the bytes that each id of every row stands for; `lengths` has an entry for each."""
+        cdef uint32_t[::1] out = np.empty(np.max(np.diff(offsets), initial=0) + 1, np.uint32)
+        cdef Py_ssize_t row, length, n_arcs, i, n = 0
+        cdef uint32_t arc
+        cdef Interrupt interrupt = Interrupt()
+        cdef bint follows_unknown
+        for row in range(offsets.shape[0] - 1):
+            length = offsets[row + 1] - offsets[row]
+            if length == 0:
+                continue
+            with nogil:
+                n_arcs = self.find_arcs(&text[offsets[row]], length, &out[0], interrupt)
+            if n_arcs < 0:
+                raise_reason(n_arcs, interrupt, &text[0], &offsets[0])
+            follows_unknown = False
+            for i in range(length - n_arcs, length):
+                arc = out[i]
+                if arc < UNKNOWN_ARC:
+                    lengths[n] = self.lengths[arc]
+                elif self.has_bytes:
+                    arc &= ~UNKNOWN_ARC
+                    lengths[n : n + arc] = 1
+                    n += arc - 1
+                elif follows_unknown:
+                    n -= 1
+                    lengths[n] += arc & ~UNKNOWN_ARC
+                else:
+                    lengths[n] = arc & ~UNKNOWN_ARC
+                follows_unknown = out[i] >= UNKNOWN_ARC
+                n += 1
+
 
 @cython.final
 cdef class RowEncoder(UnigramEncoder):
@@ -109,7 +152,7 @@ cdef class RowEncoder(UnigramEncoder):
     It adds in single precision, which over a long row is another best segmentation now and then.
     """
 
-    cdef Py_ssize_t encode_pretoken(
+    cdef Py_ssize_t find_arcs(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         return find_best(self, pretoken, length, out, interrupt, True)
@@ -146,7 +189,7 @@ cdef inline Py_ssize_t find_best(
     Interrupt interrupt,
     bint is_single,
 ) noexcept nogil:
-    """Write the ids of the best segmentation; `is_single` is known where this is compiled into its caller."""
+    """As `find_arcs`; `is_single` is known where this is compiled into its caller."""
     cdef double few[FEW]
     cdef double* best = few  # by place modulo its size; NaN where nothing leads to yet
     cdef Py_ssize_t n_best = FEW, i, start = 0, end, size, steps = 0, n_arcs = 0
@@ -212,4 +255,4 @@ cdef inline Py_ssize_t find_best(
         n_arcs += 1
         out[length - n_arcs] = piece
         end -= encoder.lengths[piece] if piece < UNKNOWN_ARC else piece & ~UNKNOWN_ARC
-    return encoder.write_ids(text, length, n_arcs, out)
+    return n_arcs

@@ -206,6 +206,12 @@ class UnigramModel(Model):
         """
         return Lattice(self.encoder, encode_utf8(text))
 
+    def token_lengths(self, pretokens: Ragged, ids: Ragged) -> NDArray[np.int64]:
+        # The ids alone do not say how many characters an unknown token stands for.
+        lengths = np.empty(len(ids.values), np.int64)
+        self.encoder.measure_tokens(pretokens.values, pretokens.offsets, lengths)
+        return lengths
+
     def written_pieces(self, space: bytes) -> Ragged:
         if self.byte_ids is None:
             return self.pieces
