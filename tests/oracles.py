@@ -108,10 +108,6 @@ def split_at_scripts(document: bytes, scripts: list[str]) -> list[bytes]:
     return [run.encode(errors="surrogateescape") for run in runs if run]
 
 
-def rewrite(rules: dict[str, str], data: bytes) -> tuple[bytes, list[int]]:
-    """At every place what the longest rule says; and where each byte of that, and its end, came from."""
-
-
 def rewrite(rules: dict[str, str], data: bytes, longest: int) -> tuple[bytes, list[int]]:
     """At every place what the longest rule says; and where each byte of that, and its end, came from.
 
