@@ -7,7 +7,7 @@ the value stands, and with a byte XORed in, where the child of this byte stands.
 bits 10 to 30; with bit 9 set these are the upper bits of an offset whose lower eight are 0.
 
 Children differ in the lower eight bits of their places, so they share a block of 256 units; no two nodes have
-their children at the same place, or they would take each other's for their own.
+their children at the same place, or they would take each other's for their own; unless they are meant to.
 
 Yata et al., "A compact static double-array keeping character codes" (2007).
 """
@@ -16,8 +16,8 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcmp, memcpy
 
 from fasttok._keys cimport ctz
 
@@ -37,6 +37,12 @@ cdef struct Node:
     Py_ssize_t last
     Py_ssize_t depth
     uint32_t place
+
+
+cdef struct Placed:  # a node whose children have a place
+    uint64_t hash
+    Node node
+    uint32_t base  # of the children; 0, where none can be, in an empty slot
 
 
 cdef struct OpenBlock:
@@ -62,7 +68,7 @@ cdef class Trie:
         self.start = &units[0]
 
     @staticmethod
-    def build(keys, values):
+    def build(keys, values, bint share=False):
         """The trie of some keys.
 
         Parameters
@@ -71,6 +77,10 @@ cdef class Trie:
             Sorted by their bytes, distinct, none empty, none with a byte 0.
         values : int32[k]
             What each key stands for, not negative.
+        share : bool
+            Whether nodes below which everything is the same have the same children, where it saves much: where
+            many keys end alike and stand for the same. Each byte of a key is then looked at once for each
+            before it.
 
         Raises
         ------
@@ -79,7 +89,7 @@ cdef class Trie:
         MemoryError
             If there is no memory for them.
         """
-        cdef Builder builder = Builder()
+        cdef Builder builder = Builder(share)
         cdef uint32_t[::1] units
         if len(keys):
             builder.build(keys.values, keys.offsets, values)
@@ -128,10 +138,18 @@ cdef class Builder:
     cdef Node* nodes  # still to be done, the next one at the end
     cdef Py_ssize_t n_nodes
     cdef Py_ssize_t room_nodes
+    cdef bint share
+    cdef Placed* placed  # a hash table
+    cdef Py_ssize_t n_placed
+    cdef Py_ssize_t room_placed  # a power of two
+
+    def __cinit__(self, bint share):
+        self.share = share
 
     def __dealloc__(self):
         free(self.units)
         free(self.nodes)
+        free(self.placed)
 
     cdef int build(
         self, const uint8_t[::1] keys, const int64_t[::1] offsets, const int32_t[::1] values
@@ -141,6 +159,7 @@ cdef class Builder:
         cdef Py_ssize_t i, n_labels
         cdef uint32_t base, offset
         cdef Node node
+        cdef Placed* slot = NULL
         self.open_block()
         self._take(0)
         self.blocks[0].is_base[0] |= 1  # children around 0 would take the root for one of them
@@ -153,6 +172,12 @@ cdef class Builder:
         while self.n_nodes:
             self.n_nodes -= 1
             node = self.nodes[self.n_nodes]
+            if self.share:
+                slot = self._find_placed(keys, offsets, values, node)
+                offset = slot.base ^ node.place
+                if slot.base and offset < NEAR:
+                    self.units[node.place] |= offset << 10 | self.units[slot.node.place] & ENDS
+                    continue
             n_labels = 0
             for i in range(node.first, node.last):
                 base = keys[offsets[i] + node.depth] if offsets[i] + node.depth < offsets[i + 1] else 0
@@ -162,6 +187,9 @@ cdef class Builder:
                     n_labels += 1
             firsts[n_labels] = node.last
             base = self._find_base(labels, n_labels, node.place)
+            if self.share and slot.base == 0:
+                slot.base = base
+                slot.node = node
             offset = base ^ node.place
             self.units[node.place] |= offset << 10 if offset < NEAR else offset << 2 | EXTENDED
             for i in range(n_labels):
@@ -178,6 +206,44 @@ cdef class Builder:
                     node.place, offset = base ^ labels[i], node.place
                     self._push(node)
                     node.place = offset
+        return 0
+
+    cdef Placed* _find_placed(
+        self, const uint8_t[::1] keys, const int64_t[::1] offsets, const int32_t[::1] values, Node node
+    ) except NULL nogil:
+        """The entry of a node with the same keys and values below it as this one; else a new one, its base 0."""
+        cdef uint64_t hash = 0
+        cdef Py_ssize_t i, k
+        if 2 * self.n_placed >= self.room_placed:
+            self._grow_placed()
+        for k in range(node.first, node.last):
+            for i in range(offsets[k] + node.depth, offsets[k + 1]):
+                hash = mix(hash ^ keys[i])
+            hash = mix(hash ^ <uint64_t>values[k] << 8)
+        k = hash >> 20 & self.room_placed - 1
+        while self.placed[k].base:
+            if self.placed[k].hash == hash and is_same(keys, offsets, values, self.placed[k].node, node):
+                return &self.placed[k]
+            k = k + 1 & self.room_placed - 1
+        self.placed[k].hash = hash
+        self.n_placed += 1
+        return &self.placed[k]
+
+    cdef int _grow_placed(self) except -1 nogil:
+        cdef Py_ssize_t i, k, room = max(2 * self.room_placed, BLOCK)
+        cdef Placed* placed = <Placed*>calloc(room, sizeof(Placed))
+        if placed == NULL:
+            with gil:
+                raise MemoryError("no memory for a trie")
+        for i in range(self.room_placed):
+            if self.placed[i].base:
+                k = self.placed[i].hash >> 20 & room - 1
+                while placed[k].base:
+                    k = k + 1 & room - 1
+                placed[k] = self.placed[i]
+        free(self.placed)
+        self.placed = placed
+        self.room_placed = room
         return 0
 
     cdef uint32_t _find_base(
@@ -256,6 +322,29 @@ cdef class Builder:
         self.nodes[self.n_nodes] = node
         self.n_nodes += 1
         return 0
+
+
+cdef inline uint64_t mix(uint64_t hash) noexcept nogil:
+    hash = (hash + 0x9E3779B97F4A7C15ULL) * 0xBF58476D1CE4E5B9ULL
+    return hash ^ hash >> 32
+
+
+cdef bint is_same(
+    const uint8_t[::1] keys, const int64_t[::1] offsets, const int32_t[::1] values, Node a, Node b
+) noexcept nogil:
+    """Whether all that is below two nodes is the same."""
+    cdef Py_ssize_t i, start_a, start_b, length
+    if a.last - a.first != b.last - b.first:
+        return False
+    for i in range(a.last - a.first):
+        start_a = offsets[a.first + i] + a.depth
+        start_b = offsets[b.first + i] + b.depth
+        length = offsets[a.first + i + 1] - start_a
+        if values[a.first + i] != values[b.first + i] or offsets[b.first + i + 1] - start_b != length:
+            return False
+        if length and memcmp(&keys[start_a], &keys[start_b], length):
+            return False
+    return True
 
 
 cdef inline uint64_t permute(uint64_t bits, int k) noexcept nogil:

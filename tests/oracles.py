@@ -108,10 +108,12 @@ def split_at_scripts(document: bytes, scripts: list[str]) -> list[bytes]:
     return [run.encode(errors="surrogateescape") for run in runs if run]
 
 
-def rewrite(rules: dict[str, str], data: bytes) -> tuple[bytes, list[int]]:
-    """At every place what the longest rule says; and where each byte of that, and its end, came from."""
+def rewrite(rules: dict[str, str], data: bytes, longest: int) -> tuple[bytes, list[int]]:
+    """At every place what the longest rule says; and where each byte of that, and its end, came from.
+
+    No rule has more than `longest` code points.
+    """
     text, origins, position, i = data.decode(errors="surrogateescape"), [], 0, 0
-    longest = max(map(len, rules), default=0)
     out = []
     while i < len(text):
         key = next((text[i : i + n] for n in range(longest, 0, -1) if text[i : i + n] in rules), None)

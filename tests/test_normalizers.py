@@ -80,6 +80,7 @@ def small_byte_strings(n: int, seed: int) -> list[bytes]:
 
 def same_as_oracle(normalizer: CharsMapNormalizer, known: dict[str, str], texts: list[bytes]) -> None:
     """The text and the origins, of all documents at once, which have something before and behind them."""
+    longest = max(map(len, known), default=0)
     documents = ft.Ragged.from_bytes([b"before", *texts, b"behind"])
     part = ft.Ragged(documents.values, documents.offsets[1:-1])
     rewritten = normalizer.rewrite(part, aligned=True)
@@ -88,7 +89,7 @@ def same_as_oracle(normalizer: CharsMapNormalizer, known: dict[str, str], texts:
     assert rewritten.origins.dtype == np.int64
     assert len(rewritten.origins) == len(rewritten.documents.values) + 1
     for row, text in enumerate(texts):
-        expected, origins = oracles.rewrite(known, text)
+        expected, origins = oracles.rewrite(known, text, longest)
         start, end = rewritten.documents.offsets[row : row + 2]
         assert rewritten.documents[row].tobytes() == expected, text
         assert (rewritten.origins[start:end] - part.offsets[row]).tolist() == origins[:-1], text
@@ -244,11 +245,11 @@ def test_no_documents_and_empty_ones(any_name):
 
 def test_text_that_grows_and_text_that_goes():
     normalizer = CharsMapNormalizer.from_rules({"a": "x" * MAX_BYTES, "b": ""})
-    text = b"a" * 100_000 + b"b" * 100_000
+    text = b"a" * 20_000 + b"b" * 20_000
     rewritten = normalizer.rewrite(ft.Ragged.from_bytes([text, text]), aligned=True)
-    assert rewritten.documents.lengths.tolist() == [100_000 * MAX_BYTES] * 2
+    assert rewritten.documents.lengths.tolist() == [20_000 * MAX_BYTES] * 2
     assert (rewritten.documents.values == ord("x")).all()
-    assert np.array_equal(np.unique(rewritten.origins)[:100_000], np.arange(100_000))
+    assert np.array_equal(np.unique(rewritten.origins)[:20_000], np.arange(20_000))
 
 
 def test_read_only_text_and_every_other_byte(name):
@@ -382,7 +383,7 @@ def test_a_model_of_theirs_with_rules_of_ours():
     model = file.getvalue() + field(3, field(2, CharsMapNormalizer.from_rules(SMALL).to_bytes()))
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     for text in ("a ab abc", "日本 😀", "é e\u0301 \t\n d"):
-        expected = oracles.rewrite(SMALL, text.encode())[0].decode()
+        expected = oracles.rewrite(SMALL, text.encode(), 3)[0].decode()
         assert processor.decode(processor.encode(text)) == " ".join(expected.split()), text
 
 
@@ -585,6 +586,6 @@ def test_origins_compose():
         first = a.rewrite(ft.Ragged.from_bytes([text]), aligned=True)
         second = b.rewrite(first.documents, aligned=True)
         origins = first.origins[second.origins]
-        middle, expected_first = oracles.rewrite({"é": "e\u0301", "x": ""}, text)
-        _, expected_second = oracles.rewrite({"e\u0301": "!!!", "\u0301": "?"}, middle)
+        middle, expected_first = oracles.rewrite({"é": "e\u0301", "x": ""}, text, 1)
+        _, expected_second = oracles.rewrite({"e\u0301": "!!!", "\u0301": "?"}, middle, 2)
         assert origins.tolist() == [expected_first[o] for o in expected_second]

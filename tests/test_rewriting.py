@@ -106,8 +106,8 @@ def test_a_cut_changes_no_pretoken(normalizer, steps):
 @pytest.mark.parametrize(("normalizer", "steps"), PIPELINES, ids=str)
 def test_batches_change_nothing(tmp_path, monkeypatch, texts, normalizer, steps):
     tok = only_bytes(normalizer, steps)
-    for i, short in enumerate(SHORT[::8]):
-        data = short + b" low" + END.encode() + short + b" er  "
+    for i, part in enumerate(SHORT[::8]):
+        data = part + b" low" + END.encode() + part + b" er  "
         path = tmp_path / f"{i}.txt"
         path.write_bytes(data)
         corpus = ft.Corpus.from_files(path)
@@ -339,6 +339,74 @@ def test_unknown_tokens_and_suffixes_have_places():
         "😀",
         "lower",
     ]
+
+
+# All of it at once
+
+
+def load_unigram(
+    peer: sentencepiece.SentencePieceProcessor, normalizer: str, **options: bool
+) -> ft.Tokenizer:
+    """The tokenizer that does what a Unigram model of sentencepiece does."""
+    n = peer.get_piece_size()
+    is_special = [peer.is_control(i) or peer.is_unknown(i) for i in range(n)]
+    names = [peer.id_to_piece(i) for i in range(n)]
+    model = ft.UnigramModel(
+        ["" if skip else name for name, skip in zip(names, is_special, strict=True)],
+        [peer.get_score(i) for i in range(n)],
+        unk_id=peer.unk_id(),
+        byte_fallback=any(map(peer.is_byte, range(n))),
+        compat="sentencepiece",
+    )
+    special = {name: i for i, (name, skip) in enumerate(zip(names, is_special, strict=True)) if skip}
+    return ft.Tokenizer(
+        model,
+        ft.Metaspace(split_by_whitespace=False, **options),
+        special,
+        normalizer=ft.get_normalizer(normalizer),
+    )
+
+
+@pytest.mark.parametrize("byte_fallback", [False, True])
+@pytest.mark.parametrize(
+    "options", [{}, {"add_dummy_prefix": False}, {"remove_extra_whitespaces": False}], ids=str
+)
+def test_ids_texts_and_places_are_those_of_a_unigram_model_of_sentencepiece(options, byte_fallback):
+    known = [text for text in hostile.texts(1500, seed=87) if "\x00" not in text]
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(known),
+        model_writer=file,
+        vocab_size=600,
+        hard_vocab_limit=False,
+        byte_fallback=byte_fallback,
+        character_coverage=0.99,
+        minloglevel=2,
+        **options,
+    )
+    peer = sentencepiece.SentencePieceProcessor(model_proto=file.getvalue())
+    tok = load_unigram(peer, "nmt_nfkc", **options)
+    n_unknown = 0
+    for text in [*known[:300], *(t for t in hostile.texts(300, seed=88) if "\x00" not in t)]:
+        if not tok.normalizer.normalize(text):
+            continue  # nothing is left of it; the peer may put a ▁ before the nothing
+        ids = peer.encode(text)
+        encoding = tok.encode_with_offsets(text)
+        assert encoding.ids.tolist() == tok.encode(text).tolist() == ids
+        if peer.unk_id() in ids:  # the peer writes another text for it
+            n_unknown += 1
+            continue
+        assert tok.decode(ids) == peer.decode(ids)
+        assert tok.decode_batch([ids]) == [peer.decode(ids)]
+        normalized, origins = peer.normalize(text, with_offsets=True)
+        if not byte_fallback and normalized:
+            ends = itertools.accumulate((len(peer.id_to_piece(i)) for i in ids), initial=0)
+            expected = [[origins[a], origins[b]] for a, b in itertools.pairwise(ends)]
+            # What the normalizer has dropped at the very start belongs to the first ▁ there, to nothing here.
+            expected[0][0] = max(expected[0][0], encoding.char_spans[0, 0])
+            assert not tok.normalizer.normalize(text[: expected[0][0]]).strip(" ")
+            assert encoding.char_spans.tolist() == expected
+    assert (n_unknown > 10) != byte_fallback
 
 
 # Files

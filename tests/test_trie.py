@@ -28,6 +28,11 @@ def build(keys: dict[bytes, int]) -> Trie:
     return trie
 
 
+def build_shared(keys: dict[bytes, int]) -> Trie:
+    rows = sorted(keys)
+    return Trie.build(ft.Ragged.from_bytes(rows), np.array([keys[row] for row in rows], np.int32), share=True)
+
+
 def find_prefixes(keys: dict[bytes, int], text: bytes) -> list[tuple[int, int]]:
     return [(n, keys[text[:n]]) for n in range(1, len(text) + 1) if text[:n] in keys]
 
@@ -103,3 +108,29 @@ def test_units_of_a_trie_make_a_trie():
     units = build({b"ab": 1, b"b": 2}).units
     assert not units.flags.writeable
     assert Trie(units).find_prefixes(b"abc") == [(2, 1)]
+
+
+def test_shared_children():
+    rng = random.Random(5)
+    for n_values in (1, 2, 5):
+        for _ in range(100):
+            keys = {key: rng.randrange(n_values) for key in rng.sample(SHORT, rng.randint(0, len(SHORT)))}
+            trie = build_shared(keys)
+            assert find_stray(trie.units) == -1
+            for text in SHORT:
+                assert trie.find_prefixes(text) == find_prefixes(keys, text), (keys, text)
+    for seed in range(20):
+        texts = hostile.byte_strings(200, seed)
+        parts = {text[: rng.randint(1, 12)].replace(b"\0", b"") for text in texts} - {b""}
+        keys = {key: i % 3 for i, key in enumerate(sorted(parts))}
+        trie = build_shared(keys)
+        for text in [*texts, *parts, b"\0", b"a\0", b""]:
+            assert trie.find_prefixes(text) == find_prefixes(keys, text), (keys, text)
+
+
+def test_children_are_shared():
+    keys = {bytes(word): word[3] for word in product(range(1, 20), repeat=4)}
+    trie = build_shared(keys)
+    assert trie.find_prefixes(bytes([3, 4, 5, 6, 7])) == [(4, 6)]
+    assert len(trie.units) == 256
+    assert len(build(keys).units) > 130_321

@@ -94,7 +94,7 @@ cdef class CharsMap:
     cdef const uint8_t* strings
     cdef uint16_t bytes[256]  # what an ASCII byte becomes, and what is known of it; of other bytes, WALK
     cdef bint is_quiet  # printable ASCII stays as it is, but for marks behind it
-    cdef uint16_t known[0x10000]  # of each code point, but for those of ASCII that begin a rule
+    cdef uint16_t known[0x10000]  # of each code point; of ASCII, only whether it is SECOND
 
     def __cinit__(self, Trie trie not None, bytes replacements not None):
         cdef int c

@@ -65,7 +65,8 @@ def compile_rules(rules: Mapping[str, str]) -> CharsMap:
 def _compile(keys: Ragged, values: NDArray[np.int64], replacements: list[str]) -> CharsMap:
     strings = [text.encode() + b"\0" for text in replacements]
     starts = lengths_to_offsets([len(string) for string in strings])
-    return CharsMap(Trie.build(keys, starts[values].astype(np.int32)), b"".join(strings))
+    trie = Trie.build(keys, starts[values].astype(np.int32), share=True)
+    return CharsMap(trie, b"".join(strings))
 
 
 def write_charsmap(charsmap: CharsMap) -> bytes:
