@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import regex
-import unicodedata2
 from regex import _regex
 
 VERSION = "17.0.0"
@@ -22,22 +23,22 @@ HANGUL = range(0xAC00, 0xAC00 + 11172)  # decomposed by arithmetic
 CODE_POINTS = [c for c in range(0x110000) if c not in SURROGATES and c not in HANGUL]
 
 
-def decompositions() -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
+def decompositions(ucd: ModuleType) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
     """What each code point is decomposed to in one step: canonical, and compatible."""
     canonical, compatible = {}, {}
     for c in CODE_POINTS:
-        tag, _, parts = unicodedata2.decomposition(chr(c)).rpartition(">")
+        tag, _, parts = ucd.decomposition(chr(c)).rpartition(">")
         if parts:
             (compatible if tag else canonical)[c] = tuple(int(part, 16) for part in parts.split())
     return canonical, compatible
 
 
-def foldings() -> dict[int, tuple[int, ...]]:
+def foldings(ucd: ModuleType) -> dict[int, tuple[int, ...]]:
     """Simple case folding. For the letter I the module knows two, Turkish has another; so it folds none."""
     found: dict[int, tuple[int, ...]] = {ord("I"): (ord("i"),)}
     for c in CODE_POINTS:
         folded = _regex.fold_case(int(regex.I | regex.U), chr(c))
-        if folded != chr(c) and unicodedata2.category(chr(c)) != "Cn":
+        if folded != chr(c) and ucd.category(chr(c)) != "Cn":
             found[c] = (ord(folded),)
     return dict(sorted(found.items()))
 
@@ -64,17 +65,18 @@ def literal(name: str, text: str) -> str:
 
 
 def main() -> None:
-    assert unicodedata2.unidata_version == VERSION
-    canonical, compatible = decompositions()
-    combining = {c: (unicodedata2.combining(chr(c)),) for c in CODE_POINTS}
+    ucd = import_module("unicodedata2")  # here, so that tests are collected without it
+    assert ucd.unidata_version == VERSION
+    canonical, compatible = decompositions(ucd)
+    combining = {c: (ucd.combining(chr(c)),) for c in CODE_POINTS}
     pairs = {c for c, parts in canonical.items() if len(parts) == 2}
-    excluded = {c: () for c in sorted(pairs) if unicodedata2.normalize("NFC", chr(c)) != chr(c)}
+    excluded = {c: () for c in sorted(pairs) if ucd.normalize("NFC", chr(c)) != chr(c)}
     tables = {
         "CANONICAL": canonical,
         "COMPATIBLE": compatible,
         "COMBINING": {c: value for c, value in combining.items() if value[0]},
         "EXCLUDED": excluded,
-        "FOLDED": foldings(),
+        "FOLDED": foldings(ucd),
     }
     (ROOT / "fasttok/text/_decompositions.py").write_text(
         f'"""Decompositions and case foldings of Unicode {VERSION}.\n\n'
