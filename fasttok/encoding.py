@@ -135,10 +135,11 @@ class TextEncoder:
         is_drawn = draws is not None and self._pipeline.rewrites
         is_whole = expression is not None or is_drawn or self._model.takes_rows_whole
         batches = corpus.batches(None if is_whole else self._pipeline)
-        joined = _JoinedRows(corpus.most_bytes() // 2)  # natural text has far fewer ids; there can be more
+        n_ids = corpus.most_bytes() // 2  # natural text has far fewer; there can be more
+        joined = _JoinedRows(n_ids, self._model.unk_id if self._model.joins_unknown else None)
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
-        _ = self._model.encoder  # made once, not by every thread that asks for it first
+        _ = self._model.encoder, self._model.part_encoder  # made once, not by every thread that asks first
 
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
             try:
@@ -183,7 +184,7 @@ class TextEncoder:
             if split is not None:
                 begins, ends = split.edges(begins, ends)
             documents = self._pipeline.rewrite(raw, begins=begins, ends=ends)
-        encoder = self._model.encoder
+        encoder = self._model.part_encoder if batch.is_part else self._model.encoder
         if draws is not None:
             starts = self._starts(batch, split, documents)
             rows = np.arange(len(documents)) if split is None else split.rows
@@ -262,11 +263,16 @@ class TextEncoder:
         # Every other row: between two pretokens is what was left out.
         stretches = Ragged(text, np.append(places, len(text)))
         pretokens = stretches.take(np.arange(0, 2 * len(places), 2))
-        ids = self._model.encode_pretokens(pretokens.values, pretokens.offsets, cache)
+        ids = np.empty(len(text) + SPARE_IDS, np.uint32)
+        spans = self._pretokenizer.spans(documents)
+        n = self._model.encoder.encode(text, documents.offsets, spans, cache, ids, np.empty(2, np.int64))
+        ids = ids[:n].copy()
         bounds = lengths_to_offsets(self._model.token_lengths(pretokens, ids))
         # From bytes of the pretokens to those of the text that they were cut from.
-        shift = np.repeat(places[:, 0] - pretokens.offsets[:-1], ids.lengths)
-        return ids.values, origins[np.stack([bounds[:-1] + shift, bounds[1:] + shift], axis=1)]
+        shifts, first = places[:, 0] - pretokens.offsets[:-1], pretokens.offsets
+        starts = bounds[:-1] + shifts[np.searchsorted(first, bounds[:-1], side="right") - 1]
+        ends = bounds[1:] + shifts[np.searchsorted(first, bounds[1:], side="left") - 1]
+        return ids, origins[np.stack([starts, ends], axis=1)]
 
     def _take_cache(self) -> PretokenCache:
         """A cache that nobody else uses until it is put on the list again."""
@@ -296,9 +302,12 @@ class _JoinedRows:
     ----------
     n_ids : int
         For how many ids to make room at first. What stays unused of it is memory never touched.
+    unk_id : int, optional
+        An id of which a run is one, also across batches.
     """
 
-    def __init__(self, n_ids: int) -> None:
+    def __init__(self, n_ids: int, unk_id: int | None) -> None:
+        self._unk_id = unk_id
         self._values = np.empty(n_ids, np.uint32)
         self._n_ids = 0
         self._lengths: list[NDArray[np.int64]] = []
@@ -306,6 +315,9 @@ class _JoinedRows:
 
     def add(self, rows: Ragged, continues: bool) -> None:
         """Copy the next batch to its place; `continues` as in `Batch`."""
+        if self._continues and self._ends_unknown() and len(rows[0]) and rows[0][0] == self._unk_id:
+            offsets = np.maximum(rows.offsets - 1, 0)
+            rows = Ragged(rows.values[1:], offsets)
         lengths = rows.lengths
         if self._continues:
             self._lengths[-1][-1] += lengths[0]
@@ -320,6 +332,11 @@ class _JoinedRows:
             self._values = larger
         self._values[self._n_ids : end] = rows.values
         self._n_ids = end
+
+    def _ends_unknown(self) -> bool:
+        """Whether the last row, as far as it has come, ends with the unknown token."""
+        is_begun = bool(self._lengths[-1][-1])
+        return self._unk_id is not None and is_begun and self._values[self._n_ids - 1] == self._unk_id
 
     def finish(self) -> Ragged:
         """All rows; the memory that is not used is given back."""

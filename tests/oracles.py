@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
 
+import numpy as np
 import regex
 
 
@@ -394,12 +395,16 @@ def segmentations(
 
 
 def best_segmentation(
-    text: bytes, scores: dict[bytes, float], unk_score: float, rounded: Callable[[float], float] = float
+    text: bytes,
+    scores: dict[bytes, float],
+    unk_score: float,
+    rounded: Callable[[float], float] = float,
+    before: float = 0.0,
 ) -> list[bytes]:
-    """The first of `segmentations`, for long texts; every sum is `rounded`."""
+    """The first of `segmentations`, for long texts; every sum is `rounded`, and begins with `before`."""
     places = list(accumulate(map(len, characters_of(text)), initial=0))
     longest = max(map(len, scores), default=1)
-    best: list[tuple[float, int]] = [(0.0, 0)]  # by character: the sum, and where the last piece begins
+    best: list[tuple[float, int]] = [(before, 0)]  # by character: the sum, and where the last piece begins
     for end in range(1, len(places)):
         found = []
         for start in range(max(0, end - longest), end):
@@ -414,6 +419,31 @@ def best_segmentation(
         pieces.append(text[places[start] : places[end]])
         end = start
     return pieces[::-1]
+
+
+def best_in_a_row(
+    pretokens: Sequence[bytes], n_bytes: int, scores: dict[bytes, float], unk_score: float
+) -> list[bytes]:
+    """The best segmentations of the pretokens of a row of so many bytes.
+
+    In a short row scores are added from its start on and in single precision; in others every pretoken is by
+    itself, in double precision.
+    """
+
+    def single(x: float) -> float:
+        return float(np.float32(x))
+
+    rounded = single if n_bytes <= 4192 else float
+    scores = {piece: rounded(score) for piece, score in scores.items()}
+    row: list[bytes] = []
+    total = 0.0
+    for pretoken in pretokens:
+        pieces = best_segmentation(pretoken, scores, rounded(unk_score), rounded, total)
+        row += pieces
+        if n_bytes <= 4192:
+            for piece in pieces:
+                total = rounded(total + scores.get(piece, rounded(unk_score)))
+    return row
 
 
 def ids_of_pieces(

@@ -27,6 +27,7 @@ cdef class PretokenCache:
     cdef uint8_t* arena
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
+    cdef Py_ssize_t n_not_kept  # pretokens that were encoded and not to be kept, so far
     cdef readonly Py_ssize_t limit
     cdef readonly Interrupt interrupt  # for the kernel that has the cache
 

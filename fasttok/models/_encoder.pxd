@@ -13,6 +13,13 @@ cdef enum:
     INTERRUPTED = -2
     UNKNOWN = -3  # less i, for a character at byte i that the model has no id for
 
+# Added to the number of ids of a pretoken that it might not have elsewhere, so that the cache must not keep them.
+cdef extern from *:
+    """
+    #define FT_NOT_TO_KEEP ((Py_ssize_t)1 << 48)
+    """
+    const Py_ssize_t NOT_TO_KEEP "FT_NOT_TO_KEEP"
+
 cdef int raise_reason(
     Py_ssize_t reason, Interrupt interrupt, const uint8_t* text, const int64_t* offsets
 ) except -1

@@ -203,6 +203,9 @@ cdef class PretokenEncoder:
         cdef Py_ssize_t n = cache.get(key, hashed, pretoken, length, out)
         if n == 0:
             n = self.encode_pretoken(pretoken, length, out, cache.interrupt)
-            if n > 0:
+            if n >= NOT_TO_KEEP:
+                n -= NOT_TO_KEEP
+                cache.n_not_kept += 1
+            elif n > 0:
                 cache.put(key, hashed, pretoken, length, out, n)
         return n

@@ -59,6 +59,8 @@ class Model(ABC):
         Whether each piece is marked as the end of a pretoken; None where none are.
     takes_rows_whole : bool
         Whether the ids of a text depend on more than its pretokens, so that it must not be cut.
+    joins_unknown : bool
+        Whether a run of unknown tokens in a text is one, also across pretokens.
     """
 
     kind: str
@@ -66,11 +68,17 @@ class Model(ABC):
     unk_id: int | None = None
     ends_word: NDArray[np.bool_] | None = None
     takes_rows_whole: bool = False
+    joins_unknown: bool = False
 
     @property
     @abstractmethod
     def encoder(self) -> PretokenEncoder:
         """The kernel that encodes; never changed, shared by all threads."""
+
+    @property
+    def part_encoder(self) -> PretokenEncoder:
+        """The same for rows that are parts of documents, where that makes a difference."""
+        return self.encoder
 
     def drawn_encoder(
         self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
@@ -117,7 +125,7 @@ class Model(ABC):
         n = self.encoder.encode(text, boundaries, Boundaries(boundaries), cache, out, offsets)
         return Ragged(out[:n], offsets)
 
-    def token_lengths(self, pretokens: Ragged, ids: Ragged) -> NDArray[np.int64]:
+    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32]) -> NDArray[np.int64]:
         """How many bytes of its pretoken each id stands for; those of a pretoken are together all of it.
 
         Here, those that the id is called by. A model in which a piece is called otherwise, or where what is
@@ -127,16 +135,16 @@ class Model(ABC):
         ----------
         pretokens : Ragged of uint8
             The pretokens, one after another; whole rows of text, if the model `takes_rows_whole`.
-        ids : Ragged of uint32
-            What `encode_pretokens` made of them: a row a pretoken.
+        ids : ndarray of uint32, shape (n,)
+            What the encoder made of them.
 
         Returns
         -------
         ndarray of int64, shape (n,)
-            An entry for each of ``ids.values``; at least 0, and 0 only where several ids stand for the same
+            At least 0, and 0 only where several ids stand for the same
             bytes, of which the last then has them all.
         """
-        lengths: NDArray[np.int64] = self.pieces.lengths[ids.values]
+        lengths: NDArray[np.int64] = self.pieces.lengths[ids]
         return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:

@@ -53,6 +53,11 @@ class Batch:
     start: int = 0
 
     @property
+    def is_part(self) -> bool:
+        """Whether its rows are not whole documents."""
+        return self.continues or self.start > 0
+
+    @property
     def begins(self) -> NDArray[np.bool_]:
         """Whether each row is the beginning of its document."""
         begins = np.ones(len(self.documents), np.bool_)

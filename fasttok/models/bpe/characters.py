@@ -124,21 +124,23 @@ class CharacterBPEModel(Model):
             -1 if self.unk_id is None else self.unk_id,
         )
 
-    def token_lengths(self, pretokens: Ragged, ids: Ragged) -> NDArray[np.int64]:
-        rows = ids.values if self.unk_id is None else np.minimum(ids.values, len(self.pieces) - 1)
-        lengths: NDArray[np.int64] = self.pieces.lengths[rows] - len(self._suffix) * self.ends_word[rows]
+    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32]) -> NDArray[np.int64]:
+        known = ids if self.unk_id is None else np.where(ids == self.unk_id, 0, ids)
+        lengths: NDArray[np.int64] = self.pieces.lengths[known] - len(self._suffix) * self.ends_word[known]
         if self.unk_id is None:
             return lengths
         # An unknown token is one character, where the ids before it leave off.
-        is_unknown = ids.values == self.unk_id
-        row_of_id = np.repeat(np.arange(len(ids)), ids.lengths)
-        for row in np.unique(row_of_id[is_unknown]).tolist():
-            text, at = pretokens[row].tobytes(), 0
-            for i in range(*ids.offsets[row : row + 2].tolist()):
-                if is_unknown[i]:
-                    character = text[at : at + 4].decode(errors="surrogateescape")[0]
-                    lengths[i] = len(character.encode(errors="surrogateescape"))
-                at += int(lengths[i])
+        unknown = np.flatnonzero(ids == self.unk_id)
+        lengths[unknown] = 0
+        places = (np.cumsum(lengths) - lengths)[unknown].tolist()
+        text, ends = pretokens.values.tobytes(), pretokens.offsets
+        shift = 0
+        for i, place in zip(unknown.tolist(), places, strict=True):
+            at = place + shift
+            end = int(ends[np.searchsorted(ends, at, side="right")])
+            character = text[at : min(at + 4, end)].decode(errors="surrogateescape")[0]
+            lengths[i] = len(character.encode(errors="surrogateescape"))
+            shift += int(lengths[i])
         return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:

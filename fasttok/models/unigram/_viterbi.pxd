@@ -1,10 +1,12 @@
 """The encoder of Unigram, and what its lattice and its sampling need of it; see _viterbi.pyx."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fasttok._interrupt cimport Interrupt
 from fasttok._trie cimport Trie
+from fasttok.models._cache cimport PretokenCache
 from fasttok.models._encoder cimport PretokenEncoder
+from fasttok.text._spans cimport Spans
 
 cdef enum:
     STEPS = 0x10000  # between questions whether to go on
@@ -25,8 +27,13 @@ cdef inline int length_of_character(uint8_t first) noexcept nogil:
 cdef class UnigramEncoder(PretokenEncoder):
     cdef Trie trie
     cdef const uint32_t* units
-    cdef object tables  # what the next two point into
+    cdef object tables  # what the next three point into
     cdef const double* scores
+    cdef const double* costs  # how far from 0 each id can take the score of a row
+    cdef double most_a_byte  # and how far a byte can
+    cdef bint settles_ties
+    cdef bint joins_unknown
+    cdef Py_ssize_t n_short  # the bytes of rows in which ties are settled
     cdef const uint32_t* lengths
     cdef double unk_score
     cdef Py_ssize_t longest
@@ -34,6 +41,26 @@ cdef class UnigramEncoder(PretokenEncoder):
     cdef bint has_bytes
     cdef uint32_t byte_ids[256]
 
+    cdef Py_ssize_t _encode_short(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil
+    cdef bint _is_small(self, Py_ssize_t length, Py_ssize_t n, const uint32_t* ids) noexcept nogil
+    cdef Py_ssize_t _encode_in_a_row(
+        self,
+        const uint8_t* text,
+        const int64_t* starts,
+        const int64_t* ends,
+        Py_ssize_t n,
+        uint32_t* out,
+        Interrupt interrupt,
+    ) noexcept nogil
     cdef Py_ssize_t find_arcs(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil

@@ -13,9 +13,18 @@ class UnigramEncoder(PretokenEncoder):
         unk_score: float,
         unk_id: int,
         byte_ids: NDArray[np.uint32] | None,
-    ) -> None: ...
-    def measure_tokens(
-        self, text: NDArray[np.uint8], offsets: NDArray[np.int64], lengths: NDArray[np.int64]
+        settles_ties: bool = False,
+        joins_unknown: bool = False,
+        is_of_parts: bool = False,
     ) -> None: ...
 
 class RowEncoder(UnigramEncoder): ...
+
+def measure_unsaid(
+    text: NDArray[np.uint8],
+    ids: NDArray[np.uint32],
+    unk_id: int,
+    values: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+) -> None: ...

@@ -15,7 +15,7 @@ from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
 from fasttok.models.sampling import Sampling, check_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
-from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
+from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder, measure_unsaid
 from fasttok.models.unigram.lattice import Lattice
 from fasttok.ragged import Ragged, read_only
 from fasttok.text.utf8 import encode_utf8
@@ -106,6 +106,7 @@ class UnigramModel(Model):
         self.compat = compat
         self.fewest_pieces = fewest_pieces
         self.takes_rows_whole = compat == "sentencepiece"
+        self.joins_unknown = compat is None
         if compat not in (None, "sentencepiece", "huggingface"):
             raise ValueError(f'compat must be None, "sentencepiece" or "huggingface", not {compat!r}')
         if fewest_pieces and compat is not None:
@@ -176,9 +177,19 @@ class UnigramModel(Model):
 
     @cached_property
     def encoder(self) -> UnigramEncoder:
+        return self._make_encoder()
+
+    @cached_property
+    def part_encoder(self) -> UnigramEncoder:
+        return self._make_encoder(is_of_parts=True)
+
+    @cached_property
+    def _trie(self) -> Trie:
         kept = {piece: i for piece, i in self._ids.items() if self.is_matched[i]}
         keys = sorted(kept)
-        trie = Trie.build(Ragged.from_bytes(keys), np.array([kept[key] for key in keys], np.int32))
+        return Trie.build(Ragged.from_bytes(keys), np.array([kept[key] for key in keys], np.int32))
+
+    def _make_encoder(self, is_of_parts: bool = False) -> UnigramEncoder:
         scores = self.scores.copy()
         preferred = list(self.user_defined)
         scores[preferred] = 0.1 * (self.pieces.lengths[preferred] - 1)
@@ -186,9 +197,17 @@ class UnigramModel(Model):
             scores = scores.astype(np.float32).astype(np.float64)
         per_piece = PER_PIECE if self.fewest_pieces else 0
         kind = RowEncoder if self.compat == "sentencepiece" else UnigramEncoder
-        unk_id = -1 if self.unk_id is None else self.unk_id
-        lengths = self.pieces.lengths.astype(np.uint32)
-        return kind(trie, scores + per_piece, lengths, self.unk_score + per_piece, unk_id, self.byte_ids)
+        return kind(
+            self._trie,
+            scores + per_piece,
+            self.pieces.lengths.astype(np.uint32),
+            self.unk_score + per_piece,
+            -1 if self.unk_id is None else self.unk_id,
+            self.byte_ids,
+            settles_ties=self.compat is None and not self.fewest_pieces,
+            joins_unknown=self.joins_unknown,
+            is_of_parts=is_of_parts,
+        )
 
     def drawn_encoder(
         self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
@@ -215,10 +234,20 @@ class UnigramModel(Model):
         """
         return Lattice(self.encoder, encode_utf8(text))
 
-    def token_lengths(self, pretokens: Ragged, ids: Ragged) -> NDArray[np.int64]:
-        # The ids alone do not say how many characters an unknown token stands for.
-        lengths = np.empty(len(ids.values), np.int64)
-        self.encoder.measure_tokens(pretokens.values, pretokens.offsets, lengths)
+    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32]) -> NDArray[np.int64]:
+        lengths: NDArray[np.int64] = self._bytes_of_ids[ids]
+        if not lengths.all():
+            unk_id = -1 if self.unk_id is None else self.unk_id
+            measure_unsaid(pretokens.values, ids, unk_id, self.pieces.values, self.pieces.offsets, lengths)
+        return lengths
+
+    @cached_property
+    def _bytes_of_ids(self) -> NDArray[np.int64]:
+        """How many bytes of text each id stands for; 0 for those that do not say."""
+        lengths = np.zeros(max(len(self.pieces), (self.unk_id or 0) + 1), np.int64)
+        lengths[: len(self.pieces)] = self.pieces.lengths
+        if self.byte_ids is not None:
+            lengths[self.byte_ids] = self.compat != "huggingface"
         return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:
