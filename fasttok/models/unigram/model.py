@@ -168,9 +168,9 @@ class UnigramModel(Model):
 
     @cached_property
     def encoder(self) -> UnigramEncoder:
-        kept = {piece: i for piece, i in self._ids.items() if self.is_matched[i]}
-        keys = sorted(kept)
-        trie = Trie.build(Ragged.from_bytes(keys), np.array([kept[key] for key in keys], np.int32))
+        by_text = sorted(np.flatnonzero(self.is_matched).tolist(), key=self.pieces.to_bytes().__getitem__)
+        ids = np.array(by_text, np.int32)
+        trie = Trie.build(self.pieces.take(ids), ids)
         scores = self.scores.copy()
         preferred = list(self.user_defined)
         scores[preferred] = 0.1 * (self.pieces.lengths[preferred] - 1)
