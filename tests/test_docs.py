@@ -49,10 +49,13 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
     [
         "Corpus",
         "Encoding",
+        "Lattice",
         "PretokenCounts",
         "Ragged",
+        "Sampling",
         "StreamDecoder",
         "Tokenizer",
+        "UnigramModel",
         "count_pretokens",
         "get_pretokenizer",
         "train",

@@ -185,9 +185,9 @@ class UnigramModel(Model):
 
     @cached_property
     def _trie(self) -> Trie:
-        kept = {piece: i for piece, i in self._ids.items() if self.is_matched[i]}
-        keys = sorted(kept)
-        return Trie.build(Ragged.from_bytes(keys), np.array([kept[key] for key in keys], np.int32))
+        by_text = sorted(np.flatnonzero(self.is_matched).tolist(), key=self.pieces.to_bytes().__getitem__)
+        ids = np.array(by_text, np.int32)
+        return Trie.build(self.pieces.take(ids), ids)
 
     def _make_encoder(self, is_of_parts: bool = False) -> UnigramEncoder:
         scores = self.scores.copy()
