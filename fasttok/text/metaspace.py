@@ -44,8 +44,8 @@ class Metaspace(ScanningPretokenizer):
     Notes
     -----
     O(n). Of the stretches between special tokens, only the first begins its document and only the last ends
-    it. A document of which a normalizer leaves nothing stays empty. With the mark as a suffix, decoding leaves
-    out the one at the end that was added; sentencepiece writes a space for it.
+    it. A document of which a normalizer leaves nothing stays empty. With the mark as a suffix, decoding
+    leaves out the one at the end that was added; sentencepiece writes a space for it.
 
     Examples
     --------
