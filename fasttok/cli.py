@@ -95,8 +95,8 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
     "pretokenizers",
     multiple=True,
     help="gpt2 (the default), p50k, cl100k, o200k, llama3, qwen2, whitespace, whitespace_split, bert, "
-    "digits_single, digits_threes_left, digits_threes_right, none, or a regular expression. Repeat it for "
-    "steps, each of which cuts the pretokens of the one before further.",
+    "metaspace, script, sentencepiece, digits_single, digits_threes_left, digits_threes_right, none, or a "
+    "regular expression. Repeat it for steps, each of which cuts the pretokens of the one before further.",
 )
 @click.option(
     "--normalizer", help="What rewrites text before it is cut, for example nmt_nfkc; none by default."

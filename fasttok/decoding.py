@@ -13,6 +13,7 @@ from fasttok._gather import gather_bytes, measure_rows
 from fasttok.models.base import Model
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import SpecialTokens
+from fasttok.text._metaspace import write_spaces
 from fasttok.text.base import Pretokenizer
 from fasttok.text.metaspace import MARK, Metaspace
 
@@ -52,14 +53,14 @@ class TextDecoder:
     """
 
     def __init__(self, pretokenizer: Pretokenizer, model: Model, special: SpecialTokens) -> None:
-        space = b"" if pretokenizer.is_partition else b" "
+        step = pretokenizer.rewriting
+        self._metaspace = step if isinstance(step, Metaspace) else None
+        space = b"" if pretokenizer.is_partition or self._metaspace is not None else b" "
         self._written = special.added_to(model.written_pieces(space))
         self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
         if model.ends_word is not None and space:
             self._spaces = np.zeros(len(self._written), np.int64)
             self._spaces[: len(model.pieces)] = model.ends_word
-        step = pretokenizer.rewriting
-        self._metaspace = step if isinstance(step, Metaspace) else None
         marked = [i for token, i in special.ids.items() if MARK in token.encode()]
         self._marked_tokens = np.array(marked, np.int64)  # whose ▁ is not a space
 
@@ -101,7 +102,7 @@ class TextDecoder:
         held, state.held = state.held, b""
         if self._metaspace is None or (held == MARK and _drops_last(self._metaspace)):
             return b""
-        return held.replace(MARK, b" ")
+        return write_spaces(held)
 
     def decode(self, ids: NDArray[Any]) -> bytes:
         """The bytes of one row of ids."""
@@ -112,19 +113,33 @@ class TextDecoder:
         """The bytes of every row; an error names the row."""
         ids, offsets = rows.values, rows.offsets
         text = gather_pieces(self._written, ids, offsets)
-        if self._metaspace is not None:
-            return [self.decode(row) for row in rows]
         bounds = lengths_to_offsets(self._written.lengths[ids])[offsets]
         ends = bounds[1:].copy()
         if self._spaces is not None:
             is_filled = rows.lengths > 0
             ends[is_filled] -= self._spaces[ids[offsets[1:][is_filled] - 1]]
-        return [text[start:end] for start, end in zip(bounds.tolist(), ends.tolist(), strict=False)]
+        places = zip(bounds.tolist(), ends.tolist(), strict=False)
+        if self._metaspace is None:
+            return [text[start:end] for start, end in places]
+        if self._find_marked_tokens(ids):
+            return [self.decode(row) for row in rows]
+        return [self._spaced_whole(text[start:end], self._metaspace) for start, end in places]
+
+    def _spaced_whole(self, text: bytes, step: Metaspace) -> bytes:
+        state = DecodingState()
+        return _spaced(text, True, step, state) + self.finish(state)
+
+    def _find_marked_tokens(self, ids: NDArray[Any]) -> list[int]:
+        """Where special tokens stand whose ▁ is not a space."""
+        found: list[int] = []
+        if len(self._marked_tokens):
+            found = np.flatnonzero(np.isin(ids, self._marked_tokens)).tolist()
+        return found
 
     def _runs(self, ids: NDArray[Any]) -> Iterator[tuple[bytes, bool]]:
         """Texts of ids and whether their ▁ are spaces."""
         start = 0
-        for i in np.flatnonzero(np.isin(ids, self._marked_tokens)).tolist():
+        for i in self._find_marked_tokens(ids):
             yield self.gather(ids[start:i]), True
             yield self.gather(ids[i : i + 1]), False
             start = i + 1
@@ -150,7 +165,7 @@ def _spaced(text: bytes, has_marks: bool, step: Metaspace, state: DecodingState)
     if not has_marks:
         state.begun = True
         held, state.held = state.held, b""
-        return held.replace(MARK, b" ") + text
+        return write_spaces(held) + text
     text = state.held + text
     if not state.begun and not step.treat_whitespace_as_suffix:
         if step.remove_extra_whitespaces:
@@ -163,7 +178,7 @@ def _spaced(text: bytes, has_marks: bool, step: Metaspace, state: DecodingState)
                 text = text.removeprefix(MARK)
     n = len(text) - _measure_open_end(text, step)
     text, state.held = text[:n], text[n:]
-    return text.replace(MARK, b" ")
+    return write_spaces(text)
 
 
 def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:

@@ -247,7 +247,8 @@ class Tokenizer:
         What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in
         a corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on
         nothing else. `fasttok.models.dropout.Dropout` says how, so that it can be reproduced. The same holds
-        for `sample`.
+        for `sample`. Where text is rewritten first, the byte is one of the document that came out, special
+        tokens not counted.
 
         Examples
         --------

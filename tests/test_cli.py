@@ -184,6 +184,19 @@ def test_a_pretokenizer_of_steps(tmp_path):
     assert ft.load(tmp_path / "tok.json").pretokenizer == ft.get_pretokenizer(["digits_threes_right", "gpt2"])
 
 
+def test_text_is_rewritten_first(tmp_path):
+    text, counts, path = tmp_path / "a.txt", tmp_path / "a.npz", tmp_path / "a.json"
+    text.write_text("the ﬁrst ﬁsh " * 9)
+    steps = ["--pretokenizer", "metaspace", "--pretokenizer", "script", "--normalizer", "nfkc"]
+    assert "▁fish" in run("count", text, *steps, "-o", counts).output
+    assert ft.PretokenCounts.load(counts).recipe.normalizer == {"name": "nfkc"}
+    run("train", text, *steps, "-o", path, "--vocab-size", 262, "--quiet")
+    tok = ft.load(path)
+    assert tok.pretokenizer == ft.get_pretokenizer("sentencepiece")
+    assert tok.normalizer.config() == {"name": "nfkc"}
+    assert "no normalizer is named 'x'" in run("count", text, "--normalizer", "x", code=1).output
+
+
 def test_help_teaches():
     assert "fasttok demo" in run("--help").output
     for command in ("train", "encode", "decode", "count", "inspect", "demo"):

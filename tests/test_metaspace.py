@@ -13,6 +13,7 @@ import sentencepiece
 from tokenizers import pre_tokenizers
 
 import fasttok as ft
+from fasttok.text import _metaspace
 from tests import hostile, oracles, unicode_differences
 
 FLAGS = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix")
@@ -122,6 +123,14 @@ def test_words_are_cut_at_marks(as_suffix):
         documents = ft.Ragged.from_bytes([marked, b"", marked])
         words = oracles.split_at_marks(marked, as_suffix)
         assert np.diff(step.split(documents)).tolist() == 2 * [len(word) for word in words]
+
+
+def test_spaces_are_written_for_marks_of_any_text():
+    mark, rng = "▁".encode(), np.random.default_rng(3)
+    parts = [mark, mark, mark[:1], mark[:2], mark[1:], b"b", b"a" * 15, b"a" * 16, b"a" * 70]
+    for _ in range(5000):
+        text = b"".join(parts[i] for i in rng.integers(0, len(parts), rng.integers(0, 12)))
+        assert _metaspace.write_spaces(text) == text.replace(mark, b" ")
 
 
 def test_a_document_is_one_pretoken_where_words_are_not_cut():

@@ -1,6 +1,7 @@
 """White space as a mark in the text: writing it, and finding where words begin or end by it."""
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
@@ -103,6 +104,47 @@ cdef inline Py_ssize_t write_mark(uint8_t* out, Py_ssize_t n, Py_ssize_t origin,
         origins[n + 1] = origin
         origins[n + 2] = origin
     return n + WIDTH
+
+
+def write_spaces(const uint8_t[::1] text):
+    """The text as ``bytes``, with a space for every mark."""
+    cdef Py_ssize_t n = text.shape[0], room
+    cdef bytes out
+    cdef uint8_t* o
+    if n == 0:
+        return b""
+    room = replace_marks(&text[0], n, NULL, 0)
+    out = PyBytes_FromStringAndSize(NULL, room)
+    o = <uint8_t*>PyBytes_AS_STRING(out)
+    with nogil:
+        replace_marks(&text[0], n, o, room)
+    return out
+
+
+cdef Py_ssize_t replace_marks(const uint8_t* text, Py_ssize_t n, uint8_t* out, Py_ssize_t room) noexcept nogil:
+    """Write the text with spaces for marks to `out`, unless there is no room; return how many bytes that are."""
+    cdef Py_ssize_t i = 0, at, start = 0, written = 0
+    cdef uint64_t bits
+    while i < n:
+        if i + 64 + WIDTH - 1 <= n:
+            bits = marks(text + i)
+        else:
+            bits = text[i] == 0xE2 and i + WIDTH <= n and memcmp(text + i, MARK, WIDTH) == 0
+        while bits:
+            at = i + ctz(bits)
+            if room:
+                if at - start <= ROOM and start + ROOM <= n and written + ROOM <= room:
+                    memcpy(out + written, text + start, ROOM)  # of a known length, which is much faster
+                else:
+                    memcpy(out + written, text + start, at - start)
+                out[written + at - start] = 32
+            written += at - start + 1
+            start = at + WIDTH
+            bits &= bits - 1
+        i += 64 if i + 64 + WIDTH - 1 <= n else 1
+    if room:
+        memcpy(out + written, text + start, n - start)
+    return written + n - start
 
 
 @cython.final

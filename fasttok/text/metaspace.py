@@ -41,6 +41,12 @@ class Metaspace(ScanningPretokenizer):
     split_by_whitespace : bool
         Whether words are pretokens; if not, a document is one.
 
+    Notes
+    -----
+    O(n). Of the stretches between special tokens, only the first begins its document and only the last ends
+    it. A document of which a normalizer leaves nothing stays empty. With the mark as a suffix, decoding
+    leaves out the one at the end that was added; sentencepiece writes a space for it.
+
     Examples
     --------
     >>> import fasttok as ft
