@@ -58,6 +58,15 @@ def training(folder):
     return lambda: train(counts, 200_000), lambda: train(ft.PretokenCounts.load(common), 1000)
 
 
+def training_unigram(folder):
+    def train(counts, shrinking_factor):
+        options = {"vocab_size": 1000, "shrinking_factor": shrinking_factor}
+        return ft.train(counts, model="unigram", workers=2, **options).model.to_dict()
+
+    counts, common = ft.count_pretokens(ft.Corpus.from_files(folder / "text.txt")), folder / "counts.npz"
+    return lambda: train(counts, 0.99), lambda: train(ft.PretokenCounts.load(common), 0.5)
+
+
 def encoding(folder):
     tok = ft.load(folder / "tok.json")
 
@@ -132,6 +141,7 @@ PHASES = (
     counting_by_expression,
     rewriting,
     training,
+    training_unigram,
     encoding,
     encoding_with_dropout,
     segmenting,

@@ -17,9 +17,13 @@ counts = ft.count_pretokens(ft.Corpus.from_files(path), workers=workers, batch_b
 counts.save(out + ".npz")
 tok = ft.train(counts, vocab_size=700, special_tokens=["<s>", "<t>"])
 tok.save(out + ".json")
+unigram = ft.train(counts, model="unigram", vocab_size=900, workers=workers, byte_fallback=True)
+unigram.save(out + ".unigram")
 ids = tok.encode_files(path, workers=workers)
+segmented = unigram.encode_files(path, workers=workers)
+sampled = unigram.encode_files(path, workers=workers, sample=ft.Sampling(alpha=0.3, seed=5))
 dropped = tok.encode_files(path, workers=workers, dropout=0.1, seed=5)
-for rows in (ids, dropped):
+for rows in (ids, dropped, segmented, sampled):
     print(counts.fingerprint(), hashlib.sha256(rows.values.tobytes() + rows.offsets.tobytes()).hexdigest())
 """
 
@@ -47,6 +51,6 @@ def test_workers_chunks_and_hash_seeds(tmp_path):
         printed = subprocess.run(
             command, env={**os.environ, "PYTHONHASHSEED": str(seed)}, check=True, capture_output=True
         ).stdout
-        files = [out.with_suffix(suffix).read_bytes() for suffix in (".npz", ".json")]
+        files = [out.with_suffix(suffix).read_bytes() for suffix in (".npz", ".json", ".unigram")]
         outcomes.add((printed, *(hashlib.sha256(data).hexdigest() for data in files)))
     assert len(outcomes) == 1

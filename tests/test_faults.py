@@ -15,8 +15,8 @@ invalid UTF-8, NUL bytes                               test_tokenizer: every_tex
 one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs,
                                                        test_unigram, test_lattice: long
 empty text, white space only, empty batch              test_tokenizer: encode; test_model_contract: empty
-empty corpus, everything filtered out                  here; test_bpe: bad_calls
-vocab_size out of range                                test_bpe: options, bad_options
+empty corpus, everything filtered out                  here; test_bpe: bad_calls; test_unigram_training
+vocab_size out of range                                test_bpe: options, bad_options; test_unigram_training
 counts above 2^31, a million pieces                    here; test_merging; test_counts: large_counts
 the text of special tokens in the input                test_tokenizer: plain_text_never_becomes
 bad ids at decode                                      test_tokenizer, test_streaming: bad_ids

@@ -251,7 +251,10 @@ def test_real_models_are_sentencepieces(shared, name):
     # The same from the cache, a word at a time, if no piece reaches across words.
     model = sentencepiece_file.model_of(pieces, byte_fallback, None)
     crosses = any("▁" in text.lstrip("▁") for text, *_ in pieces)
-    assert tokenizer_of(model, "none" if crosses else r"▁+[^▁]*|[^▁]+").encode_batch(normal).to_list() == expected
+    assert (
+        tokenizer_of(model, "none" if crosses else r"▁+[^▁]*|[^▁]+").encode_batch(normal).to_list()
+        == expected
+    )
 
 
 def test_a_trained_model_is_sentencepieces(shared):
