@@ -563,7 +563,7 @@ def test_parts_are_rewritten_and_cut_as_the_whole(any_name, steps):
 
 def test_digits_cut_no_more_behind_a_normalizer():
     # "⑴ " becomes "(1) ": what is a number at first need not be one where digits are looked for.
-    digits = ft.get_pretokenizer("digits_single")._cuts
+    digits = ft.get_pretokenizer("digits_single").cuts
     assert digits.always[cuts.NUMBER, cuts.BLANK]
     behind = ft.get_normalizer("nfkc").cuts.then(digits)
     assert behind.neutral[cuts.NUMBER, cuts.BLANK]

@@ -12,7 +12,7 @@ import regex
 from tokenizers import Regex, pre_tokenizers
 
 import fasttok as ft
-from fasttok.text import pretokenizers
+from fasttok.text import base, pretokenizers
 from fasttok.text.pretokenizers import PATTERNS, RegexPretokenizer, SequencePretokenizer
 from tests import hostile, oracles, unicode_differences
 
@@ -100,7 +100,8 @@ def test_two_steps(steps):
 
 @pytest.mark.parametrize("slice_length", [1, 2, 3, 7])
 def test_slices_of_any_length(monkeypatch, slice_length):
-    monkeypatch.setattr(pretokenizers, "SLICE", slice_length)
+    for module in (base, pretokenizers):
+        monkeypatch.setattr(module, "SLICE", slice_length)
     rng = random.Random(54)
     names = [*EXPRESSIONS, "digits_threes_right", "gpt2", "cl100k"]
     for seed in range(150):
