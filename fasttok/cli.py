@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import sysconfig
@@ -88,7 +89,14 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @corpus_options
 @click.option("-o", "--output", required=True, type=click.Path(), help="Where to save the tokenizer.")
 @click.option(
-    "--vocab-size", default=32_000, show_default=True, help="Ids in all: bytes, merges, special tokens."
+    "--model",
+    type=click.Choice(["bpe", "unigram"]),
+    default="bpe",
+    show_default=True,
+    help="Byte-level BPE, or Unigram.",
+)
+@click.option(
+    "--vocab-size", default=32_000, show_default=True, help="Ids in all: special tokens, bytes, pieces."
 )
 @click.option(
     "--pretokenizer",
@@ -105,9 +113,15 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
 )
 @click.option(
-    "--min-frequency", default=1, show_default=True, help="Do not merge pairs that occur less often."
+    "--min-frequency", type=int, help="BPE: do not merge pairs that occur less often; 1 by default."
 )
-@click.option("--compat", type=click.Choice(["huggingface"]), help="Give exactly the ids of that library.")
+@click.option(
+    "--compat", type=click.Choice(["huggingface"]), help="BPE: give exactly the ids of that library."
+)
+@click.option(
+    "--byte-fallback", type=bool, is_flag=True, default=None, help="Unigram: unknown characters as bytes."
+)
+@click.option("--method", type=click.Choice(["em", "mingram"]), help="Unigram: the algorithm; em by default.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def train(
     files: tuple[str, ...],
@@ -119,7 +133,7 @@ def train(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Learn a byte-level BPE tokenizer from text, or from counts that `fasttok count` saved.
+    """Learn a tokenizer from text, or from counts that `fasttok count` saved.
 
     FILES are text files, .jsonl files, either compressed (.gz, .xz, .zst), .parquet files, folders, quoted
     globs; or .npz files of counts, which are added. Without any, or with -, plain text comes from standard
@@ -130,6 +144,7 @@ def train(
       fasttok train books/ web.jsonl.gz -o mine.json --special-token "<|endoftext|>"
       zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
       fasttok train books/ -o mine.json --pretokenizer digits_threes_right --pretokenizer gpt2
+      fasttok train books/ -o mine.json --model unigram --pretokenizer sentencepiece --normalizer nmt_nfkc
     """
     folder = os.path.dirname(os.path.abspath(output))
     if not os.path.isdir(folder):
@@ -139,6 +154,11 @@ def train(
         source = ft.PretokenCounts.mix((ft.PretokenCounts.load(file), 1) for file in files)
     else:
         source = _open_corpus(files, document, field)
+    options = {name: value for name, value in options.items() if value is not None}
+    trainer = {"bpe": ft.BPETrainer, "unigram": ft.UnigramTrainer}[options["model"]]
+    known = {"model", "normalizer", *(option.name for option in dataclasses.fields(trainer))}
+    for name in options.keys() - known:
+        raise click.UsageError(f"--{name.replace('_', '-')} does not go with --model {options['model']}")
     tok = ft.train(source, pretokenizer=pretokenizers or None, workers=workers, progress=not quiet, **options)
     tok.save(output)
     click.echo(f"{output}: {tok}", err=True)

@@ -206,3 +206,20 @@ def test_help_teaches():
 
 def test_json_of_a_tokenizer_is_json(trained):
     assert json.loads(trained.read_text())["format"] == "fasttok"
+
+
+def test_unigram_on_the_command_line(tmp_path):
+    (tmp_path / "text.txt").write_text("the cat sat on the mat, the hat and the rat\n" * 20)
+    options = ["--model", "unigram", "--vocab-size", "300", "--byte-fallback", "--quiet"]
+    steps = ["--pretokenizer", "sentencepiece", "--normalizer", "nmt_nfkc"]
+    path = str(tmp_path / "tok.json")
+    with pytest.warns(UserWarning, match="no more pieces occur often enough"):
+        result = CliRunner().invoke(main, ["train", str(tmp_path / "text.txt"), "-o", path, *options, *steps])
+    assert result.exit_code == 0, result.output
+    tok = ft.load(path)
+    assert tok.model.kind == "unigram"
+    assert tok.decode(tok.encode("  the ｃａｔ 東")) == "the cat 東"
+    for model, option in (("bpe", "--byte-fallback"), ("unigram", "--min-frequency=3")):
+        result = CliRunner().invoke(main, ["train", path, "-o", path, "--model", model, option])
+        assert result.exit_code == 2
+        assert f"{option.split('=')[0]} does not go with --model {model}" in result.output
