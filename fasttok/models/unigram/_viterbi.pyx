@@ -30,8 +30,8 @@ cdef enum:
     FEW = 512  # scores that are kept without asking for memory
     SHORT = 4192  # bytes of a row in which near ties are settled
 
-cdef double MOST = 8192  # what the score of a row may come to, so that a sum in single precision is
-cdef double OFF = 2.0**-10  # off by less than this for every piece of two segmentations
+cdef double MOST = 8192  # what the score of a row may come to, so that every sum in single precision
+cdef double OFF = 2.0**-12  # is rounded by this at most
 
 
 cdef class UnigramEncoder(PretokenEncoder):
@@ -95,15 +95,15 @@ cdef class UnigramEncoder(PretokenEncoder):
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        cdef double gap = INFINITY
+        cdef double margin = INFINITY
         cdef Py_ssize_t n
         if self.settles_ties:
-            n = find_best(self, pretoken, length, out, interrupt, False, True, &gap)
+            n = find_best(self, pretoken, length, out, interrupt, False, True, &margin)
         else:
             n = self.find_arcs(pretoken, length, out, interrupt)
         if n >= 0:
             n = self.write_ids(pretoken, length, n, out)
-        return n if n < 0 or gap >= OFF * length else NOT_TO_KEEP + n
+        return n if n < 0 or margin > 0 else NOT_TO_KEEP + n
 
     cdef Py_ssize_t find_arcs(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -180,10 +180,11 @@ cdef class UnigramEncoder(PretokenEncoder):
         if length * self.most_a_byte <= MOST:
             return True
         for i in range(n):
-            if ids[i] == self.unk_id:
-                return False  # it may stand for many characters
-            total += self.costs[ids[i]]
-        return total <= MOST
+            if ids[i] != self.unk_id:
+                total += self.costs[ids[i]]
+                length -= self.lengths[ids[i]]
+        # What is left is unknown characters, with a byte at least.
+        return total + max(length, 0) * self.most_a_byte <= MOST
 
     cdef Py_ssize_t _encode_in_a_row(
         self,
@@ -302,12 +303,13 @@ cdef inline Py_ssize_t find_best(
     """As `find_arcs`; `is_single` and `finds_gap` are known where this is compiled into its caller.
 
     With `is_single` sums are in single precision, and `number` is what they begin with and then end with. With
-    `finds_gap` it is set to how much better the segmentation is than the next best; 0 if that is not known.
+    `finds_gap` it is set to how much better the segmentation is than the next best, less what rounding could do
+    to both; something below 0 if that is not known.
     """
     cdef double few[FEW]
     cdef double few_gaps[FEW]  # between the best that leads to a place and the next best
     cdef double* best = few  # by place modulo its size; NaN where nothing leads to yet
-    cdef Py_ssize_t n_best = FEW, i, start = 0, end, size, steps = 0, n_arcs = 0
+    cdef Py_ssize_t n_best = FEW, i, start = 0, end, size, steps = 0, n_arcs = 0, n_characters = 0
     cdef const uint32_t* units = encoder.units
     cdef const double* scores = encoder.scores
     cdef TrieNode root = trie_root(units), node
@@ -358,6 +360,7 @@ cdef inline Py_ssize_t find_best(
                 best[end & n_best - 1] = score
                 out[end - 1] = UNKNOWN_ARC | <uint32_t>size
         start += size
+        n_characters += 1
         if steps >= STEPS:
             steps = 0
             if interrupt.check():
@@ -380,7 +383,7 @@ cdef inline Py_ssize_t find_best(
         out[length - n_arcs] = piece
         end -= encoder.lengths[piece] if piece < UNKNOWN_ARC else piece & ~UNKNOWN_ARC
     if finds_gap:
-        number[0] = gap
+        number[0] = gap - OFF * (n_arcs + n_characters)
     return n_arcs
 
 
