@@ -1,7 +1,8 @@
 """Unigram: training from the lines of a file, and encoding its lines with sentencepiece's own pieces.
 
 The pieces that two trainers choose differ, so what is compared of training is how many there are;
-`benchmarks.quality` says how good they are. The ids that encoding gives are compared.
+`benchmarks.quality` says how good they are. The ids that encoding gives are compared. fasttok is given the
+path of the file, the others its lines as strings.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import io
 import json
 from typing import Any
 
-from benchmarks.peers.common import Work, hash_rows, read_text, use_threads
+from benchmarks.peers.common import Work, hash_ids, hash_rows, read_text, use_threads
 
 SPECIAL = ["<unk>", "<s>", "</s>"]
 
@@ -64,11 +65,6 @@ def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:
     return work, lambda tok: f"{len(json.loads(tok.to_str())['model']['vocab'])} ids"
 
 
-def lines_of(path: str) -> list[str]:
-    """The lines of a file, without what ends them."""
-    return read_text(path).split("\n")
-
-
 def encode_fasttok(path: str, model: str, threads: int) -> Work:
     import sentencepiece
 
@@ -81,19 +77,19 @@ def encode_fasttok(path: str, model: str, threads: int) -> Work:
     unigram = ft.UnigramModel(pieces, [processor.get_score(i) for i in ids], unk_id=processor.unk_id())
     tok = ft.Tokenizer(
         unigram,
-        ft.get_pretokenizer("sentencepiece"),
+        ft.get_pretokenizer("metaspace"),
         special,
         normalizer=ft.get_normalizer("nmt_nfkc"),
     )
-    lines = lines_of(path)
-    return lambda: tok.encode_batch(lines, workers=threads), lambda rows: hash_rows(list(rows))
+    lines = ft.Corpus.from_files(path, document="line")
+    return lambda: tok.encode_files(lines, workers=threads).values, hash_ids
 
 
 def encode_sentencepiece(path: str, model: str, threads: int) -> Work:
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor(model_file=model)
-    lines = lines_of(path)
+    lines = read_text(path).split("\n")
     return lambda: processor.encode(lines, num_threads=threads), hash_rows
 
 
