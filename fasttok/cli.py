@@ -299,7 +299,7 @@ def inspect(path: str, text: str | None, top: int) -> None:
     tok = ft.load(path)
     click.echo(tok)
     click.echo(f"lossless      {'yes' if tok.is_lossless else 'no'}")
-    click.echo(f"merges        {len(tok.merges):,}")
+    click.echo(f"model         {tok.model!r}")
     for token, i in tok.special_tokens.items():
         click.echo(f"special       {i} {token}")
     for key, value in tok.provenance.items():

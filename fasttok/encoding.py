@@ -267,7 +267,7 @@ class TextEncoder:
         spans = self._pretokenizer.spans(documents)
         n = self._model.encoder.encode(text, documents.offsets, spans, cache, ids, np.empty(2, np.int64))
         ids = ids[:n].copy()
-        bounds = lengths_to_offsets(self._model.token_lengths(pretokens, ids))
+        bounds = lengths_to_offsets(self._model.token_lengths(pretokens, ids, len(text)))
         # From bytes of the pretokens to those of the text that they were cut from.
         shifts, first = places[:, 0] - pretokens.offsets[:-1], pretokens.offsets
         starts = bounds[:-1] + shifts[np.searchsorted(first, bounds[:-1], side="right") - 1]

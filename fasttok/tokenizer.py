@@ -20,10 +20,10 @@ from fasttok.models.sampling import Sampling, resolve_draws
 from fasttok.offsets import Encoding, locate
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import Special, SpecialTokens
-from fasttok.text.base import Pretokenizer
 from fasttok.text.corpus import Corpus
-from fasttok.text.normalizers import Normalizer
+from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
+from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.text.readers import PathLike
 from fasttok.text.utf8 import Errors, encode_utf8
 
@@ -40,14 +40,14 @@ class Tokenizer:
     ----------
     model : Model
         What turns pretokens into ids.
-    pretokenizer : Pretokenizer
-        What cuts text into pretokens.
+    pretokenizer : str, sequence, dict or Pretokenizer
+        What cuts text into pretokens; see `get_pretokenizer`.
     special_tokens : mapping of str to int
         Texts with an id of their own, which plain text never becomes.
     provenance : mapping, optional
         Where the tokenizer comes from; plain JSON, kept in the file.
-    normalizer : Normalizer, optional
-        What rewrites text before it is cut.
+    normalizer : str, dict or Normalizer, optional
+        What rewrites text before it is cut; see `get_normalizer`.
 
     Raises
     ------
@@ -68,15 +68,15 @@ class Tokenizer:
     def __init__(
         self,
         model: Model,
-        pretokenizer: Pretokenizer,
+        pretokenizer: AnyPretokenizer,
         special_tokens: Mapping[str, int] | None = None,
         provenance: Mapping[str, Any] | None = None,
         *,
-        normalizer: Normalizer | None = None,
+        normalizer: AnyNormalizer = None,
     ) -> None:
         self.model = model
-        self.normalizer = normalizer
-        self.pretokenizer = pretokenizer
+        self.normalizer = normalizer = get_normalizer(normalizer)
+        self.pretokenizer = pretokenizer = get_pretokenizer(pretokenizer)
         self.provenance = dict(provenance or {})
         self._special = SpecialTokens({} if special_tokens is None else special_tokens, model.pieces)
         self._pieces = self._special.added_to(model.pieces)

@@ -146,15 +146,14 @@ def test_each_number_matters(words):
     assert len(set(map(tuple, outcomes))) == len(outcomes)
 
 
-@pytest.mark.parametrize("compat", ["sentencepiece", "huggingface"])
-def test_compat_changes_no_draws(compat):
+def test_compat_changes_no_draws():
     rng = random.Random(97)
     model = random_model(rng, "ab ", 20)
-    other = ft.UnigramModel(model.pieces, model.scores, unk_id=0, compat=compat)
+    other = ft.UnigramModel(model.pieces, model.scores, unk_id=0, compat="sentencepiece")
     texts = ["".join(rng.choices("ab ", k=40)) for _ in range(20)]
     sampling = ft.Sampling(0.3, 1)
     rows = [tokenizer_of(m, "whitespace").encode_batch(texts, sample=sampling) for m in (model, other)]
-    assert rows[0] == rows[1] or compat == "huggingface"  # whose unknown characters have another score
+    assert rows[0] == rows[1]
 
 
 # What cannot be
@@ -200,3 +199,15 @@ def test_a_character_without_an_id_is_an_error():
     tok = tokenizer_of(ft.UnigramModel([*"ab "], [-1, -1, -1]), "whitespace")
     with pytest.raises(ft.UnknownCharacterError, match="no piece for 'c'.* at byte 4 of document 1"):
         tok.encode_batch(["ab", "ab bcc"], sample=ft.Sampling(0.1, 1))
+
+
+def test_runs_of_unknown_characters_are_one_token(tmp_path, monkeypatch):
+    tok = tokenizer_of(ft.UnigramModel(["", "a"], [0, -1], unk_id=0), "whitespace")
+    text = "a x x x x x a"
+    sampling = ft.Sampling(1.0, 3)
+    assert tok.encode(text, sample=sampling).tolist() == [1, 0, 1]
+    assert tok.encode_batch([text, "x x", ""], sample=sampling).to_list() == [[1, 0, 1], [0], []]
+    (tmp_path / "text.txt").write_text(text)
+    for n_bytes in range(1, len(text)):
+        monkeypatch.setattr(ft.Corpus.batches, "__defaults__", (None, n_bytes))
+        assert tok.encode_files(tmp_path / "text.txt", sample=sampling).to_list() == [[1, 0, 1]]

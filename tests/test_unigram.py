@@ -187,6 +187,42 @@ def test_a_million_characters(unit):
     assert len(ids) == {"a": 1_000_000, "ab": 62_500, "東": 333_334, "x": 1, "\u0300": 1}[unit]
 
 
+def test_places_of_unknown_tokens_and_of_pieces_that_overlap_themselves():
+    tok = tokenizer_of(ft.UnigramModel(["", "aba"], [0, -1], unk_id=0))
+    assert tok.encode_with_offsets("xababa").byte_spans.tolist() == [[0, 3], [3, 6]]
+    rng = random.Random(91)
+    for compat in (None, "sentencepiece", "huggingface"):
+        for unk_id in (0, 9):
+            for _ in range(200):
+                pieces = random_pieces(rng, "ab", 4)
+                scores = [-rng.random() * 9 for _ in pieces]
+                model = ft.UnigramModel(["", *pieces], [0, *scores], unk_id=unk_id, compat=compat)
+                tok = tokenizer_of(model, rng.choice(["none", "whitespace", "whitespace_split"]))
+                text = "".join(rng.choices("abc ", k=14))
+                encoding = tok.encode_with_offsets(text)
+                assert encoding.ids.tolist() == tok.encode(text).tolist()
+                for i, (start, end) in zip(encoding.ids.tolist(), encoding.byte_spans.tolist(), strict=True):
+                    assert start < end
+                    assert i == unk_id or text[start:end] == pieces[i - 1]
+                if tok.pretokenizer.is_partition:
+                    starts, ends = encoding.byte_spans.T.tolist()
+                    assert [*starts, len(text)] == [0, *ends]
+
+
+def test_ids_and_arrays_are_ours():
+    values = np.frombuffer(b"ab", np.uint8).copy()
+    pieces = ft.Ragged(values, np.array([0, 0, 1, 2]))
+    model = ft.UnigramModel(pieces, [0, -1, -2], unk_id=np.int64(0), user_defined=np.array([2]))
+    values[0] = ord("c")
+    assert model.to_dict()["pieces"] == [("", 0.0), ("a", -1.0), ("b", -2.0)]
+    assert json.loads(json.dumps(model.to_dict()))["unk_id"] == 0
+    for wrong in ({"unk_id": True}, {"unk_id": 0.0}, {"user_defined": [2.0]}):
+        with pytest.raises(TypeError, match="must be an id"):
+            ft.UnigramModel(["", "a", "b"], [0, -1, -2], **wrong)
+    with pytest.raises(TypeError, match="a piece must be str or bytes, not int"):
+        ft.UnigramModel([1], [0])
+
+
 # What other libraries make of it
 
 

@@ -28,13 +28,14 @@ def random_words(seed: int, alphabet: str = "abc", n: int = 20, longest: int = 8
     return {word: rng.randint(1, 50) for word in sorted(words)}
 
 
-def begin(words: dict[str, int], max_length: int = 16, n_seeds: int = 1000, how=begin_with_substrings):
+def begin(
+    words: dict[str, int], max_length: int = 16, n_seeds: int = 1000, how=begin_with_substrings, taken=()
+):
     """Lattices of words with all their substrings, what these weigh, and the text of each."""
     counts = ft.PretokenCounts.from_dict(words)
-    characters = choose_characters(counts, 1)
-    symbols, word_counts = spell(counts, characters)
-    lattices, weights = how(symbols, word_counts, len(characters), n_seeds, max_length, 2)
-    return lattices, weights, texts_of(lattices, characters)
+    corpus = spell(counts, choose_characters(counts, 1))
+    lattices, weights = how(corpus, n_seeds, max_length, corpus.numbers(taken), 2)
+    return lattices, weights, texts_of(lattices, corpus.characters)
 
 
 def texts_of(lattices: Lattices, characters: np.ndarray) -> list[str]:
@@ -158,6 +159,66 @@ def test_lattices_without_some_pieces_are_those_of_the_others(seed):
     assert arcs_of(lattices, kept) == [[text for text in row if text in set(kept)] for row in before]
 
 
+@pytest.mark.parametrize("how", [begin_with_substrings, begin_with_merges])
+def test_what_is_taken_is_no_seed(how):
+    words = {"<0x41>ab": 40, "<0x4": 3, "ab": 9, "b<0x41>": 20}
+    _, _, texts = begin(words, how=how)
+    _, _, others = begin(words, how=how, taken=["<0x41>", "b<", "ab", "zz", "<"])
+    assert {"<0x41>", "ab"} <= set(texts)
+    assert others == [text for text in texts if text not in ("<0x41>", "b<", "ab")]
+
+
+def test_a_long_piece_beside_many_short_ones():
+    """What short pieces come to is nothing beside it; neither may it overflow while they are lifted."""
+    word = "".join(chr(0x4E00 + i) for i in range(200))
+    lattices, _, texts = begin({word: 1_000_000, word[50:]: 2}, max_length=254)
+    for share in (0.9, 1e-12, 1e-300):
+        p = np.where(np.array(list(map(len, texts))) == 1, 1e-6, share)
+        expected, log_likelihood = lattices.expect(p)
+        by_text = dict(zip(texts, expected.tolist(), strict=True))
+        assert by_text[word] == pytest.approx(1_000_000, rel=1e-3)
+        assert by_text[word[50:]] == pytest.approx(2, rel=1e-3)
+        assert log_likelihood == pytest.approx(1_000_002 * math.log(share), rel=1e-4)
+    # Two of three ways are nearly as good, the third is nothing beside them.
+    lattices, _, texts = begin({"a" * 250: 1}, max_length=250, n_seeds=1000)
+    p = np.array([1e-9 if len(text) < 125 else 1e-20 for text in texts])
+    expected, log_likelihood = lattices.expect(p)
+    ways = {text: n for text, n in zip(texts, expected.tolist(), strict=True) if n > 1e-3}
+    assert np.isfinite(expected).all()
+    assert expected @ [len(text) for text in texts] == pytest.approx(250)
+    assert "a" * 250 in ways
+
+
+def test_counts_near_the_limit():
+    for options in ({}, {"method": "mingram"}, {"initial_pieces": "bpe"}):
+        counts = ft.PretokenCounts.from_dict({"a" * 300: 2**52, "ab": 2**50, "b": 5})
+        tok = ft.train(counts, model="unigram", vocab_size=5, character_coverage=1, **options)
+        assert tok.decode(tok.encode("aaaabab")) == "aaaabab"
+    with pytest.raises(OverflowError, match=r"the corpus has 2\^62 characters or more"):
+        ft.train(ft.PretokenCounts.from_dict({"a" * 300: 2**54}), model="unigram", vocab_size=10)
+
+
+def test_text_that_reads_like_a_byte():
+    texts = ["<0x41> abc <0x41> abcd <0x41>"] * 50
+    for options in ({}, {"method": "mingram"}, {"initial_pieces": "bpe"}):
+        with pytest.warns(UserWarning, match="no more pieces occur often enough"):
+            tok = train(texts, vocab_size=300, byte_fallback=True, pretokenizer="whitespace", **options)
+        assert tok.decode(tok.encode(texts[0] + " <0x42>")) == texts[0] + " <0x42>"
+
+
+def test_user_defined_pieces_that_cannot_be():
+    for text in ("cat sat", "ﬁ", "a<b"):
+        with pytest.warns(UserWarning, match=f"user-defined '{text}' will never be a piece"):
+            train(
+                [TEXT],
+                vocab_size=19,
+                user_defined=[text],
+                pretokenizer="sentencepiece",
+                normalizer="nmt_nfkc",
+                character_coverage=0.8,
+            )
+
+
 def test_the_objective_never_falls_within_em():
     for seed in range(10):
         lattices, weights, _ = begin(random_words(seed, "abcde", 60, 12))
@@ -188,11 +249,13 @@ def test_characters_until_they_cover_enough():
 
 def test_words_are_cut_at_what_has_no_number():
     counts = ft.PretokenCounts.from_dict({"abxba": 5, "xx": 2, "ba": 1, "xa": 3, "bx": 4})
-    words, word_counts = spell(counts, np.array([ord("a"), ord("b")], np.uint32))
-    found = sorted(("".join("ab"[i] for i in row), n) for row, n in zip(words, word_counts, strict=True))
+    spelled = spell(counts, np.array([ord("a"), ord("b")], np.uint32))
+    rows = zip(spelled.words, spelled.counts, strict=True)
+    found = sorted(("".join("ab"[i] for i in row), n) for row, n in rows)
     assert found == [("a", 3), ("ab", 5), ("b", 4), ("ba", 1), ("ba", 5)]
-    words, word_counts = spell(counts, np.array([ord("a"), ord("b"), ord("x")], np.uint32), ["bx", "bxb"])
-    found = sorted(("".join("abx"[i] for i in row), n) for row, n in zip(words, word_counts, strict=True))
+    spelled = spell(counts, np.array([ord("a"), ord("b"), ord("x")], np.uint32), ["bx", "bxb"])
+    rows = zip(spelled.words, spelled.counts, strict=True)
+    found = sorted(("".join("abx"[i] for i in row), n) for row, n in rows)
     assert found == [("a", 5), ("a", 5), ("ba", 1), ("xa", 3), ("xx", 2)]
 
 
@@ -258,12 +321,12 @@ def test_ids_stand_by_kind():
         vocab_size=330,
         special_tokens=["<s>", "<unk>"],
         byte_fallback=True,
-        user_defined=["cat sat", "東"],
+        user_defined=["sat", "東"],
         character_coverage=1,
     )
     pieces = tok.model.pieces.to_bytes()
     assert tok.special_tokens == {"<s>": 0, "<unk>": 1}
-    assert [piece.decode() for piece in pieces[:6]] == ["", "", "cat sat", "東", "<0x00>", "<0x01>"]
+    assert [piece.decode() for piece in pieces[:6]] == ["", "", "sat", "東", "<0x00>", "<0x01>"]
     assert pieces[259] == b"<0xFF>"
     assert not any(b"\xe6\x9d\xb1" in piece for piece in pieces[4:])  # never a part of another piece
     assert tok.is_lossless
@@ -304,10 +367,18 @@ def test_bad_options():
         ({"special_tokens": ["a"], "user_defined": ["a"]}, "both a special token and user-defined"),
         ({"user_defined": [""]}, "without U\\+0000"),
         ({"user_defined": ["a\0"]}, "without U\\+0000"),
+        ({"user_defined": ["<0x41>"], "byte_fallback": True}, "the name of a byte"),
     ):
         with pytest.raises(ValueError, match=message):
             ft.UnigramTrainer(**{**good, **options})
-    for options in ({"vocab_size": 1.5}, {"special_tokens": "abc"}, {"user_defined": [b"a"]}):
+    for options in (
+        {"vocab_size": 1.5},
+        {"special_tokens": "abc"},
+        {"user_defined": [b"a"]},
+        {"token_cost": "a"},
+        {"character_coverage": None},
+        {"byte_fallback": 1},
+    ):
         with pytest.raises(TypeError):
             ft.UnigramTrainer(**{**good, **options})
 

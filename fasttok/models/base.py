@@ -125,7 +125,7 @@ class Model(ABC):
         n = self.encoder.encode(text, boundaries, Boundaries(boundaries), cache, out, offsets)
         return Ragged(out[:n], offsets)
 
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
         """How many bytes of its pretoken each id stands for; those of a pretoken are together all of it.
 
         Here, those that the id is called by. A model in which a piece is called otherwise, or where what is
@@ -137,6 +137,8 @@ class Model(ABC):
             The pretokens, one after another; whole rows of text, if the model `takes_rows_whole`.
         ids : ndarray of uint32, shape (n,)
             What the encoder made of them.
+        n_bytes : int
+            The bytes of the row of text that they were cut from.
 
         Returns
         -------
@@ -170,6 +172,9 @@ class Model(ABC):
         KeyError, TypeError, ValueError
             If the fields are not a model.
         """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.pieces):,} pieces)"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_dict, (self.to_dict(),)

@@ -65,6 +65,8 @@ def check_alpha(alpha: float, largest_score: float = 0.0) -> None:
         If `alpha` is negative or not finite, or its product with the score so large that sums of as many as
         there can be are not finite.
     """
+    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)):
+        raise TypeError(f"alpha must be a number, not {alpha!r}")
     if not (alpha >= 0 and math.isfinite(alpha)):
         raise ValueError(f"alpha must be a number from 0 on, not {alpha!r}")
     if alpha * largest_score > 1e290:

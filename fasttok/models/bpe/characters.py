@@ -124,7 +124,7 @@ class CharacterBPEModel(Model):
             -1 if self.unk_id is None else self.unk_id,
         )
 
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
         known = ids if self.unk_id is None else np.where(ids == self.unk_id, 0, ids)
         lengths: NDArray[np.int64] = self.pieces.lengths[known] - len(self._suffix) * self.ends_word[known]
         if self.unk_id is None:

@@ -1,6 +1,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok._interrupt import Interrupt
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Arcs = NDArray[np.uint32]
@@ -18,6 +20,7 @@ def expect(
     backward: Floats,
     lifted: Integers,
     expected: Floats,
+    interrupt: Interrupt,
 ) -> float: ...
 def count_best(
     words: Integers,
@@ -30,6 +33,7 @@ def count_best(
     best: Floats,
     arrived: Arcs,
     occurrences: Integers,
+    interrupt: Interrupt,
 ) -> None: ...
 def measure_losses(
     places: Integers,

@@ -5,14 +5,21 @@ shortest first. An arc is a uint32, the piece in its lower 24 bits and its lengt
 path through every word, since every symbol is a piece.
 
 Probabilities are multiplied as they are, without logarithms. Where what has come together at a position gets
-too small, everything from there on is multiplied by a power of two, and the way back undoes it.
+too small, everything from there on is multiplied by a power of two, and the way back undoes it; unless a long
+piece has made so much more further on that what is here is nothing beside it.
 """
 
 from libc.math cimport INFINITY, log
 from libc.stdint cimport int64_t, uint32_t
 
+from fasttok._interrupt cimport Interrupt
+
+cdef enum:
+    OFTEN = 0x3FFF  # symbols of a word between two questions whether to go on, and one more
+
 cdef double SMALL = 2.0**-500
 cdef double LIFT = 2.0**500
+cdef double STILL_SMALL = 2.0**-300
 cdef uint32_t PIECE = 0xFFFFFFU
 
 
@@ -29,6 +36,7 @@ def expect(
     double[::1] backward,
     int64_t[::1] lifted,
     double[::1] expected,
+    Interrupt interrupt not None,
 ):
     """Add the expected occurrences of every piece in the words from `first` up to `last` to `expected`.
 
@@ -46,11 +54,13 @@ def expect(
         Of each piece.
     forward, backward, lifted : double, double, int64
         Room for one entry more than the longest word has symbols.
+    interrupt : Interrupt
+        Asked in long words whether to go on.
     """
     cdef Py_ssize_t w, i, j, end, n, n_lifted
     cdef int64_t base, k
     cdef uint32_t arc
-    cdef double a, g, part, log_likelihood = 0
+    cdef double a, g, part, largest, log_likelihood = 0
     with nogil:
         for w in range(first, last):
             base = words[w]
@@ -60,7 +70,16 @@ def expect(
                 forward[i] = 0
             forward[0] = 1
             for i in range(n):
+                if i & OFTEN == OFTEN and interrupt.check():
+                    with gil:
+                        interrupt.raise_error()
                 if forward[i] < SMALL:
+                    largest = 0
+                    for j in range(i, min(i + longest - 1, n) + 1):
+                        largest = max(largest, forward[j])
+                    if largest > STILL_SMALL:
+                        forward[i] = 0  # nothing beside what long pieces have made
+                        continue
                     for j in range(i, min(i + longest - 1, n) + 1):
                         forward[j] *= LIFT
                     lifted[n_lifted] = i
@@ -73,12 +92,18 @@ def expect(
             # `backward` is divided by the likelihood of the word from the start.
             backward[n] = 1 / forward[n]
             for i in range(n - 1, -1, -1):
+                if i & OFTEN == OFTEN and interrupt.check():
+                    with gil:
+                        interrupt.raise_error()
                 if n_lifted and lifted[n_lifted - 1] == i + 1:
                     for j in range(i + 1, min(i + longest, n) + 1):
                         backward[j] *= LIFT
                     n_lifted -= 1
                 a = forward[i] * counts[w]
                 g = 0
+                if a == 0:
+                    backward[i] = 0
+                    continue
                 for k in range(offsets[base + i], offsets[base + i + 1]):
                     arc = arcs[k]
                     part = probabilities[arc & PIECE] * backward[i + (arc >> 24)]
@@ -99,6 +124,7 @@ def count_best(
     double[::1] best,
     uint32_t[::1] arrived,
     int64_t[::1] occurrences,
+    Interrupt interrupt not None,
 ):
     """Add how often each piece stands in the best paths of the words to `occurrences`.
 
@@ -117,6 +143,9 @@ def count_best(
                 best[i] = -INFINITY
             best[0] = 0
             for i in range(n):
+                if i & OFTEN == OFTEN and interrupt.check():
+                    with gil:
+                        interrupt.raise_error()
                 for k in range(offsets[base + i], offsets[base + i + 1]):
                     arc = arcs[k]
                     end = i + (arc >> 24)

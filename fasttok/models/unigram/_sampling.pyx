@@ -13,9 +13,11 @@ from libc.string cimport memmove
 
 from fasttok._interrupt cimport Interrupt
 from fasttok._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
+from fasttok.models._cache cimport PretokenCache
 from fasttok.models._drawn cimport DrawnEncoder, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
-from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder
+from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder, join_runs
+from fasttok.text._spans cimport Spans
 from fasttok.text._utf8 cimport read_code_point
 
 
@@ -52,6 +54,29 @@ cdef class SamplingEncoder(DrawnEncoder):
 
     def __dealloc__(self):
         free(self.sums)
+
+    cdef Py_ssize_t encode_rows(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* offsets,
+        Py_ssize_t n_rows,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* out_offsets,
+    ) noexcept nogil:
+        cdef Py_ssize_t row, n, begin = 0, written = 0
+        n = DrawnEncoder.encode_rows(self, text, n_text, offsets, n_rows, spans, cache, out, out_offsets)
+        if n < 0 or not self.encoder.joins_unknown or self.encoder.unk_id < 0 or self.encoder.has_bytes:
+            return n
+        for row in range(n_rows):
+            n = join_runs(out + begin, out_offsets[row + 1] - begin, self.encoder.unk_id)
+            memmove(out + written, out + begin, n * sizeof(uint32_t))
+            written += n
+            begin = out_offsets[row + 1]
+            out_offsets[row + 1] = written
+        return written
 
     cdef Py_ssize_t encode_drawn(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, uint64_t state, Interrupt interrupt

@@ -67,3 +67,6 @@ cdef class UnigramEncoder(PretokenEncoder):
     cdef Py_ssize_t write_ids(
         self, const uint8_t* pretoken, Py_ssize_t length, Py_ssize_t n_arcs, uint32_t* out
     ) noexcept nogil
+
+
+cdef Py_ssize_t join_runs(uint32_t* ids, Py_ssize_t n, uint32_t unk_id) noexcept nogil

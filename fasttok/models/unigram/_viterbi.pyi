@@ -17,14 +17,12 @@ class UnigramEncoder(PretokenEncoder):
         joins_unknown: bool = False,
         is_of_parts: bool = False,
     ) -> None: ...
+    def measure_tokens(
+        self,
+        text: NDArray[np.uint8],
+        pretokens: NDArray[np.int64],
+        n_bytes: int,
+        lengths: NDArray[np.int64],
+    ) -> None: ...
 
 class RowEncoder(UnigramEncoder): ...
-
-def measure_unsaid(
-    text: NDArray[np.uint8],
-    ids: NDArray[np.uint32],
-    unk_id: int,
-    values: NDArray[np.uint8],
-    offsets: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-) -> None: ...

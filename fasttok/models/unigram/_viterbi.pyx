@@ -11,7 +11,6 @@ cimport cython
 from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp
 
 from fasttok._interrupt cimport Interrupt
 from fasttok._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
@@ -22,6 +21,7 @@ from fasttok.models._encoder cimport (
     OUT_OF_MEMORY,
     UNKNOWN,
     PretokenEncoder,
+    raise_reason,
 )
 from fasttok.text._spans cimport Spans
 from fasttok.text._utf8 cimport read_code_point
@@ -208,6 +208,48 @@ cdef class UnigramEncoder(PretokenEncoder):
                 return n_ids - starts[i]
             written += n_ids
         return written
+
+    def measure_tokens(
+        self,
+        const uint8_t[::1] text,
+        const int64_t[::1] pretokens,
+        Py_ssize_t n_bytes,
+        int64_t[::1] lengths,
+    ):
+        """Write how many bytes each id stands for that the pretokens of a row of `n_bytes` become."""
+        cdef uint32_t[::1] out = np.empty(np.max(np.diff(pretokens), initial=0) + 1, np.uint32)
+        cdef Py_ssize_t k, length, n_arcs, i, n = 0
+        cdef uint32_t arc
+        cdef Interrupt interrupt = Interrupt()
+        cdef double score = 0
+        cdef bint is_single = isinstance(self, RowEncoder) or n_bytes <= self.n_short, follows_unknown = False
+        for k in range(pretokens.shape[0] - 1):
+            length = pretokens[k + 1] - pretokens[k]
+            if length == 0:
+                continue
+            with nogil:
+                if is_single:
+                    n_arcs = find_best(self, &text[pretokens[k]], length, &out[0], interrupt, True, False, &score)
+                else:
+                    n_arcs = find_best(self, &text[pretokens[k]], length, &out[0], interrupt, False, False, NULL)
+            if n_arcs < 0:
+                raise_reason(n_arcs, interrupt, &text[0], &pretokens[0])
+            follows_unknown &= self.joins_unknown
+            for i in range(length - n_arcs, length):
+                arc = out[i]
+                if arc < UNKNOWN_ARC:
+                    lengths[n] = self.lengths[arc]
+                    n += 1
+                elif self.has_bytes:
+                    arc &= ~UNKNOWN_ARC
+                    lengths[n : n + arc] = 1
+                    n += arc
+                elif follows_unknown:
+                    lengths[n - 1] += arc & ~UNKNOWN_ARC
+                else:
+                    lengths[n] = arc & ~UNKNOWN_ARC
+                    n += 1
+                follows_unknown = out[i] >= UNKNOWN_ARC
 
     cdef Py_ssize_t write_ids(
         self, const uint8_t* pretoken, Py_ssize_t length, Py_ssize_t n_arcs, uint32_t* out
@@ -398,54 +440,3 @@ cdef inline void note_gap(
         gaps[end & FEW - 1] = score - known
     else:
         gaps[end & FEW - 1] = min(gaps[end & FEW - 1], known - score)
-
-
-def measure_unsaid(
-    const uint8_t[::1] text,
-    const uint32_t[::1] ids,
-    Py_ssize_t unk_id,
-    const uint8_t[::1] values,
-    const int64_t[::1] offsets,
-    int64_t[::1] lengths,
-):
-    """Write the bytes that ids stand for which do not say so, whose length is 0; those of the others are there.
-
-    An unknown token stands for whole characters up to where the piece of the next id stands, or the text ends.
-    A byte whose name may be matched in text stands for that, or for itself.
-
-    Parameters
-    ----------
-    text : uint8[n]
-        Pretokens, one after another.
-    ids, lengths : uint32[m], int64[m]
-        What they became, and the bytes of each id.
-    values, offsets : uint8, int64
-        The pieces.
-    """
-    cdef Py_ssize_t i, position = 0, end, size
-    for i in range(ids.shape[0]):
-        if ids[i] == unk_id:
-            end = position
-            while end < text.shape[0]:
-                read_code_point(&text[0], end, text.shape[0], &size)
-                end += size
-                if i + 1 < ids.shape[0] and stands_at(text, end, values, offsets, ids[i + 1]):
-                    break
-            lengths[i] = end - position
-        elif lengths[i] == 0:
-            lengths[i] = 1
-            if stands_at(text, position, values, offsets, ids[i]):
-                lengths[i] = offsets[ids[i] + 1] - offsets[ids[i]]
-        position += lengths[i]
-
-
-cdef bint stands_at(
-    const uint8_t[::1] text,
-    Py_ssize_t position,
-    const uint8_t[::1] values,
-    const int64_t[::1] offsets,
-    uint32_t piece,
-) noexcept:
-    """Whether the text goes on with the piece."""
-    cdef Py_ssize_t length = offsets[piece + 1] - offsets[piece]
-    return position + length <= text.shape[0] and not memcmp(&text[position], &values[offsets[piece]], length)

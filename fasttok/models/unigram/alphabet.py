@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,30 @@ from fasttok.counts.table import PretokenCounts
 from fasttok.ragged import Ragged, lengths_to_offsets
 
 NONE = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, eq=False)
+class SpelledCounts:
+    """Pretokens in numbers of characters, as training takes them.
+
+    Attributes
+    ----------
+    words : Ragged of uint32
+        What lies between characters that have no number; some words stand more than once.
+    counts : ndarray of int64
+        How often each word occurs.
+    characters : ndarray of uint32
+        The code point of each number.
+    """
+
+    words: Ragged
+    counts: NDArray[np.int64]
+    characters: NDArray[np.uint32]
+
+    def numbers(self, texts: Iterable[str]) -> Ragged:
+        """Those of the texts, in numbers, of which all characters have one."""
+        known = {chr(c): i for i, c in enumerate(self.characters.tolist())}
+        return Ragged.from_rows([[known[c] for c in text] for text in texts if known.keys() >= set(text)])
 
 
 def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uint32]:
@@ -40,7 +65,7 @@ def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uin
 
 def spell(
     counts: PretokenCounts, characters: NDArray[np.uint32], separators: Sequence[str] = ()
-) -> tuple[Ragged, NDArray[np.int64]]:
+) -> SpelledCounts:
     """Write pretokens in the numbers of their characters.
 
     Parameters
@@ -51,13 +76,6 @@ def spell(
         The code point of each number.
     separators : sequence of str
         Texts at which pretokens are cut and which are left out.
-
-    Returns
-    -------
-    words : Ragged of uint32
-        What lies between characters that have no number; some words stand more than once.
-    counts : ndarray of int64
-        How often each word occurs.
     """
     numbers = np.full(0x110000, NONE, np.uint32)
     numbers[characters] = np.arange(len(characters), dtype=np.uint32)
@@ -67,13 +85,14 @@ def spell(
     row = np.repeat(np.arange(len(counts)), np.diff(counts.offsets))
     is_known = symbols != NONE
     if is_known.all():
-        return Ragged(symbols, counts.offsets), counts.counts
+        return SpelledCounts(Ragged(symbols, counts.offsets), counts.counts, characters)
     begins = is_known.copy()
     begins[1:] &= ~is_known[:-1] | (row[1:] != row[:-1])
     # Known symbols move together; a word begins where one was marked.
     starts = np.flatnonzero(begins[is_known])
     lengths = np.diff(np.append(starts, np.count_nonzero(is_known)))
-    return Ragged(symbols[is_known], lengths_to_offsets(lengths)), counts.counts[row[begins]]
+    words = Ragged(symbols[is_known], lengths_to_offsets(lengths))
+    return SpelledCounts(words, counts.counts[row[begins]], characters)
 
 
 def _find(counts: PretokenCounts, separators: Sequence[str]) -> NDArray[np.bool_]:

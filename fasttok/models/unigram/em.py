@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models.base import Round
+from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.pruning import keep_best, rank_by_loss
 from fasttok.models.unigram.seeds import begin_with_merges, begin_with_substrings
@@ -57,11 +58,10 @@ class Rounds:
 
 
 def train_em(
-    words: Ragged,
-    counts: NDArray[np.int64],
-    n_characters: int,
+    corpus: SpelledCounts,
     n_pieces: int,
     max_length: int,
+    taken: Ragged,
     options: EMOptions,
     workers: int,
     rounds: Rounds,
@@ -70,7 +70,8 @@ def train_em(
     begin, n_seeds = begin_with_substrings, options.seed_size
     if options.initial_pieces == "bpe":
         begin, n_seeds = begin_with_merges, min(n_seeds, BPE_SEEDS * n_pieces)
-    lattices, weights = begin(words, counts, n_characters, n_seeds, max_length, workers)
+    lattices, weights = begin(corpus, n_seeds, max_length, taken, workers)
+    n_characters = len(corpus.characters)
     probabilities = weights / weights.sum()
     enough = int(OVERSHOOT * n_pieces)
     while True:

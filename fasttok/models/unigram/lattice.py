@@ -90,10 +90,11 @@ class Lattice:
         return f"Lattice({len(self.text):,} bytes, {len(self):,} arcs)"
 
     def viterbi(self) -> Segmentation:
-        """The best segmentation, the one that encoding gives.
+        """The best segmentation, in double precision.
 
         Of several with this score, it is the one whose last piece starts earliest, and so on towards the
-        front. With ``compat="sentencepiece"`` encoding rounds its sums, and may give another one.
+        front. Encoding gives it, but where near ties are settled by rounding (see `UnigramModel`), or if the
+        model goes by the fewest pieces.
 
         Raises
         ------

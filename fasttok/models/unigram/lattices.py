@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok._interrupt import Interrupt
 from fasttok.models.unigram import _em
 from fasttok.parallel import end_if_stopped, map_ordered
 from fasttok.ragged import Ragged, lengths_to_offsets
@@ -87,7 +88,7 @@ class Lattices:
                 end_if_stopped()
                 log_likelihood += _em.expect(
                     self.words.offsets, self.counts, self.offsets, self.arcs, longest, probabilities,
-                    first, last, room[0], room[1], lifted, expected,
+                    first, last, room[0], room[1], lifted, expected, Interrupt(),
                 )  # fmt: skip
             return expected, log_likelihood
 
@@ -107,7 +108,7 @@ class Lattices:
                 end_if_stopped()
                 _em.count_best(
                     self.words.offsets, self.counts, self.offsets, self.arcs, scores,
-                    first, last, best, arrived, occurrences,
+                    first, last, best, arrived, occurrences, Interrupt(),
                 )  # fmt: skip
             return occurrences
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.em import OVERSHOOT, Rounds, likeliest
 from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.model import PER_PIECE
@@ -16,17 +17,17 @@ MOST_STEPS = 10  # it rarely takes five
 
 
 def train_mingram(
-    words: Ragged,
-    counts: NDArray[np.int64],
-    n_characters: int,
+    corpus: SpelledCounts,
     n_pieces: int,
     max_length: int,
+    taken: Ragged,
     workers: int,
     rounds: Rounds,
 ) -> tuple[Lattices, NDArray[np.float64]]:
     """Learn the pieces of words and their probabilities; `UnigramTrainer` says how."""
+    n_characters = len(corpus.characters)
     n_seeds = int(OVERSHOOT * n_pieces) - n_characters
-    lattices, weights = begin_with_merges(words, counts, n_characters, n_seeds, max_length, workers)
+    lattices, weights = begin_with_merges(corpus, n_seeds, max_length, taken, workers)
     probabilities = _count_until_still(lattices, likeliest(weights), rounds)
     is_kept = keep_best(probabilities, n_pieces, n_characters)
     lattices.keep(is_kept)

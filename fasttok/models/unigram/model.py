@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
 from fasttok.models.sampling import Sampling, check_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
-from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder, measure_unsaid
+from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
 from fasttok.models.unigram.lattice import Lattice
 from fasttok.ragged import Ragged, read_only
 from fasttok.text.utf8 import encode_utf8
@@ -53,11 +54,15 @@ class UnigramModel(Model):
         the pieces of bytes in text too, and counts the scores of all ids for the lowest; such a model is
         not lossless.
     fewest_pieces : bool
-        Take a segmentation of the fewest pieces, and of these the most probable one: every piece counts for
-        a million less than its score.
+        Encode by a segmentation of the fewest pieces, of these the most probable one. Lattices and sampling
+        go by probability alone.
 
     Attributes
     ----------
+    pieces : Ragged of uint8
+        The texts of the ids, as given.
+    scores : ndarray of float64, shape (n,)
+        Their scores, as given.
     unk_score : float
         The score of a character that is no piece.
 
@@ -97,16 +102,18 @@ class UnigramModel(Model):
         fewest_pieces: bool = False,
     ) -> None:
         if not isinstance(pieces, Ragged):
-            pieces = Ragged.from_bytes([p.encode() if isinstance(p, str) else p for p in pieces])
-        self.pieces = Ragged(read_only(pieces.values), read_only(pieces.offsets))
+            pieces = Ragged.from_bytes([_encoded(piece) for piece in pieces])
+        if pieces.values.dtype != np.uint8:
+            raise TypeError(f"pieces must be a Ragged of uint8, not of {pieces.values.dtype}")
+        self.pieces = Ragged(read_only(pieces.values.copy()), read_only(pieces.offsets.copy()))
         self.scores = read_only(np.array(scores, np.float64))
-        self.unk_id = unk_id
+        self.unk_id = None if unk_id is None else _index("unk_id", unk_id)
         self.byte_fallback = byte_fallback
-        self.user_defined = frozenset(user_defined)
+        self.user_defined = frozenset(_index("user_defined", i) for i in user_defined)
         self.compat = compat
         self.fewest_pieces = fewest_pieces
         self.takes_rows_whole = compat == "sentencepiece"
-        self.joins_unknown = compat is None
+        self.joins_unknown = compat != "huggingface"
         if compat not in (None, "sentencepiece", "huggingface"):
             raise ValueError(f'compat must be None, "sentencepiece" or "huggingface", not {compat!r}')
         if fewest_pieces and compat is not None:
@@ -189,13 +196,19 @@ class UnigramModel(Model):
         ids = np.array(by_text, np.int32)
         return Trie.build(self.pieces.take(ids), ids)
 
-    def _make_encoder(self, is_of_parts: bool = False) -> UnigramEncoder:
+    @cached_property
+    def _likelihood_encoder(self) -> UnigramEncoder:
+        """What knows the scores as they are."""
+        return self._make_encoder(per_piece=0) if self.fewest_pieces else self.encoder
+
+    def _make_encoder(self, is_of_parts: bool = False, per_piece: float | None = None) -> UnigramEncoder:
         scores = self.scores.copy()
         preferred = list(self.user_defined)
         scores[preferred] = 0.1 * (self.pieces.lengths[preferred] - 1)
         if self.compat == "sentencepiece":
             scores = scores.astype(np.float32).astype(np.float64)
-        per_piece = PER_PIECE if self.fewest_pieces else 0
+        if per_piece is None:
+            per_piece = PER_PIECE if self.fewest_pieces else 0
         kind = RowEncoder if self.compat == "sentencepiece" else UnigramEncoder
         return kind(
             self._trie,
@@ -216,10 +229,15 @@ class UnigramModel(Model):
         if isinstance(draws, Dropout):
             return super().drawn_encoder(draws, documents, starts)
         check_alpha(draws.alpha, self._largest_score)
-        return SamplingEncoder(draws.seed, draws.epoch, documents, starts, self.encoder, draws.alpha)
+        return SamplingEncoder(
+            draws.seed, draws.epoch, documents, starts, self._likelihood_encoder, draws.alpha
+        )
 
     def lattice(self, text: str | bytes) -> Lattice:
         """All segmentations of a text, which is taken as it is and as one pretoken.
+
+        What a tokenizer's normalizer and pretokenizer do to text is not done to it: with "metaspace", say
+        ``lattice("▁word")``.
 
         Raises
         ------
@@ -232,22 +250,12 @@ class UnigramModel(Model):
         >>> ft.UnigramModel(["a", "aa"], [-2, -3]).lattice("aaa").viterbi().pieces
         ('a', 'aa')
         """
-        return Lattice(self.encoder, encode_utf8(text))
+        return Lattice(self._likelihood_encoder, encode_utf8(text))
 
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32]) -> NDArray[np.int64]:
-        lengths: NDArray[np.int64] = self._bytes_of_ids[ids]
-        if not lengths.all():
-            unk_id = -1 if self.unk_id is None else self.unk_id
-            measure_unsaid(pretokens.values, ids, unk_id, self.pieces.values, self.pieces.offsets, lengths)
-        return lengths
-
-    @cached_property
-    def _bytes_of_ids(self) -> NDArray[np.int64]:
-        """How many bytes of text each id stands for; 0 for those that do not say."""
-        lengths = np.zeros(max(len(self.pieces), (self.unk_id or 0) + 1), np.int64)
-        lengths[: len(self.pieces)] = self.pieces.lengths
-        if self.byte_ids is not None:
-            lengths[self.byte_ids] = self.compat != "huggingface"
+    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
+        # The ids alone do not say how many characters an unknown token stands for.
+        lengths = np.empty(len(ids), np.int64)
+        self.encoder.measure_tokens(pretokens.values, pretokens.offsets, n_bytes, lengths)
         return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:
@@ -296,6 +304,22 @@ class UnigramModel(Model):
             compat=fields["compat"],
             fewest_pieces=fields["fewest_pieces"],
         )
+
+
+def _encoded(piece: str | bytes) -> bytes:
+    if not isinstance(piece, (str, bytes)):
+        raise TypeError(f"a piece must be str or bytes, not {type(piece).__name__}")
+    return encode_utf8(piece)
+
+
+def _index(option: str, value: Any) -> int:
+    """An id as an int of Python."""
+    if isinstance(value, bool):
+        raise TypeError(f"{option} must be an id, not {value}")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{option} must be an id, not {value!r}") from None
 
 
 def _ids_by_piece(pieces: Ragged) -> dict[bytes, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.substrings import Substrings
 from fasttok.parallel import import_whole
@@ -14,12 +15,25 @@ Weights = NDArray[np.float64]
 
 
 def begin_with_substrings(
-    words: Ragged, counts: NDArray[np.int64], n_characters: int, n_seeds: int, max_length: int, workers: int
+    corpus: SpelledCounts, n_seeds: int, max_length: int, taken: Ragged, workers: int
 ) -> tuple[Lattices, Weights]:
     """Begin with the substrings that cover the most text: frequency times length.
 
     Of the substrings that are always followed by the same symbol there is only the longest. Pieces are
     numbered by length, then in the order of their characters' numbers; of equal worth are the first.
+
+    Parameters
+    ----------
+    corpus : SpelledCounts
+        The pretokens.
+    n_seeds : int
+        The most substrings to begin with.
+    max_length : int
+        The most characters of one.
+    taken : Ragged of uint32
+        Strings that must not be pieces.
+    workers : int
+        Threads.
 
     Returns
     -------
@@ -29,44 +43,55 @@ def begin_with_substrings(
         What the pieces are worth to begin with.
     """
     # One symbol more is looked at than a piece may have, to see whether one always follows.
-    substrings = Substrings(words, n_characters, max_length + 1)
-    rows, frequencies = substrings.frequent(counts, 2)
-    weights = frequencies * rows[:, 0]
-    kept = np.flatnonzero(rows[:, 0] <= max_length)
+    substrings = Substrings(corpus.words, len(corpus.characters), max_length + 1)
+    rows, frequencies = substrings.frequent(corpus.counts, 2)
+    weights = frequencies.astype(np.float64) * rows[:, 0]
+    is_kept = (rows[:, 0] <= max_length) & ~_are_among(rows, substrings.find(taken))
+    kept = np.flatnonzero(is_kept)
     kept = kept[np.lexsort((rows[kept, 1], rows[kept, 0]))]  # by length, then in the order of the suffixes
     if len(kept) > n_seeds:
         best = np.argsort(-weights[kept], kind="stable")[:n_seeds]
         kept = kept[np.sort(best)]
-    return _lay_out(substrings, rows[kept], weights[kept], counts, n_characters, workers)
+    return _lay_out(substrings, rows[kept], weights[kept], corpus, workers)
 
 
 def begin_with_merges(
-    words: Ragged, counts: NDArray[np.int64], n_characters: int, n_seeds: int, max_length: int, workers: int
+    corpus: SpelledCounts, n_seeds: int, max_length: int, taken: Ragged, workers: int
 ) -> tuple[Lattices, Weights]:
-    """Begin with the pieces of byte-pair encoding over characters; weights as `begin_with_substrings`."""
+    """Begin with the pieces of byte-pair encoding over characters; otherwise as `begin_with_substrings`."""
     import_whole("numba")
     from fasttok.models.merging.engine import learn_merges
 
-    merges = learn_merges(words, counts, n_characters, n_characters + n_seeds, max_length=max_length)
+    n_characters = len(corpus.characters)
+    merges = learn_merges(
+        corpus.words, corpus.counts, n_characters, n_characters + n_seeds, max_length=max_length
+    )
     strings = [np.array([i], np.uint32) for i in range(n_characters)]
     for left, right in merges.tolist():
         strings.append(np.concatenate([strings[left], strings[right]]))
     merged = sorted(strings[n_characters:], key=lambda symbols: (len(symbols), symbols.tolist()))
-    substrings = Substrings(words, n_characters, max_length + 1)
+    substrings = Substrings(corpus.words, n_characters, max_length + 1)
     rows = substrings.find(Ragged.from_arrays(merged))
-    weights = substrings.weigh(rows, counts) * rows[:, 0]
-    return _lay_out(substrings, rows, weights, counts, n_characters, workers)
+    rows = rows[~_are_among(rows, substrings.find(taken))]
+    weights = substrings.weigh(rows, corpus.counts).astype(np.float64) * rows[:, 0]
+    return _lay_out(substrings, rows, weights, corpus, workers)
+
+
+def _are_among(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which substrings are one of the others: of the same length, beginning in the same suffix."""
+    found = others[others[:, 2] > others[:, 1]]
+    scale = int(rows[:, 0].max(initial=0)) + int(found[:, 0].max(initial=0)) + 1
+    return np.isin(rows[:, 1] * scale + rows[:, 0], found[:, 1] * scale + found[:, 0])
 
 
 def _lay_out(
     substrings: Substrings,
     rows: NDArray[np.int64],
-    weights: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    n_characters: int,
+    weights: Weights,
+    corpus: SpelledCounts,
     workers: int,
 ) -> tuple[Lattices, Weights]:
-    words = substrings.words
+    words, counts, n_characters = corpus.words, corpus.counts, len(corpus.characters)
     symbols = words.values
     places = np.zeros(n_characters, np.int64)
     places[symbols[::-1]] = np.arange(len(symbols))[::-1]

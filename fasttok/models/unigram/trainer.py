@@ -21,6 +21,8 @@ from fasttok.models.unigram.mingram import train_mingram
 from fasttok.models.unigram.model import BYTE_NAMES, UnigramModel
 from fasttok.parallel import import_whole, resolve_workers
 from fasttok.progress import Bar, announce
+from fasttok.text.normalizers import get_normalizer
+from fasttok.text.pretokenizers import get_pretokenizer
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("em", "mingram"),
@@ -55,7 +57,9 @@ class UnigramTrainer:
     byte_fallback : bool
         Write characters without a piece in 256 pieces for single bytes.
     user_defined : sequence of str
-        Texts that are always a piece: they are matched first, and never a part of another.
+        Texts that are pieces, and never part of another one that is learned. In encoding they are preferred,
+        as in sentencepiece: one of k bytes has the score (k - 1) / 10. The normalizer and pretokenizer of the
+        counts must leave them whole.
     character_coverage : float
         The share of the text whose characters, the most frequent ones, are pieces; 1 is all of them.
     max_piece_length : int
@@ -65,13 +69,13 @@ class UnigramTrainer:
     initial_pieces : {"substrings", "bpe"}
         What they are: the substrings of pretokens with the highest frequency times length, those always
         followed by the same character aside; or the pieces of byte-pair encoding over characters, four
-        times as many as wanted, which is the cheap way.
+        times as many as wanted, which is the cheap way; good for few pieces, poor for small corpora.
     method : {"em", "mingram"}
         Expectation maximisation with pruning, or MinGram; see the notes. MinGram has none of the options
         below, nor `seed_size` and `initial_pieces`.
     pruning : {"loss", "final"}
         Which pieces go: those without which the corpus loses least, as sentencepiece estimates it; or the
-        least probable ones, which compresses better and models worse.
+        least probable ones, which mostly compresses better and models worse.
     token_cost : float
         What a token more counts in the loss, in nats. 0 is sentencepiece's loss.
     shrinking_factor : float
@@ -134,6 +138,11 @@ class UnigramTrainer:
                 object.__setattr__(self, option, operator.index(value))  # NumPy's integers become ours
             except TypeError:
                 raise TypeError(f"{option} must be an integer, not {value!r}") from None
+        for option in ("character_coverage", "token_cost", "shrinking_factor"):
+            if isinstance(getattr(self, option), bool) or not isinstance(getattr(self, option), (int, float)):
+                raise TypeError(f"{option} must be a number, not {getattr(self, option)!r}")
+        if not isinstance(self.byte_fallback, bool):
+            raise TypeError(f"byte_fallback must be True or False, not {self.byte_fallback!r}")
         for option in ("special_tokens", "user_defined"):
             object.__setattr__(self, option, _checked_texts(option, getattr(self, option)))
         if self.unk_token is not None and self.unk_token not in self.special_tokens:
@@ -142,9 +151,14 @@ class UnigramTrainer:
         both = set(self.special_tokens) & set(self.user_defined)
         if both:
             raise ValueError(f"{min(both)!r} is both a special token and user-defined")
+        bytes_ = {name.decode() for name in BYTE_NAMES} & set(self.user_defined)
+        if self.byte_fallback and bytes_:
+            raise ValueError(f"{min(bytes_)!r} is the name of a byte, and cannot be user-defined")
         for option, values in CHOICES.items():
             if getattr(self, option) not in values:
-                raise ValueError(f"{option} must be one of {values}, not {getattr(self, option)!r}")
+                raise ValueError(
+                    f"{option} must be one of {', '.join(values)}, not {getattr(self, option)!r}"
+                )
         for option, (low, high) in RANGES.items():
             if not low <= getattr(self, option) <= high:
                 raise ValueError(f"{option} must be from {low} to {high}, not {getattr(self, option)}")
@@ -200,7 +214,8 @@ class UnigramTrainer:
         characters = characters[
             ~np.isin(characters, [ord(text) for text in self.user_defined if len(text) == 1])
         ]
-        words, word_counts = spell(counts, characters, self.user_defined)
+        corpus = spell(counts, characters, self.user_defined)
+        words = corpus.words
         if len(words) == 0:
             raise ValueError(
                 "there is nothing to train on: no pretoken holds a character that is to be a piece"
@@ -212,19 +227,34 @@ class UnigramTrainer:
                 f"characters and {self.n_reserved} other ids), not {self.vocab_size}; a lower "
                 "character_coverage asks for less"
             )
+        self._warn_of_user_defined(counts)
         announce(
             f"training on {len(words):,} distinct pretokens, {len(words.values):,} characters", show=progress
         )
         import_whole("scipy.special")
         with Bar(desc="pruning", unit="piece", disable=not progress) as bar:
-            rounds = Rounds(float(words.lengths @ word_counts.astype(np.float64)), bar)
-            corpus = (words, word_counts, len(characters), n_pieces, self.max_piece_length)
+            rounds = Rounds(float(words.lengths @ corpus.counts.astype(np.float64)), bar)
+            names = BYTE_NAMES if self.byte_fallback else []
+            taken = corpus.numbers(name.decode() for name in names)
+            arguments = (corpus, n_pieces, self.max_piece_length, taken)
             if self.method == "mingram":
-                lattices, probabilities = train_mingram(*corpus, resolve_workers(workers), rounds)
+                lattices, probabilities = train_mingram(*arguments, resolve_workers(workers), rounds)
             else:
                 options = EMOptions(**{field.name: getattr(self, field.name) for field in fields(EMOptions)})
-                lattices, probabilities = train_em(*corpus, options, resolve_workers(workers), rounds)
+                lattices, probabilities = train_em(*arguments, options, resolve_workers(workers), rounds)
         return self._finish(lattices, probabilities, characters, rounds.reported)
+
+    def _warn_of_user_defined(self, counts: PretokenCounts) -> None:
+        normalizer = get_normalizer(counts.recipe.normalizer)
+        pretokenizer = get_pretokenizer(counts.recipe.pretokenizer)
+        for text in self.user_defined:
+            written = str(normalizer.normalize(text)) if normalizer else text
+            if not any(text.encode() in pretoken for pretoken in pretokenizer.split_text(written)):
+                warnings.warn(
+                    f"user-defined {text!r} will never be a piece: the normalizer or pretokenizer of the "
+                    "counts changes or cuts it",
+                    stacklevel=4,
+                )
 
     def _finish(
         self,
@@ -250,8 +280,8 @@ class UnigramTrainer:
         if len(before) + len(texts) < self.vocab_size:
             warnings.warn(
                 f"the vocabulary has {len(before) + len(texts):,} ids, not {self.vocab_size:,}: no more "
-                "pieces occur often enough",
-                stacklevel=3,
+                "pieces occur often enough, or are allowed by seed_size and max_piece_length",
+                stacklevel=4,
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         model = UnigramModel(
