@@ -51,7 +51,8 @@ class Scorer:
     def __init__(self, test: ft.Corpus, characters: NDArray[np.uint32]) -> None:
         self._characters = [chr(c) for c in characters.tolist()]
         counts = ft.count_pretokens(test, "metaspace", NORMALIZER)
-        self._words, self._counts = spell(counts, characters)
+        corpus = spell(counts, characters)
+        self._words, self._counts = corpus.words, corpus.counts
         self._substrings = Substrings(self._words, len(characters), LONGEST)
 
     def score(self, vocabulary: Vocabulary) -> Score:

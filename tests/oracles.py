@@ -504,7 +504,7 @@ def best_pieces(words: dict[str, int], scores: dict[str, float]) -> dict[str, in
 def loss_without(
     piece: str, occurrences: dict[str, int], scores: dict[str, float], token_cost: float
 ) -> float:
-    """What the best segmentations would lose, were the piece not there; see `rank_by_loss`."""
+    """What the best segmentations would lose, were the piece not there; see `losses`."""
     f = occurrences[piece]
     in_bytes = {other.encode(): score for other, score in scores.items() if other != piece}
     ways = [

@@ -49,14 +49,14 @@ def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uin
     ndarray of uint32
         Code points by how often they occur, most often first, then by number.
     """
-    code_points, symbols = np.unique(counts.code_points, return_inverse=True)
     lengths = np.diff(counts.offsets)
     if float(counts.counts @ lengths.astype(np.float64)) >= 2.0**62:
         raise OverflowError("the corpus has 2^62 characters or more")
-    totals = np.zeros(len(code_points), np.int64)
-    np.add.at(totals, symbols, np.repeat(counts.counts, lengths))
-    is_text = (code_points != 0) & ((code_points < 0xDC80) | (code_points > 0xDCFF))
-    code_points, totals = code_points[is_text], totals[is_text]
+    totals = np.zeros(0x110000, np.int64)
+    np.add.at(totals, counts.code_points, np.repeat(counts.counts, lengths))
+    totals[0] = totals[0xDC80:0xDD00] = 0
+    code_points = np.flatnonzero(totals).astype(np.uint32)
+    totals = totals[code_points]
     order = np.lexsort((code_points, -totals))
     before = np.cumsum(totals[order]) - totals[order]
     chosen: NDArray[np.uint32] = code_points[order][before < coverage * totals.sum()]

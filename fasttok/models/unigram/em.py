@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fasttok.models.base import Round
 from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.pruning import keep_best, rank_by_loss
+from fasttok.models.unigram.pruning import keep_best, losses
 from fasttok.models.unigram.seeds import begin_with_merges, begin_with_substrings
 from fasttok.ragged import Ragged
 
@@ -79,12 +79,16 @@ def train_em(
             expected, log_likelihood = lattices.expect(probabilities)
             expected = _drop_rare(lattices, expected, n_characters)
             probabilities = _likeliest_with_few(expected)
-        worth, n_tokens = rank_by_loss(lattices, np.log(probabilities), n_characters, options.token_cost)
-        rounds.report(len(expected), log_likelihood, n_tokens)
+        scores = np.log(probabilities)
+        occurrences = lattices.count_best(scores)
+        rounds.report(len(expected), log_likelihood, int(occurrences.sum()))
         if len(expected) <= enough:
             break
+        worth = expected
+        if options.pruning == "loss":
+            worth = losses(lattices, scores, occurrences, n_characters, options.token_cost)
         n_left = max(enough, int(options.shrinking_factor * len(expected)))
-        is_kept = keep_best(worth if options.pruning == "loss" else expected, n_left, n_characters)
+        is_kept = keep_best(worth, n_left, n_characters)
         lattices.keep(is_kept)
         probabilities = probabilities[is_kept]
     is_kept = keep_best(probabilities, n_pieces, n_characters)

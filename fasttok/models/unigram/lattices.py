@@ -53,12 +53,14 @@ class Lattices:
     places: NDArray[np.int64]
     lengths: NDArray[np.int64]
     workers: int
-    _lanes: list[tuple[int, int]] = field(init=False)
+    _lanes: list[list[tuple[int, int]]] = field(
+        init=False
+    )  # the words of their slices, first and one past last
 
     def __post_init__(self) -> None:
         n_lanes = min(max(len(self.arcs) // LANE_ARCS, 1), MOST_LANES)
         bounds = self._words_of_arcs(np.linspace(0, len(self.arcs), n_lanes + 1))
-        self._lanes = list(pairwise(bounds))
+        self._lanes = [self._slices(first, last) for first, last in pairwise(bounds)]
         self._room = int(self.words.lengths.max(initial=0)) + 1
 
     def _words_of_arcs(self, arcs: NDArray[np.float64]) -> list[int]:
@@ -70,7 +72,7 @@ class Lattices:
         return listed
 
     def _slices(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Words in parts that take not too long."""
+        """Words in parts that take not too long; as arcs go, they take less."""
         begin, end = self.offsets[self.words.offsets[[first, last]]]
         bounds = self._words_of_arcs(np.arange(begin, end + SLICE_ARCS, SLICE_ARCS, dtype=np.float64))
         return list(pairwise([first, *[b for b in bounds[1:-1] if first < b < last], last]))
@@ -79,12 +81,12 @@ class Lattices:
         """The expected occurrences of each piece, and the log likelihood of the corpus in nats."""
         longest = int(self.lengths.max())
 
-        def run(_: int, lane: tuple[int, int]) -> tuple[NDArray[np.float64], float]:
+        def run(_: int, lane: list[tuple[int, int]]) -> tuple[NDArray[np.float64], float]:
             expected = np.zeros(len(self.lengths))
             room = np.empty((2, self._room))
             lifted = np.empty(self._room, np.int64)
             log_likelihood = 0.0
-            for first, last in self._slices(*lane):
+            for first, last in lane:
                 end_if_stopped()
                 log_likelihood += _em.expect(
                     self.words.offsets, self.counts, self.offsets, self.arcs, longest, probabilities,
@@ -101,10 +103,10 @@ class Lattices:
     def count_best(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """How often each piece stands in the best segmentations of the corpus."""
 
-        def run(_: int, lane: tuple[int, int]) -> NDArray[np.int64]:
+        def run(_: int, lane: list[tuple[int, int]]) -> NDArray[np.int64]:
             occurrences = np.zeros(len(self.lengths), np.int64)
             best, arrived = np.empty(self._room), np.empty(self._room, np.uint32)
-            for first, last in self._slices(*lane):
+            for first, last in lane:
                 end_if_stopped()
                 _em.count_best(
                     self.words.offsets, self.counts, self.offsets, self.arcs, scores,

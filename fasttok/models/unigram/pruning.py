@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 from fasttok.models.unigram.lattices import Lattices
 
 
-def rank_by_loss(
-    lattices: Lattices, scores: NDArray[np.float64], n_characters: int, token_cost: float
-) -> tuple[NDArray[np.float64], int]:
+def losses(
+    lattices: Lattices,
+    scores: NDArray[np.float64],
+    occurrences: NDArray[np.int64],
+    n_characters: int,
+    token_cost: float,
+) -> NDArray[np.float64]:
     """What the corpus would lose without each piece, as sentencepiece estimates it, and a price for tokens.
 
     Were piece i not there, its F occurrences in the best segmentations would each become the best other
@@ -18,18 +22,12 @@ def rank_by_loss(
 
         F (log F/S - sum over a of log (F_a + F) / (S + F (k - 1)) + token_cost (k - 1))
 
-    Returns
-    -------
-    losses : ndarray of float64
-        For each piece; infinity for the characters and for what cannot be written otherwise, minus infinity
-        for what occurs in no best segmentation.
-    n_tokens : int
-        S.
+    Infinity for the characters and for what cannot be written otherwise, minus infinity for what occurs in no
+    best segmentation.
     """
-    occurrences = lattices.count_best(scores)
-    losses = np.full(len(scores), np.inf)
-    losses[n_characters:] = lattices.measure_losses(scores, occurrences, n_characters, token_cost)
-    return losses, int(occurrences.sum())
+    lost = np.full(len(scores), np.inf)
+    lost[n_characters:] = lattices.measure_losses(scores, occurrences, n_characters, token_cost)
+    return lost
 
 
 def keep_best(worth: NDArray[np.float64], n: int, n_characters: int) -> NDArray[np.bool_]:

@@ -128,7 +128,7 @@ class UnigramTrainer:
     method: Literal["em", "mingram"] = "em"
     pruning: Literal["loss", "final"] = "loss"
     token_cost: float = 1.0
-    shrinking_factor: float = 0.85
+    shrinking_factor: float = 0.8
     n_sub_iterations: int = 1
 
     def __post_init__(self) -> None:
