@@ -22,6 +22,7 @@ from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 
+SMALL_BATCH = 1 << 18  # bytes; less is not worth a turn
 Tag = TypeVar("Tag")
 
 
@@ -155,6 +156,8 @@ def count_pretokens(
         # In the worst case a batch takes a hundred times its size in a table: keep that a part of the share.
         batch_bytes = min(batch_bytes, share // 256)
     spill = Spill(share)
+    if n_bytes := corpus.most_bytes():  # a small file is shared out, too
+        batch_bytes = min(batch_bytes, max(n_bytes // (4 * len(tables)), SMALL_BATCH))
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
         documents, begins, ends = batch.documents, batch.begins, batch.ends

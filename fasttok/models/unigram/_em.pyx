@@ -232,22 +232,30 @@ def measure_losses(
             out[p] = f * loss
 
 
-def keep_arcs(int64_t[::1] offsets, uint32_t[::1] arcs, const uint32_t[::1] renamed):
+def keep_arcs(
+    int64_t[::1] offsets,
+    uint32_t[::1] arcs,
+    const uint32_t[::1] renamed,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    int64_t begin,
+):
     """Close the ranks of the arcs of the pieces that remain, under their new numbers; return how many there are.
 
-    A piece that goes is 0xFFFFFFFF in `renamed`.
+    A piece that goes is 0xFFFFFFFF in `renamed`. Of the positions from `first` up to `last`, whose arcs begin
+    at `begin` and stay there; the offsets behind `first` are written anew.
     """
     cdef Py_ssize_t i
-    cdef int64_t k, begin = 0, end, n = 0
+    cdef int64_t k, end, n = begin, start = begin
     cdef uint32_t piece
     with nogil:
-        for i in range(offsets.shape[0] - 1):
+        for i in range(first, last):
             end = offsets[i + 1]
-            for k in range(begin, end):
+            for k in range(start, end):
                 piece = renamed[arcs[k] & PIECE]
                 if piece <= PIECE:
                     arcs[n] = (arcs[k] & ~PIECE) | piece
                     n += 1
-            begin = end
+            start = end
             offsets[i + 1] = n
-    return n
+    return n - begin

@@ -149,6 +149,16 @@ class Lattices:
         """Let the other pieces go; those that remain are numbered anew, in order."""
         renamed = np.full(len(is_kept), 0xFFFFFFFF, np.uint32)
         renamed[is_kept] = np.arange(np.count_nonzero(is_kept), dtype=np.uint32)
-        n = _em.keep_arcs(self.offsets, self.arcs, renamed)
-        self.arcs = self.arcs[:n]
+        arcs, offsets, n_positions = self.arcs, self.offsets, len(self.offsets) - 1
+        middle = n_positions // 2 if len(arcs) > LANE_ARCS else n_positions
+        begin = int(offsets[middle])
+
+        def run(_: int, part: tuple[int, int, int]) -> int:
+            return _em.keep_arcs(offsets, arcs, renamed, *part)
+
+        parts = [(0, middle, 0), (middle, n_positions, begin)]
+        n_first, n_second = map_ordered(run, parts, range(self.workers if middle < n_positions else 1))
+        arcs[n_first : n_first + n_second] = arcs[begin : begin + n_second]
+        offsets[middle + 1 :] -= begin - n_first
+        self.arcs = arcs[: n_first + n_second]
         self.places, self.lengths = self.places[is_kept], self.lengths[is_kept]

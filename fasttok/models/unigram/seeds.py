@@ -43,7 +43,7 @@ def begin_with_substrings(
         What the pieces are worth to begin with.
     """
     # One symbol more is looked at than a piece may have, to see whether one always follows.
-    substrings = Substrings(corpus.words, len(corpus.characters), max_length + 1)
+    substrings = Substrings(corpus.words, len(corpus.characters), max_length + 1, workers)
     rows, frequencies = substrings.frequent(corpus.counts, 2)
     weights = frequencies.astype(np.float64) * rows[:, 0]
     is_kept = (rows[:, 0] <= max_length) & ~_are_among(rows, substrings.find(taken))
@@ -70,7 +70,7 @@ def begin_with_merges(
     for left, right in merges.tolist():
         strings.append(np.concatenate([strings[left], strings[right]]))
     merged = sorted(strings[n_characters:], key=lambda symbols: (len(symbols), symbols.tolist()))
-    substrings = Substrings(corpus.words, n_characters, max_length + 1)
+    substrings = Substrings(corpus.words, n_characters, max_length + 1, workers)
     rows = substrings.find(Ragged.from_arrays(merged))
     rows = rows[~_are_among(rows, substrings.find(taken))]
     weights = substrings.weigh(rows, corpus.counts).astype(np.float64) * rows[:, 0]

@@ -12,7 +12,10 @@ from fasttok.models.unigram._suffixes import (
     list_substrings,
     measure_common,
 )
+from fasttok.parallel import map_ordered
 from fasttok.ragged import Ragged, lengths_to_offsets
+
+FEW = 1 << 16  # keys that one thread sorts sooner than two
 
 
 class Substrings:
@@ -26,6 +29,8 @@ class Substrings:
         How many different ones there are.
     longest : int
         How many symbols of a suffix are looked at.
+    workers : int
+        Threads to sort with.
 
     Notes
     -----
@@ -33,7 +38,8 @@ class Substrings:
     bits and ends at `longest`: O(n log n) for n symbols, some 40 bytes a symbol.
     """
 
-    def __init__(self, words: Ragged, n_symbols: int, longest: int) -> None:
+    def __init__(self, words: Ragged, n_symbols: int, longest: int, workers: int = 1) -> None:
+        self._workers = workers
         self.words = words
         self.longest = longest
         n = len(words.values)
@@ -57,7 +63,7 @@ class Substrings:
         for k in range(depth):
             keys <<= np.uint64(bits)
             keys |= ahead(symbols + np.uint64(1), k)
-        order = np.argsort(keys)
+        order = self._sorted(keys)
         while depth < self.longest:
             ordered = keys[order]
             is_new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
@@ -69,9 +75,22 @@ class Substrings:
             ranks[order] = np.cumsum(is_new, dtype=np.uint64)
             keys = ranks << np.uint64(32) | ahead(ranks, depth)
             tied = order[is_tied]
-            order[is_tied] = tied[np.argsort(keys[tied])]
+            order[is_tied] = tied[self._sorted(keys[tied])]
             depth *= 2
         return order
+
+    def _sorted(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The order of keys; of equal ones any."""
+        if len(keys) < FEW:
+            return np.argsort(keys)
+        pivot = np.sort(keys[:: len(keys) // 1024])[512]
+        is_low = keys < pivot
+
+        def sort(_: int, part: NDArray[np.int64]) -> NDArray[np.int64]:
+            return part[np.argsort(keys[part])]
+
+        halves = [np.flatnonzero(is_low), np.flatnonzero(~is_low)]
+        return np.concatenate(list(map_ordered(sort, halves, range(self._workers))))
 
     def frequent(
         self, counts: NDArray[np.int64], min_count: int

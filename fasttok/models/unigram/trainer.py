@@ -21,6 +21,7 @@ from fasttok.models.unigram.mingram import train_mingram
 from fasttok.models.unigram.model import BYTE_NAMES, UnigramModel
 from fasttok.parallel import import_whole, resolve_workers
 from fasttok.progress import Bar, announce
+from fasttok.ragged import Ragged
 from fasttok.text.normalizers import get_normalizer
 from fasttok.text.pretokenizers import get_pretokenizer
 
@@ -285,7 +286,7 @@ class UnigramTrainer:
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         model = UnigramModel(
-            [*before, *(texts[i] for i in order)],
+            Ragged.from_bytes([text.encode() for text in [*before, *(texts[i] for i in order)]]),
             np.concatenate([np.zeros(len(before)), scores[order]]),
             unk_id=None if self.unk_token is None else special_tokens[self.unk_token],
             byte_fallback=self.byte_fallback,
