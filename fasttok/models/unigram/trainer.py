@@ -41,6 +41,10 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+SEEDS = 200_000  # pieces to begin with, if nothing is said,
+SEEDS_AN_ID = 6  # or so many for each id if that is more
+
+
 @dataclass(frozen=True)
 class UnigramTrainer:
     """Learn pieces and their probabilities: begin with too many, and let the least useful go.
@@ -65,8 +69,8 @@ class UnigramTrainer:
         The share of the text whose characters, the most frequent ones, are pieces; 1 is all of them.
     max_piece_length : int
         The most characters of a piece, at most 254.
-    seed_size : int
-        The most pieces to begin with.
+    seed_size : int, optional
+        The most pieces to begin with; by default six for each id, and at least 200,000.
     initial_pieces : {"substrings", "bpe"}
         What they are: the substrings of pretokens with the highest frequency times length, those always
         followed by the same character aside; or the pieces of byte-pair encoding over characters, four
@@ -124,17 +128,19 @@ class UnigramTrainer:
     user_defined: tuple[str, ...] = ()
     character_coverage: float = 0.9995
     max_piece_length: int = 16
-    seed_size: int = 1_000_000
+    seed_size: int | None = None
     initial_pieces: Literal["substrings", "bpe"] = "substrings"
     method: Literal["em", "mingram"] = "em"
     pruning: Literal["loss", "final"] = "loss"
     token_cost: float = 1.0
-    shrinking_factor: float = 0.8
+    shrinking_factor: float = 0.75
     n_sub_iterations: int = 1
 
     def __post_init__(self) -> None:
         for option in ("vocab_size", "max_piece_length", "seed_size", "n_sub_iterations"):
             value = getattr(self, option)
+            if option == "seed_size" and value is None:
+                continue
             try:
                 object.__setattr__(self, option, operator.index(value))  # NumPy's integers become ours
             except TypeError:
@@ -161,7 +167,7 @@ class UnigramTrainer:
                     f"{option} must be one of {', '.join(values)}, not {getattr(self, option)!r}"
                 )
         for option, (low, high) in RANGES.items():
-            if not low <= getattr(self, option) <= high:
+            if getattr(self, option) is not None and not low <= getattr(self, option) <= high:
                 raise ValueError(f"{option} must be from {low} to {high}, not {getattr(self, option)}")
         if self.method == "mingram":
             for known in fields(EMOptions):
@@ -241,7 +247,10 @@ class UnigramTrainer:
             if self.method == "mingram":
                 lattices, probabilities = train_mingram(*arguments, resolve_workers(workers), rounds)
             else:
-                options = EMOptions(**{field.name: getattr(self, field.name) for field in fields(EMOptions)})
+                given = {field.name: getattr(self, field.name) for field in fields(EMOptions)}
+                if self.seed_size is None:
+                    given["seed_size"] = max(SEEDS, SEEDS_AN_ID * self.vocab_size)
+                options = EMOptions(**given)
                 lattices, probabilities = train_em(*arguments, options, resolve_workers(workers), rounds)
         return self._finish(lattices, probabilities, characters, rounds.reported)
 
