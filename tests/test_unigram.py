@@ -293,6 +293,18 @@ def test_real_models_are_sentencepieces(shared, name):
     )
 
 
+def test_texts_whose_scores_sum_to_hundreds_of_thousands(shared):
+    path = shared / "tokenizers/sentencepiece/tftext_fast_sentencepiece.model"
+    peer = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    pieces, byte_fallback = sentencepiece_file.read(path)
+    tok = tokenizer_of(sentencepiece_file.model_of(pieces, byte_fallback))
+    words = (shared / "data/prose/botchan_en.txt").read_text(encoding="utf-8").split()
+    rng = random.Random(92)
+    for _ in range(5):
+        text = " ".join(rng.choices(words, k=25_000))
+        assert tok.encode(peer.normalize(text)).tolist() == peer.encode(text)
+
+
 def test_a_trained_model_is_sentencepieces(shared):
     lines = lines_of(shared, "prose/wagahai.txt", "prose/tinyshakespeare.txt")
     file = io.BytesIO()

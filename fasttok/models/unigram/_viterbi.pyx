@@ -32,6 +32,7 @@ cdef enum:
 
 cdef double MOST = 8192  # what the score of a row may come to, so that every sum in single precision
 cdef double OFF = 2.0**-12  # is rounded by this at most
+cdef double FAR = -100_000  # where sums in single precision begin anew, as sentencepiece's do
 
 
 cdef class UnigramEncoder(PretokenEncoder):
@@ -370,6 +371,10 @@ cdef inline Py_ssize_t find_best(
     while start < length:
         here = best[start & n_best - 1]
         best[start & n_best - 1] = NAN
+        if is_single and here < FAR:
+            for i in range(start + 1, min(start + encoder.longest, length) + 1):
+                best[i & n_best - 1] = <float>(best[i & n_best - 1] - here)
+            here = 0
         size = length_of_character(text[start])
         is_piece = False
         node = root
