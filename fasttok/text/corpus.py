@@ -296,7 +296,7 @@ class Corpus:
                 elif is_kept(next(indices)):
                     yield source
 
-        return Corpus(sources, self._document_rule, f"{self._description}, a sample", self._files)
+        return Corpus(sources, self._document_rule, f"{self._description}, a sample")
 
     @property
     def document_rule(self) -> str:
