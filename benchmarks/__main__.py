@@ -129,7 +129,7 @@ def unigram(threads: int, libraries: tuple[str, ...], processes: int) -> None:
         (texts.language("km"), 6_000),
         (texts.japanese(), 8_000),
     ):
-        # tokenizers takes half an hour on the first three.
+        # tokenizers, which takes long, is measured on the last one only.
         chosen = libraries or tuple(
             name for name in TASKS["unigram"] if name != "tokenizers" or vocab_size == 8_000
         )
