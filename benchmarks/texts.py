@@ -43,7 +43,7 @@ def sentencepiece_model(text: str) -> str:
 
         model = io.BytesIO()
         with open(source, encoding="utf-8", newline="\n") as file:
-            lines = (line.rstrip("\n") for line in islice_bytes(file, 10_000_000))
+            lines = (line.rstrip("\n") for line in _first_lines(file, 10_000_000))
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=lines,
                 model_writer=model,
@@ -57,7 +57,7 @@ def sentencepiece_model(text: str) -> str:
     return _made_once(Path(text).stem + ".model", Path(text), train)
 
 
-def islice_bytes(lines: Iterable[str], n: int) -> Iterator[str]:
+def _first_lines(lines: Iterable[str], n: int) -> Iterator[str]:
     """The first lines of so many bytes."""
     for line in lines:
         n -= len(line.encode())

@@ -61,8 +61,8 @@ def split_lines(chunks: Iterable[NDArray[np.uint8]]) -> Iterator[Ragged]:
     r"""Cut a stream of bytes at \n and \r\n as `split_stream` would, many lines at a time. O(n)."""
     begun: list[NDArray[np.uint8]] = []  # the parts of what is not cut yet
     for chunk in chunks:
-        line_ends = np.flatnonzero(chunk == ord("\n"))
-        n = int(line_ends[-1]) + 1 if len(line_ends) else 0
+        is_end = chunk == ord("\n")
+        n = len(chunk) - int(is_end[::-1].argmax()) if is_end.any() else 0  # up to behind the last line end
         if n:
             yield _lines(np.concatenate([*begun, chunk[:n]]))
             begun.clear()

@@ -53,9 +53,8 @@ class Lattices:
     places: NDArray[np.int64]
     lengths: NDArray[np.int64]
     workers: int
-    _lanes: list[list[tuple[int, int]]] = field(
-        init=False
-    )  # the words of their slices, first and one past last
+    # Of each lane its slices: the first word, and one past the last.
+    _lanes: list[list[tuple[int, int]]] = field(init=False)
 
     def __post_init__(self) -> None:
         n_lanes = min(max(len(self.arcs) // LANE_ARCS, 1), MOST_LANES)

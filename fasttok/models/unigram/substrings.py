@@ -35,7 +35,8 @@ class Substrings:
     Notes
     -----
     Prefix doubling (Manber & Myers 1993, section 3), which begins with as many symbols as fit a word of 64
-    bits and ends at `longest`: O(n log n) for n symbols, some 40 bytes a symbol.
+    bits and ends at `longest`: O(n log n) for n symbols, and up to 100 bytes a symbol
+    while they are sorted and what is frequent is listed.
     """
 
     def __init__(self, words: Ragged, n_symbols: int, longest: int, workers: int = 1) -> None:

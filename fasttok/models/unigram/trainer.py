@@ -108,9 +108,9 @@ class UnigramTrainer:
     the fewest pieces, of these the most probable. It counts anew until nothing changes, lets the rarest
     pieces go and counts again. The model then encodes by the fewest pieces, too.
 
-    O(n log n) for n characters of distinct pretokens; some 40 bytes a character, and 4 for every place where
-    a piece can stand. Sums are formed in the same order whatever the number of threads, so that the model
-    does not depend on it.
+    O(n log n) for n characters of distinct pretokens; up to 100 bytes a character, and 4 for every place
+    where a piece can stand. Sums are formed in the same order whatever the number of threads, so that the
+    model does not depend on it.
 
     Examples
     --------
