@@ -109,7 +109,7 @@ class UnknownCharacterError(FasttokError):
         super().__init__(
             f"no piece for {character!r} (U+{ord(character):04X}) at byte {position} of document {document}: "
             "training saw no such character, or not there, inside or at the end of a pretoken; with an "
-            "unk_token it would be that"
+            "unknown token (unk) it would be that"
         )
         self.character = character
         self.position = position

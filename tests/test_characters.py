@@ -64,7 +64,7 @@ def test_training_and_encoding_are_the_oracles(suffix, tie_break):
         n_merges = rng.choice([0, 5, 50])
         alphabet, merges = learn(words, suffix, n_merges, by_length=tie_break == "shortest")
         options = {"units": "character", "end_of_word_suffix": suffix, "tie_break": tie_break}
-        options |= {"special_tokens": ["<s>", "<unk>"], "unk_token": "<unk>", "special_ids": special_ids}
+        options |= {"special_tokens": ["<s>", "<unk>"], "unk": "<unk>", "special_ids": special_ids}
         size = len(alphabet) + n_merges + n_special
         tok = ft.train(ft.PretokenCounts.from_dict(words), vocab_size=size, **options)
         first = n_special if special_ids == "first" else 0
@@ -139,9 +139,9 @@ def test_options():
     [
         ({"units": "word"}, "units must be one of"),
         ({"units": "byte", "end_of_word_suffix": SUFFIX}, 'end_of_word_suffix goes with units="character"'),
-        ({"units": "byte", "unk_token": "<s>"}, 'unk_token goes with units="character"'),
+        ({"units": "byte", "unk": "<s>"}, 'unk goes with units="character"'),
         ({"end_of_word_suffix": ""}, "must not be empty"),
-        ({"unk_token": "<unk>"}, "unk_token '<unk>' must be one of special_tokens"),
+        ({"unk": "<unk>"}, "unk '<unk>' must be one of special_tokens"),
         ({"byte_order": "gpt2"}, 'byte_order goes with units="byte"'),
         ({"end_of_word_suffix": SUFFIX, "compat": "huggingface"}, "its ids are random"),
         ({"vocab_size": 0}, r"vocab_size must be at least 1 \(1 characters and 0 special"),
@@ -162,7 +162,7 @@ def test_bad_options(options, message):
 
 def test_options_of_the_wrong_type():
     counts = ft.PretokenCounts.from_dict(WORDS)
-    for options in ({"end_of_word_suffix": b"</w>"}, {"unk_token": 0}):
+    for options in ({"end_of_word_suffix": b"</w>"}, {"unk": 0}):
         with pytest.raises(TypeError, match="must be a str"):
             ft.train(counts, vocab_size=20, units="character", **options)
     characters = ft.train(counts, vocab_size=20, units="character")
@@ -178,7 +178,7 @@ def test_options_of_the_wrong_type():
 def trained(pretokenizer, **options):
     text = "ab ba, abba </w> a b aé\n"
     corpus = ft.Corpus.from_texts([text])
-    alphabet = {"special_tokens": ["<unk>"], "unk_token": "<unk>"} if options.pop("unk", False) else {}
+    alphabet = {"special_tokens": ["<unk>"], "unk": "<unk>"} if options.pop("unk", False) else {}
     return ft.train(
         corpus, pretokenizer=pretokenizer, vocab_size=24, units="character", **alphabet, **options
     )
@@ -440,7 +440,7 @@ def test_merges_and_ids_without_a_suffix_are_tokenizers(shared, name):
     options = {"special_tokens": ["<unk>"]}
     theirs, pieces, merges = train_tokenizers(text, 4000, unk="<unk>", **options)
     corpus = ft.Corpus.from_texts([text])
-    options |= {"units": "character", "unk_token": "<unk>", "compat": "huggingface"}
+    options |= {"units": "character", "unk": "<unk>", "compat": "huggingface"}
     ours = ft.train(corpus, vocab_size=4000, pretokenizer="whitespace_split", **options)
     assert [ours.id_to_piece(i).decode() for i in range(4000)] == pieces
     assert [[pieces[left], pieces[right]] for left, right in ours.merges.tolist()] == merges

@@ -29,7 +29,7 @@ class WholeWords:
         return ft.UnigramModel(["", *pieces], scores, unk_id=0, **self.options), {"<unk>": 0}
 
 
-UNKNOWN = {"special_tokens": ["<s>", "<unk>"], "unk_token": "<unk>"}
+UNKNOWN = {"special_tokens": ["<s>", "<unk>"], "unk": "<unk>"}
 CHARACTERS = ft.BPETrainer(vocab_size=50, units="character", **UNKNOWN)
 CLASSIC = ft.BPETrainer(vocab_size=50, units="character", end_of_word_suffix="</w>", **UNKNOWN)
 CASES = {

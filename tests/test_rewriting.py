@@ -65,7 +65,7 @@ def characters(texts: list[str], normalizer: object, steps: object, **options: o
         ft.Corpus.from_texts(texts),
         vocab_size=90,
         units="character",
-        unk_token="<unk>",  # noqa: S106
+        unk="<unk>",
         special_tokens=["<unk>", END, "<▁>"],
         pretokenizer=steps,
         normalizer=normalizer,
@@ -324,7 +324,7 @@ def test_places_of_words_that_a_normalizer_and_metaspace_have_changed():
 
 def test_unknown_tokens_and_suffixes_have_places():
     counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2}, "whitespace_split")
-    options = {"units": "character", "end_of_word_suffix": "</w>", "unk_token": "<unk>"}
+    options = {"units": "character", "end_of_word_suffix": "</w>", "unk": "<unk>"}
     tok = ft.train(counts, vocab_size=40, special_tokens=["<unk>"], **options)
     text = "low é東 lowé 😀lower"
     encoding = tok.encode_with_offsets(text)

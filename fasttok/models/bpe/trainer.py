@@ -63,7 +63,7 @@ class BPETrainer:
         end of a word is another one than the same characters inside. A character that never ended a
         pretoken is unknown at the end of one. Decoding writes the suffix as a space where the pretokenizer
         left out white space, none at the end of the text, and as nothing where it did not.
-    unk_token : str, optional
+    unk : str, optional
         For characters: the one of the `special_tokens` that every unknown character becomes. Without one,
         encoding an unknown character is an error.
     tie_break : {"ids", "shortest"}
@@ -138,7 +138,7 @@ class BPETrainer:
     special_tokens: tuple[str, ...] = ()
     units: Literal["byte", "character"] = "byte"
     end_of_word_suffix: str | None = None
-    unk_token: str | None = None
+    unk: str | None = None
     tie_break: Literal["ids", "shortest"] | None = None
     byte_order: Literal["value", "gpt2"] | None = None
     special_ids: Literal["last", "first"] | None = None
@@ -170,7 +170,7 @@ class BPETrainer:
     def _check_units(self) -> None:
         if self.units not in CHOICES["units"]:
             raise ValueError(f"units must be one of {CHOICES['units']}, not {self.units!r}")
-        for option in ("end_of_word_suffix", "unk_token"):
+        for option in ("end_of_word_suffix", "unk"):
             text = getattr(self, option)
             if text is None:
                 continue
@@ -186,8 +186,8 @@ class BPETrainer:
                 raise ValueError(
                     "compat='huggingface' cannot be had with end_of_word_suffix: its ids are random"
                 )
-        if self.unk_token is not None and self.unk_token not in self.special_tokens:
-            raise ValueError(f"unk_token {self.unk_token!r} must be one of special_tokens")
+        if self.unk is not None and self.unk not in self.special_tokens:
+            raise ValueError(f"unk {self.unk!r} must be one of special_tokens")
         if self.units == "character":
             for option in ("byte_order", "start"):
                 if getattr(self, option) is not None:
@@ -319,7 +319,7 @@ class BPETrainer:
         special_tokens = {token: first + i for i, token in enumerate(new_tokens)}
         rows = Ragged.from_bytes(pieces)
         if self.units == "character":
-            unk_id = None if self.unk_token is None else special_tokens[self.unk_token]
+            unk_id = None if self.unk is None else special_tokens[self.unk]
             suffix = self.end_of_word_suffix or ""
             characters = CharacterBPEModel(rows, merges, merge_ids, end_of_word_suffix=suffix, unk_id=unk_id)
             return Trained(characters, special_tokens)

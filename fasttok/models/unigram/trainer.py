@@ -56,7 +56,7 @@ class UnigramTrainer:
         pieces, characters, and pieces of more than one character.
     special_tokens : sequence of str
         Texts with ids of their own, which come first; plain text never becomes them.
-    unk_token : str, optional
+    unk : str, optional
         The special token that characters without a piece become; one that is not among `special_tokens` is
         put before them. With None such a character is an error, or bytes with `byte_fallback`.
     byte_fallback : bool
@@ -123,7 +123,7 @@ class UnigramTrainer:
 
     vocab_size: int
     special_tokens: tuple[str, ...] = ()
-    unk_token: str | None = "<unk>"  # noqa: S105 (no password)
+    unk: str | None = "<unk>"
     byte_fallback: bool = False
     user_defined: tuple[str, ...] = ()
     character_coverage: float = 0.9995
@@ -152,8 +152,8 @@ class UnigramTrainer:
             raise TypeError(f"byte_fallback must be True or False, not {self.byte_fallback!r}")
         for option in ("special_tokens", "user_defined"):
             object.__setattr__(self, option, _checked_texts(option, getattr(self, option)))
-        if self.unk_token is not None and self.unk_token not in self.special_tokens:
-            tokens = _checked_texts("unk_token", [self.unk_token]) + self.special_tokens
+        if self.unk is not None and self.unk not in self.special_tokens:
+            tokens = _checked_texts("unk", [self.unk]) + self.special_tokens
             object.__setattr__(self, "special_tokens", tokens)
         both = set(self.special_tokens) & set(self.user_defined)
         if both:
@@ -297,7 +297,7 @@ class UnigramTrainer:
         model = UnigramModel(
             Ragged.from_bytes([text.encode() for text in [*before, *(texts[i] for i in order)]]),
             np.concatenate([np.zeros(len(before)), scores[order]]),
-            unk_id=None if self.unk_token is None else special_tokens[self.unk_token],
+            unk_id=None if self.unk is None else special_tokens[self.unk],
             byte_fallback=self.byte_fallback,
             user_defined=range(n_special, n_special + len(self.user_defined)),
             fewest_pieces=self.method == "mingram",
