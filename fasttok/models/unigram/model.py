@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from fasttok._trie import Trie
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
+from fasttok.models.pieces import as_id, as_pieces, find_byte_ids, ids_by_piece, write_bytes
 from fasttok.models.sampling import Sampling, check_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
@@ -24,7 +24,6 @@ from fasttok.text.utf8 import encode_utf8
 Compat = Literal["sentencepiece", "huggingface"]
 MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
 PER_PIECE = -1e6  # in the score of a path, for the fewest pieces: more than probabilities come to
-BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 
 
 class UnigramModel(Model):
@@ -101,15 +100,11 @@ class UnigramModel(Model):
         compat: Compat | None = None,
         fewest_pieces: bool = False,
     ) -> None:
-        if not isinstance(pieces, Ragged):
-            pieces = Ragged.from_bytes([_encoded(piece) for piece in pieces])
-        if pieces.values.dtype != np.uint8:
-            raise TypeError(f"pieces must be a Ragged of uint8, not of {pieces.values.dtype}")
-        self.pieces = Ragged(read_only(pieces.values.copy()), read_only(pieces.offsets.copy()))
+        self.pieces = as_pieces(pieces)
         self.scores = read_only(np.array(scores, np.float64))
-        self.unk_id = None if unk_id is None else _index("unk_id", unk_id)
+        self.unk_id = None if unk_id is None else as_id("unk_id", unk_id)
         self.byte_fallback = byte_fallback
-        self.user_defined = frozenset(_index("user_defined", i) for i in user_defined)
+        self.user_defined = frozenset(as_id("user_defined", i) for i in user_defined)
         self.compat = compat
         self.fewest_pieces = fewest_pieces
         self.takes_rows_whole = compat == "sentencepiece"
@@ -119,7 +114,8 @@ class UnigramModel(Model):
         if fewest_pieces and compat is not None:
             raise ValueError(f"compat={compat!r} knows no segmentation of the fewest pieces")
         self._check_scores()
-        self._ids = _ids_by_piece(self.pieces)
+        _check_texts(self.pieces)
+        self._ids = ids_by_piece(self.pieces)
         self._check_ids()
         self.byte_ids = self._find_bytes() if byte_fallback else None
 
@@ -148,12 +144,7 @@ class UnigramModel(Model):
 
     def _find_bytes(self) -> NDArray[np.uint32]:
         """The id of each byte."""
-        missing = [name for name in BYTE_NAMES if name not in self._ids]
-        if missing:
-            raise ValueError(
-                f"{len(missing)} of the 256 pieces for bytes are missing, the first is {missing[0].decode()}"
-            )
-        ids = np.array([self._ids[name] for name in BYTE_NAMES], np.uint32)
+        ids = find_byte_ids(self._ids)
         if not self.user_defined.isdisjoint(ids.tolist()):
             raise ValueError("a piece for a byte is not found in text, and cannot be user-defined")
         return ids
@@ -259,12 +250,7 @@ class UnigramModel(Model):
         return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:
-        if self.byte_ids is None:
-            return self.pieces
-        rows = self.pieces.to_bytes()
-        for byte, i in enumerate(self.byte_ids.tolist()):
-            rows[i] = bytes([byte])
-        return Ragged.from_bytes(rows)
+        return write_bytes(self.pieces, self.byte_ids)
 
     @property
     def is_lossless(self) -> bool:
@@ -306,40 +292,12 @@ class UnigramModel(Model):
         )
 
 
-def _encoded(piece: str | bytes) -> bytes:
-    if not isinstance(piece, (str, bytes)):
-        raise TypeError(f"a piece must be str or bytes, not {type(piece).__name__}")
-    return encode_utf8(piece)
-
-
-def _index(option: str, value: Any) -> int:
-    """An id as an int of Python."""
-    if isinstance(value, bool):
-        raise TypeError(f"{option} must be an id, not {value}")
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{option} must be an id, not {value!r}") from None
-
-
-def _ids_by_piece(pieces: Ragged) -> dict[bytes, int]:
-    """The id of each piece.
-
-    Raises
-    ------
-    ValueError
-        If one is not UTF-8, holds U+0000 or stands twice.
-    """
-    ids: dict[bytes, int] = {}
+def _check_texts(pieces: Ragged) -> None:
+    """Refuse pieces that are not UTF-8 or hold U+0000."""
     for i, piece in enumerate(pieces.to_bytes()):
-        if not piece:
-            continue
         try:
             piece.decode()
         except UnicodeDecodeError as error:
             raise ValueError(f"the piece {piece!r} of id {i} is not UTF-8 at byte {error.start}") from None
         if 0 in piece:
             raise ValueError(f"the piece {piece!r} of id {i} holds the character U+0000")
-        if ids.setdefault(piece, i) != i:
-            raise ValueError(f"ids {ids[piece]} and {i} have the same piece {piece!r}")
-    return ids

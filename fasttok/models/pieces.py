@@ -1,0 +1,95 @@
+"""Pieces as models take them: checked, looked up by their bytes, and those that stand for a single byte."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.ragged import Ragged, read_only
+from fasttok.text.utf8 import encode_utf8
+
+BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
+
+
+def as_pieces(pieces: Ragged | Sequence[str | bytes]) -> Ragged:
+    """The pieces in read-only memory of their own.
+
+    Raises
+    ------
+    TypeError
+        If they are something else.
+    TextError
+        At a lone surrogate in a ``str``.
+    """
+    if not isinstance(pieces, Ragged):
+        pieces = Ragged.from_bytes([_encoded(piece) for piece in pieces])
+    if pieces.values.dtype != np.uint8:
+        raise TypeError(f"pieces must be a Ragged of uint8, not of {pieces.values.dtype}")
+    return Ragged(read_only(pieces.values.copy()), read_only(pieces.offsets.copy()))
+
+
+def _encoded(piece: str | bytes) -> bytes:
+    if not isinstance(piece, (str, bytes)):
+        raise TypeError(f"a piece must be str or bytes, not {type(piece).__name__}")
+    return encode_utf8(piece)
+
+
+def as_id(option: str, value: Any) -> int:
+    """An id as an int of Python.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"{option} must be an id, not {value}")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{option} must be an id, not {value!r}") from None
+
+
+def ids_by_piece(pieces: Ragged) -> dict[bytes, int]:
+    """The id of each piece.
+
+    Raises
+    ------
+    ValueError
+        If a piece stands twice.
+    """
+    ids: dict[bytes, int] = {}
+    for i, piece in enumerate(pieces.to_bytes()):
+        if piece and ids.setdefault(piece, i) != i:
+            raise ValueError(f"ids {ids[piece]} and {i} have the same piece {piece!r}")
+    return ids
+
+
+def find_byte_ids(ids: Mapping[bytes, int]) -> NDArray[np.uint32]:
+    """The ids of ``<0x00>`` to ``<0xFF>``: uint32 of shape (256,).
+
+    Raises
+    ------
+    ValueError
+        If there is none for a byte.
+    """
+    missing = [name for name in BYTE_NAMES if name not in ids]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of the 256 pieces for bytes are missing, the first is {missing[0].decode()}"
+        )
+    return np.array([ids[name] for name in BYTE_NAMES], np.uint32)
+
+
+def write_bytes(pieces: Ragged, byte_ids: NDArray[np.uint32] | None) -> Ragged:
+    """The pieces with the byte itself in the row of each id of a byte."""
+    if byte_ids is None:
+        return pieces
+    rows = pieces.to_bytes()
+    for byte, i in enumerate(byte_ids.tolist()):
+        rows[i] = bytes([byte])
+    return Ragged.from_bytes(rows)
