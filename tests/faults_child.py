@@ -98,6 +98,16 @@ def segmenting(folder):
     return lambda: segment(4_000_000), lambda: segment(20_000)
 
 
+def encoding_characters(folder):
+    model = ft.CharacterModel([*"abcdefghijklmnopqrstuvwxyz", "é", "東"])
+    tok = ft.Tokenizer(model, ft.get_pretokenizer("none"))
+
+    def encode(n):
+        return tok.encode("é東" * n).tobytes()  # a single pretoken
+
+    return lambda: [encode(24_000_000) for _ in range(2)], lambda: encode(100_000)
+
+
 def decoding(folder):
     tok = ft.load(folder / "tok.json")
     ids = tok.encode_files(folder / "text.txt").values
@@ -145,6 +155,7 @@ PHASES = (
     encoding,
     encoding_with_dropout,
     segmenting,
+    encoding_characters,
     decoding,
     saving,
     loading,
