@@ -99,13 +99,10 @@ def segmenting(folder):
 
 
 def encoding_characters(folder):
-    model = ft.CharacterModel([*"abcdefghijklmnopqrstuvwxyz", "é", "東"])
-    tok = ft.Tokenizer(model, ft.get_pretokenizer("none"))
+    tok = ft.Tokenizer(ft.CharacterModel([b"\xfe", b"\xff"]), ft.get_pretokenizer("none"))
+    text = b"\xff\xfe" * 50_000_000  # a single pretoken, of as many characters as bytes
 
-    def encode(n):
-        return tok.encode("é東" * n).tobytes()  # a single pretoken
-
-    return lambda: [encode(24_000_000) for _ in range(2)], lambda: encode(100_000)
+    return lambda: tok.encode(text), lambda: tok.encode(text[:100_000]).tobytes()
 
 
 def decoding(folder):
