@@ -60,6 +60,12 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
         "get_pretokenizer",
         "train",
         "BPETrainer",
+        "ByteModel",
+        "ByteTrainer",
+        "CharacterModel",
+        "CharacterTrainer",
+        "WordModel",
+        "WordTrainer",
     ],
 )
 def test_main_names_have_an_example(name):

@@ -102,7 +102,8 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         model = MODELS[model_fields["kind"]].from_dict(model_fields)
         place = "special_tokens"
         special_tokens = _checked(fields["special_tokens"], dict)
-        if any(isinstance(i, int) and i >= len(data) for i in special_tokens.values()):
+        most = len(data) + len(model.pieces)  # a model of bytes has more pieces than its file has bytes
+        if any(isinstance(i, int) and i >= most for i in special_tokens.values()):
             raise ValueError("an id larger than the file")
         place = "provenance"
         provenance = _checked(fields["provenance"], dict)

@@ -110,7 +110,7 @@ class WordTrainer(VocabularyTrainer):
     ['', 'newest', 'low', 'lower']
     """
 
-    makes = WordModel
+    _model_type = WordModel
 
     def _choose_units(self, counts: PretokenCounts, most: int | None) -> list[bytes]:
         n_frequent = int(np.count_nonzero(counts.counts >= self.min_frequency))
