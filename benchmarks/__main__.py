@@ -39,7 +39,10 @@ PACKAGES = (
 def main(context: click.Context) -> None:
     """Measure everything, or what a command names."""
     if context.invoked_subcommand is None:
-        for command in (train, encode, decode, small, unigram, segment, quality, hostile, memory, startup):
+        for command in (
+            *(train, encode, decode, small, unigram, segment, quality, wordpiece, bert, batch),
+            *(hostile, memory, startup),
+        ):
             context.invoke(command)
         context.invoke(page)
 
@@ -167,6 +170,39 @@ def quality() -> None:
                 row[library] = {"nats": score.nats_per_character, "tokens": score.n_tokens}
             rows.append(record(row))
     click.echo(page_module.list_of_runs(rows))
+
+
+@main.command()
+@text_option
+@click.option("--vocab-size", default=30_000, show_default=True)
+@threads_option
+@libraries_option
+@repeats_option
+def wordpiece(
+    text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...], processes: int
+) -> None:
+    """WordPiece from a text file, in three ways: seconds from the file to the tokenizer."""
+    run("wordpiece", libraries, processes, 3, [text or texts.english(), str(vocab_size), str(threads)])
+
+
+@main.command()
+@click.option("--threads", multiple=True, default=(1, 2), show_default=True)
+@libraries_option
+@repeats_option
+def bert(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -> None:
+    """English and 128 languages to ids with BERT's vocabulary."""
+    for path in (texts.english(), texts.ntrex()):
+        for n in threads:
+            run("bert", libraries, processes, 3, [path, texts.bert_vocabulary(), str(n)])
+
+
+@main.command()
+@text_option
+@libraries_option
+@repeats_option
+def batch(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
+    """10,000 texts to ids with BERT's vocabulary, and those to a matrix with its mask."""
+    run("batch", libraries, processes, 20, [text or texts.english(), texts.bert_vocabulary(), "10000"])
 
 
 @main.command()

@@ -32,6 +32,11 @@ NOTES = {
     "unigram": "{mb} MB of text, a document a line, normalised by `nmt_nfkc`. The pieces differ: compared "
     "is how many there are.",
     "segment": "{mb} MB of text; pieces and scores are what sentencepiece learned from its first 10 MB.",
+    "wordpiece": "{mb} MB of text, a document a line, normalised and cut as for BERT. Pieces differ where "
+    "counts are equal: compared is how many there are. fasttok alone is the method `frequency`, which is "
+    "what tokenizers does.",
+    "batch": "The first lines of the text that are not empty, with `[CLS]` and `[SEP]`; *padding* takes them "
+    "to a matrix of at most 512 columns, with its mask, and the ids in it are the same.",
     "quality": "A tenth of the lines, by a hash of their content, is held out, without those that stand in "
     "the rest too; the models are trained on the rest, of as many pieces each (sentencepiece refuses more of "
     "Finnish, Khmer and Dzongkha). One scorer (`benchmarks/quality.py`) for both: probabilities are made to "
@@ -56,6 +61,11 @@ TITLES: dict[str, Callable[..., str]] = {
         f"Training Unigram, {text}, {pieces} ids, {some(threads, 'thread')}"
     ),
     "segment": lambda text, model, threads: f"Encoding with Unigram, {text}, {some(threads, 'thread')}",
+    "wordpiece": lambda text, pieces, threads: (
+        f"Training WordPiece, {text}, {pieces} ids, {some(threads, 'thread')}"
+    ),
+    "bert": lambda text, vocab, threads: f"Encoding with BERT's WordPiece, {text}, {some(threads, 'thread')}",
+    "batch": lambda text, vocab, n: f"A batch of {some(n, 'text')} of {text}",
     "quality": lambda: "Unigram on held-out text",
     "small": lambda text, ranks, n, calls: f"Encoding {some(n, 'string')} of 50 characters with {ranks}",
     "hostile": lambda: "Hostile text: one pretoken",
@@ -66,6 +76,11 @@ TITLES: dict[str, Callable[..., str]] = {
 def seconds(kind: str) -> Callable[[Row], float | None]:
     """The median over processes of a row's cold or warm seconds."""
     return lambda row: statistics.median(row[kind]) if row.get(kind) else None
+
+
+def milliseconds(kind: str) -> Callable[[Row], float | None]:
+    """The same in milliseconds."""
+    return lambda row: 1000 * statistics.median(row[kind]) if row.get(kind) else None
 
 
 def rate(kind: str) -> Callable[[Row], float | None]:
@@ -98,6 +113,9 @@ COLUMNS: dict[str, list[Column]] = {
     "decode": [*COLD, *WARM],
     "unigram": [*COLD, *WARM, *PEAK],
     "segment": [*COLD, *WARM, *PEAK],
+    "wordpiece": [*COLD, *WARM, *PEAK],
+    "bert": [*COLD, *WARM, *PEAK],
+    "batch": [("cold ms", milliseconds("cold_s"), ".1f"), ("warm ms", milliseconds("warm_s"), ".1f")],
     "quality": [
         ("nats a character", lambda row: row["fasttok"]["nats"], ".4f"),
         ("sentencepiece's", lambda row: row["sentencepiece"]["nats"], ".4f"),
@@ -139,7 +157,9 @@ def comparison(rows: list[Row]) -> str:
     title = TITLES[task](*rows[0]["arguments"]).replace(".tiktoken", "")
     note = NOTES.get(task, "{mb} MB of text.").format(**rows[0])
     fastest_first = sorted(rows, key=lambda row: statistics.median(row["warm_s"] or row["cold_s"]))
-    names = [f"{row['library']} | {row['versions'].get(row['library'], '')}" for row in fastest_first]
+    names = [
+        f"{row['library']} | {row['versions'].get(row['library'].split(',')[0], '')}" for row in fastest_first
+    ]
     return table(title, note, "library | version", names, fastest_first)
 
 

@@ -35,6 +35,11 @@ def language(code: str) -> str:
     return str(SHARED / f"data/languages/{code}.txt")
 
 
+def bert_vocabulary() -> str:
+    """The 30,522 pieces of BERT, uncased."""
+    return str(SHARED / "tokenizers/bert/minilm/vocab.txt")
+
+
 def sentencepiece_model(text: str) -> str:
     """A Unigram model that sentencepiece has trained on the first 10 MB of a text."""
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fasttok.models.unigram.lattice import Lattice, Segmentation
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.models.unigram.trainer import UnigramTrainer
+    from fasttok.models.wordpiece.model import WordPieceModel
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
@@ -76,6 +77,7 @@ _HOMES = {
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
+    "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
@@ -118,6 +120,7 @@ __all__ = [
     "UnigramModel",
     "UnigramTrainer",
     "UnknownCharacterError",
+    "WordPieceModel",
     "count_pretokens",
     "get_normalizer",
     "get_pretokenizer",

@@ -102,9 +102,10 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
     "--pretokenizer",
     "pretokenizers",
     multiple=True,
-    help="gpt2 (the default), p50k, cl100k, o200k, llama3, qwen2, whitespace, whitespace_split, bert, "
-    "metaspace, script, sentencepiece, digits_single, digits_threes_left, digits_threes_right, none, or a "
-    "regular expression. Repeat it for steps, each of which cuts the pretokens of the one before further.",
+    help="gpt2 (the default), p50k, cl100k, o200k, llama3, qwen2, whitespace, punctuation, "
+    "whitespace_split, bert, metaspace, script, sentencepiece, digits_single, digits_threes_left, "
+    "digits_threes_right, none, or a regular expression. Repeat it for steps, each of which cuts the "
+    "pretokens of the one before further.",
 )
 @click.option(
     "--normalizer", help="What rewrites text before it is cut, for example nmt_nfkc; none by default."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from fasttok.special import SpecialTokens
 from fasttok.text._metaspace import write_spaces
 from fasttok.text.base import Pretokenizer
 from fasttok.text.metaspace import MARK, Metaspace
+
+# Words that have no space before them, by how they begin; those of tokenizers' decoder of WordPiece.
+CLEANED = re.compile(rb" (?:[.?!,]|n't|'m|'s|'ve|'re)")
 
 
 @dataclass
@@ -37,10 +41,10 @@ class DecodingState:
 class TextDecoder:
     """Ids to bytes. Immutable, so that threads share it.
 
-    A space is one of three things: a byte of a piece, which is written; the end of a word, where the
-    pretokenizer leaves out white space and the model marks where words end; or a ▁ of `Metaspace`. The latter
-    two are written between words only: not at the end of a text where they end words, not at its start where
-    they begin them.
+    A space is one of three things: a byte of a piece, which is written; the beginning or the end of a word,
+    where the pretokenizer leaves out white space and the model marks where words begin or end; or a ▁ of
+    `Metaspace`. The latter two are written between words only: not at the end of a text where they end words,
+    not at its start where they begin them.
 
     Parameters
     ----------
@@ -49,14 +53,23 @@ class TextDecoder:
     model : Model
         What the ids are of.
     special : SpecialTokens
-        The ids of texts, which are written as they are.
+        The ids of texts, which are written as they are; where pieces begin words, so do these.
+    clean_up : bool
+        Whether to leave out the spaces that English has not where words begin: before marks of punctuation
+        that end a phrase, and before what is left of a word contracted with the one before it.
     """
 
-    def __init__(self, pretokenizer: Pretokenizer, model: Model, special: SpecialTokens) -> None:
+    def __init__(
+        self, pretokenizer: Pretokenizer, model: Model, special: SpecialTokens, *, clean_up: bool = True
+    ) -> None:
         step = pretokenizer.rewriting
         self._metaspace = step if isinstance(step, Metaspace) else None
         space = b"" if pretokenizer.is_partition or self._metaspace is not None else b" "
         self._written = special.added_to(model.written_pieces(space))
+        self._at_start: Ragged | None = None  # what is written at the start of a text, where that differs
+        if model.begins_word is not None and space:
+            self._at_start = special.added_to(model.written_pieces(b""))
+            self._written = _set_apart(self._written, special, clean_up)
         self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
         if model.ends_word is not None and space:
             self._spaces = np.zeros(len(self._written), np.int64)
@@ -90,6 +103,10 @@ class TextDecoder:
         if self._metaspace is not None:
             runs = list(self._runs(ids))  # all of them, before the state is touched
             return b"".join([_spaced(text, has_marks, self._metaspace, state) for text, has_marks in runs])
+        if self._at_start is not None and not state.begun and len(ids):
+            text = gather_pieces(self._at_start, ids[:1]) + self.gather(ids[1:])
+            state.begun = True
+            return text
         text = self.gather(ids)
         if self._spaces is None or not text:
             return text
@@ -114,11 +131,14 @@ class TextDecoder:
         ids, offsets = rows.values, rows.offsets
         text = gather_pieces(self._written, ids, offsets)
         bounds = lengths_to_offsets(self._written.lengths[ids])[offsets]
-        ends = bounds[1:].copy()
+        starts, ends = bounds[:-1].copy(), bounds[1:].copy()
+        is_filled = rows.lengths > 0
         if self._spaces is not None:
-            is_filled = rows.lengths > 0
             ends[is_filled] -= self._spaces[ids[offsets[1:][is_filled] - 1]]
-        places = zip(bounds.tolist(), ends.tolist(), strict=False)
+        if self._at_start is not None:
+            first = ids[offsets[:-1][is_filled]]
+            starts[is_filled] += self._written.lengths[first] - self._at_start.lengths[first]
+        places = zip(starts.tolist(), ends.tolist(), strict=True)
         if self._metaspace is None:
             return [text[start:end] for start, end in places]
         if self._find_marked_tokens(ids):
@@ -179,6 +199,16 @@ def _spaced(text: bytes, has_marks: bool, step: Metaspace, state: DecodingState)
     n = len(text) - _measure_open_end(text, step)
     text, state.held = text[:n], text[n:]
     return write_spaces(text)
+
+
+def _set_apart(written: Ragged, special: SpecialTokens, clean_up: bool) -> Ragged:
+    """What is written for each id behind another: special tokens with a space too, and spaces cleaned up."""
+    rows = written.to_bytes()
+    for i in special.ids.values():
+        rows[i] = b" " + rows[i]
+    if clean_up:
+        rows = [row[1:] if CLEANED.match(row) else row for row in rows]
+    return Ragged.from_bytes(rows)
 
 
 def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:

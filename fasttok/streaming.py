@@ -21,6 +21,8 @@ class StreamDecoder:
     ----------
     tokenizer : Tokenizer
         What the ids are of.
+    clean_up : bool
+        As in `Tokenizer.decode`.
 
     Examples
     --------
@@ -33,8 +35,8 @@ class StreamDecoder:
     ''
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Tokenizer, *, clean_up: bool = True) -> None:
+        self._decoder = tokenizer.decoder(clean_up)
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._state = DecodingState()
 
@@ -62,7 +64,7 @@ class StreamDecoder:
         O(length of the result).
         """
         row = [int(ids)] if isinstance(ids, np.integer) else [ids] if isinstance(ids, int) else ids
-        return self._utf8.decode(self._tokenizer.decoder.part(as_ids(row), self._state))
+        return self._utf8.decode(self._decoder.part(as_ids(row), self._state))
 
     def finish(self) -> str:
         """End the stream: give U+FFFD for what was held back, and be ready for another stream.
@@ -80,4 +82,4 @@ class StreamDecoder:
         ('a', '\ufffd', '')
         """
         state, self._state = self._state, DecodingState()
-        return self._utf8.decode(self._tokenizer.decoder.finish(state), final=True)
+        return self._utf8.decode(self._decoder.finish(state), final=True)

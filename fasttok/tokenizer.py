@@ -85,7 +85,7 @@ class Tokenizer:
             raise ValueError(f"the model's unknown token has id {model.unk_id}, which is no special token's")
         self._pipeline = Pipeline(normalizer, pretokenizer)
         self._encoder = TextEncoder(self._pipeline, model, self._special, len(self._pieces))
-        self.decoder = TextDecoder(pretokenizer, model, self._special)
+        self._decoders: dict[bool, TextDecoder] = {}
 
     # What it is
 
@@ -401,7 +401,7 @@ class Tokenizer:
         if self.is_lossless:
             # Nothing is lost between the pieces, so their lengths alone say where they stand.
             ids = self._encoder.encode_text(data, special, "strict")
-            bounds = lengths_to_offsets(self.decoder.lengths(ids))
+            bounds = lengths_to_offsets(self.decoder().lengths(ids))
             return locate(data, ids, bounds[:-1], bounds[1:])
         return locate(data, *self._encoder.encode_aligned(data, special))
 
@@ -411,13 +411,27 @@ class Tokenizer:
 
     # Ids to text
 
-    def decode(self, ids: Ids, *, errors: Literal["replace", "strict"] = "replace") -> str:
+    def decoder(self, clean_up: bool = True) -> TextDecoder:
+        """What turns ids into bytes; `clean_up` as in `decode`. Made once."""
+        if clean_up not in self._decoders:
+            self._decoders[clean_up] = TextDecoder(
+                self.pretokenizer, self.model, self._special, clean_up=clean_up
+            )
+        return self._decoders[clean_up]
+
+    def decode(
+        self, ids: Ids, *, clean_up: bool = True, errors: Literal["replace", "strict"] = "replace"
+    ) -> str:
         """Turn ids into text.
 
         Parameters
         ----------
         ids : sequence or array of int
             The ids; those of special tokens become their texts.
+        clean_up : bool
+            Where words are joined by spaces because the pretokenizer dropped those of the text, as with
+            WordPiece: whether to leave out the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``,
+            ``'s``, ``'ve`` and ``'re``, as tokenizers does.
         errors : {"replace", "strict"}
             What bytes that are not UTF-8 do, which the ids of part of a text may give: become U+FFFD,
             or raise ``UnicodeDecodeError``.
@@ -433,19 +447,23 @@ class Tokenizer:
         TypeError
             If the ids are not integers.
         """
-        return self.decode_bytes(ids).decode(errors=_checked_errors(errors))
+        return self.decode_bytes(ids, clean_up=clean_up).decode(errors=_checked_errors(errors))
 
-    def decode_bytes(self, ids: Ids) -> bytes:
+    def decode_bytes(self, ids: Ids, *, clean_up: bool = True) -> bytes:
         """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self.decoder.decode(as_ids(ids))
+        return self.decoder(clean_up).decode(as_ids(ids))
 
     def decode_batch(
-        self, batch: Ragged | Iterable[Ids], *, errors: Literal["replace", "strict"] = "replace"
+        self,
+        batch: Ragged | Iterable[Ids],
+        *,
+        clean_up: bool = True,
+        errors: Literal["replace", "strict"] = "replace",
     ) -> list[str]:
         """Turn every row of a batch into text; otherwise as `decode`."""
         _checked_errors(errors)
         rows = batch if isinstance(batch, Ragged) else Ragged.from_arrays([as_ids(row) for row in batch])
-        texts = self.decoder.decode_rows(Ragged(as_ids(rows.values), rows.offsets))
+        texts = self.decoder(clean_up).decode_rows(Ragged(as_ids(rows.values), rows.offsets))
         return [text.decode(errors=errors) for text in texts]
 
     # Files

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
+from math import inf
 
 import numpy as np
 import regex
@@ -558,3 +559,30 @@ def draw_segmentation(
         drawn = (*drawn, piece)
         chances = {pieces: chance for pieces, chance in chances.items() if pieces[: len(drawn)] == drawn}
     return drawn
+
+
+def longest_matches(
+    word: bytes,
+    ids: dict[str, int],
+    prefix: str = "##",
+    most_characters: float = inf,
+    most_bytes: float = inf,
+) -> list[int] | None:
+    """WordPiece: the longest piece, then the longest one behind it; None where some part is no piece."""
+    try:
+        text = word.decode()
+    except UnicodeDecodeError:
+        return None
+    if len(text) > most_characters or len(word) > most_bytes:
+        return None
+    found, start = [], 0
+    while start < len(text):
+        for end in range(len(text), start, -1):
+            name = (prefix if start else "") + text[start:end]
+            if name in ids:
+                found.append(ids[name])
+                start = end
+                break
+        else:
+            return None
+    return found

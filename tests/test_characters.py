@@ -208,7 +208,7 @@ def test_the_suffix_is_a_space_where_white_space_was_left_out():
 
 
 def test_the_suffix_is_nothing_where_white_space_was_kept():
-    for pretokenizer in ("whitespace", "gpt2", "bert"):
+    for pretokenizer in ("whitespace", "gpt2", "punctuation"):
         tok = trained(pretokenizer, end_of_word_suffix=SUFFIX)
         for text in ("ab ba, </w>\n", " a b ab", " aé\n"):
             ids = tok.encode(text)

@@ -10,10 +10,9 @@ import sys
 import numpy as np
 import pytest
 import tiktoken
-from tokenizers import pre_tokenizers
 
 import fasttok as ft
-from fasttok.text.pretokenizers import PATTERNS
+from fasttok.text.pretokenizers import DROPPING, PATTERNS
 from tests import hostile, oracles, unicode_differences
 
 NAMES = list(PATTERNS)
@@ -162,83 +161,6 @@ def test_named_patterns_need_no_regex_module():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# Words without the white space between them
-
-
-def words(documents):
-    return [word for document in documents for word in oracles.find_all(r"\S+", document)]
-
-
-def test_whitespace_split_takes_the_words_alone():
-    pretokenizer = ft.get_pretokenizer("whitespace_split")
-    assert not pretokenizer.is_partition
-    assert pretokenizer.split_text(" two  words,\u3000three\n") == [b"two", b"words,", b"three"]
-    for text in ("", " ", "\n \t"):
-        assert pretokenizer.split_text(text) == []
-    for document in hostile.byte_strings(4000, seed=80):
-        assert pretokenizer.split_text(document) == words([document])
-    alphabet = ["a", "é", ".", " ", "\n", "\u00a0", "\x85"]
-    for n in range(6):
-        for letters in itertools.product(alphabet, repeat=n):
-            assert pretokenizer.split_text("".join(letters)) == words(["".join(letters).encode()])
-
-
-def test_whitespace_split_is_tokenizers():
-    step = pre_tokenizers.WhitespaceSplit()
-    code_points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-    for start in range(0, len(code_points), 4096):
-        text = "".join(f"a{c}b{c}{c} {c}" for c in code_points[start : start + 4096])
-        theirs = [text[a:b].encode() for _, (a, b) in step.pre_tokenize_str(text)]
-        assert ft.get_pretokenizer("whitespace_split").split_text(text) == theirs
-
-
-def test_what_leaves_text_out_has_no_boundaries():
-    text = ft.Ragged.from_bytes([b"a b"])
-    for steps in ("whitespace_split", ["bert", "whitespace_split"]):
-        with pytest.raises(ValueError, match="leaves text out between pretokens, so that they have no bound"):
-            ft.get_pretokenizer(steps).split(text)
-    with pytest.raises(ValueError, match="it can only be the last step of a sequence"):
-        ft.get_pretokenizer(["whitespace_split", "bert"])
-
-
-@pytest.mark.parametrize("steps", [["bert"], ["gpt2"], ["digits_single", "cl100k"], [r"[aeiou]+"], ["none"]])
-def test_words_within_the_pretokens_of_other_steps(steps):
-    documents = [b"", *hostile.byte_strings(600, seed=81), b" ", b""]
-    documents[::9] = [b""] * len(documents[::9])
-    pretokenizer = ft.get_pretokenizer([*steps, "whitespace_split"])
-    assert not pretokenizer.is_partition
-    assert ft.get_pretokenizer(pretokenizer.config()) == pretokenizer
-    before = ft.get_pretokenizer(steps)
-    expected = [words(before.split_text(document)) for document in documents]
-    assert [pretokenizer.split_text(document) for document in documents] == expected
-    counts = ft.count_pretokens(ft.Corpus.from_texts(documents), pretokenizer, workers=1)
-    assert counts.to_dict() == oracles.count(r"(?s:.+)", list(itertools.chain(*expected)))
-
-
-@pytest.mark.parametrize(
-    "steps", ["whitespace_split", ["bert", "whitespace_split"], ["gpt2", "whitespace_split"]]
-)
-def test_cutting_a_text_of_words_changes_none(steps):
-    pretokenizer = ft.get_pretokenizer(steps)
-    found = 0
-    for data in hostile.byte_strings(150, seed=82):
-        whole = pretokenizer.split_text(data)
-        for start, end in itertools.combinations(range(len(data) + 1), 2):
-            cut = pretokenizer.find_cut(np.frombuffer(data[start:end], np.uint8))
-            if cut:
-                found += 1
-                place = start + cut
-                assert pretokenizer.split_text(data[:place]) + pretokenizer.split_text(data[place:]) == whole
-    assert found > 2000
-    # Every place beside white space is one.
-    text = "x1.\u0301 \n\u3000 a"
-    for i in range(4, len(text)):
-        data = text[: i + 1].encode()
-        assert ft.get_pretokenizer("whitespace_split").find_cut(np.frombuffer(data, np.uint8)) == len(
-            text[:i].encode()
-        )
-
-
 # Any regular expression
 
 
@@ -276,7 +198,7 @@ def test_an_expression_that_backtracks_is_stopped():
         pretokenizer.split(ft.Ragged.from_bytes([b"b", b"a" * 28 + b"b" + b"a" * 40_000 + b"b"]))
 
 
-@pytest.mark.parametrize("given", [*NAMES, "whitespace_split", r"\d|\D+"])
+@pytest.mark.parametrize("given", [*NAMES, *DROPPING, r"\d|\D+"])
 def test_configuration_gives_the_pretokenizer_back(given):
     pretokenizer = ft.get_pretokenizer(given)
     assert ft.get_pretokenizer(pretokenizer.config()) == pretokenizer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.peers import decode, encode, hostile, small, train, unigram
+from benchmarks.peers import decode, encode, hostile, small, train, unigram, wordpiece
 from benchmarks.peers.common import Work
 
 TASKS: dict[str, dict[str, Callable[..., Work]]] = {
@@ -19,6 +19,9 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "small": small.TASK,
     "unigram": unigram.TRAIN,
     "segment": unigram.ENCODE,
+    "wordpiece": wordpiece.TRAIN,
+    "bert": wordpiece.ENCODE,
+    "batch": wordpiece.BATCH,
     "hostile train": {"fasttok": hostile.train_hostile},
     "hostile encode": {"fasttok": hostile.encode_hostile},
 }

@@ -16,6 +16,7 @@ from fasttok.models.base import Model
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.unigram.model import UnigramModel
+from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.saving import atomic_write
 from fasttok.text.normalizers import get_normalizer
 from fasttok.text.pretokenizers import get_pretokenizer
@@ -24,7 +25,9 @@ from fasttok.tokenizer import Tokenizer
 FORMAT = "fasttok"
 VERSION = 1
 _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
-MODELS: dict[str, type[Model]] = {model.kind: model for model in (BPEModel, CharacterBPEModel, UnigramModel)}
+MODELS: dict[str, type[Model]] = {
+    model.kind: model for model in (BPEModel, CharacterBPEModel, UnigramModel, WordPieceModel)
+}
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:

@@ -55,8 +55,8 @@ class Model(ABC):
         The bytes that each id is called by; an empty row is an id that the model does not use.
     unk_id : int or None
         The id of what is not in the vocabulary, where the model has one. It is a special token's.
-    ends_word : ndarray of bool, or None
-        Whether each piece is marked as the end of a pretoken; None where none are.
+    begins_word, ends_word : ndarray of bool, or None
+        Whether each piece is marked as the beginning of a pretoken, or as its end; None where none are.
     takes_rows_whole : bool
         Whether the ids of a text depend on more than its pretokens, so that it must not be cut.
     joins_unknown : bool
@@ -66,6 +66,7 @@ class Model(ABC):
     kind: str
     pieces: Ragged
     unk_id: int | None = None
+    begins_word: NDArray[np.bool_] | None = None
     ends_word: NDArray[np.bool_] | None = None
     takes_rows_whole: bool = False
     joins_unknown: bool = False
@@ -150,7 +151,7 @@ class Model(ABC):
         return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:
-        """What decoding writes for each id; `space` stands for the mark of a piece that ends a word."""
+        """What decoding writes for each id; `space` stands for the mark of one that begins or ends a word."""
         return self.pieces
 
     @property

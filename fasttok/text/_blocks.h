@@ -3,7 +3,8 @@
  * Each function is given a position at which a pretoken begins and sets a bit for every later position in the
  * block at which one begins too. It may leave out any number of bits at the end of the block, where something
  * comes that it cannot tell (a byte that is not ASCII, a contraction or white space across the edge): the caller
- * goes on from the last position it was given. No bits at all: the caller must find the next one itself.
+ * goes on from the last position it was given. No bits at all: the caller must find the next one itself. Words
+ * alone (ft_words) have two bits each.
  *
  * SSE2 is part of every x86-64 processor. Elsewhere no bits are set and the scalar scanners do all the work.
  */
@@ -18,8 +19,8 @@
 #define FT_BLOCK 64
 
 typedef struct {
-    uint64_t letter, number, space, blank, newline, quote, high;
-} ft_classes; /* a bit a byte; blank is U+0020, newline \r or \n, quote ' and high everything beyond ASCII */
+    uint64_t letter, number, space, blank, newline, quote, printable, high;
+} ft_classes; /* a bit a byte; blank is U+0020, newline \r or \n, quote ', printable what is from ! to ~, high what is not ASCII */
 
 static inline uint64_t ft_mask(const __m128i *v)
 {
@@ -35,7 +36,7 @@ static inline __m128i ft_between(__m128i v, char first, char last)
 
 static inline ft_classes ft_classify(const uint8_t *p)
 {
-    __m128i v[4], letter[4], number[4], control[4], blank[4], newline[4], quote[4];
+    __m128i v[4], letter[4], number[4], control[4], blank[4], newline[4], quote[4], printable[4];
     ft_classes c;
     int i;
     for (i = 0; i < 4; i++) {
@@ -46,6 +47,7 @@ static inline ft_classes ft_classify(const uint8_t *p)
         blank[i] = _mm_cmpeq_epi8(v[i], _mm_set1_epi8(' '));
         newline[i] = _mm_or_si128(_mm_cmpeq_epi8(v[i], _mm_set1_epi8('\n')), _mm_cmpeq_epi8(v[i], _mm_set1_epi8('\r')));
         quote[i] = _mm_cmpeq_epi8(v[i], _mm_set1_epi8('\''));
+        printable[i] = ft_between(v[i], '!', '~');
     }
     c.letter = ft_mask(letter);
     c.number = ft_mask(number);
@@ -53,6 +55,7 @@ static inline ft_classes ft_classify(const uint8_t *p)
     c.space = ft_mask(control) | c.blank;
     c.newline = ft_mask(newline);
     c.quote = ft_mask(quote);
+    c.printable = ft_mask(printable);
     c.high = ft_mask(v);
     return c;
 }
@@ -204,8 +207,29 @@ static inline uint64_t ft_starts_o200k(const uint8_t *p)
     return starts & ft_below(usable) & ~UINT64_C(1);
 }
 
+/* Where words begin that white space separates, and in `last` where they have their last bytes; with `apart` every
+ * character of punctuation is a word. Unlike above, the first byte may be white space. The nth bit of both is the nth
+ * word; a word that may go on behind the edge, or behind a byte that is not ASCII, has none in `last`. */
+static inline uint64_t ft_words(const uint8_t *p, int apart, uint64_t *last)
+{
+    ft_classes c = ft_classify(p);
+    int usable = c.high ? __builtin_ctzll(c.high) : FT_BLOCK;
+    uint64_t within = ft_below(usable), seen = within & ~c.space;
+    uint64_t alone = apart ? seen & c.printable & ~(c.letter | c.number) : 0;
+    uint64_t other = seen & ~alone;
+    *last = alone | (other & ~(other >> 1) & within >> 1);
+    return alone | (other & ~(other << 1));
+}
+
 #else
 #define FT_BLOCK 64
+static inline uint64_t ft_words(const uint8_t *p, int apart, uint64_t *last)
+{
+    (void)p;
+    (void)apart;
+    *last = 0;
+    return 0;
+}
 static inline uint64_t ft_starts_gpt2(const uint8_t *p)
 {
     (void)p;

@@ -33,8 +33,7 @@ cdef enum Pattern:  # those up to O200K have blocks
     QWEN2
     O200K
     WHITESPACE
-    WHITESPACE_SPLIT
-    BERT
+    PUNCTUATION_ALONE
     DIGITS_SINGLE
     DIGITS_THREES_LEFT
     DIGITS_THREES_RIGHT
@@ -47,8 +46,7 @@ PATTERNS = {
     "qwen2": QWEN2,
     "o200k": O200K,
     "whitespace": WHITESPACE,
-    "whitespace_split": WHITESPACE_SPLIT,
-    "bert": BERT,
+    "punctuation": PUNCTUATION_ALONE,
     "digits_single": DIGITS_SINGLE,
     "digits_threes_left": DIGITS_THREES_LEFT,
     "digits_threes_right": DIGITS_THREES_RIGHT,
@@ -304,7 +302,7 @@ cdef inline Py_ssize_t next_whitespace(const uint8_t* text, Py_ssize_t i, Py_ssi
     return end_of_spaces(skip_spaces(text, i, end), i, end)
 
 
-cdef inline Py_ssize_t next_bert(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t next_punctuation(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t length
     cdef uint8_t kind = classify(text, i, end, &length) & (SPACE | PUNCTUATION)
     i += length
@@ -342,10 +340,10 @@ cdef inline Py_ssize_t next_pretoken(
         return next_gpt2(text, i, end)
     if pattern == O200K:
         return next_o200k(text, i, end)
-    if pattern == WHITESPACE or pattern == WHITESPACE_SPLIT:  # the latter at what is no white space
+    if pattern == WHITESPACE:
         return next_whitespace(text, i, end)
-    if pattern == BERT:
-        return next_bert(text, i, end)
+    if pattern == PUNCTUATION_ALONE:
+        return next_punctuation(text, i, end)
     if pattern == DIGITS_SINGLE or pattern == DIGITS_THREES_LEFT or pattern == DIGITS_THREES_RIGHT:
         return next_digits(text, begin, i, end, pattern)
     if pattern == NONE:
@@ -405,10 +403,6 @@ cdef class Scanner(Spans):
                     k = write_spans(bits, i, &i, starts, ends, k, n)
                     continue
                 scalar_to = i + FT_BLOCK // 2
-            if pattern == WHITESPACE_SPLIT:
-                i = skip_spaces(text, i, end).end
-                if i == end:
-                    break
             starts[k] = i
             i = next_pretoken(pattern, text, begin, i, end)
             ends[k] = i

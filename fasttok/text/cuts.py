@@ -16,12 +16,12 @@ matches across it: only letters or numbers continue a run that has reached one, 
 and \n are taken in by other runs. None looks back, so the text behind the place reads the same on its own;
 the text before it ends in no white space, so that no alternative asks what follows.
 
-**bert** and **digits_single** cut between two code points or not according to these two alone. So every
-pair is neutral.
+**punctuation** and **digits_single** cut between two code points or not according to these two alone. So
+every pair is neutral.
 
-**whitespace_split** is ``\s|\S+``, of which the white space is dropped in the end. That too cuts between two
-code points or not according to these two alone; and as it is always the last step, what it drops changes
-nothing else.
+**whitespace_split** is ``\s|\S+``, of which the white space is dropped in the end, and **bert** the same with
+punctuation apart. They too cut between two code points or not according to these two alone; and as they are
+always the last step, what they drop changes nothing else.
 
 **digits_threes_left** and **digits_threes_right** cut at both ends of a run of numbers, and inside it they
 count from one of its ends. A place with no number on one side is inside no run, and the same runs lie on
@@ -134,8 +134,8 @@ class RewritingCuts:
 _before, _behind = np.indices((len(KINDS), len(KINDS)))
 _everywhere = np.ones((len(KINDS), len(KINDS)), np.bool_)
 _words = np.isin(_before, (LETTER, NUMBER)) & (_behind >= BLANK) | (_before < BLANK) & (_behind == BLANK)
-_same_bert = (_before >= BLANK) & (_behind >= BLANK)
-_same_bert |= np.isin(_before, (LETTER, NUMBER, OTHER)) & np.isin(_behind, (LETTER, NUMBER, OTHER))
+_both_words = np.isin(_before, (LETTER, NUMBER, OTHER)) & np.isin(_behind, (LETTER, NUMBER, OTHER))
+_both_space = (_before >= BLANK) & (_behind >= BLANK)
 _numbers = (_before == NUMBER).astype(int) + (_behind == NUMBER)
 
 NOTHING_KNOWN = Cuts(~_everywhere, ~_everywhere)
@@ -151,7 +151,8 @@ REWRITING_CUTS: dict[str, RewritingCuts] = {
 CUTS: dict[str, Cuts] = {
     **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),
     "whitespace_split": Cuts((_before >= BLANK) | (_behind >= BLANK), _everywhere),
-    "bert": Cuts(~_same_bert, _everywhere),
+    "bert": Cuts(~_both_words, _everywhere),
+    "punctuation": Cuts(~_both_words & ~_both_space, _everywhere),
     "digits_single": Cuts(_numbers >= 1, _everywhere),
     "script": Cuts(~_everywhere, _behind != OTHER),
     **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_numbers == 1, _numbers <= 1)),

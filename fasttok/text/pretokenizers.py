@@ -1,9 +1,9 @@
 """Pretokenizers: where text may be cut before a model sees it.
 
-Nearly every step is a partition: it only cuts, and the pieces joined are the text. "whitespace_split" leaves
-white space out: it has spans, and no boundaries. "metaspace" rewrites text before it cuts. The named patterns
-run on hand-written scanners (`_scan.pyx`); any other regular expression runs on the ``regex`` module. Steps
-one after the other are a sequence.
+Nearly every step is a partition: it only cuts, and the pieces joined are the text. "bert" and
+"whitespace_split" leave white space out: they have spans, and no boundaries. "metaspace" rewrites text before
+it cuts. The named patterns run on hand-written scanners (`_scan.pyx`, `_words.pyx`); any other regular
+expression runs on the ``regex`` module. Steps one after the other are a sequence.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from fasttok.errors import PatternError
 from fasttok.parallel import end_if_stopped
 from fasttok.ragged import Ragged
-from fasttok.text import _scan
+from fasttok.text._scan import Scanner
 from fasttok.text._spans import Nested, Spans
+from fasttok.text._words import WordScanner
 from fasttok.text.base import SLICE, Pretokenizer, ScanningPretokenizer
 from fasttok.text.cuts import CUTS, Cuts
 from fasttok.text.metaspace import Metaspace
@@ -49,14 +50,17 @@ PATTERNS: dict[str, str] = {
         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
     ),
     "whitespace": r" ?\S+|\s+(?!\S)|\s+",
-    "bert": r"\s+|[!-/:-@\[-`{-~\p{P}]|[^\s!-/:-@\[-`{-~\p{P}]+",
+    "punctuation": r"\s+|[!-/:-@\[-`{-~\p{P}]|[^\s!-/:-@\[-`{-~\p{P}]+",
     "digits_single": r"\p{N}|\P{N}+",
     "digits_threes_left": r"\p{N}{1,3}|\P{N}+",
     "digits_threes_right": r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))|\P{N}+",
     "none": r"(?s:.+)",
 }
 # Of these only the matches are pretokens, and what lies between them is left out.
-DROPPING: dict[str, str] = {"whitespace_split": r"\S+"}
+DROPPING: dict[str, str] = {
+    "bert": r"[!-/:-@\[-`{-~\p{P}]|[^\s!-/:-@\[-`{-~\p{P}]+",
+    "whitespace_split": r"\S+",
+}
 NAMED = PATTERNS | DROPPING
 STEPS: dict[str, Callable[[], Pretokenizer]] = {"metaspace": Metaspace, "script": ScriptPretokenizer}
 # What has one name in recipes and files has others here.
@@ -92,7 +96,7 @@ class ScannerPretokenizer(ScanningPretokenizer):
 
     @cached_property
     def scanner(self) -> Spans:  # type: ignore[override]
-        return _scan.Scanner(self.name)
+        return Scanner(self.name) if self.is_partition else WordScanner(self.name == "bert")
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name}
@@ -282,11 +286,11 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     - "llama3", "qwen2": those of the models' tokenizer files.
     - "whitespace": words with the one space before them.
     - "whitespace_split": words alone. White space separates them and is dropped, so that no tokenizer with
-      this step is lossless. In a sequence it can only be the last step; behind "bert" it gives what BERT's
-      own tokenizer takes for words.
-    - "bert": white space, single characters of punctuation (P, and the symbols of ASCII), and what lies
-      between. So BERT cuts (Devlin et al. 2019); but here white space is kept, as pretokens of its own,
-      and nothing is cleaned, lower-cased or set apart before.
+      this step is lossless. In a sequence it can only be the last step.
+    - "bert": single characters of punctuation (P, and the symbols of ASCII), and words between them and white
+      space, which is dropped; so it, too, can only be the last step. That is how BERT cuts (Devlin et al.
+      2019), once text is cleaned, lower-cased and has spaces around Chinese characters.
+    - "punctuation": the same cuts, but white space is kept, as pretokens of its own.
     - "metaspace": words with a ▁ before them for the space, as in sentencepiece: `fasttok.Metaspace`, which
       has options. It rewrites text, so that in a sequence it can only be the first step.
     - "sentencepiece": "metaspace" and "script", which are the pretokens that the pieces of sentencepiece's
@@ -314,7 +318,7 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     [b'ab', b'1', b'2']
     >>> get_pretokenizer(["digits_threes_right", "gpt2"]).split_text("it's 1234567")
     [b'it', b"'s", b' ', b'1', b'234', b'567']
-    >>> get_pretokenizer(["bert", "whitespace_split"]).split_text("it's  1234567")
+    >>> get_pretokenizer("bert").split_text("it's  1234567")
     [b'it', b"'", b's', b'1234567']
     """
     if isinstance(pretokenizer, Pretokenizer):

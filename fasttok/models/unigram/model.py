@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from fasttok._trie import Trie
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
+from fasttok.models.pieces import as_id, as_pieces, check_id, ids_by_piece
 from fasttok.models.sampling import Sampling, check_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
@@ -22,7 +22,6 @@ from fasttok.ragged import Ragged, read_only
 from fasttok.text.utf8 import encode_utf8
 
 Compat = Literal["sentencepiece", "huggingface"]
-MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
 PER_PIECE = -1e6  # in the score of a path, for the fewest pieces: more than probabilities come to
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 
@@ -101,15 +100,11 @@ class UnigramModel(Model):
         compat: Compat | None = None,
         fewest_pieces: bool = False,
     ) -> None:
-        if not isinstance(pieces, Ragged):
-            pieces = Ragged.from_bytes([_encoded(piece) for piece in pieces])
-        if pieces.values.dtype != np.uint8:
-            raise TypeError(f"pieces must be a Ragged of uint8, not of {pieces.values.dtype}")
-        self.pieces = Ragged(read_only(pieces.values.copy()), read_only(pieces.offsets.copy()))
+        self.pieces = as_pieces(pieces)
         self.scores = read_only(np.array(scores, np.float64))
-        self.unk_id = None if unk_id is None else _index("unk_id", unk_id)
+        self.unk_id = check_id("unk_id", unk_id, self.pieces)
         self.byte_fallback = byte_fallback
-        self.user_defined = frozenset(_index("user_defined", i) for i in user_defined)
+        self.user_defined = frozenset(as_id("user_defined", i) for i in user_defined)
         self.compat = compat
         self.fewest_pieces = fewest_pieces
         self.takes_rows_whole = compat == "sentencepiece"
@@ -119,14 +114,12 @@ class UnigramModel(Model):
         if fewest_pieces and compat is not None:
             raise ValueError(f"compat={compat!r} knows no segmentation of the fewest pieces")
         self._check_scores()
-        self._ids = _ids_by_piece(self.pieces)
+        self._ids = ids_by_piece(self.pieces)
         self._check_ids()
         self.byte_ids = self._find_bytes() if byte_fallback else None
 
     def _check_scores(self) -> None:
         n = len(self.pieces)
-        if n > MOST_PIECES:
-            raise ValueError(f"{n:,} pieces; the most is {MOST_PIECES:,}")
         if self.scores.shape != (n,):
             raise ValueError(f"{n} pieces but scores of shape {self.scores.shape}")
         bad = np.flatnonzero(~np.isfinite(self.scores))
@@ -140,11 +133,6 @@ class UnigramModel(Model):
         for i in self.user_defined:
             if not 0 <= i < len(self.pieces) or not len(self.pieces[i]):
                 raise ValueError(f"user-defined id {i} is no piece's")
-        if self.unk_id is not None:
-            if not 0 <= self.unk_id <= MOST_PIECES:
-                raise ValueError(f"unk_id must be from 0 to 2^31 - 1, not {self.unk_id}")
-            if self.unk_id < len(self.pieces) and len(self.pieces[self.unk_id]):
-                raise ValueError(f"unk_id {self.unk_id} is the piece {bytes(self.pieces[self.unk_id])!r}")
 
     def _find_bytes(self) -> NDArray[np.uint32]:
         """The id of each byte."""
@@ -304,42 +292,3 @@ class UnigramModel(Model):
             compat=fields["compat"],
             fewest_pieces=fields["fewest_pieces"],
         )
-
-
-def _encoded(piece: str | bytes) -> bytes:
-    if not isinstance(piece, (str, bytes)):
-        raise TypeError(f"a piece must be str or bytes, not {type(piece).__name__}")
-    return encode_utf8(piece)
-
-
-def _index(option: str, value: Any) -> int:
-    """An id as an int of Python."""
-    if isinstance(value, bool):
-        raise TypeError(f"{option} must be an id, not {value}")
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{option} must be an id, not {value!r}") from None
-
-
-def _ids_by_piece(pieces: Ragged) -> dict[bytes, int]:
-    """The id of each piece.
-
-    Raises
-    ------
-    ValueError
-        If one is not UTF-8, holds U+0000 or stands twice.
-    """
-    ids: dict[bytes, int] = {}
-    for i, piece in enumerate(pieces.to_bytes()):
-        if not piece:
-            continue
-        try:
-            piece.decode()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"the piece {piece!r} of id {i} is not UTF-8 at byte {error.start}") from None
-        if 0 in piece:
-            raise ValueError(f"the piece {piece!r} of id {i} holds the character U+0000")
-        if ids.setdefault(piece, i) != i:
-            raise ValueError(f"ids {ids[piece]} and {i} have the same piece {piece!r}")
-    return ids

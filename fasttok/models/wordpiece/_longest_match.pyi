@@ -1,0 +1,18 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok._trie import Trie
+from fasttok.models._encoder import PretokenEncoder
+
+MARK: bytes
+
+class LongestMatchEncoder(PretokenEncoder):
+    def __init__(
+        self,
+        trie: Trie,
+        keys: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        unk_id: int,
+        most_characters: int,
+        most_bytes: int,
+    ) -> None: ...

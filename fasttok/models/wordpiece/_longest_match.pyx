@@ -1,0 +1,216 @@
+"""The kernel of WordPiece encoding: the longest piece, then the longest one behind it, in one pass over the word.
+
+All pieces stand in one trie, and those that continue a word once more behind a byte that no text has, without their
+prefix. Where the walk cannot go on, the node knows how to (Song et al. 2021, sections 3.2 and 3.3): which pieces the longest
+match takes of what was walked since the last piece (its pops), and which node the rest of that leads to (its failure).
+So no byte is looked at twice, whatever the vocabulary.
+
+The pops of a node are those of its parent, and then some, or it is a piece itself and they are this one. So they are
+kept as a linked list that begins with the last: as many cells in all as the pieces have bytes, at most.
+"""
+
+import numpy as np
+
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+
+from fasttok._interrupt cimport Interrupt
+from fasttok._trie cimport Trie, TrieNode, trie_has_value, trie_offset, trie_step, trie_value
+from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN, PretokenEncoder
+
+cdef enum:
+    STEPS = 0x10000  # between questions whether to go on
+    MARKED = 0xFF  # the byte in front of pieces that continue a word
+    NO_NODE = -1
+
+MARK = bytes([MARKED])
+
+
+cdef struct Cell:
+    uint32_t id
+    int32_t before  # the cell of the pop before this one
+
+
+cdef struct Failure:
+    int32_t place  # of the node to go on from; NO_NODE where what was walked is no beginning of any pieces
+    int32_t last  # cell of the pops
+    uint32_t n  # pops
+
+
+cdef inline TrieNode node_at(const uint32_t* units, int32_t place) noexcept nogil:
+    cdef TrieNode node
+    node.unit = units[place]
+    node.children = <uint32_t>place ^ trie_offset(node.unit)
+    return node
+
+
+@cython.final
+cdef class LongestMatchEncoder(PretokenEncoder):
+    """Longest matches from the left; a word of which some part is no piece is unknown as a whole.
+
+    Parameters
+    ----------
+    trie : Trie
+        Pieces by their text, and those that continue a word as MARK and what they continue it with; their ids.
+        MARK twice must be there too, as nothing.
+    keys : uint8[n], offsets : int64[k + 1]
+        What is in the trie.
+    unk_id : int
+        What an unknown word becomes; -1 where that is an error.
+    most_characters, most_bytes : int
+        Words that are longer are unknown.
+    """
+
+    cdef Trie trie
+    cdef const uint32_t* units
+    cdef object tables  # what the next two point into
+    cdef Failure* failures  # by place
+    cdef Cell* cells
+    cdef int32_t begin  # the root of pieces that continue a word
+    cdef Py_ssize_t unk_id
+    cdef Py_ssize_t most_characters
+    cdef Py_ssize_t most_bytes
+
+    def __cinit__(
+        self,
+        Trie trie not None,
+        const uint8_t[::1] keys,
+        const int64_t[::1] offsets,
+        Py_ssize_t unk_id,
+        Py_ssize_t most_characters,
+        Py_ssize_t most_bytes,
+    ):
+        cdef uint8_t[::1] failures, cells
+        self.trie = trie
+        self.units = trie.start
+        self.unk_id = unk_id
+        self.most_characters = most_characters
+        self.most_bytes = most_bytes
+        failures = np.empty(len(trie.units) * sizeof(Failure), np.uint8)
+        cells = np.empty((keys.shape[0] + 1) * sizeof(Cell), np.uint8)
+        self.tables = failures, cells
+        self.failures = <Failure*>&failures[0]
+        self.cells = <Cell*>&cells[0]
+        self.begin = node_at(self.units, 0).children ^ MARKED
+        self._find_failures(keys, offsets)
+
+    cdef int _find_failures(self, const uint8_t[::1] keys, const int64_t[::1] offsets) except -1:
+        """The failures and pops of all nodes, level by level: those that one leads to are nearer to their root."""
+        cdef Py_ssize_t n_keys = offsets.shape[0] - 1, depth = 0, i, k, n
+        cdef int32_t[::1] alive = np.arange(n_keys, dtype=np.int32)  # keys that are not at their end
+        cdef int32_t[::1] places = np.zeros(n_keys, np.int32)  # the nodes that they have come to
+        cdef uint8_t[::1] is_done = np.zeros(len(self.trie.units), np.uint8)
+        cdef int32_t parent, place, n_cells = 0
+        cdef uint8_t byte
+        self.failures[0] = Failure(NO_NODE, 0, 0)
+        n = n_keys
+        while n:
+            k = 0
+            for i in range(n):
+                byte = keys[offsets[alive[i]] + depth]
+                parent = places[i]
+                place = node_at(self.units, parent).children ^ byte
+                if not is_done[place]:
+                    is_done[place] = True
+                    if place == self.begin:
+                        self.failures[place] = Failure(NO_NODE, 0, 0)
+                    else:
+                        self._find_failure(parent, place, byte, &n_cells)
+                if offsets[alive[i]] + depth + 1 < offsets[alive[i] + 1]:
+                    alive[k] = alive[i]
+                    places[k] = place
+                    k += 1
+            n = k
+            depth += 1
+        return 0
+
+    cdef void _find_failure(self, int32_t parent, int32_t place, uint8_t byte, int32_t* n_cells) noexcept:
+        cdef TrieNode node = node_at(self.units, place)
+        cdef Failure failure = self.failures[parent]
+        cdef int32_t end
+        if trie_has_value(node):
+            self.cells[n_cells[0]] = Cell(trie_value(self.units, node), NO_NODE)
+            self.failures[place] = Failure(self.begin, n_cells[0], 1)
+            n_cells[0] += 1
+            return
+        while failure.place != NO_NODE:
+            node = node_at(self.units, failure.place)
+            end = node.children ^ byte
+            if trie_step(self.units, &node, byte):
+                failure.place = end
+                break
+            self._append(&failure, self.failures[failure.place], n_cells)
+        self.failures[place] = failure
+
+    cdef void _append(self, Failure* failure, Failure more, int32_t* n_cells) noexcept:
+        """Put the pops of another node behind those that there are, and go on where it leads to."""
+        cdef int32_t cell = more.last
+        cdef uint32_t k
+        failure.place = more.place
+        if more.place == NO_NODE:
+            return  # it has none that count
+        for k in range(more.n - 1, -1, -1):
+            self.cells[n_cells[0] + <int32_t>k] = Cell(self.cells[cell].id, n_cells[0] + <int32_t>k - 1)
+            cell = self.cells[cell].before
+        self.cells[n_cells[0]].before = failure.last
+        n_cells[0] += more.n
+        failure.last = n_cells[0] - 1
+        failure.n += more.n
+
+    cdef Py_ssize_t encode_pretoken(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil:
+        cdef const uint32_t* units = self.units
+        cdef TrieNode node = node_at(units, 0), child
+        cdef int32_t place = 0
+        cdef Py_ssize_t i = 0, n = 0
+        if self.unk_id >= 0 and self._is_too_long(pretoken, length):
+            out[0] = self.unk_id
+            return 1
+        while i < length or place != self.begin:
+            child = node
+            if i < length and pretoken[i] != MARKED and trie_step(units, &child, pretoken[i]):
+                place = node.children ^ pretoken[i]
+                node = child
+                i += 1
+                if i & (STEPS - 1) == 0 and interrupt.check():
+                    return INTERRUPTED
+                continue
+            if self.failures[place].place == NO_NODE:
+                if self.unk_id < 0:
+                    return UNKNOWN - start_of_character(pretoken, min(i, length - 1))
+                out[0] = self.unk_id
+                return 1
+            n = self._pop(place, out, n)
+            place = self.failures[place].place
+            node = node_at(units, place)
+        return n
+
+    cdef inline Py_ssize_t _pop(self, int32_t place, uint32_t* out, Py_ssize_t n) noexcept nogil:
+        """Write the pops of a node behind `n` ids; return how many ids there are then."""
+        cdef int32_t cell = self.failures[place].last
+        cdef Py_ssize_t k, end = n + self.failures[place].n
+        for k in range(end - 1, n - 1, -1):
+            out[k] = self.cells[cell].id
+            cell = self.cells[cell].before
+        return end
+
+    cdef bint _is_too_long(self, const uint8_t* pretoken, Py_ssize_t length) noexcept nogil:
+        cdef Py_ssize_t i, n_characters = 0
+        if length > self.most_bytes:
+            return True
+        if length <= self.most_characters:
+            return False
+        for i in range(length):
+            n_characters += pretoken[i] & 0xC0 != 0x80
+            if n_characters > self.most_characters:
+                return True
+        return False
+
+
+cdef Py_ssize_t start_of_character(const uint8_t* text, Py_ssize_t i) noexcept nogil:
+    """Where the character that byte `i` is part of begins, if it is valid."""
+    cdef Py_ssize_t start = i
+    while start > 0 and i - start < 3 and text[start] & 0xC0 == 0x80:
+        start -= 1
+    return start
