@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.models.unigram.trainer import UnigramTrainer
     from fasttok.models.wordpiece.model import WordPieceModel
+    from fasttok.models.wordpiece.trainer import WordPieceTrainer
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
@@ -78,6 +79,7 @@ _HOMES = {
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
     "fasttok.models.wordpiece.model": ["WordPieceModel"],
+    "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
@@ -121,6 +123,7 @@ __all__ = [
     "UnigramTrainer",
     "UnknownCharacterError",
     "WordPieceModel",
+    "WordPieceTrainer",
     "count_pretokens",
     "get_normalizer",
     "get_pretokenizer",

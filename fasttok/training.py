@@ -11,12 +11,17 @@ from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.bpe.trainer import BPETrainer
 from fasttok.models.unigram.trainer import UnigramTrainer
+from fasttok.models.wordpiece.trainer import WordPieceTrainer
 from fasttok.text.corpus import Corpus
 from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
-TRAINERS: dict[str, type[BPETrainer | UnigramTrainer]] = {"bpe": BPETrainer, "unigram": UnigramTrainer}
+TRAINERS: dict[str, type[BPETrainer | UnigramTrainer | WordPieceTrainer]] = {
+    "bpe": BPETrainer,
+    "unigram": UnigramTrainer,
+    "wordpiece": WordPieceTrainer,
+}
 
 
 def train(
@@ -36,7 +41,7 @@ def train(
     source : Corpus or PretokenCounts
         What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
         made here.
-    model : {"bpe", "unigram"}
+    model : {"bpe", "unigram", "wordpiece"}
         The algorithm.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
@@ -48,8 +53,8 @@ def train(
     progress : bool
         Show bars on the standard error stream.
     **options
-        The options of the algorithm's trainer: ``vocab_size``, which must be given, ``special_tokens`` and
-        many more; see `BPETrainer` and `UnigramTrainer`.
+        The options of the algorithm's trainer: ``vocab_size``, ``special_tokens`` and many more; see
+        `BPETrainer`, `UnigramTrainer` and `WordPieceTrainer`.
 
     Returns
     -------
