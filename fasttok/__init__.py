@@ -37,10 +37,13 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.models.byte import ByteModel, ByteTrainer
+    from fasttok.models.character import CharacterModel, CharacterTrainer
     from fasttok.models.sampling import Sampling
     from fasttok.models.unigram.lattice import Lattice, Segmentation
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.models.unigram.trainer import UnigramTrainer
+    from fasttok.models.word import WordModel, WordTrainer
     from fasttok.models.wordpiece.model import WordPieceModel
     from fasttok.models.wordpiece.trainer import WordPieceTrainer
     from fasttok.offsets import Encoding
@@ -74,11 +77,14 @@ _HOMES = {
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
+    "fasttok.models.byte": ["ByteModel", "ByteTrainer"],
+    "fasttok.models.character": ["CharacterModel", "CharacterTrainer"],
     "fasttok.models.sampling": ["Sampling"],
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
     "fasttok.models.wordpiece.model": ["WordPieceModel"],
+    "fasttok.models.word": ["WordModel", "WordTrainer"],
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
@@ -96,7 +102,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BPEModel",
     "BPETrainer",
+    "ByteModel",
+    "ByteTrainer",
     "CharacterBPEModel",
+    "CharacterModel",
+    "CharacterTrainer",
     "Corpus",
     "CorpusError",
     "Encoding",
@@ -122,8 +132,10 @@ __all__ = [
     "UnigramModel",
     "UnigramTrainer",
     "UnknownCharacterError",
+    "WordModel",
     "WordPieceModel",
     "WordPieceTrainer",
+    "WordTrainer",
     "count_pretokens",
     "get_normalizer",
     "get_pretokenizer",

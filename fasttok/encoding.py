@@ -197,8 +197,8 @@ class TextEncoder:
         except UnknownCharacterError as error:
             row, position = error.document, error.position
             if self._pipeline.rewrites:
-                _, origins = self._pipeline.trace(raw, begins=begins, ends=ends)
-                position = int(origins[documents.offsets[row] + position] - raw.offsets[row])
+                _, made_of = self._pipeline.trace(raw, begins=begins, ends=ends)
+                position = int(made_of[documents.offsets[row] + position, 0] - raw.offsets[row])
             place = (row, position) if split is None else split.place(row, position)
             raise error.moved(*place) from None
         except PatternError as error:
@@ -255,7 +255,7 @@ class TextEncoder:
         self, segment: Ragged, begins: NDArray[np.bool_], ends: NDArray[np.bool_], cache: PretokenCache
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """The ids of one row, and where in it each begins and ends: int64[n, 2]."""
-        documents, origins = self._pipeline.trace(segment, begins=begins, ends=ends)
+        documents, made_of = self._pipeline.trace(segment, begins=begins, ends=ends)
         text = np.ascontiguousarray(documents.values)
         places = documents.offsets.reshape(1, 2)
         if not self._model.takes_rows_whole:
@@ -267,12 +267,18 @@ class TextEncoder:
         spans = self._pretokenizer.spans(documents)
         n = self._model.encoder.encode(text, documents.offsets, spans, cache, ids, np.empty(2, np.int64))
         ids = ids[:n].copy()
-        bounds = lengths_to_offsets(self._model.token_lengths(pretokens, ids, len(text)))
-        # From bytes of the pretokens to those of the text that they were cut from.
-        shifts, first = places[:, 0] - pretokens.offsets[:-1], pretokens.offsets
-        starts = bounds[:-1] + shifts[np.searchsorted(first, bounds[:-1], side="right") - 1]
-        ends = bounds[1:] + shifts[np.searchsorted(first, bounds[1:], side="left") - 1]
-        return ids, origins[np.stack([starts, ends], axis=1)]
+        lengths = self._model.token_lengths(pretokens, ids, len(text))
+        # Their first and last bytes, in the pretokens and then in the text that these were cut from. Of
+        # several ids for the same bytes, all but the last stand before them, with none of their own.
+        firsts = lengths_to_offsets(lengths)[:-1]
+        lasts = firsts + np.maximum(lengths - 1, 0)
+        shifts = places[:, 0] - pretokens.offsets[:-1]
+        stretches = [
+            made_of[at + shifts[np.searchsorted(pretokens.offsets, at, side="right") - 1]]
+            for at in (firsts, lasts)
+        ]
+        begins_at, ends_at = stretches[0][:, 0], stretches[1][:, 1]
+        return ids, np.stack([begins_at, np.where(lengths > 0, ends_at, begins_at)], axis=1)
 
     def _take_cache(self) -> PretokenCache:
         """A cache that nobody else uses until it is put on the list again."""

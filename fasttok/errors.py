@@ -98,7 +98,7 @@ class UnknownCharacterError(FasttokError):
     Attributes
     ----------
     character : str
-        The character; a byte that is not UTF-8 is U+DC80 to U+DCFF.
+        The character, of an unknown word the first one; a byte that is not UTF-8 is U+DC80 to U+DCFF.
     position : int
         Where it stands, in bytes of UTF-8 from the start of its document.
     document : int
@@ -108,8 +108,8 @@ class UnknownCharacterError(FasttokError):
     def __init__(self, character: str, position: int, document: int) -> None:
         super().__init__(
             f"no piece for {character!r} (U+{ord(character):04X}) at byte {position} of document {document}: "
-            "training saw no such character, or not there, inside or at the end of a pretoken; with an "
-            "unknown token (unk) it would be that"
+            "training saw no such character, or not there: inside or at the end of a pretoken, or in such a "
+            "word; with an unknown token (unk) it would be that"
         )
         self.character = character
         self.position = position

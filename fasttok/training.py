@@ -9,18 +9,25 @@ from typing import Any
 from fasttok import __version__
 from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.base import Trainer
 from fasttok.models.bpe.trainer import BPETrainer
+from fasttok.models.byte import ByteTrainer
+from fasttok.models.character import CharacterTrainer
 from fasttok.models.unigram.trainer import UnigramTrainer
+from fasttok.models.word import WordTrainer
 from fasttok.models.wordpiece.trainer import WordPieceTrainer
 from fasttok.text.corpus import Corpus
 from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer import Tokenizer
 
-TRAINERS: dict[str, type[BPETrainer | UnigramTrainer | WordPieceTrainer]] = {
+TRAINERS: dict[str, type[Trainer]] = {
     "bpe": BPETrainer,
     "unigram": UnigramTrainer,
     "wordpiece": WordPieceTrainer,
+    "character": CharacterTrainer,
+    "byte": ByteTrainer,
+    "word": WordTrainer,
 }
 
 
@@ -41,7 +48,7 @@ def train(
     source : Corpus or PretokenCounts
         What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
         made here.
-    model : {"bpe", "unigram", "wordpiece"}
+    model : {"bpe", "unigram", "wordpiece", "character", "byte", "word"}
         The algorithm.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
@@ -53,8 +60,9 @@ def train(
     progress : bool
         Show bars on the standard error stream.
     **options
-        The options of the algorithm's trainer: ``vocab_size``, ``special_tokens`` and many more; see
-        `BPETrainer`, `UnigramTrainer` and `WordPieceTrainer`.
+        The options of the algorithm's trainer: ``vocab_size``, which "bpe" and "unigram" must be given,
+        ``special_tokens`` and many more; see `BPETrainer`, `UnigramTrainer`, `WordPieceTrainer`,
+        `CharacterTrainer`, `ByteTrainer` and `WordTrainer`.
 
     Returns
     -------

@@ -586,3 +586,42 @@ def longest_matches(
         else:
             return None
     return found
+
+
+def most_frequent_characters(words: dict[bytes, int], least: int, most: int | None) -> list[bytes]:
+    """The characters that occur at least so often, at most so many of them, by code point."""
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for character in word.decode(errors="surrogateescape"):
+            counts[character] += count
+    frequent = [character for character, count in counts.items() if count >= least]
+    kept = sorted(frequent, key=lambda character: (-counts[character], character))[:most]
+    return [character.encode(errors="surrogateescape") for character in sorted(kept)]
+
+
+def most_frequent_words(words: dict[bytes, int], least: int, most: int | None) -> list[bytes]:
+    """The words that occur at least so often, at most so many of them, the most frequent first."""
+    frequent = [word for word, count in words.items() if count >= least]
+    return sorted(frequent, key=lambda word: (-words[word], word))[:most]
+
+
+def ids_of_units(
+    units: Sequence[bytes], ids: dict[bytes, int], unk_id: int | None, byte_ids: list[int] | None
+) -> tuple[list[int], list[int]]:
+    """The id of each unit, or of its bytes, or the unknown one; and how many bytes each of these stands for.
+
+    Raises
+    ------
+    KeyError
+        At a unit that has none of them.
+    """
+    out: list[int] = []
+    lengths: list[int] = []
+    for unit in units:
+        if unit not in ids and byte_ids is not None:
+            out += [byte_ids[byte] for byte in unit]
+            lengths += [1] * len(unit)
+        else:
+            out.append(ids[unit] if unit in ids or unk_id is None else unk_id)
+            lengths.append(len(unit))
+    return out, lengths

@@ -1,4 +1,4 @@
-"""Digit grouping, cuts at punctuation, sequences of steps; against naive versions and the tokenizers library."""
+"""Digit grouping, cuts at punctuation and sequences, against naive versions and the tokenizers library."""
 
 from __future__ import annotations
 

@@ -362,7 +362,7 @@ def test_bad_options():
         ({"method": "mingram", "pruning": "final"}, 'pruning is for method="em"'),
         ({"special_tokens": ["<s>", "<s>"]}, "twice"),
         ({"special_tokens": ["a"], "user_defined": ["a"]}, "both a special token and user-defined"),
-        ({"user_defined": [""]}, "without U\\+0000"),
+        ({"user_defined": [""]}, "must not be empty"),
         ({"user_defined": ["a\0"]}, "without U\\+0000"),
         ({"user_defined": ["<0x41>"], "byte_fallback": True}, "the name of a byte"),
     ):

@@ -15,7 +15,10 @@ from fasttok.errors import ModelFormatError
 from fasttok.models.base import Model
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
+from fasttok.models.byte import ByteModel
+from fasttok.models.character import CharacterModel
 from fasttok.models.unigram.model import UnigramModel
+from fasttok.models.word import WordModel
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.saving import atomic_write
 from fasttok.text.normalizers import get_normalizer
@@ -26,7 +29,11 @@ FORMAT = "fasttok"
 VERSION = 1
 _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
 MODELS: dict[str, type[Model]] = {
-    model.kind: model for model in (BPEModel, CharacterBPEModel, UnigramModel, WordPieceModel)
+    model.kind: model
+    for model in (
+        *(BPEModel, CharacterBPEModel, UnigramModel, WordPieceModel),
+        *(CharacterModel, ByteModel, WordModel),
+    )
 }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fasttok.errors import ModelExportError, ModelFormatError
-from fasttok.models.bpe._pieces import split_pieces
+from fasttok.models.bpe._splits import split_pieces
 from fasttok.models.bpe.model import BPEModel
 from fasttok.ragged import Ragged
 from fasttok.saving import atomic_write

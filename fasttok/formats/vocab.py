@@ -78,7 +78,9 @@ def load(
     name = os.fspath(path)
     pieces, special, n_twice = _read(name, special_tokens)
     if n_twice:
-        warnings.warn(f"{name}: {n_twice:,} pieces stand in the file before, and have the later id", stacklevel=3)
+        warnings.warn(
+            f"{name}: {n_twice:,} pieces stand in the file before, and have the later id", stacklevel=3
+        )
     if lowercase is None:
         lowercase = not any(piece != piece.lower() for piece in pieces)
     normalizer = BertNormalizer(
@@ -135,15 +137,21 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
         If the model is not WordPiece, an id is not in use, or a piece cannot be a line.
     """
     if not isinstance(tokenizer.model, WordPieceModel):
-        raise ModelExportError(f"a vocab.txt is for WordPiece, not for a model of kind {tokenizer.model.kind!r}")
+        raise ModelExportError(
+            f"a vocab.txt is for WordPiece, not for a model of kind {tokenizer.model.kind!r}"
+        )
     lines = []
     for i in range(tokenizer.vocab_size):
         try:
             line = tokenizer.id_to_piece(i).decode()
         except IndexError:
-            raise ModelExportError(f"id {i} is not in use, but every line of a vocab.txt is a piece") from None
+            raise ModelExportError(
+                f"id {i} is not in use, but every line of a vocab.txt is a piece"
+            ) from None
         if line != line.rstrip() or "\n" in line:
-            raise ModelExportError(f"the piece {line!r} of id {i} cannot be a line: white space is at its end, or \\n in it")
+            raise ModelExportError(
+                f"the piece {line!r} of id {i} cannot be a line: white space is at its end, or \\n in it"
+            )
         lines.append(line)
     if len(set(lines)) < len(lines):
         raise ModelExportError("a special token reads like a piece, so that the file would have a line twice")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.counts.table import PretokenCounts
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.dropout import Dropout
@@ -42,6 +43,18 @@ class Trained(NamedTuple):
     model: Model
     special_tokens: dict[str, int]
     rounds: Sequence[Round] = ()
+
+
+class Trainer(Protocol):
+    """Makes a model from counts; its options are its arguments."""
+
+    def __init__(self, **options: Any) -> None: ...
+
+    def train(
+        self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False
+    ) -> Trained: ...
+
+    def config(self) -> dict[str, Any]: ...
 
 
 class Model(ABC):

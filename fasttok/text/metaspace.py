@@ -97,7 +97,7 @@ class Metaspace(ScanningPretokenizer):
             offsets,
             origins,
         )
-        return Rewritten(Ragged(out[:n], offsets), origins[: n + 1] if aligned else None)
+        return Rewritten.from_origins(Ragged(out[:n], offsets), origins[: n + 1] if aligned else None)
 
     @cached_property
     def scanner(self) -> Spans:  # type: ignore[override]

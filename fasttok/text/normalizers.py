@@ -33,36 +33,71 @@ AnyNormalizer: TypeAlias = "str | dict[str, Any] | Normalizer | None"
 class Rewritten:
     """Documents that were rewritten, and where what they are made of came from.
 
-    Two rewritings one after the other have the origins ``first.origins[second.origins]``.
-
     Parameters
     ----------
     documents : Ragged of uint8
         The text that came out, a row a document as it came in.
-    origins : ndarray of int64, shape (n + 1,), or None
-        For each of the `n` bytes of the text that came out, and for their end, the position in the values
-        that came in at which what it was made of begins; they never decrease. A stretch from byte ``a`` to
-        byte ``b`` stands for ``origins[a]`` to ``origins[b]``, at most to the end of its document. None
-        unless it was asked for.
+    spans : ndarray of int64, shape (n, 2), or None
+        For each of the `n` bytes of the values that came out, the stretch of the values that came in that it
+        was made of: where it begins and ends. Neither column decreases. What stands from byte ``a`` to byte
+        ``b``, which is behind ``a``, was made of what stands from ``spans[a, 0]`` to ``spans[b - 1, 1]``. A
+        byte that was made of nothing has an empty stretch at the place where it stands. None unless it was
+        asked for.
     """
 
     documents: Ragged
-    origins: NDArray[np.int64] | None
+    spans: NDArray[np.int64] | None
+
+    @classmethod
+    def unchanged(cls, documents: Ragged, aligned: bool) -> Rewritten:
+        """Documents that stay as they are."""
+        places = np.arange(len(documents.values) if aligned else 0)
+        return cls(documents, np.stack([places, places + 1], axis=1) if aligned else None)
+
+    @classmethod
+    def from_origins(cls, documents: Ragged, origins: NDArray[np.int64] | None) -> Rewritten:
+        """Documents of which each byte goes on to where the next begins; `origins` has their end as well."""
+        return cls(documents, None if origins is None else np.stack([origins[:-1], origins[1:]], axis=1))
+
+    def then(self, next_: Rewritten) -> Rewritten:
+        """What this rewriting and one of its documents are together. O(n)."""
+        if self.spans is None or next_.spans is None:
+            return Rewritten(next_.documents, None)
+        starts, ends = next_.spans.T
+        is_made = starts < ends
+        made_of = self.spans if len(self.spans) else np.zeros((1, 2), np.int64)
+        last = len(made_of) - 1
+        spans = np.stack([made_of[np.minimum(starts, last), 0], made_of[ends - 1, 1]], axis=1)
+        # What is made of nothing stands before what is behind it, or behind the last of its document.
+        for_nothing = np.flatnonzero(~is_made)
+        rows = np.searchsorted(next_.documents.offsets, for_nothing, side="right") - 1
+        is_last = starts[for_nothing] == self.documents.offsets[rows + 1]
+        spans[for_nothing] = spans[for_nothing, is_last.astype(np.int64)][:, None]
+        return Rewritten(next_.documents, spans)
 
 
 class Normalizer(ABC):
     """Rewrites text. Immutable; safe to share between threads."""
 
     @abstractmethod
-    def rewrite(self, documents: Ragged, *, aligned: bool = False) -> Rewritten:
+    def rewrite(
+        self,
+        documents: Ragged,
+        *,
+        begins: NDArray[np.bool_] | None = None,
+        ends: NDArray[np.bool_] | None = None,
+        aligned: bool = False,
+    ) -> Rewritten:
         """Rewrite a batch of documents, each on its own.
 
         Parameters
         ----------
         documents : Ragged of uint8
-            UTF-8 text, a row a document.
+            UTF-8 text, a row a document or part of one.
+        begins, ends : ndarray of bool, shape (k,), optional
+            Whether each row is the beginning, and the end, of its document; without them each is both.
         aligned : bool
-            Whether to say where each byte came from, which takes 8 bytes more a byte.
+            Whether to say where each byte came from, which takes 16 bytes more a byte.
         """
 
     @property
@@ -141,10 +176,17 @@ class CharsMapNormalizer(Normalizer):
         """The rules as a sentencepiece model has them."""
         return write_charsmap(self.charsmap)
 
-    def rewrite(self, documents: Ragged, *, aligned: bool = False) -> Rewritten:
+    def rewrite(
+        self,
+        documents: Ragged,
+        *,
+        begins: NDArray[np.bool_] | None = None,
+        ends: NDArray[np.bool_] | None = None,
+        aligned: bool = False,
+    ) -> Rewritten:
         text = np.ascontiguousarray(documents.values)
         values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, aligned)
-        return Rewritten(Ragged(values, offsets), origins)
+        return Rewritten.from_origins(Ragged(values, offsets), origins)
 
     @property
     def cuts(self) -> RewritingCuts:

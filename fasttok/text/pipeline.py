@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property, reduce
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,21 +42,30 @@ class Pipeline:
         ends: NDArray[np.bool_] | None = None,
     ) -> Ragged:
         """The text that the pretokenizer cuts; otherwise as `Pretokenizer.rewrite`."""
-        if self.normalizer is not None:
-            documents = self.normalizer.rewrite(documents).documents
-        return self.pretokenizer.rewrite(documents, begins=begins, ends=ends).documents
+        return self._rewrite(documents, begins, ends, aligned=False).documents
 
     def trace(
         self, documents: Ragged, *, begins: NDArray[np.bool_], ends: NDArray[np.bool_]
     ) -> tuple[Ragged, NDArray[np.int64]]:
-        """The text that the pretokenizer cuts, and its origins, as `Rewritten` has them."""
-        steps: list[Rewritten] = []
-        if self.normalizer is not None:
-            steps.append(self.normalizer.rewrite(documents, aligned=True))
-            documents = steps[0].documents
-        steps.append(self.pretokenizer.rewrite(documents, begins=begins, ends=ends, aligned=True))
-        origins = [step.origins for step in steps if step.origins is not None]
-        return steps[-1].documents, reduce(np.take, origins)
+        """The text that the pretokenizer cuts, and its spans, as `Rewritten` has them."""
+        rewritten = self._rewrite(documents, begins, ends, aligned=True)
+        return rewritten.documents, cast("NDArray[np.int64]", rewritten.spans)
+
+    def _rewrite(
+        self,
+        documents: Ragged,
+        begins: NDArray[np.bool_] | None,
+        ends: NDArray[np.bool_] | None,
+        aligned: bool,
+    ) -> Rewritten:
+        if self.normalizer is None:
+            return self.pretokenizer.rewrite(documents, begins=begins, ends=ends, aligned=aligned)
+        first = self.normalizer.rewrite(documents, begins=begins, ends=ends, aligned=aligned)
+        if self.pretokenizer.rewriting is None:
+            return first
+        return first.then(
+            self.pretokenizer.rewrite(first.documents, begins=begins, ends=ends, aligned=aligned)
+        )
 
     @cached_property
     def _cuts(self) -> Cuts:

@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from fasttok._interrupt cimport Interrupt
 from fasttok.models._encoder cimport PretokenEncoder
-from fasttok.models.bpe._pieces cimport PieceTable
+from fasttok.models._pieces cimport PieceTable
 
 cdef enum:
     SHORT = 64  # the longest pretoken whose positions are the bits of a word

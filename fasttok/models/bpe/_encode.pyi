@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models._encoder import PretokenEncoder
-from fasttok.models.bpe._pieces import PieceTable
+from fasttok.models._pieces import PieceTable
 
 MOST_PIECES: int
 

@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport calloc_table, ctz, highest_bit
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
-from fasttok.models.bpe._pieces cimport NOTHING, PieceTable
+from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models.bpe._queues cimport (
     NO_RANK,
     TAKEN,

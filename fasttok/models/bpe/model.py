@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models._encoder import PretokenEncoder
+from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model
 from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder
-from fasttok.models.bpe._pieces import PieceTable
 from fasttok.models.dropout import Dropout
 from fasttok.models.sampling import Sampling
 from fasttok.ragged import Ragged, read_only

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -23,6 +21,7 @@ from fasttok.models.bpe.beginning import (
 )
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
+from fasttok.models.options import as_integer, as_texts, check_not_empty
 from fasttok.parallel import import_whole
 from fasttok.progress import announce
 from fasttok.ragged import Ragged
@@ -149,14 +148,8 @@ class BPETrainer:
         for option in ("vocab_size", "min_frequency", "max_piece_length"):
             value = getattr(self, option)
             if value is not None or option != "max_piece_length":
-                try:
-                    object.__setattr__(self, option, operator.index(value))  # NumPy's integers become ours
-                except TypeError:
-                    raise TypeError(f"{option} must be an integer, not {value!r}") from None
-        if isinstance(self.special_tokens, (str, Mapping)):
-            raise TypeError("special_tokens must be a sequence of str; their ids follow from special_ids")
-        object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
-        _check_special_tokens(self.special_tokens)
+                object.__setattr__(self, option, as_integer(option, value))
+        object.__setattr__(self, "special_tokens", as_texts("special_tokens", self.special_tokens))
         if self.compat is not None and self.compat not in PRESETS:
             raise ValueError(f"compat must be one of {', '.join(PRESETS)}, not {self.compat!r}")
         self._check_units()
@@ -267,8 +260,7 @@ class BPETrainer:
         UserWarning
             If no pair is left before `vocab_size` is reached.
         """
-        if len(counts) == 0:
-            raise ValueError("there are no pretokens to train on: the corpus is empty")
+        check_not_empty(counts)
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
 
@@ -340,17 +332,6 @@ class BPETrainer:
         if self.units == "character":
             return begin_with_characters(counts, self.end_of_word_suffix or "", n_reserved)
         return begin_with_bytes(counts, _byte_order(self.byte_order), n_reserved)
-
-
-def _check_special_tokens(tokens: tuple[str, ...]) -> None:
-    for token in tokens:
-        if not isinstance(token, str):
-            raise TypeError(f"a special token must be a str, not {type(token).__name__}")
-        if not token:
-            raise ValueError("a special token must not be empty")
-        token.encode()
-    if len(set(tokens)) < len(tokens):
-        raise ValueError(f"special_tokens holds a token twice: {tokens}")
 
 
 def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], units: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
 from fasttok.ragged import Ragged, lengths_to_offsets
 
@@ -49,11 +50,7 @@ def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uin
     ndarray of uint32
         Code points by how often they occur, most often first, then by number.
     """
-    lengths = np.diff(counts.offsets)
-    if float(counts.counts @ lengths.astype(np.float64)) >= 2.0**62:
-        raise OverflowError("the corpus has 2^62 characters or more")
-    totals = np.zeros(0x110000, np.int64)
-    np.add.at(totals, counts.code_points, np.repeat(counts.counts, lengths))
+    totals = count_characters(counts)
     totals[0] = totals[0xDC80:0xDD00] = 0
     code_points = np.flatnonzero(totals).astype(np.uint32)
     totals = totals[code_points]

@@ -13,7 +13,15 @@ from fasttok._trie import Trie
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
-from fasttok.models.pieces import as_id, as_pieces, check_id, ids_by_piece
+from fasttok.models.pieces import (
+    as_id,
+    as_pieces,
+    check_id,
+    check_texts,
+    find_byte_ids,
+    ids_by_piece,
+    write_bytes,
+)
 from fasttok.models.sampling import Sampling, check_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
@@ -23,7 +31,6 @@ from fasttok.text.utf8 import encode_utf8
 
 Compat = Literal["sentencepiece", "huggingface"]
 PER_PIECE = -1e6  # in the score of a path, for the fewest pieces: more than probabilities come to
-BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 
 
 class UnigramModel(Model):
@@ -114,6 +121,7 @@ class UnigramModel(Model):
         if fewest_pieces and compat is not None:
             raise ValueError(f"compat={compat!r} knows no segmentation of the fewest pieces")
         self._check_scores()
+        check_texts(self.pieces)
         self._ids = ids_by_piece(self.pieces)
         self._check_ids()
         self.byte_ids = self._find_bytes() if byte_fallback else None
@@ -136,12 +144,7 @@ class UnigramModel(Model):
 
     def _find_bytes(self) -> NDArray[np.uint32]:
         """The id of each byte."""
-        missing = [name for name in BYTE_NAMES if name not in self._ids]
-        if missing:
-            raise ValueError(
-                f"{len(missing)} of the 256 pieces for bytes are missing, the first is {missing[0].decode()}"
-            )
-        ids = np.array([self._ids[name] for name in BYTE_NAMES], np.uint32)
+        ids = find_byte_ids(self._ids)
         if not self.user_defined.isdisjoint(ids.tolist()):
             raise ValueError("a piece for a byte is not found in text, and cannot be user-defined")
         return ids
@@ -247,12 +250,7 @@ class UnigramModel(Model):
         return lengths
 
     def written_pieces(self, space: bytes) -> Ragged:
-        if self.byte_ids is None:
-            return self.pieces
-        rows = self.pieces.to_bytes()
-        for byte, i in enumerate(self.byte_ids.tolist()):
-            rows[i] = bytes([byte])
-        return Ragged.from_bytes(rows)
+        return write_bytes(self.pieces, self.byte_ids)
 
     @property
     def is_lossless(self) -> bool:

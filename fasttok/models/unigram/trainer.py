@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal
@@ -14,11 +12,13 @@ from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained
+from fasttok.models.options import as_integer, as_texts, check_not_empty
+from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.unigram.alphabet import choose_characters, spell
 from fasttok.models.unigram.em import EMOptions, Rounds, train_em
 from fasttok.models.unigram.lattices import LONGEST, MOST_PIECES, Lattices
 from fasttok.models.unigram.mingram import train_mingram
-from fasttok.models.unigram.model import BYTE_NAMES, UnigramModel
+from fasttok.models.unigram.model import UnigramModel
 from fasttok.parallel import import_whole, resolve_workers
 from fasttok.progress import Bar, announce
 from fasttok.ragged import Ragged
@@ -141,10 +141,7 @@ class UnigramTrainer:
             value = getattr(self, option)
             if option == "seed_size" and value is None:
                 continue
-            try:
-                object.__setattr__(self, option, operator.index(value))  # NumPy's integers become ours
-            except TypeError:
-                raise TypeError(f"{option} must be an integer, not {value!r}") from None
+            object.__setattr__(self, option, as_integer(option, value))
         for option in ("character_coverage", "token_cost", "shrinking_factor"):
             if isinstance(getattr(self, option), bool) or not isinstance(getattr(self, option), (int, float)):
                 raise TypeError(f"{option} must be a number, not {getattr(self, option)!r}")
@@ -215,8 +212,7 @@ class UnigramTrainer:
         UserWarning
             If fewer pieces than `vocab_size` asks for occur often enough.
         """
-        if len(counts) == 0:
-            raise ValueError("there are no pretokens to train on: the corpus is empty")
+        check_not_empty(counts)
         characters = choose_characters(counts, self.character_coverage)
         characters = characters[
             ~np.isin(characters, [ord(text) for text in self.user_defined if len(text) == 1])
@@ -306,14 +302,8 @@ class UnigramTrainer:
 
 
 def _checked_texts(option: str, texts: Any) -> tuple[str, ...]:
-    if isinstance(texts, (str, Mapping)):
-        raise TypeError(f"{option} must be a sequence of str, not {type(texts).__name__}")
-    for text in texts:
-        if not isinstance(text, str):
-            raise TypeError(f"{option} must be str, not {type(text).__name__}")
-        if not text or "\0" in text:
+    checked = as_texts(option, texts)
+    for text in checked:
+        if "\0" in text:
             raise ValueError(f"{option} must be texts without U+0000, not {text!r}")
-        text.encode()
-    if len(set(texts)) < len(texts):
-        raise ValueError(f"{option} holds a text twice: {tuple(texts)}")
-    return tuple(texts)
+    return checked

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fasttok._trie import Trie
 from fasttok.models._cache import PretokenCache
 from fasttok.models.base import Model
-from fasttok.models.pieces import as_pieces, check_id, ids_by_piece
+from fasttok.models.pieces import as_pieces, check_id, check_texts, ids_by_piece
 from fasttok.models.wordpiece._longest_match import MARK, LongestMatchEncoder
 from fasttok.ragged import Ragged, read_only
 
@@ -94,7 +94,8 @@ class WordPieceModel(Model):
                 raise TypeError(f"{option} must be a number or None, not {limit!r}")
             if limit is not None and not 1 <= limit <= NO_LIMIT:
                 raise ValueError(f"{option} must be from 1 to 2^63 - 1, or None, not {limit}")
-        ids_by_piece(self.pieces)
+        check_texts(self.pieces)
+        ids_by_piece(self.pieces)  # no two alike
         self._prefix = continuing_subword_prefix.encode()
         continues = [self._continues(row) for row in self.pieces.to_bytes()]
         self.begins_word = read_only(~np.array(continues, np.bool_))

@@ -1,16 +1,11 @@
-"""Pieces looked up by their bytes, and what tiktoken's rule makes of each of them."""
-
-import numpy as np
+"""Pieces looked up by their bytes."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memmove, memset
+from libc.string cimport memcmp, memset
 
 from fasttok._keys cimport hash_key, make_key
-
-cdef enum:
-    LONGEST_PIECE = 1024  # that split_pieces takes
 
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
 
@@ -71,47 +66,3 @@ cdef class PieceTable:
 
 cdef inline uint64_t hash_piece(const uint8_t* piece, Py_ssize_t length) noexcept nogil:
     return hash_key(make_key(piece, 0, length, length))
-
-
-def split_pieces(const uint8_t[::1] values, const int64_t[::1] offsets):
-    """The last merge by which each piece comes about under tiktoken's rule, as int64[k, 2].
-
-    The rule: two neighbours whose joined bytes are a piece merge, the piece of lowest id first. A piece
-    that the rule never puts together, and a single byte, have (-1, -1). Pieces must not be longer than
-    LONGEST_PIECE; an empty row is no piece.
-    """
-    cdef Py_ssize_t n_pieces = offsets.shape[0] - 1, piece, n, i, best
-    cdef PieceTable table = PieceTable(values, offsets, np.ones(n_pieces, np.uint8))
-    cdef int64_t[:, ::1] splits = np.full((n_pieces, 2), -1, np.int64)
-    cdef const uint8_t* p
-    cdef Py_ssize_t starts[LONGEST_PIECE + 1]
-    cdef uint32_t joined[LONGEST_PIECE]  # the piece that parts i and i + 1 make together
-    for piece in range(n_pieces):
-        n = offsets[piece + 1] - offsets[piece]
-        if n < 2:
-            continue
-        if n > LONGEST_PIECE:
-            raise ValueError(f"piece {piece} has {n:,} bytes; the most is {LONGEST_PIECE:,}")
-        p = &values[offsets[piece]]
-        for i in range(n + 1):
-            starts[i] = i
-        for i in range(n - 1):
-            joined[i] = table.find(p + i, 2)
-        while n > 1:
-            best = 0
-            for i in range(1, n - 1):
-                if joined[i] < joined[best]:
-                    best = i
-            if joined[best] == NOTHING:
-                break
-            if n == 2:
-                splits[piece, 0] = table.find(p, starts[1])
-                splits[piece, 1] = table.find(p + starts[1], starts[2] - starts[1])
-            memmove(&starts[best + 1], &starts[best + 2], (n - best - 1) * sizeof(Py_ssize_t))
-            memmove(&joined[best], &joined[best + 1], (n - best - 2) * 4)
-            n -= 1
-            if best:
-                joined[best - 1] = table.find(p + starts[best - 1], starts[best + 1] - starts[best - 1])
-            if best < n - 1:
-                joined[best] = table.find(p + starts[best], starts[best + 2] - starts[best])
-    return np.asarray(splits)

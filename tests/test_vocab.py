@@ -1,0 +1,158 @@
+"""BERT's vocab.txt: read, written, and what real files contain."""
+
+from __future__ import annotations
+
+import pytest
+import tokenizers
+
+import fasttok as ft
+from fasttok.errors import ModelExportError, ModelFormatError, UnknownCharacterError
+from tests import hostile
+
+LINES = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "un",
+    "##aff",
+    "##able",
+    "na",
+    "##ive",
+    "!",
+    "東",
+    "[unused1]",
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_text("".join(line + "\n" for line in LINES))
+    return path
+
+
+def test_the_id_is_the_number_of_the_line(path):
+    tok = ft.load(path)
+    assert [tok.id_to_piece(i).decode() for i in range(tok.vocab_size)] == LINES
+    assert tok.special_tokens == {token: i for i, token in enumerate(LINES[:5])}
+    pieces = [tok.id_to_piece(i).decode() for i in tok.encode("Unaffable naïve!東!")]
+    assert pieces == ["un", "##aff", "##able", "na", "##ive", "!", "東", "!"]
+
+
+def test_the_template_is_bert_s(path):
+    tok = ft.load(path)
+    assert tok.encode("un", add_special_tokens=True).tolist() == [2, 5, 3]
+    path.write_text("[UNK]\nun\n")
+    with pytest.raises(ValueError, match="template"):
+        ft.load(path).encode("un", add_special_tokens=True)
+
+
+def test_padding_as_the_model_wants_it(path):
+    tok = ft.load(path, lowercase=True)
+    ids, mask = tok.pad(
+        tok.encode_batch(["un !", "", "un"], add_special_tokens=True), max_length=512, side="right"
+    )
+    assert ids.tolist() == [[2, 5, 10, 3], [2, 3, 0, 0], [2, 5, 3, 0]]
+    assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]
+
+
+def test_case_is_seen_from_the_pieces(path):
+    assert ft.load(path).normalizer.lowercase is True
+    path.write_text("[UNK]\nUn\nun\n")
+    tok = ft.load(path)
+    assert tok.normalizer.lowercase is False
+    assert tok.encode("Un un UN").tolist() == [1, 2, 0]
+    assert ft.load(path, lowercase=True).encode("Un un UN").tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("lines", [LINES, ["[UNK]"], ["a"]])
+def test_what_is_written_is_what_was_read(tmp_path, lines):
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_bytes("".join(line + "\n" for line in lines).encode())
+    ft.load(first).to_vocab(second)
+    assert second.read_bytes() == first.read_bytes()
+
+
+def test_native_file_and_back(path, tmp_path):
+    tok = ft.load(path)
+    tok.save(tmp_path / "tok.json")
+    again = ft.load(tmp_path / "tok.json")
+    assert again.fingerprint() == tok.fingerprint()
+    texts = hostile.texts(200, seed=8)
+    expected = tok.encode_batch(texts, add_special_tokens=True).to_list()
+    assert again.encode_batch(texts, add_special_tokens=True).to_list() == expected
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "  \n"])
+def test_line_ends_and_a_missing_last_one(tmp_path, end):
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(("\ufeff" + end.join(LINES)).encode())
+    assert ft.load(path).vocab_size == len(LINES)
+
+
+def test_of_lines_alike_the_last_has_the_piece(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_text("[UNK]\na\nb\na\n\n[UNK]\n")
+    with pytest.warns(UserWarning, match="2 pieces stand in the file before"):
+        tok = ft.load(path)
+    theirs = tokenizers.models.WordPiece.read_file(str(path))
+    assert {"a": 3, "b": 2, "[UNK]": 5}.items() <= theirs.items()
+    assert tok.encode("a b c").tolist() == [3, 2, 5]
+    with pytest.raises(IndexError, match="not in use"):
+        tok.decode([1])
+    with pytest.raises(ModelExportError, match="id 0 is not in use"):
+        tok.to_vocab(tmp_path / "out.txt")
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_a_vocabulary_without_an_unknown_token(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_text("a\n##b\n")
+    tok = ft.load(path)
+    assert tok.encode("ab a").tolist() == [0, 1, 0]
+    with pytest.raises(UnknownCharacterError, match="'c' .* byte 4"):
+        tok.encode("ab ac")
+
+
+def test_what_is_no_vocabulary(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(b"a\nb\n\xff\n")
+    with pytest.raises(ModelFormatError, match="line 3"):
+        ft.load(path)
+    path.write_bytes(b"")
+    with pytest.raises(ModelFormatError):
+        ft.load(path)
+    path.write_bytes(b"a\n\0\n")
+    with pytest.raises(ModelFormatError, match=r"U\+0000"):
+        ft.load(path)
+
+
+def test_what_a_vocab_txt_cannot_hold(tmp_path):
+    out = tmp_path / "out.txt"
+    for pieces, special, message in [
+        (["a\nb"], {}, "cannot be a line"),
+        (["a "], {}, "cannot be a line"),
+        (["a", "", "b"], {}, "id 1 is not in use"),
+        (["a", ""], {"a": 1}, "a line twice"),
+    ]:
+        with pytest.raises(ModelExportError, match=message):
+            ft.Tokenizer(ft.WordPieceModel(pieces), "bert", special).to_vocab(out)
+    with pytest.raises(ModelExportError, match="'bpe'"):
+        ft.train(ft.Corpus.from_texts(["aa"]), vocab_size=257).to_vocab(out)
+    assert not out.exists()
+
+
+def test_ids_are_those_of_tokenizers_on_hostile_text(shared):
+    from tests.conformance import bert_tokenizers
+
+    theirs = bert_tokenizers(shared)
+    ours = ft.load(shared / "tokenizers/bert/minilm/vocab.txt", lowercase=True)
+    texts = hostile.texts(5000, seed=9)
+    rows = ours.encode_batch(texts).to_list()
+    for text, ids, expected in zip(texts, rows, theirs.encode_batch(texts), strict=True):
+        assert ids == expected.ids
+        encoding = ours.encode_with_offsets(text)
+        assert encoding.ids.tolist() == expected.ids
+        assert list(map(tuple, encoding.char_spans.tolist())) == expected.offsets
