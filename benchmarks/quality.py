@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 import fasttok as ft
 from benchmarks import texts
+from fasttok.models.substrings import Substrings
 from fasttok.models.unigram.alphabet import choose_characters, spell
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.substrings import Substrings
 from fasttok.ragged import Ragged
 
 Vocabulary = dict[str, float]  # piece to log probability

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from fasttok.models.unigram.trainer import UnigramTrainer
     from fasttok.models.word import WordModel, WordTrainer
     from fasttok.models.wordpiece.model import WordPieceModel
+    from fasttok.models.wordpiece.trainer import WordPieceTrainer
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
@@ -84,6 +85,7 @@ _HOMES = {
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
     "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.word": ["WordModel", "WordTrainer"],
+    "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
@@ -132,6 +134,7 @@ __all__ = [
     "UnknownCharacterError",
     "WordModel",
     "WordPieceModel",
+    "WordPieceTrainer",
     "WordTrainer",
     "count_pretokens",
     "get_normalizer",

@@ -15,6 +15,7 @@ from fasttok.models.byte import ByteTrainer
 from fasttok.models.character import CharacterTrainer
 from fasttok.models.unigram.trainer import UnigramTrainer
 from fasttok.models.word import WordTrainer
+from fasttok.models.wordpiece.trainer import WordPieceTrainer
 from fasttok.text.corpus import Corpus
 from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
@@ -23,6 +24,7 @@ from fasttok.tokenizer import Tokenizer
 TRAINERS: dict[str, type[Trainer]] = {
     "bpe": BPETrainer,
     "unigram": UnigramTrainer,
+    "wordpiece": WordPieceTrainer,
     "character": CharacterTrainer,
     "byte": ByteTrainer,
     "word": WordTrainer,
@@ -46,7 +48,7 @@ def train(
     source : Corpus or PretokenCounts
         What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
         made here.
-    model : {"bpe", "unigram", "character", "byte", "word"}
+    model : {"bpe", "unigram", "wordpiece", "character", "byte", "word"}
         The algorithm.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
@@ -59,8 +61,8 @@ def train(
         Show bars on the standard error stream.
     **options
         The options of the algorithm's trainer: ``vocab_size``, which "bpe" and "unigram" must be given,
-        ``special_tokens`` and many more; see `BPETrainer`, `UnigramTrainer`, `CharacterTrainer`,
-        `ByteTrainer` and `WordTrainer`.
+        ``special_tokens`` and many more; see `BPETrainer`, `UnigramTrainer`, `WordPieceTrainer`,
+        `CharacterTrainer`, `ByteTrainer` and `WordTrainer`.
 
     Returns
     -------

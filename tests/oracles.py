@@ -171,11 +171,13 @@ def learn_merges(
     max_length: int | None = None,
     by_length: bool = False,
     veto: list[tuple[int, ...]] | None = None,
+    by_likelihood: bool = False,
 ) -> list[tuple[int, int, int]]:
     """Byte-pair encoding that counts all pairs anew after every merge.
 
-    The most frequent pair is merged, overlaps counted; ties go by `by_length` as the trainer documents.
-    A merged string that is a symbol already keeps its number; one in the veto is not made.
+    The most frequent pair is merged, overlaps counted, or the one whose count is the greatest share of the
+    product of its symbols' counts; ties go by `by_length` as the trainer documents. A merged string that is a
+    symbol already keeps its number; one in the veto is not made.
     """
     strings = {i: (i,) for i in range(n_alphabet)}  # what each symbol stands for
     numbers = {string: i for i, string in strings.items()}
@@ -183,14 +185,18 @@ def learn_merges(
     merges: list[tuple[int, int, int]] = []
     while len(strings) < n_symbols:
         counts: Counter[tuple[int, int]] = Counter()
+        symbols: Counter[int] = Counter()
         for word, n in words:
             for pair in pairwise(word):
                 counts[pair] += n
+            for symbol in word:
+                symbols[symbol] += n
 
         order = {}
         for pair, n in counts.items():
             joined = strings[pair[0]] + strings[pair[1]]
-            order[pair] = (-n, *((len(joined), joined) if by_length else ()), pair)
+            score = Fraction(n, symbols[pair[0]] * symbols[pair[1]]) if by_likelihood else n
+            order[pair] = (-score, *((len(joined), joined) if by_length else ()), pair)
         allowed = [
             p
             for p in counts

@@ -6,11 +6,12 @@ import _thread
 import itertools
 import random
 import threading
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from fasttok.models.merging import engine
+from fasttok.models.merging import engine, likelihood
 from fasttok.ragged import Ragged
 from tests import oracles
 
@@ -18,7 +19,11 @@ from tests import oracles
 def check(words, n_alphabet, n_symbols, **options):
     counts = np.array([n for _, n in words], np.int64)
     ours = engine.learn_merges(
-        Ragged.from_rows([w for w, _ in words]), counts, n_alphabet, n_symbols, **options
+        Ragged.from_rows([w for w, _ in words]),
+        counts,
+        n_alphabet,
+        n_symbols,
+        **{k: Ragged.from_rows(v) if k == "veto" else v for k, v in options.items()},
     )
     theirs = oracles.learn_merges(words, n_alphabet, n_symbols, **options)
     merged = range(n_alphabet, n_alphabet + len(ours))  # no string is made twice, here or by the oracle
@@ -32,13 +37,25 @@ def test_wikipedias_example():
     assert check([(word, 1)], 4, 7) == [(0, 0, 4), (0, 1, 5), (4, 5, 6)]
 
 
-def test_every_string_of_two_letters_up_to_length_8():
+@pytest.mark.parametrize("by_likelihood", [False, True])
+def test_every_string_of_two_letters_up_to_length_8(by_likelihood):
     for n in range(1, 9):
         for word in itertools.product([0, 1], repeat=n):
-            check([(list(word), 3)], 2, 12)
+            check([(list(word), 3)], 2, 12, by_likelihood=by_likelihood)
 
 
-@pytest.mark.parametrize("options", [{}, {"by_length": True}, {"min_count": 3}, {"max_length": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"by_length": True},
+        {"min_count": 3},
+        {"max_length": 3},
+        {"by_likelihood": True},
+        {"by_likelihood": True, "min_count": 9},
+        {"by_likelihood": True, "max_length": 3},
+    ],
+)
 def test_random_corpora(options):
     rng = random.Random(15)
     for _ in range(700):
@@ -50,17 +67,20 @@ def test_random_corpora(options):
         check(words, n_alphabet, n_alphabet + rng.choice([3, 20, 200]), **options)
 
 
-def test_runs():
+@pytest.mark.parametrize("by_likelihood", [False, True])
+def test_runs(by_likelihood):
     for n in range(1, 40):
-        check([([0] * n, 2), ([0, 1] * n, 1), ([1] * (n // 2 + 1), 5)], 2, 60)
+        words = [([0] * n, 2), ([0, 1] * n, 1), ([1] * (n // 2 + 1), 5)]
+        check(words, 2, 60, by_likelihood=by_likelihood)
 
 
-def test_pausing_and_growing_change_nothing(monkeypatch):
+@pytest.mark.parametrize("by_likelihood", [False, True])
+def test_pausing_and_growing_change_nothing(monkeypatch, by_likelihood):
     rng = random.Random(16)
     words = [(rng.choices(range(3), k=rng.randint(1, 20)), rng.randint(1, 5)) for _ in range(9)] + [
         ([0] * 99, 1)
     ]
-    expected = check(words, 3, 300)
+    expected = check(words, 3, 300, by_likelihood=by_likelihood)
     grown = []
     monkeypatch.setattr(engine, "SLICE", 1)  # pause at every posting, and give no more room than needed
     monkeypatch.setattr(
@@ -70,18 +90,67 @@ def test_pausing_and_growing_change_nothing(monkeypatch):
             grown.append(needed) or np.resize(array, (max(int(needed), len(array)), *array.shape[1:]))
         ),
     )
-    assert check(words, 3, 300) == expected
+    assert check(words, 3, 300, by_likelihood=by_likelihood) == expected
     assert grown
 
 
-def test_counts_beyond_32_bits():
-    check([([0, 1, 0, 1], 1 << 40), ([1, 0, 0], (1 << 40) + 1), ([0, 0, 1], 3)], 2, 10)
+@pytest.mark.parametrize("by_likelihood", [False, True])
+def test_counts_beyond_32_bits(by_likelihood):
+    words = [([0, 1, 0, 1], 1 << 40), ([1, 0, 0], (1 << 40) + 1), ([0, 0, 1], 3)]
+    check(words, 2, 10, by_likelihood=by_likelihood)
+
+
+@pytest.mark.parametrize("by_likelihood", [False, True])
+def test_strings_in_the_veto(by_likelihood):
+    rng = random.Random(17)
+    for _ in range(200):
+        words = [(rng.choices(range(3), k=rng.randint(1, 12)), rng.randint(1, 9)) for _ in range(8)]
+        veto = [tuple(rng.choices(range(3), k=rng.randint(2, 4))) for _ in range(5)]
+        check(words, 3, 40, veto=veto, by_likelihood=by_likelihood)
+
+
+# The order by likelihood
+
+
+def test_scores_that_rise():
+    """Merging (0, 1) makes 1 rare, and (1, 2), which was behind (3, 4), the next."""
+    words = [([0, 1], 10), ([1, 2], 3), ([2], 1), ([3, 4], 10), ([3], 2), ([4], 2)]
+    assert check(words, 5, 8, by_likelihood=True)[:2] == [(0, 1, 5), (1, 2, 6)]
+
+
+def test_scores_that_differ_by_less_than_a_float_shows():
+    """Scores of up to 186 bits, whose cross products differ in the last."""
+    rng = random.Random(18)
+    for bits in (10, 26, 27, 40, 58):
+        for _ in range(150):
+            n = rng.randint(1 << (bits - 1), 1 << bits)
+            words = []
+            for pair in range(4):  # symbols of their own: f(xy), then what is left of f(x) and f(y)
+                x, y = 2 * pair, 2 * pair + 1
+                more, less = rng.choice([(0, 0), (1, 0), (0, 1), (n, n), (n - 1, n), (n + 1, n)])
+                words += [([x, y], n + rng.randint(-1, 1)), ([x], 1 + more), ([y], 1 + less)]
+            check(words, 8, 12, by_likelihood=True)
+
+
+def test_exact_comparison_of_the_largest_numbers():
+    rng = random.Random(19)
+    top = (1 << 63) - 1
+    for _ in range(2000):
+        x = [rng.choice([top - rng.randrange(3), rng.randrange(1, top), rng.randrange(1, 9)]) for _ in "abc"]
+        y = [max(1, min(top, n + rng.randint(-1, 1))) for n in x]
+        rng.shuffle(y)
+        scores = [Fraction(n, left * right) for n, left, right in (x, y)]
+        expected = (scores[0] > scores[1]) - (scores[0] < scores[1])
+        floats = np.array([float(n) / (float(left) * float(right)) for n, left, right in (x, y)])
+        assert likelihood.scores_above(np.array([x, y], np.int64), floats, 0, 1) == expected
 
 
 def test_pairs_beyond_64_bits_are_refused():
     words = Ragged.from_rows([[0, 1], [1, 0, 1]])
     with pytest.raises(OverflowError, match=r"pairs in the corpus; the most is 2\^63 - 1"):
         engine.learn_merges(words, np.array([(1 << 62) + 1] * 2), 2, 4)
+    with pytest.raises(OverflowError, match=r"symbols in the corpus; the most is 2\^63 - 1"):
+        engine.learn_merges(words, np.array([(1 << 61) + 1] * 2), 2, 4, by_likelihood=True)
 
 
 def test_more_symbols_asked_for_than_there_can_be():

@@ -63,7 +63,8 @@ NEED_EVENTS = 14
 NEED_VALUES = 15
 FLOOR = 16  # pairs that occur less often are not on the heap
 ASK = 17  # 1: a run ends as BEGUN before it merges the first occurrence of a pair
-N_REG = 18
+MERGED = 18  # how often the pair being merged has been, each occurrence as often as its word
+N_REG = 19
 
 DONE, EXHAUSTED, PAUSED, NO_ROOM, BEGUN = 0, 1, 2, 3, 4
 
@@ -212,20 +213,18 @@ def push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, first, ceil
 
 
 @njit
-def begin_merge(count, pairs, postings, events, heap, piece_values, piece_offsets, reg):
-    """Find the best pair and make it a symbol; PAUSED means that its merge has begun."""
-    if reg[N_SYMBOLS] == reg[TARGET]:
-        return DONE
+def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg):
+    """The slot of the best pair, which stays on top of the heap; -1 if there is none."""
     while True:
         while reg[N_HEAP] == 0:
             ceiling = reg[FLOOR]
             if ceiling == reg[MIN_COUNT]:
-                return EXHAUSTED
+                return -1
             reg[FLOOR] = max(reg[MIN_COUNT], ceiling - (ceiling // 4 + 1))
             push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, 0, ceiling)
         slot = heap[0, 2]
         if heap[0, 0] == count[slot]:
-            break
+            return slot
         # Stale: sink it to its present count, or drop it (put the last entry here) if below the floor.
         top_count, pair = count[slot], heap[0, 1]
         if top_count < reg[FLOOR]:
@@ -234,6 +233,10 @@ def begin_merge(count, pairs, postings, events, heap, piece_values, piece_offset
             top_count, pair, slot = heap[n, 0], heap[n, 1], heap[n, 2]
         replace_top(heap, piece_values, piece_offsets, reg, top_count, pair, slot)
 
+
+@njit
+def begin_merge(slot, count, pairs, postings, events, piece_values, piece_offsets, merges, reg):
+    """Make a pair a symbol; PAUSED means that its merge has begun."""
     symbol = reg[N_SYMBOLS]
     left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
     n_values = piece_offsets[symbol]
@@ -259,11 +262,15 @@ def begin_merge(count, pairs, postings, events, heap, piece_values, piece_offset
         at = piece_offsets[left] + i if i < length_l else piece_offsets[right] + i - length_l
         piece_values[n_values + i] = piece_values[at]
     piece_offsets[symbol + 1] = n_values + length
+    merge = symbol - (reg[TARGET] - len(merges))
+    merges[merge, 0] = left
+    merges[merge, 1] = right
     reg[N_SYMBOLS] += 1
     reg[CURRENT] = slot
     reg[NEXT] = pairs[slot, START]
     reg[FIRST_NEW_PAIR] = reg[N_PAIRS]
     reg[N_EVENTS] = 0
+    reg[MERGED] = 0
     return PAUSED
 
 
@@ -274,6 +281,7 @@ def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, r
     current = np.uint32(reg[CURRENT])
     n_pairs = reg[N_PAIRS]
     n_events = reg[N_EVENTS]
+    merged = reg[MERGED]
     n_cells = len(cells)
     for i in range(reg[NEXT], end):
         p = np.int64(postings[i])
@@ -283,6 +291,7 @@ def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, r
         after = middle + np.int64(cells[middle, LENGTH])
         word = cells[p, WORD]
         weight = weights[word]
+        merged += weight
         cells[p, PAIR] = NONE
         for side in range(2):  # the neighbour on the left, then the one on the right
             if side == 0:
@@ -318,14 +327,14 @@ def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, r
     reg[NEXT] = end
     reg[N_PAIRS] = n_pairs
     reg[N_EVENTS] = n_events
+    reg[MERGED] = merged
 
 
 @njit
-def end_merge(cells, count, pairs, postings, events, heap, scratch, piece_values, piece_offsets, reg):
-    """Write the postings of the pairs that the merge created, push them, and clear the scratch arrays."""
+def end_merge(cells, count, pairs, postings, events, scratch, reg):
+    """Write the postings of the pairs that the merge created, and clear the scratch arrays."""
     count[reg[CURRENT]] = 0
     write_postings(cells, pairs, postings, events, reg)
-    push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, reg[FIRST_NEW_PAIR], NO_CEILING)
     for slot in range(reg[FIRST_NEW_PAIR], reg[N_PAIRS]):
         scratch[0, pairs[slot, LEFT]] = NONE
         scratch[1, pairs[slot, RIGHT]] = NONE
@@ -340,23 +349,27 @@ def run_merges(
     pairs,
     postings,
     events,
-    heap,
     scratch,
     piece_values,
     piece_offsets,
     merges,
     reg,
     budget,
+    heap,
 ):
     """Merge until done, out of pairs, out of room, or until about `budget` postings have been looked at."""
     while True:
         if reg[CURRENT] < 0:
-            status = begin_merge(count, pairs, postings, events, heap, piece_values, piece_offsets, reg)
+            if reg[N_SYMBOLS] == reg[TARGET]:
+                return DONE
+            slot = find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg)
+            if slot < 0:
+                return EXHAUSTED
+            status = begin_merge(
+                slot, count, pairs, postings, events, piece_values, piece_offsets, merges, reg
+            )
             if status != PAUSED:
                 return status
-            merge = reg[N_SYMBOLS] - 1 - (reg[TARGET] - len(merges))
-            merges[merge, 0] = pairs[reg[CURRENT], LEFT]
-            merges[merge, 1] = pairs[reg[CURRENT], RIGHT]
             if reg[ASK]:
                 return BEGUN
         start = reg[NEXT]
@@ -366,6 +379,7 @@ def run_merges(
         )
         budget -= reg[NEXT] - start + 50
         if reg[NEXT] == end:
-            end_merge(cells, count, pairs, postings, events, heap, scratch, piece_values, piece_offsets, reg)
+            end_merge(cells, count, pairs, postings, events, scratch, reg)
+            push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, reg[FIRST_NEW_PAIR], NO_CEILING)
         if budget <= 0:
             return PAUSED

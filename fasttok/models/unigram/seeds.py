@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.models.substrings import Substrings
 from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.substrings import Substrings
 from fasttok.parallel import import_whole
 from fasttok.ragged import Ragged
 
@@ -44,9 +44,9 @@ def begin_with_substrings(
     """
     # One symbol more is looked at than a piece may have, to see whether one always follows.
     substrings = Substrings(corpus.words, len(corpus.characters), max_length + 1, workers)
-    rows, frequencies = substrings.frequent(corpus.counts, 2)
+    rows, frequencies = substrings.frequent(corpus.counts, 2, 2)
     weights = frequencies.astype(np.float64) * rows[:, 0]
-    is_kept = (rows[:, 0] <= max_length) & ~_are_among(rows, substrings.find(taken))
+    is_kept = (rows[:, 0] <= max_length) & ~substrings.are_among(rows, substrings.find(taken))
     kept = np.flatnonzero(is_kept)
     kept = kept[np.lexsort((rows[kept, 1], rows[kept, 0]))]  # by length, then in the order of the suffixes
     if len(kept) > n_seeds:
@@ -72,16 +72,9 @@ def begin_with_merges(
     merged = sorted(strings[n_characters:], key=lambda symbols: (len(symbols), symbols.tolist()))
     substrings = Substrings(corpus.words, n_characters, max_length + 1, workers)
     rows = substrings.find(Ragged.from_arrays(merged))
-    rows = rows[~_are_among(rows, substrings.find(taken))]
+    rows = rows[~substrings.are_among(rows, substrings.find(taken))]
     weights = substrings.weigh(rows, corpus.counts).astype(np.float64) * rows[:, 0]
     return _lay_out(substrings, rows, weights, corpus, workers)
-
-
-def _are_among(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which substrings are one of the others: of the same length, beginning in the same suffix."""
-    found = others[others[:, 2] > others[:, 1]]
-    scale = int(rows[:, 0].max(initial=0)) + int(found[:, 0].max(initial=0)) + 1
-    return np.isin(rows[:, 1] * scale + rows[:, 0], found[:, 1] * scale + found[:, 0])
 
 
 def _lay_out(

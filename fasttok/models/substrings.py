@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.models.unigram._suffixes import (
+from fasttok.models._suffixes import (
     count_arcs,
     fill_arcs,
     find_substrings,
+    link_substrings,
     list_substrings,
     measure_common,
 )
@@ -94,11 +95,12 @@ class Substrings:
         return np.concatenate(list(map_ordered(sort, halves, range(self._workers))))
 
     def frequent(
-        self, counts: NDArray[np.int64], min_count: int
+        self, counts: NDArray[np.int64], min_count: int, shortest: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The substrings of two symbols and more that occur often enough, and how often they do.
+        """The substrings that are long enough and occur often enough, and how often they do.
 
-        Of substrings that always go on with the same symbol, only the longest is among them.
+        Of substrings that always go on with the same symbol, only the longest is among them. They stand as in
+        the suffix tree from its leaves on: what begins with a substring stands before it.
 
         Parameters
         ----------
@@ -106,6 +108,8 @@ class Substrings:
             How often each word occurs.
         min_count : int
             The least occurrences.
+        shortest : int
+            The least symbols.
 
         Returns
         -------
@@ -119,7 +123,7 @@ class Substrings:
         weights = self._sum_weights(counts)
         rows = np.empty((2 * n, 3), np.int64)
         stack = np.empty((self.longest + 2, 2), np.int64)
-        k = list_substrings(self._room, order, common, weights, min_count, rows, stack)
+        k = list_substrings(self._room, order, common, weights, min_count, shortest, rows, stack)
         rows = rows[:k].copy()
         return rows, weights[rows[:, 2]] - weights[rows[:, 1]]
 
@@ -138,6 +142,13 @@ class Substrings:
         find_substrings(self.words.values, self._room, self._order, strings.values, strings.offsets, rows)
         return rows
 
+    @staticmethod
+    def are_among(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which substrings are one of the others: of the same length, beginning in the same suffix."""
+        found = others[others[:, 2] > others[:, 1]]
+        scale = int(rows[:, 0].max(initial=0)) + int(found[:, 0].max(initial=0)) + 1
+        return np.isin(rows[:, 1] * scale + rows[:, 0], found[:, 1] * scale + found[:, 0])
+
     def arcs(self, rows: NDArray[np.int64], first_piece: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
         """Where each of the substrings stands, by position: offsets and arcs as `_em` takes them.
 
@@ -153,6 +164,21 @@ class Substrings:
         arcs[offsets[:-1]] = symbols | np.uint32(1 << 24)
         fill_arcs(self._order, rows, first_piece, offsets[:-1] + 1, arcs)
         return offsets, arcs
+
+    def tree(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The suffix tree of all substrings of one symbol and more, in the order of `frequent`.
+
+        Returns
+        -------
+        parents : ndarray of int64
+            Of every substring the longest other one that it begins with, by its row; -1 where there is none.
+        leaves : ndarray of int64
+            The row of the substring from each position to the end of its room.
+        """
+        parents, leaves = np.empty(len(rows), np.int64), np.empty(len(self._order), np.int64)
+        stack = np.empty(self.longest + 1, np.int64)
+        link_substrings(self._room, self._order, rows, parents, leaves, stack)
+        return parents, leaves
 
     def place(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """A position at which each substring stands."""

@@ -13,6 +13,7 @@ def list_substrings(
     common: NDArray[np.int32],
     weights: NDArray[np.int64],
     min_weight: int,
+    shortest: int,
     out: Positions,
     stack: Positions,
 ) -> int: ...
@@ -27,4 +28,12 @@ def find_substrings(
 def count_arcs(order: Positions, substrings: Positions, offsets: Positions) -> None: ...
 def fill_arcs(
     order: Positions, substrings: Positions, first_piece: int, used: Positions, arcs: NDArray[np.uint32]
+) -> None: ...
+def link_substrings(
+    room: NDArray[np.int32],
+    order: Positions,
+    substrings: Positions,
+    parents: Positions,
+    leaves: Positions,
+    stack: Positions,
 ) -> None: ...

@@ -31,14 +31,16 @@ def list_substrings(
     const int32_t[::1] common,
     const int64_t[::1] weights,
     int64_t min_weight,
+    int64_t shortest,
     int64_t[:, ::1] out,
     int64_t[:, ::1] stack,
 ):
-    """Write the substrings of two or more symbols that no symbol always follows; return how many.
+    """Write the substrings of `shortest` or more symbols that no symbol always follows; return how many.
 
-    A row of `out` is the length, the first suffix in order that begins so, and one past the last. Those
-    whose weight, ``weights[last] - weights[first]``, is below `min_weight` are left out. `out` must have
-    room for two rows a suffix; `stack` for one row more than `room` has symbols at most.
+    A row of `out` is the length, the first suffix in order that begins so, and one past the last; what
+    begins with a substring stands before it. Those whose weight, ``weights[last] - weights[first]``, is below
+    `min_weight` are left out. `out` must have room for two rows a suffix; `stack` for one row more than
+    `room` has symbols at most.
 
     Abouelhoda et al. (2004), algorithm 4.4, with every suffix a substring too.
     """
@@ -53,7 +55,7 @@ def list_substrings(
             left = i
             while stack[top, 0] > shared:
                 left = stack[top, 1]
-                if stack[top, 0] > 1 and weights[i] - weights[left] >= min_weight:
+                if stack[top, 0] >= shortest and weights[i] - weights[left] >= min_weight:
                     out[n, 0] = stack[top, 0]
                     out[n, 1] = left
                     out[n, 2] = i
@@ -155,3 +157,31 @@ def fill_arcs(
                 position = order[j]
                 arcs[used[position]] = arc
                 used[position] += 1
+
+
+def link_substrings(
+    const int32_t[::1] room,
+    const int64_t[::1] order,
+    const int64_t[:, ::1] substrings,
+    int64_t[::1] parents,
+    int64_t[::1] leaves,
+    int64_t[::1] stack,
+):
+    """Write the parent of each substring in the suffix tree, and the leaf of each position.
+
+    `substrings` are all rows that `list_substrings` writes from one symbol on; `stack` must have room for one
+    row more than `room` has symbols at most.
+    """
+    cdef Py_ssize_t i
+    cdef int64_t j, top = 0  # of the stack: what the last row begins with, and itself
+    with nogil:
+        for i in range(substrings.shape[0] - 1, -1, -1):
+            while top > 0 and substrings[stack[top - 1], 1] > substrings[i, 1]:
+                top -= 1
+            parents[i] = stack[top - 1] if top > 0 else -1
+            stack[top] = i
+            top += 1
+            j = substrings[i, 1]
+            while j < substrings[i, 2] and room[order[j]] == substrings[i, 0]:
+                leaves[order[j]] = i
+                j += 1

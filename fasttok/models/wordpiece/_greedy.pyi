@@ -1,0 +1,18 @@
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+
+def learn_round(
+    offsets: Numbers,
+    counts: Numbers,
+    lengths: Numbers,
+    parents: Numbers,
+    leaves: Numbers,
+    threshold: int,
+    is_first: bool,
+    longest: Numbers,
+    occurrences: Numbers,
+    removed: Numbers,
+    kept: Numbers,
+) -> int: ...
