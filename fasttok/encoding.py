@@ -273,11 +273,11 @@ class TextEncoder:
         firsts = lengths_to_offsets(lengths)[:-1]
         lasts = firsts + np.maximum(lengths - 1, 0)
         shifts = places[:, 0] - pretokens.offsets[:-1]
-        stretches = [
+        first_and_last = [
             made_of[at + shifts[np.searchsorted(pretokens.offsets, at, side="right") - 1]]
             for at in (firsts, lasts)
         ]
-        begins_at, ends_at = stretches[0][:, 0], stretches[1][:, 1]
+        begins_at, ends_at = first_and_last[0][:, 0], first_and_last[1][:, 1]
         return ids, np.stack([begins_at, np.where(lengths > 0, ends_at, begins_at)], axis=1)
 
     def _take_cache(self) -> PretokenCache:
