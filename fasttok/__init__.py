@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from fasttok.batches import Padded, Pairs, Windows
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
     from fasttok.errors import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         PatternError,
         RecipeError,
         SpecialTokenError,
+        TemplateError,
         TextError,
         UnknownCharacterError,
     )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
+    from fasttok.template import Template
     from fasttok.text.base import Pretokenizer
     from fasttok.text.corpus import Corpus
     from fasttok.text.metaspace import Metaspace
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives; imported when first asked for (PEP 562), so that `import fasttok` is quick.
 _HOMES = {
+    "fasttok.batches": ["Padded", "Pairs", "Windows"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
     "fasttok.errors": [
@@ -64,6 +68,7 @@ _HOMES = {
         "PatternError",
         "RecipeError",
         "SpecialTokenError",
+        "TemplateError",
         "TextError",
         "UnknownCharacterError",
     ],
@@ -79,6 +84,7 @@ _HOMES = {
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
+    "fasttok.template": ["Template"],
     "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.metaspace": ["Metaspace"],
@@ -102,6 +108,8 @@ __all__ = [
     "ModelExportError",
     "ModelFormatError",
     "Normalizer",
+    "Padded",
+    "Pairs",
     "PatternError",
     "PretokenCounts",
     "Pretokenizer",
@@ -112,12 +120,15 @@ __all__ = [
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
+    "Template",
+    "TemplateError",
     "TextError",
     "Tokenizer",
     "Trained",
     "UnigramModel",
     "UnigramTrainer",
     "UnknownCharacterError",
+    "Windows",
     "count_pretokens",
     "get_normalizer",
     "get_pretokenizer",

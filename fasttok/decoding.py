@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok._gather import gather_bytes, measure_rows
+from fasttok.ids import unknown_id
 from fasttok.models.base import Model
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import SpecialTokens
@@ -63,6 +64,8 @@ class TextDecoder:
             self._spaces[: len(model.pieces)] = model.ends_word
         marked = [i for token, i in special.ids.items() if MARK in token.encode()]
         self._marked_tokens = np.array(marked, np.int64)  # whose ▁ is not a space
+        self._is_special = np.zeros(len(self._written), np.bool_)
+        self._is_special[list(special.ids.values())] = True
 
     def gather(self, ids: NDArray[Any]) -> bytes:
         """What stands in the pieces of the ids, one after another.
@@ -104,13 +107,18 @@ class TextDecoder:
             return b""
         return write_spaces(held)
 
-    def decode(self, ids: NDArray[Any]) -> bytes:
+    def decode(self, ids: NDArray[Any], skip_special_tokens: bool = False) -> bytes:
         """The bytes of one row of ids."""
+        if skip_special_tokens:
+            ids = ids[self._find_others(ids, None)]
         state = DecodingState()
         return self.part(ids, state) + self.finish(state)
 
-    def decode_rows(self, rows: Ragged) -> list[bytes]:
+    def decode_rows(self, rows: Ragged, skip_special_tokens: bool = False) -> list[bytes]:
         """The bytes of every row; an error names the row."""
+        if skip_special_tokens:
+            is_kept = self._find_others(rows.values, rows.offsets)
+            rows = Ragged(rows.values[is_kept], lengths_to_offsets(is_kept)[rows.offsets])
         ids, offsets = rows.values, rows.offsets
         text = gather_pieces(self._written, ids, offsets)
         bounds = lengths_to_offsets(self._written.lengths[ids])[offsets]
@@ -128,6 +136,12 @@ class TextDecoder:
     def _spaced_whole(self, text: bytes, step: Metaspace) -> bytes:
         state = DecodingState()
         return _spaced(text, True, step, state) + self.finish(state)
+
+    def _find_others(self, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+        """Which ids are not those of special tokens; all must be in use, though they may not be written."""
+        _measure_pieces(self._written, ids, rows)
+        is_kept: NDArray[np.bool_] = ~self._is_special[ids]
+        return is_kept
 
     def _find_marked_tokens(self, ids: NDArray[Any]) -> list[int]:
         """Where special tokens stand whose ▁ is not a space."""
@@ -189,13 +203,12 @@ def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | N
     IndexError
         If there is no such row, or nothing in it.
     """
+    return gather_bytes(pieces.values, pieces.offsets, ids, _measure_pieces(pieces, ids, rows))
+
+
+def _measure_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> int:
+    """How many bytes `gather_pieces` gives."""
     n_bytes, bad = measure_rows(pieces.offsets, ids, False)
     if bad >= 0:
-        i = int(ids[bad])
-        why = "is not in use" if 0 <= i < len(pieces) else f"is outside the vocabulary of {len(pieces)} ids"
-        place = f"position {bad}"
-        if rows is not None:
-            row = int(np.searchsorted(rows, bad, side="right")) - 1
-            place = f"position {bad - rows[row]} of row {row}"
-        raise IndexError(f"id {i} at {place} {why}")
-    return gather_bytes(pieces.values, pieces.offsets, ids, n_bytes)
+        raise unknown_id(ids, bad, len(pieces), rows)
+    return n_bytes

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class Dropout:
-    """BPE-dropout as the kernels take it; `Tokenizer.encode` says which merges are skipped.
+    """BPE-dropout as the kernels take it.
 
     Attributes
     ----------
@@ -20,6 +20,11 @@ class Dropout:
 
     Notes
     -----
+    As in Provilkov et al. (2020), section 3: in every pretoken, the merges that are possible are gone through
+    by rank, then position. Each is skipped with the probability `dropout`; the first that is not is made, and
+    all that are then possible, those skipped before among them, are gone through anew. The pretoken is done
+    when all are skipped. One that is a piece is not taken whole.
+
     Each pretoken has a generator of its own, SplitMix64 (Steele et al. 2014), which draws once for every
     merge gone through. All arithmetic is modulo 2^64. To draw is ``s += G; return mix(s)``, where G is
     0x9E3779B97F4A7C15 and ``mix(x)`` is ::
