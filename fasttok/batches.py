@@ -7,7 +7,7 @@ token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.template import Part
 
 Ends = tuple[Sequence[int], Sequence[int]]
+TextPair = tuple[str | bytes, str | bytes]
 Truncation = Literal["longest_first", "only_first", "only_second"]
 
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>")
@@ -75,6 +76,14 @@ def frame_rows(parts: Sequence[Part], rows: Ragged) -> Ragged:
     """Each row in its place in the template of a single text."""
     sizes = _measure_parts(parts, rows.lengths[:, np.newaxis])
     return _fill_template(parts, sizes, rows.values, rows.offsets[:-1, np.newaxis])
+
+
+def iterate_texts(pairs: Iterable[TextPair]) -> Iterator[str | bytes]:
+    """The texts of the pairs, one after another."""
+    for i, pair in enumerate(pairs):
+        if isinstance(pair, (str, bytes)) or len(pair) != 2:
+            raise TypeError(f"pair {i} must be two texts, not {pair!r:.50}")
+        yield from pair
 
 
 def join_pairs(rows: Ragged, parts: Sequence[Part], max_length: int | None, truncation: Truncation) -> Pairs:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.batches import Pairs, Truncation, frame_rows, join_pairs
-from fasttok.encoding import Draws, TextEncoder
+from fasttok.batches import Pairs, TextPair, Truncation, frame_rows, iterate_texts, join_pairs
+from fasttok.encoding import BatchOptions, Draws, EncodeOptions, TextEncoder
 from fasttok.errors import TemplateError
 from fasttok.models.base import Model
 from fasttok.models.sampling import Sampling, resolve_draws
@@ -33,26 +33,6 @@ from fasttok.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-NO_TEMPLATE = 'this tokenizer has no template; tok.with_template("[CLS] $A [SEP]"), say, is one that has'
-NO_PAIR = "the template says nothing of pairs; tok.with_template(single, pair) does"
-
-
-class EncodeOptions(TypedDict, total=False):
-    """Options of `Tokenizer.encode`, for signatures that would only repeat them."""
-
-    special: Special
-    errors: Errors
-    dropout: float | Fraction | None
-    seed: int | None
-    epoch: int
-    sample: Sampling | None
-
-
-class BatchOptions(EncodeOptions, total=False):
-    """Options of `Tokenizer.encode_batch`."""
-
-    workers: int | None
 
 
 class Tokenizer(Vocabulary):
@@ -253,11 +233,9 @@ class Tokenizer(Vocabulary):
         O(n log n) in the bytes of the longest pretoken, O(n) in the text; with a dropout of p, the former
         is divided by 1 - p, and no pretoken is known from before.
 
-        What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in
-        a corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on
-        nothing else. `fasttok.models.dropout.Dropout` says how, so that it can be reproduced. The same holds
-        for `sample`. Where text is rewritten first, the byte is one of the document that came out, special
-        tokens not counted.
+        What is drawn, for `dropout` or a `sample`, depends on seed, epoch, the number of the document (its
+        row in a batch, its index in a corpus; 0 for a single text) and the byte of the document at which the
+        pretoken begins, on nothing else. `fasttok.models.dropout.Dropout` says how.
 
         Examples
         --------
@@ -270,10 +248,11 @@ class Tokenizer(Vocabulary):
         [b' low', b'e', b'r']
         """
         draws = resolve_draws(dropout, seed, epoch, sample)
-        before, behind = self._ends_to_add(add_special_tokens)
+        if add_special_tokens:
+            self._require_template()
         if as_list:
             row = self._encoder.encode_list(text, special, errors, draws)
-            return [*before, *row, *behind] if add_special_tokens else row
+            return [*self._ends[0], *row, *self._ends[1]] if add_special_tokens else row
         ids = self._encoder.encode_text(text, special, errors, draws)
         if not add_special_tokens:
             return ids
@@ -332,12 +311,14 @@ class Tokenizer(Vocabulary):
             A row a text.
         """
         draws = resolve_draws(dropout, seed, epoch, sample)
-        if as_list:
-            before, behind = self._ends_to_add(add_special_tokens)
-            lists = self._encoder.encode_lists(texts, special, errors, workers, draws)
-            return [[*before, *row, *behind] for row in lists] if add_special_tokens else lists
-        corpus = Corpus.from_texts(texts, errors=errors)
-        return self._encode_corpus(corpus, add_special_tokens, special, workers, draws)
+        if not as_list:
+            corpus = Corpus.from_texts(texts, errors=errors)
+            return self._encode_corpus(corpus, add_special_tokens, special, workers, draws)
+        if add_special_tokens:
+            self._require_template()
+        lists = self._encoder.encode_lists(texts, special, errors, workers, draws)
+        before, behind = self._ends
+        return [[*before, *row, *behind] for row in lists] if add_special_tokens else lists
 
     def encode_files(
         self,
@@ -373,7 +354,7 @@ class Tokenizer(Vocabulary):
 
     def encode_pairs(
         self,
-        pairs: Iterable[tuple[str | bytes, str | bytes]],
+        pairs: Iterable[TextPair],
         *,
         max_length: int | None = None,
         truncation: Truncation = "longest_first",
@@ -427,11 +408,12 @@ class Tokenizer(Vocabulary):
         parts = self._bound.pair or PLAIN_PAIR
         if not add_special_tokens:
             parts = tuple(part for part in parts if part.text is not None)
-        elif self.template is None or self.template.pair is None:
-            raise TemplateError(NO_TEMPLATE if self.template is None else NO_PAIR)
+        elif not self._bound.pair:
+            self._require_template()
+            raise TemplateError("the template says nothing of pairs; tok.with_template(single, pair) does")
         if max_length is not None:
             max_length = checked_size("max_length", max_length, least=max(1, len(parts) - 2))
-        rows = self.encode_batch(_texts_of_pairs(pairs), as_list=False, **options)
+        rows = self.encode_batch(iterate_texts(pairs), as_list=False, **options)
         return join_pairs(rows, parts, max_length, truncation)
 
     def encode_with_offsets(self, text: str | bytes, *, special: Special = "none") -> Encoding:
@@ -484,17 +466,16 @@ class Tokenizer(Vocabulary):
     def _encode_corpus(
         self, corpus: Corpus, add_special_tokens: bool, special: Special, workers: int | None, draws: Draws
     ) -> Ragged:
-        self._ends_to_add(add_special_tokens)  # raises before there is work
-        rows = self._encoder.encode_corpus(corpus, special, workers, draws)
-        return frame_rows(self._bound.single, rows) if add_special_tokens else rows
-
-    def _ends_to_add(self, add_special_tokens: bool) -> tuple[list[int], list[int]]:
-        """The ids to put before and behind a text."""
         if not add_special_tokens:
-            return [], []
+            return self._encoder.encode_corpus(corpus, special, workers, draws)
+        self._require_template()
+        return frame_rows(self._bound.single, self._encoder.encode_corpus(corpus, special, workers, draws))
+
+    def _require_template(self) -> None:
         if self.template is None:
-            raise TemplateError(NO_TEMPLATE)
-        return self._ends
+            raise TemplateError(
+                'this tokenizer has no template; tok.with_template("[CLS] $A [SEP]"), say, is one that has'
+            )
 
     # Files
 
@@ -509,11 +490,3 @@ class Tokenizer(Vocabulary):
         from fasttok.formats.tiktoken import save
 
         save(self, path)
-
-
-def _texts_of_pairs(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Iterator[str | bytes]:
-    """The texts of the pairs, one after another."""
-    for i, pair in enumerate(pairs):
-        if isinstance(pair, (str, bytes)) or len(pair) != 2:
-            raise TypeError(f"pair {i} must be two texts, not {pair!r:.50}")
-        yield from pair

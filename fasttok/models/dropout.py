@@ -33,10 +33,11 @@ class Dropout:
         x ^= x >> 27; x *= 0x94D049BB133111EB
         return x ^ x >> 31
 
-    The merge is skipped if what was drawn, shifted right by one, is below ``dropout * 2**63``. At first s
-    is ``h(h(h(h(seed) ^ epoch) ^ document) ^ byte)``, where ``h(x)`` is ``mix(x + G)``, ``document`` is the
-    number of the document from 0, and ``byte`` is where in the document, in UTF-8, the pretoken begins;
-    the texts of special tokens count.
+    The merge is skipped if what was drawn, shifted right by one, is below ``dropout * 2**63``. At first s is
+    ``h(h(h(h(seed) ^ epoch) ^ document) ^ byte)``, where ``h(x)`` is ``mix(x + G)``, ``document`` is the
+    number of the document from 0, and ``byte`` is where in the document, in UTF-8, the pretoken begins; the
+    texts of special tokens count. Where text is rewritten first, it is a byte of the document that came out,
+    and special tokens do not count.
     """
 
     limit: int
