@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from fractions import Fraction
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,23 @@ CACHE_BYTES = 64 << 20
 KEPT_IDS = 2 * BATCH_BYTES  # room for ids is kept up to this size,
 KEPT_ROOMS = 8  # and so many of them
 SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gathered
+
+
+class EncodeOptions(TypedDict, total=False):
+    """Options of `Tokenizer.encode`, for signatures that would only repeat them."""
+
+    special: Special
+    errors: Errors
+    dropout: float | Fraction | None
+    seed: int | None
+    epoch: int
+    sample: Sampling | None
+
+
+class BatchOptions(EncodeOptions, total=False):
+    """Options of `Tokenizer.encode_batch`."""
+
+    workers: int | None
 
 
 class TextEncoder:

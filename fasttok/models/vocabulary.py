@@ -16,8 +16,9 @@ from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
 from fasttok.models._vocabulary import VocabularyEncoder
 from fasttok.models.base import Model, Trained
-from fasttok.models.options import as_integer, as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES, as_pieces, check_id, find_byte_ids, ids_by_piece, write_bytes
+from fasttok.options import checked_integer
 from fasttok.ragged import Ragged, read_only
 
 AnyVocabulary = TypeVar("AnyVocabulary", bound="VocabularyModel")
@@ -124,7 +125,7 @@ class VocabularyTrainer(ABC):
         for option in ("vocab_size", "min_frequency"):
             value = getattr(self, option)
             if value is not None or option == "min_frequency":
-                object.__setattr__(self, option, as_integer(option, value))
+                object.__setattr__(self, option, checked_integer(option, value))
         if not isinstance(self.byte_fallback, bool):
             raise TypeError(f"byte_fallback must be True or False, not {self.byte_fallback!r}")
         tokens = as_texts("special_tokens", self.special_tokens)

@@ -42,8 +42,8 @@ class WordModel(VocabularyModel):
 
     Notes
     -----
-    A pretoken takes a look into the cache, or one into a hash table. Where the pretokenizer drops white space,
-    decoding cannot tell where a word begins that is written in bytes, and joins it to the one before.
+    A pretoken takes a look into the cache, or one into a hash table. Where the pretokenizer drops white
+    space, decoding cannot tell where a word begins that is written in bytes, and joins it to the one before.
 
     Examples
     --------
