@@ -490,3 +490,9 @@ class Tokenizer(Vocabulary):
         from fasttok.formats.tiktoken import save
 
         save(self, path)
+
+    def to_vocab(self, path: str | os.PathLike[str]) -> None:
+        """Write the ``vocab.txt`` of a WordPiece tokenizer; see `fasttok.formats.vocab.save`."""
+        from fasttok.formats.vocab import save
+
+        save(self, path)
