@@ -104,7 +104,7 @@ class WordPieceTrainer:
     ...     model = ft.WordPieceTrainer(vocab_size=14, method=method).train(counts).model
     ...     print(*(bytes(piece).decode() for piece in model.pieces[8:]))
     ##g ##n ##s ##u ##ug ##un
-    ##g ##n ##s ##u ##gs hu
+    ##g ##n ##s ##u ##gs bu
     """
 
     vocab_size: int = 30_000
@@ -202,8 +202,8 @@ class WordPieceTrainer:
         names += [chr(c) for c in spelled.characters.tolist()] + pieces
         if len(names) < self.vocab_size - n_missing:
             warnings.warn(
-                f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: there are no more pieces that "
-                f"occur at least {self.min_frequency} times"
+                f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: there are no more pieces "
+                f"that occur at least {self.min_frequency} times"
                 + (" and are short enough" if self.max_piece_length else ""),
                 stacklevel=2,
             )
