@@ -628,7 +628,7 @@ def ids_of_units(
 
 
 def begin_wordpieces(words: dict[str, int], prefix: str) -> list[tuple[bool, str, int]]:
-    """Words, cut behind the prefix if they begin with it: whether a part continues a word, its text, its count."""
+    """Whether it continues a word, text and count of each word, or of the prefix and what is behind it."""
     rows = []
     for word, n in words.items():
         cut = len(prefix) if prefix and word.startswith(prefix) else 0
@@ -651,7 +651,7 @@ def merge_wordpieces(
     prefix: str = "##",
     special: Sequence[str] = ("[UNK]",),
 ) -> tuple[list[str], bool]:
-    """WordPiece by merging, all counted anew after every merge; and whether there ever was a choice by ids."""
+    """WordPiece by merging, all counted anew after every merge; and whether ids ever decided."""
     vocabulary = begin_vocabulary(words, prefix, special)
     rows = [
         ([c if i == 0 and not continues else prefix + c for i, c in enumerate(text)], n)
@@ -738,8 +738,8 @@ def keep_frequent(
                 inside = marks and (continues or start > 0)
                 for end in range(start + 1, len(text) + 1):
                     found[inside, text[start:end]] += n
-                lengths = [k for k in range(1, len(text) - start + 1) if (inside, text[start : start + k]) in kept]
-                start += max(lengths, default=1) if round_number > 0 else 1
+                ends = [end for end in range(start + 1, len(text) + 1) if (inside, text[start:end]) in kept]
+                start = max(ends, default=start + 1) if round_number > 0 else start + 1
         kept = {}
         for inside, text in sorted(found, key=lambda key: -len(key[1])):
             n = found[inside, text]
