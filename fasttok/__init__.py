@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from fasttok.batches import Padded, Pairs, Windows
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
     from fasttok.errors import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         PatternError,
         RecipeError,
         SpecialTokenError,
+        TemplateError,
         TextError,
         UnknownCharacterError,
     )
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from fasttok.offsets import Encoding
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
+    from fasttok.template import Template
     from fasttok.text.base import Pretokenizer
     from fasttok.text.corpus import Corpus
     from fasttok.text.metaspace import Metaspace
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives; imported when first asked for (PEP 562), so that `import fasttok` is quick.
 _HOMES = {
+    "fasttok.batches": ["Padded", "Pairs", "Windows"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
     "fasttok.errors": [
@@ -69,6 +73,7 @@ _HOMES = {
         "PatternError",
         "RecipeError",
         "SpecialTokenError",
+        "TemplateError",
         "TextError",
         "UnknownCharacterError",
     ],
@@ -89,6 +94,7 @@ _HOMES = {
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
     "fasttok.streaming": ["StreamDecoder"],
+    "fasttok.template": ["Template"],
     "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.metaspace": ["Metaspace"],
@@ -116,6 +122,8 @@ __all__ = [
     "ModelExportError",
     "ModelFormatError",
     "Normalizer",
+    "Padded",
+    "Pairs",
     "PatternError",
     "PretokenCounts",
     "Pretokenizer",
@@ -126,12 +134,15 @@ __all__ = [
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
+    "Template",
+    "TemplateError",
     "TextError",
     "Tokenizer",
     "Trained",
     "UnigramModel",
     "UnigramTrainer",
     "UnknownCharacterError",
+    "Windows",
     "WordModel",
     "WordPieceModel",
     "WordPieceTrainer",

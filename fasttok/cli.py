@@ -15,6 +15,7 @@ import click
 import fasttok as ft
 
 SLICE = 1 << 16
+VOCAB_SIZE = 32_000  # where a trainer must be told one, and nobody does
 COLOURS = ("cyan", "magenta", "green", "yellow")
 
 
@@ -90,13 +91,15 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option("-o", "--output", required=True, type=click.Path(), help="Where to save the tokenizer.")
 @click.option(
     "--model",
-    type=click.Choice(["bpe", "unigram"]),
+    type=click.Choice(["bpe", "unigram", "character", "byte", "word"]),
     default="bpe",
     show_default=True,
-    help="Byte-level BPE, or Unigram.",
+    help="Byte-level BPE, Unigram, or single characters, bytes or words.",
 )
 @click.option(
-    "--vocab-size", default=32_000, show_default=True, help="Ids in all: special tokens, bytes, pieces."
+    "--vocab-size",
+    type=int,
+    help="Ids in all: special tokens, bytes, pieces. 32,000 by default; characters and words: all there are.",
 )
 @click.option(
     "--pretokenizer",
@@ -113,14 +116,21 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option(
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
 )
+@click.option("--unk", help="Unigram, characters, words: the special token that what is unknown becomes.")
 @click.option(
-    "--min-frequency", type=int, help="BPE: do not merge pairs that occur less often; 1 by default."
+    "--min-frequency",
+    type=int,
+    help="BPE: do not merge pairs that occur less often. Characters, words: leave such out. 1 by default.",
 )
 @click.option(
     "--compat", type=click.Choice(["huggingface"]), help="BPE: give exactly the ids of that library."
 )
 @click.option(
-    "--byte-fallback", type=bool, is_flag=True, default=None, help="Unigram: unknown characters as bytes."
+    "--byte-fallback",
+    type=bool,
+    is_flag=True,
+    default=None,
+    help="Unigram, characters, words: write what is unknown in bytes.",
 )
 @click.option("--method", type=click.Choice(["em", "mingram"]), help="Unigram: the algorithm; em by default.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -146,7 +156,10 @@ def train(
       zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
       fasttok train books/ -o mine.json --pretokenizer digits_threes_right --pretokenizer gpt2
       fasttok train books/ -o mine.json --model unigram --pretokenizer sentencepiece --normalizer nmt_nfkc
+      fasttok train books/ -o mine.json --model word --vocab-size 50000 --unk "[UNK]"
     """
+    from fasttok.training import TRAINERS
+
     folder = os.path.dirname(os.path.abspath(output))
     if not os.path.isdir(folder):
         raise click.ClickException(f"{folder}: there is no such folder to write to")
@@ -156,10 +169,11 @@ def train(
     else:
         source = _open_corpus(files, document, field)
     options = {name: value for name, value in options.items() if value is not None}
-    trainer = {"bpe": ft.BPETrainer, "unigram": ft.UnigramTrainer}[options["model"]]
-    known = {"model", "normalizer", *(option.name for option in dataclasses.fields(trainer))}
-    for name in options.keys() - known:
+    known = {option.name: option for option in dataclasses.fields(TRAINERS[options["model"]])}
+    for name in options.keys() - known.keys() - {"model", "normalizer"}:
         raise click.UsageError(f"--{name.replace('_', '-')} does not go with --model {options['model']}")
+    if "vocab_size" in known and known["vocab_size"].default is dataclasses.MISSING:
+        options.setdefault("vocab_size", VOCAB_SIZE)
     tok = ft.train(source, pretokenizer=pretokenizers or None, workers=workers, progress=not quiet, **options)
     tok.save(output)
     click.echo(f"{output}: {tok}", err=True)
@@ -350,10 +364,17 @@ def _show_counts(counts: ft.PretokenCounts, top: int) -> None:
 
 
 def _show_pieces(tok: ft.Tokenizer, top: int) -> None:
-    merged = [bytes(tok.model.pieces[i]) for i in dict.fromkeys(tok.model.merge_ids.tolist())]  # type: ignore[attr-defined]
-    longest = sorted(merged, key=lambda piece: (-len(piece), piece))
-    click.echo("first pieces  " + "  ".join(map(_visible, merged[:top])))
-    click.echo("last pieces   " + "  ".join(map(_visible, merged[-top:])))
+    """Some of the pieces that were learned: those of merges, or where there are none, all but bytes."""
+    pieces = tok.model.pieces.to_bytes()
+    if hasattr(tok.model, "merge_ids"):
+        learned = [pieces[i] for i in dict.fromkeys(tok.model.merge_ids.tolist())]
+    else:
+        byte_ids = getattr(tok.model, "byte_ids", None)
+        of_bytes = set() if byte_ids is None else set(byte_ids.tolist())
+        learned = [piece for i, piece in enumerate(pieces) if piece and i not in of_bytes]
+    longest = sorted(learned, key=lambda piece: (-len(piece), piece))
+    click.echo("first pieces  " + "  ".join(map(_visible, learned[:top])))
+    click.echo("last pieces   " + "  ".join(map(_visible, learned[max(0, len(learned) - top) :])))
     click.echo("longest       " + "  ".join(map(_visible, longest[:top])))
 
 

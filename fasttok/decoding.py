@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok._gather import gather_bytes, measure_rows
+from fasttok.ids import unknown_id
 from fasttok.models.base import Model
 from fasttok.ragged import Ragged, lengths_to_offsets
 from fasttok.special import SpecialTokens
@@ -66,7 +67,7 @@ class TextDecoder:
         self._metaspace = step if isinstance(step, Metaspace) else None
         space = b"" if pretokenizer.is_partition or self._metaspace is not None else b" "
         self._written = special.added_to(model.written_pieces(space))
-        self._at_start: Ragged | None = None  # what is written at the start of a text, where that differs
+        self._at_start: Ragged | None = None  # what is written at the start of a text: the end of the above
         if model.begins_word is not None and space:
             self._at_start = special.added_to(model.written_pieces(b""))
             self._written = _set_apart(self._written, special, clean_up)
@@ -76,6 +77,8 @@ class TextDecoder:
             self._spaces[: len(model.pieces)] = model.ends_word
         marked = [i for token, i in special.ids.items() if MARK in token.encode()]
         self._marked_tokens = np.array(marked, np.int64)  # whose ▁ is not a space
+        self._is_special = np.zeros(len(self._written), np.bool_)
+        self._is_special[list(special.ids.values())] = True
 
     def gather(self, ids: NDArray[Any]) -> bytes:
         """What stands in the pieces of the ids, one after another.
@@ -103,11 +106,10 @@ class TextDecoder:
         if self._metaspace is not None:
             runs = list(self._runs(ids))  # all of them, before the state is touched
             return b"".join([_spaced(text, has_marks, self._metaspace, state) for text, has_marks in runs])
-        if self._at_start is not None and not state.begun and len(ids):
-            text = gather_pieces(self._at_start, ids[:1]) + self.gather(ids[1:])
-            state.begun = True
-            return text
         text = self.gather(ids)
+        if self._at_start is not None and not state.begun and len(ids):
+            state.begun = True
+            return text[int(self._written.lengths[ids[0]] - self._at_start.lengths[ids[0]]) :]
         if self._spaces is None or not text:
             return text
         n = len(text) - int(self._spaces[ids[-1]])
@@ -121,13 +123,18 @@ class TextDecoder:
             return b""
         return write_spaces(held)
 
-    def decode(self, ids: NDArray[Any]) -> bytes:
+    def decode(self, ids: NDArray[Any], skip_special_tokens: bool = False) -> bytes:
         """The bytes of one row of ids."""
+        if skip_special_tokens:
+            ids = ids[self._find_others(ids, None)]
         state = DecodingState()
         return self.part(ids, state) + self.finish(state)
 
-    def decode_rows(self, rows: Ragged) -> list[bytes]:
+    def decode_rows(self, rows: Ragged, skip_special_tokens: bool = False) -> list[bytes]:
         """The bytes of every row; an error names the row."""
+        if skip_special_tokens:
+            is_kept = self._find_others(rows.values, rows.offsets)
+            rows = Ragged(rows.values[is_kept], lengths_to_offsets(is_kept)[rows.offsets])
         ids, offsets = rows.values, rows.offsets
         text = gather_pieces(self._written, ids, offsets)
         bounds = lengths_to_offsets(self._written.lengths[ids])[offsets]
@@ -148,6 +155,12 @@ class TextDecoder:
     def _spaced_whole(self, text: bytes, step: Metaspace) -> bytes:
         state = DecodingState()
         return _spaced(text, True, step, state) + self.finish(state)
+
+    def _find_others(self, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+        """Which ids are not those of special tokens; all must be in use, though they may not be written."""
+        _measure_pieces(self._written, ids, rows)
+        is_kept: NDArray[np.bool_] = ~self._is_special[ids]
+        return is_kept
 
     def _find_marked_tokens(self, ids: NDArray[Any]) -> list[int]:
         """Where special tokens stand whose ▁ is not a space."""
@@ -219,13 +232,12 @@ def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | N
     IndexError
         If there is no such row, or nothing in it.
     """
+    return gather_bytes(pieces.values, pieces.offsets, ids, _measure_pieces(pieces, ids, rows))
+
+
+def _measure_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> int:
+    """How many bytes `gather_pieces` gives."""
     n_bytes, bad = measure_rows(pieces.offsets, ids, False)
     if bad >= 0:
-        i = int(ids[bad])
-        why = "is not in use" if 0 <= i < len(pieces) else f"is outside the vocabulary of {len(pieces)} ids"
-        place = f"position {bad}"
-        if rows is not None:
-            row = int(np.searchsorted(rows, bad, side="right")) - 1
-            place = f"position {bad - rows[row]} of row {row}"
-        raise IndexError(f"id {i} at {place} {why}")
-    return gather_bytes(pieces.values, pieces.offsets, ids, n_bytes)
+        raise unknown_id(ids, bad, len(pieces), rows)
+    return n_bytes

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from fractions import Fraction
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,23 @@ CACHE_BYTES = 64 << 20
 KEPT_IDS = 2 * BATCH_BYTES  # room for ids is kept up to this size,
 KEPT_ROOMS = 8  # and so many of them
 SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gathered
+
+
+class EncodeOptions(TypedDict, total=False):
+    """Options of `Tokenizer.encode`, for signatures that would only repeat them."""
+
+    special: Special
+    errors: Errors
+    dropout: float | Fraction | None
+    seed: int | None
+    epoch: int
+    sample: Sampling | None
+
+
+class BatchOptions(EncodeOptions, total=False):
+    """Options of `Tokenizer.encode_batch`."""
+
+    workers: int | None
 
 
 class TextEncoder:
@@ -273,11 +292,11 @@ class TextEncoder:
         firsts = lengths_to_offsets(lengths)[:-1]
         lasts = firsts + np.maximum(lengths - 1, 0)
         shifts = places[:, 0] - pretokens.offsets[:-1]
-        stretches = [
+        first_and_last = [
             made_of[at + shifts[np.searchsorted(pretokens.offsets, at, side="right") - 1]]
             for at in (firsts, lasts)
         ]
-        begins_at, ends_at = stretches[0][:, 0], stretches[1][:, 1]
+        begins_at, ends_at = first_and_last[0][:, 0], first_and_last[1][:, 1]
         return ids, np.stack([begins_at, np.where(lengths > 0, ends_at, begins_at)], axis=1)
 
     def _take_cache(self) -> PretokenCache:

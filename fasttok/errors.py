@@ -120,6 +120,20 @@ class UnknownCharacterError(FasttokError):
         return UnknownCharacterError(self.character, position, document)
 
 
+class TemplateError(FasttokError):
+    """A template that cannot be read, whose special tokens the tokenizer does not have, or that is missing.
+
+    Attributes
+    ----------
+    template : str or None
+        The template, where there is one.
+    """
+
+    def __init__(self, message: str, template: str | None = None) -> None:
+        super().__init__(message if template is None else f"template {template!r}: {message}")
+        self.template = template
+
+
 class PatternError(FasttokError):
     """A regular expression that does not compile, or runs past its time limit on a text.
 

@@ -7,7 +7,8 @@ import codecs
 import numpy as np
 
 from fasttok.decoding import DecodingState
-from fasttok.tokenizer import Ids, Tokenizer, as_ids
+from fasttok.ids import Ids, as_ids
+from fasttok.tokenizer import Tokenizer
 
 
 class StreamDecoder:

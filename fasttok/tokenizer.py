@@ -5,32 +5,37 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import partial
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.decoding import TextDecoder, gather_pieces
-from fasttok.encoding import TextEncoder
+from fasttok.batches import Pairs, TextPair, Truncation, frame_rows, iterate_texts, join_pairs
+from fasttok.encoding import BatchOptions, Draws, EncodeOptions, TextEncoder
+from fasttok.errors import TemplateError
 from fasttok.models.base import Model
 from fasttok.models.sampling import Sampling, resolve_draws
 from fasttok.offsets import Encoding, locate
+from fasttok.options import checked_choice, checked_size
 from fasttok.ragged import Ragged, lengths_to_offsets
-from fasttok.special import Special, SpecialTokens
+from fasttok.special import Special
+from fasttok.template import PLAIN_PAIR, Template
 from fasttok.text.corpus import Corpus
 from fasttok.text.normalizers import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
 from fasttok.text.readers import PathLike
 from fasttok.text.utf8 import Errors, encode_utf8
+from fasttok.vocabulary import Vocabulary
 
-Ids = Sequence[int] | NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-class Tokenizer:
+class Tokenizer(Vocabulary):
     """A normalizer, a pretokenizer, a model and special tokens: turns text into ids and ids into text.
 
     Made by `fasttok.train` or `fasttok.load`. Immutable and safe to share between threads; caches of
@@ -48,12 +53,16 @@ class Tokenizer:
         Where the tokenizer comes from; plain JSON, kept in the file.
     normalizer : str, dict or Normalizer, optional
         What rewrites text before it is cut; see `get_normalizer`.
+    template : Template, optional
+        The special tokens around a text, which ``add_special_tokens=True`` asks for.
 
     Raises
     ------
     ValueError
         If the id of a special token is taken, negative, or given twice, or the model's unknown token is
         none of them.
+    TemplateError
+        If a token of the template is none of them.
 
     Examples
     --------
@@ -73,31 +82,16 @@ class Tokenizer:
         provenance: Mapping[str, Any] | None = None,
         *,
         normalizer: AnyNormalizer = None,
+        template: Template | None = None,
     ) -> None:
-        self.model = model
         self.normalizer = normalizer = get_normalizer(normalizer)
         self.pretokenizer = pretokenizer = get_pretokenizer(pretokenizer)
         self.provenance = dict(provenance or {})
-        self._special = SpecialTokens({} if special_tokens is None else special_tokens, model.pieces)
-        self._pieces = self._special.added_to(model.pieces)
-        self._ids: dict[bytes, int] | None = None
-        if model.unk_id is not None and model.unk_id not in self._special.ids.values():
-            raise ValueError(f"the model's unknown token has id {model.unk_id}, which is no special token's")
+        super().__init__(model, {} if special_tokens is None else special_tokens, pretokenizer, template)
         self._pipeline = Pipeline(normalizer, pretokenizer)
         self._encoder = TextEncoder(self._pipeline, model, self._special, len(self._pieces))
-        self._decoders: dict[bool, TextDecoder] = {}
 
     # What it is
-
-    @property
-    def vocab_size(self) -> int:
-        """The number of ids: the largest id in use, plus one."""
-        return len(self._pieces)
-
-    @property
-    def special_tokens(self) -> dict[str, int]:
-        """The id of each special token."""
-        return dict(self._special.ids)
 
     @property
     def merges(self) -> NDArray[np.uint32]:
@@ -116,35 +110,13 @@ class Tokenizer:
         """Whether ``decode_bytes(encode(x))`` is x for every text and every byte string."""
         return not self._pipeline.rewrites and self.pretokenizer.is_partition and self.model.is_lossless
 
-    def id_to_piece(self, i: int) -> bytes:
-        """The bytes of an id; for a special token, its text in UTF-8.
-
-        Raises
-        ------
-        IndexError
-            If the id is not in use.
-        """
-        return gather_pieces(self._pieces, as_ids([i]))
-
-    def piece_to_id(self, piece: bytes | str) -> int:
-        """The id of a piece; or of a special token, unless its text is a piece too.
-
-        Raises
-        ------
-        KeyError
-            If there is no such piece.
-        """
-        if self._ids is None:
-            special = {token.encode(): i for token, i in self._special.ids.items()}
-            rows = enumerate(self.model.pieces.to_bytes())
-            self._ids = special | {row: i for i, row in rows if row}
-        return self._ids[encode_utf8(piece)]
-
     def fingerprint(self) -> str:
-        """A SHA-256 over normalizer, pretokenizer, model and special tokens; provenance does not enter."""
+        """A SHA-256 over all that the ids depend on; provenance does not enter."""
         parts = [self.pretokenizer.config(), self.model.to_dict(), self.special_tokens]
         if self.normalizer is not None:
             parts.append(self.normalizer.config())
+        if self.template is not None:
+            parts.append(self.template.config())
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:
@@ -152,8 +124,33 @@ class Tokenizer:
         return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {', '.join(map(str, steps))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make = partial(type(self), normalizer=self.normalizer)
+        make = partial(type(self), normalizer=self.normalizer, template=self.template)
         return make, (self.model, self.pretokenizer, self._special.ids, self.provenance)
+
+    def with_template(self, single: str, pair: str | None = None) -> Tokenizer:
+        """The same tokenizer with another template; `single` and `pair` are those of `Template`.
+
+        Raises
+        ------
+        TemplateError
+            If the template cannot be read, or one of its tokens is no special token of this tokenizer.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> counts = ft.PretokenCounts.from_dict({"a": 1})
+        >>> tok = ft.train(counts, vocab_size=258, special_tokens=["<s>", "</s>"])
+        >>> tok.with_template("<s> $A </s>").encode("a", add_special_tokens=True).tolist()
+        [256, 97, 257]
+        """
+        return Tokenizer(
+            self.model,
+            self.pretokenizer,
+            self._special.ids,
+            self.provenance,
+            normalizer=self.normalizer,
+            template=Template(single, pair),
+        )
 
     # Text to ids
 
@@ -162,31 +159,24 @@ class Tokenizer:
         self,
         text: str | bytes,
         *,
-        special: Special = ...,
+        add_special_tokens: bool = ...,
         as_list: Literal[False] = ...,
-        errors: Errors = ...,
-        dropout: float | Fraction | None = ...,
-        seed: int | None = ...,
-        epoch: int = ...,
-        sample: Sampling | None = ...,
+        **options: Unpack[EncodeOptions],
     ) -> NDArray[np.uint32]: ...
     @overload
     def encode(
         self,
         text: str | bytes,
         *,
-        special: Special = ...,
+        add_special_tokens: bool = ...,
         as_list: Literal[True],
-        errors: Errors = ...,
-        dropout: float | Fraction | None = ...,
-        seed: int | None = ...,
-        epoch: int = ...,
-        sample: Sampling | None = ...,
+        **options: Unpack[EncodeOptions],
     ) -> list[int]: ...
     def encode(
         self,
         text: str | bytes,
         *,
+        add_special_tokens: bool = False,
         special: Special = "none",
         as_list: bool = False,
         errors: Errors = "strict",
@@ -201,6 +191,8 @@ class Tokenizer:
         ----------
         text : str or bytes
             The text; bytes need not be valid UTF-8.
+        add_special_tokens : bool
+            Put the special tokens of the template around the text.
         special : {"none", "all", "raise"} or collection of str
             What the text of a special token becomes: with "none", ids of ordinary text, as if there were
             no special tokens; with "all", its own id; with a collection, its own id if it is in there;
@@ -212,7 +204,7 @@ class Tokenizer:
             bytes.
         dropout : float or Fraction, optional
             The probability by which BPE-dropout skips a merge, from 0, which is no dropout, to 1, which
-            leaves the bytes; see the notes.
+            leaves the bytes; see `fasttok.models.dropout.Dropout`.
         seed, epoch : int
             What the draws for `dropout` depend on, each from 0 to 2^64 - 1; a seed must be given with it.
         sample : Sampling, optional
@@ -230,6 +222,8 @@ class Tokenizer:
             At the text of a special token when `special` is "raise".
         UnknownCharacterError
             At a character that the model has no piece for, if it has no unknown token either.
+        TemplateError
+            If special tokens are to be added and there is no template.
         ValueError
             If `dropout` is no probability, is given without a seed or the seed without it, if the model is
             not one of byte-level BPE; or if there is a `sample` and the model is not Unigram.
@@ -239,16 +233,9 @@ class Tokenizer:
         O(n log n) in the bytes of the longest pretoken, O(n) in the text; with a dropout of p, the former
         is divided by 1 - p, and no pretoken is known from before.
 
-        Dropout follows Provilkov et al. (2020), section 3. In every pretoken, the merges that are possible
-        are gone through by rank, then position. Each is skipped with probability p; the first that is not
-        is made, and all that are then possible, those skipped before among them, are gone through anew.
-        The pretoken is done when all are skipped. One that is a piece is not taken whole.
-
-        What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in
-        a corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on
-        nothing else. `fasttok.models.dropout.Dropout` says how, so that it can be reproduced. The same holds
-        for `sample`. Where text is rewritten first, the byte is one of the document that came out, special
-        tokens not counted.
+        What is drawn, for `dropout` or a `sample`, depends on seed, epoch, the number of the document (its
+        row in a batch, its index in a corpus; 0 for a single text) and the byte of the document at which the
+        pretoken begins, on nothing else. `fasttok.models.dropout.Dropout` says how.
 
         Examples
         --------
@@ -261,42 +248,39 @@ class Tokenizer:
         [b' low', b'e', b'r']
         """
         draws = resolve_draws(dropout, seed, epoch, sample)
+        if add_special_tokens:
+            self._require_template()
         if as_list:
-            return self._encoder.encode_list(text, special, errors, draws)
-        return self._encoder.encode_text(text, special, errors, draws)
+            row = self._encoder.encode_list(text, special, errors, draws)
+            return [*self._ends[0], *row, *self._ends[1]] if add_special_tokens else row
+        ids = self._encoder.encode_text(text, special, errors, draws)
+        if not add_special_tokens:
+            return ids
+        return frame_rows(self._bound.single, Ragged(ids, lengths_to_offsets([len(ids)]))).values
 
     @overload
     def encode_batch(
         self,
         texts: Iterable[str | bytes],
         *,
-        special: Special = ...,
+        add_special_tokens: bool = ...,
         as_list: Literal[False] = ...,
-        errors: Errors = ...,
-        workers: int | None = ...,
-        dropout: float | Fraction | None = ...,
-        seed: int | None = ...,
-        epoch: int = ...,
-        sample: Sampling | None = ...,
+        **options: Unpack[BatchOptions],
     ) -> Ragged: ...
     @overload
     def encode_batch(
         self,
         texts: Iterable[str | bytes],
         *,
-        special: Special = ...,
+        add_special_tokens: bool = ...,
         as_list: Literal[True],
-        errors: Errors = ...,
-        workers: int | None = ...,
-        dropout: float | Fraction | None = ...,
-        seed: int | None = ...,
-        epoch: int = ...,
-        sample: Sampling | None = ...,
+        **options: Unpack[BatchOptions],
     ) -> list[list[int]]: ...
     def encode_batch(
         self,
         texts: Iterable[str | bytes],
         *,
+        add_special_tokens: bool = False,
         special: Special = "none",
         as_list: bool = False,
         errors: Errors = "strict",
@@ -312,7 +296,7 @@ class Tokenizer:
         ----------
         texts : iterable of str or bytes
             The texts.
-        special, errors
+        add_special_tokens, special, errors
             As in `encode`.
         as_list : bool
             Give lists of ``int`` instead of arrays.
@@ -327,14 +311,20 @@ class Tokenizer:
             A row a text.
         """
         draws = resolve_draws(dropout, seed, epoch, sample)
-        if as_list:
-            return self._encoder.encode_lists(texts, special, errors, workers, draws)
-        return self._encoder.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, draws)
+        if not as_list:
+            corpus = Corpus.from_texts(texts, errors=errors)
+            return self._encode_corpus(corpus, add_special_tokens, special, workers, draws)
+        if add_special_tokens:
+            self._require_template()
+        lists = self._encoder.encode_lists(texts, special, errors, workers, draws)
+        before, behind = self._ends
+        return [[*before, *row, *behind] for row in lists] if add_special_tokens else lists
 
     def encode_files(
         self,
         paths: PathLike | Iterable[PathLike] | Corpus,
         *,
+        add_special_tokens: bool = False,
         special: Special = "none",
         workers: int | None = None,
         dropout: float | Fraction | None = None,
@@ -348,7 +338,7 @@ class Tokenizer:
         ----------
         paths : path, iterable of paths, or Corpus
             What `Corpus.from_files` takes; or a corpus, for other rules of what a document is.
-        special, workers
+        add_special_tokens, special, workers
             As in `encode_batch`.
         dropout, seed, epoch, sample
             As in `encode`; the draws for a document depend on its index in the corpus.
@@ -360,7 +350,71 @@ class Tokenizer:
         """
         corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
         draws = resolve_draws(dropout, seed, epoch, sample)
-        return self._encoder.encode_corpus(corpus, special, workers, draws)
+        return self._encode_corpus(corpus, add_special_tokens, special, workers, draws)
+
+    def encode_pairs(
+        self,
+        pairs: Iterable[TextPair],
+        *,
+        max_length: int | None = None,
+        truncation: Truncation = "longest_first",
+        add_special_tokens: bool = False,
+        **options: Unpack[BatchOptions],
+    ) -> Pairs:
+        """Turn pairs of texts into ids, a row a pair, with type ids that tell the texts apart.
+
+        Parameters
+        ----------
+        pairs : iterable of pairs of str or bytes
+            The texts.
+        max_length : int, optional
+            How many ids a row may have at most, those of the template included.
+        truncation : {"longest_first", "only_first", "only_second"}
+            Which text is cut where there are more: the one with more ids, until both have the same number,
+            then both in turn; or always the same one, of which an id must stay.
+        add_special_tokens : bool
+            Put the special tokens of the template around the texts.
+        **options
+            What else `encode_batch` takes, but for `as_list`. Draws, and errors that name a document, count
+            the texts one after another: pair i has 2 i and 2 i + 1.
+
+        Returns
+        -------
+        Pairs
+            Both texts in a row, and the type ids, as the template says; without one the type ids are 0 and 1.
+
+        Raises
+        ------
+        TemplateError
+            If special tokens are to be added and there is no template for pairs.
+        ValueError
+            If `max_length` is less than what the template adds, or the text that is to be cut is too short.
+
+        Notes
+        -----
+        What is left of each text is what ``tokenizers`` 0.23 leaves of it.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> counts = ft.PretokenCounts.from_dict({"a": 1})
+        >>> tok = ft.train(counts, vocab_size=257, special_tokens=["<sep>"])
+        >>> tok = tok.with_template("$A <sep>", "$A <sep> $B:1 <sep>:1")
+        >>> ids, type_ids = tok.encode_pairs([("abc", "xyz")], max_length=6, add_special_tokens=True)
+        >>> tok.decode(ids[0]), type_ids[0].tolist()
+        ('ab<sep>xy<sep>', [0, 0, 0, 1, 1, 1])
+        """
+        checked_choice("truncation", truncation, "longest_first", "only_first", "only_second")
+        parts = self._bound.pair or PLAIN_PAIR
+        if not add_special_tokens:
+            parts = tuple(part for part in parts if part.text is not None)
+        elif not self._bound.pair:
+            self._require_template()
+            raise TemplateError("the template says nothing of pairs; tok.with_template(single, pair) does")
+        if max_length is not None:
+            max_length = checked_size("max_length", max_length, least=max(1, len(parts) - 2))
+        rows = self.encode_batch(iterate_texts(pairs), as_list=False, **options)
+        return join_pairs(rows, parts, max_length, truncation)
 
     def encode_with_offsets(self, text: str | bytes, *, special: Special = "none") -> Encoding:
         """Turn a text into ids, and say where in the text each stands.
@@ -409,62 +463,19 @@ class Tokenizer:
         """Count the tokens of a text; otherwise as `encode`."""
         return len(self.encode(text, special=special, errors=errors))
 
-    # Ids to text
+    def _encode_corpus(
+        self, corpus: Corpus, add_special_tokens: bool, special: Special, workers: int | None, draws: Draws
+    ) -> Ragged:
+        if not add_special_tokens:
+            return self._encoder.encode_corpus(corpus, special, workers, draws)
+        self._require_template()
+        return frame_rows(self._bound.single, self._encoder.encode_corpus(corpus, special, workers, draws))
 
-    def decoder(self, clean_up: bool = True) -> TextDecoder:
-        """What turns ids into bytes; `clean_up` as in `decode`. Made once."""
-        if clean_up not in self._decoders:
-            self._decoders[clean_up] = TextDecoder(
-                self.pretokenizer, self.model, self._special, clean_up=clean_up
+    def _require_template(self) -> None:
+        if self.template is None:
+            raise TemplateError(
+                'this tokenizer has no template; tok.with_template("[CLS] $A [SEP]"), say, is one that has'
             )
-        return self._decoders[clean_up]
-
-    def decode(
-        self, ids: Ids, *, clean_up: bool = True, errors: Literal["replace", "strict"] = "replace"
-    ) -> str:
-        """Turn ids into text.
-
-        Parameters
-        ----------
-        ids : sequence or array of int
-            The ids; those of special tokens become their texts.
-        clean_up : bool
-            Where words are joined by spaces because the pretokenizer dropped those of the text, as with
-            WordPiece: whether to leave out the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``,
-            ``'s``, ``'ve`` and ``'re``, as tokenizers does.
-        errors : {"replace", "strict"}
-            What bytes that are not UTF-8 do, which the ids of part of a text may give: become U+FFFD,
-            or raise ``UnicodeDecodeError``.
-
-        Returns
-        -------
-        str
-
-        Raises
-        ------
-        IndexError
-            If an id is negative, not below `vocab_size`, or not in use.
-        TypeError
-            If the ids are not integers.
-        """
-        return self.decode_bytes(ids, clean_up=clean_up).decode(errors=_checked_errors(errors))
-
-    def decode_bytes(self, ids: Ids, *, clean_up: bool = True) -> bytes:
-        """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self.decoder(clean_up).decode(as_ids(ids))
-
-    def decode_batch(
-        self,
-        batch: Ragged | Iterable[Ids],
-        *,
-        clean_up: bool = True,
-        errors: Literal["replace", "strict"] = "replace",
-    ) -> list[str]:
-        """Turn every row of a batch into text; otherwise as `decode`."""
-        _checked_errors(errors)
-        rows = batch if isinstance(batch, Ragged) else Ragged.from_arrays([as_ids(row) for row in batch])
-        texts = self.decoder(clean_up).decode_rows(Ragged(as_ids(rows.values), rows.offsets))
-        return [text.decode(errors=errors) for text in texts]
 
     # Files
 
@@ -480,29 +491,8 @@ class Tokenizer:
 
         save(self, path)
 
+    def to_vocab(self, path: str | os.PathLike[str]) -> None:
+        """Write the ``vocab.txt`` of a WordPiece tokenizer; see `fasttok.formats.vocab.save`."""
+        from fasttok.formats.vocab import save
 
-def as_ids(ids: Ids) -> NDArray[Any]:
-    """A row of ids as a contiguous array of uint32 or int64; none of them looked at yet."""
-    if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__"):
-        raise TypeError(f"ids must be one row of integers, not {type(ids).__name__}")
-    try:
-        array = np.asarray(ids)
-    except ValueError:
-        array = np.empty((0, 0))
-    if array.ndim != 1:
-        raise TypeError("ids must be one row of integers; for several rows there is decode_batch")
-    if len(array) == 0:
-        return np.empty(0, np.int64)
-    if array.dtype == object and all(type(i) is int for i in array.tolist()):
-        raise IndexError("an id beyond 64 bits is outside any vocabulary")
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"ids must be integers, not {array.dtype}")
-    if array.dtype == np.uint64:
-        array = np.minimum(array, np.uint64(1 << 62))
-    return np.ascontiguousarray(array if array.dtype == np.uint32 else array.astype(np.int64))
-
-
-def _checked_errors(errors: str) -> str:
-    if errors not in ("replace", "strict"):
-        raise ValueError(f'errors must be "replace" or "strict", not {errors!r}')
-    return errors
+        save(self, path)

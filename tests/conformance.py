@@ -64,6 +64,11 @@ def hash_ids(ids) -> str:
     return hashlib.sha256(np.asarray(ids, "<u4").tobytes()).hexdigest()
 
 
+def hash_spans(spans) -> str:
+    """A hash of where tokens stand."""
+    return hashlib.sha256(np.asarray(spans, "<i8").tobytes()).hexdigest()
+
+
 def hash_rows(rows: list[list[str]]) -> str:
     """A hash of a vocabulary or of merges, in their order."""
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
@@ -88,6 +93,27 @@ def train_tokenizers(texts: list[str], vocab_size: int, **options) -> tokenizers
     )
     tok.train_from_iterator(texts, trainer)
     return tok
+
+
+def bert_tokenizers(shared: Path) -> tokenizers.Tokenizer:
+    """BERT's WordPiece as tokenizers has it, without special tokens in text."""
+    vocab = str(shared / "tokenizers/bert/minilm/vocab.txt")
+    tok = tokenizers.Tokenizer(tokenizers.models.WordPiece.from_file(vocab, unk_token="[UNK]"))  # noqa: S106
+    tok.normalizer = tokenizers.normalizers.BertNormalizer()
+    tok.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    return tok
+
+
+def bert_hashes(tok: tokenizers.Tokenizer, text: str) -> dict[str, str]:
+    """Hashes of the ids of all lines, and of where each token stands in the text, in code points."""
+    lines = text.split("\n")
+    ids, spans, start = [], [], 0
+    for i in range(0, len(lines), 10_000):
+        for row, line in zip(tok.encode_batch(lines[i : i + 10_000]), lines[i:], strict=False):
+            ids.append(np.array(row.ids, np.int64))
+            spans.append(np.array(row.offsets, np.int64).reshape(-1, 2) + start)
+            start += len(line) + 1
+    return {"ids": hash_ids(np.concatenate(ids)), "spans": hash_spans(np.concatenate(spans))}
 
 
 def vocabulary_and_merges(tok: tokenizers.Tokenizer) -> tuple[list[str], list[list[str]]]:
@@ -120,6 +146,12 @@ def main() -> None:
             key = path.relative_to(SHARED).as_posix()
             result["ids"][name][key] = hash_ids(encode(read_bytes(path).decode()))
             print(name, key, file=sys.stderr)
+    bert = bert_tokenizers(SHARED)
+    result["bert"] = {}
+    for path in files:
+        key = path.relative_to(SHARED).as_posix()
+        result["bert"][key] = bert_hashes(bert, read_bytes(path).decode())
+        print("bert", key, file=sys.stderr)
     OUTPUT.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -98,6 +98,13 @@ def segmenting(folder):
     return lambda: segment(4_000_000), lambda: segment(20_000)
 
 
+def encoding_characters(folder):
+    tok = ft.Tokenizer(ft.CharacterModel([b"\xfe", b"\xff"]), ft.get_pretokenizer("none"))
+    text = b"\xff\xfe" * 50_000_000  # a single pretoken, of as many characters as bytes
+
+    return lambda: tok.encode(text), lambda: tok.encode(text[:100_000]).tobytes()
+
+
 def decoding(folder):
     tok = ft.load(folder / "tok.json")
     ids = tok.encode_files(folder / "text.txt").values
@@ -145,6 +152,7 @@ PHASES = (
     encoding,
     encoding_with_dropout,
     segmenting,
+    encoding_characters,
     decoding,
     saving,
     loading,

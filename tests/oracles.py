@@ -748,3 +748,54 @@ def keep_frequent(
                 for end in range(1, len(text)):
                     found[inside, text[:end]] -= n
     return kept
+
+
+def fill_template(
+    template: str, texts: Sequence[list[int]], special: dict[str, int]
+) -> list[tuple[int, int]]:
+    """The ids of texts in a template with their type ids, word by word."""
+    filled = []
+    for word in template.split(" "):
+        name, _, type_id = word.partition(":")
+        ids = texts["AB".index(name[1])] if name[0] == "$" else [special[name]]
+        filled += [(i, int(type_id or 0)) for i in ids]
+    return filled
+
+
+def shorten_pair(lengths: tuple[int, int], room: int, truncation: str) -> tuple[int, int] | None:
+    """What is left of two texts from which one id after another is taken; None where nothing would be.
+
+    With "longest_first" the longer one loses an id; of two that are equal, the one that was not the longer at
+    first.
+    """
+    left = list(lengths)
+    while sum(left) > room:
+        if truncation == "longest_first":
+            loser = left.index(max(left)) if left[0] != left[1] else int(lengths[0] > lengths[1])
+        else:
+            loser = ["only_first", "only_second"].index(truncation)
+            if left[loser] <= 1:
+                return None
+        left[loser] -= 1
+    return left[0], left[1]
+
+
+def cut_windows(text: list[int], room: int, stride: int) -> list[list[int]]:
+    """A text in stretches of at most `room` ids; each begins with the last `stride` of the one before."""
+    stretches, end = [text[:room]], room
+    while end < len(text):
+        stretches.append(text[end - stride : end - stride + room])
+        end += room - stride
+    return stretches
+
+
+def pad(
+    rows: list[list[int]], width: int, pad_id: int, side: str
+) -> tuple[list[list[int]], list[list[bool]]]:
+    """Rows with the pad id on one side, and where their ids stand."""
+    ids, mask = [], []
+    for row in rows:
+        n = width - len(row)
+        ids.append(row + n * [pad_id] if side == "right" else n * [pad_id] + row)
+        mask.append(len(row) * [True] + n * [False] if side == "right" else n * [False] + len(row) * [True])
+    return ids, mask

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import fasttok as ft
 from fasttok.cli import main
+from fasttok.training import TRAINERS
 
 TEXT = "It's the newest, naïve 東京 12345\r\n" * 20
 
@@ -197,6 +198,33 @@ def test_text_is_rewritten_first(tmp_path):
     assert "no normalizer is named 'x'" in run("count", text, "--normalizer", "x", code=1).output
 
 
+@pytest.mark.parametrize(
+    ("model", "options", "vocab_size", "pieces"),
+    [
+        ("character", ["--min-frequency=2", "--unk=?"], 6, "·|t|h|e|·|?"),
+        ("word", ["--vocab-size=3", "--unk=[UNK]", "--special-token=<s>"], 3, "·the|[UNK]"),
+        ("word", ["--byte-fallback"], 260, "·the|<0x20>|<0x78>"),
+        ("byte", ["--special-token=<s>"], 257, "·|t|h|e|·|x"),
+    ],
+)
+def test_characters_words_and_bytes(tmp_path, model, options, vocab_size, pieces):
+    text, path = tmp_path / "a.txt", tmp_path / "tok.json"
+    text.write_text("the hat the the the cat")
+    run("train", text, "-o", path, "--model", model, *options, "--quiet")
+    tok = ft.load(path)
+    assert (tok.model.kind, tok.vocab_size) == (model, vocab_size)
+    shown = pipe("encode", "-t", path, "--show", "pieces", stdin=b" the x")
+    assert shown.decode().strip() == pieces
+    output = run("inspect", path, "--text", "the").output
+    assert f"Tokenizer({model}, vocab_size={vocab_size}" in output
+    assert "first pieces" in output
+
+
+def test_the_models_there_are():
+    [option] = [option for option in main.commands["train"].params if option.name == "model"]
+    assert list(option.type.choices) == list(TRAINERS)
+
+
 def test_help_teaches():
     assert "fasttok demo" in run("--help").output
     for command in ("train", "encode", "decode", "count", "inspect", "demo"):
@@ -219,7 +247,12 @@ def test_unigram_on_the_command_line(tmp_path):
     tok = ft.load(path)
     assert tok.model.kind == "unigram"
     assert tok.decode(tok.encode("  the ｃａｔ 東")) == "the cat 東"
-    for model, option in (("bpe", "--byte-fallback"), ("unigram", "--min-frequency=3")):
+    assert "longest       ▁and  ▁cat" in run("inspect", path).output
+    for model, option in (
+        ("bpe", "--byte-fallback"),
+        ("unigram", "--min-frequency=3"),
+        ("byte", "--vocab-size=300"),
+    ):
         result = CliRunner().invoke(main, ["train", path, "-o", path, "--model", model, option])
         assert result.exit_code == 2
         assert f"{option.split('=')[0]} does not go with --model {model}" in result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tests.conformance import (
     data_files,
     hash_ids,
     hash_rows,
+    hash_spans,
     read_bytes,
     tiktoken_encoding,
     train_tokenizers,
@@ -93,6 +95,33 @@ def test_tiktoken_on_hostile_text(shared, name):
         unit * n for unit in ("a", " ", "\n", "ab", "é", "東", "!", "1", " \n") for n in (1, 33, 257, 5000)
     ]
     assert tok.encode_batch(runs).to_list() == encoding.encode_ordinary_batch(runs)
+
+
+def parts_of_lines(text: str) -> Iterator[str]:
+    """A text in parts of about a megabyte that end where lines do."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + 1_000_000) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def test_bert_is_that_of_tokenizers_on_all_shared_data(shared):
+    """Every id and where it stands, in all files."""
+    tok = ft.load(shared / "tokenizers/bert/minilm/vocab.txt", lowercase=True)
+    files = data_files(shared)
+    assert len(files) == len(EXPECTED["bert"]) > 150
+    for path in files:
+        text = read_bytes(path).decode()
+        ids, spans, start = [], [], 0
+        for part in parts_of_lines(text):
+            encoding = tok.encode_with_offsets(part)
+            ids.append(encoding.ids)
+            spans.append(encoding.char_spans + start)
+            start += len(part)
+        found = {"ids": hash_ids(np.concatenate(ids)), "spans": hash_spans(np.concatenate(spans))}
+        assert found == EXPECTED["bert"][path.relative_to(shared).as_posix()], path
+        assert np.array_equal(tok.encode(text), np.concatenate(ids))
 
 
 def test_offsets_are_tokenizers_on_all_shared_data(shared):

@@ -19,11 +19,16 @@ tok = ft.train(counts, vocab_size=700, special_tokens=["<s>", "<t>"])
 tok.save(out + ".json")
 unigram = ft.train(counts, model="unigram", vocab_size=900, workers=workers, byte_fallback=True)
 unigram.save(out + ".unigram")
+characters = ft.train(counts, model="character", min_frequency=2, unk="<unk>", workers=workers)
+characters.save(out + ".characters")
+words = ft.train(counts, model="word", vocab_size=900, byte_fallback=True, workers=workers)
+words.save(out + ".words")
+units = [model.encode_files(path, workers=workers) for model in (characters, words)]
 ids = tok.encode_files(path, workers=workers)
 segmented = unigram.encode_files(path, workers=workers)
 sampled = unigram.encode_files(path, workers=workers, sample=ft.Sampling(alpha=0.3, seed=5))
 dropped = tok.encode_files(path, workers=workers, dropout=0.1, seed=5)
-for rows in (ids, dropped, segmented, sampled):
+for rows in (ids, dropped, segmented, sampled, *units):
     print(counts.fingerprint(), hashlib.sha256(rows.values.tobytes() + rows.offsets.tobytes()).hexdigest())
 """
 
@@ -51,6 +56,7 @@ def test_workers_chunks_and_hash_seeds(tmp_path):
         printed = subprocess.run(
             command, env={**os.environ, "PYTHONHASHSEED": str(seed)}, check=True, capture_output=True
         ).stdout
-        files = [out.with_suffix(suffix).read_bytes() for suffix in (".npz", ".json", ".unigram")]
+        suffixes = (".npz", ".json", ".unigram", ".characters", ".words")
+        files = [out.with_suffix(suffix).read_bytes() for suffix in suffixes]
         outcomes.add((printed, *(hashlib.sha256(data).hexdigest() for data in files)))
     assert len(outcomes) == 1

@@ -25,7 +25,9 @@ def documented_parts():
         thing = getattr(ft, name)
         yield name, thing, thing.__doc__
         if inspect.isclass(thing):
-            for method, member in vars(thing).items():
+            own = [kind for kind in thing.__mro__ if kind.__module__.startswith("fasttok.")]
+            members = {method: member for kind in reversed(own) for method, member in vars(kind).items()}
+            for method, member in members.items():
                 if not method.startswith("_"):
                     function = inspect.unwrap(getattr(member, "__func__", getattr(member, "fget", member)))
                     yield f"{name}.{method}", function, inspect.getdoc(getattr(thing, method))
@@ -54,12 +56,19 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
         "Ragged",
         "Sampling",
         "StreamDecoder",
+        "Template",
         "Tokenizer",
         "UnigramModel",
         "count_pretokens",
         "get_pretokenizer",
         "train",
         "BPETrainer",
+        "ByteModel",
+        "ByteTrainer",
+        "CharacterModel",
+        "CharacterTrainer",
+        "WordModel",
+        "WordTrainer",
     ],
 )
 def test_main_names_have_an_example(name):

@@ -6,18 +6,22 @@ fault                                                  test
 file truncated at any byte, any bit flipped            here; at random test_formats, test_counts, test_fuzz
 length bombs, deep nesting, 1 MB piece, huge ids, NaN  here; test_formats: foreign_files, impossible_content
 duplicate, empty, missing piece; gap; id clash         test_formats: impossible_content, damaged_rank_files
-                                                       test_bpe: models_that_cannot_be
+                                                       test_bpe, test_units: models_that_cannot_be
 a charsmap out of range, an unterminated string        test_normalizers
 an expression that backtracks                          test_scan; test_tokenizer: errors_name_the_document
 a lone surrogate in str                                test_tokenizer, test_corpus: lone_surrogates
 invalid UTF-8, NUL bytes                               test_tokenizer: every_text_and_byte_string_comes_back
                                                        test_counts: zero_bytes_are_told_apart; test_fuzz
 one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs,
-                                                       test_unigram, test_lattice: long
+                                                       test_unigram, test_lattice: long; test_units: a_million
+code points that are not assigned                      test_units
 empty text, white space only, empty batch              test_tokenizer: encode; test_model_contract: empty
-empty corpus, everything filtered out                  here; test_bpe: bad_calls; test_unigram_training
-vocab_size out of range                                test_bpe: options, bad_options; test_unigram_training
-counts above 2^31, a million pieces                    here; test_merging; test_counts: large_counts
+empty corpus, everything filtered out                  here; test_bpe: bad_calls; test_unigram_training;
+                                                       test_units: bad_options
+vocab_size out of range                                test_bpe: options, bad_options; test_unigram_training;
+                                                       test_units: bad_options, fewer_units
+counts above 2^31, a million pieces                    here; test_merging; test_counts: large_counts;
+                                                       test_units
 the text of special tokens in the input                test_tokenizer: plain_text_never_becomes
 bad ids at decode                                      test_tokenizer, test_streaming: bad_ids
 hash seed, threads, chunk size varied                  test_determinism, test_counts, test_tokenizer,
@@ -31,6 +35,8 @@ out of memory                                          here
 a flood of distinct words                              here; test_bpe: the_cache_keeps_its_limit
 offsets of text that is split anywhere                 test_offsets, test_fuzz
 streaming decode                                       test_streaming
+truncation below the template, empty texts in a batch  test_batches: what_is_cut, bad_calls, arrays
+stride beyond the window, no pad token, unknown ids    test_batches: bad_calls, no_token_to_pad_with
 =====================================================  ======================================================
 """
 

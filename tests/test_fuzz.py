@@ -64,6 +64,29 @@ def test_unigram_is_the_oracle(data, pieces, scores):
 
 
 @examples
+@given(
+    data=st.one_of(data, st.text("ab東<x0>").map(str.encode)),
+    pieces=pieces,
+    is_whole=st.booleans(),
+    has_bytes=st.booleans(),
+)
+def test_units_are_the_oracles(data, pieces, is_whole, has_bytes):
+    cut = (lambda text: [text] if text else []) if is_whole else oracles.characters_of
+    known = dict.fromkeys(piece.encode() for piece in pieces if is_whole or len(piece) == 1)
+    names = [b"<0x%02X>" % byte for byte in range(256)] if has_bytes else []
+    rows = [b"", *names, *known]
+    model = (ft.WordModel if is_whole else ft.CharacterModel)(rows, unk_id=0, byte_fallback=has_bytes)
+    tok = ft.Tokenizer(model, "none", {"<unk>": 0})
+    ids = {piece: i for i, piece in enumerate(rows) if piece in known}
+    byte_ids = list(range(1, 257)) if has_bytes else None
+    row, lengths = oracles.ids_of_units(cut(data), ids, 0, byte_ids)
+    encoding = tok.encode_with_offsets(data)
+    assert encoding.ids.tolist() == row == tok.encode(data, as_list=True)
+    assert [end - start for start, end in encoding.byte_spans.tolist()] == lengths
+    assert not has_bytes or tok.decode_bytes(row) == data
+
+
+@examples
 @given(batch=st.lists(st.one_of(texts, data), max_size=8), workers=st.integers(1, 3))
 def test_batches_are_loops(tok, batch, workers):
     assert tok.encode_batch(batch, workers=workers).to_list() == [tok.encode(t, as_list=True) for t in batch]

@@ -28,7 +28,7 @@ PEERS = (
 )
 
 # Imports upwards, each inside a function of one line: a method that delegates to a higher layer.
-DELEGATES = {("tokenizer", "formats.native"), ("tokenizer", "formats.tiktoken")}
+DELEGATES = {("tokenizer", f"formats.{name}") for name in ("native", "tiktoken", "vocab")}
 
 
 def layers() -> dict[str, int]:

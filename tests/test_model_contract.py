@@ -44,6 +44,11 @@ CASES = {
     "unigram with bytes": (WholeWords(byte_fallback=True), "gpt2"),
     "unigram as sentencepiece": (WholeWords(byte_fallback=True, compat="sentencepiece"), "gpt2"),
     "unigram as tokenizers": (WholeWords(byte_fallback=True, compat="huggingface"), "whitespace"),
+    "every character": (ft.CharacterTrainer(**UNKNOWN), "gpt2"),
+    "every character, with bytes": (ft.CharacterTrainer(byte_fallback=True), "gpt2"),
+    "every byte": (ft.ByteTrainer(special_tokens=["<s>"]), "gpt2"),
+    "every word": (ft.WordTrainer(**UNKNOWN), "whitespace_split"),
+    "every word, with bytes": (ft.WordTrainer(byte_fallback=True), "gpt2"),
 }
 
 

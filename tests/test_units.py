@@ -407,6 +407,20 @@ def test_a_file_with_flipped_bits_or_cut_off(tmp_path, kind):
     assert refused > 400
 
 
+def test_the_file_of_a_byte_model_is_small(tmp_path):
+    path = tmp_path / "a.json"
+    special = {f"<{i}>": 256 + i for i in range(3)}
+    tok = ft.Tokenizer(ft.ByteModel(), "none", special)
+    tok.save(path)
+    assert path.stat().st_size < 256
+    loaded = ft.load(path)
+    assert loaded.special_tokens == special
+    assert loaded.fingerprint() == tok.fingerprint()
+    path.write_text(path.read_text().replace("258", "9999"))
+    with pytest.raises(ft.ModelFormatError, match="special_tokens: an id larger than the file"):
+        ft.load(path)
+
+
 def test_the_file_can_be_read_by_people(tmp_path):
     saved(tmp_path / "a.json", "character")
     lines = (tmp_path / "a.json").read_text().splitlines()

@@ -96,13 +96,19 @@ def json_beside(vocab: str) -> str:
 
 def encode_batch(path: str, vocab: str, n_texts: int) -> Work:
     tok, texts = some_texts(path, vocab, n_texts)
-    return lambda: tok.encode_batch(texts, add_special_tokens=True), lambda rows: hash_ids(rows.values)
+    work = partial(tok.encode_batch, texts, add_special_tokens=True, workers=1)
+    return work, lambda rows: hash_padded(tok.pad(rows, max_length=512))
 
 
 def pad_batch(path: str, vocab: str, n_texts: int) -> Work:
     tok, texts = some_texts(path, vocab, n_texts)
     rows = tok.encode_batch(texts, add_special_tokens=True)
-    return lambda: tok.pad(rows, max_length=512), lambda padded: hash_ids(padded.ids[padded.mask != 0])
+    return lambda: tok.pad(rows, max_length=512), hash_padded
+
+
+def hash_padded(padded: Any) -> str:
+    """A hash of the ids in a matrix."""
+    return hash_ids(padded.ids[padded.mask])
 
 
 def some_texts(path: str, vocab: str, n_texts: int) -> tuple[Any, list[str]]:

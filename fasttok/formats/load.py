@@ -6,12 +6,14 @@ import os
 from typing import Any
 
 from fasttok.errors import ModelFormatError
-from fasttok.formats import native, tiktoken
+from fasttok.formats import native, tiktoken, vocab
 from fasttok.tokenizer import Tokenizer
 
 
 def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
-    """Open a tokenizer file: fasttok's own, or a tiktoken rank file. What it is shows in its content.
+    """Open a tokenizer file: fasttok's own, a tiktoken rank file, or BERT's ``vocab.txt``.
+
+    What it is shows in its content.
 
     Parameters
     ----------
@@ -19,7 +21,8 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
         The file.
     **options
         For a rank file, ``pretokenizer`` and ``special_tokens``, which it does not hold; see
-        `fasttok.formats.tiktoken.load`. fasttok's own file takes no options.
+        `fasttok.formats.tiktoken.load`. For a vocabulary, ``lowercase`` and others; see
+        `fasttok.formats.vocab.load`. fasttok's own file takes no options.
 
     Raises
     ------
@@ -37,5 +40,9 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
     first_line = head.split(b"\n", 1)[0].split()
     if len(first_line) == 2 and first_line[1].isdigit():
         return tiktoken.load(path, **options)
+    if len(first_line) == 1 and not head.startswith(b"PK"):
+        return vocab.load(path, **options)
     hint = "; pretoken counts are opened with PretokenCounts.load" if head.startswith(b"PK") else ""
-    raise ModelFormatError("neither a fasttok file nor a tiktoken rank file" + hint, os.fspath(path))
+    raise ModelFormatError(
+        "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint, os.fspath(path)
+    )

@@ -21,6 +21,7 @@ from fasttok.models.unigram.model import UnigramModel
 from fasttok.models.word import WordModel
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.saving import atomic_write
+from fasttok.template import Template
 from fasttok.text.normalizers import get_normalizer
 from fasttok.text.pretokenizers import get_pretokenizer
 from fasttok.tokenizer import Tokenizer
@@ -46,6 +47,7 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
         "normalizer": tokenizer.normalizer and tokenizer.normalizer.config(),
         "pretokenizer": tokenizer.pretokenizer.config(),
         "special_tokens": tokenizer.special_tokens,
+        "template": tokenizer.template and tokenizer.template.config(),
         "model": tokenizer.model.to_dict(),
     }
     text = _to_lines(fields, depth=2) + "\n"
@@ -102,11 +104,19 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         model = MODELS[model_fields["kind"]].from_dict(model_fields)
         place = "special_tokens"
         special_tokens = _checked(fields["special_tokens"], dict)
-        if any(isinstance(i, int) and i >= len(data) for i in special_tokens.values()):
+        most = len(data) + len(model.pieces)  # a model of bytes has more pieces than its file has bytes
+        if any(isinstance(i, int) and i >= most for i in special_tokens.values()):
             raise ValueError("an id larger than the file")
+        place = "template"
+        template = None
+        if fields.get("template") is not None:
+            template = Template(**_checked(fields["template"], dict))
+            template.bind(special_tokens)  # here, where the place of an error is known
         place = "provenance"
         provenance = _checked(fields["provenance"], dict)
-        return Tokenizer(model, pretokenizer, special_tokens, provenance, normalizer=normalizer)
+        return Tokenizer(
+            model, pretokenizer, special_tokens, provenance, normalizer=normalizer, template=template
+        )
     except KeyError as error:
         raise ModelFormatError(f"{error} is missing or unknown", name, place) from None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -1,7 +1,7 @@
 """BERT's ``vocab.txt``: a piece a line; the number of the line, from 0, is the id.
 
-The file holds neither what is done to text before, nor which lines are special tokens, nor a template. Those are
-BERT's here: Devlin et al. (2019), as released.
+The file holds neither what is done to text before, nor which lines are special tokens, nor a template. Those
+are BERT's here: Devlin et al. (2019), as released.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from fasttok.errors import ModelExportError, ModelFormatError
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.saving import atomic_write
-from fasttok.text.normalizers import BertNormalizer
+from fasttok.template import Template
 from fasttok.tokenizer import Tokenizer
 
+TEMPLATE = Template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -37,7 +38,7 @@ def load(
     path : path
         The file.
     lowercase : bool, optional
-        Whether text is lower-cased; by default where no piece but the special tokens has an upper-case letter.
+        Whether text is lower-cased; by default where no piece but special tokens has a capital letter.
     strip_accents : bool, optional
         Whether accents are dropped; by default as `lowercase`.
     handle_chinese_chars : bool
@@ -61,9 +62,9 @@ def load(
 
     Notes
     -----
-    White space at the end of a line is not part of the piece. Of lines that are the same the last has the piece,
-    as in other readers; the ids of the others are then not in use, which is a warning. The ids are those of
-    tokenizers with ``BertNormalizer``, ``BertPreTokenizer`` and ``WordPiece``.
+    White space at the end of a line is not part of the piece. Of lines that are the same the last has the
+    piece, as in other readers; the ids of the others are then not in use, which is a warning. The ids are
+    those of tokenizers with ``BertNormalizer``, ``BertPreTokenizer`` and ``WordPiece``.
 
     Examples
     --------
@@ -83,9 +84,12 @@ def load(
         )
     if lowercase is None:
         lowercase = not any(piece != piece.lower() for piece in pieces)
-    normalizer = BertNormalizer(
-        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=handle_chinese_chars
-    )
+    normalizer = {
+        "name": "bert",
+        "lowercase": lowercase,
+        "strip_accents": strip_accents,
+        "handle_chinese_chars": handle_chinese_chars,
+    }
     try:
         model = WordPieceModel(
             pieces,
@@ -95,7 +99,7 @@ def load(
         )
     except ValueError as error:
         raise ModelFormatError(str(error), name) from None
-    template = Template() if {"[CLS]", "[SEP]"} <= special.keys() else None
+    template = TEMPLATE if {"[CLS]", "[SEP]"} <= special.keys() else None
     return Tokenizer(
         model, "bert", special, {"format": "vocab.txt"}, normalizer=normalizer, template=template
     )
@@ -108,7 +112,8 @@ def _read(name: str, special_tokens: Sequence[str]) -> tuple[list[str], dict[str
     try:
         lines = data.decode().removeprefix("\ufeff").split("\n")
     except UnicodeDecodeError as error:
-        raise ModelFormatError("not UTF-8", name, f"line {data.count(b'\n', 0, error.start) + 1}") from None
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ModelFormatError("not UTF-8", name, f"line {line}") from None
     if not lines[-1]:
         del lines[-1]
     pieces = [line.rstrip() for line in lines]
@@ -150,7 +155,7 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
             ) from None
         if line != line.rstrip() or "\n" in line:
             raise ModelExportError(
-                f"the piece {line!r} of id {i} cannot be a line: white space is at its end, or \\n in it"
+                f"the piece {line!r} of id {i} cannot be a line, as white space is lost there"
             )
         lines.append(line)
     if len(set(lines)) < len(lines):

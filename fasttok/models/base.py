@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypedDict
+from dataclasses import Field
+from typing import Any, ClassVar, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,9 @@ class Trained(NamedTuple):
 
 
 class Trainer(Protocol):
-    """Makes a model from counts; its options are its arguments."""
+    """Makes a model from counts: a frozen dataclass, whose fields are the options."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __init__(self, **options: Any) -> None: ...
 

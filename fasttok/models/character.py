@@ -114,7 +114,7 @@ class CharacterTrainer(VocabularyTrainer):
     ['', 'a', 't', 'é']
     """
 
-    makes = CharacterModel
+    _model_type = CharacterModel
 
     def _choose_units(self, counts: PretokenCounts, most: int | None) -> list[bytes]:
         totals = count_characters(counts)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class Dropout:
-    """BPE-dropout as the kernels take it; `Tokenizer.encode` says which merges are skipped.
+    """BPE-dropout as the kernels take it.
 
     Attributes
     ----------
@@ -20,6 +20,11 @@ class Dropout:
 
     Notes
     -----
+    As in Provilkov et al. (2020), section 3: in every pretoken, the merges that are possible are gone through
+    by rank, then position. Each is skipped with the probability `dropout`; the first that is not is made, and
+    all that are then possible, those skipped before among them, are gone through anew. The pretoken is done
+    when all are skipped. One that is a piece is not taken whole.
+
     Each pretoken has a generator of its own, SplitMix64 (Steele et al. 2014), which draws once for every
     merge gone through. All arithmetic is modulo 2^64. To draw is ``s += G; return mix(s)``, where G is
     0x9E3779B97F4A7C15 and ``mix(x)`` is ::
@@ -28,10 +33,11 @@ class Dropout:
         x ^= x >> 27; x *= 0x94D049BB133111EB
         return x ^ x >> 31
 
-    The merge is skipped if what was drawn, shifted right by one, is below ``dropout * 2**63``. At first s
-    is ``h(h(h(h(seed) ^ epoch) ^ document) ^ byte)``, where ``h(x)`` is ``mix(x + G)``, ``document`` is the
-    number of the document from 0, and ``byte`` is where in the document, in UTF-8, the pretoken begins;
-    the texts of special tokens count.
+    The merge is skipped if what was drawn, shifted right by one, is below ``dropout * 2**63``. At first s is
+    ``h(h(h(h(seed) ^ epoch) ^ document) ^ byte)``, where ``h(x)`` is ``mix(x + G)``, ``document`` is the
+    number of the document from 0, and ``byte`` is where in the document, in UTF-8, the pretoken begins; the
+    texts of special tokens count. Where text is rewritten first, it is a byte of the document that came out,
+    and special tokens do not count.
     """
 
     limit: int

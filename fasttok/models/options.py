@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any
 
 from fasttok.counts.table import PretokenCounts
-
-
-def as_integer(option: str, value: Any) -> int:
-    """An integer, NumPy's too, as an int of Python.
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    """
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{option} must be an integer, not {value!r}") from None
 
 
 def as_texts(option: str, texts: Any) -> tuple[str, ...]:

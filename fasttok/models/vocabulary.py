@@ -16,8 +16,9 @@ from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
 from fasttok.models._vocabulary import VocabularyEncoder
 from fasttok.models.base import Model, Trained
-from fasttok.models.options import as_integer, as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES, as_pieces, check_id, find_byte_ids, ids_by_piece, write_bytes
+from fasttok.options import checked_integer
 from fasttok.ragged import Ragged, read_only
 
 AnyVocabulary = TypeVar("AnyVocabulary", bound="VocabularyModel")
@@ -85,7 +86,7 @@ class VocabularyModel(Model):
 
     @property
     def is_lossless(self) -> bool:
-        return self.byte_ids is not None  # without bytes there is always a unit that is no piece
+        return self.byte_ids is not None  # otherwise what training did not see has no id
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -118,13 +119,13 @@ class VocabularyTrainer(ABC):
     unk: str | None = None
     byte_fallback: bool = False
 
-    makes: ClassVar[type[VocabularyModel]]
+    _model_type: ClassVar[type[VocabularyModel]]
 
     def __post_init__(self) -> None:
         for option in ("vocab_size", "min_frequency"):
             value = getattr(self, option)
             if value is not None or option == "min_frequency":
-                object.__setattr__(self, option, as_integer(option, value))
+                object.__setattr__(self, option, checked_integer(option, value))
         if not isinstance(self.byte_fallback, bool):
             raise TypeError(f"byte_fallback must be True or False, not {self.byte_fallback!r}")
         tokens = as_texts("special_tokens", self.special_tokens)
@@ -177,17 +178,19 @@ class VocabularyTrainer(ABC):
         most = None if self.vocab_size is None else self.vocab_size - self.n_reserved
         units = self._choose_units(counts, most)
         if not units:
-            raise ValueError(f"there is no {self.makes.kind} that occurs at least {self.min_frequency} times")
+            raise ValueError(
+                f"there is no {self._model_type.kind} that occurs at least {self.min_frequency} times"
+            )
         n_ids = self.n_reserved + len(units)
         if self.vocab_size is not None and n_ids < self.vocab_size:
             warnings.warn(
                 f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: there are no more "
-                f"{self.makes.kind}s that occur at least {self.min_frequency} times",
+                f"{self._model_type.kind}s that occur at least {self.min_frequency} times",
                 stacklevel=2,
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         names = BYTE_NAMES if self.byte_fallback else []
-        model = self.makes(
+        model = self._model_type(
             [b""] * len(special_tokens) + names + units,
             unk_id=None if self.unk is None else special_tokens[self.unk],
             byte_fallback=self.byte_fallback,

@@ -42,8 +42,8 @@ class WordModel(VocabularyModel):
 
     Notes
     -----
-    A pretoken takes a look into the cache, or one into a hash table. Where the pretokenizer drops white space,
-    decoding cannot tell where a word begins that is written in bytes, and joins it to the one before.
+    A pretoken takes a look into the cache, or one into a hash table. Where the pretokenizer drops white
+    space, decoding cannot tell where a word begins that is written in bytes, and joins it to the one before.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class WordTrainer(VocabularyTrainer):
     ['', 'newest', 'low', 'lower']
     """
 
-    makes = WordModel
+    _model_type = WordModel
 
     def _choose_units(self, counts: PretokenCounts, most: int | None) -> list[bytes]:
         n_frequent = int(np.count_nonzero(counts.counts >= self.min_frequency))

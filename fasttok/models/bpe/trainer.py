@@ -21,7 +21,8 @@ from fasttok.models.bpe.beginning import (
 )
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
-from fasttok.models.options import as_integer, as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty
+from fasttok.options import checked_integer
 from fasttok.parallel import import_whole
 from fasttok.progress import announce
 from fasttok.ragged import Ragged
@@ -148,7 +149,7 @@ class BPETrainer:
         for option in ("vocab_size", "min_frequency", "max_piece_length"):
             value = getattr(self, option)
             if value is not None or option != "max_piece_length":
-                object.__setattr__(self, option, as_integer(option, value))
+                object.__setattr__(self, option, checked_integer(option, value))
         object.__setattr__(self, "special_tokens", as_texts("special_tokens", self.special_tokens))
         if self.compat is not None and self.compat not in PRESETS:
             raise ValueError(f"compat must be one of {', '.join(PRESETS)}, not {self.compat!r}")

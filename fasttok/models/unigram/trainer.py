@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained
-from fasttok.models.options import as_integer, as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.unigram.alphabet import choose_characters, spell
 from fasttok.models.unigram.em import EMOptions, Rounds, train_em
 from fasttok.models.unigram.lattices import LONGEST, MOST_PIECES, Lattices
 from fasttok.models.unigram.mingram import train_mingram
 from fasttok.models.unigram.model import UnigramModel
+from fasttok.options import checked_integer
 from fasttok.parallel import import_whole, resolve_workers
 from fasttok.progress import Bar, announce
 from fasttok.ragged import Ragged
@@ -141,7 +142,7 @@ class UnigramTrainer:
             value = getattr(self, option)
             if option == "seed_size" and value is None:
                 continue
-            object.__setattr__(self, option, as_integer(option, value))
+            object.__setattr__(self, option, checked_integer(option, value))
         for option in ("character_coverage", "token_cost", "shrinking_factor"):
             if isinstance(getattr(self, option), bool) or not isinstance(getattr(self, option), (int, float)):
                 raise TypeError(f"{option} must be a number, not {getattr(self, option)!r}")

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained
-from fasttok.models.options import as_integer, as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.wordpiece.greedy import HIGHEST, SLACK, learn_greedily
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.models.wordpiece.spelling import SpelledWords, spell_words
+from fasttok.options import checked_integer
 from fasttok.parallel import import_whole, resolve_workers
 from fasttok.progress import announce
 
@@ -119,10 +120,10 @@ class WordPieceTrainer:
     def __post_init__(self) -> None:
         if self.method not in DEFAULTS:
             raise ValueError(f"method must be one of {', '.join(DEFAULTS)}, not {self.method!r}")
-        object.__setattr__(self, "vocab_size", as_integer("vocab_size", self.vocab_size))
+        object.__setattr__(self, "vocab_size", checked_integer("vocab_size", self.vocab_size))
         for option, default in DEFAULTS[self.method].items():
             value = getattr(self, option)
-            value = default if value is None else as_integer(option, value)
+            value = default if value is None else checked_integer(option, value)
             object.__setattr__(self, option, value)
             if value is not None and value < LEAST[option]:
                 raise ValueError(f"{option} must be at least {LEAST[option]}, not {value}")

@@ -1,0 +1,21 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def copy_stretches(
+    values: NDArray[np.uint32],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    places: NDArray[np.int64],
+    out: NDArray[np.uint32],
+) -> None: ...
+def pad_rows(
+    values: NDArray[np.uint32],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    pad_id: int,
+    on_left: bool,
+    out: NDArray[Any],
+    mask: NDArray[np.uint8],
+) -> None: ...

@@ -1,0 +1,496 @@
+"""Batches for a model: templates, pairs, what is cut, windows, padding; and special tokens left out again."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import random
+
+import numpy as np
+import pytest
+import tokenizers
+
+import fasttok as ft
+from tests import hostile, oracles
+
+SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "<s>"]
+TEMPLATES = [
+    ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"),
+    ("$A", "$A $B"),
+    ("<s> $A", "<s> $A <s>:3 <s> $B:7"),
+    ("$A:0 [SEP]:0 [CLS]:2", "$A:0 [SEP]:0 $B:1 [SEP]:1 [CLS]:2"),
+    ("[CLS] [CLS] $A <s> [SEP] [SEP]", "$B:255 [CLS] [SEP] $A:1"),
+]
+TRUNCATIONS = ("longest_first", "only_first", "only_second")
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Every byte is a token, its id the byte; no template."""
+    counts = ft.PretokenCounts.from_dict({"a": 1})
+    return ft.train(counts, vocab_size=260, special_tokens=SPECIAL)
+
+
+@pytest.fixture(scope="module")
+def bert(plain):
+    return plain.with_template(*TEMPLATES[0])
+
+
+def peer(tok):
+    """The same tokenizer and template, for ASCII, of the library tokenizers."""
+    vocabulary = {chr(i): i for i in range(128)} | tok.special_tokens
+    other = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, []))
+    other.add_special_tokens(SPECIAL)
+    other.post_processor = tokenizers.processors.TemplateProcessing(
+        single=tok.template.single, pair=tok.template.pair, special_tokens=list(tok.special_tokens.items())
+    )
+    return other
+
+
+def count_added(template):
+    return sum("$" not in word for word in template.split())
+
+
+def letters(n, first="a"):
+    return "".join(chr(ord(first) + i) for i in range(n))
+
+
+# Templates
+
+
+@pytest.mark.parametrize(("single", "pair"), TEMPLATES)
+def test_texts_in_templates(plain, single, pair, tmp_path):
+    tok = plain.with_template(single, pair)
+    texts = ["", "abc", *hostile.texts(40, seed=51)]
+    expected = []
+    for text in texts:
+        filled = oracles.fill_template(single, [list(text.encode())], tok.special_tokens)
+        expected.append([i for i, _ in filled])
+    for text, row in zip(texts, expected, strict=True):
+        ids = tok.encode(text, add_special_tokens=True)
+        assert (ids.dtype, ids.tolist()) == (np.uint32, row)
+        assert tok.encode(text, as_list=True, add_special_tokens=True) == row
+        assert tok.encode(text).tolist() == list(text.encode())
+    for workers in (1, 2):
+        batch = tok.encode_batch(texts, workers=workers, add_special_tokens=True)
+        assert (batch.values.dtype, batch.to_list()) == (np.uint32, expected)
+        assert tok.encode_batch(texts, as_list=True, workers=workers, add_special_tokens=True) == expected
+    assert tok.encode_batch([], add_special_tokens=True).to_list() == []
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    assert tok.encode_files(tmp_path / "texts.jsonl", add_special_tokens=True).to_list() == expected
+
+
+@pytest.mark.parametrize(("single", "pair"), TEMPLATES)
+def test_templates_do_what_they_do_in_tokenizers(plain, single, pair):
+    tok = plain.with_template(single, pair)
+    other = peer(tok)
+    for n, m in itertools.product(range(4), repeat=2):
+        texts = letters(n), letters(m, "p")
+        assert tok.encode(texts[0], add_special_tokens=True).tolist() == other.encode(texts[0]).ids
+        for adds in (False, True):
+            ids, type_ids = tok.encode_pairs([texts], add_special_tokens=adds)
+            encoding = other.encode(*texts, add_special_tokens=adds)
+            assert (ids[0].tolist(), type_ids[0].tolist()) == (encoding.ids, encoding.type_ids)
+
+
+def test_a_template_of_only_texts_has_type_ids_too(plain):
+    ids, type_ids = plain.encode_pairs([("ab", "c"), ("", "d"), ("", "")])
+    assert (ids.to_list(), type_ids.to_list()) == ([[97, 98, 99], [100], []], [[0, 0, 1], [1], []])
+    assert (ids.values.dtype, type_ids.values.dtype) == (np.uint32, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("single", "pair", "message"),
+    [
+        ("", None, "template '': there must be \\$A once, and no \\$B"),
+        ("[CLS]", None, "\\$A once"),
+        ("$A $A", None, "\\$A once"),
+        ("$ $A", None, "\\$A once"),
+        ("$A $B", None, "no \\$B"),
+        ("$A", "$A", "\\$A and \\$B once each"),
+        ("$A", "$A $B $B", "\\$A and \\$B once each"),
+        ("$A $C", None, "'\\$C' is neither \\$A nor \\$B"),
+        ("$A:x", None, "'\\$A:x' is neither"),
+        ("$A:256", None, "type id 256 is above 255"),
+        ("$A [CLS]:1:2", None, "'\\[CLS\\]:1' is not a special token"),
+        ("[cls] $A", None, "template '\\[cls\\] \\$A': '\\[cls\\]' is not a special token of this tokenizer"),
+    ],
+)
+def test_templates_that_cannot_be(plain, single, pair, message):
+    with pytest.raises(ft.TemplateError, match=message) as error:
+        plain.with_template(single, pair)
+    assert error.value.template == (single if pair is None else pair)
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # noqa: S301
+
+
+def test_a_template_is_a_str(plain):
+    with pytest.raises(TypeError, match="a template must be a str, not list"):
+        plain.with_template(["[CLS]", "$A"])
+
+
+def test_without_a_template_there_is_nothing_to_add(plain, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    for encode in (
+        lambda: plain.encode("a", add_special_tokens=True),
+        lambda: plain.encode("a", as_list=True, add_special_tokens=True),
+        lambda: plain.encode_batch(["a"], add_special_tokens=True),
+        lambda: plain.encode_batch(["a"], as_list=True, add_special_tokens=True),
+        lambda: plain.encode_files(tmp_path, add_special_tokens=True),
+        lambda: plain.encode_pairs([("a", "b")], add_special_tokens=True),
+    ):
+        with pytest.raises(ft.TemplateError, match="no template; tok.with_template"):
+            encode()
+    with pytest.raises(ft.TemplateError, match="says nothing of pairs"):
+        plain.with_template("<s> $A").encode_pairs([("a", "b")], add_special_tokens=True)
+
+
+def test_a_template_belongs_to_the_tokenizer(plain, bert, tmp_path):
+    assert (plain.template, bert.template) == (None, ft.Template(*TEMPLATES[0]))
+    fingerprints = {tok.fingerprint() for tok in (plain, bert, plain.with_template(TEMPLATES[0][0]))}
+    assert len(fingerprints) == 3
+    bert.save(tmp_path / "bert.json")
+    for copy in (ft.load(tmp_path / "bert.json"), pickle.loads(pickle.dumps(bert))):  # noqa: S301
+        assert copy.template == bert.template
+        assert copy.fingerprint() == bert.fingerprint()
+        assert copy.encode("a", add_special_tokens=True).tolist() == [257, 97, 258]
+
+
+def test_files_without_a_template(plain, bert, tmp_path):
+    path = tmp_path / "tok.json"
+    plain.save(path)
+    fields = json.loads(path.read_text())
+    assert fields.pop("template") is None
+    path.write_text(json.dumps(fields))
+    assert ft.load(path).template is None
+    for template, message in (
+        ({"single": "$A <x>"}, "'<x>' is not a special token"),
+        ({"single": "<s>"}, "once"),
+        ({"single": 1}, "must be a str"),
+        ({"single": "$A", "triple": "$A"}, "triple"),
+        ({}, "single"),
+        ("$A", "a str, not a dict"),
+        ([], "a list, not a dict"),
+    ):
+        path.write_text(json.dumps(fields | {"template": template}))
+        with pytest.raises(ft.ModelFormatError, match=message) as error:
+            ft.load(path)
+        assert error.value.place == "template"
+
+
+# Pairs
+
+
+@pytest.mark.parametrize("truncation", TRUNCATIONS)
+@pytest.mark.parametrize(("single", "pair"), TEMPLATES)
+def test_pairs_are_cut_as_in_the_oracle_and_in_tokenizers(plain, single, pair, truncation):
+    tok = plain.with_template(single, pair)
+    other = peer(tok)
+    n_added = count_added(pair)
+    for n, m, room in itertools.product(range(6), range(6), range(8)):
+        texts = letters(n), letters(m, "p")
+        if n_added + room == 0:
+            continue  # max_length is at least 1
+        options = {"max_length": n_added + room, "truncation": truncation, "add_special_tokens": True}
+        left = oracles.shorten_pair((n, m), room, truncation)
+        if left is None:
+            with pytest.raises(ValueError, match="pair 1 is .* too long"):
+                tok.encode_pairs([("", ""), texts], **options)
+            continue
+        ids, type_ids = tok.encode_pairs([("", ""), texts], **options)
+        parts = [list(text[:k].encode()) for text, k in zip(texts, left, strict=True)]
+        expected = oracles.fill_template(pair, parts, tok.special_tokens)
+        assert list(zip(ids[1].tolist(), type_ids[1].tolist(), strict=True)) == expected
+        other.enable_truncation(n_added + room, strategy=truncation)
+        if room == 0 < n_added - count_added(single):
+            continue  # tokenizers asks for room beside the template of a single text alone
+        encoding = other.encode(*texts)
+        assert (ids[1].tolist(), type_ids[1].tolist()) == (encoding.ids, encoding.type_ids)
+
+
+def test_pairs_are_texts_of_a_batch(bert):
+    texts = hostile.texts(200, seed=52)
+    pairs = list(zip(texts[::2], texts[1::2], strict=True))
+    expected = [
+        list(
+            zip(
+                *oracles.fill_template(
+                    TEMPLATES[0][1], [list(t.encode()) for t in pair], bert.special_tokens
+                ),
+                strict=True,
+            )
+        )
+        for pair in pairs
+    ]
+    for workers in (1, 2):
+        ids, type_ids = bert.encode_pairs(iter(pairs), add_special_tokens=True, workers=workers)
+        rows = zip(ids, type_ids, strict=True)
+        assert [[tuple(a.tolist()), tuple(b.tolist())] for a, b in rows] == expected
+    assert bert.encode_pairs([], add_special_tokens=True).ids.to_list() == []
+    assert bert.encode_pairs([("<s>", "a")], special="all").ids.to_list() == [[259, 97]]
+
+
+def test_draws_for_pairs_count_the_texts(tok):
+    pairs = [("the lowest", "the newest")] * 3
+    rows = tok.encode_batch([text for pair in pairs for text in pair], dropout=0.5, seed=1)
+    ids, _ = tok.encode_pairs(pairs, dropout=0.5, seed=1)
+    assert ids.to_list() == [[*rows[2 * i], *rows[2 * i + 1]] for i in range(3)]
+
+
+def test_bad_calls_of_pairs(bert):
+    with pytest.raises(ValueError, match="max_length must be at least 3, not 2"):
+        bert.encode_pairs([("a", "b")], max_length=2, add_special_tokens=True)
+    assert bert.encode_pairs([("a", "b")], max_length=2).ids.to_list() == [[97, 98]]
+    for max_length in (0, -1):
+        with pytest.raises(ValueError, match="max_length must be at least 1"):
+            bert.encode_pairs([("a", "b")], max_length=max_length)
+    with pytest.raises(TypeError, match="max_length must be an integer, not 2.0"):
+        bert.encode_pairs([("a", "b")], max_length=2.0)
+    with pytest.raises(
+        ValueError, match='truncation must be "longest_first", "only_first" or "only_second", not'
+    ):
+        bert.encode_pairs([("a", "b")], truncation="longest")
+    for pairs in (["ab"], [("a",)], [("a", "b", "c")]):
+        with pytest.raises(TypeError, match="pair 0 must be two texts"):
+            bert.encode_pairs(pairs)
+    with pytest.raises(TypeError, match="a text must be str or bytes, not int"):
+        bert.encode_pairs([("a", 1)])
+    with pytest.raises(ft.TextError, match="of document 3"):
+        bert.encode_pairs([("a", "b"), ("c", "\ud800")])
+    with pytest.raises(TypeError, match="as_list"):
+        bert.encode_pairs([("a", "b")], as_list=True)
+
+
+# Windows
+
+
+@pytest.mark.parametrize(("single", "pair"), TEMPLATES)
+def test_windows_are_those_of_the_oracle_and_of_tokenizers(plain, single, pair):
+    tok = plain.with_template(single, pair)
+    other = peer(tok)
+    n_added = count_added(single)
+    texts = [letters(n) for n in range(12)]
+    for adds, room in itertools.product((False, True), range(1, 7)):
+        rows = tok.encode_batch(texts, add_special_tokens=adds)
+        for stride in range(room):
+            expected = []
+            for i, text in enumerate(texts):
+                for part in oracles.cut_windows(list(text.encode()), room, stride):
+                    filled = oracles.fill_template(single, [part], tok.special_tokens)
+                    expected.append((i, [j for j, _ in filled] if adds else part))
+            max_length = room + adds * n_added
+            ids, documents = tok.windows(rows, max_length, stride)
+            assert (ids.values.dtype, documents.dtype) == (np.uint32, np.int64)
+            assert list(zip(documents.tolist(), ids.to_list(), strict=True)) == expected
+            if max_length > n_added + stride:
+                other.enable_truncation(max_length, stride=stride)
+                encodings = [other.encode(text, add_special_tokens=adds) for text in texts]
+                assert ids.to_list() == [part.ids for e in encodings for part in (e, *e.overflowing)]
+
+
+def test_windows_of_rows_that_are_a_slice_or_lists(bert):
+    rows = bert.encode_batch(["abcdef", "gh", "ijklm"], add_special_tokens=True)
+    expected = bert.windows(rows, 5, 1).ids.to_list()[3:]
+    for part in (rows[1:], rows.to_list()[1:], ft.Ragged(rows.values, rows.offsets[1:])):
+        ids, documents = bert.windows(part, 5, stride=1)
+        assert ids.to_list() == expected
+        assert documents.tolist() == [0, 1, 1]
+    mixed = bert.windows([[97] * 5, [257, 97, 97, 97, 258]], 4)
+    assert mixed.ids.to_list() == [[97] * 4, [97], [257, 97, 97, 258], [257, 97, 258]]
+    assert bert.windows([], 5).ids.to_list() == []
+    assert bert.windows([[], []], 5).documents.tolist() == [0, 1]
+
+
+def test_bad_calls_of_windows(bert):
+    rows = bert.encode_batch(["", "abcdef"], add_special_tokens=True)
+    for max_length, stride, least in ((2, 0, 3), (1, 0, 3), (4, 2, 5), (4, 9, 12)):
+        with pytest.raises(
+            ValueError, match=f"max_length must be at least {least}, not {max_length}: what the"
+        ):
+            bert.windows(rows, max_length, stride)
+    with pytest.raises(ValueError, match="max_length must be at least 3, not 2"):
+        bert.windows([[97]], 2, stride=2)
+    with pytest.raises(ValueError, match="stride must be at least 0, not -1"):
+        bert.windows(rows, 4, -1)
+    for max_length in (0, -3):
+        with pytest.raises(ValueError, match="max_length must be at least 1"):
+            bert.windows(rows, max_length)
+    assert bert.windows(rows, int(1e30)).ids == rows
+
+
+# Padding
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_padding_is_that_of_the_oracle(plain, side, dtype):
+    rng = random.Random(53)
+    for _ in range(200):
+        rows = [[rng.randrange(256) for _ in range(rng.randrange(7))] for _ in range(rng.randrange(5))]
+        longest = max(map(len, rows), default=0)
+        for width in (None, longest, longest + 3):
+            expected = oracles.pad(rows, longest if width is None else width, 256, side)
+            ids, mask = plain.pad(ft.Ragged.from_rows(rows), side=side, width=width, dtype=dtype)
+            assert (ids.dtype, mask.dtype) == (dtype, np.bool_)
+            assert (ids.tolist(), mask.tolist()) == expected
+            assert ids.shape == mask.shape == (len(rows), longest if width is None else width)
+        short = [row[:3] for row in rows]
+        expected = oracles.pad(short, max(map(len, short), default=0), -100, side)
+        ids, mask = plain.pad(rows, 3, side=side, pad_id=-100, dtype=dtype)
+        assert (ids.tolist(), mask.tolist()) == expected
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize(("single", "pair"), TEMPLATES)
+def test_padding_and_cutting_are_those_of_tokenizers(plain, single, pair, side):
+    tok = plain.with_template(single, pair)
+    other = peer(tok)
+    texts = ["", "abcdefghi", "a", "abcd"]
+    n_added = count_added(single)
+    for room, width in itertools.product(range(1, 12), (None, 20)):
+        other.enable_truncation(n_added + room)
+        other.enable_padding(direction=side, pad_id=256, length=width)
+        encodings = other.encode_batch(texts)
+        rows = tok.encode_batch(texts, add_special_tokens=True)
+        ids, mask = tok.pad(rows, n_added + room, side=side, width=width)
+        assert ids.tolist() == [encoding.ids for encoding in encodings]
+        assert mask.tolist() == [encoding.attention_mask for encoding in encodings]
+
+
+def test_what_is_cut_keeps_its_special_tokens(bert):
+    rows = bert.encode_batch(["abcdef", "", "ab"], add_special_tokens=True)
+    cls, sep, pad = 257, 258, 256
+    assert bert.pad(rows, 2).ids.tolist() == [[cls, sep]] * 3
+    assert bert.pad(rows, 3).ids.tolist() == [[cls, 97, sep], [cls, sep, pad], [cls, 97, sep]]
+    assert bert.pad(rows, 3, side="left", width=4).ids.tolist() == [
+        [pad, cls, 97, sep], [pad, pad, cls, sep], [pad, cls, 97, sep]
+    ]  # fmt: skip
+    # Rows without the template are cut where they are cut.
+    others = [[97] * 5, [cls, 97, 98, 99], [97, 98, 99, sep], [cls], []]
+    assert bert.pad(others, 2).ids.tolist() == [[97, 97], [cls, 97], [97, 98], [cls, pad], [pad, pad]]
+    assert bert.pad(others, 1).ids.tolist() == [[97], [cls], [97], [cls], [pad]]
+    with pytest.raises(ValueError, match="max_length must be at least 2, which the template adds, not 1"):
+        bert.pad(rows, 1)
+
+
+def test_arrays_for_a_model(bert):
+    rows = bert.encode_batch(["abc", "", "a"], add_special_tokens=True)
+    for side, dtype in itertools.product(("right", "left"), (np.int64, np.int32)):
+        for array in bert.pad(rows, 4, side=side, dtype=dtype):
+            assert array.flags.c_contiguous
+            assert array.flags.writeable
+            assert not np.shares_memory(array, rows.values)
+            assert np.shares_memory(np.from_dlpack(array), array)
+    for empty in ([], [[], []], ft.Ragged.from_rows([])):
+        ids, mask = bert.pad(empty)
+        assert ids.shape == mask.shape == (len(empty), 0)
+    assert bert.pad([], width=3).ids.shape == (0, 3)
+    assert bert.pad([[], []], width=2).ids.tolist() == [[256, 256]] * 2
+
+
+def test_torch_takes_the_arrays_without_a_copy(bert):
+    torch = pytest.importorskip("torch")
+    padded = bert.pad(bert.encode_batch(["abc", "", "a"], add_special_tokens=True))
+    for array, dtype in zip(padded, (torch.int64, torch.bool), strict=True):
+        tensor = torch.from_numpy(array)
+        assert (tensor.dtype, tensor.data_ptr()) == (dtype, array.ctypes.data)
+        tensor[0, 0] = 1
+        assert array[0, 0] == 1
+
+
+def test_rows_of_any_kind_can_be_padded(plain):
+    expected = [[97, 98, 256], [99, 256, 256], [97, 97, 97]]
+    rows = [[97, 98], [99], [97, 97, 97]]
+    whole = ft.Ragged.from_rows([[1], *rows, [2]])
+    for given in (
+        rows,
+        tuple(rows),
+        iter(rows),
+        [np.array(row, np.uint16) for row in rows],
+        *[
+            ft.Ragged.from_rows(rows, dtype)
+            for dtype in (np.uint8, np.uint16, np.uint32, np.int64, np.uint64)
+        ],
+        whole[1:4],
+        ft.Ragged(whole.values, whole.offsets[1:5]),
+        ft.Ragged(np.repeat(whole.values, 2)[::2], whole.offsets)[1:4],
+    ):
+        assert plain.pad(given).ids.tolist() == expected
+    read_only = ft.Ragged.from_rows(rows)
+    read_only.values.flags.writeable = read_only.offsets.flags.writeable = False
+    assert plain.pad(read_only).ids.tolist() == expected
+    pairs = plain.encode_pairs([("ab", "c"), ("", "d")])
+    assert plain.pad(pairs.type_ids, pad_id=0).ids.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("token", ["[PAD]", "<pad>", "<|pad|>"])
+def test_the_token_that_pads(token):
+    tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=258, special_tokens=["<s>", token])
+    assert tok.pad([[], [97]]).ids.tolist() == [[257], [97]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "error", "message"),
+    [
+        ([[97]], {"max_length": 0}, ValueError, "max_length must be at least 1, not 0"),
+        ([[97]], {"max_length": -1}, ValueError, "max_length must be at least 1, not -1"),
+        ([[97]], {"max_length": 2.0}, TypeError, "max_length must be an integer, not 2.0"),
+        ([[97]], {"side": "Right"}, ValueError, 'side must be "right" or "left", not \'Right\''),
+        ([[97]], {"width": -1}, ValueError, "width must be at least 0, not -1"),
+        ([[97], [97, 97]], {"width": 1}, ValueError, "row 1 has 2 ids, more than width=1"),
+        ([[97]], {"dtype": np.float32}, TypeError, "dtype must be int64 or int32, not float32"),
+        ([[97]], {"dtype": np.uint32}, TypeError, "dtype must be int64 or int32, not uint32"),
+        ([[97]], {"dtype": ">i8"}, TypeError, "dtype must be int64 or int32, not >i8"),
+        ([[97]], {"pad_id": 1 << 31, "dtype": np.int32}, ValueError, "pad_id 2147483648 does not fit int32"),
+        ([[97]], {"pad_id": 1.5}, TypeError, "pad_id must be an integer, not 1.5"),
+        ([[97]], {"pad_id": "[PAD]"}, TypeError, "pad_id must be an integer"),
+        ([[97], [97, 260]], {}, IndexError, "id 260 at position 1 of row 1 is outside the vocabulary of 260"),
+        ([[], [-1]], {}, IndexError, "id -1 at position 0 of row 1"),
+        ([[1 << 40]], {}, IndexError, "id 1099511627776"),
+        ([[1.5]], {}, TypeError, "ids must be integers, not float64"),
+        ([[True]], {}, TypeError, "ids must be integers, not bool"),
+        ([97, 98], {}, TypeError, "one row of integers, not int"),
+        (["ab"], {}, TypeError, "one row of integers, not str"),
+        ("ab", {}, TypeError, "rows must be a Ragged or rows of integers, not str"),
+        (7, {}, TypeError, "rows must be a Ragged or rows of integers, not int"),
+    ],
+)
+def test_bad_calls_of_pad(plain, rows, options, error, message):
+    with pytest.raises(error, match=message):
+        plain.pad(rows, **options)
+    if not options:
+        with pytest.raises(error, match=message):
+            plain.windows(rows, 5)
+
+
+def test_no_token_to_pad_with(tok):
+    with pytest.raises(
+        ValueError, match=r"no special token to pad with, \[PAD\], <pad> or <\|pad\|>; pass pad_id"
+    ):
+        tok.pad([[97]])
+    assert tok.pad([[97], []], pad_id=0).ids.tolist() == [[97], [0]]
+
+
+# Special tokens left out again
+
+
+def test_special_tokens_can_be_left_out(bert):
+    ids = bert.encode("a<s>b", special="all", add_special_tokens=True)
+    assert bert.decode(ids) == "[CLS]a<s>b[SEP]"
+    assert bert.decode(ids, skip_special_tokens=True) == "ab"
+    assert bert.decode_bytes(ids, skip_special_tokens=True) == b"ab"
+    assert (
+        bert.decode([257, 258], skip_special_tokens=True) == "" == bert.decode([], skip_special_tokens=True)
+    )
+    texts = ["", *hostile.texts(50, seed=54)]
+    rows = bert.encode_batch(texts, add_special_tokens=True)
+    assert bert.decode_batch(rows, skip_special_tokens=True) == texts
+    padded = bert.pad(rows)
+    assert bert.decode_batch(padded.ids, skip_special_tokens=True) == texts
+
+
+def test_errors_name_the_place_before_anything_is_left_out(bert):
+    with pytest.raises(IndexError, match="id 260 at position 2 is outside"):
+        bert.decode([257, 97, 260], skip_special_tokens=True)
+    with pytest.raises(IndexError, match="id -1 at position 1 of row 1 is outside"):
+        bert.decode_batch([[257, 97], [258, -1]], skip_special_tokens=True)
