@@ -105,7 +105,7 @@ class WordPieceTrainer:
     ...     model = ft.WordPieceTrainer(vocab_size=14, method=method).train(counts).model
     ...     print(*(bytes(piece).decode() for piece in model.pieces[8:]))
     ##g ##n ##s ##u ##ug ##un
-    ##g ##n ##s ##u ##gs hu
+    ##g ##n ##s ##u ##gs bu
     """
 
     vocab_size: int = 30_000
@@ -202,11 +202,13 @@ class WordPieceTrainer:
         names = ["" for _ in self.special_tokens]
         names += [chr(c) for c in spelled.characters.tolist()] + pieces
         if len(names) < self.vocab_size - n_missing:
+            if self.method == "greedy":
+                reason = f"no threshold from {self.min_frequency} on gives more without giving too many"
+            else:
+                reason = f"no pair is left that occurs at least {self.min_frequency} times"
+                reason += " and is short enough" if self.max_piece_length else ""
             warnings.warn(
-                f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: there are no more pieces "
-                f"that occur at least {self.min_frequency} times"
-                + (" and are short enough" if self.max_piece_length else ""),
-                stacklevel=2,
+                f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: {reason}", stacklevel=2
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         model = WordPieceModel(
