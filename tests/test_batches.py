@@ -127,6 +127,8 @@ def test_templates_that_cannot_be(plain, single, pair, message):
 def test_a_template_is_a_str(plain):
     with pytest.raises(TypeError, match="a template must be a str, not list"):
         plain.with_template(["[CLS]", "$A"])
+    with pytest.raises(TypeError, match="template must be a Template, not str"):
+        ft.Tokenizer(plain.model, plain.pretokenizer, plain.special_tokens, template="[CLS] $A")
 
 
 def test_without_a_template_there_is_nothing_to_add(plain, tmp_path):
