@@ -252,7 +252,7 @@ def test_bad_calls_of_pairs(bert):
         ValueError, match='truncation must be "longest_first", "only_first" or "only_second", not'
     ):
         bert.encode_pairs([("a", "b")], truncation="longest")
-    for pairs in (["ab"], [("a",)], [("a", "b", "c")]):
+    for pairs in (["ab"], [("a",)], [("a", "b", "c")], [7]):
         with pytest.raises(TypeError, match="pair 0 must be two texts"):
             bert.encode_pairs(pairs)
     with pytest.raises(TypeError, match="a text must be str or bytes, not int"):
