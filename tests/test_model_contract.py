@@ -35,9 +35,6 @@ CLASSIC = ft.BPETrainer(vocab_size=50, units="character", end_of_word_suffix="</
 CASES = {
     "wordpiece": (ft.WordPieceTrainer(vocab_size=60), "gpt2"),
     "words in pieces": (ft.WordPieceTrainer(vocab_size=60, method="likelihood"), "bert"),
-        ft.WordPieceTrainer(vocab_size=60, method="greedy", min_frequency=5),
-        "punctuation",
-    ),
     "bytes": (ft.BPETrainer(vocab_size=280, special_tokens=["<s>"]), "gpt2"),
     "words of bytes": (ft.BPETrainer(vocab_size=280, special_tokens=["<s>"]), "whitespace_split"),
     "characters": (CHARACTERS, "gpt2"),
