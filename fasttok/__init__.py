@@ -45,10 +45,13 @@ if TYPE_CHECKING:
     from fasttok.ragged import Ragged
     from fasttok.streaming import StreamDecoder
     from fasttok.text.base import Pretokenizer
+    from fasttok.text.code_points import BertNormalizer
     from fasttok.text.corpus import Corpus
+    from fasttok.text.edges import Prepend, Strip
     from fasttok.text.metaspace import Metaspace
-    from fasttok.text.normalizers import Normalizer, get_normalizer
+    from fasttok.text.normalizers import Replace, get_normalizer
     from fasttok.text.pretokenizers import get_pretokenizer
+    from fasttok.text.rewriting import Normalizer
     from fasttok.tokenizer import Tokenizer
     from fasttok.training import train
 
@@ -82,7 +85,10 @@ _HOMES = {
     "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.metaspace": ["Metaspace"],
-    "fasttok.text.normalizers": ["Normalizer", "get_normalizer"],
+    "fasttok.text.code_points": ["BertNormalizer"],
+    "fasttok.text.edges": ["Prepend", "Strip"],
+    "fasttok.text.normalizers": ["Replace", "get_normalizer"],
+    "fasttok.text.rewriting": ["Normalizer"],
     "fasttok.text.pretokenizers": ["get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
     "fasttok.training": ["train"],
@@ -92,6 +98,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BPEModel",
     "BPETrainer",
+    "BertNormalizer",
     "CharacterBPEModel",
     "Corpus",
     "CorpusError",
@@ -103,15 +110,18 @@ __all__ = [
     "ModelFormatError",
     "Normalizer",
     "PatternError",
+    "Prepend",
     "PretokenCounts",
     "Pretokenizer",
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Replace",
     "Sampling",
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
+    "Strip",
     "TextError",
     "Tokenizer",
     "Trained",
