@@ -6,8 +6,8 @@ An entry is a code point or the first and the last of a run, a colon, and what i
 hexadecimal; in a run, a single code point that it stands for counts up. CANONICAL and COMPATIBLE:
 what it is decomposed to, in one step. COMBINING: its class, where that is not 0. EXCLUDED: it is
 never composed, though it is decomposed to two. FOLDED: its simple case folding. LOWER: its lower
-case, whatever stands around it. MARKS: 1 for Mn, 2 for Mc and Me. OTHERS: 1 for Cc, Cf and Co. Hangul
-syllables are left out, their decomposition is arithmetic.
+case, whatever stands around it. MARKS: 1 for Mn, 2 for Mc and Me. OTHERS: 1 for Cc, Cf and Co.
+Hangul syllables are left out, their decomposition is arithmetic.
 """
 
 CANONICAL = (

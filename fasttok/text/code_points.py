@@ -21,7 +21,16 @@ from fasttok.text import _unicode
 from fasttok.text._code_points import CodePoints
 from fasttok.text._utf8 import encode_code_points
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
-from fasttok.text.forms import N_SYLLABLES, SYLLABLES, TRAILING, VOWELS, Unicode, syllables
+from fasttok.text.forms import (
+    N_SYLLABLES,
+    N_TRAILING,
+    N_VOWELS,
+    SYLLABLES,
+    TRAILING,
+    VOWELS,
+    Unicode,
+    syllables,
+)
 from fasttok.text.rewriting import Normalizer, Rewritten
 
 # What BERT has spaces around: Chinese characters, as far as Unicode had them then.
@@ -126,12 +135,13 @@ def _compile_form(name: str) -> CodePoints:
     table.add_marks()
     if name.endswith("d"):
         return table.compile(has_syllables=True)
-        # Nothing is to be done at a code point that is composed of what it is decomposed to, and is never
-        # composed with one before it. second = {b for _, b in unicode.composed} for c in
-        # unicode.composed.values():
+    # Nothing is to be done at a code point that is composed of what it is decomposed to, and is never
+    # composed with one before it.
+    second = {b for _, b in unicode.composed}
+    for c in unicode.composed.values():
         if full[c] == canonical[c] and full[c][0] not in second and full[c][0] not in unicode.combining:
             table.entries[c] &= 0xFFFF
-    second.update(range(VOWELS, VOWELS + 21), range(TRAILING + 1, TRAILING + 28))
+    second.update(range(VOWELS, VOWELS + N_VOWELS), range(TRAILING + 1, TRAILING + N_TRAILING))
     table.entries[list(second)] |= WORK << 16
     return table.compile(unicode, has_syllables=True)
 
