@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
-import re
 import sys
 from pathlib import Path
 
@@ -99,11 +98,12 @@ def train_tokenizers(texts: list[str], vocab_size: int, **options) -> tokenizers
 
 
 def comparable_lines(text: str) -> str:
-    """The text without lines that hold a code point of which tokenizers, with an older Unicode, knows less."""
-    ranges = "".join(f"{chr(a)}-{chr(b)}" for a, b in [*TOKENIZERS_BERT, *BERT])
-    if not re.search(f"[{ranges}]", text):
-        return text
-    return "\n".join(line for line in text.split("\n") if not re.search(f"[{ranges}]", line))
+    """The text without lines that hold a code point that an older Unicode, tokenizers', has otherwise."""
+    differs = np.zeros(0x110000, np.bool_)
+    for first, last in [*TOKENIZERS_BERT, *BERT]:
+        differs[first : last + 1] = True
+    found = {chr(c) for c in np.unique(np.frombuffer(text.encode("utf-32-le"), "<u4")) if differs[c]}
+    return "\n".join(line for line in text.split("\n") if not found.intersection(line)) if found else text
 
 
 def bert_tokenizers(shared: Path) -> tokenizers.Tokenizer:

@@ -108,7 +108,7 @@ def parts_of_lines(text: str) -> Iterator[str]:
 
 
 def test_bert_is_that_of_tokenizers_on_all_shared_data(shared):
-    """Every id and where it stands; one line of all files holds a code point that tokenizers does not know."""
+    """Every id and where it stands; one line of all holds a code point that tokenizers does not know."""
     tok = ft.load(shared / "tokenizers/bert/minilm/vocab.txt", lowercase=True)
     files = data_files(shared)
     assert len(files) == len(EXPECTED["bert"]) > 150
