@@ -33,8 +33,6 @@ UNKNOWN = {"special_tokens": ["<s>", "<unk>"], "unk": "<unk>"}
 CHARACTERS = ft.BPETrainer(vocab_size=50, units="character", **UNKNOWN)
 CLASSIC = ft.BPETrainer(vocab_size=50, units="character", end_of_word_suffix="</w>", **UNKNOWN)
 CASES = {
-    "wordpiece": (ft.WordPieceTrainer(vocab_size=60), "gpt2"),
-    "words in pieces": (ft.WordPieceTrainer(vocab_size=60, method="likelihood"), "bert"),
     "bytes": (ft.BPETrainer(vocab_size=280, special_tokens=["<s>"]), "gpt2"),
     "words of bytes": (ft.BPETrainer(vocab_size=280, special_tokens=["<s>"]), "whitespace_split"),
     "characters": (CHARACTERS, "gpt2"),
