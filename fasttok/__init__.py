@@ -53,10 +53,13 @@ if TYPE_CHECKING:
     from fasttok.streaming import StreamDecoder
     from fasttok.template import Template
     from fasttok.text.base import Pretokenizer
+    from fasttok.text.code_points import BertNormalizer
     from fasttok.text.corpus import Corpus
+    from fasttok.text.edges import Prepend, Strip
     from fasttok.text.metaspace import Metaspace
-    from fasttok.text.normalizers import Normalizer, get_normalizer
+    from fasttok.text.normalizers import Replace, get_normalizer
     from fasttok.text.pretokenizers import get_pretokenizer
+    from fasttok.text.rewriting import Normalizer
     from fasttok.tokenizer import Tokenizer
     from fasttok.training import train
 
@@ -98,7 +101,10 @@ _HOMES = {
     "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.metaspace": ["Metaspace"],
-    "fasttok.text.normalizers": ["Normalizer", "get_normalizer"],
+    "fasttok.text.code_points": ["BertNormalizer"],
+    "fasttok.text.edges": ["Prepend", "Strip"],
+    "fasttok.text.normalizers": ["Replace", "get_normalizer"],
+    "fasttok.text.rewriting": ["Normalizer"],
     "fasttok.text.pretokenizers": ["get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
     "fasttok.training": ["train"],
@@ -108,6 +114,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BPEModel",
     "BPETrainer",
+    "BertNormalizer",
     "ByteModel",
     "ByteTrainer",
     "CharacterBPEModel",
@@ -125,15 +132,18 @@ __all__ = [
     "Padded",
     "Pairs",
     "PatternError",
+    "Prepend",
     "PretokenCounts",
     "Pretokenizer",
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Replace",
     "Sampling",
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
+    "Strip",
     "Template",
     "TemplateError",
     "TextError",

@@ -123,8 +123,7 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option(
     "--min-frequency",
     type=int,
-    help="BPE, WordPiece: do not merge pairs that occur less often. Characters, words: leave such out. 1 by "
-    "default.",
+    help="BPE, WordPiece: do not merge pairs that occur less often. Characters, words: leave such out.",
 )
 @click.option(
     "--compat", type=click.Choice(["huggingface"]), help="BPE: give exactly the ids of that library."
@@ -139,7 +138,7 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option(
     "--method",
     type=click.Choice(["em", "mingram", "frequency", "likelihood", "greedy"]),
-    help="Unigram: em, the default, or mingram. WordPiece: frequency, the default, likelihood or greedy.",
+    help="Unigram: em (the default) or mingram; WordPiece: frequency (the default), likelihood or greedy.",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def train(
@@ -164,7 +163,7 @@ def train(
       zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
       fasttok train books/ -o mine.json --pretokenizer digits_threes_right --pretokenizer gpt2
       fasttok train books/ -o mine.json --model unigram --pretokenizer sentencepiece --normalizer nmt_nfkc
-      fasttok train books/ -o mine.json --model wordpiece --pretokenizer bert --method likelihood
+      fasttok train books/ -o mine.json --model wordpiece --pretokenizer bert --normalizer bert
       fasttok train books/ -o mine.json --model word --vocab-size 50000 --unk "[UNK]"
     """
     from fasttok.training import TRAINERS
