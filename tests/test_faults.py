@@ -13,8 +13,8 @@ a lone surrogate in str                                test_tokenizer, test_corp
 invalid UTF-8, NUL bytes                               test_tokenizer: every_text_and_byte_string_comes_back
                                                        test_counts: zero_bytes_are_told_apart; test_fuzz
 one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs,
-                                                       test_unigram, test_lattice: long; test_units: a_million;
-                                                       test_wordpiece_training: a_million
+                                                       test_unigram, test_lattice: long;
+                                                       test_units, test_wordpiece_training: a_million
 code points that are not assigned                      test_units
 empty text, white space only, empty batch              test_tokenizer: encode; test_model_contract: empty
 empty corpus, everything filtered out                  here; test_bpe: bad_calls; test_unigram_training;
