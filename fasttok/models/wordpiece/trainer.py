@@ -84,7 +84,7 @@ class WordPieceTrainer:
     the left. The threshold is searched by halves from `min_frequency` to 10,000,000, or the count of the most
     frequent word if that is less, until no more than 5 % of the vocabulary are missing. If there are too many
     pieces even so, the least frequent go. (The code of that learner takes away the counts of substrings that
-    are not kept, too, so that hardly any but whole words and ends of words are left.)
+    are not kept, too, against its guide; it finds whole words and ends of words and nothing else.)
 
     Ids: special tokens, characters by code point, then by merging the characters with the prefix by code
     point, and the merged pieces in their order; with "greedy" these and the longer pieces by count, the most
@@ -224,6 +224,7 @@ class WordPieceTrainer:
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
 
         words, n_symbols = spelled.words, spelled.n_symbols
+        n_pieces = min(n_pieces, len(words.values))  # a merge takes a symbol away
         by_likelihood = self.method == "likelihood"
         megabytes = estimate_bytes(len(words.values), n_symbols + n_pieces, by_likelihood) / 1e6
         announce(
