@@ -210,7 +210,7 @@ def bert_text(
         made = [
             (" " if regex.fullmatch(r"\s", c) else c, start, end)
             for c, start, end in made
-            if c in "\t\n\r" or c not in "\0\ufffd" and unicodedata.category(c) not in ("Cc", "Cf", "Co")
+            if c in "\t\n\r" or (c not in "\0\ufffd" and unicodedata.category(c) not in ("Cc", "Cf", "Co"))
         ]
     if handle_chinese_chars:
         is_chinese = regex.compile(
