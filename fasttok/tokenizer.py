@@ -46,7 +46,7 @@ class Tokenizer:
         Texts with an id of their own, which plain text never becomes.
     provenance : mapping, optional
         Where the tokenizer comes from; plain JSON, kept in the file.
-    normalizer : str, dict or Normalizer, optional
+    normalizer : str, sequence, dict or Normalizer, optional
         What rewrites text before it is cut; see `get_normalizer`.
 
     Raises
