@@ -51,7 +51,7 @@ class Tokenizer(Vocabulary):
         Texts with an id of their own, which plain text never becomes.
     provenance : mapping, optional
         Where the tokenizer comes from; plain JSON, kept in the file.
-    normalizer : str, dict or Normalizer, optional
+    normalizer : str, sequence, dict or Normalizer, optional
         What rewrites text before it is cut; see `get_normalizer`.
     template : Template, optional
         The special tokens around a text, which ``add_special_tokens=True`` asks for.

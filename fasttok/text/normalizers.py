@@ -294,8 +294,8 @@ def _from_config(config: dict[str, Any]) -> Normalizer:
 
 def _step_from_config(config: dict[str, Any]) -> Normalizer:
     """A normalizer that is no sequence: one is never written inside another."""
-    if isinstance(config, dict):
-        name, options = config.get("name"), {key: value for key, value in config.items() if key != "name"}
+    if isinstance(config, dict) and isinstance(name := config.get("name"), str):
+        options = {key: value for key, value in config.items() if key != "name"}
         if name in NAMES and not options:
             return _named(name)
         if name in WITH_OPTIONS:
