@@ -56,8 +56,8 @@ class Rewritten:
         made_of = self.spans if len(self.spans) else np.zeros((1, 2), np.int64)
         first = made_of[np.minimum(starts, len(made_of) - 1), 0]
         last = np.where(ends > 0, made_of[ends - 1, 1], 0)
-        # What is made of nothing stands before what is behind it, or, at the end of its document, behind what is
-        # before it; between two that were made of the same, it was made of that.
+        # What is made of nothing stands before what is behind it, or, at the end of its document, behind what
+        # is before it; between two that were made of the same, it was made of that.
         for_nothing = np.flatnonzero(starts == ends)
         rows = np.searchsorted(next_.documents.offsets, for_nothing, side="right") - 1
         is_last = starts[for_nothing] == self.documents.offsets[rows + 1]
