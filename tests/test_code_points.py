@@ -304,11 +304,14 @@ def test_runs_of_marks_of_any_length(form):
     for n in (1, 31, 32, 33, 34, 1000):
         text = "e" + "".join(rng.choices(marks, k=n)) + "x"
         assert ft.get_normalizer(form).normalize(text) == unicodedata.normalize(form.upper(), text)
-    data = ("e" + "".join(rng.choices(marks, k=100_000)) + "x").encode()  # for long, unicodedata takes O(n²)
-    expected = "".join(c for c, _, _ in oracles.normal_form(form.upper(), data))
-    assert ft.get_normalizer(form).normalize(data) == expected.encode()
-    for text in ("\u0301" * 300_000, "a" + "\u0323\u0301" * 100_000, "ᄀ" + "\u1161" * 100_000, "ﷺ" * 50_000):
-        assert ft.get_normalizer(form).normalize(text) == unicodedata.normalize(form.upper(), text)
+    long = [
+        "e" + "".join(rng.choices(marks, k=100_000)) + "x",
+        "\u0301" * 300_000,
+        "a" + "\u0323\u0301" * 100_000,
+    ]
+    for text in [*long, "ᄀ" + "\u1161" * 100_000, "ﷺ" * 50_000]:  # for which unicodedata takes O(n²)
+        expected = "".join(c for c, _, _ in oracles.normal_form(form.upper(), text.encode()))
+        assert ft.get_normalizer(form).normalize(text) == expected
 
 
 def test_no_documents_empty_ones_and_others_than_contiguous():
