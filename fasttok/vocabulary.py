@@ -98,6 +98,8 @@ class Vocabulary:
 
     def decoder(self, clean_up: bool = True) -> TextDecoder:
         """What turns ids into bytes; `clean_up` as in `decode`."""
+        if not isinstance(clean_up, bool):
+            raise TypeError(f"clean_up must be True or False, not {clean_up!r}")
         if clean_up not in self._decoders:
             self._decoders[clean_up] = self._make_decoder(clean_up=clean_up)
         return self._decoders[clean_up]

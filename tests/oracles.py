@@ -657,6 +657,18 @@ def longest_matches(
     return found
 
 
+def unmatched(text: str, ids: dict[str, int], prefix: str = "##") -> int | None:
+    """Where in a word of ASCII the longest matches come to something that is no piece; None if nowhere."""
+    start = 0
+    while start < len(text):
+        ends = (e for e in range(len(text), start, -1) if (prefix if start else "") + text[start:e] in ids)
+        end = next(ends, None)
+        if end is None:
+            return start
+        start = end
+    return None
+
+
 def most_frequent_characters(words: dict[bytes, int], least: int, most: int | None) -> list[bytes]:
     """The characters that occur at least so often, at most so many of them, by code point."""
     counts: Counter[str] = Counter()

@@ -117,6 +117,8 @@ class CharsMapNormalizer(Normalizer):
 class Replace(Normalizer):
     """Writes one text for every other, from the left and without overlaps.
 
+    What is replaced by nothing belongs to what stands before it in its document.
+
     Parameters
     ----------
     pattern : str
@@ -287,7 +289,8 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
 
 
 def _from_config(config: dict[str, Any]) -> Normalizer:
-    if config.get("name") == "sequence" and config.keys() == {"name", "steps"}:
+    is_list = isinstance(config.get("steps"), list)
+    if config.get("name") == "sequence" and config.keys() == {"name", "steps"} and is_list:
         return _in_sequence(map(_step_from_config, config["steps"]))
     return _step_from_config(config)
 

@@ -45,7 +45,10 @@ class Rewritten:
 
     @classmethod
     def from_origins(cls, documents: Ragged, origins: NDArray[np.int64] | None) -> Rewritten:
-        """Documents of which each byte goes on to where the next begins; `origins` has their end as well."""
+        """Documents of which each byte goes on to where the next begins; `origins` has their end as well.
+
+        So what is dropped belongs to what stands before it; at the start of a document, to the one before.
+        """
         return cls(documents, None if origins is None else np.stack([origins[:-1], origins[1:]], axis=1))
 
     def then(self, next_: Rewritten) -> Rewritten:
