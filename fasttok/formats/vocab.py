@@ -117,6 +117,7 @@ def load(
         unk_id=special.get(unk),
         max_input_chars_per_word=max_input_chars_per_word,
     )
+    _ = model.encoder, normalizer.code_points  # here, not when a first text waits for it
     template = TEMPLATE if {"[CLS]", "[SEP]"} <= special.keys() else None
     return Tokenizer(
         model, "bert", special, {"format": "vocab.txt"}, normalizer=normalizer, template=template
