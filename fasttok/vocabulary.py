@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fasttok.batches import Padded, Windows, checked_dtype, cut_windows, find_pad_id, pad_to_matrix
+from fasttok.batches import Ends, Padded, Windows, checked_dtype, cut_windows, find_pad_id, pad_to_matrix
 from fasttok.decoding import TextDecoder, gather_pieces
 from fasttok.ids import Ids, Rows, as_ids, as_known_rows, as_rows
 from fasttok.models.base import Model
 from fasttok.options import checked_choice, checked_integer, checked_size
+from fasttok.ragged import Ragged
 from fasttok.special import SpecialTokens
 from fasttok.template import Template
 from fasttok.text.base import Pretokenizer
@@ -122,7 +123,7 @@ class Vocabulary:
             What bytes that are not UTF-8 do, which the ids of part of a text may give: become U+FFFD,
             or raise ``UnicodeDecodeError``.
         skip_special_tokens : bool
-            Leave out the ids of special tokens.
+            Leave out the ids of special tokens, that of unknown words too.
         clean_up : bool
             Where words are joined by spaces because the pretokenizer dropped those of the text, as with
             WordPiece: leave out the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``, ``'s``, ``'ve``
@@ -202,14 +203,15 @@ class Vocabulary:
         TypeError
             If the rows are not rows of integers, or `dtype` is another type.
         ValueError
-            If `max_length` is below 1, or less than the special tokens that a row is to keep; if a row is
-            longer than `width`; if there is no token to pad with, or `pad_id` does not fit the `dtype`.
+            If `max_length` is below 1, or less than the special tokens that a row is to keep; if a row that
+            is to be cut is of a pair; if a row is longer than `width`; if there is no token to pad with, or
+            `pad_id` does not fit the `dtype`.
 
         Notes
         -----
         O(size of the matrix). Type ids are padded alike: ``tok.pad(pairs.type_ids, pad_id=0)``. Whether a row
-        was made with the template is seen from its first and last ids; pairs, which may have the same ones,
-        are cut by `encode_pairs`.
+        was made with the template is seen from its first and last ids. A row of a pair, which has one of
+        these inside as well, is not cut: `encode_pairs` does that.
 
         Examples
         --------
@@ -229,9 +231,10 @@ class Vocabulary:
         if width is not None:
             width = checked_size("width", width, least=0)
         pad_id = find_pad_id(self._special.ids) if pad_id is None else checked_integer("pad_id", pad_id)
+        known, ends = self._look_at(rows)
         return pad_to_matrix(
-            as_known_rows(rows, self.vocab_size),
-            self._ends,
+            known,
+            ends,
             pad_id,
             max_length=max_length,
             width=width,
@@ -264,7 +267,7 @@ class Vocabulary:
             As in `pad`.
         ValueError
             If `stride` is negative, or `max_length` has no room for an id beside those of the template and
-            those shared.
+            those shared; or if a row that is to be cut is of a pair.
 
         Notes
         -----
@@ -282,4 +285,10 @@ class Vocabulary:
         """
         max_length = checked_size("max_length", max_length, least=1)
         stride = checked_size("stride", stride, least=0)
-        return cut_windows(as_known_rows(rows, self.vocab_size), self._ends, max_length, stride)
+        known, ends = self._look_at(rows)
+        return cut_windows(known, ends, max_length, stride)
+
+    def _look_at(self, rows: Rows) -> tuple[Ragged, Ends]:
+        """The rows, checked, and what they begin and end with if they were made with the template."""
+        is_types = isinstance(rows, Ragged) and rows.values.dtype == np.uint8  # type ids look like ids
+        return as_known_rows(rows, self.vocab_size), ([], []) if is_types else self._ends

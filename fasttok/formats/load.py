@@ -42,6 +42,8 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
         return tiktoken.load(path, **options)
     if len(first_line) == 1 and not head.startswith(b"PK") and "pretokenizer" not in options:
         return vocab.load(path, **options)
+    if len(first_line) == 1 and "pretokenizer" in options:
+        raise ModelFormatError("no tiktoken rank file, which alone takes a pretokenizer", os.fspath(path))
     hint = "; pretoken counts are opened with PretokenCounts.load" if head.startswith(b"PK") else ""
     raise ModelFormatError(
         "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint, os.fspath(path)
