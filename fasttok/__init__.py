@@ -29,11 +29,15 @@ if TYPE_CHECKING:
         ModelFormatError,
         PatternError,
         RecipeError,
+        ScoringError,
         SpecialTokenError,
         TemplateError,
         TextError,
         UnknownCharacterError,
     )
+    from fasttok.evaluation.foreign import wrap
+    from fasttok.evaluation.measure import measure
+    from fasttok.evaluation.sample import TestCorpus
     from fasttok.formats.load import load
     from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
@@ -72,11 +76,15 @@ _HOMES = {
         "ModelFormatError",
         "PatternError",
         "RecipeError",
+        "ScoringError",
         "SpecialTokenError",
         "TemplateError",
         "TextError",
         "UnknownCharacterError",
     ],
+    "fasttok.evaluation.foreign": ["wrap"],
+    "fasttok.evaluation.measure": ["measure"],
+    "fasttok.evaluation.sample": ["TestCorpus"],
     "fasttok.formats.load": ["load"],
     "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
@@ -131,11 +139,13 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Sampling",
+    "ScoringError",
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
     "Template",
     "TemplateError",
+    "TestCorpus",
     "TextError",
     "Tokenizer",
     "Trained",
@@ -151,7 +161,9 @@ __all__ = [
     "get_normalizer",
     "get_pretokenizer",
     "load",
+    "measure",
     "train",
+    "wrap",
 ]
 
 
