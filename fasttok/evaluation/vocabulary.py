@@ -16,7 +16,7 @@ from fasttok.evaluation.foreign import AnyTokenizer
 from fasttok.evaluation.totals import Quotient, Total, divide
 from fasttok.ragged import Ragged
 
-_NEIGHBOUR = b"a"  # what stands beside a piece that is found inside words only
+_SIDES = [(b"", b""), *((x, y) for n in (b"a", b"q") for x, y in ((n, b""), (b"", n), (n, n)))]
 
 
 def find_ordinary(tokenizer: AnyTokenizer) -> NDArray[np.bool_]:
@@ -86,23 +86,20 @@ def find_unreached(tokenizer: AnyTokenizer) -> NDArray[np.int64]:
 
     Notes
     -----
-    The text of an id is what decoding writes for it alone. It is encoded as it is, behind an "a", before one,
-    and between two, as some pieces are found only inside words, at their end or before another; an id is
-    reached if it is among the ids of one of the four. So an id that is found next to other letters only is
-    listed though a text could have it, and for BPE over bytes none is: what merging makes of a text it makes
-    of the piece alone, if no pretokenizer cuts it. An id whose text is not UTF-8, part of a character, is not
-    tested.
+    The text of an id is what decoding writes for it alone. It is encoded as it is; then, as some pieces are
+    found only inside words or at their end, behind, before and between letters: "a", and "q", with which few
+    pieces combine. An id is reached if it is among the ids of one of these. So what only other neighbours
+    bring out is listed though a text could have it. For BPE over bytes that cannot be: what merging makes of
+    a text it makes of the piece alone, unless the pretokenizer cuts it. An id whose text is not UTF-8, part
+    of a character, is not tested.
 
-    Four texts an id are encoded. What is never reached was trained for nothing: it had to be there for larger
-    pieces to be made of, or pretokens are cut otherwise now.
+    Seven texts an id are encoded at most. What is never reached was there only for larger pieces to be made
+    of, or pretokens are cut otherwise now.
 
     Examples
     --------
     >>> import fasttok as ft
-    >>> tok = ft.Tokenizer(ft.WordPieceModel(["a", "ab", "##b", "b"]), "bert")
-    >>> [tok.id_to_piece(i) for i in find_unreached(tok)]
-    []
-    >>> tok = ft.Tokenizer(ft.WordPieceModel(["a", "b", "a b"]), "bert")
+    >>> tok = ft.Tokenizer(ft.WordPieceModel(["q", "a", "ab", "##b", "a b"]), "bert")
     >>> [tok.id_to_piece(i) for i in find_unreached(tok)]
     [b'a b']
     """
@@ -114,7 +111,7 @@ def find_unreached(tokenizer: AnyTokenizer) -> NDArray[np.int64]:
             texts.append(text)
     ids = np.array(candidates, np.int64)
     left = np.arange(len(ids))  # what is not reached yet
-    for before, behind in ((b"", b""), (_NEIGHBOUR, b""), (b"", _NEIGHBOUR), (_NEIGHBOUR, _NEIGHBOUR)):
+    for before, behind in _SIDES:
         rows = _encode_known(tokenizer, [before + texts[i] + behind for i in left])
         row_of = np.repeat(np.arange(len(left)), rows.lengths)
         is_reached = np.bincount(row_of[rows.values == ids[left[row_of]]], minlength=len(left)) > 0
