@@ -45,6 +45,8 @@ class Vocabulary:
         pretokenizer: Pretokenizer,
         template: Template | None,
     ) -> None:
+        if template is not None and not isinstance(template, Template):
+            raise TypeError(f"template must be a Template, not {type(template).__name__}")
         self.model = model
         self.template = template
         self._special = SpecialTokens(special_tokens, model.pieces)
