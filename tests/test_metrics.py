@@ -255,7 +255,7 @@ def test_boundaries_of_morphemes():
 
 def test_real_gold_segmentations(shared):
     shares = {}
-    for path in sorted((shared / "data/morphology").glob("*.word.dev.tsv")):
+    for path in [shared / f"data/morphology/{language}.word.dev.tsv" for language in ("lat", "ita")]:
         gold = morphology.read_morphemes(path)
         shares[path.name.split(".")[0]] = len(gold.words) / gold.n_entries
         words = [line.split("\t")[:2] for line in path.read_text().splitlines()]
