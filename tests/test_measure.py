@@ -305,6 +305,8 @@ def test_metrics_that_cannot_be(tokenizers):
     for baseline in (None, "gpt"):
         with pytest.raises(ValueError, match='"nsl" needs a baseline'):
             ft.measure(tokenizers, corpus, ["nsl"], seed=7, baseline_tokenizer=baseline)
+    with pytest.raises(ValueError, match='"nsl" needs a baseline'):
+        ft.measure(tokenizers, corpus, ["compression"], seed=7, baseline_tokenizer="gpt")
 
 
 def test_text_that_is_not_parallel():

@@ -106,7 +106,7 @@ def measure(
     Raises
     ------
     ValueError
-        If there is no such metric, or "nsl" is asked for and the baseline is none of the tokenizers.
+        If there is no such metric, the baseline is none of the tokenizers, or "nsl" is asked for without one.
     ScoringError
         If a tokenizer fails; with its name, those of corpus and language, and the document.
 
@@ -131,7 +131,7 @@ def measure(
     """
     figures = _find_figures(metrics)
     needed = {name for figure in figures for name in (*figure.of, figure.n)}
-    if "baseline_tokens" in needed and baseline_tokenizer not in tokenizers:
+    if baseline_tokenizer not in tokenizers and (baseline_tokenizer or "baseline_tokens" in needed):
         raise ValueError(f'"nsl" needs a baseline among the tokenizers, not {baseline_tokenizer!r}')
     if needed & _RELATIVE:
         needed.add("tokens")
