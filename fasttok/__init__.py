@@ -29,11 +29,15 @@ if TYPE_CHECKING:
         ModelFormatError,
         PatternError,
         RecipeError,
+        ScoringError,
         SpecialTokenError,
         TemplateError,
         TextError,
         UnknownCharacterError,
     )
+    from fasttok.evaluation.foreign import wrap
+    from fasttok.evaluation.measure import measure
+    from fasttok.evaluation.sample import TestCorpus
     from fasttok.formats.load import load
     from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
@@ -75,11 +79,15 @@ _HOMES = {
         "ModelFormatError",
         "PatternError",
         "RecipeError",
+        "ScoringError",
         "SpecialTokenError",
         "TemplateError",
         "TextError",
         "UnknownCharacterError",
     ],
+    "fasttok.evaluation.foreign": ["wrap"],
+    "fasttok.evaluation.measure": ["measure"],
+    "fasttok.evaluation.sample": ["TestCorpus"],
     "fasttok.formats.load": ["load"],
     "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
@@ -140,12 +148,14 @@ __all__ = [
     "RecipeError",
     "Replace",
     "Sampling",
+    "ScoringError",
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
     "Strip",
     "Template",
     "TemplateError",
+    "TestCorpus",
     "TextError",
     "Tokenizer",
     "Trained",
@@ -161,7 +171,9 @@ __all__ = [
     "get_normalizer",
     "get_pretokenizer",
     "load",
+    "measure",
     "train",
+    "wrap",
 ]
 
 

@@ -67,6 +67,16 @@ class Vocabulary:
         return len(self._pieces)
 
     @property
+    def pieces(self) -> Ragged:
+        """The bytes of each id, as `id_to_piece` gives them; an empty row for an id that is not in use."""
+        return self._pieces
+
+    @property
+    def unk_id(self) -> int | None:
+        """The id of what is not in the vocabulary, where the model has one."""
+        return self.model.unk_id
+
+    @property
     def special_tokens(self) -> dict[str, int]:
         """The id of each special token."""
         return dict(self._special.ids)

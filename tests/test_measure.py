@@ -1,0 +1,338 @@
+"""`measure`: the rows, each against what naive twins make of the ids; and what a test corpus must be."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.errors import CorpusError, ScoringError
+from fasttok.evaluation.metrics import METRICS
+from fasttok.evaluation.morphology import read_morphemes
+from tests import hostile
+from tests import metric_oracles as oracles
+
+NAMES = {
+    "compression": {"n_tokens", "bytes_per_token", "characters_per_token", "segmentality"},
+    "fertility": {"fertility"},
+    "pcw": {"pcw", "strr"},
+    "nsl": {"nsl"},
+    "parity": {"premium", "max_min"},
+    "gini": {"gini"},
+    "renyi": {"renyi_efficiency", "renyi_efficiency_nominal"},
+    "distribution": {"percentile_frequency", "type_token_ratio", "mattr"},
+    "vocabulary": {"vocabulary_use", "vocabulary_use_10", "unreached_pieces", "mean_piece_length"},
+    "unk": {"unk_rate"},
+    "lossless": {"lossless_rate"},
+    "morphology": {
+        "boundary_precision",
+        "boundary_recall",
+        "boundary_f1",
+        "morph_score",
+        "morpheme_coverage",
+    },
+}
+TEXTS = {
+    "eng": ["The cat sat on the mat.", "", "Low, lower, lowest!", "It's 12345 naïve cats"],
+    "deu": ["Die Katze saß auf der Matte.", "Ja", "Niedrig, niedriger!", "Es sind 12345 naive Katzen"],
+    "jpn": ["猫はマットの上に座った。", "東京", "低い、低い", "12345匹の猫"],
+}
+ALL = list(METRICS)
+
+
+def corpus_of(texts, **options) -> ft.TestCorpus:
+    corpora = {language: ft.Corpus.from_texts(rows) for language, rows in texts.items()}
+    return ft.TestCorpus.from_corpora("texts", corpora, **{"words": "whitespace", **options})
+
+
+def by_place(rows):
+    return {(row["tokenizer"], row["language"], row["metric"]): row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def tokenizers(tok):
+    words = [
+        "[UNK]",
+        "the",
+        "cat",
+        "##s",
+        "low",
+        "##er",
+        "##est",
+        ",",
+        ".",
+        "!",
+        "'",
+        "it",
+        "katze",
+        "12345",
+        "a",
+        "東",
+    ]
+    wordpiece = ft.WordPieceModel(["", *words[1:]], unk_id=0)
+    pieces = ["", "▁", "a", "c", "t", "▁the", "▁cat", "猫", *(f"<0x{byte:02X}>" for byte in range(256))]
+    unigram = ft.UnigramModel(pieces, [0.0, -2.0] + [-3.0] * 262, byte_fallback=True)
+    return {
+        "bpe": tok,
+        "wordpiece": ft.Tokenizer(wordpiece, "bert", {"[UNK]": 0}, normalizer="sp_nfkc_cf"),
+        "unigram": ft.Tokenizer(unigram, "metaspace", normalizer="sp_nfkc"),
+    }
+
+
+@pytest.fixture
+def gold(tmp_path):
+    paths = {"eng": tmp_path / "eng.tsv", "deu": tmp_path / "deu.tsv"}
+    paths["eng"].write_text("cats\tcat @@s\nlowest\tlow @@est\nhappily\thappy @@ly\nthe\tthe\n")
+    paths["deu"].write_text("Katzen\tKatze @@n\nniedriger\tniedrig @@er\n")
+    return {language: read_morphemes(path) for language, path in paths.items()}
+
+
+def naive_figures(tok, languages: dict[str, list[str]], rule: str, baseline: list[str] | None, n_base: int):
+    """The figures of some languages together, but for what compares them."""
+    texts = [text.encode() for rows in languages.values() for text in rows]
+    encodings = [tok.encode_with_offsets(text) for text in texts]
+    ids = [encoding.ids.tolist() for encoding in encodings]
+    flat = [i for row in ids for i in row]
+    words = [oracles.words(text, rule) for text in texts]
+    tokens_of_words = [
+        oracles.tokens_of_word(word, encoding.byte_spans.tolist())
+        for row, encoding in zip(words, encodings, strict=True)
+        for word in row
+    ]
+    n_words = len(tokens_of_words)
+    characters = [len(text.decode()) for text in texts]
+    special = set(tok.special_tokens.values())
+    ordinary = [i for i in range(tok.vocab_size) if i not in special and len(tok.pieces[i])]
+    windows = [
+        oracles.count_in_windows([i for text in rows for i in tok.encode(text)], 2000)
+        for rows in languages.values()
+    ]
+    lossless = [tok.decode_bytes(row) == text for row, text in zip(ids, texts, strict=True)]
+    figures = {
+        "n_tokens": len(flat),
+        "bytes_per_token": oracles.quotient(sum(map(len, texts)), len(flat)),
+        "characters_per_token": oracles.quotient(sum(characters), len(flat)),
+        "segmentality": oracles.quotient(
+            sum(max(len(row) - 1, 0) for row in ids), sum(max(n - 1, 0) for n in characters)
+        ),
+        "fertility": oracles.quotient(len(flat), n_words),
+        "pcw": oracles.quotient(sum(n >= 2 for n in tokens_of_words), n_words),
+        "strr": oracles.quotient(sum(n == 1 for n in tokens_of_words), n_words),
+        "nsl": oracles.quotient(len(flat), n_base),
+        "renyi_efficiency": oracles.renyi_efficiency(flat, 2.5),
+        "renyi_efficiency_nominal": oracles.renyi_efficiency(flat, 2.5, tok.vocab_size),
+        "percentile_frequency": oracles.percentile_frequency(flat, 3, 83),
+        "type_token_ratio": oracles.quotient(len(set(flat)), len(flat)),
+        "mattr": oracles.quotient(*(sum(part) for part in zip(*windows, strict=True))),
+        "vocabulary_use": oracles.quotient(len(set(flat) & set(ordinary)), len(ordinary)),
+        "vocabulary_use_10": oracles.quotient(sum(flat.count(i) >= 10 for i in ordinary), len(ordinary)),
+        "unk_rate": oracles.quotient(flat.count(tok.unk_id), len(flat)),
+        "lossless_rate": oracles.quotient(sum(lossless), len(texts)),
+    }
+    if baseline is not None:
+        figures["premium"] = oracles.quotient(len(flat), sum(tok.count(text) for text in baseline))
+    return figures
+
+
+@pytest.mark.parametrize("rule", ["whitespace", "unicode", "dzongkha"])
+def test_every_figure_is_the_naive_one(tokenizers, gold, rule):
+    corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold, words=rule)
+    rows = by_place(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe"))
+    for name, tok in tokenizers.items():
+        for language in (*TEXTS, ""):
+            part = {language: TEXTS[language]} if language else TEXTS
+            n_base = sum(tokenizers["bpe"].count(text) for rows_ in part.values() for text in rows_)
+            expected = naive_figures(tok, part, rule, TEXTS["eng"] if language else None, n_base)
+            for metric, value in expected.items():
+                found = rows.pop((name, language, metric))["value"]
+                assert found == (value if "renyi" not in metric else pytest.approx(value, abs=1e-12)), metric
+        costs = [sum(tok.count(text) for text in texts) for texts in TEXTS.values()]
+        assert rows.pop((name, "", "gini"))["value"] == pytest.approx(oracles.gini(costs), rel=1e-15)
+        assert rows.pop((name, "", "max_min"))["value"] == max(costs) / min(costs)
+        ordinary = [
+            i for i in range(tok.vocab_size) if len(tok.pieces[i]) and i not in tok.special_tokens.values()
+        ]
+        assert rows.pop((name, "", "mean_piece_length"))["value"] == sum(
+            len(tok.pieces[i]) for i in ordinary
+        ) / len(ordinary)
+        assert rows.pop((name, "", "unreached_pieces"))["value"] >= 0
+    assert {metric for _, _, metric in rows} == NAMES["morphology"]
+
+
+def test_figures_of_morphemes(tokenizers, gold):
+    corpus = corpus_of(TEXTS, morphemes=gold)
+    rows = by_place(ft.measure(tokenizers, corpus, ["morphology"], seed=7))
+    for name, tok in tokenizers.items():
+        sums = np.zeros(5, int)
+        for morphemes in gold.values():
+            spans = tok.encode_with_offsets(morphemes.text.to_bytes()[0]).byte_spans.tolist()
+            boundaries = set(morphemes.boundaries.tolist())
+            found = [oracles.boundaries(tuple(word), boundaries, spans) for word in morphemes.words.tolist()]
+            sums += np.sum(found, axis=0)
+        n_gold, n_predicted, n_correct, n_scored, n_hit = sums.tolist()
+        assert rows[name, "", "boundary_precision"]["value"] == oracles.quotient(n_correct, n_predicted)
+        assert rows[name, "", "boundary_recall"]["value"] == oracles.quotient(n_correct, n_gold)
+        assert rows[name, "", "boundary_f1"]["value"] == oracles.quotient(2 * n_correct, n_predicted + n_gold)
+        assert rows[name, "", "morph_score"]["value"] == oracles.quotient(n_hit, n_scored)
+        assert rows[name, "", "morpheme_coverage"]["value"] == 5 / 6
+        assert rows[name, "eng", "morpheme_coverage"]["value"] == 3 / 4
+    assert rows["wordpiece", "eng", "boundary_f1"]["value"] == 1.0  # cat ##s, low ##est
+
+
+def test_metrics_give_their_rows_and_no_others(tokenizers, gold):
+    corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold)
+    everything = ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe")
+    assert NAMES.keys() == METRICS.keys()
+    for metric, names in NAMES.items():
+        rows = ft.measure(tokenizers, corpus, [metric, metric], seed=7, baseline_tokenizer="bpe")
+        assert rows == [row for row in everything if row["metric"] in names]
+        assert {row["metric"] for row in rows} == names
+
+
+def test_rows_are_the_same_however_they_are_made(tokenizers, gold):
+    corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold)
+    options = {"seed": 7, "baseline_tokenizer": "bpe"}
+    rows = ft.measure(tokenizers, corpus, ALL, **options)
+    lines = [json.dumps(row) for row in rows]
+    assert json.loads(lines[0]) == rows[0]
+    assert len({(*list(row.values())[:4],) for row in rows}) == len(rows)
+    assert rows == sorted(rows, key=lambda row: tuple(row.values())[:4])
+    for workers in (1, 2):
+        assert [
+            json.dumps(row) for row in ft.measure(tokenizers, corpus, ALL, workers=workers, **options)
+        ] == lines
+    backwards = dict(reversed(tokenizers.items()))
+    assert [json.dumps(row) for row in ft.measure(backwards, corpus, ALL, **options)] == lines
+    alone = ft.measure({"bpe": tokenizers["bpe"]}, corpus, ALL, **options)
+    assert alone == [row for row in rows if row["tokenizer"] == "bpe"]
+
+
+def test_intervals(tokenizers):
+    texts = TEXTS | {"eng": ["Yes", *TEXTS["eng"][:1], *TEXTS["eng"][2:]]}
+    corpus = corpus_of(texts, baseline="eng")
+    rows = by_place(ft.measure(tokenizers, corpus, ["compression", "parity", "renyi"], seed=7))
+    tok = tokenizers["unigram"]
+    columns = [
+        [len(text.encode()), tok.count(text), tok.count(base)]
+        for text, base in zip(texts["jpn"], texts["eng"], strict=True)
+    ]
+    totals = oracles.resample(columns, 7, ["texts"], 1000)[1:]  # the same documents in every language
+    for metric, figures in (
+        ("bytes_per_token", [n_bytes / n for n_bytes, n, _ in totals]),
+        ("premium", [n / base for _, n, base in totals]),
+    ):
+        row = rows["unigram", "jpn", metric]
+        assert row["low"] == pytest.approx(oracles.percentile(figures, 2.5), rel=1e-14)
+        assert row["high"] == pytest.approx(oracles.percentile(figures, 97.5), rel=1e-14)
+        assert row["low"] < row["value"] < row["high"]
+    assert [rows["unigram", "eng", "premium"][key] for key in ("low", "value", "high")] == [1.0] * 3
+    assert rows["bpe", "jpn", "renyi_efficiency"]["low"] is None
+    other = by_place(ft.measure(tokenizers, corpus, ["compression"], seed=8))
+    assert [row["value"] for row in other.values()] == [rows[place]["value"] for place in other]
+    assert [row["low"] for row in other.values()] != [rows[place]["low"] for place in other]
+
+
+def test_no_interval_where_a_draw_has_nothing_to_divide_by(tokenizers):
+    rows = by_place(ft.measure(tokenizers, corpus_of({"": ["", "a"]}), ["compression"], seed=7))
+    assert rows["bpe", "", "bytes_per_token"]["value"] == 1.0
+    assert rows["bpe", "", "bytes_per_token"]["low"] is rows["bpe", "", "bytes_per_token"]["high"] is None
+
+
+def test_languages_that_are_not_parallel_are_resampled_apart(tokenizers):
+    texts = {"a": ["one", "three words here"], "b": ["x", "y z", "zzz"]}
+    rows = by_place(ft.measure(tokenizers, corpus_of(texts), ["compression", "parity", "gini"], seed=7))
+    n = [[tokenizers["bpe"].count(text)] for text in texts["b"]]
+    totals = [total for (total,) in oracles.resample(n, 7, ["texts", "b"], 1000)[1:]]
+    assert rows["bpe", "b", "n_tokens"]["high"] == oracles.percentile(totals, 97.5)
+    assert not {metric for _, _, metric in rows} & {"premium", "gini", "max_min"}
+
+
+def test_one_text_without_a_language(tokenizers):
+    corpus = ft.TestCorpus.from_corpora("plain", ft.Corpus.from_texts(["the cat"]), words="unicode")
+    rows = ft.measure(tokenizers, corpus, ["compression", "renyi", "pcw"], seed=7)
+    assert {row["language"] for row in rows} == {""}
+    assert len({(row["tokenizer"], row["metric"]) for row in rows}) == len(rows) == 3 * 8
+
+
+def test_hostile_text(tokenizers):
+    texts = [text.encode() for text in hostile.texts(300, seed=63)] + hostile.byte_strings(300, seed=64)
+    corpus = corpus_of({"": texts})
+    assert len(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe")) > 40
+
+
+def test_nothing_to_divide_by(tokenizers):
+    rows = by_place(
+        ft.measure(tokenizers, corpus_of({"": [" \n"]}), ["fertility", "compression", "renyi"], seed=7)
+    )
+    assert rows["bpe", "", "fertility"]["value"] is rows["bpe", "", "fertility"]["low"] is None
+    assert rows["wordpiece", "", "bytes_per_token"]["value"] is None
+    assert rows["wordpiece", "", "renyi_efficiency"] == {
+        "tokenizer": "wordpiece",
+        "corpus": "texts",
+        "language": "",
+        "metric": "renyi_efficiency",
+        "value": None,
+        "low": None,
+        "high": None,
+        "unit": "",
+        "n": 0,
+    }
+
+
+# Faults
+
+
+def test_a_tokenizer_that_fails_is_named(tokenizers):
+    bad = ft.Tokenizer(ft.WordPieceModel(["cat"]), "bert")
+    with pytest.raises(
+        ScoringError, match="tokenizer 'bad', corpus 'texts/b', document 1: no piece for 'd'"
+    ) as e:
+        ft.measure(
+            {"bpe": tokenizers["bpe"], "bad": bad},
+            corpus_of({"a": ["cat"], "b": ["cat", "dog"]}),
+            ["compression"],
+            seed=7,
+        )
+    assert (e.value.tokenizer, e.value.text, e.value.document) == ("bad", "texts/b", 1)
+
+
+def test_metrics_that_cannot_be(tokenizers):
+    corpus = corpus_of(TEXTS)
+    with pytest.raises(ValueError, match="no metric 'fertilty'; there are compression, fertility"):
+        ft.measure(tokenizers, corpus, ["fertilty"], seed=7)
+    for baseline in (None, "gpt"):
+        with pytest.raises(ValueError, match='"nsl" needs a baseline'):
+            ft.measure(tokenizers, corpus, ["nsl"], seed=7, baseline_tokenizer=baseline)
+    with pytest.raises(ValueError, match='"nsl" needs a baseline'):
+        ft.measure(tokenizers, corpus, ["compression"], seed=7, baseline_tokenizer="gpt")
+
+
+def test_text_that_is_not_parallel():
+    with pytest.raises(CorpusError, match="'texts' is not parallel: a has 2 documents, b 1, c 3"):
+        corpus_of({"a": ["x", "y"], "b": ["x"], "c": ["x", "y", "z"]}, baseline="a")
+    many = {f"l{i}": ["x"] for i in range(9)} | {"a": ["x", "y"]}
+    with pytest.raises(CorpusError, match="l4 1, and 4 more languages differ"):
+        corpus_of(many, baseline="a")
+
+
+def test_text_that_is_not_there():
+    with pytest.raises(CorpusError, match="language 'b', has no text"):
+        corpus_of({"a": ["x"], "b": ["", ""]})
+    with pytest.raises(CorpusError, match="'texts' has no text"):
+        corpus_of({})
+    with pytest.raises(ValueError, match="the baseline 'c' is no language"):
+        corpus_of({"a": ["x"]}, baseline="c")
+    with pytest.raises(ValueError, match="has no name"):
+        corpus_of({"": ["x"], "b": ["x"]})
+    with pytest.raises(ValueError, match='words must be "whitespace"'):
+        corpus_of({"a": ["x"]}, words="spaces")
+
+
+def test_aligned_files_keep_their_empty_lines(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("x\n\ny\n")
+    corpus = ft.TestCorpus.from_corpora("a", ft.Corpus.from_files(path, document="line"), words="unicode")
+    assert corpus.documents[""].to_bytes() == [b"x", b"", b"y"]
+    assert corpus.languages == ("",)
