@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fasttok.batches import Padded, Pairs, Windows
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
+    from fasttok.data.sample import parallel_sample
     from fasttok.errors import (
         CorpusError,
         FasttokError,
@@ -65,6 +66,7 @@ _HOMES = {
     "fasttok.batches": ["Padded", "Pairs", "Windows"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
+    "fasttok.data.sample": ["parallel_sample"],
     "fasttok.errors": [
         "CorpusError",
         "FasttokError",
@@ -151,6 +153,7 @@ __all__ = [
     "get_normalizer",
     "get_pretokenizer",
     "load",
+    "parallel_sample",
     "train",
 ]
 
