@@ -8,7 +8,7 @@ Text flows one way::
                                                                        |
                                     encode, encode_batch, encode_files --> ids (Ragged)
 
-Start with `Corpus`, `count_pretokens`, `train` and `load`.
+Start with `Corpus`, `count_pretokens`, `train` and `load`; `compare` does all of it for many tokenizers.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fasttok.data.sample import parallel_sample
     from fasttok.errors import (
         CorpusError,
+        ExperimentError,
         FasttokError,
         ModelExportError,
         ModelFormatError,
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
         TextError,
         UnknownCharacterError,
     )
+    from fasttok.experiment.results import Results
+    from fasttok.experiment.run import compare
+    from fasttok.experiment.spec import Experiment
+    from fasttok.experiment.verify import verify
     from fasttok.formats.load import load
     from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
@@ -69,6 +74,7 @@ _HOMES = {
     "fasttok.data.sample": ["parallel_sample"],
     "fasttok.errors": [
         "CorpusError",
+        "ExperimentError",
         "FasttokError",
         "ModelExportError",
         "ModelFormatError",
@@ -79,6 +85,10 @@ _HOMES = {
         "TextError",
         "UnknownCharacterError",
     ],
+    "fasttok.experiment.results": ["Results"],
+    "fasttok.experiment.run": ["compare"],
+    "fasttok.experiment.spec": ["Experiment"],
+    "fasttok.experiment.verify": ["verify"],
     "fasttok.formats.load": ["load"],
     "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
@@ -118,6 +128,8 @@ __all__ = [
     "Corpus",
     "CorpusError",
     "Encoding",
+    "Experiment",
+    "ExperimentError",
     "FasttokError",
     "Lattice",
     "Metaspace",
@@ -132,6 +144,7 @@ __all__ = [
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Results",
     "Sampling",
     "Segmentation",
     "SpecialTokenError",
@@ -149,12 +162,14 @@ __all__ = [
     "WordPieceModel",
     "WordPieceTrainer",
     "WordTrainer",
+    "compare",
     "count_pretokens",
     "get_normalizer",
     "get_pretokenizer",
     "load",
     "parallel_sample",
     "train",
+    "verify",
 ]
 
 

@@ -16,6 +16,7 @@ import fasttok
 from fasttok.saving import atomic_write
 
 LIBRARIES = ("numpy", "numba", "scipy", "regex")
+CPU_INFO = Path("/proc/cpuinfo")
 Inputs = dict[str, Any]
 
 
@@ -71,6 +72,17 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         **versions,
         "platform": f"{sys.platform} {platform.machine()}",
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """The machine, for people who look at timings."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
     }
 
 

@@ -75,20 +75,9 @@ class Results:
             If the comparison has not ended, or a file is damaged or of another run.
         """
         name = os.fspath(folder)
-        path = os.path.join(name, MANIFEST)
-        if not os.path.exists(path) and os.path.exists(os.path.join(name, SPECIFICATION)):
-            raise ExperimentError("the comparison has not ended; run it again and it continues", name)
-        with open(path, "rb") as file:
-            data = file.read()
-        try:
-            manifest = json.loads(data)
-            digests = manifest["files"]
-            found = (manifest["format"], manifest["version"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ExperimentError(f"not the manifest of a comparison ({error})", path) from None
-        if found != (FORMAT, VERSION):
-            raise ExperimentError(f"not {FORMAT} version {VERSION}: {' version '.join(map(str, found))}", path)
-        rows, failures, timings = (_read_rows(name, file, digests) for file in (METRICS, FAILURES, TIMINGS))
+        manifest = read_manifest(name)
+        files = manifest["files"]
+        rows, failures, timings = (_read_rows(name, file, files) for file in (METRICS, FAILURES, TIMINGS))
         return cls(name, rows, failures, timings, manifest)
 
     @property
@@ -126,6 +115,23 @@ class Results:
         failed = f", {len(self.failures):,} failures" if self.failures else ""
         n = len(self.tokenizers)
         return f"Results({self.folder!r}, {n:,} tokenizers, {len(self.rows):,} rows{failed})"
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """What the manifest in a folder holds; otherwise as `Results.load`."""
+    path = os.path.join(folder, MANIFEST)
+    if not os.path.exists(path) and os.path.exists(os.path.join(folder, SPECIFICATION)):
+        raise ExperimentError("the comparison has not ended; run it again and it continues", folder)
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        manifest: dict[str, Any] = json.loads(data)
+        found = (manifest["format"], manifest["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ExperimentError(f"not the manifest of a comparison ({error})", path) from None
+    if found != (FORMAT, VERSION):
+        raise ExperimentError(f"{found[0]} version {found[1]}; this fasttok reads {FORMAT} {VERSION}", path)
+    return manifest
 
 
 def write_rows(folder: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str:

@@ -10,18 +10,18 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.evaluation.measure import measure
 from fasttok.evaluation.sample import TestCorpus
-from fasttok.experiment.cells import Cells, Inputs, environment
+from fasttok.experiment.cells import Cells, Inputs, describe_machine, environment
 from fasttok.experiment.corpora import (
-    fingerprint_corpus,
     fingerprint_file,
+    fingerprint_test,
     fingerprint_text,
     open_corpus,
     read_test_corpus,
@@ -48,7 +48,10 @@ from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
 from fasttok.training import train
 
-T = TypeVar("T")
+Work = Callable[[], dict[str, Any]]
+STATES = ("cold", "warm")  # the first time, which may have to compile and to fill caches, and again
+RELATIVE = "nsl"  # the metric that takes a second tokenizer
+TRAIN = ("corpus", "train")
 
 
 def compare(
@@ -144,6 +147,7 @@ class Run:
         self._rows: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
         self._timings: list[dict[str, Any]] = []
+        self._n_done = 0
 
     def prepare(self) -> None:
         """Read what is measured on, and take the folder."""
@@ -151,7 +155,7 @@ class Run:
         self._corpora = {text.name: read_test_corpus(experiment, text) for text in experiment.test}
         self._fingerprints = {
             "train": {part.language: fingerprint_text(part.text) for part in experiment.training},
-            "test": {name: fingerprint_corpus(corpus) for name, corpus in self._corpora.items()},
+            "test": {text.name: fingerprint_test(text, experiment.words) for text in experiment.test},
         }
         path = os.path.join(self.folder, SPECIFICATION)
         if os.path.isdir(self.folder) and os.listdir(self.folder) and not os.path.exists(path):
@@ -183,7 +187,7 @@ class Run:
             path = self._cells.path(inputs, ".npz")
             kept = self._cells.find(inputs)
             if kept is None or not os.path.exists(path):
-                self._announce(f"counting {part.language}")
+                announce(f"counting {part.language}", self._progress)
                 began = time.perf_counter()
                 counts = count_pretokens(
                     open_corpus(part.text),
@@ -207,10 +211,11 @@ class Run:
 
     def _train(self, training: Training, counts: PretokenCounts) -> None:
         name, n_bytes = training.name, _size(counts)
+        states = STATES if SPEED in self._experiment.metrics else STATES[:1]
 
         def work() -> dict[str, Any]:
             timings = []
-            for state in STATES if SPEED in self._experiment.metrics else STATES[:1]:
+            for state in states:
                 began = time.perf_counter()
                 tok = train(
                     counts, training.model, workers=self._workers, progress=self._progress, **training.options
@@ -219,31 +224,36 @@ class Run:
                 timings.append(self._timing("train", name, "", state, seconds, n_bytes))
             return self._save(tok, name) | {"timings": timings}
 
-        self._announce(f"training {name}")
-        inputs = {"train": name, "model": training.model, "options": training.options}
-        self._make(name, inputs | {"counts": counts.fingerprint()}, work)
+        inputs = {
+            "train": name,
+            "model": training.model,
+            "options": training.options,
+            "counts": counts.fingerprint(),
+            "times": len(states),
+        }
+        self._make(f"training {name}", name, inputs, work)
 
     def _load(self, loading: Loading) -> None:
+        name = loading.name
+
         def work() -> dict[str, Any]:
             try:
                 tok = load(loading.file, **loading.options)
-            except TypeError as error:  # its options do not go with the kind of the file
+            except TypeError as error:  # its options do not go with a file of its kind
                 raise ValueError(str(error)) from error
-            return self._save(tok, loading.name) | {"timings": []}
+            return self._save(tok, name) | {"timings": []}
 
-        inputs = {"load": loading.name, "options": loading.options}
-        self._make(loading.name, inputs | {"file": fingerprint_file(loading.file)}, work)
+        inputs = {"load": name, "options": loading.options, "file": fingerprint_file(loading.file)}
+        self._make(f"loading {name}", name, inputs, work)
 
-    def _make(self, name: str, inputs: Inputs, work: Work) -> None:
+    def _make(self, task: str, name: str, inputs: Inputs, work: Work) -> None:
         """Make a tokenizer, unless it lies there already."""
-        kept = self._cells.find(inputs)
-        if kept is not None and "made" in kept:
-            path = self._path(name)
-            if not os.path.exists(path) or fingerprint_file(path) != kept["made"]["sha256"]:
-                kept = None
-        result = self._attempt(name, "", inputs, kept, work)
-        if result is not None:
-            self._made[name] = result["made"]
+        kept, path = self._cells.find(inputs), self._path(name)
+        if kept and not (os.path.exists(path) and fingerprint_file(path) == kept["tokenizer"]["sha256"]):
+            kept = None
+        result = self._attempt(task, name, "", inputs, kept, work)
+        if "tokenizer" in result:
+            self._made[name] = {**result["tokenizer"], "inputs": inputs}
 
     def _save(self, tok: Tokenizer, name: str) -> dict[str, Any]:
         tok.save(self._path(name))
@@ -255,42 +265,146 @@ class Run:
             "is_lossless": tok.is_lossless,
             "sha256": fingerprint_file(self._path(name)),
         }
-        return {"made": facts}
+        return {"tokenizer": facts}
 
     # Measuring
 
     def measure(self) -> None:
-        """Measure every tokenizer that there is on every test corpus."""
+        """Measure every tokenizer that there is on every test corpus; the baseline, which others need, first."""
         baseline = self._experiment.baseline
-        for name in sorted(self._made, key=lambda name: name != baseline):  # the baseline first
+        for name in sorted(self._made, key=lambda name: name != baseline):
             for corpus in self._corpora.values():
                 self._measure(name, corpus)
 
     def _measure(self, name: str, corpus: TestCorpus) -> None:
-        experiment = self._experiment
+        experiment, baseline = self._experiment, self._experiment.baseline
+        metrics = [metric for metric in experiment.metrics if metric not in (SPEED, RELATIVE)]
+        is_relative = RELATIVE in experiment.metrics and not self._has_failed(baseline, corpus.name)
+
+        def work() -> dict[str, Any]:
+            tok = load(self._path(name))
+            timings = self._time_encoding(name, corpus) if SPEED in experiment.metrics else []
+            options: Any = {"seed": experiment.seed, "workers": self._workers}
+            rows = measure({name: tok}, corpus, metrics, **options)
+            if is_relative:
+                both = {name: tok, baseline: self._baseline}
+                found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
+                rows += [row for row in found if row["tokenizer"] == name]
+            return {"rows": rows, "timings": timings}
+
         inputs = {
             "measure": name,
             "sha256": self._made[name]["sha256"],
             "corpus": self._fingerprints["test"][corpus.name],
-            "metrics": experiment.metrics,
+            "metrics": list(experiment.metrics),
+            "baseline": [baseline, self._made[baseline]["sha256"]] if is_relative else None,
             "seed": experiment.seed,
         }
-        result = self._attempt(name, corpus.name, inputs, self._cells.find(inputs), work)
+        kept = self._cells.find(inputs)
+        task = f"measuring {name} on {corpus.name}"
+        result = self._attempt(task, name, corpus.name, inputs, kept, work)
+        self._rows += result.get("rows", [])
+
+    @cached_property
+    def _baseline(self) -> Tokenizer:
+        return load(self._path(self._experiment.baseline))
+
+    def _time_encoding(self, name: str, corpus: TestCorpus) -> list[dict[str, Any]]:
+        """Encode all text twice: with empty caches, and with what is in them then."""
+        tok = load(self._path(name))
+        texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
+        timings = []
+        for state in STATES:
+            began = time.perf_counter()
+            tok.encode_batch(texts, workers=self._workers)
+            seconds = time.perf_counter() - began
+            timings.append(self._timing("encode", name, corpus.name, state, seconds, sum(map(len, texts))))
+        return timings
+
+    def _has_failed(self, name: str, corpus: str) -> bool:
+        return any(row["tokenizer"] == name and row["corpus"] in ("", corpus) for row in self._failures)
 
     # What both have in common
 
-    def _attempt(self, name: str, corpus: str, inputs: Inputs, kept: Any, work: Work) -> Any:
-        """What was kept, or what the work gives and is kept from now on; None, and a failure, if it fails."""
-        result = kept
-        if result is None:
+    def _attempt(
+        self, task: str, name: str, corpus: str, inputs: Inputs, kept: Any, work: Work
+    ) -> dict[str, Any]:
+        """What was kept, or what the work gives, which is kept from now on unless it is a failure."""
+        self._n_done += 1
+        result: dict[str, Any] = kept
+        if kept is None:
+            n_tasks = len(self._experiment.tokenizers) * (1 + len(self._corpora))
+            announce(f"{self._n_done} of {n_tasks}: {task}", self._progress)
             try:
                 result = work()
             except ValueError as error:
                 message = str(error).replace(os.path.join(self._experiment.folder, ""), "")
-                result = {"failure": {"error": type(error).__name__, "message": message}}
+                failure = {
+                    "tokenizer": name,
+                    "corpus": corpus,
+                    "error": type(error).__name__,
+                    "message": message,
+                }
+                self._failures.append(failure)
+                return {}
             self._cells.keep(inputs, result)
-        if "failure" in result:
-            self._failures.append({"tokenizer": name, "corpus": corpus, **result["failure"]})
-            return None
         self._timings += result["timings"]
         return result
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, TOKENIZERS, f"{name}.json")
+
+    def _timing(
+        self, stage: str, tokenizer: str, corpus: str, state: str, seconds: float, n_bytes: int
+    ) -> dict[str, Any]:
+        return {
+            "stage": stage,
+            "tokenizer": tokenizer,
+            "corpus": corpus,
+            "state": state,
+            "workers": self._workers,
+            "seconds": seconds,
+            "n_bytes": n_bytes,
+        }
+
+    # The end
+
+    def finish(self) -> None:
+        """Write what was found; the manifest comes last, and without it there are no results."""
+        order = [tokenizer.name for tokenizer in self._experiment.tokenizers]
+        files = {
+            METRICS: sorted(self._rows, key=lambda row: [row[column] for column in COLUMNS[:4]]),
+            FAILURES: sorted(self._failures, key=lambda row: (order.index(row["tokenizer"]), row["corpus"])),
+            TIMINGS: self._timings,
+        }
+        digests = {name: write_rows(self.folder, name, rows) for name, rows in files.items()}
+        experiment = self._experiment
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": experiment.name,
+            "seed": experiment.seed,
+            "metrics": experiment.metrics,
+            "words": experiment.words,
+            "baseline": experiment.baseline,
+            "corpora": self._fingerprints,
+            "languages": {name: corpus.languages for name, corpus in self._corpora.items()},
+            "tokenizers": {name: self._made[name] for name in order if name in self._made},
+            "files": digests,
+            "versions": environment(),
+            "machine": describe_machine(),
+            "workers": self._workers,
+            "folder": os.path.relpath(experiment.folder or ".", self.folder),
+            "command": shlex.join(sys.argv),
+        }
+        with atomic_write(os.path.join(self.folder, MANIFEST)) as file:
+            file.write((json.dumps(manifest, indent=1) + "\n").encode())
+
+
+def _recipe(training: Training) -> str:
+    return json.dumps([training.pretokenizer, training.normalizer], sort_keys=True)
+
+
+def _size(counts: PretokenCounts) -> int:
+    """The bytes of all pretokens counted."""
+    return int(counts.text.lengths @ counts.counts)

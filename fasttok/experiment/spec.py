@@ -13,7 +13,7 @@ from typing import Any
 
 from fasttok.data.sample import parallel_sample
 from fasttok.errors import ExperimentError
-from fasttok.evaluation.measure import METRICS
+from fasttok.evaluation.metrics import METRICS
 from fasttok.evaluation.words import WORDS
 from fasttok.experiment.toml import Table, TomlFile, suggest
 from fasttok.text.normalizers import get_normalizer
@@ -351,7 +351,9 @@ def _read_tokenizers(root: Table, folder: str) -> tuple[Training | Loading, ...]
         for tokenizer in _loadings(group, folder) if "load" in group.values else _trainings(group):
             key = tokenizer.name.casefold()  # on some disks that is the same file
             if key in found:
-                raise group.error(f"{found[key].name} is there already; with a name these are called otherwise")
+                raise group.error(
+                    f"{found[key].name} is there already; with a name these are called otherwise"
+                )
             found[key] = tokenizer
     if not found:
         raise root.error("there is no tokenizer to compare: write [[tokenizer]]")

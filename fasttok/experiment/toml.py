@@ -112,7 +112,9 @@ class Table:
         whole = (*self.keys, *keys)
         name = ".".join(key for key in whole if isinstance(key, str))
         return ExperimentError(
-            f"{name}: {message}" if name else message, self.file.path, self.file.line(whole) if whole else None
+            f"{name}: {message}" if name else message,
+            self.file.path,
+            self.file.line(whole) if whole else None,
         )
 
     def check_keys(self, *known: str) -> None:
