@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import platform
 import shlex
 import sys
 import time
@@ -30,6 +29,7 @@ from fasttok.experiment.results import (
     CELLS,
     FAILURES,
     FORMAT,
+    IDENTITY,
     MANIFEST,
     METRICS,
     SPECIFICATION,
@@ -160,7 +160,8 @@ class Run:
         path = os.path.join(self.folder, SPECIFICATION)
         if os.path.isdir(self.folder) and os.listdir(self.folder) and not os.path.exists(path):
             raise FileExistsError(errno.EEXIST, "the folder holds something else already", self.folder)
-        os.makedirs(os.path.join(self.folder, TOKENIZERS), exist_ok=True)
+        for name in (TOKENIZERS, CELLS):
+            os.makedirs(os.path.join(self.folder, name), exist_ok=True)
         with atomic_write(path) as file:
             file.write(experiment.file.text.encode())
         Path(self.folder, MANIFEST).unlink(missing_ok=True)  # it comes last, when all else is there
@@ -270,7 +271,7 @@ class Run:
     # Measuring
 
     def measure(self) -> None:
-        """Measure every tokenizer that there is on every test corpus; the baseline, which others need, first."""
+        """Measure every tokenizer on every test corpus; the baseline first, as the others need it."""
         baseline = self._experiment.baseline
         for name in sorted(self._made, key=lambda name: name != baseline):
             for corpus in self._corpora.values():
@@ -373,7 +374,7 @@ class Run:
         """Write what was found; the manifest comes last, and without it there are no results."""
         order = [tokenizer.name for tokenizer in self._experiment.tokenizers]
         files = {
-            METRICS: sorted(self._rows, key=lambda row: [row[column] for column in COLUMNS[:4]]),
+            METRICS: sorted(self._rows, key=lambda row: [row[column] for column in IDENTITY]),
             FAILURES: sorted(self._failures, key=lambda row: (order.index(row["tokenizer"]), row["corpus"])),
             TIMINGS: self._timings,
         }

@@ -281,7 +281,7 @@ def _read_test(table: Table, folder: str) -> tuple[TestText, ...]:
         elif "baseline" in part.values:
             raise part.error("only parallel text has one: write parallel for files", "baseline")
         elif len(languages) == 1:
-            languages = {"": paths for paths in languages.values()}
+            languages = {"": next(iter(languages.values()))}
         texts = {language: Text(tuple(paths), options) for language, paths in languages.items()}
         corpora.append(TestText(name, texts, baseline, _find_morphemes(part, languages, folder)))
     return tuple(corpora)
