@@ -31,11 +31,15 @@ if TYPE_CHECKING:
         ModelFormatError,
         PatternError,
         RecipeError,
+        ScoringError,
         SpecialTokenError,
         TemplateError,
         TextError,
         UnknownCharacterError,
     )
+    from fasttok.evaluation.foreign import wrap
+    from fasttok.evaluation.measure import measure
+    from fasttok.evaluation.sample import TestCorpus
     from fasttok.experiment.results import Results
     from fasttok.experiment.run import compare
     from fasttok.experiment.spec import Experiment
@@ -59,10 +63,13 @@ if TYPE_CHECKING:
     from fasttok.streaming import StreamDecoder
     from fasttok.template import Template
     from fasttok.text.base import Pretokenizer
+    from fasttok.text.code_points import BertNormalizer
     from fasttok.text.corpus import Corpus
+    from fasttok.text.edges import Prepend, Strip
     from fasttok.text.metaspace import Metaspace
-    from fasttok.text.normalizers import Normalizer, get_normalizer
+    from fasttok.text.normalizers import Replace, get_normalizer
     from fasttok.text.pretokenizers import get_pretokenizer
+    from fasttok.text.rewriting import Normalizer
     from fasttok.tokenizer import Tokenizer
     from fasttok.training import train
 
@@ -80,11 +87,15 @@ _HOMES = {
         "ModelFormatError",
         "PatternError",
         "RecipeError",
+        "ScoringError",
         "SpecialTokenError",
         "TemplateError",
         "TextError",
         "UnknownCharacterError",
     ],
+    "fasttok.evaluation.foreign": ["wrap"],
+    "fasttok.evaluation.measure": ["measure"],
+    "fasttok.evaluation.sample": ["TestCorpus"],
     "fasttok.experiment.results": ["Results"],
     "fasttok.experiment.run": ["compare"],
     "fasttok.experiment.spec": ["Experiment"],
@@ -100,8 +111,8 @@ _HOMES = {
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
-    "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.word": ["WordModel", "WordTrainer"],
+    "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
@@ -110,7 +121,10 @@ _HOMES = {
     "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.metaspace": ["Metaspace"],
-    "fasttok.text.normalizers": ["Normalizer", "get_normalizer"],
+    "fasttok.text.code_points": ["BertNormalizer"],
+    "fasttok.text.edges": ["Prepend", "Strip"],
+    "fasttok.text.normalizers": ["Replace", "get_normalizer"],
+    "fasttok.text.rewriting": ["Normalizer"],
     "fasttok.text.pretokenizers": ["get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
     "fasttok.training": ["train"],
@@ -120,6 +134,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BPEModel",
     "BPETrainer",
+    "BertNormalizer",
     "ByteModel",
     "ByteTrainer",
     "CharacterBPEModel",
@@ -139,18 +154,23 @@ __all__ = [
     "Padded",
     "Pairs",
     "PatternError",
+    "Prepend",
     "PretokenCounts",
     "Pretokenizer",
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Replace",
     "Results",
     "Sampling",
+    "ScoringError",
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
+    "Strip",
     "Template",
     "TemplateError",
+    "TestCorpus",
     "TextError",
     "Tokenizer",
     "Trained",
@@ -167,9 +187,11 @@ __all__ = [
     "get_normalizer",
     "get_pretokenizer",
     "load",
+    "measure",
     "parallel_sample",
     "train",
     "verify",
+    "wrap",
 ]
 
 
