@@ -39,7 +39,8 @@ from fasttok.experiment.results import (
     Results,
     write_rows,
 )
-from fasttok.experiment.spec import SPEED, Experiment, Loading, Training
+from fasttok.experiment.spec import SPEED, Experiment
+from fasttok.experiment.tokenizers import Loading, Training
 from fasttok.formats.load import load
 from fasttok.parallel import resolve_workers
 from fasttok.progress import announce
