@@ -7,8 +7,8 @@ import re
 import pytest
 
 import fasttok as ft
-from fasttok.experiment.toml import TomlFile, suggest
 from fasttok.experiment.tokenizers import Loading, Training
+from fasttok.experiment.toml import TomlFile, suggest
 from tests.conftest import ROOT
 
 GOOD = """\

@@ -285,13 +285,13 @@ class Run:
 
         def work() -> dict[str, Any]:
             tok = load(self._path(name))
-            timings = self._time_encoding(name, corpus) if SPEED in experiment.metrics else []
             options: Any = {"seed": experiment.seed, "workers": self._workers}
             rows = measure({name: tok}, corpus, metrics, **options)
             if is_relative:
                 both = {name: tok, baseline: self._baseline}
                 found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
                 rows += [row for row in found if row["tokenizer"] == name]
+            timings = self._time_encoding(name, corpus) if SPEED in experiment.metrics else []
             return {"rows": rows, "timings": timings}
 
         inputs = {
