@@ -51,6 +51,7 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
     [
         "Corpus",
         "Encoding",
+        "Experiment",
         "Lattice",
         "PretokenCounts",
         "Ragged",
@@ -60,6 +61,7 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
         "TestCorpus",
         "Tokenizer",
         "UnigramModel",
+        "compare",
         "count_pretokens",
         "get_pretokenizer",
         "measure",
