@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fasttok.batches import Padded, Pairs, Windows
+    from fasttok.colours import ColouredTokens
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
     from fasttok.errors import (
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 # Where each public name lives; imported when first asked for (PEP 562), so that `import fasttok` is quick.
 _HOMES = {
     "fasttok.batches": ["Padded", "Pairs", "Windows"],
+    "fasttok.colours": ["ColouredTokens"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
     "fasttok.errors": [
@@ -113,6 +115,7 @@ __all__ = [
     "CharacterBPEModel",
     "CharacterModel",
     "CharacterTrainer",
+    "ColouredTokens",
     "Corpus",
     "CorpusError",
     "Encoding",
