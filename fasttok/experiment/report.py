@@ -1,0 +1,354 @@
+"""`write_report`: the folder of a comparison as one page that is worth looking at.
+
+The page is one file: its style, its few lines of script and all charts stand in it, and it asks the network for
+nothing. Without the script it reads as well; then tables do not sort. The same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from fasttok.colours import STYLE, to_html
+from fasttok.experiment import tables
+from fasttok.experiment.charts import (
+    MARKER_TEXTS,
+    OTHER,
+    Axis,
+    Drawing,
+    Series,
+    draw_lines,
+    draw_panels,
+)
+from fasttok.experiment.definitions import DEFINITIONS
+from fasttok.experiment.results import Results
+from fasttok.experiment.tables import Bar, Compared, Value
+from fasttok.saving import atomic_write
+from fasttok.text.readers import PathLike
+from fasttok.tokenizer import Tokenizer
+
+REPORT = "report.html"
+MAX_DRAWN = 8  # families that the piece lengths are drawn of
+HIGHER = {name: definition.more_is_better for name, definition in DEFINITIONS.items()}
+Row = Mapping[str, Any]
+
+
+def write_report(folder: PathLike, output: PathLike | None = None) -> str:
+    """Write the report of a comparison: one self-contained HTML file.
+
+    Parameters
+    ----------
+    folder : path
+        What `fasttok.compare` has left.
+    output : path, optional
+        The file to write; by default ``report.html`` in the folder.
+
+    Returns
+    -------
+    str
+        Where it is.
+
+    Raises
+    ------
+    ImportError
+        If jinja2 or Matplotlib is not installed; they come with the extra ``report``.
+    OSError
+        If a file of the folder is missing, or the report cannot be written.
+    ExperimentError
+        If the comparison has not ended, or a file is damaged or of another run.
+
+    Notes
+    -----
+    All tokenizers are opened, and of their vocabularies every two are compared: O(k² n) for k tokenizers with n
+    pieces. The bytes depend on the results and on the version of Matplotlib.
+    """
+    path = os.path.join(os.fspath(folder), REPORT) if output is None else os.fspath(output)
+    page = render_report(Results.load(folder))
+    with atomic_write(path) as file:
+        file.write(page.encode())
+    return path
+
+
+def render_report(results: Results) -> str:
+    """The report as HTML; otherwise as `write_report`."""
+    try:
+        import jinja2
+        import matplotlib  # noqa: F401 - asked for before there is anything to draw
+    except ImportError as error:
+        raise ImportError("reports are made with jinja2 and Matplotlib: pip install 'fasttok[report]'") from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("fasttok.experiment"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["tokens"] = to_html
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
+    report = Report(results)
+    return environment.get_template("report.html").render(
+        report=report, definitions=DEFINITIONS, tokens_style=STYLE, marker_texts=MARKER_TEXTS
+    )
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing with the names of its lines, for pages too narrow to write these beside them."""
+
+    drawing: Drawing
+    legend: list[Series]
+
+
+@dataclass(frozen=True)
+class Premiums:
+    """What languages cost more than the baseline.
+
+    Attributes
+    ----------
+    bars : dict of str to list of Bar
+        By tokenizer, the one that treats languages most alike first.
+    marks : list of (float, float)
+        The places of the axis in percent, and what they stand for.
+    one : float
+        Where on it the baseline is, in percent.
+    scripts : list of (str, int)
+        The scripts, dearest first, and how many languages each has.
+    by_script : dict of str to list of float or None
+        By tokenizer, the medians.
+    largest : float
+        The largest of these medians.
+    """
+
+    bars: dict[str, list[Bar]]
+    marks: list[tuple[float, float]]
+    one: float
+    scripts: list[tuple[str, int]]
+    by_script: dict[str, list[float | None]]
+    largest: float
+
+
+@dataclass
+class CorpusReport:
+    """What is told of one test corpus; every part is None where there are no data for it."""
+
+    name: str
+    languages: Sequence[str]
+    metrics: list[str]
+    headline: dict[str, list[Value]]
+    compression: Chart | None
+    premiums: Premiums | None
+    lorenz: Chart | None
+    ranks: Chart | None
+    documents: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Report:
+    """Everything that the template asks for.
+
+    Parameters
+    ----------
+    results : Results
+        The comparison.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.manifest = results.manifest
+        self._tokenizers: dict[str, Tokenizer] = {name: results.tokenizer(name) for name in results.tokenizers}
+        self.compared = tables.describe(self._tokenizers)
+        self.by_name = {one.name: one for one in self.compared}
+        self.drawn = tables.representatives(self.compared)
+        self._curves = {(line["corpus"], line["tokenizer"]): line for line in results.curves}
+
+    @property
+    def n_failed(self) -> int:
+        """How many parts of the comparison failed."""
+        return len(self.results.failures)
+
+    @cached_property
+    def corpora(self) -> list[CorpusReport]:
+        """What is told of each test corpus."""
+        return [self._tell(i, name, languages) for i, (name, languages) in enumerate(self.manifest["languages"].items())]
+
+    def _tell(self, i: int, corpus: str, languages: Sequence[str]) -> CorpusReport:
+        rows = [row for row in self.results.rows if row["corpus"] == corpus]
+        names = [one.name for one in self.compared if any(row["tokenizer"] == one.name for row in rows)]
+        metrics, headline = tables.headline(rows, names, HIGHER)
+        premiums = [
+            row
+            for row in rows
+            if row["metric"] == "premium" and row["language"] and row["value"] is not None
+        ]
+        return CorpusReport(
+            name=corpus,
+            languages=languages,
+            metrics=metrics,
+            headline=headline,
+            compression=self._draw_compression(f"compression-{i}", rows),
+            premiums=self._compare_languages(corpus, premiums, rows) if premiums else None,
+            lorenz=self._draw_lorenz(f"lorenz-{i}", premiums) if premiums else None,
+            ranks=self._draw_ranks(f"ranks-{i}", corpus),
+            documents=self._collect_documents(corpus, names),
+        )
+
+    # Charts
+
+    def _draw_compression(self, name: str, rows: Sequence[Row]) -> Chart | None:
+        """Bytes a token against the size of the vocabulary, a line a family."""
+        found = {
+            row["tokenizer"]: row["value"]
+            for row in rows
+            if row["metric"] == "bytes_per_token" and not row["language"] and row["value"] is not None
+        }
+        families: dict[str, list[Compared]] = defaultdict(list)
+        for one in self.compared:
+            if one.name in found:
+                families[one.family].append(one)
+        series = [
+            Series(family, ones[0].colour, [one.vocab_size for one in ones], [found[one.name] for one in ones])
+            for family, ones in families.items()
+        ]
+        if not series:
+            return None
+        sizes = sorted({one.vocab_size for ones in families.values() for one in ones})
+        x = Axis("vocabulary size, ids (logarithmic)", is_log=True, ticks=_apart(sizes))
+        return _chart(draw_lines(name, series, x, Axis("Bytes per token"), markers=True), series)
+
+    def _draw_lorenz(self, name: str, premiums: Sequence[Row]) -> Chart:
+        values: dict[str, list[float]] = defaultdict(list)
+        for row in premiums:
+            values[row["tokenizer"]].append(row["value"])
+        lines = [Series(one.family, one.colour, *tables.lorenz(values[one.name])) for one in self.drawn if one.name in values]
+        x = Axis("share of the languages, cheapest first", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
+        y = Axis("Share of all tokens", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
+        return _chart(draw_lines(name, lines, x, y, diagonal="equal treatment"), lines)
+
+    def _draw_ranks(self, name: str, corpus: str) -> Chart | None:
+        lines = [
+            Series(one.family, one.colour, curve["ranks"], curve["counts"])
+            for one in self.drawn
+            if (curve := self._curves.get((corpus, one.name))) and curve["ranks"]
+        ]
+        if not lines:
+            return None
+        x = Axis("rank of the piece (logarithmic)", is_log=True)
+        y = Axis("Occurrences (logarithmic)", is_log=True)
+        return _chart(draw_lines(name, lines, x, y), lines)
+
+    @cached_property
+    def lengths(self) -> Drawing | None:
+        """The lengths of the pieces of some vocabularies."""
+        xs = list(range(1, tables.LONGEST + 1))
+        panels = [
+            Series(one.name, one.colour, xs, tables.piece_lengths(self._pieces[one.name]))
+            for one in self.drawn[:MAX_DRAWN]
+        ]
+        if not panels:
+            return None
+        x = Axis("characters", ticks=(1, 4, 8, 12, tables.LONGEST))
+        return draw_panels("lengths", panels, x, Axis("% of pieces"))
+
+    # Tables
+
+    def _compare_languages(self, corpus: str, premiums: Sequence[Row], rows: Sequence[Row]) -> Premiums:
+        scripts: dict[str, str] = {}
+        for (of, _), curve in self._curves.items():
+            if of == corpus:
+                scripts |= curve["scripts"]
+        unequal = {
+            row["tokenizer"]: row["value"] for row in rows if row["metric"] == "gini" and row["value"] is not None
+        }
+        by_tokenizer: dict[str, list[Row]] = defaultdict(list)
+        for row in premiums:
+            by_tokenizer[row["tokenizer"]].append(row)
+        full, marks = tables.scale(max(row["high"] or row["value"] for row in premiums))
+        order = sorted(by_tokenizer, key=lambda name: (unequal.get(name, 1), name))
+        names, by_script = tables.premiums_by_script(premiums, scripts)
+        return Premiums(
+            bars={name: tables.bars(by_tokenizer[name], "language", scripts, full) for name in order},
+            marks=[(100 * mark / full, mark) for mark in marks],
+            one=100 / full,
+            scripts=names,
+            by_script={name: by_script[name] for name in order},
+            largest=max(value for values in by_script.values() for value in values if value is not None),
+        )
+
+    @cached_property
+    def _pieces(self) -> dict[str, set[bytes]]:
+        return {one.name: tables.pieces_of(self._tokenizers[one.name]) for one in self.compared}
+
+    @cached_property
+    def longest(self) -> dict[str, list[str]]:
+        """The longest pieces of the vocabularies whose lengths are drawn."""
+        return {one.name: tables.longest_pieces(self._pieces[one.name], 6) for one in self.drawn[:MAX_DRAWN]}
+
+    @cached_property
+    def overlaps(self) -> list[list[float]]:
+        """For every two tokenizers, in the order of `compared`, how much their vocabularies share."""
+        return tables.overlaps([self._pieces[one.name] for one in self.compared])
+
+    @cached_property
+    def times(self) -> list[tuple[str, str, list[tuple[float, float]], list[Bar]]]:
+        """For training and encoding: what was measured, its unit, the marks of its axis, and the bars."""
+        parts = []
+        for stage, label, unit in (("train", "Training", "seconds"), ("encode", "Encoding", "MB/s")):
+            found: dict[str, list[Row]] = defaultdict(list)
+            for timing in self.results.timings:
+                if timing["stage"] == stage and timing["tokenizer"] in self.by_name:
+                    found[timing["tokenizer"]].append(timing)
+            rows = [{"tokenizer": name, "value": _speed(stage, of), "low": None, "high": None} for name, of in found.items()]
+            if rows:
+                full, marks = tables.scale(max(row["value"] for row in rows))
+                places = [(100 * mark / full, mark) for mark in marks]
+                parts.append((label, unit, places, tables.bars(rows, "tokenizer", {}, full)))
+        return parts
+
+    def _collect_documents(self, corpus: str, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Each document that is shown, with what every tokenizer makes of it."""
+        shown: dict[tuple[int, str], dict[str, Any]] = {}
+        for name in names:
+            for document in self._curves.get((corpus, name), {}).get("documents", ()):
+                cut = shown.setdefault((document["row"], document["language"]), {})
+                cut[name] = document
+        return [
+            {"row": row, "language": language, "cuts": cuts} for (row, language), cuts in shown.items()
+        ]
+
+    # Words
+
+    @property
+    def recipes(self) -> list[str]:
+        """The recipes there are, the most common one first."""
+        return list(dict.fromkeys(one.recipe for one in sorted(self.compared, key=lambda one: one.is_other_recipe)))
+
+    @property
+    def n_languages(self) -> int:
+        """How many languages there are in all test corpora."""
+        return len({language for languages in self.manifest["languages"].values() for language in languages})
+
+
+def _chart(drawing: Drawing, series: Sequence[Series]) -> Chart:
+    return Chart(drawing, [line for line in series if line.colour != OTHER])
+
+
+def _apart(sizes: Sequence[int]) -> list[float]:
+    """Marks for a logarithmic axis: the sizes themselves, but for those too near to the one before."""
+    marks: list[float] = []
+    for size in sizes:
+        if not marks or size >= 1.35 * marks[-1]:
+            marks.append(size)
+    return marks
+
+
+def _speed(stage: str, timings: Sequence[Row]) -> float:
+    """Seconds of the last training, or of all encoding MB/s, of runs that were warm if there were such."""
+    warm = [timing for timing in timings if timing["state"] == "warm"] or timings
+    seconds: float = sum(timing["seconds"] for timing in warm)
+    if stage == "train":
+        return seconds / len(warm)
+    return sum(timing["n_bytes"] for timing in warm) / 1e6 / max(seconds, 1e-9)

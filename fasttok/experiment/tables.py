@@ -1,0 +1,320 @@
+"""What a report tells, worked out of the results: who was compared, best values, order, shares."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from fasttok.colours import visible
+from fasttok.experiment.charts import N_COLOURS, OTHER
+from fasttok.text.metaspace import MARK
+from fasttok.tokenizer import Tokenizer
+
+LONGEST = 16  # characters; longer pieces are counted together
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One tokenizer of the comparison.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    family : str
+        What it shares with those that differ from it in the size of the vocabulary alone: the algorithm, and
+        where several families have the same one, what tells them apart.
+    colour : int
+        The colour of the family.
+    kind : str
+        The kind of model.
+    vocab_size : int
+        All ids.
+    recipe : str
+        What rewrites and cuts its text.
+    is_other_recipe : bool
+        Whether that is not what most of the others have.
+    options : str
+        How it was trained.
+    is_lossless : bool
+        Whether any text comes back from its ids.
+    """
+
+    name: str
+    family: str
+    colour: int
+    kind: str
+    vocab_size: int
+    recipe: str
+    is_other_recipe: bool
+    options: str
+    is_lossless: bool
+
+
+@dataclass(frozen=True)
+class Value:
+    """A cell of a table: its text, the bounds of its interval, what it is sorted by."""
+
+    text: str
+    interval: str
+    number: float | None
+    is_best: bool = False
+
+
+def describe(tokenizers: Mapping[str, Tokenizer]) -> list[Compared]:
+    """Who was compared, family by family, from the smallest vocabulary to the largest."""
+    recipes = {name: _recipe(tok) for name, tok in tokenizers.items()}
+    usual = Counter(recipes.values()).most_common(1)[0][0] if recipes else ""
+    families = _families(tokenizers, recipes)
+    sizes = Counter(families.values())
+    order = sorted(sizes, key=lambda family: (-sizes[family], family))
+    colours = {family: i + 1 if i < N_COLOURS else OTHER for i, family in enumerate(order)}
+    compared = [
+        Compared(
+            name=name,
+            family=families[name],
+            colour=colours[families[name]],
+            kind=tok.model.kind,
+            vocab_size=tok.vocab_size,
+            recipe=recipes[name],
+            is_other_recipe=recipes[name] != usual,
+            options=_options(tok),
+            is_lossless=tok.is_lossless,
+        )
+        for name, tok in tokenizers.items()
+    ]
+    return sorted(compared, key=lambda one: (order.index(one.family), one.vocab_size, one.name))
+
+
+def _recipe(tok: Tokenizer) -> str:
+    """Normalizer and pretokenizer in short: names where they have nothing but a name."""
+    parts = [part.config() for part in (tok.normalizer, tok.pretokenizer) if part is not None]
+    return " → ".join(map(_short_config, parts))
+
+
+def _short_config(config: Any) -> str:
+    if isinstance(config, list):
+        return " → ".join(map(_short_config, config))
+    if isinstance(config, dict) and list(config) == ["name"]:
+        return str(config["name"])
+    return config if isinstance(config, str) else json.dumps(config, sort_keys=True, ensure_ascii=False)
+
+
+def _trainer(tok: Tokenizer) -> dict[str, Any]:
+    trainer = tok.provenance.get("trainer")
+    return dict(trainer) if isinstance(trainer, dict) else {}
+
+
+def _options(tok: Tokenizer) -> str:
+    """How a tokenizer was trained, but for what has a column of its own."""
+    shown = {key: value for key, value in _trainer(tok).items() if key not in ("model", "vocab_size")}
+    return ", ".join(f"{key}={_short_config(value)}" for key, value in shown.items() if value not in (None, []))
+
+
+def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -> dict[str, str]:
+    """The family of each, named by its model and by what differs between families of that model."""
+    traits: dict[str, dict[str, str]] = {}
+    for name, tok in tokenizers.items():
+        trainer = _trainer(tok)
+        if not trainer:
+            traits[name] = {"model": name}  # nobody knows how it was trained: a family of its own
+            continue
+        trainer.pop("vocab_size", None)
+        counts = tok.provenance.get("counts")
+        known = {key: _short_config(value) for key, value in trainer.items()}
+        text = counts.get("fingerprint", "")[:8] if isinstance(counts, dict) else ""
+        traits[name] = known | {"cut by": recipes[name], "counts": text}
+    families = {}
+    for name, own in traits.items():
+        others = [other for other in traits.values() if other["model"] == own["model"]]
+        keys = [key for key in own if any(other.get(key) != own[key] for other in others)]
+        if "cut by" in keys:
+            keys.remove("counts")  # they differ because of that
+        families[name] = " ".join([own["model"], *(f"{key} {own[key]}" for key in keys)])
+    return families
+
+
+def representatives(compared: Iterable[Compared]) -> list[Compared]:
+    """Of each family that has a colour the largest vocabulary: who is drawn where all would be too many."""
+    largest = {one.family: one for one in compared if one.colour != OTHER}
+    return list(largest.values())
+
+
+def headline(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], higher: Mapping[str, bool | None]
+) -> tuple[list[str], dict[str, list[Value]]]:
+    """The metrics over all languages, and for each tokenizer its values with the best of each marked.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The rows of one test corpus.
+    names : sequence of str
+        The tokenizers.
+    higher : mapping of str to bool or None
+        Whether more is better, by metric, in the order in which to show them; None where neither is.
+    """
+    found = {(row["metric"], row["tokenizer"]): row for row in rows if not row["language"]}
+    measured = {metric for metric, _ in found}
+    metrics = [metric for metric in higher if metric in measured]
+    metrics += sorted(measured - set(metrics))
+    table: dict[str, list[Value]] = {name: [] for name in names}
+    for metric in metrics:
+        column = [found.get((metric, name)) for name in names]
+        numbers = [row["value"] for row in column if row is not None and row["value"] is not None]
+        n_digits = decimals(numbers)
+        more = higher.get(metric)
+        best = None if more is None or len(numbers) < 2 else (max if more else min)(numbers)
+        for name, row in zip(names, column, strict=True):
+            table[name].append(_value(row, n_digits, best))
+    return metrics, table
+
+
+def _value(row: Mapping[str, Any] | None, n_digits: int, best: float | None = None) -> Value:
+    if row is None or row["value"] is None:
+        return Value("—", "", None)
+    value = row["value"]
+    interval = ""
+    if row["low"] is not None and row["high"] is not None:
+        interval = f"{row['low']:,.{n_digits}f} – {row['high']:,.{n_digits}f}"
+    return Value(f"{value:,.{n_digits}f}", interval, value, value == best)
+
+
+def decimals(numbers: Iterable[float]) -> int:
+    """How many decimals show three digits of the largest number, and none where it is whole and large.
+
+    Examples
+    --------
+    >>> [decimals([x]) for x in (12345.0, 123.4, 12.34, 1.234, 0.1234, 0.0)]
+    [0, 0, 1, 2, 3, 2]
+    """
+    largest = max(map(abs, numbers), default=0.0)
+    return 2 if largest == 0 else min(6, max(0, 2 - math.floor(math.log10(largest))))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A value drawn as a bar: places in percent of the width, and the words beside it."""
+
+    name: str
+    group: str
+    value: Value
+    end: float
+    low: float | None = None
+    high: float | None = None
+
+
+def bars(rows: Sequence[Mapping[str, Any]], key: str, groups: Mapping[str, str], full: float) -> list[Bar]:
+    """A bar for every row, the longest first; ``row[key]`` names it, and its group is looked up by that."""
+    n_digits = decimals([row["value"] for row in rows])
+
+    def place(number: float | None) -> float | None:
+        return None if number is None else round(100 * min(number, full) / full, 2)
+
+    ordered = sorted(rows, key=lambda row: (-row["value"], row[key]))
+    return [
+        Bar(
+            row[key],
+            groups.get(row[key], ""),
+            _value(row, n_digits),
+            place(row["value"]) or 0.0,
+            place(row.get("low")),
+            place(row.get("high")),
+        )
+        for row in ordered
+    ]
+
+
+def scale(largest: float) -> tuple[float, list[float]]:
+    """The end of an axis from 0 that has room for the largest value, and at most six marks on it.
+
+    Examples
+    --------
+    >>> scale(4.2)
+    (5.0, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> scale(0.0)
+    (1.0, [0.0, 1.0])
+    """
+    if largest <= 0:
+        return 1.0, [0.0, 1.0]
+    unit = 10.0 ** math.floor(math.log10(largest))
+    step = next(unit * factor for factor in (0.2, 0.5, 1, 2, 5) if largest <= 5 * unit * factor)
+    n = math.ceil(round(largest / step, 9))
+    return n * step, [i * step for i in range(n + 1)]
+
+
+def premiums_by_script(
+    rows: Sequence[Mapping[str, Any]], scripts: Mapping[str, str]
+) -> tuple[list[tuple[str, int]], dict[str, list[float | None]]]:
+    """The scripts, dearest first, with their numbers of languages; and each tokenizer's median premium in them."""
+    languages: dict[str, set[str]] = {}
+    values: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        script = scripts.get(row["language"], "unknown")
+        languages.setdefault(script, set()).add(row["language"])
+        values.setdefault((row["tokenizer"], script), []).append(row["value"])
+    of_all = {script: median(v for key, found in values.items() if key[1] == script for v in found) for script in languages}
+    order = sorted(languages, key=lambda script: (-of_all[script], script))
+    names = dict.fromkeys(row["tokenizer"] for row in rows)
+    table = {name: [median(values[name, s]) if (name, s) in values else None for s in order] for name in names}
+    return [(script, len(languages[script])) for script in order], table
+
+
+def lorenz(premiums: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Shares of the languages, cheapest first, and the shares of all tokens that these take.
+
+    Aligned languages have equally many sentences, so tokens a sentence are premiums but for a factor.
+
+    Examples
+    --------
+    >>> lorenz([3.0, 1.0])
+    ([0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
+    """
+    sums = np.cumsum([0.0, *sorted(premiums)])
+    return np.linspace(0, 1, len(sums)).tolist(), (sums / sums[-1]).tolist()
+
+
+def pieces_of(tok: Tokenizer) -> set[bytes]:
+    """The pieces as the text they stand for, the space before a word included; no special tokens.
+
+    So ``Ġthe``, ``▁the`` and a ``the`` that begins a word are one piece, whatever their files call them.
+    """
+    written = tok.model.written_pieces(b" ").to_bytes()
+    special = set(tok.special_tokens.values())
+    return {piece.replace(MARK, b" ") for i, piece in enumerate(written) if piece and i not in special}
+
+
+def piece_lengths(pieces: Iterable[bytes]) -> list[float]:
+    """The share of the pieces that have 1, 2, … characters, and `LONGEST` or more; in percent."""
+    lengths = [min(len(piece.decode(errors="surrogateescape")), LONGEST) for piece in pieces]
+    found = np.bincount(lengths, minlength=LONGEST + 1)[1:]
+    return (100 * found / max(1, len(lengths))).tolist()
+
+
+def longest_pieces(pieces: Iterable[bytes], n: int) -> list[str]:
+    """The pieces with the most characters, as a reader sees them."""
+    texts = sorted((piece.decode(errors="surrogateescape") for piece in pieces), key=lambda text: (-len(text), text))
+    return [visible(text.encode(errors="surrogateescape")) for text in texts[:n]]
+
+
+def overlaps(vocabularies: Sequence[set[bytes]]) -> list[list[float]]:
+    """For every two vocabularies, pieces in both by pieces in either; 1 where both are empty."""
+    numbers: dict[bytes, int] = {}
+    for pieces in vocabularies:
+        for piece in pieces:
+            numbers.setdefault(piece, len(numbers))
+    has = np.zeros((len(numbers), len(vocabularies)), np.float32)  # sums below 2^24 are exact
+    for column, pieces in enumerate(vocabularies):
+        has[[numbers[piece] for piece in pieces], column] = 1
+    shared = (has.T @ has).astype(np.float64)
+    sizes = np.diag(shared)
+    either = sizes[:, None] + sizes[None, :] - shared
+    result: list[list[float]] = np.divide(shared, either, out=np.ones_like(shared), where=either > 0).tolist()
+    return result
