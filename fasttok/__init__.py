@@ -30,11 +30,15 @@ if TYPE_CHECKING:
         ModelFormatError,
         PatternError,
         RecipeError,
+        ScoringError,
         SpecialTokenError,
         TemplateError,
         TextError,
         UnknownCharacterError,
     )
+    from fasttok.evaluation.foreign import wrap
+    from fasttok.evaluation.measure import measure
+    from fasttok.evaluation.sample import TestCorpus
     from fasttok.formats.load import load
     from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
@@ -54,10 +58,13 @@ if TYPE_CHECKING:
     from fasttok.streaming import StreamDecoder
     from fasttok.template import Template
     from fasttok.text.base import Pretokenizer
+    from fasttok.text.code_points import BertNormalizer
     from fasttok.text.corpus import Corpus
+    from fasttok.text.edges import Prepend, Strip
     from fasttok.text.metaspace import Metaspace
-    from fasttok.text.normalizers import Normalizer, get_normalizer
+    from fasttok.text.normalizers import Replace, get_normalizer
     from fasttok.text.pretokenizers import get_pretokenizer
+    from fasttok.text.rewriting import Normalizer
     from fasttok.tokenizer import Tokenizer
     from fasttok.training import train
 
@@ -74,11 +81,15 @@ _HOMES = {
         "ModelFormatError",
         "PatternError",
         "RecipeError",
+        "ScoringError",
         "SpecialTokenError",
         "TemplateError",
         "TextError",
         "UnknownCharacterError",
     ],
+    "fasttok.evaluation.foreign": ["wrap"],
+    "fasttok.evaluation.measure": ["measure"],
+    "fasttok.evaluation.sample": ["TestCorpus"],
     "fasttok.formats.load": ["load"],
     "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
@@ -90,8 +101,8 @@ _HOMES = {
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
-    "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.word": ["WordModel", "WordTrainer"],
+    "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
@@ -100,7 +111,10 @@ _HOMES = {
     "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.metaspace": ["Metaspace"],
-    "fasttok.text.normalizers": ["Normalizer", "get_normalizer"],
+    "fasttok.text.code_points": ["BertNormalizer"],
+    "fasttok.text.edges": ["Prepend", "Strip"],
+    "fasttok.text.normalizers": ["Replace", "get_normalizer"],
+    "fasttok.text.rewriting": ["Normalizer"],
     "fasttok.text.pretokenizers": ["get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
     "fasttok.training": ["train"],
@@ -110,6 +124,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BPEModel",
     "BPETrainer",
+    "BertNormalizer",
     "ByteModel",
     "ByteTrainer",
     "CharacterBPEModel",
@@ -128,17 +143,22 @@ __all__ = [
     "Padded",
     "Pairs",
     "PatternError",
+    "Prepend",
     "PretokenCounts",
     "Pretokenizer",
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Replace",
     "Sampling",
+    "ScoringError",
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
+    "Strip",
     "Template",
     "TemplateError",
+    "TestCorpus",
     "TextError",
     "Tokenizer",
     "Trained",
@@ -154,7 +174,9 @@ __all__ = [
     "get_normalizer",
     "get_pretokenizer",
     "load",
+    "measure",
     "train",
+    "wrap",
 ]
 
 

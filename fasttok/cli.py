@@ -92,15 +92,16 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option("-o", "--output", required=True, type=click.Path(), help="Where to save the tokenizer.")
 @click.option(
     "--model",
-    type=click.Choice(["bpe", "unigram", "character", "byte", "word"]),
+    type=click.Choice(["bpe", "unigram", "wordpiece", "character", "byte", "word"]),
     default="bpe",
     show_default=True,
-    help="Byte-level BPE, Unigram, or single characters, bytes or words.",
+    help="Byte-level BPE, Unigram, WordPiece, or single characters, bytes or words.",
 )
 @click.option(
     "--vocab-size",
     type=int,
-    help="Ids in all: special tokens, bytes, pieces. 32,000 by default; characters and words: all there are.",
+    help="Ids in all: special tokens, bytes, pieces. 32,000 by default; WordPiece: 30,000; characters and "
+    "words: all there are.",
 )
 @click.option(
     "--pretokenizer",
@@ -117,11 +118,13 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option(
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
 )
-@click.option("--unk", help="Unigram, characters, words: the special token that what is unknown becomes.")
+@click.option(
+    "--unk", help="Unigram, WordPiece, characters, words: the special token that what is unknown becomes."
+)
 @click.option(
     "--min-frequency",
     type=int,
-    help="BPE: do not merge pairs that occur less often. Characters, words: leave such out. 1 by default.",
+    help="BPE, WordPiece: do not merge pairs that occur less often. Characters, words: leave such out.",
 )
 @click.option(
     "--compat", type=click.Choice(["huggingface"]), help="BPE: give exactly the ids of that library."
@@ -133,7 +136,11 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
     default=None,
     help="Unigram, characters, words: write what is unknown in bytes.",
 )
-@click.option("--method", type=click.Choice(["em", "mingram"]), help="Unigram: the algorithm; em by default.")
+@click.option(
+    "--method",
+    type=click.Choice(["em", "mingram", "frequency", "likelihood", "greedy"]),
+    help="Unigram: em (the default) or mingram; WordPiece: frequency (the default), likelihood or greedy.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def train(
     files: tuple[str, ...],
@@ -157,6 +164,7 @@ def train(
       zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
       fasttok train books/ -o mine.json --pretokenizer digits_threes_right --pretokenizer gpt2
       fasttok train books/ -o mine.json --model unigram --pretokenizer sentencepiece --normalizer nmt_nfkc
+      fasttok train books/ -o mine.json --model wordpiece --pretokenizer bert --normalizer bert
       fasttok train books/ -o mine.json --model word --vocab-size 50000 --unk "[UNK]"
     """
     from fasttok.training import TRAINERS
