@@ -8,7 +8,7 @@ Text flows one way::
                                                                        |
                                     encode, encode_batch, encode_files --> ids (Ragged)
 
-Start with `Corpus`, `count_pretokens`, `train` and `load`.
+Start with `Corpus`, `count_pretokens`, `train` and `load`; `compare` does all of it for many tokenizers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from fasttok.colours import ColouredTokens
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
+    from fasttok.data.sample import parallel_sample
     from fasttok.errors import (
         CorpusError,
+        ExperimentError,
         FasttokError,
         ModelExportError,
         ModelFormatError,
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
     from fasttok.evaluation.foreign import wrap
     from fasttok.evaluation.measure import measure
     from fasttok.evaluation.sample import TestCorpus
+    from fasttok.experiment.results import Results
+    from fasttok.experiment.run import compare
+    from fasttok.experiment.spec import Experiment
+    from fasttok.experiment.verify import verify
     from fasttok.formats.load import load
     from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
@@ -74,8 +80,10 @@ _HOMES = {
     "fasttok.colours": ["ColouredTokens"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
+    "fasttok.data.sample": ["parallel_sample"],
     "fasttok.errors": [
         "CorpusError",
+        "ExperimentError",
         "FasttokError",
         "ModelExportError",
         "ModelFormatError",
@@ -90,6 +98,10 @@ _HOMES = {
     "fasttok.evaluation.foreign": ["wrap"],
     "fasttok.evaluation.measure": ["measure"],
     "fasttok.evaluation.sample": ["TestCorpus"],
+    "fasttok.experiment.results": ["Results"],
+    "fasttok.experiment.run": ["compare"],
+    "fasttok.experiment.spec": ["Experiment"],
+    "fasttok.experiment.verify": ["verify"],
     "fasttok.formats.load": ["load"],
     "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
@@ -134,6 +146,8 @@ __all__ = [
     "Corpus",
     "CorpusError",
     "Encoding",
+    "Experiment",
+    "ExperimentError",
     "FasttokError",
     "Lattice",
     "Metaspace",
@@ -150,6 +164,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Replace",
+    "Results",
     "Sampling",
     "ScoringError",
     "Segmentation",
@@ -170,12 +185,15 @@ __all__ = [
     "WordPieceModel",
     "WordPieceTrainer",
     "WordTrainer",
+    "compare",
     "count_pretokens",
     "get_normalizer",
     "get_pretokenizer",
     "load",
     "measure",
+    "parallel_sample",
     "train",
+    "verify",
     "wrap",
 ]
 

@@ -1,4 +1,4 @@
-"""The command line: ``fasttok train | encode | decode | count | inspect | show | demo``."""
+"""The command line: ``fasttok train | encode | decode | count | inspect | show | compare | report | verify | demo``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fasttok.colours import visible
 
 SLICE = 1 << 16
 VOCAB_SIZE = 32_000  # where a trainer must be told one, and nobody does
+FAILED = 3  # the exit status of a comparison that has ended, but not for all tokenizers
 COLOURS = ("cyan", "magenta", "green", "yellow")
 
 
@@ -53,6 +54,7 @@ def main() -> None:
       fasttok train books/*.txt -o books.json         learn 32,000 pieces
       fasttok encode -t books.json < a.txt > a.ids    text to ids, a line a document
       fasttok decode -t books.json < a.ids            and back, byte for byte
+      fasttok compare experiment.toml -o results/     train and measure many
     """
 
 
@@ -354,6 +356,52 @@ def show(text: str, paths: tuple[str, ...]) -> None:
     digits = max(len(str(len(tokens))) for _, tokens in rows)
     for path, tokens in rows:
         click.echo(f"{path:<{width}}  {len(tokens):>{digits}} tokens  {_coloured(tokens)}")
+
+
+@main.command()
+@click.argument("experiment", type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the results.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> None:
+    """Train and measure many tokenizers, as an experiment.toml says.
+
+    What is in OUTPUT already is not worked out again, so that an interrupted run continues where it was. A
+    tokenizer that fails does not keep the others from ending; the exit status is then 3.
+
+    \b
+    Example:
+      fasttok compare experiment.toml -o results/ && fasttok verify results/
+    """
+    results = ft.compare(experiment, output, workers=workers, progress=not quiet)
+    click.echo(results)
+    for row in results.failures:
+        where = f" on {row['corpus']}" if row["corpus"] else ""
+        click.echo(f"{row['tokenizer']} failed{where}: {row['message']}", err=True)
+    if results.failures:
+        raise SystemExit(FAILED)
+
+
+@main.command()
+@click.argument("results", type=click.Path())
+@click.option("--folder", type=click.Path(), help="What relative paths in the experiment start from.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def verify(results: str, folder: str | None, workers: int | None, quiet: bool) -> None:
+    """Run the experiment of a folder of results again, and compare byte for byte.
+
+    The exit status is 1 if anything differs.
+
+    \b
+    Example:
+      fasttok verify results/ --folder where/its/text/is
+    """
+    differences = ft.verify(results, folder=folder, workers=workers, progress=not quiet)
+    for difference in differences:
+        click.echo(difference)
+    if differences:
+        raise SystemExit(1)
+    click.echo(f"{results}: the same, byte for byte")
 
 
 @main.command()

@@ -195,6 +195,23 @@ class ScoringError(FasttokError):
         return ScoringError(self.message, tokenizer, text, self.document)
 
 
+class ExperimentError(FasttokError):
+    """An experiment that cannot be run as it is written, or results that are not whole.
+
+    Attributes
+    ----------
+    path : str
+        The experiment's file, or the file of its results.
+    line : int or None
+        The line in that file, counted from 1.
+    """
+
+    def __init__(self, message: str, path: str, line: int | None = None) -> None:
+        super().__init__(f"{path}: {message}" if line is None else f"{path}:{line}: {message}")
+        self.path = path
+        self.line = line
+
+
 class ModelFormatError(FasttokError):
     """A model file that is truncated, damaged or of another kind.
 
