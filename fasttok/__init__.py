@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fasttok.evaluation.foreign import wrap
     from fasttok.evaluation.measure import measure
     from fasttok.evaluation.sample import TestCorpus
+    from fasttok.experiment.report import write_report
     from fasttok.experiment.results import Results
     from fasttok.experiment.run import compare
     from fasttok.experiment.spec import Experiment
@@ -98,6 +99,7 @@ _HOMES = {
     "fasttok.evaluation.foreign": ["wrap"],
     "fasttok.evaluation.measure": ["measure"],
     "fasttok.evaluation.sample": ["TestCorpus"],
+    "fasttok.experiment.report": ["write_report"],
     "fasttok.experiment.results": ["Results"],
     "fasttok.experiment.run": ["compare"],
     "fasttok.experiment.spec": ["Experiment"],
@@ -195,6 +197,7 @@ __all__ = [
     "train",
     "verify",
     "wrap",
+    "write_report",
 ]
 
 

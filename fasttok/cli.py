@@ -384,6 +384,21 @@ def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> N
 
 @main.command()
 @click.argument("results", type=click.Path())
+@click.option("-o", "--output", type=click.Path(), help="The file to write; report.html in the folder by default.")
+def report(results: str, output: str | None) -> None:
+    """Make a page of a folder of results: tables, charts and sentences cut by every tokenizer.
+
+    The page is one HTML file that needs nothing else. Needs the extra "report".
+
+    \b
+    Example:
+      fasttok compare experiment.toml -o results/ && fasttok report results/
+    """
+    click.echo(ft.write_report(results, output))
+
+
+@main.command()
+@click.argument("results", type=click.Path())
 @click.option("--folder", type=click.Path(), help="What relative paths in the experiment start from.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")

@@ -118,7 +118,7 @@ def draw_lines(
     markers : bool
         Whether to mark the points of every line.
     diagonal : str
-        What the line from corner to corner is called, if there is to be one.
+        What the line from corner to corner is called, if there is to be one; all lines end where it does then.
     """
 
     def draw(figure: Figure, width: int) -> None:
@@ -139,10 +139,10 @@ def draw_lines(
         room = 14
         if width == WIDE:
             longest = max((len(_shortened(line.label)) for line in series if line.colour), default=0)
-            room = round(longest * _CHARACTER_WIDTH) + 26
+            room = round(longest * _CHARACTER_WIDTH) + 40
         _set_margins(figure, width, _PLOT_HEIGHT[width], left=58, right=room)
         if width == WIDE:
-            _label_ends(axes, [line for line in series if line.colour])
+            _label(axes, [line for line in series if line.colour], meets=bool(diagonal))
 
     return _draw(name, _PLOT_HEIGHT, draw)
 
@@ -214,21 +214,30 @@ def _set_margins(
     figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
 
 
-def _label_ends(axes: Axes, series: Sequence[Series]) -> None:
-    """Write the name of each line at its last point, none over another."""
+def _label(axes: Axes, series: Sequence[Series], *, meets: bool) -> None:
+    """Write the name of each line beside its last point, none over another.
+
+    Lines that meet there stand in the order that they have half way, beside the middle of the axis.
+    """
+    axes.get_xlim(), axes.get_ylim()  # only now Matplotlib scales the axes
     ends = axes.transData.transform([(line.xs[-1], line.ys[-1]) for line in series])
-    order = sorted(range(len(series)), key=lambda i: (ends[i][1], series[i].label))
-    heights = spread([float(ends[i][1]) for i in order], _LABEL_HEIGHT)
-    right = float(axes.transAxes.transform((1, 0))[0]) + 12
-    to_data = axes.transData.inverted()
-    for i, height in zip(order, heights, strict=True):
+    middle = [line.ys[len(line.ys) // 2] for line in series]
+    order = sorted(range(len(series)), key=lambda i: (middle[i] if meets else ends[i][1], series[i].label))
+    left, centre = axes.transAxes.transform((1, 0.5))
+    places = [float(centre) if meets else float(ends[i][1]) for i in order]
+    for i, height in zip(order, spread(places, _LABEL_HEIGHT), strict=True):
         line, colour = series[i], _series_colour(series[i].colour)
-        x, y = to_data.transform((right, height))
-        begin = to_data.transform((float(ends[i][0]) + 5, float(ends[i][1])))
-        stop = to_data.transform((right - 3, height))
-        axes.plot([begin[0], stop[0]], [begin[1], stop[1]], color=colour, linewidth=0.6, clip_on=False,
-                  scalex=False, scaley=False)  # fmt: skip
-        axes.text(x, y, _shortened(line.label), color=colour, va="center_baseline", fontweight="bold")
+        begin = (left + 8, height) if meets else (ends[i][0] + 6, ends[i][1])
+        points = axes.transData.inverted().transform([begin, (left + 22, height), (left + 26, height)])
+        axes.plot(
+            *zip(points[0], points[1], strict=True),
+            color=colour,
+            linewidth=2 if meets else 0.6,
+            clip_on=False,
+            scalex=False,
+            scaley=False,
+        )
+        axes.text(*points[2], _shortened(line.label), color=colour, va="center_baseline", fontweight="bold")
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
@@ -273,22 +282,26 @@ def shorten_number(value: float) -> str:
 
 def _to_page(svg: str, name: str) -> str:
     """What Matplotlib wrote as part of a page: no declarations, colours of the page, identifiers of its own."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
-    svg = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>\s*", "", svg, count=1, flags=re.S)
     size = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
     assert size is not None, "Matplotlib wrote no size"  # noqa: S101
-    svg = svg.replace(
-        svg[: svg.index(">") + 1],
-        f'<svg viewBox="{size[0][9:-1]}" width="{size[1]}" height="{size[2]}" aria-hidden="true">',
-        1,
-    )
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
-    svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', svg)
-    svg = re.sub(r"font: ([\d.]+px|bold [\d.]+px|700 [\d.]+px)[^;\"]*", r"font: \1 var(--sans)", svg)
-    svg = re.sub(r"(?<=\d)(\.\d{2})\d+", r"\1", svg)
-    svg = re.sub(r"#0200([0-9a-f]{2})", lambda found: f"var(--s{int(found[1], 16)})", svg)
+    body = svg[svg.index(">", size.end()) + 1 :]
+    for part in (r"<metadata>.*?</metadata>", r"<defs>\s*<style.*?</style>\s*</defs>", r"<!--.*?-->"):
+        body = re.sub(part, "", body, flags=re.S)
+    # Only what stands in tags: what reads like it in a label stays.
+    body = re.sub(r"<[^>]*>", lambda tag: _to_page_tag(tag[0], name), body)
+    return f'<svg viewBox="0 0 {size[1]} {size[2]}" width="{size[1]}" aria-hidden="true">{body.strip()}'
+
+
+def _to_page_tag(tag: str, name: str) -> str:
+    tag = re.sub(r' id="[a-z0-9]+(\.axis)?_\d+"', "", tag)  # of groups, to which nothing refers
+    tag = re.sub(r' id="([^"]*)"', rf' id="{name}-\1"', tag)
+    tag = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", tag)
+    tag = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{name}-\1"', tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r"font: ([^']*?px)[^;\"]*", r"font: \1 sans-serif", tag)
+    tag = re.sub(r' transform="rotate\(-?0[^"]*"', "", tag)
+    tag = re.sub(r"(\d\.\d{2})\d+", r"\1", tag)
+    tag = re.sub(r"#0200([0-9a-f]{2})", lambda found: f"var(--s{int(found[1], 16)})", tag)
     for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var({variable})")
-    return re.sub(r"\n\s*", "\n", re.sub(r"<!--.*?-->\s*", "", svg, flags=re.S))
+        tag = tag.replace(colour, f"var({variable})")
+    return re.sub(r"\s+", " ", tag)

@@ -7,14 +7,19 @@ nothing. Without the script it reads as well; then tables do not sort. The same 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from fasttok.colours import STYLE, to_html
+from fasttok.evaluation.parity import lorenz
 from fasttok.experiment import tables
 from fasttok.experiment.charts import (
     MARKER_TEXTS,
@@ -26,7 +31,7 @@ from fasttok.experiment.charts import (
     draw_panels,
 )
 from fasttok.experiment.definitions import DEFINITIONS
-from fasttok.experiment.results import Results
+from fasttok.experiment.results import SPECIFICATION, Results
 from fasttok.experiment.tables import Bar, Compared, Value
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
@@ -35,6 +40,11 @@ from fasttok.tokenizer import Tokenizer
 REPORT = "report.html"
 MAX_DRAWN = 8  # families that the piece lengths are drawn of
 HIGHER = {name: definition.more_is_better for name, definition in DEFINITIONS.items()}
+FACTS = {
+    "bytes_per_token": "bytes per token, the most",
+    "fertility": "tokens per word, the fewest",
+    "gini": "Gini coefficient, the most equal between languages",
+}
 Row = Mapping[str, Any]
 
 
@@ -96,12 +106,21 @@ def render_report(results: Results) -> str:
     )
 
 
+class Fact(NamedTuple):
+    """A number to begin with, whose it is, and what it says."""
+
+    number: str
+    name: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Chart:
-    """A drawing with the names of its lines, for pages too narrow to write these beside them."""
+    """A drawing, the lines to name where a page is too narrow to write beside them, and what it shows in words."""
 
     drawing: Drawing
     legend: list[Series]
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -131,8 +150,12 @@ class Premiums:
     by_script: dict[str, list[float | None]]
     largest: float
 
+    def tint(self, premium: float) -> float:
+        """How strongly to colour a premium: 0 up to that of the baseline, 1 for the largest; logarithmic."""
+        return max(0.0, math.log(premium) / math.log(self.largest)) if self.largest > 1 and premium > 0 else 0.0
 
-@dataclass
+
+@dataclass(frozen=True)
 class CorpusReport:
     """What is told of one test corpus; every part is None where there are no data for it."""
 
@@ -144,7 +167,21 @@ class CorpusReport:
     premiums: Premiums | None
     lorenz: Chart | None
     ranks: Chart | None
-    documents: list[dict[str, Any]] = field(default_factory=list)
+    documents: list[dict[str, Any]]
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The best values of the figures that most readers look for."""
+        found = []
+        for metric, text in FACTS.items():
+            column = self.metrics.index(metric) if metric in self.metrics else None
+            best = [
+                (name, values[column]) for name, values in self.headline.items() if column is not None and values[column].is_best
+            ]
+            if best:
+                others = f" and {len(best) - 1} more" if len(best) > 1 else ""
+                found.append(Fact(best[0][1].text, best[0][0] + others, text))
+        return found
 
 
 class Report:
@@ -217,16 +254,25 @@ class Report:
             return None
         sizes = sorted({one.vocab_size for ones in families.values() for one in ones})
         x = Axis("vocabulary size, ids (logarithmic)", is_log=True, ticks=_apart(sizes))
-        return _chart(draw_lines(name, series, x, Axis("Bytes per token"), markers=True), series)
+        said = [
+            f"{line.label} from {line.ys[0]:.3g} at {line.xs[0]:,} to {line.ys[-1]:.3g} at {line.xs[-1]:,}"
+            for line in series
+        ]
+        return _chart(draw_lines(name, series, x, Axis("Bytes per token"), markers=True), series, said)
 
     def _draw_lorenz(self, name: str, premiums: Sequence[Row]) -> Chart:
         values: dict[str, list[float]] = defaultdict(list)
         for row in premiums:
             values[row["tokenizer"]].append(row["value"])
-        lines = [Series(one.family, one.colour, *tables.lorenz(values[one.name])) for one in self.drawn if one.name in values]
+        lines = []
+        for one in self.drawn:
+            if one.name in values:
+                ys = lorenz(np.array(values[one.name])).tolist()  # sentences are as many everywhere: premiums will do
+                lines.append(Series(one.family, one.colour, np.linspace(0, 1, len(ys)).tolist(), ys))
         x = Axis("share of the languages, cheapest first", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
         y = Axis("Share of all tokens", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
-        return _chart(draw_lines(name, lines, x, y, diagonal="equal treatment"), lines)
+        said = [f"{line.label}: half of the languages take {line.ys[len(line.ys) // 2]:.0%}" for line in lines]
+        return _chart(draw_lines(name, lines, x, y, diagonal="equal treatment"), lines, said)
 
     def _draw_ranks(self, name: str, corpus: str) -> Chart | None:
         lines = [
@@ -238,7 +284,8 @@ class Report:
             return None
         x = Axis("rank of the piece (logarithmic)", is_log=True)
         y = Axis("Occurrences (logarithmic)", is_log=True)
-        return _chart(draw_lines(name, lines, x, y), lines)
+        said = [f"{line.label} uses {line.xs[-1]:,} pieces" for line in lines]
+        return _chart(draw_lines(name, lines, x, y), lines, said)
 
     @cached_property
     def lengths(self) -> Drawing | None:
@@ -331,16 +378,64 @@ class Report:
         """How many languages there are in all test corpora."""
         return len({language for languages in self.manifest["languages"].values() for language in languages})
 
+    @property
+    def has_grey(self) -> bool:
+        """Whether there are more families than colours."""
+        return any(one.colour == OTHER for one in self.compared)
 
-def _chart(drawing: Drawing, series: Sequence[Series]) -> Chart:
-    return Chart(drawing, [line for line in series if line.colour != OTHER])
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any figure has an interval."""
+        return any(row["low"] is not None for row in self.results.rows)
+
+    @property
+    def drawn_note(self) -> str:
+        """Who is drawn, where not everybody is."""
+        if len(self.drawn) == len(self.compared):
+            return ""
+        of = f" of the {len(self.drawn)} largest families" if self.has_grey else " of each family"
+        return f"Drawn is the largest vocabulary{of}: {', '.join(one.name for one in self.drawn)}."
+
+    @cached_property
+    def footnotes(self) -> dict[str, int]:
+        """The numbers of the definitions of all figures that there are."""
+        metrics = {metric for corpus in self.corpora for metric in corpus.metrics}
+        return {metric: i for i, metric in enumerate((name for name in DEFINITIONS if name in metrics), 1)}
+
+    @property
+    def folder(self) -> str:
+        """The folder of the results, as `fasttok verify` takes it; only its name, as it may lie elsewhere."""
+        return Path(self.results.folder).resolve().name
+
+    @property
+    def specification(self) -> str:
+        """The file of the experiment."""
+        return Path(self.results.folder, SPECIFICATION).read_text(encoding="utf-8")
+
+    @property
+    def machine(self) -> str:
+        """The machine in a few words."""
+        machine = self.manifest["machine"]
+        return f"{machine['processor']} with {machine['cores']} cores"
+
+    @property
+    def fingerprints(self) -> list[tuple[str, str]]:
+        """What everything follows from, and what came of it: its name and its SHA-256."""
+        texts = self.manifest["corpora"]
+        named = [(f"text to {kind} {name}", found) for kind in ("train", "test") for name, found in texts[kind].items()]
+        return named + [(name, made["sha256"]) for name, made in self.manifest["tokenizers"].items()]
+
+
+def _chart(drawing: Drawing, series: Sequence[Series], said: Sequence[str]) -> Chart:
+    return Chart(drawing, [line for line in series if line.colour != OTHER], "; ".join(said) + ".")
 
 
 def _apart(sizes: Sequence[int]) -> list[float]:
     """Marks for a logarithmic axis: the sizes themselves, but for those too near to the one before."""
+    least = (sizes[-1] / sizes[0]) ** (1 / 8)
     marks: list[float] = []
     for size in sizes:
-        if not marks or size >= 1.35 * marks[-1]:
+        if not marks or size >= least * marks[-1]:
             marks.append(size)
     return marks
 

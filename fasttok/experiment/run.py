@@ -16,6 +16,7 @@ from typing import Any
 
 from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
+from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.measure import measure
 from fasttok.evaluation.sample import TestCorpus
 from fasttok.experiment.cells import Cells, Inputs, describe_machine, environment
@@ -26,8 +27,11 @@ from fasttok.experiment.corpora import (
     open_corpus,
     read_test_corpus,
 )
+from fasttok.experiment.curves import collect
 from fasttok.experiment.results import (
     CELLS,
+    COLUMNS,
+    CURVES,
     FAILURES,
     FORMAT,
     MANIFEST,
@@ -145,6 +149,7 @@ class Run:
         self._fingerprints: dict[str, dict[str, str]] = {}  # of text, by what it is for and its name
         self._made: dict[str, dict[str, Any]] = {}  # what is known of each tokenizer that there is
         self._rows: list[dict[str, Any]] = []
+        self._curves: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
         self._timings: list[dict[str, Any]] = []
         self._n_done = 0
@@ -290,7 +295,11 @@ class Run:
                 both = {name: tok, baseline: self._baseline}
                 found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
                 rows += [row for row in found if row["tokenizer"] == name]
-            return {"rows": rows, "timings": timings}
+            encoded = {
+                language: encode(tok, documents, workers=self._workers)
+                for language, documents in corpus.documents.items()
+            }
+            return {"rows": rows, "timings": timings, "curve": collect(name, corpus, encoded)}
 
         inputs = {
             "measure": name,
@@ -303,7 +312,9 @@ class Run:
         kept = self._cells.find(inputs)
         task = f"measuring {name} on {corpus.name}"
         result = self._attempt(task, name, corpus.name, inputs, kept, work)
-        self._rows += result.get("rows", [])
+        if result:
+            self._rows += result["rows"]
+            self._curves.append(result["curve"])
 
     @cached_property
     def _baseline(self) -> Tokenizer:
@@ -374,6 +385,7 @@ class Run:
         order = [tokenizer.name for tokenizer in self._experiment.tokenizers]
         files = {
             METRICS: sorted(self._rows, key=lambda row: [row[column] for column in COLUMNS[:4]]),
+            CURVES: sorted(self._curves, key=lambda row: [row[column] for column in COLUMNS[:2]]),
             FAILURES: sorted(self._failures, key=lambda row: (order.index(row["tokenizer"]), row["corpus"])),
             TIMINGS: self._timings,
         }

@@ -267,20 +267,6 @@ def premiums_by_script(
     return [(script, len(languages[script])) for script in order], table
 
 
-def lorenz(premiums: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Shares of the languages, cheapest first, and the shares of all tokens that these take.
-
-    Aligned languages have equally many sentences, so tokens a sentence are premiums but for a factor.
-
-    Examples
-    --------
-    >>> lorenz([3.0, 1.0])
-    ([0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
-    """
-    sums = np.cumsum([0.0, *sorted(premiums)])
-    return np.linspace(0, 1, len(sums)).tolist(), (sums / sums[-1]).tolist()
-
-
 def pieces_of(tok: Tokenizer) -> set[bytes]:
     """The pieces as the text they stand for, the space before a word included; no special tokens.
 
