@@ -384,7 +384,9 @@ def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> N
 
 @main.command()
 @click.argument("results", type=click.Path())
-@click.option("-o", "--output", type=click.Path(), help="The file to write; report.html in the folder by default.")
+@click.option(
+    "-o", "--output", type=click.Path(), help="The file to write; report.html in the folder by default."
+)
 def report(results: str, output: str | None) -> None:
     """Make a page of a folder of results: tables, charts and sentences cut by every tokenizer.
 

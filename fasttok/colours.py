@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 # Colours turn with the place of the token. They are translucent, so that they suit dark pages as well; the line
@@ -71,10 +72,17 @@ def _visible_character(character: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
 
 
-def to_html(tokens: Iterable[str], unknown: Collection[int] = ()) -> str:
+def to_html(tokens: Sequence[str], unknown: Collection[int] = ()) -> str:
     """Visible tokens as a line of HTML that `STYLE` colours; those at the places `unknown` are outlined."""
     cells = (
         f"<bdi{' class=unknown' if i in unknown else ''}>{html.escape(token)}</bdi>"
         for i, token in enumerate(tokens)
     )
-    return f'<span class="ft-tokens" dir="auto">{"<wbr>".join(cells)}</span>'
+    return f'<span class="ft-tokens" dir="{_direction(tokens)}">{"<wbr>".join(cells)}</span>'
+
+
+def _direction(tokens: Iterable[str]) -> str:
+    """The direction of a text, by its first letter that has one; pages do not look inside isolated parts."""
+    kinds = (unicodedata.bidirectional(character) for token in tokens for character in token)
+    first = next((kind for kind in kinds if kind in ("L", "R", "AL")), "L")
+    return "ltr" if first == "L" else "rtl"

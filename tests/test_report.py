@@ -121,8 +121,16 @@ def test_it_asks_the_network_for_nothing(page):
 
 def test_every_chart_has_words_and_units(page):
     drawings = re.findall(r'<div class="chart" role="img" aria-label="([^"]{30,})">', page)
-    assert len(drawings) == page.count('class="chart"') == 6  # two of lines a corpus, one of languages, the lengths
-    for axis in ("Bytes per token", "vocabulary size, ids", "share of the languages", "Occurrences (log", "characters"):
+    assert (
+        len(drawings) == page.count('class="chart"') == 6
+    )  # two of lines a corpus, one of languages, the lengths
+    for axis in (
+        "Bytes per token",
+        "vocabulary size, ids",
+        "share of the languages",
+        "Occurrences (log",
+        "characters",
+    ):
         assert page.count(f">{axis}") >= 2, axis  # for wide and for narrow pages
 
 
@@ -154,7 +162,7 @@ def test_what_failed_is_said(results, page):
 
 
 def test_other_recipes_are_marked(page):
-    assert "title=\"text is cut by another recipe\"" in page
+    assert 'title="text is cut by another recipe"' in page
     assert "wordpiece-6000: <code>bert</code>" in page
 
 
@@ -209,7 +217,9 @@ def test_tables_sort_in_a_browser(page, tmp_path):
     path = tmp_path / "page.html"
     path.write_text(page.replace("</body>", script))
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
-    dom = subprocess.run(["chromium", *flags, path.as_uri()], check=True, capture_output=True, text=True).stdout
+    dom = subprocess.run(
+        ["chromium", *flags, path.as_uri()], check=True, capture_output=True, text=True
+    ).stdout
     (first, up), (second, down) = json.loads(re.search("<title>(.*?)</title>", dom)[1])
     assert (first, second) == ("ascending", "descending")
     assert up == sorted(up, key=float)
@@ -284,21 +294,33 @@ def test_labels_are_apart_and_in_order(n):
 
 
 def test_labels_are_never_markup():
-    hostile = ['<b>"&\'$x$', "id=\"x\" #020001 font-family: y;", "東京 ภาษา", "a" * 99]
+    hostile = ["<b>\"&'$x$", 'id="x" #020001 font-family: y;', "東京 ภาษา", "a" * 99]
     lines = [Series(label, i % 3, [1, 10], [i, i + 1]) for i, label in enumerate(hostile, 1)]
     drawing = draw_lines("name", lines, Axis("x & y", is_log=True), Axis("<y>"), markers=True)
     for svg in drawing:
-        assert not {tag for tag, _ in Page(svg).attributes} - {"svg", "g", "path", "use", "text", "defs", "clippath", "rect"}
+        assert not {tag for tag, _ in Page(svg).attributes} - {
+            "svg",
+            "g",
+            "path",
+            "use",
+            "text",
+            "defs",
+            "clippath",
+            "rect",
+        }
         assert "x & y" in Page(svg).words()
     words = Page(drawing.wide).words()
     assert hostile[0] in words
-    assert "id=\"x\" #020001 font-family" in words
+    assert 'id="x" #020001 font-family' in words
     assert drawing == draw_lines("name", lines, Axis("x & y", is_log=True), Axis("<y>"), markers=True)
 
 
 def test_colours_are_those_of_the_page():
     lines = [Series(str(i), i, [0, 1], [i, i]) for i in range(charts.N_COLOURS + 1)]
-    for drawing in (draw_lines("a", lines, Axis("x"), Axis("y")), draw_panels("b", lines, Axis("x"), Axis("y"))):
+    for drawing in (
+        draw_lines("a", lines, Axis("x"), Axis("y")),
+        draw_panels("b", lines, Axis("x"), Axis("y")),
+    ):
         for svg in drawing:
             assert not re.findall(r"(?:fill|stroke): #\w+", svg)
             assert {f"--s{i}" for i in range(charts.N_COLOURS + 1)} <= set(re.findall(r"--s\d", svg))

@@ -103,9 +103,16 @@ class Axis:
 
 
 def draw_lines(
-    name: str, series: Sequence[Series], x: Axis, y: Axis, *, markers: bool = False, diagonal: str = ""
+    name: str,
+    series: Sequence[Series],
+    x: Axis,
+    y: Axis,
+    *,
+    markers: bool = False,
+    diagonal: str = "",
+    meets: bool = False,
 ) -> Drawing:
-    """Lines in one pair of axes, labelled at their ends on wide pages.
+    """Lines in one pair of axes, labelled on wide pages.
 
     Parameters
     ----------
@@ -118,7 +125,10 @@ def draw_lines(
     markers : bool
         Whether to mark the points of every line.
     diagonal : str
-        What the line from corner to corner is called, if there is to be one; all lines end where it does then.
+        What the line from corner to corner is called, if there is to be one.
+    meets : bool
+        Whether the lines end in much the same place: then their names stand in the order that they have half
+        way, and not beside their ends.
     """
 
     def draw(figure: Figure, width: int) -> None:
@@ -140,9 +150,9 @@ def draw_lines(
         if width == WIDE:
             longest = max((len(_shortened(line.label)) for line in series if line.colour), default=0)
             room = round(longest * _CHARACTER_WIDTH) + 40
-        _set_margins(figure, width, _PLOT_HEIGHT[width], left=58, right=room)
+        _set_margins(figure, width, _PLOT_HEIGHT[width], left=40, right=room)
         if width == WIDE:
-            _label(axes, [line for line in series if line.colour], meets=bool(diagonal))
+            _label(axes, [line for line in series if line.colour], meets=meets)
 
     return _draw(name, _PLOT_HEIGHT, draw)
 
@@ -215,10 +225,7 @@ def _set_margins(
 
 
 def _label(axes: Axes, series: Sequence[Series], *, meets: bool) -> None:
-    """Write the name of each line beside its last point, none over another.
-
-    Lines that meet there stand in the order that they have half way, beside the middle of the axis.
-    """
+    """Write the names of the lines beside the axes, none over another; `meets` as in `draw_lines`."""
     axes.get_xlim(), axes.get_ylim()  # only now Matplotlib scales the axes
     ends = axes.transData.transform([(line.xs[-1], line.ys[-1]) for line in series])
     middle = [line.ys[len(line.ys) // 2] for line in series]
@@ -276,7 +283,7 @@ def shorten_number(value: float) -> str:
     """
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
-            return f"{value / unit:.4g}{name}"
+            return f"{value / unit:.3g}{name}"
     return f"{value:.3g}"
 
 

@@ -52,9 +52,7 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
     }
     ranks, counts = thin_ranks(rank_frequency(_count([part.ids.values for part in encoded.values()])))
     languages = choose_languages(scripts, corpus.baseline)
-    rows = choose_rows(
-        encoded[languages[0]].documents.lengths, DOCUMENTS if len(languages) <= 2 else 1
-    )
+    rows = choose_rows(encoded[languages[0]].documents.lengths, DOCUMENTS if len(languages) <= 2 else 1)
     return {
         "tokenizer": tokenizer,
         "corpus": corpus.name,

@@ -32,7 +32,9 @@ DEFINITIONS = {
     "characters_per_token": Definition(
         "Characters per token", True, "Code points of text, divided by tokens, both over the whole corpus."
     ),
-    "n_tokens": Definition("Tokens", False, "All tokens of the corpus, without the special tokens of a template."),
+    "n_tokens": Definition(
+        "Tokens", False, "All tokens of the corpus, without the special tokens of a template."
+    ),
     "nsl": Definition(
         "NSL",
         False,
@@ -46,7 +48,9 @@ DEFINITIONS = {
         "experiment says.",
     ),
     "pcw": Definition(
-        "Continued words", False, "Words that are cut into two or more tokens, divided by all words (Rust et al. 2021)."
+        "Continued words",
+        False,
+        "Words that are cut into two or more tokens, divided by all words (Rust et al. 2021).",
     ),
     "strr": Definition("Whole words", True, "Words that are one token (STRR), divided by all words."),
     "premium": Definition(
@@ -56,7 +60,9 @@ DEFINITIONS = {
         "2023). Over all languages: the tokens of all, divided by what they would be at the baseline's rate.",
     ),
     "max_min": Definition(
-        "Max / min", False, "Tokens of the dearest language, divided by those of the cheapest, for the same sentences."
+        "Max / min",
+        False,
+        "Tokens of the dearest language, divided by those of the cheapest, for the same sentences.",
     ),
     "gini": Definition(
         "Gini",
@@ -88,12 +94,18 @@ DEFINITIONS = {
     "mattr": Definition(
         "MATTR", None, "Different ids in a window of 2,000 tokens, divided by its tokens, over all windows."
     ),
-    "vocabulary_use": Definition("Vocabulary used", True, "Ordinary pieces that occur, divided by all ordinary pieces."),
+    "vocabulary_use": Definition(
+        "Vocabulary used", True, "Ordinary pieces that occur, divided by all ordinary pieces."
+    ),
     "vocabulary_use_10": Definition(
-        "Used ≥ 10 times", True, "Ordinary pieces that occur ten times or more, divided by all ordinary pieces."
+        "Used ≥ 10 times",
+        True,
+        "Ordinary pieces that occur ten times or more, divided by all ordinary pieces.",
     ),
     "unreached_pieces": Definition(
-        "Unreachable pieces", False, "Pieces that encoding does not give for their own text, with or without a neighbour."
+        "Unreachable pieces",
+        False,
+        "Pieces that encoding does not give for their own text, with or without a neighbour.",
     ),
     "mean_piece_length": Definition(
         "Piece length", None, "Bytes of all ordinary pieces, divided by their number; not weighted by use."
@@ -103,17 +115,25 @@ DEFINITIONS = {
         "Lossless", True, "Documents that come back from their ids byte for byte, divided by all documents."
     ),
     "boundary_precision": Definition(
-        "Boundary precision", True, "Cuts inside words that are boundaries of morphemes, divided by all cuts inside words."
+        "Boundary precision",
+        True,
+        "Cuts inside words that are boundaries of morphemes, divided by all cuts inside words.",
     ),
     "boundary_recall": Definition(
-        "Boundary recall", True, "Boundaries of morphemes inside words that are cuts, divided by all such boundaries."
+        "Boundary recall",
+        True,
+        "Boundaries of morphemes inside words that are cuts, divided by all such boundaries.",
     ),
     "boundary_f1": Definition("Boundary F1", True, "The harmonic mean of boundary precision and recall."),
     "morph_score": Definition(
-        "MorphScore", True, "Words with a cut at a boundary of morphemes, divided by the words of two or more tokens that have such a "
-        "boundary."
+        "MorphScore",
+        True,
+        "Words with a cut at a boundary of morphemes, divided by the words of two or more tokens that have such a "
+        "boundary.",
     ),
     "morpheme_coverage": Definition(
-        "Words scored", None, "Words whose morphemes join to the word as written, divided by all words of the list."
+        "Words scored",
+        None,
+        "Words whose morphemes join to the word as written, divided by all words of the list.",
     ),
 }

@@ -38,7 +38,7 @@ from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
 
 REPORT = "report.html"
-MAX_DRAWN = 8  # families that the piece lengths are drawn of
+N_LONGEST = 6  # pieces that are shown of each vocabulary
 HIGHER = {name: definition.more_is_better for name, definition in DEFINITIONS.items()}
 FACTS = {
     "bytes_per_token": "bytes per token, the most",
@@ -90,7 +90,9 @@ def render_report(results: Results) -> str:
         import jinja2
         import matplotlib  # noqa: F401 - asked for before there is anything to draw
     except ImportError as error:
-        raise ImportError("reports are made with jinja2 and Matplotlib: pip install 'fasttok[report]'") from error
+        raise ImportError(
+            "reports are made with jinja2 and Matplotlib: pip install 'fasttok[report]'"
+        ) from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fasttok.experiment"),
         autoescape=True,
@@ -152,7 +154,9 @@ class Premiums:
 
     def tint(self, premium: float) -> float:
         """How strongly to colour a premium: 0 up to that of the baseline, 1 for the largest; logarithmic."""
-        return max(0.0, math.log(premium) / math.log(self.largest)) if self.largest > 1 and premium > 0 else 0.0
+        return (
+            max(0.0, math.log(premium) / math.log(self.largest)) if self.largest > 1 and premium > 0 else 0.0
+        )
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,9 @@ class CorpusReport:
         for metric, text in FACTS.items():
             column = self.metrics.index(metric) if metric in self.metrics else None
             best = [
-                (name, values[column]) for name, values in self.headline.items() if column is not None and values[column].is_best
+                (name, values[column])
+                for name, values in self.headline.items()
+                if column is not None and values[column].is_best
             ]
             if best:
                 others = f" and {len(best) - 1} more" if len(best) > 1 else ""
@@ -196,7 +202,9 @@ class Report:
     def __init__(self, results: Results) -> None:
         self.results = results
         self.manifest = results.manifest
-        self._tokenizers: dict[str, Tokenizer] = {name: results.tokenizer(name) for name in results.tokenizers}
+        self._tokenizers: dict[str, Tokenizer] = {
+            name: results.tokenizer(name) for name in results.tokenizers
+        }
         self.compared = tables.describe(self._tokenizers)
         self.by_name = {one.name: one for one in self.compared}
         self.drawn = tables.representatives(self.compared)
@@ -210,16 +218,17 @@ class Report:
     @cached_property
     def corpora(self) -> list[CorpusReport]:
         """What is told of each test corpus."""
-        return [self._tell(i, name, languages) for i, (name, languages) in enumerate(self.manifest["languages"].items())]
+        return [
+            self._tell(i, name, languages)
+            for i, (name, languages) in enumerate(self.manifest["languages"].items())
+        ]
 
     def _tell(self, i: int, corpus: str, languages: Sequence[str]) -> CorpusReport:
         rows = [row for row in self.results.rows if row["corpus"] == corpus]
         names = [one.name for one in self.compared if any(row["tokenizer"] == one.name for row in rows)]
         metrics, headline = tables.headline(rows, names, HIGHER)
         premiums = [
-            row
-            for row in rows
-            if row["metric"] == "premium" and row["language"] and row["value"] is not None
+            row for row in rows if row["metric"] == "premium" and row["language"] and row["value"] is not None
         ]
         return CorpusReport(
             name=corpus,
@@ -247,7 +256,9 @@ class Report:
             if one.name in found:
                 families[one.family].append(one)
         series = [
-            Series(family, ones[0].colour, [one.vocab_size for one in ones], [found[one.name] for one in ones])
+            Series(
+                family, ones[0].colour, [one.vocab_size for one in ones], [found[one.name] for one in ones]
+            )
             for family, ones in families.items()
         ]
         if not series:
@@ -267,12 +278,16 @@ class Report:
         lines = []
         for one in self.drawn:
             if one.name in values:
-                ys = lorenz(np.array(values[one.name])).tolist()  # sentences are as many everywhere: premiums will do
+                ys = lorenz(
+                    np.array(values[one.name])
+                ).tolist()  # sentences are as many everywhere: premiums will do
                 lines.append(Series(one.family, one.colour, np.linspace(0, 1, len(ys)).tolist(), ys))
         x = Axis("share of the languages, cheapest first", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
         y = Axis("Share of all tokens", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
-        said = [f"{line.label}: half of the languages take {line.ys[len(line.ys) // 2]:.0%}" for line in lines]
-        return _chart(draw_lines(name, lines, x, y, diagonal="equal treatment"), lines, said)
+        said = [
+            f"{line.label}: half of the languages take {line.ys[len(line.ys) // 2]:.0%}" for line in lines
+        ]
+        return _chart(draw_lines(name, lines, x, y, diagonal="equal treatment", meets=True), lines, said)
 
     def _draw_ranks(self, name: str, corpus: str) -> Chart | None:
         lines = [
@@ -285,16 +300,14 @@ class Report:
         x = Axis("rank of the piece (logarithmic)", is_log=True)
         y = Axis("Occurrences (logarithmic)", is_log=True)
         said = [f"{line.label} uses {line.xs[-1]:,} pieces" for line in lines]
-        return _chart(draw_lines(name, lines, x, y), lines, said)
+        return _chart(draw_lines(name, lines, x, y, meets=True), lines, said)
 
     @cached_property
     def lengths(self) -> Drawing | None:
         """The lengths of the pieces of some vocabularies."""
         xs = list(range(1, tables.LONGEST + 1))
-        panels = [
-            Series(one.name, one.colour, xs, tables.piece_lengths(self._pieces[one.name]))
-            for one in self.drawn[:MAX_DRAWN]
-        ]
+        shares = {one: tables.piece_lengths(self._pieces[one.name]) for one in self.drawn}
+        panels = [Series(one.name, one.colour, xs, ys) for one, ys in shares.items() if 0 < max(ys) < 100]
         if not panels:
             return None
         x = Axis("characters", ticks=(1, 4, 8, 12, tables.LONGEST))
@@ -308,7 +321,9 @@ class Report:
             if of == corpus:
                 scripts |= curve["scripts"]
         unequal = {
-            row["tokenizer"]: row["value"] for row in rows if row["metric"] == "gini" and row["value"] is not None
+            row["tokenizer"]: row["value"]
+            for row in rows
+            if row["metric"] == "gini" and row["value"] is not None
         }
         by_tokenizer: dict[str, list[Row]] = defaultdict(list)
         for row in premiums:
@@ -331,8 +346,8 @@ class Report:
 
     @cached_property
     def longest(self) -> dict[str, list[str]]:
-        """The longest pieces of the vocabularies whose lengths are drawn."""
-        return {one.name: tables.longest_pieces(self._pieces[one.name], 6) for one in self.drawn[:MAX_DRAWN]}
+        """The longest pieces of the vocabularies that are drawn."""
+        return {one.name: tables.longest_pieces(self._pieces[one.name], N_LONGEST) for one in self.drawn}
 
     @cached_property
     def overlaps(self) -> list[list[float]]:
@@ -348,7 +363,10 @@ class Report:
             for timing in self.results.timings:
                 if timing["stage"] == stage and timing["tokenizer"] in self.by_name:
                     found[timing["tokenizer"]].append(timing)
-            rows = [{"tokenizer": name, "value": _speed(stage, of), "low": None, "high": None} for name, of in found.items()]
+            rows = [
+                {"tokenizer": name, "value": _speed(stage, of), "low": None, "high": None}
+                for name, of in found.items()
+            ]
             if rows:
                 full, marks = tables.scale(max(row["value"] for row in rows))
                 places = [(100 * mark / full, mark) for mark in marks]
@@ -362,16 +380,16 @@ class Report:
             for document in self._curves.get((corpus, name), {}).get("documents", ()):
                 cut = shown.setdefault((document["row"], document["language"]), {})
                 cut[name] = document
-        return [
-            {"row": row, "language": language, "cuts": cuts} for (row, language), cuts in shown.items()
-        ]
+        return [{"row": row, "language": language, "cuts": cuts} for (row, language), cuts in shown.items()]
 
     # Words
 
     @property
     def recipes(self) -> list[str]:
         """The recipes there are, the most common one first."""
-        return list(dict.fromkeys(one.recipe for one in sorted(self.compared, key=lambda one: one.is_other_recipe)))
+        return list(
+            dict.fromkeys(one.recipe for one in sorted(self.compared, key=lambda one: one.is_other_recipe))
+        )
 
     @property
     def n_languages(self) -> int:
@@ -387,6 +405,11 @@ class Report:
     def has_intervals(self) -> bool:
         """Whether any figure has an interval."""
         return any(row["low"] is not None for row in self.results.rows)
+
+    @property
+    def has_incapable(self) -> bool:
+        """Whether any tokenizer leaves too much unknown to be called best."""
+        return bool(tables.find_incapable(self.results.rows))
 
     @property
     def drawn_note(self) -> str:
@@ -422,7 +445,11 @@ class Report:
     def fingerprints(self) -> list[tuple[str, str]]:
         """What everything follows from, and what came of it: its name and its SHA-256."""
         texts = self.manifest["corpora"]
-        named = [(f"text to {kind} {name}", found) for kind in ("train", "test") for name, found in texts[kind].items()]
+        named = [
+            (f"text to {kind} {name}", found)
+            for kind in ("train", "test")
+            for name, found in texts[kind].items()
+        ]
         return named + [(name, made["sha256"]) for name, made in self.manifest["tokenizers"].items()]
 
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import median
 from typing import Any
 
@@ -16,8 +16,10 @@ from fasttok.colours import visible
 from fasttok.experiment.charts import N_COLOURS, OTHER
 from fasttok.text.metaspace import MARK
 from fasttok.tokenizer import Tokenizer
+from fasttok.training import TRAINERS
 
 LONGEST = 16  # characters; longer pieces are counted together
+MOST_UNKNOWN = 0.01  # of the tokens, where a tokenizer still takes part in the contest for the best value
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,17 @@ def _trainer(tok: Tokenizer) -> dict[str, Any]:
 
 
 def _options(tok: Tokenizer) -> str:
-    """How a tokenizer was trained, but for what has a column of its own."""
-    shown = {key: value for key, value in _trainer(tok).items() if key not in ("model", "vocab_size")}
-    return ", ".join(f"{key}={_short_config(value)}" for key, value in shown.items() if value not in (None, []))
+    """How a tokenizer was trained, but for defaults and what has a column of its own; "" if nobody knows."""
+    trainer = _trainer(tok)
+    if trainer.get("model") not in TRAINERS:
+        return ""
+    defaults = {option.name: option.default for option in fields(TRAINERS[trainer["model"]])}
+    shown = {
+        key: value
+        for key, value in trainer.items()
+        if key not in ("model", "vocab_size", "special_tokens") and value != defaults.get(key, value)
+    }
+    return ", ".join(f"{key} {_short_config(value)}" for key, value in shown.items()) or "the defaults"
 
 
 def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -> dict[str, str]:
@@ -152,6 +162,8 @@ def headline(
 ) -> tuple[list[str], dict[str, list[Value]]]:
     """The metrics over all languages, and for each tokenizer its values with the best of each marked.
 
+    Tokenizers that `find_incapable` finds take no part in the contest for the best.
+
     Parameters
     ----------
     rows : sequence of dict
@@ -162,6 +174,7 @@ def headline(
         Whether more is better, by metric, in the order in which to show them; None where neither is.
     """
     found = {(row["metric"], row["tokenizer"]): row for row in rows if not row["language"]}
+    incapable = find_incapable(rows)
     measured = {metric for metric, _ in found}
     metrics = [metric for metric in higher if metric in measured]
     metrics += sorted(measured - set(metrics))
@@ -171,10 +184,24 @@ def headline(
         numbers = [row["value"] for row in column if row is not None and row["value"] is not None]
         n_digits = decimals(numbers)
         more = higher.get(metric)
-        best = None if more is None or len(numbers) < 2 else (max if more else min)(numbers)
+        able = [
+            row["value"]
+            for name, row in zip(names, column, strict=True)
+            if row is not None and row["value"] is not None and name not in incapable
+        ]
+        best = None if more is None or len(able) < 2 else (max if more else min)(able)
         for name, row in zip(names, column, strict=True):
-            table[name].append(_value(row, n_digits, best))
+            table[name].append(_value(row, n_digits, None if name in incapable else best))
     return metrics, table
+
+
+def find_incapable(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The tokenizers with more than 1 % of unknown tokens: what they cannot write costs them nothing."""
+    return {
+        row["tokenizer"]
+        for row in rows
+        if row["metric"] == "unk_rate" and not row["language"] and (row["value"] or 0) > MOST_UNKNOWN
+    }
 
 
 def _value(row: Mapping[str, Any] | None, n_digits: int, best: float | None = None) -> Value:
@@ -260,10 +287,15 @@ def premiums_by_script(
         script = scripts.get(row["language"], "unknown")
         languages.setdefault(script, set()).add(row["language"])
         values.setdefault((row["tokenizer"], script), []).append(row["value"])
-    of_all = {script: median(v for key, found in values.items() if key[1] == script for v in found) for script in languages}
+    of_all = {
+        script: median(v for key, found in values.items() if key[1] == script for v in found)
+        for script in languages
+    }
     order = sorted(languages, key=lambda script: (-of_all[script], script))
     names = dict.fromkeys(row["tokenizer"] for row in rows)
-    table = {name: [median(values[name, s]) if (name, s) in values else None for s in order] for name in names}
+    table = {
+        name: [median(values[name, s]) if (name, s) in values else None for s in order] for name in names
+    }
     return [(script, len(languages[script])) for script in order], table
 
 
@@ -285,8 +317,11 @@ def piece_lengths(pieces: Iterable[bytes]) -> list[float]:
 
 
 def longest_pieces(pieces: Iterable[bytes], n: int) -> list[str]:
-    """The pieces with the most characters, as a reader sees them."""
-    texts = sorted((piece.decode(errors="surrogateescape") for piece in pieces), key=lambda text: (-len(text), text))
+    """The pieces with the most characters of those that hold a letter, as a reader sees them."""
+    texts = [
+        text for piece in pieces if any(map(str.isalpha, text := piece.decode(errors="surrogateescape")))
+    ]
+    texts.sort(key=lambda text: (-len(text), text))
     return [visible(text.encode(errors="surrogateescape")) for text in texts[:n]]
 
 
