@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-N_COLOURS = 7
+N_HUES = 7
+N_COLOURS = 2 * N_HUES  # each hue twice: whole lines and filled marks, then dashed lines and hollow marks
 OTHER = 0  # the colour of what is not told apart
-MARKERS = ".os^Dvph"  # by colour, so that nobody needs to see these
-MARKER_TEXTS = "·●■▲◆▼⬟⬢"
+MARKERS = ".os^Dvph"  # by hue, so that nobody needs to see these
+MARKER_TEXTS = "·●■▲◆▼⬟⬢○□△◇▽⬠⬡"
 WIDE, NARROW = 720, 350  # CSS pixels
 _PLOT_HEIGHT = {WIDE: 380, NARROW: 270}
 _LABEL_CHARACTERS = 26
 _LABEL_HEIGHT = 15  # of a line of text
 _CHARACTER_WIDTH = 6.4  # on average, at the size of labels
-_INK, _MUTED, _GRID = "#010101", "#010102", "#010103"
-_VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid"}
+_INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"
+_VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _PAGE: "--page"}
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fasttok",
@@ -144,7 +145,9 @@ def draw_lines(
                 line.ys,
                 color=_series_colour(line.colour),
                 linewidth=1 if line.colour == OTHER else 2,
-                marker=MARKERS[line.colour] if markers or alone else "",
+                linestyle=(0, (4, 2)) if line.colour > N_HUES else "-",
+                marker=MARKERS[find_hue(line.colour)] if markers or alone else "",
+                markerfacecolor=_PAGE if line.colour > N_HUES else _series_colour(line.colour),
             )
         room = 14
         if width == WIDE:
@@ -240,6 +243,7 @@ def _label(axes: Axes, series: Sequence[Series], *, meets: bool) -> None:
             *zip(points[0], points[1], strict=True),
             color=colour,
             linewidth=2 if meets else 0.6,
+            linestyle=(0, (4, 2)) if meets and line.colour > N_HUES else "-",
             clip_on=False,
             scalex=False,
             scaley=False,
@@ -266,7 +270,19 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
 
 
 def _series_colour(colour: int) -> str:
-    return f"#0200{colour:02x}"
+    """The name of a hue of the page: 0 for `OTHER`, else from 1."""
+    return f"#0200{find_hue(colour):02x}"
+
+
+def find_hue(colour: int) -> int:
+    """The hue of a colour, from 1 to `N_HUES`; `OTHER` is 0.
+
+    Examples
+    --------
+    >>> [find_hue(colour) for colour in (0, 1, 7, 8, 14)]
+    [0, 1, 7, 1, 7]
+    """
+    return colour if colour == OTHER else (colour - 1) % N_HUES + 1
 
 
 def _shortened(label: str, n: int = _LABEL_CHARACTERS) -> str:

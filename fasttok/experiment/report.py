@@ -29,15 +29,17 @@ from fasttok.experiment.charts import (
     Series,
     draw_lines,
     draw_panels,
+    find_hue,
 )
 from fasttok.experiment.definitions import DEFINITIONS
 from fasttok.experiment.results import SPECIFICATION, Results
-from fasttok.experiment.tables import Bar, Compared, Value
+from fasttok.experiment.tables import BarChart, Compared, Value
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
 
 REPORT = "report.html"
+MANY = 12  # tokenizers
 N_LONGEST = 6  # pieces that are shown of each vocabulary
 HIGHER = {name: definition.more_is_better for name, definition in DEFINITIONS.items()}
 FACTS = {
@@ -101,6 +103,7 @@ def render_report(results: Results) -> str:
         lstrip_blocks=True,
     )
     environment.filters["tokens"] = to_html
+    environment.filters["hue"] = find_hue
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
     report = Report(results)
     return environment.get_template("report.html").render(
@@ -131,12 +134,8 @@ class Premiums:
 
     Attributes
     ----------
-    bars : dict of str to list of Bar
-        By tokenizer, the one that treats languages most alike first.
-    marks : list of (float, float)
-        The places of the axis in percent, and what they stand for.
-    one : float
-        Where on it the baseline is, in percent.
+    bars : dict of str to BarChart
+        By tokenizer, the one that treats languages most alike first; those that leave much unknown last.
     scripts : list of (str, int)
         The scripts, dearest first, and how many languages each has.
     by_script : dict of str to list of float or None
@@ -145,9 +144,7 @@ class Premiums:
         The largest of these medians.
     """
 
-    bars: dict[str, list[Bar]]
-    marks: list[tuple[float, float]]
-    one: float
+    bars: dict[str, BarChart]
     scripts: list[tuple[str, int]]
     by_script: dict[str, list[float | None]]
     largest: float
@@ -328,13 +325,11 @@ class Report:
         by_tokenizer: dict[str, list[Row]] = defaultdict(list)
         for row in premiums:
             by_tokenizer[row["tokenizer"]].append(row)
-        full, marks = tables.scale(max(row["high"] or row["value"] for row in premiums))
-        order = sorted(by_tokenizer, key=lambda name: (unequal.get(name, 1), name))
+        incapable = tables.find_incapable(rows)
+        order = sorted(by_tokenizer, key=lambda name: (name in incapable, unequal.get(name, 1), name))
         names, by_script = tables.premiums_by_script(premiums, scripts)
         return Premiums(
-            bars={name: tables.bars(by_tokenizer[name], "language", scripts, full) for name in order},
-            marks=[(100 * mark / full, mark) for mark in marks],
-            one=100 / full,
+            bars={name: tables.draw_bars(by_tokenizer[name], "language", scripts) for name in order},
             scripts=names,
             by_script={name: by_script[name] for name in order},
             largest=max(value for values in by_script.values() for value in values if value is not None),
@@ -355,8 +350,8 @@ class Report:
         return tables.overlaps([self._pieces[one.name] for one in self.compared])
 
     @cached_property
-    def times(self) -> list[tuple[str, str, list[tuple[float, float]], list[Bar]]]:
-        """For training and encoding: what was measured, its unit, the marks of its axis, and the bars."""
+    def times(self) -> list[tuple[str, str, BarChart]]:
+        """For training and encoding: what was measured, its unit, and the bars."""
         parts = []
         for stage, label, unit in (("train", "Training", "seconds"), ("encode", "Encoding", "MB/s")):
             found: dict[str, list[Row]] = defaultdict(list)
@@ -364,13 +359,11 @@ class Report:
                 if timing["stage"] == stage and timing["tokenizer"] in self.by_name:
                     found[timing["tokenizer"]].append(timing)
             rows = [
-                {"tokenizer": name, "value": _speed(stage, of), "low": None, "high": None}
+                {"tokenizer": name, "value": _measure_speed(stage, of), "low": None, "high": None}
                 for name, of in found.items()
             ]
             if rows:
-                full, marks = tables.scale(max(row["value"] for row in rows))
-                places = [(100 * mark / full, mark) for mark in marks]
-                parts.append((label, unit, places, tables.bars(rows, "tokenizer", {}, full)))
+                parts.append((label, unit, tables.draw_bars(rows, "tokenizer", {})))
         return parts
 
     def _collect_documents(self, corpus: str, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -410,6 +403,11 @@ class Report:
     def has_incapable(self) -> bool:
         """Whether any tokenizer leaves too much unknown to be called best."""
         return bool(tables.find_incapable(self.results.rows))
+
+    @property
+    def has_many(self) -> bool:
+        """Whether there are so many tokenizers that not every sentence can stand open."""
+        return len(self.compared) > MANY
 
     @property
     def drawn_note(self) -> str:
@@ -467,7 +465,7 @@ def _apart(sizes: Sequence[int]) -> list[float]:
     return marks
 
 
-def _speed(stage: str, timings: Sequence[Row]) -> float:
+def _measure_speed(stage: str, timings: Sequence[Row]) -> float:
     """Seconds of the last training, or of all encoding MB/s, of runs that were warm if there were such."""
     warm = [timing for timing in timings if timing["state"] == "warm"] or timings
     seconds: float = sum(timing["seconds"] for timing in warm)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -31,8 +32,7 @@ class Compared:
     name : str
         Its name.
     family : str
-        What it shares with those that differ from it in the size of the vocabulary alone: the algorithm, and
-        where several families have the same one, what tells them apart.
+        What those are called that differ in the size of the vocabulary alone.
     colour : int
         The colour of the family.
     kind : str
@@ -104,50 +104,47 @@ def _recipe(tok: Tokenizer) -> str:
 def _short_config(config: Any) -> str:
     if isinstance(config, list):
         return " → ".join(map(_short_config, config))
+    if isinstance(config, dict) and config.keys() == {"name", "steps"}:
+        return _short_config(config["steps"])
     if isinstance(config, dict) and list(config) == ["name"]:
         return str(config["name"])
     return config if isinstance(config, str) else json.dumps(config, sort_keys=True, ensure_ascii=False)
 
 
 def _trainer(tok: Tokenizer) -> dict[str, Any]:
+    """How a tokenizer was trained; empty if nobody knows."""
     trainer = tok.provenance.get("trainer")
-    return dict(trainer) if isinstance(trainer, dict) else {}
+    return dict(trainer) if isinstance(trainer, dict) and trainer.get("model") in TRAINERS else {}
 
 
 def _options(tok: Tokenizer) -> str:
     """How a tokenizer was trained, but for defaults and what has a column of its own; "" if nobody knows."""
     trainer = _trainer(tok)
-    if trainer.get("model") not in TRAINERS:
+    if not trainer:
         return ""
-    defaults = {option.name: option.default for option in fields(TRAINERS[trainer["model"]])}
+    model = TRAINERS[trainer.pop("model")]
+    size = {"vocab_size": trainer["vocab_size"]} if "vocab_size" in trainer else {}
+    defaults = json.loads(json.dumps(model(**size).config()))
     shown = {
-        key: value
-        for key, value in trainer.items()
-        if key not in ("model", "vocab_size", "special_tokens") and value != defaults.get(key, value)
+        key: value for key, value in trainer.items() if key != "special_tokens" and value != defaults.get(key)
     }
     return ", ".join(f"{key} {_short_config(value)}" for key, value in shown.items()) or "the defaults"
 
 
 def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -> dict[str, str]:
-    """The family of each, named by its model and by what differs between families of that model."""
-    traits: dict[str, dict[str, str]] = {}
+    """The family of each tokenizer, named by what the names of its members begin with."""
+    members: dict[str, list[str]] = {}
     for name, tok in tokenizers.items():
         trainer = _trainer(tok)
-        if not trainer:
-            traits[name] = {"model": name}  # nobody knows how it was trained: a family of its own
-            continue
         trainer.pop("vocab_size", None)
-        counts = tok.provenance.get("counts")
-        known = {key: _short_config(value) for key, value in trainer.items()}
-        text = counts.get("fingerprint", "")[:8] if isinstance(counts, dict) else ""
-        traits[name] = known | {"cut by": recipes[name], "counts": text}
-    families = {}
-    for name, own in traits.items():
-        others = [other for other in traits.values() if other["model"] == own["model"]]
-        keys = [key for key in own if any(other.get(key) != own[key] for other in others)]
-        if "cut by" in keys:
-            keys.remove("counts")  # they differ because of that
-        families[name] = " ".join([own["model"], *(f"{key} {own[key]}" for key in keys)])
+        text = json.dumps(tok.provenance.get("counts"), sort_keys=True)
+        shared = [trainer, recipes[name], text] if trainer else name  # nobody knows: a family of its own
+        members.setdefault(json.dumps(shared, sort_keys=True), []).append(name)
+    families: dict[str, str] = {}
+    for names in members.values():
+        stem = os.path.commonprefix(names).rstrip("0123456789-_. ") if len(names) > 1 else names[0]
+        label = stem if stem and stem not in families.values() else " / ".join(names)
+        families |= dict.fromkeys(names, label)
     return families
 
 
@@ -228,35 +225,59 @@ def decimals(numbers: Iterable[float]) -> int:
 
 @dataclass(frozen=True)
 class Bar:
-    """A value drawn as a bar: places in percent of the width, and the words beside it."""
+    """A value drawn as a bar; `end`, `low` and `high` are places in percent of the axis."""
 
     name: str
     group: str
     value: Value
     end: float
-    low: float | None = None
-    high: float | None = None
+    low: float | None
+    high: float | None
 
 
-def bars(rows: Sequence[Mapping[str, Any]], key: str, groups: Mapping[str, str], full: float) -> list[Bar]:
-    """A bar for every row, the longest first; ``row[key]`` names it, and its group is looked up by that."""
+@dataclass(frozen=True)
+class BarChart:
+    """Bars, the longest first.
+
+    Attributes
+    ----------
+    bars : list of Bar
+        The bars.
+    marks : list of (float, float)
+        The marks of the axis: their places in percent, and what they stand for.
+    one : float
+        The place of 1.
+    has_intervals : bool
+        Whether any bar has bounds.
+    """
+
+    bars: list[Bar]
+    marks: list[tuple[float, float]]
+    one: float
+    has_intervals: bool
+
+
+def draw_bars(rows: Sequence[Mapping[str, Any]], key: str, groups: Mapping[str, str]) -> BarChart:
+    """A bar for every row; ``row[key]`` names it, and its group is looked up by that."""
     n_digits = decimals([row["value"] for row in rows])
+    full, marks = scale(max(row["high"] or row["value"] for row in rows))
 
-    def place(number: float | None) -> float | None:
-        return None if number is None else round(100 * min(number, full) / full, 2)
+    def place(number: float) -> float:
+        return round(100 * number / full, 2)
 
-    ordered = sorted(rows, key=lambda row: (-row["value"], row[key]))
-    return [
+    bars = [
         Bar(
-            row[key],
-            groups.get(row[key], ""),
-            _value(row, n_digits),
-            place(row["value"]) or 0.0,
-            place(row.get("low")),
-            place(row.get("high")),
+            name=row[key],
+            group=groups.get(row[key], ""),
+            value=_value(row, n_digits),
+            end=place(row["value"]),
+            low=None if row["low"] is None else place(row["low"]),
+            high=None if row["high"] is None else place(row["high"]),
         )
-        for row in ordered
+        for row in sorted(rows, key=lambda row: (-row["value"], row[key]))
     ]
+    has_intervals = any(bar.low is not None for bar in bars)
+    return BarChart(bars, [(place(mark), mark) for mark in marks], place(1), has_intervals)
 
 
 def scale(largest: float) -> tuple[float, list[float]]:
@@ -272,7 +293,7 @@ def scale(largest: float) -> tuple[float, list[float]]:
     if largest <= 0:
         return 1.0, [0.0, 1.0]
     unit = 10.0 ** math.floor(math.log10(largest))
-    step = next(unit * factor for factor in (0.2, 0.5, 1, 2, 5) if largest <= 5 * unit * factor)
+    step = next(unit * factor for factor in (0.2, 0.5, 1, 2) if largest <= 5 * unit * factor)
     n = math.ceil(round(largest / step, 9))
     return n * step, [i * step for i in range(n + 1)]
 
