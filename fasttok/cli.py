@@ -1,4 +1,4 @@
-"""The command line: ``fasttok train | encode | decode | count | inspect | show | compare | report | verify | demo``."""
+"""The command line: ``fasttok train | encode | decode | count | inspect | show | compare | report …``."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-# Colours turn with the place of the token. They are translucent, so that they suit dark pages as well; the line
-# before each token is what remains where there are no colours, as on paper.
+# Colours turn with the place of the token. They are translucent, so that they suit dark pages as well; the
+# line before each token is what remains where there are no colours, as on paper.
 STYLE = """
 .ft-tokens { line-height: 1.9; overflow-wrap: anywhere; }
 .ft-tokens bdi { border-inline-start: 2px solid #8888; border-radius: 3px; padding: .1em .14em;

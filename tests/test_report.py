@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,10 @@ import fasttok as ft
 from fasttok.cli import main
 from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.metrics import METRICS
-from fasttok.experiment import charts, curves, tables
+from fasttok.experiment import charts, curves, tables, vocabularies
 from fasttok.experiment.charts import Axis, Series, draw_lines, draw_panels, spread
 from fasttok.experiment.definitions import DEFINITIONS
 from fasttok.experiment.report import render_report, write_report
-from tests import oracles
 
 EXPERIMENT = """
 name = "Small & <b>hostile</b>"
@@ -48,6 +48,7 @@ SECTIONS = [
     *("compared", "figures", "compression", "premium", "lorenz", "ranks"),
     *("lengths", "overlap", "time", "sentences", "failures", "again"),
 ]
+CHROMIUM = shutil.which("chromium")
 VOID = {"meta", "link", "wbr", "br", "path", "use"}
 
 
@@ -203,23 +204,22 @@ def test_the_extra_is_named(results, monkeypatch):
         write_report(results.folder)
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no browser here")
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser here")
 def test_tables_sort_in_a_browser(page, tmp_path):
     script = """<script>
       const table = document.querySelector("#figures table"), head = table.tHead.rows[0].cells[1];
       const seen = [];
       for (let i = 0; i < 2; i++) {
         head.querySelector("button").click();
-        seen.push([head.getAttribute("aria-sort"), [...table.tBodies[0].rows].map((row) => row.cells[1].dataset.v)]);
+        seen.push([head.getAttribute("aria-sort"), [...table.tBodies[0].rows].map((row) =>
+        row.cells[1].dataset.v)]);
       }
       document.title = JSON.stringify(seen);
     </script></body>"""
     path = tmp_path / "page.html"
     path.write_text(page.replace("</body>", script))
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
-    dom = subprocess.run(
-        ["chromium", *flags, path.as_uri()], check=True, capture_output=True, text=True
-    ).stdout
+    dom = subprocess.run([CHROMIUM, *flags, path.as_uri()], check=True, capture_output=True, text=True).stdout
     (first, up), (second, down) = json.loads(re.search("<title>(.*?)</title>", dom)[1])
     assert (first, second) == ("ascending", "descending")
     assert up == sorted(up, key=float)
@@ -239,46 +239,68 @@ def test_families_are_told_apart_by_what_differs():
     counts = ft.PretokenCounts.from_dict({"low": 3, "lower": 2})
     other = ft.PretokenCounts.from_dict({"low": 3}, pretokenizer="whitespace")
     tokenizers = {
-        "a": ft.train(counts, vocab_size=257),
-        "b": ft.train(counts, vocab_size=258),
+        "bpe-1": ft.train(counts, vocab_size=257),
+        "bpe-2": ft.train(counts, vocab_size=258),
         "c": ft.train(counts, vocab_size=258, min_frequency=2),
         "d": ft.train(other, vocab_size=257),
         "e": ft.train(counts, model="byte"),
         "f": ft.Tokenizer(ft.BPEModel(np.empty((0, 2), np.uint32)), "gpt2"),
     }
     families = {one.name: one.family for one in tables.describe(tokenizers)}
-    assert families["a"] == families["b"]
-    assert (families["e"], families["f"]) == ("byte", "f")
-    assert "min_frequency 2" in families["c"]
-    assert "cut by whitespace" in families["d"]
+    assert families == {"bpe-1": "bpe", "bpe-2": "bpe", "c": "c", "d": "d", "e": "e", "f": "f"}
     marked = [one.name for one in tables.describe(tokenizers) if one.is_other_recipe]
     assert marked == ["d"]
     drawn = [one.name for one in tables.representatives(tables.describe(tokenizers))]
-    assert sorted(drawn) == ["b", "c", "d", "e", "f"]
+    assert sorted(drawn) == ["bpe-2", "c", "d", "e", "f"]
+    options = {one.name: one.options for one in tables.describe(tokenizers)}
+    assert (options["bpe-1"], options["c"], options["f"]) == ("the defaults", "min_frequency 2", "")
 
 
 def test_overlaps_equal_their_oracle():
     rng = np.random.default_rng(1)
     pieces = [bytes([i]) for i in range(40)]
     vocabularies = [{p for p in pieces if rng.random() < share} for share in (0, 0.2, 0.5, 0.9, 1)]
-    found = tables.overlaps([*vocabularies, set()])
+    found = vocabularies.overlaps([*vocabularies, set()])
     for i, a in enumerate([*vocabularies, set()]):
         for j, b in enumerate([*vocabularies, set()]):
             assert found[i][j] == (len(a & b) / len(a | b) if a | b else 1)
 
 
+def test_what_cannot_write_the_text_is_not_the_best():
+    def row(name, metric, value):
+        return {
+            "tokenizer": name,
+            "metric": metric,
+            "language": "",
+            "value": value,
+            "low": None,
+            "high": None,
+        }
+
+    rows = [
+        row(name, "fertility", value) for name, value in (("a", 1.0), ("b", 3.0), ("c", 2.0), ("d", None))
+    ]
+    rows += [row("a", "unk_rate", 0.5), row("b", "unk_rate", 0.001), row("c", "unk_rate", None)]
+    metrics, table = tables.headline(rows, ["a", "b", "c", "d"], {"fertility": False, "unk_rate": False})
+    assert metrics == ["fertility", "unk_rate"]
+    assert [values[0].is_best for values in table.values()] == [False, False, True, False]
+    assert [values[0].text for values in table.values()] == ["1.00", "3.00", "2.00", "—"]
+
+
 def test_pieces_are_compared_as_text():
     wordpiece = ft.Tokenizer(ft.WordPieceModel(["low", "##er"]), "bert")
-    assert tables.pieces_of(wordpiece) == {b" low", b"er"}
+    assert vocabularies.pieces_of(wordpiece) == {b" low", b"er"}
     unigram = ft.Tokenizer(ft.UnigramModel(["▁low", "er"], [-1.0, -2.0]), "metaspace")
-    assert tables.pieces_of(unigram) >= {b" low", b"er"}
+    assert vocabularies.pieces_of(unigram) == {b" low", b"er"}
+    words = ft.train(ft.PretokenCounts.from_dict({" low": 1}), model="word", special_tokens=["<s>"])
+    assert vocabularies.pieces_of(words) == {b" low"}
 
 
 def test_piece_lengths():
-    shares = tables.piece_lengths([b"a", "東".encode(), b"\xe6\x9d", b"x" * 99])
+    shares = vocabularies.piece_lengths([b"a", "東".encode(), b"\xe6\x9d", b"x" * 99])
     assert shares == [50, 25, *[0] * 13, 25]
     assert sum(shares) == 100
-    assert tables.piece_lengths([]) == [0] * 16
+    assert vocabularies.piece_lengths([]) == [0] * 16
 
 
 @pytest.mark.parametrize("n", range(8))
@@ -287,9 +309,9 @@ def test_labels_are_apart_and_in_order(n):
     for _ in range(50):
         places = sorted(rng.integers(0, 60, n).tolist())
         moved = spread(places, 10)
-        assert all(b - a >= 10 - 1e-9 for a, b in zip(moved, moved[1:], strict=False))
+        assert all(b - a >= 10 - 1e-9 for a, b in pairwise(moved))
         assert sum(moved) == pytest.approx(sum(places))  # the least squares, so the middle stays
-        if all(b - a >= 10 for a, b in zip(places, places[1:], strict=False)):
+        if all(b - a >= 10 for a, b in pairwise(places)):
             assert moved == places
 
 
@@ -323,7 +345,7 @@ def test_colours_are_those_of_the_page():
     ):
         for svg in drawing:
             assert not re.findall(r"(?:fill|stroke): #\w+", svg)
-            assert {f"--s{i}" for i in range(charts.N_COLOURS + 1)} <= set(re.findall(r"--s\d", svg))
+            assert {f"--s{i}" for i in range(charts.N_HUES + 1)} == set(re.findall(r"--s\d", svg))
 
 
 # What a run keeps for it
@@ -334,7 +356,7 @@ def test_curves_equal_their_oracle(tok):
     corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([text.encode() for text in texts])}, "whitespace")
     found = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})
     ids = [i for text in texts for i in tok.encode(text).tolist()]
-    expected = oracles.rank_frequency([ids.count(i) for i in range(tok.vocab_size)])
+    expected = sorted((n for i in range(tok.vocab_size) if (n := ids.count(i))), reverse=True)
     assert found["counts"] == [expected[rank - 1] for rank in found["ranks"]]
     assert found["ranks"][0] == 1
     assert found["ranks"][-1] == len(expected)

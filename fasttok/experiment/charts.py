@@ -1,8 +1,9 @@
 """Charts as SVG that stands in a page and takes colours and typeface from it.
 
-Matplotlib writes colours as numbers; those here are no colours but names, which `_to_page` replaces by variables of
-the page, so that one drawing suits light, dark and paper. Text stays text. Every chart is drawn twice, for a wide
-and for a narrow page, as what is scaled down cannot be read. The same data give the same bytes.
+Matplotlib writes colours as numbers; those here are no colours but names, which `_to_page` replaces by
+variables of the page, so that one drawing suits light, dark and paper. Text stays text. Every chart is drawn
+twice, for a wide and for a narrow page, as what is scaled down cannot be read. The same data give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ _LABEL_HEIGHT = 15  # of a line of text
 _CHARACTER_WIDTH = 6.4  # on average, at the size of labels
 _INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _PAGE: "--page"}
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fasttok",
     "font.size": 12,
@@ -191,7 +192,7 @@ def _draw(name: str, heights: dict[int, int], draw: Callable[[Figure, int], None
 
     drawings = []
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        # Names may be in any script; the page's typeface draws them, not the one that Matplotlib measures with.
+        # Names may be in any script; the page's typeface draws them, not the one Matplotlib measures with.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         for width in (WIDE, NARROW):
             figure = Figure((width / 72, heights[width] / 72), dpi=72)
@@ -206,15 +207,18 @@ def _draw(name: str, heights: dict[int, int], draw: Callable[[Figure, int], None
 def _set_axes(axes: Axes, x: Axis, y: Axis) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    for axis, scaled, limits in ((axes.xaxis, x, axes.set_xlim), (axes.yaxis, y, axes.set_ylim)):
+    for scaled, axis, set_scale, set_limits in (
+        (x, axes.xaxis, axes.set_xscale, axes.set_xlim),
+        (y, axes.yaxis, axes.set_yscale, axes.set_ylim),
+    ):
         if scaled.is_log:
-            axis._set_axes_scale("log")  # type: ignore[attr-defined]
+            set_scale("log")
             axis.set_minor_locator(NullLocator())
         if scaled.ticks:
             axis.set_ticks(list(scaled.ticks))
         axis.set_major_formatter(FuncFormatter(lambda value, _: shorten_number(value)))
         if scaled.limits:
-            limits(*scaled.limits)
+            set_limits(*scaled.limits)
     axes.set_xlabel(x.label)
     if y.label:
         axes.set_title(y.label, loc="left", fontsize=12, color=_MUTED, pad=10, x=-0.02)
@@ -248,7 +252,8 @@ def _label(axes: Axes, series: Sequence[Series], *, meets: bool) -> None:
             scalex=False,
             scaley=False,
         )
-        axes.text(*points[2], _shortened(line.label), color=colour, va="center_baseline", fontweight="bold")
+        x, y = points[2]
+        axes.text(x, y, _shortened(line.label), color=colour, va="center_baseline", fontweight="bold")
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
@@ -304,7 +309,7 @@ def shorten_number(value: float) -> str:
 
 
 def _to_page(svg: str, name: str) -> str:
-    """What Matplotlib wrote as part of a page: no declarations, colours of the page, identifiers of its own."""
+    """What Matplotlib wrote as part of a page: no declarations, the page's colours, identifiers of its own."""
     size = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
     assert size is not None, "Matplotlib wrote no size"  # noqa: S101
     body = svg[svg.index(">", size.end()) + 1 :]

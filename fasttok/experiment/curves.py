@@ -1,7 +1,7 @@
 """What a report draws that is no metric: how often pieces are used, and some documents cut into tokens.
 
-A run calls `collect` for every tokenizer and test corpus, and writes what it gives as a line of ``curves.jsonl``.
-It holds nothing but what follows from the tokenizer and the text.
+A run calls `collect` for every tokenizer and test corpus, and writes what it gives as a line of
+``curves.jsonl``. It holds nothing but what follows from the tokenizer and the text.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
     Returns
     -------
     dict
-        ``tokenizer``, ``corpus``; ``scripts``, by language; ``ranks`` and ``counts``, the points of the curve of
-        ranks and frequencies over all languages; and ``documents``, each with its ``language``, the index of its
-        ``row``, its ``tokens`` as a reader sees them, the places among these that are ``unknown``, and whether it
-        ``continues`` beyond what is shown. Which documents these are does not depend on the tokenizer.
+        ``tokenizer``, ``corpus``; ``scripts``, by language; ``ranks`` and ``counts``, the points of the curve
+        of ranks and frequencies over all languages; and ``documents``, each with its ``language``, the index
+        of its ``row``, its ``tokens`` as a reader sees them, the places among these that are ``unknown``, and
+        whether it ``continues`` beyond what is shown. Which documents these are does not depend on the
+        tokenizer.
     """
     scripts = {
         language: find_main_script(part.documents.values[part.documents.offsets[0] :][:SCRIPT_BYTES])
@@ -108,7 +109,7 @@ def choose_languages(scripts: Mapping[str, str], baseline: str | None) -> list[s
 
 
 def choose_rows(lengths: NDArray[np.int64], n: int) -> list[int]:
-    """The first `n` rows that are neither very short nor longer than what is shown; if none is, the first ones."""
+    """The first `n` rows that are neither very short nor too long to be shown; the first ones if none is."""
     is_fitting = (lengths >= DOCUMENT_BYTES // 6) & (lengths <= DOCUMENT_BYTES // 2)
     rows = np.flatnonzero(is_fitting if is_fitting.any() else lengths > 0)
     chosen: list[int] = rows[:n].tolist()

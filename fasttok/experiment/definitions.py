@@ -27,7 +27,8 @@ DEFINITIONS = {
     "bytes_per_token": Definition(
         "Bytes per token",
         True,
-        "Bytes of text in UTF-8, divided by tokens, both over the whole corpus, so that a long document counts for more.",
+        "Bytes of text in UTF-8, divided by tokens, both over the whole corpus, so that a long document "
+        "counts for more.",
     ),
     "characters_per_token": Definition(
         "Characters per token", True, "Code points of text, divided by tokens, both over the whole corpus."
@@ -56,7 +57,8 @@ DEFINITIONS = {
     "premium": Definition(
         "Premium",
         False,
-        "Tokens of a language, divided by those of the baseline language for the same sentences (Petrov et al. "
+        "Tokens of a language, divided by those of the baseline language for the same sentences (Petrov et "
+        "al. "
         "2023). Over all languages: the tokens of all, divided by what they would be at the baseline's rate.",
     ),
     "max_min": Definition(
@@ -67,13 +69,15 @@ DEFINITIONS = {
     "gini": Definition(
         "Gini",
         False,
-        "Differences in tokens between all ordered pairs of languages, divided by twice the squared number of languages "
+        "Differences in tokens between all ordered pairs of languages, divided by twice the squared number "
+        "of languages "
         "times their mean, for the same sentences; every language weighs the same. 0 is equal treatment.",
     ),
     "renyi_efficiency": Definition(
         "Rényi efficiency",
         True,
-        "Rényi entropy of order 2.5 of the distribution of ids, divided by the logarithm of the number of ids that "
+        "Rényi entropy of order 2.5 of the distribution of ids, divided by the logarithm of the number of "
+        "ids that "
         "occur (Zouhar et al. 2023, arXiv 2306.16842). It can be raised by tokenizers that are no better "
         "(Cognetta et al. 2024, arXiv 2402.14614).",
     ),
@@ -83,12 +87,14 @@ DEFINITIONS = {
     "segmentality": Definition(
         "Segmentality",
         False,
-        "Cuts between tokens of a document, divided by the places between its characters, both over the whole corpus.",
+        "Cuts between tokens of a document, divided by the places between its characters, both over the "
+        "whole corpus.",
     ),
     "percentile_frequency": Definition(
         "Percentile frequency",
         None,
-        "Occurrences of the ids that rank between the 3rd and the 83rd percentile by frequency, divided by all.",
+        "Occurrences of the ids that rank between the 3rd and the 83rd percentile by frequency, divided by "
+        "all.",
     ),
     "type_token_ratio": Definition("Type–token ratio", None, "Different ids that occur, divided by tokens."),
     "mattr": Definition(
@@ -128,7 +134,8 @@ DEFINITIONS = {
     "morph_score": Definition(
         "MorphScore",
         True,
-        "Words with a cut at a boundary of morphemes, divided by the words of two or more tokens that have such a "
+        "Words with a cut at a boundary of morphemes, divided by the words of two or more tokens that have "
+        "such a "
         "boundary.",
     ),
     "morpheme_coverage": Definition(

@@ -1,13 +1,13 @@
 """`write_report`: the folder of a comparison as one page that is worth looking at.
 
-The page is one file: its style, its few lines of script and all charts stand in it, and it asks the network for
-nothing. Without the script it reads as well; then tables do not sort. The same results give the same bytes.
+The page is one file: its style, its few lines of script and all charts stand in it, and it asks the network
+for nothing. Without the script it reads as well; then tables do not sort. The same results give the same
+bytes.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ import numpy as np
 
 from fasttok.colours import STYLE, to_html
 from fasttok.evaluation.parity import lorenz
-from fasttok.experiment import tables
+from fasttok.experiment import tables, vocabularies
 from fasttok.experiment.charts import (
     MARKER_TEXTS,
     OTHER,
@@ -33,7 +33,7 @@ from fasttok.experiment.charts import (
 )
 from fasttok.experiment.definitions import DEFINITIONS
 from fasttok.experiment.results import SPECIFICATION, Results
-from fasttok.experiment.tables import BarChart, Compared, Value
+from fasttok.experiment.tables import BarChart, Compared, Premiums, Value
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
@@ -76,8 +76,8 @@ def write_report(folder: PathLike, output: PathLike | None = None) -> str:
 
     Notes
     -----
-    All tokenizers are opened, and of their vocabularies every two are compared: O(k² n) for k tokenizers with n
-    pieces. The bytes depend on the results and on the version of Matplotlib.
+    All tokenizers are opened, and of their vocabularies every two are compared: O(k² n) for k tokenizers with
+    n pieces. The bytes depend on the results and on the version of Matplotlib.
     """
     path = os.path.join(os.fspath(folder), REPORT) if output is None else os.fspath(output)
     page = render_report(Results.load(folder))
@@ -121,39 +121,11 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, the lines to name where a page is too narrow to write beside them, and what it shows in words."""
+    """A drawing, the lines to name where there is no room to write beside them, and what it shows in words."""
 
     drawing: Drawing
     legend: list[Series]
     alt: str
-
-
-@dataclass(frozen=True)
-class Premiums:
-    """What languages cost more than the baseline.
-
-    Attributes
-    ----------
-    bars : dict of str to BarChart
-        By tokenizer, the one that treats languages most alike first; those that leave much unknown last.
-    scripts : list of (str, int)
-        The scripts, dearest first, and how many languages each has.
-    by_script : dict of str to list of float or None
-        By tokenizer, the medians.
-    largest : float
-        The largest of these medians.
-    """
-
-    bars: dict[str, BarChart]
-    scripts: list[tuple[str, int]]
-    by_script: dict[str, list[float | None]]
-    largest: float
-
-    def tint(self, premium: float) -> float:
-        """How strongly to colour a premium: 0 up to that of the baseline, 1 for the largest; logarithmic."""
-        return (
-            max(0.0, math.log(premium) / math.log(self.largest)) if self.largest > 1 and premium > 0 else 0.0
-        )
 
 
 @dataclass(frozen=True)
@@ -224,16 +196,14 @@ class Report:
         rows = [row for row in self.results.rows if row["corpus"] == corpus]
         names = [one.name for one in self.compared if any(row["tokenizer"] == one.name for row in rows)]
         metrics, headline = tables.headline(rows, names, HIGHER)
-        premiums = [
-            row for row in rows if row["metric"] == "premium" and row["language"] and row["value"] is not None
-        ]
+        premiums = tables.find_premiums(rows)
         return CorpusReport(
             name=corpus,
             languages=languages,
             metrics=metrics,
             headline=headline,
             compression=self._draw_compression(f"compression-{i}", rows),
-            premiums=self._compare_languages(corpus, premiums, rows) if premiums else None,
+            premiums=tables.compare_languages(rows, self._scripts(corpus)),
             lorenz=self._draw_lorenz(f"lorenz-{i}", premiums) if premiums else None,
             ranks=self._draw_ranks(f"ranks-{i}", corpus),
             documents=self._collect_documents(corpus, names),
@@ -302,69 +272,44 @@ class Report:
     @cached_property
     def lengths(self) -> Drawing | None:
         """The lengths of the pieces of some vocabularies."""
-        xs = list(range(1, tables.LONGEST + 1))
-        shares = {one: tables.piece_lengths(self._pieces[one.name]) for one in self.drawn}
+        xs = list(range(1, vocabularies.LONGEST + 1))
+        shares = {one: vocabularies.piece_lengths(self._pieces[one.name]) for one in self.drawn}
         panels = [Series(one.name, one.colour, xs, ys) for one, ys in shares.items() if 0 < max(ys) < 100]
         if not panels:
             return None
-        x = Axis("characters", ticks=(1, 4, 8, 12, tables.LONGEST))
+        x = Axis("characters", ticks=(1, 4, 8, 12, vocabularies.LONGEST))
         return draw_panels("lengths", panels, x, Axis("% of pieces"))
 
     # Tables
 
-    def _compare_languages(self, corpus: str, premiums: Sequence[Row], rows: Sequence[Row]) -> Premiums:
+    def _scripts(self, corpus: str) -> dict[str, str]:
+        """The script of each language of a test corpus."""
         scripts: dict[str, str] = {}
-        for (of, _), curve in self._curves.items():
-            if of == corpus:
+        for (name, _), curve in self._curves.items():
+            if name == corpus:
                 scripts |= curve["scripts"]
-        unequal = {
-            row["tokenizer"]: row["value"]
-            for row in rows
-            if row["metric"] == "gini" and row["value"] is not None
-        }
-        by_tokenizer: dict[str, list[Row]] = defaultdict(list)
-        for row in premiums:
-            by_tokenizer[row["tokenizer"]].append(row)
-        incapable = tables.find_incapable(rows)
-        order = sorted(by_tokenizer, key=lambda name: (name in incapable, unequal.get(name, 1), name))
-        names, by_script = tables.premiums_by_script(premiums, scripts)
-        return Premiums(
-            bars={name: tables.draw_bars(by_tokenizer[name], "language", scripts) for name in order},
-            scripts=names,
-            by_script={name: by_script[name] for name in order},
-            largest=max(value for values in by_script.values() for value in values if value is not None),
-        )
+        return scripts
 
     @cached_property
     def _pieces(self) -> dict[str, set[bytes]]:
-        return {one.name: tables.pieces_of(self._tokenizers[one.name]) for one in self.compared}
+        return {one.name: vocabularies.pieces_of(self._tokenizers[one.name]) for one in self.compared}
 
     @cached_property
     def longest(self) -> dict[str, list[str]]:
         """The longest pieces of the vocabularies that are drawn."""
-        return {one.name: tables.longest_pieces(self._pieces[one.name], N_LONGEST) for one in self.drawn}
+        return {
+            one.name: vocabularies.longest_pieces(self._pieces[one.name], N_LONGEST) for one in self.drawn
+        }
 
     @cached_property
     def overlaps(self) -> list[list[float]]:
         """For every two tokenizers, in the order of `compared`, how much their vocabularies share."""
-        return tables.overlaps([self._pieces[one.name] for one in self.compared])
+        return vocabularies.overlaps([self._pieces[one.name] for one in self.compared])
 
     @cached_property
     def times(self) -> list[tuple[str, str, BarChart]]:
         """For training and encoding: what was measured, its unit, and the bars."""
-        parts = []
-        for stage, label, unit in (("train", "Training", "seconds"), ("encode", "Encoding", "MB/s")):
-            found: dict[str, list[Row]] = defaultdict(list)
-            for timing in self.results.timings:
-                if timing["stage"] == stage and timing["tokenizer"] in self.by_name:
-                    found[timing["tokenizer"]].append(timing)
-            rows = [
-                {"tokenizer": name, "value": _measure_speed(stage, of), "low": None, "high": None}
-                for name, of in found.items()
-            ]
-            if rows:
-                parts.append((label, unit, tables.draw_bars(rows, "tokenizer", {})))
-        return parts
+        return tables.compare_times(row for row in self.results.timings if row["tokenizer"] in self.by_name)
 
     def _collect_documents(self, corpus: str, names: Sequence[str]) -> list[dict[str, Any]]:
         """Each document that is shown, with what every tokenizer makes of it."""
@@ -463,12 +408,3 @@ def _apart(sizes: Sequence[int]) -> list[float]:
         if not marks or size >= least * marks[-1]:
             marks.append(size)
     return marks
-
-
-def _measure_speed(stage: str, timings: Sequence[Row]) -> float:
-    """Seconds of the last training, or of all encoding MB/s, of runs that were warm if there were such."""
-    warm = [timing for timing in timings if timing["state"] == "warm"] or timings
-    seconds: float = sum(timing["seconds"] for timing in warm)
-    if stage == "train":
-        return seconds / len(warm)
-    return sum(timing["n_bytes"] for timing in warm) / 1e6 / max(seconds, 1e-9)

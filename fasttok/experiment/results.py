@@ -38,10 +38,11 @@ class Results:
         Where it lies.
     rows : list of dict
         What was measured, a row a tokenizer, test corpus, language ("" is all of them) and metric: its
-        ``value``, None where it has none; the bounds of a bootstrap interval of 95 %, ``low`` and ``high``, or
-        None; ``unit``; and ``n``, what was divided by.
+        ``value``, None where it has none; the bounds of a bootstrap interval of 95 %, ``low`` and ``high``,
+        or None; ``unit``; and ``n``, what was divided by.
     curves : list of dict
-        What a report draws beside the rows, one a tokenizer and test corpus; see `fasttok.experiment.curves.collect`.
+        What a report draws beside the rows, one a tokenizer and test corpus; see
+        `fasttok.experiment.curves.collect`.
     failures : list of dict
         What could not be done: ``tokenizer``, ``corpus`` ("" if there is no tokenizer at all), ``error``, the
         type, and ``message``.
@@ -55,9 +56,9 @@ class Results:
     Notes
     -----
     In the folder lie ``experiment.toml`` as it was given, ``manifest.json``, ``tokenizers/*.json``,
-    ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl``, which are the same bytes whenever and wherever the comparison is
-    run, and ``timings.jsonl``, which is not. ``cells/`` has what was worked out so far; without it a run
-    begins at the beginning.
+    ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl``, which are the same bytes whenever and wherever
+    the comparison is run, and ``timings.jsonl``, which is not. ``cells/`` has what was worked out so far;
+    without it a run begins at the beginning.
     """
 
     folder: str

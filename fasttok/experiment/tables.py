@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import numpy as np
-
-from fasttok.colours import visible
 from fasttok.experiment.charts import N_COLOURS, OTHER
-from fasttok.text.metaspace import MARK
 from fasttok.tokenizer import Tokenizer
 from fasttok.training import TRAINERS
 
-LONGEST = 16  # characters; longer pieces are counted together
+Row = Mapping[str, Any]
 MOST_UNKNOWN = 0.01  # of the tokens, where a tokenizer still takes part in the contest for the best value
 
 
@@ -132,7 +127,7 @@ def _options(tok: Tokenizer) -> str:
 
 
 def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -> dict[str, str]:
-    """The family of each tokenizer, named by what the names of its members begin with."""
+    """The family of each tokenizer, called as its members are without the sizes at their ends."""
     members: dict[str, list[str]] = {}
     for name, tok in tokenizers.items():
         trainer = _trainer(tok)
@@ -142,8 +137,9 @@ def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -
         members.setdefault(json.dumps(shared, sort_keys=True), []).append(name)
     families: dict[str, str] = {}
     for names in members.values():
-        stem = os.path.commonprefix(names).rstrip("0123456789-_. ") if len(names) > 1 else names[0]
-        label = stem if stem and stem not in families.values() else " / ".join(names)
+        stems = {name.rstrip("0123456789-_. ") for name in names} if len(names) > 1 else {names[0]}
+        stem = stems.pop()
+        label = " / ".join(names) if stems or not stem or stem in families.values() else stem
         families |= dict.fromkeys(names, label)
     return families
 
@@ -155,7 +151,7 @@ def representatives(compared: Iterable[Compared]) -> list[Compared]:
 
 
 def headline(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str], higher: Mapping[str, bool | None]
+    rows: Sequence[Row], names: Sequence[str], higher: Mapping[str, bool | None]
 ) -> tuple[list[str], dict[str, list[Value]]]:
     """The metrics over all languages, and for each tokenizer its values with the best of each marked.
 
@@ -192,7 +188,7 @@ def headline(
     return metrics, table
 
 
-def find_incapable(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+def find_incapable(rows: Iterable[Row]) -> set[str]:
     """The tokenizers with more than 1 % of unknown tokens: what they cannot write costs them nothing."""
     return {
         row["tokenizer"]
@@ -201,7 +197,7 @@ def find_incapable(rows: Iterable[Mapping[str, Any]]) -> set[str]:
     }
 
 
-def _value(row: Mapping[str, Any] | None, n_digits: int, best: float | None = None) -> Value:
+def _value(row: Row | None, n_digits: int, best: float | None = None) -> Value:
     if row is None or row["value"] is None:
         return Value("—", "", None)
     value = row["value"]
@@ -257,7 +253,7 @@ class BarChart:
     has_intervals: bool
 
 
-def draw_bars(rows: Sequence[Mapping[str, Any]], key: str, groups: Mapping[str, str]) -> BarChart:
+def draw_bars(rows: Sequence[Row], key: str, groups: Mapping[str, str]) -> BarChart:
     """A bar for every row; ``row[key]`` names it, and its group is looked up by that."""
     n_digits = decimals([row["value"] for row in rows])
     full, marks = scale(max(row["high"] or row["value"] for row in rows))
@@ -298,10 +294,65 @@ def scale(largest: float) -> tuple[float, list[float]]:
     return n * step, [i * step for i in range(n + 1)]
 
 
+@dataclass(frozen=True)
+class Premiums:
+    """What languages cost more than the baseline.
+
+    Attributes
+    ----------
+    bars : dict of str to BarChart
+        By tokenizer, the one that treats languages most alike first; those that leave much unknown last.
+    scripts : list of (str, int)
+        The scripts, dearest first, and how many languages each has.
+    by_script : dict of str to list of float or None
+        By tokenizer, the medians.
+    largest : float
+        The largest of these medians.
+    """
+
+    bars: dict[str, BarChart]
+    scripts: list[tuple[str, int]]
+    by_script: dict[str, list[float | None]]
+    largest: float
+
+    def tint(self, premium: float) -> float:
+        """How strongly to colour a premium: 0 up to that of the baseline, 1 for the largest; logarithmic."""
+        return (
+            max(0.0, math.log(premium) / math.log(self.largest)) if self.largest > 1 and premium > 0 else 0.0
+        )
+
+
+def find_premiums(rows: Iterable[Row]) -> list[Row]:
+    """The rows of one test corpus that say what a language costs."""
+    return [
+        row for row in rows if row["metric"] == "premium" and row["language"] and row["value"] is not None
+    ]
+
+
+def compare_languages(rows: Sequence[Row], scripts: Mapping[str, str]) -> Premiums | None:
+    """What languages cost in the rows of one test corpus; None if nobody knows."""
+    premiums = find_premiums(rows)
+    if not premiums:
+        return None
+    unequal = {row["tokenizer"]: row["value"] for row in rows if row["metric"] == "gini"}
+    by_tokenizer: dict[str, list[Row]] = defaultdict(list)
+    for row in premiums:
+        by_tokenizer[row["tokenizer"]].append(row)
+    incapable = find_incapable(rows)
+    order = sorted(by_tokenizer, key=lambda name: (name in incapable, unequal.get(name) or 0, name))
+    names, by_script = premiums_by_script(premiums, scripts)
+    return Premiums(
+        bars={name: draw_bars(by_tokenizer[name], "language", scripts) for name in order},
+        scripts=names,
+        by_script={name: by_script[name] for name in order},
+        largest=max(value for values in by_script.values() for value in values if value is not None),
+    )
+
+
 def premiums_by_script(
-    rows: Sequence[Mapping[str, Any]], scripts: Mapping[str, str]
+    rows: Sequence[Row], scripts: Mapping[str, str]
 ) -> tuple[list[tuple[str, int]], dict[str, list[float | None]]]:
-    """The scripts, dearest first, with their numbers of languages; and each tokenizer's median premium in them."""
+    """The scripts, dearest first, with their numbers of languages, and each tokenizer's medians in them."""
     languages: dict[str, set[str]] = {}
     values: dict[tuple[str, str], list[float]] = {}
     for row in rows:
@@ -320,43 +371,27 @@ def premiums_by_script(
     return [(script, len(languages[script])) for script in order], table
 
 
-def pieces_of(tok: Tokenizer) -> set[bytes]:
-    """The pieces as the text they stand for, the space before a word included; no special tokens.
-
-    So ``Ġthe``, ``▁the`` and a ``the`` that begins a word are one piece, whatever their files call them.
-    """
-    written = tok.model.written_pieces(b" ").to_bytes()
-    special = set(tok.special_tokens.values())
-    return {piece.replace(MARK, b" ") for i, piece in enumerate(written) if piece and i not in special}
-
-
-def piece_lengths(pieces: Iterable[bytes]) -> list[float]:
-    """The share of the pieces that have 1, 2, … characters, and `LONGEST` or more; in percent."""
-    lengths = [min(len(piece.decode(errors="surrogateescape")), LONGEST) for piece in pieces]
-    found = np.bincount(lengths, minlength=LONGEST + 1)[1:]
-    return (100 * found / max(1, len(lengths))).tolist()
-
-
-def longest_pieces(pieces: Iterable[bytes], n: int) -> list[str]:
-    """The pieces with the most characters of those that hold a letter, as a reader sees them."""
-    texts = [
-        text for piece in pieces if any(map(str.isalpha, text := piece.decode(errors="surrogateescape")))
-    ]
-    texts.sort(key=lambda text: (-len(text), text))
-    return [visible(text.encode(errors="surrogateescape")) for text in texts[:n]]
+def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
+    """For training and encoding: what was measured, its unit, and a bar for every tokenizer."""
+    found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for timing in timings:
+        found[timing["stage"]][timing["tokenizer"]].append(timing)
+    charts = []
+    for stage, label, unit in (("train", "Training", "seconds"), ("encode", "Encoding", "MB/s")):
+        rows = [
+            {"tokenizer": name, "value": _measure_speed(stage, of), "low": None, "high": None}
+            for name, of in found[stage].items()
+        ]
+        if rows:
+            charts.append((label, unit, draw_bars(rows, "tokenizer", {})))
+    return charts
 
 
-def overlaps(vocabularies: Sequence[set[bytes]]) -> list[list[float]]:
-    """For every two vocabularies, pieces in both by pieces in either; 1 where both are empty."""
-    numbers: dict[bytes, int] = {}
-    for pieces in vocabularies:
-        for piece in pieces:
-            numbers.setdefault(piece, len(numbers))
-    has = np.zeros((len(numbers), len(vocabularies)), np.float32)  # sums below 2^24 are exact
-    for column, pieces in enumerate(vocabularies):
-        has[[numbers[piece] for piece in pieces], column] = 1
-    shared = (has.T @ has).astype(np.float64)
-    sizes = np.diag(shared)
-    either = sizes[:, None] + sizes[None, :] - shared
-    result: list[list[float]] = np.divide(shared, either, out=np.ones_like(shared), where=either > 0).tolist()
-    return result
+def _measure_speed(stage: str, timings: Sequence[Row]) -> float:
+    """Seconds of the last training, or of all encoding MB/s, of runs that were warm if there were such."""
+    warm = [timing for timing in timings if timing["state"] == "warm"] or timings
+    seconds: float = sum(timing["seconds"] for timing in warm)
+    n_bytes: int = sum(timing["n_bytes"] for timing in warm)
+    if stage == "train":
+        return seconds / len(warm)
+    return n_bytes / 1e6 / seconds

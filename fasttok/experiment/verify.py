@@ -24,8 +24,8 @@ def verify(
 ) -> list[str]:
     """Run the experiment of a folder of results again, from the beginning, and compare byte for byte.
 
-    Tokenizers, ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl`` are compared. The results stay as they are; what was
-    kept of the first run is not used.
+    Tokenizers, ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl`` are compared. The results stay as
+    they are; what was kept of the first run is not used.
 
     Parameters
     ----------
