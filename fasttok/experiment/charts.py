@@ -309,7 +309,7 @@ def shorten_number(value: float) -> str:
 
 
 def _to_page(svg: str, name: str) -> str:
-    """What Matplotlib wrote as part of a page: no declarations, the page's colours, identifiers of its own."""
+    """What Matplotlib wrote as part of a page: no declarations, its colours, identifiers of its own."""
     size = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
     assert size is not None, "Matplotlib wrote no size"  # noqa: S101
     body = svg[svg.index(">", size.end()) + 1 :]
