@@ -31,7 +31,8 @@ class _Command(click.Command):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: so do we
             raise SystemExit(0) from None
         except OSError as error:
-            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+            place = f"{error.filename}: " if error.filename else ""  # a full disk has none
+            raise click.ClickException(f"{place}{error.strerror}") from error
         except (ft.FasttokError, ValueError, ImportError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -157,6 +157,23 @@ class RecipeError(FasttokError):
     """Counts that were made in different ways, or in another way than a tokenizer, and do not go together."""
 
 
+class ExperimentError(FasttokError):
+    """An experiment that cannot be run as it is written, or results that are not whole.
+
+    Attributes
+    ----------
+    path : str
+        The experiment's file, or the file of its results.
+    line : int or None
+        The line in that file, counted from 1.
+    """
+
+    def __init__(self, message: str, path: str, line: int | None = None) -> None:
+        super().__init__(f"{path}: {message}" if line is None else f"{path}:{line}: {message}")
+        self.path = path
+        self.line = line
+
+
 class ScoringError(FasttokError):
     """A tokenizer that fails on a text that it is to be scored on.
 
@@ -193,23 +210,6 @@ class ScoringError(FasttokError):
     def named(self, tokenizer: str, text: str) -> ScoringError:
         """The same error, of a tokenizer and a text with these names."""
         return ScoringError(self.message, tokenizer, text, self.document)
-
-
-class ExperimentError(FasttokError):
-    """An experiment that cannot be run as it is written, or results that are not whole.
-
-    Attributes
-    ----------
-    path : str
-        The experiment's file, or the file of its results.
-    line : int or None
-        The line in that file, counted from 1.
-    """
-
-    def __init__(self, message: str, path: str, line: int | None = None) -> None:
-        super().__init__(f"{path}: {message}" if line is None else f"{path}:{line}: {message}")
-        self.path = path
-        self.line = line
 
 
 class ModelFormatError(FasttokError):

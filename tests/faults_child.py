@@ -265,6 +265,21 @@ def fill_disk(folder: str) -> None:
         assert os.listdir(folder) == ["file"]
 
 
+def fill_disk_in_a_comparison(specification: str, folder: str) -> None:
+    """A file may not grow beyond a limit, which is raised little by little: every run goes further."""
+    n_cells = []
+    for limit in (1000, 25_000, 50_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        with pytest.raises(OSError, match="File too large"):
+            ft.compare(specification, folder)
+        n_cells.append(len(list(Path(folder, "cells").glob("*.json"))))
+        with pytest.raises(ft.ExperimentError, match="has not ended"):
+            ft.Results.load(folder)
+    assert 0 == n_cells[0] < n_cells[-1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    ft.compare(specification, folder)
+
+
 def run_out_of_memory() -> None:
     """With little memory left, work is a MemoryError; with more again, it is done."""
     tok = ft.train(ft.Corpus.from_texts(["the cat and the hat"]), vocab_size=262)

@@ -51,6 +51,7 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
     [
         "Corpus",
         "Encoding",
+        "Experiment",
         "Lattice",
         "PretokenCounts",
         "Ragged",
@@ -59,6 +60,7 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
         "Template",
         "Tokenizer",
         "UnigramModel",
+        "compare",
         "count_pretokens",
         "get_pretokenizer",
         "train",

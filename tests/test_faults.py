@@ -38,6 +38,7 @@ out of memory                                          here
 a flood of distinct words                              here; test_bpe: the_cache_keeps_its_limit
 offsets of text that is split anywhere                 test_offsets, test_fuzz
 streaming decode                                       test_streaming
+a comparison killed, a full disk, damaged results      test_compare
 truncation below the template, empty texts in a batch  test_batches: what_is_cut, bad_calls, arrays
 stride beyond the window, no pad token, unknown ids    test_batches: bad_calls, no_token_to_pad_with
 =====================================================  ======================================================

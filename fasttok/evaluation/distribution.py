@@ -42,8 +42,8 @@ def renyi_efficiency(counts: NDArray[Any], alpha: float = 2.5, n_types: int | No
     The numerator is the entropy in bits, ``log2(Σ p^α) / (1 - α)`` with p the share of each id among all
     tokens, or ``-Σ p log2 p`` at α = 1; the denominator is ``log2 |V|``.
 
-    Zouhar et al. (2023), arXiv:2306.16842, found that at α = 2.5 it goes with the quality of translation; Cognetta
-    et al. (2024), arXiv:2402.14614, made tokenizers that raise it and translate worse.
+    Zouhar et al. (2023), arXiv:2306.16842, found that at α = 2.5 it goes with the quality of translation;
+    Cognetta et al. (2024), arXiv:2402.14614, made tokenizers that raise it and translate worse.
 
     Examples
     --------

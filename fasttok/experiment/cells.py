@@ -26,7 +26,7 @@ class Cells:
     Parameters
     ----------
     folder : str
-        Where they lie; made when the first is kept.
+        Where they lie.
 
     Notes
     -----
@@ -39,7 +39,7 @@ class Cells:
 
     def path(self, inputs: Inputs, suffix: str) -> str:
         """Where something that has these inputs is kept."""
-        digest = hashlib.sha256(_to_json([inputs, environment()]).encode())
+        digest = hashlib.sha256(json.dumps([inputs, environment()], sort_keys=True).encode())
         return os.path.join(self._folder, digest.hexdigest()[:32] + suffix)
 
     def find(self, inputs: Inputs) -> Any:
@@ -53,13 +53,8 @@ class Cells:
 
     def keep(self, inputs: Inputs, result: Any) -> None:
         """Keep a result; atomic."""
-        self.make_folder()
         with atomic_write(self.path(inputs, ".json")) as file:
-            file.write(_to_json({"inputs": inputs, "result": result}).encode())
-
-    def make_folder(self) -> None:
-        """Make the folder unless it is there."""
-        os.makedirs(self._folder, exist_ok=True)
+            file.write(json.dumps({"inputs": inputs, "result": result}, allow_nan=False).encode())
 
 
 @cache
@@ -95,7 +90,3 @@ def _fingerprint_code() -> str:
             digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _to_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, allow_nan=False)

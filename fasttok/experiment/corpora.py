@@ -8,7 +8,8 @@ import json
 from fasttok.errors import CorpusError
 from fasttok.evaluation.morphology import read_morphemes
 from fasttok.evaluation.sample import TestCorpus
-from fasttok.experiment.spec import Experiment, TestText, Text
+from fasttok.experiment.spec import Experiment
+from fasttok.experiment.texts import TestText, Text
 from fasttok.text.corpus import Corpus
 from fasttok.text.readers import suffix_of
 

@@ -25,7 +25,9 @@ FAILURES = "failures.jsonl"
 TIMINGS = "timings.jsonl"
 TOKENIZERS = "tokenizers"
 CELLS = "cells"
-COLUMNS = ("tokenizer", "corpus", "language", "metric", "value", "low", "high", "unit", "n")
+IDENTITY = ("tokenizer", "corpus", "language", "metric")  # what tells rows of metrics apart
+NUMBERS = ("value", "low", "high")
+COLUMNS = (*IDENTITY, *NUMBERS, "unit", "n")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +39,7 @@ class Results:
     folder : str
         Where it lies.
     rows : list of dict
-        What was measured, a row a tokenizer, test corpus, language ("" is all of them) and metric: its
-        ``value``, None where it has none; the bounds of a bootstrap interval of 95 %, ``low`` and ``high``,
-        or None; ``unit``; and ``n``, what was divided by.
+        What was measured; see `fasttok.evaluation.measure.Row`.
     curves : list of dict
         What a report draws beside the rows, one a tokenizer and test corpus; see
         `fasttok.experiment.curves.collect`.
@@ -109,14 +109,18 @@ class Results:
         import pandas as pd
 
         frame = pd.DataFrame(self.rows, columns=list(COLUMNS))
-        return frame.astype(dict.fromkeys(("value", "low", "high"), "float64"))
+        return frame.astype(dict.fromkeys(NUMBERS, "float64"))
 
     def to_arrow(self) -> Any:
         """The rows as a ``pyarrow.Table``."""
         import pyarrow as pa
 
-        kinds = dict.fromkeys(COLUMNS, pa.string()) | dict.fromkeys(("value", "low", "high"), pa.float64())
-        return pa.Table.from_pylist(self.rows, pa.schema({**kinds, "n": pa.int64()}))
+        kinds = {
+            **dict.fromkeys(COLUMNS, pa.string()),
+            **dict.fromkeys(NUMBERS, pa.float64()),
+            "n": pa.int64(),
+        }
+        return pa.Table.from_pylist(self.rows, pa.schema(kinds))
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures):,} failures" if self.failures else ""

@@ -29,10 +29,10 @@ from fasttok.experiment.corpora import (
 from fasttok.experiment.curves import collect
 from fasttok.experiment.results import (
     CELLS,
-    COLUMNS,
     CURVES,
     FAILURES,
     FORMAT,
+    IDENTITY,
     MANIFEST,
     METRICS,
     SPECIFICATION,
@@ -42,7 +42,8 @@ from fasttok.experiment.results import (
     Results,
     write_rows,
 )
-from fasttok.experiment.spec import SPEED, Experiment, Loading, Training
+from fasttok.experiment.spec import SPEED, Experiment
+from fasttok.experiment.tokenizers import Loading, Training
 from fasttok.formats.load import load
 from fasttok.parallel import resolve_workers
 from fasttok.progress import announce
@@ -164,7 +165,8 @@ class Run:
         path = os.path.join(self.folder, SPECIFICATION)
         if os.path.isdir(self.folder) and os.listdir(self.folder) and not os.path.exists(path):
             raise FileExistsError(errno.EEXIST, "the folder holds something else already", self.folder)
-        os.makedirs(os.path.join(self.folder, TOKENIZERS), exist_ok=True)
+        for name in (TOKENIZERS, CELLS):
+            os.makedirs(os.path.join(self.folder, name), exist_ok=True)
         with atomic_write(path) as file:
             file.write(experiment.file.text.encode())
         Path(self.folder, MANIFEST).unlink(missing_ok=True)  # it comes last, when all else is there
@@ -274,7 +276,7 @@ class Run:
     # Measuring
 
     def measure(self) -> None:
-        """Measure every tokenizer that there is on every test corpus; the baseline, which others need, first."""
+        """Measure every tokenizer on every test corpus; the baseline first, as the others need it."""
         baseline = self._experiment.baseline
         for name in sorted(self._made, key=lambda name: name != baseline):
             for corpus in self._corpora.values():
@@ -287,13 +289,13 @@ class Run:
 
         def work() -> dict[str, Any]:
             tok = load(self._path(name))
-            timings = self._time_encoding(name, corpus) if SPEED in experiment.metrics else []
             options: Any = {"seed": experiment.seed, "workers": self._workers}
             rows = measure({name: tok}, corpus, metrics, **options)
             if is_relative:
                 both = {name: tok, baseline: self._baseline}
                 found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
                 rows += [row for row in found if row["tokenizer"] == name]
+            timings = self._time_encoding(name, corpus) if SPEED in experiment.metrics else []
             encoded = {
                 language: encode(tok, documents, workers=self._workers)
                 for language, documents in corpus.documents.items()
@@ -383,8 +385,8 @@ class Run:
         """Write what was found; the manifest comes last, and without it there are no results."""
         order = [tokenizer.name for tokenizer in self._experiment.tokenizers]
         files = {
-            METRICS: sorted(self._rows, key=lambda row: [row[column] for column in COLUMNS[:4]]),
-            CURVES: sorted(self._curves, key=lambda row: [row[column] for column in COLUMNS[:2]]),
+            METRICS: sorted(self._rows, key=lambda row: [row[column] for column in IDENTITY]),
+            CURVES: sorted(self._curves, key=lambda row: [row[column] for column in IDENTITY[:2]]),
             FAILURES: sorted(self._failures, key=lambda row: (order.index(row["tokenizer"]), row["corpus"])),
             TIMINGS: self._timings,
         }

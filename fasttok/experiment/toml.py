@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import glob
+import os
 import re
 import sys
 from collections.abc import Collection
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fasttok.errors import ExperimentError
+from fasttok.text.readers import find_files
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -164,6 +167,16 @@ class Table:
             if not isinstance(row, dict):
                 raise self.error(f"must be tables, [[{key}]], not {row!r}", key)
         return [Table(self.file, (*self.keys, key, i), row) for i, row in enumerate(rows)]
+
+
+def find_files_of(table: Table, key: str, folder: str) -> list[str]:
+    """The files that a key of a table names, by paths and globs that start from the folder."""
+    patterns = table.values_of(key, str)
+    starts = [glob.escape(folder) if glob.has_magic(pattern) else folder for pattern in patterns]
+    try:
+        return find_files(map(os.path.join, starts, patterns))
+    except FileNotFoundError as error:
+        raise table.error(f"{error.filename}: {error.strerror}", key) from None
 
 
 def suggest(word: str, known: Collection[str]) -> str:

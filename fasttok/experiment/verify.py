@@ -12,7 +12,7 @@ from fasttok.experiment.run import compare
 from fasttok.experiment.spec import Experiment
 from fasttok.text.readers import PathLike
 
-SHOWN = 200  # characters of a line that differs
+SHOWN = 60  # bytes on either side of where a line begins to differ
 
 
 def verify(
@@ -79,6 +79,8 @@ def _compare(then: Path, now: Path, file: str) -> list[str]:
     if before == after:
         return []
     pairs = zip_longest(before.split(b"\n"), after.split(b"\n"), fillvalue=b"")
-    number, lines = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
-    old, new = (line.decode(errors="backslashreplace")[:SHOWN] for line in lines)
-    return [f"{file}, line {number}: was {old!r} and is {new!r}"]
+    number, (old, new) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    place = next(i for i, (a, b) in enumerate(zip_longest(old, new)) if a != b)
+    start = max(0, place - SHOWN)
+    shown = [line[start:][: 2 * SHOWN].decode(errors="backslashreplace") for line in (old, new)]
+    return [f"{file}, line {number}: was {shown[0]!r} and is {shown[1]!r}"]

@@ -1,0 +1,125 @@
+"""Naive twins of the metrics: the standard library, numpy and regex only, never fasttok.
+
+Each is written to be seen to be right, not to be fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from fractions import Fraction
+from itertools import pairwise, product
+
+import numpy as np
+import regex
+
+TIBETAN_MARKS = [0x0F0B, 0x0F0C, 0x0FD2, *range(0x0F0D, 0x0F15)]
+
+
+def words(document: bytes, rule: str) -> list[tuple[int, int]]:
+    """Where words stand, in bytes."""
+    text = document.decode(errors="surrogateescape")
+    if rule == "unicode":
+        units = regex.split(r"(?V1w)\b", text)
+        is_word = [any(regex.match(r"[\p{L}\p{N}]", c) for c in unit) for unit in units]
+    else:
+        apart = [regex.match(r"\p{White_Space}", c) for c in text]
+        if rule == "dzongkha":
+            apart = [found or ord(c) in TIBETAN_MARKS for found, c in zip(apart, text, strict=True)]
+        units = []
+        for i, c in enumerate(text):
+            if i and bool(apart[i]) == bool(apart[i - 1]):
+                units[-1] += c
+            else:
+                units.append(c)
+        is_word = [bool(unit) and not regex.match(r"\p{White_Space}", unit) for unit in units]
+        if rule == "dzongkha":
+            is_word = [
+                found and ord(unit[0]) not in TIBETAN_MARKS
+                for found, unit in zip(is_word, units, strict=True)
+            ]
+    ends = [0]
+    for unit in units:
+        ends.append(ends[-1] + len(unit.encode(errors="surrogateescape")))
+    return [span for span, found in zip(pairwise(ends), is_word, strict=True) if found]
+
+
+def tokens_of_word(word: tuple[int, int], spans: list[list[int]]) -> int:
+    """Tokens that share a byte with a word; an empty one shares that before which it stands."""
+    filled = [range(start, max(end, start + 1)) for start, end in spans]
+    return sum(bool(set(token) & set(range(*word))) for token in filled)
+
+
+def quotient(numerator: int, denominator: int) -> float | None:
+    return float(Fraction(numerator, denominator)) if denominator else None
+
+
+def gini(costs: list[int]) -> float | None:
+    mean = Fraction(sum(costs), len(costs))
+    differences = sum(abs(a - b) for a, b in product(costs, repeat=2))
+    return float(differences / (2 * len(costs) ** 2 * mean)) if mean else None
+
+
+def lorenz(costs: list[int]) -> list[float]:
+    return [sum(sorted(costs)[:i]) / sum(costs) for i in range(len(costs) + 1)]
+
+
+def renyi_efficiency(tokens: list[int], alpha: float, n_types: int | None = None) -> float | None:
+    counts = Counter(tokens)
+    n_types = n_types or len(counts)
+    if n_types < 2 or not tokens:
+        return None
+    shares = [count / len(tokens) for count in counts.values()]
+    if alpha == 1:
+        return -math.fsum(p * math.log2(p) for p in shares) / math.log2(n_types)
+    return math.log2(math.fsum(p**alpha for p in shares)) / (1 - alpha) / math.log2(n_types)
+
+
+def percentile_frequency(tokens: list[int], low: int, high: int) -> float | None:
+    ranked = [count for _, count in Counter(tokens).most_common()]
+    inside = [
+        count
+        for rank, count in enumerate(ranked)
+        if math.floor(Fraction(low * len(ranked), 100))
+        <= rank
+        < math.floor(Fraction(high * len(ranked), 100))
+    ]
+    return quotient(sum(inside), len(tokens))
+
+
+def count_in_windows(tokens: list[int], window: int) -> tuple[int, int]:
+    if not tokens:
+        return 0, 0
+    window = min(window, len(tokens))
+    windows = [tokens[i : i + window] for i in range(len(tokens) - window + 1)]
+    return sum(len(set(part)) for part in windows), sum(map(len, windows))
+
+
+def boundaries(word: tuple[int, int], gold: set[int], spans: list[list[int]]) -> tuple[int, ...]:
+    """Gold, predicted and correct boundaries inside a word; whether MorphScore scores it, and as a hit."""
+    inside = set(range(word[0] + 1, word[1]))
+    gold, predicted = gold & inside, {start for start, _ in spans} & inside
+    scored = bool(gold) and bool(predicted)
+    return len(gold), len(predicted), len(gold & predicted), int(scored), int(bool(gold & predicted))
+
+
+def resample(columns: list[list[int]], seed: int, names: list[str], n_resamples: int) -> list[list[int]]:
+    """The totals of all documents, then of each draw."""
+    n = len(columns)
+    key = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()
+    stream = iter(
+        np.random.Philox(key=int.from_bytes(key[:16], "little")).random_raw(n * n_resamples).tolist()
+    )
+    totals = [[sum(column) for column in zip(*columns, strict=True)]]
+    for _ in range(n_resamples):
+        drawn = [columns[(next(stream) >> 32) * n >> 32] for _ in range(n)]
+        totals.append([sum(column) for column in zip(*drawn, strict=True)])
+    return totals
+
+
+def percentile(figures: list[float], percent: float) -> float:
+    place = Fraction(percent) / 100 * (len(figures) - 1)
+    low = math.floor(place)
+    figures = sorted(figures)
+    return figures[low] + (figures[min(low + 1, len(figures) - 1)] - figures[low]) * float(place - low)

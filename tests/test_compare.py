@@ -1,0 +1,463 @@
+"""Comparisons: the same bytes every time, however they were interrupted, and what fails stays alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import fasttok as ft
+from fasttok.experiment import run as run_module
+from tests.conftest import ROOT
+from tests.test_cli import run as command
+from tests.test_faults import stands
+
+SPECIFICATION = """\
+name = "tested"
+seed = 3
+
+[corpus.train]
+one = { files = "one.md", weight = 2 }
+two = { files = "two.md", weight = 0.5 }
+
+[corpus.test]
+held = { files = "held/*.md", document = "line" }
+aligned = { parallel = "aligned/*.txt", baseline = "en" }
+
+[[tokenizer]]
+model = ["bpe", "unigram", "word"]
+vocab_size = [300, 350]
+
+[[tokenizer]]
+model = ["character", "byte"]
+pretokenizer = "whitespace"
+
+[[tokenizer]]
+load = "tiny.json"
+
+[metrics]
+use = ["compression", "fertility", "nsl", "parity", "renyi", "speed"]
+words = "whitespace"
+baseline = "tiny"
+"""
+NAMES = [
+    "bpe-300",
+    "bpe-350",
+    "unigram-300",
+    "unigram-350",
+    "word-300",
+    "word-350",
+    "character",
+    "byte",
+    "tiny",
+]
+N_CELLS = 4 + 9 + 18  # counts in two ways of two languages, tokenizers, and these on two corpora
+
+
+def write_files(folder: Path) -> Path:
+    """A small experiment in a folder of its own; the path of its specification."""
+    texts = {
+        name: (ROOT / name).read_text() for name in ("README.md", "CHANGELOG.md", "docs/architecture.md")
+    }
+    files = {
+        **{"one.md": texts["README.md"], "two.md": texts["CHANGELOG.md"]},
+        **{"held/a.md": texts["CHANGELOG.md"][:6000], "held/b.md": texts["README.md"][-3000:]},
+        **{"aligned/en.txt": "the house\nthe cat\n", "aligned/de.txt": "das Haus\ndie Katze\n"},
+        **{"tiny.json": (ROOT / "tests/data/tiny.json").read_text(), "experiment.toml": SPECIFICATION},
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(text)
+    return folder / "experiment.toml"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The specification, and the results of a run that nothing disturbed."""
+    path = write_files(tmp_path_factory.mktemp("tested"))
+    return path, ft.compare(path, path.parent / "results")
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of that folder, to be damaged."""
+    shutil.copytree(finished[0].parent, tmp_path / "copy")
+    return tmp_path / "copy" / "experiment.toml", tmp_path / "copy" / "results"
+
+
+def what_must_be_equal(folder) -> dict[str, bytes]:
+    paths = [
+        *Path(folder).glob("*s.jsonl"),
+        *Path(folder).glob("tokenizers/*"),
+        Path(folder, "experiment.toml"),
+    ]
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in paths if path.name != "timings.jsonl"
+    }
+
+
+def change(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+# What a run gives
+
+
+def test_the_folder(finished):
+    path, results = finished
+    files = {"experiment.toml", "manifest.json", "metrics.jsonl", "failures.jsonl", "timings.jsonl"}
+    assert set(os.listdir(results.folder)) == {*files, "cells", "tokenizers"}
+    assert Path(results.folder, "experiment.toml").read_bytes() == path.read_bytes()
+    assert results.tokenizers == NAMES
+    assert sorted(os.listdir(Path(results.folder, "tokenizers"))) == sorted(f"{name}.json" for name in NAMES)
+    assert results.failures == []
+    assert len(list(Path(results.folder, "cells").glob("*.json"))) == N_CELLS
+    assert {row["tokenizer"] for row in results.rows} == set(NAMES)
+    assert {row["corpus"] for row in results.rows} == {"held", "aligned"}
+    assert {row["language"] for row in results.rows} == {"", "a", "b", "en", "de"}
+    assert results.manifest["command"]
+    assert results.manifest["versions"]["fasttok"] == ft.__version__
+
+
+def test_it_is_what_every_step_alone_gives(finished):
+    path, results = finished
+    folder = path.parent
+    corpora = {name: ft.Corpus.from_files(folder / f"{name}.md") for name in ("one", "two")}
+    tokenizers = {}
+    for pretokenizer, models in {
+        "gpt2": {
+            **{f"bpe-{size}": {"model": "bpe", "vocab_size": size} for size in (300, 350)},
+            **{f"unigram-{size}": {"model": "unigram", "vocab_size": size} for size in (300, 350)},
+            **{f"word-{size}": {"model": "word", "vocab_size": size, "unk": "<unk>"} for size in (300, 350)},
+        },
+        "whitespace": {"character": {"model": "character", "unk": "<unk>"}, "byte": {"model": "byte"}},
+    }.items():
+        counted = ft.count_pretokens(corpora, pretokenizer)
+        counts = ft.PretokenCounts.mix([(counted["one"], 2), (counted["two"], 0.5)])
+        tokenizers |= {name: ft.train(counts, **options) for name, options in models.items()}
+    tokenizers["tiny"] = ft.load(folder / "tiny.json")
+    for name, tok in tokenizers.items():
+        tok.save(folder / "again.json")
+        assert (folder / "again.json").read_bytes() == Path(
+            results.folder, "tokenizers", f"{name}.json"
+        ).read_bytes()
+        assert results.tokenizer(name).fingerprint() == tok.fingerprint()
+    held = {stem: ft.Corpus.from_files(folder / f"held/{stem}.md", document="line") for stem in "ab"}
+    aligned = {
+        stem: ft.Corpus.from_files(folder / f"aligned/{stem}.txt", document="line") for stem in ("de", "en")
+    }
+    use = ["compression", "fertility", "nsl", "parity", "renyi"]
+    expected = [
+        row
+        for corpus in (
+            ft.TestCorpus.from_corpora("held", held, words="whitespace"),
+            ft.TestCorpus.from_corpora("aligned", aligned, words="whitespace", baseline="en"),
+        )
+        for row in ft.measure(tokenizers, corpus, use, seed=3, baseline_tokenizer="tiny")
+    ]
+    key = ("tokenizer", "corpus", "language", "metric")
+    assert results.rows == sorted(expected, key=lambda row: [row[name] for name in key])
+
+
+def test_time_is_told_apart(finished):
+    _, results = finished
+    stages = [(row["stage"], row["tokenizer"], row["corpus"], row["state"]) for row in results.timings]
+    trained = [(name, state) for name in NAMES[:-1] for state in ("cold", "warm")]
+    assert stages[:4] == [("count", "", language, "cold") for language in ("one", "two")] * 2
+    assert stages[4:20] == [("train", name, "", state) for name, state in trained]
+    assert len(stages) == 20 + 2 * 2 * len(NAMES)
+    assert all(row["seconds"] > 0 and row["n_bytes"] > 0 for row in results.timings)
+    for name, data in what_must_be_equal(results.folder).items():
+        assert b"seconds" not in data, name
+        assert str(Path(results.folder).parent).encode() not in data, name
+
+
+def test_a_finished_run_is_not_run_again(copied, monkeypatch):
+    path, results = copied
+    before = what_must_be_equal(results)
+    timings = (results / "timings.jsonl").read_bytes()
+    for name in ("train", "measure", "count_pretokens"):
+        monkeypatch.setattr(run_module, name, None)
+    again = ft.compare(path, results)
+    assert what_must_be_equal(results) == before
+    assert sorted((results / "timings.jsonl").read_bytes().splitlines()) == sorted(timings.splitlines())
+    assert again.tokenizers == NAMES
+
+
+def test_what_is_lost_or_damaged_is_made_again(copied, finished):
+    path, results = copied
+    cells = sorted((results / "cells").glob("*"))
+    for i, cell in enumerate(cells):
+        if i % 3 == 0:
+            cell.unlink()
+        elif i % 3 == 1 and cell.suffix == ".json":
+            cell.write_text(["[]", "{", '{"inputs": 5}'][i // 3 % 3])
+    (results / "tokenizers/bpe-300.json").unlink()
+    change(results / "tokenizers/byte.json", "kind", "mind")
+    ft.compare(path, results)
+    assert what_must_be_equal(results) == what_must_be_equal(finished[1].folder)
+
+
+def test_another_experiment_in_the_same_folder(copied, finished, monkeypatch):
+    path, results = copied
+    change(path, '["bpe", "unigram", "word"]', '["bpe", "word"]')
+    change(path, "[300, 350]", "[300, 320]")
+    found = ft.compare(path, results)
+    assert found.tokenizers == ["bpe-300", "bpe-320", "word-300", "word-320", "character", "byte", "tiny"]
+    assert {row["tokenizer"] for row in found.rows} == set(found.tokenizers)
+    change(path, "[300, 320]", "[300, 350]")
+    change(path, '["bpe", "word"]', '["bpe", "unigram", "word"]')
+    monkeypatch.setattr(run_module, "train", None)  # all that is needed is still there
+    ft.compare(path, results)
+    assert {name: data for name, data in what_must_be_equal(results).items() if "-320" not in name} == (
+        what_must_be_equal(finished[1].folder)
+    )
+
+
+def test_changed_text_is_counted_again(copied):
+    path, results = copied
+    with (path.parent / "one.md").open("a") as file:
+        file.write("zebra " * 1000)
+    assert " zebra" in map(
+        bytes.decode, ft.compare(path, results).tokenizer("word-300").model.pieces.to_bytes()
+    )
+
+
+# The same bytes
+
+
+def test_workers_and_hash_seeds(finished):
+    path, results = finished
+    for workers in (1, 2, 3):
+        out = path.parent / f"again-{workers}"
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "fasttok",
+                "compare",
+                path,
+                "-o",
+                out,
+                "--workers",
+                str(workers),
+                "--quiet",
+            ],
+            env={**os.environ, "PYTHONHASHSEED": str(workers)},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        assert what_must_be_equal(out) == what_must_be_equal(results.folder)
+
+
+def test_kill_in_the_middle_and_start_again(finished, tmp_path):
+    path, results = finished
+    out = tmp_path / "results"
+    arguments = [sys.executable, "-m", "fasttok", "compare", path, "-o", out, "--quiet"]
+    for n_cells in (1, 5, 15, 25):
+        with subprocess.Popen(arguments, cwd=ROOT) as process:
+            while process.poll() is None and len(list(out.glob("cells/*.json"))) < n_cells:
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        with pytest.raises(ft.ExperimentError, match="the comparison has not ended; run it again"):
+            ft.Results.load(out)
+    assert 25 <= len(list(out.glob("cells/*.json"))) < N_CELLS
+    ft.compare(path, out)
+    assert what_must_be_equal(out) == what_must_be_equal(results.folder)
+
+
+def test_a_full_disk(finished, tmp_path):
+    path, results = finished
+    stands("fill_disk_in_a_comparison", path, tmp_path / "results")
+    assert what_must_be_equal(tmp_path / "results") == what_must_be_equal(results.folder)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_verify(finished, workers):
+    path, results = finished
+    before = {path: path.stat().st_mtime_ns for path in Path(results.folder).rglob("*")}
+    assert ft.verify(results.folder, workers=workers) == []
+    assert {path: path.stat().st_mtime_ns for path in Path(results.folder).rglob("*")} == before
+    assert path.exists()
+
+
+def test_verify_tells_what_differs(copied):
+    _, results = copied
+    change(results / "tokenizers/bpe-300.json", '"kind": "bpe"', '"kind": "BPE"')
+    change(
+        results / "metrics.jsonl",
+        '"language": "de", "metric": "fertility", "value": ',
+        '"language": "de", "metric": "fertility", "value": 1',
+    )
+    (results / "tokenizers/byte.json").unlink()
+    (results / "failures.jsonl").write_text('{"tokenizer": "none"}\n')
+    metrics, failures, bpe, byte = ft.verify(results)
+    assert re.search(r'metrics.jsonl, line \d+: was .*"fertility", "value": 1\d.* and is ', metrics)
+    assert failures == """failures.jsonl, line 1: was '{"tokenizer": "none"}' and is ''"""
+    assert re.search(r"tokenizers/bpe-300.json, line \d+: was .*BPE.* and is .*bpe", bpe)
+    assert byte == "tokenizers/byte.json is not there"
+    assert command("verify", results, "--quiet", code=1).output.splitlines()[-1] == byte
+
+
+def test_verify_tells_of_other_text_and_versions(copied):
+    path, results = copied
+    with (path.parent / "one.md").open("a") as file:
+        file.write("zebra " * 1000)
+    manifest = json.loads((results / "manifest.json").read_text())
+    manifest["versions"]["numpy"] = "1.0"
+    (results / "manifest.json").write_text(json.dumps(manifest))
+    found = ft.verify(results)
+    assert found[-2] == "the text of corpus.train.one is not the same"
+    assert found[-1].startswith("numpy was 1.0 and is ")
+    assert any(line.startswith("tokenizers/word-300.json, line ") for line in found)
+
+
+def test_verify_where_the_text_lies_elsewhere(copied, tmp_path):
+    path, results = copied
+    moved = shutil.move(results, tmp_path / "sent")
+    with pytest.raises(ft.ExperimentError, match=r"one.md: No such file or directory"):
+        ft.verify(moved)
+    output = command("verify", moved, "--folder", path.parent, "--quiet").output
+    assert output == f"{moved}: the same, byte for byte\n"
+
+
+# What fails
+
+FAILING = """\
+[[tokenizer]]
+name = "small"
+model = "unigram"
+vocab_size = 20
+character_coverage = 1.0
+
+[[tokenizer]]
+name = "strict"
+model = "bpe"
+vocab_size = 300
+units = "character"
+
+[[tokenizer]]
+load = "damaged.json"
+
+"""
+
+
+def test_what_fails_stays_alone(finished, tmp_path):
+    path = write_files(tmp_path)
+    change(path, "[metrics]", FAILING + "[metrics]")
+    (tmp_path / "damaged.json").write_text("{")
+    (tmp_path / "aligned/de.txt").write_text("das Haus\ndie Ŧatze\n")
+    out = tmp_path / "results"
+    result = command("compare", path, "-o", out, "--quiet", code=3)
+    results = ft.Results.load(out)
+    assert [(row["tokenizer"], row["corpus"], row["error"]) for row in results.failures] == [
+        ("small-unigram-20", "", "ValueError"),
+        ("strict-bpe-300", "aligned", "ScoringError"),
+        ("damaged", "", "ModelFormatError"),
+    ]
+    messages = [row["message"] for row in results.failures]
+    assert messages[0].startswith("vocab_size must be at least ")
+    assert re.search(r"'aligned/de', document 1.*no piece for 'Ŧ'", messages[1])
+    assert messages[2].startswith("damaged.json: line 1: not JSON")
+    assert "strict-bpe-300 failed on aligned: " in result.output
+    assert set(results.tokenizers) == {*NAMES, "strict-bpe-300"}
+    assert {row["corpus"] for row in results.rows if row["tokenizer"] == "strict-bpe-300"} == {"held"}
+    held = [row for row in results.rows if row["corpus"] == "held" and row["tokenizer"] in NAMES]
+    assert held == [row for row in finished[1].rows if row["corpus"] == "held"]
+    assert ft.verify(out) == []
+
+
+def test_a_baseline_that_fails_takes_only_what_needs_it(finished, tmp_path):
+    path = write_files(tmp_path)
+    (tmp_path / "tiny.json").write_text("{")
+    results = ft.compare(path, tmp_path / "results")
+    assert [row["tokenizer"] for row in results.failures] == ["tiny"]
+    others = [row for row in finished[1].rows if row["metric"] != "nsl" and row["tokenizer"] != "tiny"]
+    assert results.rows == others
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "message"),
+    [
+        ("aligned/de.txt", "das Haus\n", 10, "en has 2 documents, de 1"),
+        ("aligned/de.txt", "", 10, "language 'de', has no text"),
+        ("held/a.md", "", 9, "language 'a', has no text"),
+        ("two.md", "", 6, "corpus.train.two: there is no text in "),
+    ],
+)
+def test_text_that_cannot_be_compared(tmp_path, name, text, line, message):
+    path = write_files(tmp_path)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ft.ExperimentError, match=message) as caught:
+        ft.compare(path, tmp_path / "results")
+    assert caught.value.line == line
+    assert not list(tmp_path.glob("results/tokenizers/*"))
+    assert f"Error: {path}:{line}: " in command("compare", path, "-o", tmp_path / "results", code=1).output
+
+
+def test_a_folder_that_holds_something_else(tmp_path):
+    path = write_files(tmp_path)
+    with pytest.raises(FileExistsError, match="the folder holds something else already"):
+        ft.compare(path, tmp_path / "held")
+    assert sorted(os.listdir(tmp_path / "held")) == ["a.md", "b.md"]
+
+
+# Results
+
+
+def test_results_as_tables(finished):
+    _, results = finished
+    columns = ["tokenizer", "corpus", "language", "metric", "value", "low", "high", "unit", "n"]
+    frame = results.to_pandas()
+    assert list(frame.columns) == columns
+    assert frame["value"].dtype == frame["low"].dtype == "float64"
+    table = results.to_arrow()
+    assert table.to_pylist() == results.rows
+    assert table.schema.field("value").type == pa.float64()
+    assert table.schema.field("n").type == pa.int64()
+    assert frame["n"].tolist() == table["n"].to_pylist()
+    assert repr(results) == f"Results({results.folder!r}, 9 tokenizers, {len(results.rows):,} rows)"
+
+
+def test_an_unknown_tokenizer(finished):
+    with pytest.raises(KeyError, match="bpe-301"):
+        finished[1].tokenizer("bpe-301")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("manifest.json", "{", "manifest.json: not the manifest of a comparison"),
+        ("manifest.json", "{}", "manifest.json: not the manifest of a comparison"),
+        ("manifest.json", "[]", "manifest.json: not the manifest of a comparison"),
+        (
+            "manifest.json",
+            '{"format": "fasttok.experiment", "version": 9}',
+            "experiment version 9; this fasttok",
+        ),
+        ("metrics.jsonl", "", "metrics.jsonl: not what manifest.json says it is"),
+        ("timings.jsonl", "{}\n", "timings.jsonl: not what manifest.json says it is"),
+    ],
+)
+def test_damaged_results(copied, file, text, message):
+    _, results = copied
+    (results / file).write_text(text)
+    with pytest.raises(ft.ExperimentError, match=message):
+        ft.Results.load(results)
+
+
+def test_results_that_are_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        ft.Results.load(tmp_path)

@@ -1,0 +1,280 @@
+"""What experiment.toml says, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import fasttok as ft
+from fasttok.experiment.tokenizers import Loading, Training
+from fasttok.experiment.toml import TomlFile, suggest
+from tests.conftest import ROOT
+
+GOOD = """\
+name = "all of it"
+seed = 7
+
+[corpus.train]
+en = { files = "en/*.txt", weight = 2 }
+de = { files = ["de.txt", "more/"], weight = 0.5 }
+
+[corpus.test]
+held = { files = "held.jsonl", field = "body" }
+aligned = { parallel = "aligned/*.txt", baseline = "en" }
+shipped = { sample = "parallel" }
+
+[[tokenizer]]
+model = ["bpe", "unigram", "character", "word", "byte"]
+vocab_size = [
+  300,  # small
+  400,
+]
+
+[[tokenizer]]
+model = "wordpiece"
+vocab_size = 500
+pretokenizer = ["digits_single", "bert"]
+normalizer = "nfkc"
+method = "likelihood"
+
+[[tokenizer]]
+name = "found"
+load = ["tiny.json"]
+
+[metrics]
+use = ["compression", "speed", "compression"]
+words = "whitespace"
+baseline = "found-tiny"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    files = {
+        **{"en/a.txt": "the cat", "en/b.txt": "the hat", "de.txt": "der Hut", "more/x.txt": "der Fuchs"},
+        **{
+            "held.jsonl": '{"body": "a hat"}\n',
+            "aligned/en.txt": "one\ntwo\n",
+            "aligned/de.txt": "eins\nzwei\n",
+        },
+        "tiny.json": (ROOT / "tests/data/tiny.json").read_text(),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def read(text, folder):
+    (folder / "experiment.toml").write_text(text)
+    return ft.Experiment.load(folder / "experiment.toml")
+
+
+def test_all_of_it(folder):
+    experiment = read(GOOD, folder)
+    assert (experiment.name, experiment.seed, experiment.words) == ("all of it", 7, "whitespace")
+    assert (experiment.metrics, experiment.baseline) == (("compression", "speed"), "found-tiny")
+    en, de = experiment.training
+    assert (en.language, en.weight, de.language, de.weight) == ("en", 2, "de", 0.5)
+    assert en.text.files == (f"{folder}/en/a.txt", f"{folder}/en/b.txt")
+    assert de.text.files == (f"{folder}/de.txt", f"{folder}/more/x.txt")
+    held, aligned, shipped = experiment.test
+    assert (list(held.texts), held.baseline, held.texts[""].options["field"]) == ([""], None, "body")
+    assert (list(aligned.texts), aligned.baseline) == (["de", "en"], "en")
+    assert aligned.texts["de"].options["document"] == "line"
+    assert (len(shipped.texts), shipped.baseline) == (20, "eng")
+
+
+def test_every_model_at_every_size(folder):
+    tokenizers = {tokenizer.name: tokenizer for tokenizer in read(GOOD, folder).tokenizers}
+    sized = [f"{model}-{size}" for model in ("bpe", "unigram") for size in (300, 400)]
+    assert list(tokenizers) == [
+        *sized, "character", "word-300", "word-400", "byte", "wordpiece-500", "found-tiny"
+    ]  # fmt: skip
+    assert tokenizers["bpe-400"].options == {"vocab_size": 400}
+    assert tokenizers["word-300"].options == {"vocab_size": 300, "unk": "<unk>"}
+    wordpiece = tokenizers["wordpiece-500"]
+    assert isinstance(wordpiece, Training)
+    assert wordpiece.options == {"vocab_size": 500, "method": "likelihood"}
+    assert ft.get_pretokenizer(wordpiece.pretokenizer) == ft.get_pretokenizer(["digits_single", "bert"])
+    assert wordpiece.normalizer == ft.get_normalizer("nfkc").config()
+    assert tokenizers["found-tiny"] == Loading("found-tiny", f"{folder}/tiny.json", {})
+
+
+def test_an_option_goes_to_the_trainer(folder):
+    text = GOOD.replace(
+        'model = ["bpe", "unigram", "character", "word", "byte"]', 'model = "word"\nunk = "?"'
+    )
+    assert read(text, folder).tokenizers[0].options == {"vocab_size": 300, "unk": "?"}
+    text = text.replace('unk = "?"', "byte_fallback = true")
+    assert read(text, folder).tokenizers[0].options == {"vocab_size": 300, "byte_fallback": True}
+
+
+def test_paths_start_from_the_folder(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("[elsewhere]")  # no glob
+    for path in folder.iterdir():
+        (elsewhere / path.name).symlink_to(path)
+    experiment = ft.Experiment.from_toml(GOOD, folder=elsewhere)
+    assert experiment.training[0].text.files == (f"{elsewhere}/en/a.txt", f"{elsewhere}/en/b.txt")
+    assert ft.Experiment.load(read(GOOD, folder).file.path, folder=elsewhere).training == experiment.training
+
+
+# A change to GOOD, the line of the error that it makes, and what this says.
+WRONG = [
+    ('name = "all of it"\n', "", None, "name is missing"),
+    ("seed = 7", "seed = -7", 2, "seed: must be from 0 to 2^64 - 1, not -7"),
+    ("seed = 7", "seed = true", 2, "seed: must be a whole number, not True"),
+    ("seed = 7", "sede = 7", 2, "sede: there is no such key; did you mean 'seed'?"),
+    ("seed = 7", "seed = 7 7", 2, "not TOML"),
+    ("weight = 2", "wieght = 2", 5, "corpus.train.en.wieght: there is no such key; did you mean 'weight'?"),
+    ("weight = 2", "weight = 0", 5, "corpus.train.en.weight: must be above 0, not 0"),
+    ("weight = 2", "weight = nan", 5, "must be above 0, not nan"),
+    ("weight = 2", 'weight = "2"', 5, "must be a whole number or a number, not '2'"),
+    ('"en/*.txt"', '"en/*.text"', 5, "en/*.text: no file matches"),
+    ('"more/"', '"more/y.txt"', 6, "more/y.txt: No such file or directory"),
+    ('["de.txt", "more/"]', "[]", 6, "corpus.train.de.files: must not be empty"),
+    ('["de.txt", "more/"]', '["de.txt", 5]', 6, "must be text, or a list of such, not 5"),
+    ('["de.txt", "more/"]', '"de.txt", document = "line"', 6, "what a document is differs from en"),
+    ('["de.txt", "more/"]', '"de.txt", document = "lines"', 6, "'lines' is not known; did you mean 'line'?"),
+    ('["de.txt", "more/"]', '"de.txt", separator = ""', 6, "separator: must not be empty"),
+    ('["de.txt", "more/"]', '"de.txt", separator = "-", document = "line"', 6, "give document or separator"),
+    ('files = "held.jsonl", ', "", 9, "where is its text? Write one of files, parallel, sample"),
+    ('files = "held.jsonl"', 'files = "held.jsonl", parallel = "x"', 9, "where is its text?"),
+    ('field = "body"', 'baseline = "en"', 9, "only parallel text has one"),
+    (', baseline = "en"', "", 10, "corpus.test.aligned: baseline is missing"),
+    ('baseline = "en"', 'baseline = "eng"', 10, "'eng' is not known; did you mean 'en'?"),
+    ('baseline = "en"', 'baseline = "en", document = "line"', 10, "every line is a document"),
+    (
+        'baseline = "en"',
+        'baseline = "en", morphemes = { fr = "de.txt" }',
+        10,
+        "fr: no language of this corpus",
+    ),
+    ('baseline = "en"', 'baseline = "en", morphemes = { de = "en/*" }', 10, "must be a single file"),
+    ('sample = "parallel"', 'sample = "paralel"', 11, "did you mean 'parallel'?"),
+    ("[corpus.test]", "[corpus.tests]", 8, "corpus.tests: there is no such key; did you mean 'test'?"),
+    ('"bpe", "unigram"', '"bpe", "unigramm"', 14, "'unigramm' is not known; did you mean 'unigram'?"),
+    ('model = ["bpe", "unigram", "character", "word", "byte"]', "", 13, "which one? Write model or load"),
+    ('["bpe", "unigram", "character", "word", "byte"]', '["character"]', 15, "does nothing for character"),
+    ("  300,", "  0,", 15, "tokenizer.vocab_size: bpe: vocab_size must be at least 256"),
+    ("  300,", "  -1,", 15, "vocab_size must be at least 256"),
+    ("  300,", "  300.5,", 15, "must be a whole number, or a list of such, not 300.5"),
+    ("  300,", "  400,", 13, "bpe-400 is there already; with a name these are called otherwise"),
+    ('model = "wordpiece"\nvocab_size = 500', 'model = "unigram"', 20, "unigram needs vocab_size"),
+    (
+        'method = "likelihood"',
+        'method = "likely"',
+        25,
+        "wordpiece: method must be one of frequency, likelihood",
+    ),
+    ('method = "likelihood"', "unk = 5", 20, "wordpiece: a text of unk must be a str, not int"),
+    ('method = "likelihood"', "byte_fallback = true", 25, "there is no such key"),
+    ('"word", "byte"]', '"word", "byte"]\nbyte_fallback = true', 15, "no option of bpe"),
+    ('["digits_single", "bert"]', '"gpt5"', 23, "no pretokenizer is named 'gpt5'"),
+    ('["digits_single", "bert"]', '"a("', 23, "does not compile"),
+    ('["digits_single", "bert"]', "[5]", 23, "tokenizer.pretokenizer: "),
+    ('normalizer = "nfkc"', 'normalizer = "nfck"', 24, "no normalizer is named 'nfck'"),
+    ('name = "found"', 'name = "a/b"', 28, "must be letters, digits and . _ + -, not 'a/b'"),
+    ('name = "found"', "start = 1", 28, "tokenizer.start: there is no such key"),
+    (
+        'load = ["tiny.json"]',
+        'load = ["tiny.json", "missing.tiktoken"]',
+        29,
+        "missing.tiktoken: No such file",
+    ),
+    ('"compression", "speed"', '"compresion"', 32, "'compresion' is not known; did you mean 'compression'?"),
+    ('["compression", "speed", "compression"]', "[]", 32, "metrics.use: must not be empty"),
+    ('words = "whitespace"\n', "", 31, "metrics: words is missing"),
+    ('words = "whitespace"', 'words = "tsheg"', 33, "known are whitespace, dzongkha, unicode"),
+    ('baseline = "found-tiny"', 'baseline = "tiny"', 34, "'tiny' is not known"),
+    ("[metrics]", "[other]", 31, "other: there is no such key"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "message"), WRONG, ids=[row[3][:50] for row in WRONG])
+def test_what_is_wrong_is_said_with_its_line(folder, old, new, line, message):
+    assert GOOD.count(old) == 1
+    with pytest.raises(ft.ExperimentError, match=re.escape(message)) as caught:
+        read(GOOD.replace(old, new), folder)
+    assert caught.value.line == line
+    place = f"{folder}/experiment.toml" + (f":{line}" if line else "")
+    assert str(caught.value).startswith(f"{place}: ")
+
+
+MODEL = '[[tokenizer]]\nmodel = "byte"\n'
+TEST = '[corpus.test]\nshipped = { sample = "parallel" }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "there is no tokenizer to compare: write [[tokenizer]]"),
+        (MODEL, "there is no text to train on: write [corpus.train]"),
+        ('[[tokenizer]]\nload = "tiny.json"\n', "there is no text to measure on: write [corpus.test]"),
+        ('[[tokenizer]]\nload = "tiny.json"\n' + TEST, "use is missing"),
+    ],
+)
+def test_what_is_not_there(folder, text, message):
+    with pytest.raises(ft.ExperimentError, match=re.escape(message)):
+        read(f'name = "little"\n{text}', folder)
+
+
+def test_one_table_is_not_a_list_of_them(folder):
+    with pytest.raises(ft.ExperimentError, match="tokenizer: must be a list, not") as caught:
+        read(GOOD[: GOOD.index("[[tokenizer]]")] + '[tokenizer]\nmodel = "bpe"\n', folder)
+    assert caught.value.line == 13
+    with pytest.raises(
+        ft.ExperimentError, match=re.escape("tokenizer: must be tables, [[tokenizer]], not 5")
+    ):
+        read("tokenizer = [5]\n" + GOOD[: GOOD.index("[[tokenizer]]")], folder)
+
+
+def test_a_file_that_is_not_utf_8(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_bytes(b'name = "a"\n# \xff\n')
+    with pytest.raises(ft.ExperimentError, match="not UTF-8") as caught:
+        ft.Experiment.load(path)
+    assert caught.value.line == 2
+    path.write_bytes(b'name = "')
+    with pytest.raises(ft.ExperimentError, match="not TOML"):
+        ft.Experiment.load(path)
+
+
+LINES = '''\
+# first
+a = 1
+b.c = { d = [1,
+  2], e = 5 }
+
+[t]
+text = """
+a = 5
+[u]
+"""
+x = [
+  # more
+  { y = 1 },
+]
+[[rows]]
+k = 1
+[[rows]]
+
+k = 2
+'''
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_of_values(end):
+    places = {
+        **{("a",): 2, ("b",): 3, ("b", "c", "d", 1): 3, ("b", "c", "e"): 3, ("t",): 6, ("t", "text"): 7},
+        **{("t", "x"): 11, ("t", "x", 0, "y"): 11, ("rows",): 15, ("rows", 0, "k"): 16, ("rows", 1): 17},
+        **{("rows", 1, "k"): 19, ("u",): None, ("t", "a"): None, ("rows", 2): None, ("a", "b"): None},
+    }
+    file = TomlFile(LINES.replace("\n", end), "a.toml")
+    assert {keys: file.line(keys) for keys in places} == places
+
+
+def test_suggestions():
+    assert suggest("bpee", ["bpe", "byte"]) == "did you mean 'bpe'?"
+    assert suggest("x", ["bpe", "byte"]) == "known are bpe, byte"

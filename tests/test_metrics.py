@@ -1,0 +1,291 @@
+"""The metrics: each against its naive twin, on small inputs all of them, on hostile ones at random."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.errors import CorpusError
+from fasttok.evaluation import bootstrap, distribution, morphology, parity, vocabulary
+from fasttok.evaluation.cost import embedding_cost
+from fasttok.evaluation.totals import divide
+from fasttok.evaluation.words import WORDS, count_characters, count_tokens_of_words, find_words
+from tests import hostile
+from tests import metric_oracles as oracles
+
+TIBETAN = ["རྫོང་ཁ་ལུ།", "ཀ༌ཁ ༎ ག", "་་ཀ", "།", "ཀ\u0fd2ཁ\u0f14"]
+
+
+def nan_to_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def all_counts(longest: int) -> list[list[int]]:
+    return [list(c) for n in range(longest + 1) for c in itertools.product(range(4), repeat=n)]
+
+
+# Sums and quotients
+
+
+def test_divide():
+    assert divide(1, 3) == 1 / 3
+    assert np.isnan(divide(0, 0))
+    found = divide(np.array([1, 2, 3]), np.array([2, 0, 3]))
+    assert found[[0, 2]].tolist() == [0.5, 1.0]
+    assert np.isnan(found[1])
+
+
+def test_golden_values_of_renyi_efficiency():
+    for counts, expected in (([3, 2, 1, 1], 0.826506), ([3, 3, 2, 2, 1], 0.920484)):
+        assert distribution.renyi_efficiency(np.array(counts)) == pytest.approx(expected, abs=5e-7)
+    for counts, expected in (([3, 2, 1, 1], 0.8031528501359657), ([3, 3, 2, 2, 1], 0.9105681923824472)):
+        assert distribution.renyi_efficiency(np.array(counts), 3.0) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1, 2, 2.5, 3.0])
+def test_renyi_efficiency(alpha):
+    for counts in all_counts(4):
+        tokens = [i for i, count in enumerate(counts) for _ in range(count)]
+        for n_types in (None, 5):
+            found = nan_to_none(distribution.renyi_efficiency(np.array(counts, np.int64), alpha, n_types))
+            assert found == pytest.approx(oracles.renyi_efficiency(tokens, alpha, n_types), abs=1e-12)
+
+
+def test_renyi_efficiency_of_what_it_is_not_defined_for():
+    with pytest.raises(ValueError, match="alpha must be above 0"):
+        distribution.renyi_efficiency(np.array([1, 2]), 0)
+    with pytest.raises(ValueError, match="2 ids occur"):
+        distribution.renyi_efficiency(np.array([1, 2]), n_types=1)
+
+
+def test_percentile_frequency():
+    rng = random.Random(3)
+    for _ in range(200):
+        tokens = [rng.randrange(rng.randint(1, 150)) for _ in range(rng.randint(0, 400))]
+        low, high = sorted(rng.choices(range(101), k=2))
+        counts = np.bincount(np.array(tokens, np.int64), minlength=1)
+        found = nan_to_none(distribution.percentile_frequency(counts, low, high))
+        assert found == oracles.percentile_frequency(tokens, low, high)
+        assert distribution.rank_frequency(counts).tolist() == sorted(counts[counts > 0].tolist())[::-1]
+    with pytest.raises(ValueError, match="from 0 to 100"):
+        distribution.percentile_frequency(np.array([1]), 50, 20)
+
+
+def test_count_in_windows():
+    for n in range(7):
+        for tokens in itertools.product(range(3), repeat=n):
+            for window in (1, 2, 3, 7):
+                found = distribution.count_in_windows(np.array(tokens, np.uint32), window)
+                assert found == oracles.count_in_windows(list(tokens), window)
+    with pytest.raises(ValueError, match="window"):
+        distribution.count_in_windows(np.array([1]), 0)
+
+
+def test_type_token_ratio():
+    assert distribution.type_token_ratio(np.array([5, 0, 3])) == 0.25
+    assert np.isnan(distribution.type_token_ratio(np.array([0, 0])))
+
+
+# Languages
+
+
+def test_gini_and_lorenz():
+    for costs in itertools.chain.from_iterable(itertools.product(range(5), repeat=n) for n in (1, 2, 3, 4)):
+        array = np.array(costs)
+        assert nan_to_none(parity.gini(array)) == pytest.approx(oracles.gini(list(costs)), abs=1e-15)
+        if any(costs):
+            curve = parity.lorenz(array)
+            assert curve.tolist() == pytest.approx(oracles.lorenz(list(costs)))
+            area = (curve[1:] + curve[:-1]).sum() / 2 / len(costs)
+            assert parity.gini(array) == pytest.approx(1 - 2 * area)
+    many = np.array([[1, 5], [2, 5], [9, 5]])
+    assert parity.gini(many).tolist() == [parity.gini(column) for column in many.T]
+    assert parity.max_min(many).tolist() == [9.0, 1.0]
+
+
+# Words
+
+
+@pytest.mark.parametrize("rule", WORDS)
+def test_words(rule):
+    texts = [text.encode() for text in TIBETAN] + [b"", b" ", b"a"]
+    texts += [text.encode() for text in hostile.texts(400, seed=61)] + hostile.byte_strings(400, seed=62)
+    documents = ft.Ragged.from_bytes(texts)
+    starts = documents.offsets.tolist()
+    expected = [
+        [start + a, start + b]
+        for text, start in zip(texts, starts, strict=False)
+        for a, b in oracles.words(text, rule)
+    ]
+    assert find_words(documents, rule).tolist() == expected
+    part = ft.Ragged(documents.values, documents.offsets[200:])  # one that does not begin with its values
+    assert find_words(part, rule).tolist() == [span for span in expected if span[0] >= starts[200]]
+    expected_lengths = [len(text.decode(errors="surrogateescape")) for text in texts]
+    assert count_characters(documents).tolist() == expected_lengths
+
+
+def test_words_of_no_known_rule():
+    with pytest.raises(ValueError, match='words must be "whitespace", "dzongkha" or "unicode"'):
+        find_words(ft.Ragged.from_bytes([b"a"]), "spaces")
+    assert find_words(ft.Ragged.from_bytes([]), "unicode").shape == (0, 2)
+
+
+def test_tokens_of_words():
+    rng = random.Random(5)
+    for _ in range(500):
+        cuts = sorted(rng.choices(range(13), k=rng.randint(1, 10)))
+        spans = [[a, b] for a, b in itertools.pairwise(cuts) if a == b or rng.random() < 0.8]
+        edges = sorted(rng.sample(range(13), 4))
+        words = [(edges[0], edges[1]), (edges[2], edges[3])]
+        found = count_tokens_of_words(np.array(words), np.array(spans, np.int64).reshape(-1, 2))
+        assert found.tolist() == [oracles.tokens_of_word(word, spans) for word in words]
+
+
+def test_several_tokens_of_one_character_are_its_word_s():
+    pieces = ["", "▁", "a", *(f"<0x{byte:02X}>" for byte in range(256))]
+    model = ft.UnigramModel(pieces, [0.0] + [-1.0] * 258, byte_fallback=True, unk_id=0)
+    tok = ft.Tokenizer(model, "metaspace", {"<unk>": 0})
+    spans = tok.encode_with_offsets("東 a").byte_spans
+    words = find_words(ft.Ragged.from_bytes(["東 a".encode()]), "whitespace")
+    assert count_tokens_of_words(words, spans).tolist() == [4, 1]  # the ▁ at the start, which no space was
+
+
+# Vocabulary
+
+
+def test_use_of_a_vocabulary(tok):
+    is_ordinary = vocabulary.find_ordinary(tok)
+    assert np.flatnonzero(~is_ordinary).tolist() == sorted(tok.special_tokens.values())
+    counts = np.bincount(tok.encode("low lower lowest"), minlength=tok.vocab_size)
+    used = set(tok.encode("low lower lowest").tolist())
+    assert vocabulary.vocabulary_use(counts, is_ordinary) == len(used) / 328
+    unused = vocabulary.find_unused(counts, is_ordinary).tolist()
+    assert unused == [i for i in range(tok.vocab_size) if i not in used | set(tok.special_tokens.values())]
+
+
+def test_what_is_never_reached(tok):
+    texts = {i: tok.id_to_piece(i) for i in range(328)}
+    whole = {i: text for i, text in texts.items() if "\ufffd" not in text.decode(errors="replace")}
+    assert len(whole) < len(texts)
+    never = [i for i, text in whole.items() if i not in tok.encode(text).tolist()]
+    assert vocabulary.find_unreached(tok).tolist() == never == []
+    cut = ft.Tokenizer(ft.BPEModel([(97, 32), (256, 98)]), "gpt2")  # the pretokenizer cuts before a space
+    assert [cut.id_to_piece(i) for i in vocabulary.find_unreached(cut)] == [b"a ", b"a b"]
+
+
+def test_never_reached_where_texts_cannot_be_encoded():
+    tok = ft.Tokenizer(ft.WordPieceModel(["b", "##c", "bc", "b c"]), "bert")  # knows neither a nor q
+    assert [tok.id_to_piece(i) for i in vocabulary.find_unreached(tok)] == [b"##c", b"b c"]
+
+
+def test_overlap():
+    tokens = [["a", "b"], ["b", "c", "d"], ["a", "b"]]
+    toks = [ft.Tokenizer(ft.WordPieceModel(pieces), "bert") for pieces in tokens]
+    for (ours, a), (theirs, b) in itertools.product(zip(tokens, toks, strict=True), repeat=2):
+        assert vocabulary.overlap(a, b) == len({*ours} & {*theirs}) / len({*ours} | {*theirs})
+
+
+def test_embedding_cost():
+    assert embedding_cost(10, 4, 60) == (40, 0.4)
+    assert embedding_cost(10, 4, 20, is_tied=False) == (80, 0.8)
+    with pytest.raises(ValueError, match="at least 1"):
+        embedding_cost(0, 4, 1)
+
+
+# Morphemes
+
+
+def test_gold_segmentations(tmp_path):
+    path = tmp_path / "gold.tsv"
+    path.write_text(
+        "walking\twalk @@ing\t100\nhappily\thappy @@ly\nnaïves\tnaï @@ve @@s\nthe cats\tthe cat @@s\n"
+    )
+    gold = morphology.read_morphemes(path)
+    text = gold.text.to_bytes()[0]
+    assert text == "walking naïves the cats".encode()
+    assert [text[a:b].decode() for a, b in gold.words] == ["walking", "naïves", "the", "cats"]
+    assert [text[b:].split()[0].decode() for b in gold.boundaries] == ["ing", "ves", "s", "s"]
+    assert gold.n_entries == 5
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"a\ta\nb\n", r"gold.tsv:2: no word"),
+        (b"a\ta\n\tb\n", r"gold.tsv:2: no word"),
+        (b"a\t\n", r"gold.tsv:1: no word"),
+        (b"a\ta\n\xff\ta\n", r"gold.tsv:2: no UTF-8"),
+        (b"", r"gold.tsv: no entries"),
+    ],
+)
+def test_gold_segmentations_that_cannot_be_read(tmp_path, data, message):
+    path = tmp_path / "gold.tsv"
+    path.write_bytes(data)
+    with pytest.raises(CorpusError, match=message):
+        morphology.read_morphemes(path)
+
+
+def test_boundaries_of_morphemes():
+    rng = random.Random(9)
+    for _ in range(300):
+        lengths = [rng.randint(1, 5) for _ in range(rng.randint(0, 5))]
+        starts = [0, *itertools.accumulate(length + 1 for length in lengths)]
+        words = [(start, start + length) for start, length in zip(starts, lengths, strict=False)]
+        gold = {p for a, b in words for p in range(a + 1, b) if rng.random() < 0.4}
+        cuts = sorted(rng.choices(range(starts[-1] + 1), k=rng.randint(1, 12)))
+        spans = [list(span) for span in itertools.pairwise(cuts)]
+        morphemes = morphology.Morphemes(
+            ft.Ragged.from_bytes([b"x" * starts[-1]]),
+            np.array(words, np.int64).reshape(-1, 2),
+            np.array(sorted(gold), np.int64),
+            len(words),
+        )
+        found = morphology.count_boundaries(morphemes, np.array(spans, np.int64).reshape(-1, 2))
+        assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == [
+            oracles.boundaries(word, gold, spans) for word in words
+        ]
+
+
+def test_real_gold_segmentations(shared):
+    shares = {}
+    for path in sorted((shared / "data/morphology").glob("*.word.dev.tsv")):
+        gold = morphology.read_morphemes(path)
+        shares[path.name.split(".")[0]] = len(gold.words) / gold.n_entries
+        words = [line.split("\t")[:2] for line in path.read_text().splitlines()]
+        pairs = [(word.split(" "), parts.replace(" @@", "").split(" ")) for word, parts in words]
+        assert gold.n_entries == sum(len(surface) for surface, _ in pairs)
+        aligned = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
+        expected = [a for pair in aligned for a, b in zip(*pair, strict=True) if a == b]
+        assert gold.text.to_bytes()[0].decode() == " ".join(expected)
+    assert shares["lat"] > 0.99  # surface forms
+    assert shares["ita"] < 0.7  # canonical ones
+
+
+# Bootstrap
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 50])
+def test_resampling(n, monkeypatch):
+    rng = random.Random(n)
+    columns = [[rng.randrange(100), rng.randrange(1 << 40)] for _ in range(n)]
+    expected = oracles.resample(columns, 7, ["corpus", "en"], 20)
+    for block in (1, 3 * n, 1 << 22):
+        monkeypatch.setattr(bootstrap, "_BLOCK", block)
+        found = bootstrap.resample(np.array(columns), 7, ["corpus", "en"], 20)
+        assert found.tolist() == expected
+    assert n == 1 or bootstrap.resample(np.array(columns), 8, ["corpus", "en"], 20).tolist() != expected
+    figures = [row[0] for row in expected]
+    low, high = bootstrap.interval(np.array(figures, np.float64))
+    assert low == pytest.approx(oracles.percentile(figures, 2.5), rel=1e-15)
+    assert high == pytest.approx(oracles.percentile(figures, 97.5), rel=1e-15)
+
+
+def test_resampling_is_exact_or_an_error():
+    with pytest.raises(OverflowError, match="exact"):
+        bootstrap.resample(np.array([[1 << 52], [1]]), 7, ["corpus"])
+    assert bootstrap.interval(np.array([1.0, np.nan])) is None
+    assert bootstrap.resample(np.empty((0, 2), np.int64), 7, ["corpus"], 3).tolist() == [[0.0, 0.0]] * 4
