@@ -228,7 +228,7 @@ def test_the_models_there_are():
 
 def test_help_teaches():
     assert "fasttok demo" in run("--help").output
-    for command in ("train", "encode", "decode", "count", "inspect", "show", "demo"):
+    for command in ("train", "encode", "decode", "count", "inspect", "show", "report", "demo"):
         assert command in run("--help").output
         assert len(run(command, "--help").output.splitlines()) > 5
 

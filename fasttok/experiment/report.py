@@ -121,7 +121,7 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, the lines to name where there is no room to write beside them, and what it shows in words."""
+    """A drawing, the lines to name where there is no room to write beside them, and all of it in words."""
 
     drawing: Drawing
     legend: list[Series]
