@@ -447,6 +447,11 @@ def test_an_unknown_tokenizer(finished):
             '{"format": "fasttok.experiment", "version": 9}',
             "experiment version 9; this fasttok",
         ),
+        (
+            "manifest.json",
+            '{"format": "fasttok.experiment", "version": 1}',
+            "manifest.json: corpora is missing",
+        ),
         ("metrics.jsonl", "", "metrics.jsonl: not what manifest.json says it is"),
         ("timings.jsonl", "{}\n", "timings.jsonl: not what manifest.json says it is"),
     ],

@@ -35,7 +35,7 @@ vocab_size = [
 model = "wordpiece"
 vocab_size = 500
 pretokenizer = ["digits_single", "bert"]
-normalizer = "nfkc"
+normalizer = ["nfkc", "lowercase"]
 method = "likelihood"
 
 [[tokenizer]]
@@ -98,7 +98,7 @@ def test_every_model_at_every_size(folder):
     assert isinstance(wordpiece, Training)
     assert wordpiece.options == {"vocab_size": 500, "method": "likelihood"}
     assert ft.get_pretokenizer(wordpiece.pretokenizer) == ft.get_pretokenizer(["digits_single", "bert"])
-    assert wordpiece.normalizer == ft.get_normalizer("nfkc").config()
+    assert wordpiece.normalizer == ft.get_normalizer(["nfkc", "lowercase"]).config()
     assert tokenizers["found-tiny"] == Loading("found-tiny", f"{folder}/tiny.json", {})
 
 
@@ -174,7 +174,7 @@ WRONG = [
     ('["digits_single", "bert"]', '"gpt5"', 23, "no pretokenizer is named 'gpt5'"),
     ('["digits_single", "bert"]', '"a("', 23, "does not compile"),
     ('["digits_single", "bert"]', "[5]", 23, "tokenizer.pretokenizer: "),
-    ('normalizer = "nfkc"', 'normalizer = "nfck"', 24, "no normalizer is named 'nfck'"),
+    ('"nfkc", "lowercase"', '"nfck"', 24, "no normalizer is named 'nfck'"),
     ('name = "found"', 'name = "a/b"', 28, "must be letters, digits and . _ + -, not 'a/b'"),
     ('name = "found"', "start = 1", 28, "tokenizer.start: there is no such key"),
     (

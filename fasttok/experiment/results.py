@@ -142,6 +142,9 @@ def read_manifest(folder: str) -> dict[str, Any]:
         raise ExperimentError(f"not the manifest of a comparison ({error})", path) from None
     if found != (FORMAT, VERSION):
         raise ExperimentError(f"{found[0]} version {found[1]}; this fasttok reads {FORMAT} {VERSION}", path)
+    for key in ("corpora", "tokenizers", "files", "versions"):
+        if not isinstance(manifest.get(key), dict):
+            raise ExperimentError(f"{key} is missing", path)
     return manifest
 
 

@@ -130,7 +130,7 @@ def _pretokenizer(group: Table) -> dict[str, Any]:
 
 def _normalizer(group: Table) -> dict[str, Any] | None:
     try:
-        normalizer = get_normalizer(group.value("normalizer", str, dict, default=None))
+        normalizer = get_normalizer(group.value("normalizer", str, list, dict, default=None))
     except (TypeError, ValueError) as error:
         raise group.error(str(error), "normalizer") from None
     return None if normalizer is None else normalizer.config()
