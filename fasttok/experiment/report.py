@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ from fasttok.experiment.charts import (
 )
 from fasttok.experiment.definitions import DEFINITIONS
 from fasttok.experiment.results import SPECIFICATION, Results
-from fasttok.experiment.tables import BarChart, Compared, Premiums, Value
+from fasttok.experiment.tables import BarChart, Compared, Premiums, Row, Value
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
@@ -47,7 +47,6 @@ FACTS = {
     "fertility": "tokens per word, the fewest",
     "gini": "Gini coefficient, the most equal between languages",
 }
-Row = Mapping[str, Any]
 
 
 def write_report(folder: PathLike, output: PathLike | None = None) -> str:
@@ -245,9 +244,8 @@ class Report:
         lines = []
         for one in self.drawn:
             if one.name in values:
-                ys = lorenz(
-                    np.array(values[one.name])
-                ).tolist()  # sentences are as many everywhere: premiums will do
+                # Every language has the same sentences, so premiums are as good as tokens.
+                ys = lorenz(np.array(values[one.name])).tolist()
                 lines.append(Series(one.family, one.colour, np.linspace(0, 1, len(ys)).tolist(), ys))
         x = Axis("share of the languages, cheapest first", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
         y = Axis("Share of all tokens", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
@@ -332,7 +330,7 @@ class Report:
     @property
     def n_languages(self) -> int:
         """How many languages there are in all test corpora."""
-        return len({language for languages in self.manifest["languages"].values() for language in languages})
+        return len({name for names in self.manifest["languages"].values() for name in names if name})
 
     @property
     def has_grey(self) -> bool:
@@ -367,11 +365,6 @@ class Report:
         """The numbers of the definitions of all figures that there are."""
         metrics = {metric for corpus in self.corpora for metric in corpus.metrics}
         return {metric: i for i, metric in enumerate((name for name in DEFINITIONS if name in metrics), 1)}
-
-    @property
-    def folder(self) -> str:
-        """The folder of the results, as `fasttok verify` takes it; only its name, as it may lie elsewhere."""
-        return Path(self.results.folder).resolve().name
 
     @property
     def specification(self) -> str:

@@ -6,10 +6,13 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import median
 from typing import Any
 
+import numpy as np
+
+from fasttok.evaluation.parity import gini
 from fasttok.experiment.charts import N_COLOURS, OTHER
 from fasttok.tokenizer import Tokenizer
 from fasttok.training import TRAINERS
@@ -109,19 +112,23 @@ def _short_config(config: Any) -> str:
 def _trainer(tok: Tokenizer) -> dict[str, Any]:
     """How a tokenizer was trained; empty if nobody knows."""
     trainer = tok.provenance.get("trainer")
-    return dict(trainer) if isinstance(trainer, dict) and trainer.get("model") in TRAINERS else {}
+    is_known = isinstance(trainer, dict) and trainer.get("model") in list(TRAINERS)
+    return dict(trainer) if is_known else {}
 
 
 def _options(tok: Tokenizer) -> str:
-    """How a tokenizer was trained, but for defaults and what has a column of its own; "" if nobody knows."""
+    """How a tokenizer was trained, but for defaults; a size is one that was not reached."""
     trainer = _trainer(tok)
     if not trainer:
         return ""
     model = TRAINERS[trainer.pop("model")]
-    size = {"vocab_size": trainer["vocab_size"]} if "vocab_size" in trainer else {}
-    defaults = json.loads(json.dumps(model(**size).config()))
+    has_size = any(option.name == "vocab_size" for option in fields(model))
+    defaults = model(**({"vocab_size": tok.vocab_size} if has_size else {})).config()
+    defaults = json.loads(json.dumps(defaults))  # lists for tuples, as in the file
     shown = {
-        key: value for key, value in trainer.items() if key != "special_tokens" and value != defaults.get(key)
+        key: value
+        for key, value in trainer.items()
+        if key != "special_tokens" and value not in (None, defaults.get(key))
     }
     return ", ".join(f"{key} {_short_config(value)}" for key, value in shown.items()) or "the defaults"
 
@@ -334,12 +341,14 @@ def compare_languages(rows: Sequence[Row], scripts: Mapping[str, str]) -> Premiu
     premiums = find_premiums(rows)
     if not premiums:
         return None
-    unequal = {row["tokenizer"]: row["value"] for row in rows if row["metric"] == "gini"}
     by_tokenizer: dict[str, list[Row]] = defaultdict(list)
     for row in premiums:
         by_tokenizer[row["tokenizer"]].append(row)
     incapable = find_incapable(rows)
-    order = sorted(by_tokenizer, key=lambda name: (name in incapable, unequal.get(name) or 0, name))
+    unequal = {
+        name: float(gini(np.array([row["value"] for row in found]))) for name, found in by_tokenizer.items()
+    }
+    order = sorted(by_tokenizer, key=lambda name: (name in incapable, unequal[name], name))
     names, by_script = premiums_by_script(premiums, scripts)
     return Premiums(
         bars={name: draw_bars(by_tokenizer[name], "language", scripts) for name in order},
