@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fasttok.batches import Padded, Pairs, Windows
+    from fasttok.colours import ColouredTokens
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
     from fasttok.data.sample import parallel_sample
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from fasttok.evaluation.foreign import wrap
     from fasttok.evaluation.measure import measure
     from fasttok.evaluation.sample import TestCorpus
+    from fasttok.experiment.report import write_report
     from fasttok.experiment.results import Results
     from fasttok.experiment.run import compare
     from fasttok.experiment.spec import Experiment
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
 # Where each public name lives; imported when first asked for (PEP 562), so that `import fasttok` is quick.
 _HOMES = {
     "fasttok.batches": ["Padded", "Pairs", "Windows"],
+    "fasttok.colours": ["ColouredTokens"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
     "fasttok.data.sample": ["parallel_sample"],
@@ -96,6 +99,7 @@ _HOMES = {
     "fasttok.evaluation.foreign": ["wrap"],
     "fasttok.evaluation.measure": ["measure"],
     "fasttok.evaluation.sample": ["TestCorpus"],
+    "fasttok.experiment.report": ["write_report"],
     "fasttok.experiment.results": ["Results"],
     "fasttok.experiment.run": ["compare"],
     "fasttok.experiment.spec": ["Experiment"],
@@ -140,6 +144,7 @@ __all__ = [
     "CharacterBPEModel",
     "CharacterModel",
     "CharacterTrainer",
+    "ColouredTokens",
     "Corpus",
     "CorpusError",
     "Encoding",
@@ -192,6 +197,7 @@ __all__ = [
     "train",
     "verify",
     "wrap",
+    "write_report",
 ]
 
 

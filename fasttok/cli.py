@@ -1,4 +1,4 @@
-"""The command line: ``fasttok train | encode | decode | count | inspect | compare | verify | demo``."""
+"""The command line: ``fasttok train | encode | decode | count | inspect | show | compare | report …``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import dataclasses
 import os
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 import fasttok as ft
+from fasttok.colours import visible
 
 SLICE = 1 << 16
 VOCAB_SIZE = 32_000  # where a trainer must be told one, and nobody does
@@ -236,7 +237,7 @@ def encode(
                 click.echo(" " if start + SLICE < len(row) else "", nl=False)
             click.echo()
         else:
-            click.echo(_coloured(tok, row.tolist()))
+            click.echo(_coloured([visible(tok.id_to_piece(i)) for i in row.tolist()]))
 
 
 @main.command()
@@ -346,7 +347,29 @@ def inspect(path: str, text: str | None, top: int) -> None:
     _show_pieces(tok, top)
     if text is not None:
         ids = tok.encode(text, as_list=True)
-        click.echo(f"\n{_coloured(tok, ids)}\n{' '.join(map(str, ids))}\n{len(ids)} tokens")
+        click.echo(f"\n{_coloured(tok.show(text).tokens)}\n{' '.join(map(str, ids))}\n{len(ids)} tokens")
+
+
+@main.command()
+@click.argument("text")
+@click.option(
+    "--with", "paths", multiple=True, required=True, type=click.Path(), help="A tokenizer's file; repeatable."
+)
+def show(text: str, paths: tuple[str, ...]) -> None:
+    """Show how tokenizers cut a text: a line each, with the number of tokens.
+
+    Tokens are in turning colours; with | between them where colours cannot be shown, or NO_COLOR is set. A
+    space is a middle dot, a byte that is part of no character its number.
+
+    \b
+    Example:
+      fasttok show "unaffable naïve 12345 東京" --with bpe.json --with cl100k_base.tiktoken
+    """
+    rows = [(path, ft.load(path).show(text).tokens) for path in paths]
+    width = max(map(len, paths))
+    digits = max(len(str(len(tokens))) for _, tokens in rows)
+    for path, tokens in rows:
+        click.echo(f"{path:<{width}}  {len(tokens):>{digits}} tokens  {_coloured(tokens)}")
 
 
 @main.command()
@@ -371,6 +394,23 @@ def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> N
         click.echo(f"{row['tokenizer']} failed{where}: {row['message']}", err=True)
     if results.failures:
         raise SystemExit(FAILED)
+
+
+@main.command()
+@click.argument("results", type=click.Path())
+@click.option(
+    "-o", "--output", type=click.Path(), help="The file to write; report.html in the folder by default."
+)
+def report(results: str, output: str | None) -> None:
+    """Make a page of a folder of results: tables, charts and sentences cut by every tokenizer.
+
+    The page is one HTML file that needs nothing else. Needs the extra "report".
+
+    \b
+    Example:
+      fasttok compare experiment.toml -o results/ && fasttok report results/
+    """
+    click.echo(ft.write_report(results, output))
 
 
 @main.command()
@@ -419,8 +459,8 @@ def demo(vocab_size: int) -> None:
         "Tokenization decides what a language model can and cannot do.",
         "naïve Zürich, 東京, 12345 + 67890",
     ):
-        ids = tok.encode(text)
-        click.echo(f"  {len(ids):>3} tokens  {_coloured(tok, ids.tolist())}")
+        tokens = tok.show(text).tokens
+        click.echo(f"  {len(tokens):>3} tokens  {_coloured(tokens)}")
     rows = tok.encode_files(corpus)
     same = all(tok.decode_bytes(row) == text for row, text in zip(rows, corpus, strict=True))
     click.echo(f"\nDecoding gives {'every' if same else 'NOT every'} file back byte for byte.")
@@ -430,7 +470,7 @@ def demo(vocab_size: int) -> None:
 
 def _show_counts(counts: ft.PretokenCounts, top: int) -> None:
     for pretoken, n in counts.most_common(top):
-        click.echo(f"{n:>12,}  {_visible(pretoken)}")
+        click.echo(f"{n:>12,}  {visible(pretoken)}")
 
 
 def _show_pieces(tok: ft.Tokenizer, top: int) -> None:
@@ -443,21 +483,13 @@ def _show_pieces(tok: ft.Tokenizer, top: int) -> None:
         of_bytes = set() if byte_ids is None else set(byte_ids.tolist())
         learned = [piece for i, piece in enumerate(pieces) if piece and i not in of_bytes]
     longest = sorted(learned, key=lambda piece: (-len(piece), piece))
-    click.echo("first pieces  " + "  ".join(map(_visible, learned[:top])))
-    click.echo("last pieces   " + "  ".join(map(_visible, learned[max(0, len(learned) - top) :])))
-    click.echo("longest       " + "  ".join(map(_visible, longest[:top])))
+    click.echo("first pieces  " + "  ".join(map(visible, learned[:top])))
+    click.echo("last pieces   " + "  ".join(map(visible, learned[max(0, len(learned) - top) :])))
+    click.echo("longest       " + "  ".join(map(visible, longest[:top])))
 
 
-def _visible(piece: bytes) -> str:
-    """A piece as one visible word: spaces as a middle dot, what does not print escaped."""
-    text = piece.decode(errors="backslashreplace")
-    return "".join("·" if c == " " else c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _coloured(tok: ft.Tokenizer, ids: list[int]) -> str:
-    """The pieces side by side in turning colours, with | between them where there are no colours."""
-    has_colours = sys.stdout.isatty()
-    pieces = [_visible(tok.id_to_piece(i)) for i in ids]
-    if not has_colours:
-        return "|".join(pieces)
-    return "".join(click.style(p, fg="black", bg=COLOURS[i % len(COLOURS)]) for i, p in enumerate(pieces))
+def _coloured(tokens: Sequence[str]) -> str:
+    """Tokens side by side in turning colours, with | between them where there are no colours."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return "|".join(tokens)
+    return "".join(click.style(t, fg="black", bg=COLOURS[i % len(COLOURS)]) for i, t in enumerate(tokens))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.batches import Pairs, TextPair, Truncation, frame_rows, iterate_texts, join_pairs
+from fasttok.colours import ColouredTokens, visible
 from fasttok.encoding import BatchOptions, Draws, EncodeOptions, TextEncoder
 from fasttok.errors import TemplateError
 from fasttok.models.base import Model
@@ -462,6 +463,11 @@ class Tokenizer(Vocabulary):
     def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
         """Count the tokens of a text; otherwise as `encode`."""
         return len(self.encode(text, special=special, errors=errors))
+
+    def show(self, text: str | bytes, *, special: Special = "none") -> ColouredTokens:
+        """The tokens of a text side by side; in a notebook in colours. Otherwise as `encode`."""
+        ids = self.encode(text, special=special, as_list=True)
+        return ColouredTokens(tuple(visible(self.id_to_piece(i)) for i in ids))
 
     def _encode_corpus(
         self, corpus: Corpus, add_special_tokens: bool, special: Special, workers: int | None, draws: Draws

@@ -238,7 +238,19 @@ def test_the_models_there_are():
 
 def test_help_teaches():
     assert "fasttok demo" in run("--help").output
-    for command in ("train", "encode", "decode", "count", "inspect", "compare", "verify", "demo"):
+    commands = (
+        "train",
+        "encode",
+        "decode",
+        "count",
+        "inspect",
+        "show",
+        "compare",
+        "report",
+        "verify",
+        "demo",
+    )
+    for command in commands:
         assert command in run("--help").output
         assert len(run(command, "--help").output.splitlines()) > 5
 

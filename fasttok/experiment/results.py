@@ -20,6 +20,7 @@ VERSION = 1
 SPECIFICATION = "experiment.toml"
 MANIFEST = "manifest.json"
 METRICS = "metrics.jsonl"
+CURVES = "curves.jsonl"
 FAILURES = "failures.jsonl"
 TIMINGS = "timings.jsonl"
 TOKENIZERS = "tokenizers"
@@ -39,6 +40,9 @@ class Results:
         Where it lies.
     rows : list of dict
         What was measured; see `fasttok.evaluation.measure.Row`.
+    curves : list of dict
+        What a report draws beside the rows, one a tokenizer and test corpus; see
+        `fasttok.experiment.curves.collect`.
     failures : list of dict
         What could not be done: ``tokenizer``, ``corpus`` ("" if there is no tokenizer at all), ``error``, the
         type, and ``message``.
@@ -52,13 +56,14 @@ class Results:
     Notes
     -----
     In the folder lie ``experiment.toml`` as it was given, ``manifest.json``, ``tokenizers/*.json``,
-    ``metrics.jsonl`` and ``failures.jsonl``, which are the same bytes whenever and wherever the comparison is
-    run, and ``timings.jsonl``, which is not. ``cells/`` has what was worked out so far; without it a run
-    begins at the beginning.
+    ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl``, which are the same bytes whenever and wherever
+    the comparison is run, and ``timings.jsonl``, which is not. ``cells/`` has what was worked out so far;
+    without it a run begins at the beginning.
     """
 
     folder: str
     rows: list[dict[str, Any]]
+    curves: list[dict[str, Any]]
     failures: list[dict[str, Any]]
     timings: list[dict[str, Any]]
     manifest: dict[str, Any]
@@ -77,8 +82,10 @@ class Results:
         name = os.fspath(folder)
         manifest = read_manifest(name)
         files = manifest["files"]
-        rows, failures, timings = (_read_rows(name, file, files) for file in (METRICS, FAILURES, TIMINGS))
-        return cls(name, rows, failures, timings, manifest)
+        rows, curves, failures, timings = (
+            _read_rows(name, file, files) for file in (METRICS, CURVES, FAILURES, TIMINGS)
+        )
+        return cls(name, rows, curves, failures, timings, manifest)
 
     @property
     def tokenizers(self) -> list[str]:

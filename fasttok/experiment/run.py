@@ -15,6 +15,7 @@ from typing import Any
 
 from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
+from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.measure import measure
 from fasttok.evaluation.sample import TestCorpus
 from fasttok.experiment.cells import Cells, Inputs, describe_machine, environment
@@ -25,8 +26,10 @@ from fasttok.experiment.corpora import (
     open_corpus,
     read_test_corpus,
 )
+from fasttok.experiment.curves import collect
 from fasttok.experiment.results import (
     CELLS,
+    CURVES,
     FAILURES,
     FORMAT,
     IDENTITY,
@@ -146,6 +149,7 @@ class Run:
         self._fingerprints: dict[str, dict[str, str]] = {}  # of text, by what it is for and its name
         self._made: dict[str, dict[str, Any]] = {}  # what is known of each tokenizer that there is
         self._rows: list[dict[str, Any]] = []
+        self._curves: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
         self._timings: list[dict[str, Any]] = []
         self._n_done = 0
@@ -292,7 +296,11 @@ class Run:
                 found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
                 rows += [row for row in found if row["tokenizer"] == name]
             timings = self._time_encoding(name, corpus) if SPEED in experiment.metrics else []
-            return {"rows": rows, "timings": timings}
+            encoded = {
+                language: encode(tok, documents, workers=self._workers)
+                for language, documents in corpus.documents.items()
+            }
+            return {"rows": rows, "timings": timings, "curve": collect(name, corpus, encoded)}
 
         inputs = {
             "measure": name,
@@ -305,7 +313,9 @@ class Run:
         kept = self._cells.find(inputs)
         task = f"measuring {name} on {corpus.name}"
         result = self._attempt(task, name, corpus.name, inputs, kept, work)
-        self._rows += result.get("rows", [])
+        if result:
+            self._rows += result["rows"]
+            self._curves.append(result["curve"])
 
     @cached_property
     def _baseline(self) -> Tokenizer:
@@ -376,6 +386,7 @@ class Run:
         order = [tokenizer.name for tokenizer in self._experiment.tokenizers]
         files = {
             METRICS: sorted(self._rows, key=lambda row: [row[column] for column in IDENTITY]),
+            CURVES: sorted(self._curves, key=lambda row: [row[column] for column in IDENTITY[:2]]),
             FAILURES: sorted(self._failures, key=lambda row: (order.index(row["tokenizer"]), row["corpus"])),
             TIMINGS: self._timings,
         }

@@ -7,7 +7,7 @@ import tempfile
 from itertools import zip_longest
 from pathlib import Path
 
-from fasttok.experiment.results import FAILURES, METRICS, SPECIFICATION, TOKENIZERS, read_manifest
+from fasttok.experiment.results import CURVES, FAILURES, METRICS, SPECIFICATION, TOKENIZERS, read_manifest
 from fasttok.experiment.run import compare
 from fasttok.experiment.spec import Experiment
 from fasttok.text.readers import PathLike
@@ -24,8 +24,8 @@ def verify(
 ) -> list[str]:
     """Run the experiment of a folder of results again, from the beginning, and compare byte for byte.
 
-    Tokenizers, ``metrics.jsonl`` and ``failures.jsonl`` are compared. The results stay as they are; what was
-    kept of the first run is not used.
+    Tokenizers, ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl`` are compared. The results stay as
+    they are; what was kept of the first run is not used.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def verify(
     experiment = Experiment.load(os.path.join(name, SPECIFICATION), folder=start)
     with tempfile.TemporaryDirectory() as temporary:
         now = compare(experiment, temporary, workers=workers, progress=progress).manifest
-        files = [METRICS, FAILURES]
+        files = [METRICS, CURVES, FAILURES]
         for tokenizer in sorted(then["tokenizers"].keys() | now["tokenizers"].keys()):
             files.append(f"{TOKENIZERS}/{tokenizer}.json")
         found = [difference for file in files for difference in _compare(Path(name), Path(temporary), file)]

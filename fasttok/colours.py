@@ -1,0 +1,88 @@
+"""`ColouredTokens`: the tokens of a text side by side, so that a reader sees where it was cut."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+# Colours turn with the place of the token. They are translucent, so that they suit dark pages as well; the
+# line before each token is what remains where there are no colours, as on paper.
+STYLE = """
+.ft-tokens { line-height: 1.9; overflow-wrap: anywhere; }
+.ft-tokens bdi { border-inline-start: 2px solid #8888; border-radius: 3px; padding: .1em .14em;
+  margin-inline-end: 1px; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
+.ft-tokens bdi:nth-of-type(4n+1) { background: rgba(0, 114, 178, .25); }
+.ft-tokens bdi:nth-of-type(4n+2) { background: rgba(230, 159, 0, .30); }
+.ft-tokens bdi:nth-of-type(4n+3) { background: rgba(0, 158, 115, .25); }
+.ft-tokens bdi:nth-of-type(4n+4) { background: rgba(204, 121, 167, .30); }
+.ft-tokens bdi.unknown { background: none; outline: 2px dotted; outline-offset: -1px; }
+""".strip()
+
+
+@dataclass(frozen=True, repr=False)
+class ColouredTokens:
+    """The tokens of a text; in a notebook in turning colours, elsewhere with ``|`` between them.
+
+    Attributes
+    ----------
+    tokens : tuple of str
+        What each token is, as `visible` writes it.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+    >>> tok.show("the lowest 東")
+    t|h|e|·lowe|st|·|<0xE6>|<0x9D>|<0xB1>
+    """
+
+    tokens: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "|".join(self.tokens)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def _repr_html_(self) -> str:
+        return f"<style>{STYLE}</style>{to_html(self.tokens)}"
+
+
+def visible(token: bytes) -> str:
+    r"""A token as one visible word.
+
+    A space is a middle dot, a byte that is part of no character its number, and what does not print, such as
+    a line end or a mark that changes the direction of text, an escape.
+
+    Examples
+    --------
+    >>> print(visible(" naïve\n".encode()), visible("東".encode()[:2]))
+    ·naïve\n <0xE6><0x9D>
+    """
+    return "".join(map(_visible_character, token.decode(errors="surrogateescape")))
+
+
+def _visible_character(character: str) -> str:
+    if character == " ":
+        return "·"
+    if "\udc80" <= character <= "\udcff":
+        return f"<0x{ord(character) - 0xDC00:02X}>"
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
+def to_html(tokens: Sequence[str], unknown: Collection[int] = ()) -> str:
+    """Visible tokens as a line of HTML that `STYLE` colours; those at the places `unknown` are outlined."""
+    cells = (
+        f"<bdi{' class=unknown' if i in unknown else ''}>{html.escape(token)}</bdi>"
+        for i, token in enumerate(tokens)
+    )
+    return f'<span class="ft-tokens" dir="{_direction(tokens)}">{"<wbr>".join(cells)}</span>'
+
+
+def _direction(tokens: Iterable[str]) -> str:
+    """The direction of a text, by its first letter that has one; pages do not look inside isolated parts."""
+    kinds = (unicodedata.bidirectional(character) for token in tokens for character in token)
+    first = next((kind for kind in kinds if kind in ("L", "R", "AL")), "L")
+    return "ltr" if first == "L" else "rtl"

@@ -1,0 +1,423 @@
+"""The report of a comparison: one page, whole, safe, the same for the same results."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import fasttok as ft
+from fasttok.cli import main
+from fasttok.evaluation.encoded import encode
+from fasttok.evaluation.metrics import METRICS
+from fasttok.experiment import charts, curves, tables, vocabularies
+from fasttok.experiment.charts import Axis, Series, draw_lines, draw_panels, spread
+from fasttok.experiment.definitions import DEFINITIONS
+from fasttok.experiment.report import render_report, write_report
+from fasttok.text.scripts import find_main_script
+
+EXPERIMENT = """
+name = "Small & <b>hostile</b>"
+seed = 3
+[corpus.train]
+all = { sample = "parallel" }
+[corpus.test]
+parallel = { sample = "parallel" }
+alone = { files = "alone.txt" }
+[[tokenizer]]
+model = ["bpe", "character"]
+vocab_size = [600, 1200]
+[[tokenizer]]
+model = "wordpiece"
+vocab_size = [100, 6000]
+pretokenizer = "bert"
+[metrics]
+use = ["compression", "fertility", "parity", "gini", "renyi", "speed"]
+words = "unicode"
+"""
+HOSTILE = '<script>alert("x")</script> &amp; </style> {{ 7 * 7 }} \u202e back\x07 naïve 東京 ' * 3
+SECTIONS = [
+    *("compared", "figures", "compression", "premium", "lorenz", "ranks"),
+    *("lengths", "overlap", "time", "sentences", "failures", "again"),
+]
+CHROMIUM = shutil.which("chromium")
+VOID = {"meta", "link", "wbr", "br", "path", "use"}
+
+
+class Page(HTMLParser):
+    """A page taken apart; that it fails on tags that do not match is the first test."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, dict[str, str]]] = []
+        self.text: list[tuple[str, str]] = []  # with the tags it stands in
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append((" ".join(self.open), data))
+
+    def values(self, name: str) -> list[str]:
+        return [attributes[name] for _, attributes in self.attributes if name in attributes]
+
+    def words(self) -> str:
+        return "".join(data for tags, data in self.text if "script" not in tags and "style" not in tags)
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("comparison")
+    (folder / "alone.txt").write_text(HOSTILE)
+    (folder / "experiment.toml").write_text(EXPERIMENT)
+    return ft.compare(folder / "experiment.toml", folder / "results")
+
+
+@pytest.fixture(scope="session")
+def page(results):
+    return render_report(results)
+
+
+# The page
+
+
+def test_it_is_one_whole_page(page):
+    parsed = Page(page)
+    ids = parsed.values("id")
+    assert len(ids) == len(set(ids))
+    assert [name for name in ids if name in SECTIONS] == SECTIONS
+    for link in parsed.values("href"):
+        assert link.startswith(("#", "data:")), link
+        assert link[1:] in ids or link == "data:,", link
+    for name in re.findall(r"url\(#([^)]*)\)", page):
+        assert name in ids
+
+
+def test_it_asks_the_network_for_nothing(page):
+    assert not re.search(r"https?:|src=|@import|//[a-z]+\.", page)
+    assert set(re.findall(r"url\((.)", page)) <= {"#"}
+
+
+def test_every_chart_has_words_and_units(page):
+    drawings = re.findall(r'<div class="chart" role="img" aria-label="([^"]{30,})">', page)
+    assert (
+        len(drawings) == page.count('class="chart"') == 6
+    )  # two of lines a corpus, one of languages, the lengths
+    for axis in (
+        "Bytes per token",
+        "vocabulary size, ids",
+        "share of the languages",
+        "Occurrences (log",
+        "characters",
+    ):
+        assert page.count(f">{axis}") >= 2, axis  # for wide and for narrow pages
+
+
+def test_text_stays_text(page):
+    parsed = Page(page)
+    assert "<script>" in parsed.words()
+    assert page.count("<script>") == 1
+    assert page.count("</style>") == 1
+    assert "{{ 7 * 7 }}".replace(" ", "·") in parsed.words().replace(" ", "·").replace("\n", "")
+    assert "Small & <b>hostile</b>" in parsed.words()
+    assert not set(parsed.words()) & set("\u202e\x07")
+
+
+def test_numbers_are_those_of_the_rows(results, page):
+    words = Page(page).words()
+    for row in results.rows:
+        if row["metric"] == "bytes_per_token" and not row["language"]:
+            assert f"{row['value']:.2f}" in words
+    best = re.findall(r'<td class="number best"[^>]*><b>([\d.,]+)', page)
+    fertility = [row["value"] for row in results.rows if row["metric"] == "fertility" and not row["language"]]
+    assert f"{min(fertility):.2f}" in best
+
+
+def test_what_failed_is_said(results, page):
+    [failure] = results.failures
+    assert failure["tokenizer"] == "wordpiece-100"
+    assert failure["message"] in Page(page).words()
+    assert "1 part of the comparison failed" in page
+
+
+def test_other_recipes_are_marked(page):
+    assert 'title="text is cut by another recipe"' in page
+    assert "wordpiece-6000: <code>bert</code>" in page
+
+
+def test_what_has_no_data_is_left_out_with_a_reason(results, page):
+    assert "alone has no such figures" in page
+    bare = ft.Results(results.folder, [], [], [], [], results.manifest | {"tokenizers": {}})
+    text = render_report(bare)
+    words = Page(text).words()
+    assert words.count("Left out: ") == 13  # five parts of each corpus and three of all
+    assert words.count("No figure was measured") == 2
+    assert 'class="chart"' not in text
+    assert "Nothing: every tokenizer was made" in words
+
+
+def test_the_same_results_give_the_same_bytes(results, page):
+    code = (
+        "import sys, fasttok as ft; from fasttok.experiment.report import render_report;"
+        "sys.stdout.buffer.write(render_report(ft.Results.load(sys.argv[1])).encode())"
+    )
+    command = [sys.executable, "-c", code, results.folder]
+    again = subprocess.run(command, env={"PYTHONHASHSEED": "5"}, check=True, capture_output=True).stdout
+    assert again == page.encode()
+
+
+def test_the_command_line(results, page, tmp_path):
+    path = tmp_path / "page.html"
+    result = CliRunner().invoke(main, ["report", results.folder, "-o", str(path)])
+    assert result.output.strip() == str(path)
+    assert path.read_text() == page
+    assert write_report(results.folder) == str(Path(results.folder, "report.html"))
+    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+
+
+def test_the_extra_is_named(results, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'fasttok\[report\]'"):
+        write_report(results.folder)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser here")
+def test_tables_sort_in_a_browser(page, tmp_path):
+    script = """<script>
+      const table = document.querySelector("#figures table"), head = table.tHead.rows[0].cells[1];
+      const seen = [];
+      for (let i = 0; i < 2; i++) {
+        head.querySelector("button").click();
+        seen.push([head.getAttribute("aria-sort"), [...table.tBodies[0].rows].map((row) =>
+        row.cells[1].dataset.v)]);
+      }
+      document.title = JSON.stringify(seen);
+    </script></body>"""
+    path = tmp_path / "page.html"
+    path.write_text(page.replace("</body>", script))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
+    dom = subprocess.run([CHROMIUM, *flags, path.as_uri()], check=True, capture_output=True, text=True).stdout
+    (first, up), (second, down) = json.loads(re.search("<title>(.*?)</title>", dom)[1])
+    assert (first, second) == ("ascending", "descending")
+    assert up == sorted(up, key=float)
+    assert down == up[::-1]
+    assert len(set(up)) > 1
+
+
+# Its parts
+
+
+def test_every_figure_has_a_definition():
+    figures = {figure.name for of_metric in METRICS.values() for figure in of_metric}
+    assert figures == set(DEFINITIONS)
+
+
+def test_families_are_told_apart_by_what_differs():
+    counts = ft.PretokenCounts.from_dict({"low": 3, "lower": 2})
+    other = ft.PretokenCounts.from_dict({"low": 3}, pretokenizer="whitespace")
+    tokenizers = {
+        "bpe-1": ft.train(counts, vocab_size=257),
+        "bpe-2": ft.train(counts, vocab_size=258),
+        "c": ft.train(counts, vocab_size=258, min_frequency=2),
+        "d": ft.train(other, vocab_size=257),
+        "e": ft.train(counts, model="byte"),
+        "f": ft.Tokenizer(ft.ByteModel(), "gpt2"),  # nobody knows how it was trained
+    }
+    families = {one.name: one.family for one in tables.describe(tokenizers)}
+    assert families == {"bpe-1": "bpe", "bpe-2": "bpe", "c": "c", "d": "d", "e": "e", "f": "f"}
+    marked = [one.name for one in tables.describe(tokenizers) if one.is_other_recipe]
+    assert marked == ["d"]
+    drawn = [one.name for one in tables.representatives(tables.describe(tokenizers))]
+    assert sorted(drawn) == ["bpe-2", "c", "d", "e", "f"]
+    options = {one.name: one.options for one in tables.describe(tokenizers)}
+    assert (options["bpe-1"], options["c"], options["f"]) == ("the defaults", "min_frequency 2", "")
+
+
+def test_overlaps_equal_their_oracle():
+    rng = np.random.default_rng(1)
+    pieces = [bytes([i]) for i in range(40)]
+    sets = [{piece for piece in pieces if rng.random() < share} for share in (0, 0.2, 0.5, 0.9, 1, 0)]
+    found = vocabularies.overlaps(sets)
+    for i, a in enumerate(sets):
+        for j, b in enumerate(sets):
+            assert found[i][j] == (len(a & b) / len(a | b) if a | b else 1)
+
+
+def test_what_cannot_write_the_text_is_not_the_best():
+    def row(name, metric, value):
+        return {
+            "tokenizer": name,
+            "metric": metric,
+            "language": "",
+            "value": value,
+            "low": None,
+            "high": None,
+        }
+
+    rows = [
+        row(name, "fertility", value) for name, value in (("a", 1.0), ("b", 3.0), ("c", 2.0), ("d", None))
+    ]
+    rows += [row("a", "unk_rate", 0.5), row("b", "unk_rate", 0.001), row("c", "unk_rate", None)]
+    metrics, table = tables.headline(rows, ["a", "b", "c", "d"], {"fertility": False, "unk_rate": False})
+    assert metrics == ["fertility", "unk_rate"]
+    assert [values[0].is_best for values in table.values()] == [False, False, True, False]
+    assert [values[0].text for values in table.values()] == ["1.00", "3.00", "2.00", "—"]
+
+
+def test_pieces_are_compared_as_text():
+    wordpiece = ft.Tokenizer(ft.WordPieceModel(["low", "##er"]), "bert")
+    assert vocabularies.pieces_of(wordpiece) == {b" low", b"er"}
+    unigram = ft.Tokenizer(ft.UnigramModel(["▁low", "er"], [-1.0, -2.0]), "metaspace")
+    assert vocabularies.pieces_of(unigram) == {b" low", b"er"}
+    words = ft.train(ft.PretokenCounts.from_dict({" low": 1}), model="word", special_tokens=["<s>"])
+    assert vocabularies.pieces_of(words) == {b" low"}
+
+
+def test_piece_lengths():
+    shares = vocabularies.piece_lengths([b"a", "東".encode(), b"\xe6\x9d", b"x" * 99])
+    assert shares == [50, 25, *[0] * 13, 25]
+    assert sum(shares) == 100
+    assert vocabularies.piece_lengths([]) == [0] * 16
+
+
+@pytest.mark.parametrize("n", range(8))
+def test_labels_are_apart_and_in_order(n):
+    rng = np.random.default_rng(n)
+    for _ in range(50):
+        places = sorted(rng.integers(0, 60, n).tolist())
+        moved = spread(places, 10)
+        assert all(b - a >= 10 - 1e-9 for a, b in pairwise(moved))
+        assert sum(moved) == pytest.approx(sum(places))  # the least squares, so the middle stays
+        if all(b - a >= 10 for a, b in pairwise(places)):
+            assert moved == places
+
+
+def test_labels_are_never_markup():
+    hostile = ["<b>\"&'$x$", 'id="x" #020001 font-family: y;', "東京 ภาษา", "a" * 99]
+    lines = [Series(label, i % 3, [1, 10], [i, i + 1]) for i, label in enumerate(hostile, 1)]
+    drawing = draw_lines("name", lines, Axis("x & y", is_log=True), Axis("<y>"), markers=True)
+    for svg in drawing:
+        assert not {tag for tag, _ in Page(svg).attributes} - {
+            "svg",
+            "g",
+            "path",
+            "use",
+            "text",
+            "defs",
+            "clippath",
+            "rect",
+        }
+        assert "x & y" in Page(svg).words()
+    words = Page(drawing.wide).words()
+    assert hostile[0] in words
+    assert 'id="x" #020001 font-famil…' in words
+    assert drawing == draw_lines("name", lines, Axis("x & y", is_log=True), Axis("<y>"), markers=True)
+
+
+def test_colours_are_those_of_the_page():
+    lines = [Series(str(i), i, [0, 1], [i, i]) for i in range(charts.N_COLOURS + 1)]
+    for drawing in (
+        draw_lines("a", lines, Axis("x"), Axis("y")),
+        draw_panels("b", lines, Axis("x"), Axis("y")),
+    ):
+        for svg in drawing:
+            assert not re.findall(r"(?:fill|stroke): #\w+", svg)
+            assert {f"--s{i}" for i in range(charts.N_HUES + 1)} == set(re.findall(r"--s\d", svg))
+
+
+# What a run keeps for it
+
+
+def test_curves_equal_their_oracle(tok):
+    texts = ["the cat and the hat", "", "a mat that sat " * 20]
+    corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([text.encode() for text in texts])}, "whitespace")
+    found = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})
+    ids = [i for text in texts for i in tok.encode(text).tolist()]
+    expected = sorted((n for i in range(tok.vocab_size) if (n := ids.count(i))), reverse=True)
+    assert found["counts"] == [expected[rank - 1] for rank in found["ranks"]]
+    assert found["ranks"][0] == 1
+    assert found["ranks"][-1] == len(expected)
+    assert found["scripts"] == {"": "Latin"}
+    assert json.loads(json.dumps(found)) == found
+
+
+def to_text(tokens: list[str]) -> bytes:
+    """The text of visible tokens, where it has none of the signs that these use."""
+    text = "".join(tokens).replace("·", " ").encode()
+    return re.sub(rb"<0x(..)>", lambda found: bytes.fromhex(found[1].decode()), text)
+
+
+def test_documents_are_the_same_for_all_tokenizers(results):
+    for corpus in ("parallel", "alone"):
+        lines = [line for line in results.curves if line["corpus"] == corpus]
+        assert len(lines) == 4
+        places = {json.dumps([[d["row"], d["language"]] for d in line["documents"]]) for line in lines}
+        assert len(places) == 1
+        texts = {
+            to_text(document["tokens"])
+            for line in lines
+            if results.tokenizer(line["tokenizer"]).is_lossless
+            for document in line["documents"]
+            if document["language"] in ("", "jpn")
+        }
+        assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("lengths", "n", "rows"),
+    [
+        ([5, 50, 60, 300, 70], 2, [1, 2]),
+        ([0, 5, 6], 2, [1, 2]),
+        ([400, 500], 1, [0]),
+        ([0, 0], 3, []),
+    ],
+)
+def test_rows_that_fit_are_shown(lengths, n, rows):
+    assert curves.choose_rows(np.array(lengths), n) == rows
+
+
+def test_unknown_tokens_are_told():
+    tok = ft.train(ft.PretokenCounts.from_dict({"ab": 1}), model="character", unk="?")
+    corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([b"abxa"])}, "whitespace")
+    [document] = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})["documents"]
+    assert (document["tokens"], document["unknown"]) == (["a", "b", "x", "a"], [2])
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("GPT-4 говорит", "Cyrillic"),
+        ("東京タワーはどこですか", "Hiragana"),
+        ("नमस्ते, 2024", "Devanagari"),
+        ("12 + 3 = 15 \u0301", "Common"),
+        ("", "Common"),
+        ("aα", "Greek"),
+        ("aαb", "Latin"),
+    ],
+)
+def test_the_main_script_of_a_text(text, script):
+    assert find_main_script(np.frombuffer(text.encode() + b"\xff", np.uint8)) == script
