@@ -8,7 +8,7 @@ Text flows one way::
                                                                        |
                                     encode, encode_batch, encode_files --> ids (Ragged)
 
-Start with `Corpus`, `count_pretokens`, `train` and `load`.
+Start with `Corpus`, `count_pretokens`, `train` and `load`; `compare` does all of it for many tokenizers.
 """
 
 from __future__ import annotations
@@ -25,16 +25,25 @@ if TYPE_CHECKING:
     from fasttok.data.sample import parallel_sample
     from fasttok.errors import (
         CorpusError,
+        ExperimentError,
         FasttokError,
         ModelExportError,
         ModelFormatError,
         PatternError,
         RecipeError,
+        ScoringError,
         SpecialTokenError,
         TemplateError,
         TextError,
         UnknownCharacterError,
     )
+    from fasttok.evaluation.foreign import wrap
+    from fasttok.evaluation.measure import measure
+    from fasttok.evaluation.sample import TestCorpus
+    from fasttok.experiment.results import Results
+    from fasttok.experiment.run import compare
+    from fasttok.experiment.spec import Experiment
+    from fasttok.experiment.verify import verify
     from fasttok.formats.load import load
     from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
@@ -54,10 +63,13 @@ if TYPE_CHECKING:
     from fasttok.streaming import StreamDecoder
     from fasttok.template import Template
     from fasttok.text.base import Pretokenizer
+    from fasttok.text.code_points import BertNormalizer
     from fasttok.text.corpus import Corpus
+    from fasttok.text.edges import Prepend, Strip
     from fasttok.text.metaspace import Metaspace
-    from fasttok.text.normalizers import Normalizer, get_normalizer
+    from fasttok.text.normalizers import Replace, get_normalizer
     from fasttok.text.pretokenizers import get_pretokenizer
+    from fasttok.text.rewriting import Normalizer
     from fasttok.tokenizer import Tokenizer
     from fasttok.training import train
 
@@ -69,16 +81,25 @@ _HOMES = {
     "fasttok.data.sample": ["parallel_sample"],
     "fasttok.errors": [
         "CorpusError",
+        "ExperimentError",
         "FasttokError",
         "ModelExportError",
         "ModelFormatError",
         "PatternError",
         "RecipeError",
+        "ScoringError",
         "SpecialTokenError",
         "TemplateError",
         "TextError",
         "UnknownCharacterError",
     ],
+    "fasttok.evaluation.foreign": ["wrap"],
+    "fasttok.evaluation.measure": ["measure"],
+    "fasttok.evaluation.sample": ["TestCorpus"],
+    "fasttok.experiment.results": ["Results"],
+    "fasttok.experiment.run": ["compare"],
+    "fasttok.experiment.spec": ["Experiment"],
+    "fasttok.experiment.verify": ["verify"],
     "fasttok.formats.load": ["load"],
     "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
@@ -90,8 +111,8 @@ _HOMES = {
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
-    "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.word": ["WordModel", "WordTrainer"],
+    "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.offsets": ["Encoding"],
     "fasttok.ragged": ["Ragged"],
@@ -100,7 +121,10 @@ _HOMES = {
     "fasttok.text.base": ["Pretokenizer"],
     "fasttok.text.corpus": ["Corpus"],
     "fasttok.text.metaspace": ["Metaspace"],
-    "fasttok.text.normalizers": ["Normalizer", "get_normalizer"],
+    "fasttok.text.code_points": ["BertNormalizer"],
+    "fasttok.text.edges": ["Prepend", "Strip"],
+    "fasttok.text.normalizers": ["Replace", "get_normalizer"],
+    "fasttok.text.rewriting": ["Normalizer"],
     "fasttok.text.pretokenizers": ["get_pretokenizer"],
     "fasttok.tokenizer": ["Tokenizer"],
     "fasttok.training": ["train"],
@@ -110,6 +134,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BPEModel",
     "BPETrainer",
+    "BertNormalizer",
     "ByteModel",
     "ByteTrainer",
     "CharacterBPEModel",
@@ -118,6 +143,8 @@ __all__ = [
     "Corpus",
     "CorpusError",
     "Encoding",
+    "Experiment",
+    "ExperimentError",
     "FasttokError",
     "Lattice",
     "Metaspace",
@@ -127,17 +154,23 @@ __all__ = [
     "Padded",
     "Pairs",
     "PatternError",
+    "Prepend",
     "PretokenCounts",
     "Pretokenizer",
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Replace",
+    "Results",
     "Sampling",
+    "ScoringError",
     "Segmentation",
     "SpecialTokenError",
     "StreamDecoder",
+    "Strip",
     "Template",
     "TemplateError",
+    "TestCorpus",
     "TextError",
     "Tokenizer",
     "Trained",
@@ -149,12 +182,16 @@ __all__ = [
     "WordPieceModel",
     "WordPieceTrainer",
     "WordTrainer",
+    "compare",
     "count_pretokens",
     "get_normalizer",
     "get_pretokenizer",
     "load",
+    "measure",
     "parallel_sample",
     "train",
+    "verify",
+    "wrap",
 ]
 
 

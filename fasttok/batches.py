@@ -81,7 +81,7 @@ def frame_rows(parts: Sequence[Part], rows: Ragged) -> Ragged:
 def iterate_texts(pairs: Iterable[TextPair]) -> Iterator[str | bytes]:
     """The texts of the pairs, one after another."""
     for i, pair in enumerate(pairs):
-        if isinstance(pair, (str, bytes)) or len(pair) != 2:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"pair {i} must be two texts, not {pair!r:.50}")
         yield from pair
 

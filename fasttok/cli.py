@@ -1,4 +1,4 @@
-"""The command line: ``fasttok train | encode | decode | count | inspect | demo``."""
+"""The command line: ``fasttok train | encode | decode | count | inspect | compare | verify | demo``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import fasttok as ft
 
 SLICE = 1 << 16
 VOCAB_SIZE = 32_000  # where a trainer must be told one, and nobody does
+FAILED = 3  # the exit status of a comparison that has ended, but not for all tokenizers
 COLOURS = ("cyan", "magenta", "green", "yellow")
 
 
@@ -52,6 +53,7 @@ def main() -> None:
       fasttok train books/*.txt -o books.json         learn 32,000 pieces
       fasttok encode -t books.json < a.txt > a.ids    text to ids, a line a document
       fasttok decode -t books.json < a.ids            and back, byte for byte
+      fasttok compare experiment.toml -o results/     train and measure many
     """
 
 
@@ -91,15 +93,16 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option("-o", "--output", required=True, type=click.Path(), help="Where to save the tokenizer.")
 @click.option(
     "--model",
-    type=click.Choice(["bpe", "unigram", "character", "byte", "word"]),
+    type=click.Choice(["bpe", "unigram", "wordpiece", "character", "byte", "word"]),
     default="bpe",
     show_default=True,
-    help="Byte-level BPE, Unigram, or single characters, bytes or words.",
+    help="Byte-level BPE, Unigram, WordPiece, or single characters, bytes or words.",
 )
 @click.option(
     "--vocab-size",
     type=int,
-    help="Ids in all: special tokens, bytes, pieces. 32,000 by default; characters and words: all there are.",
+    help="Ids in all: special tokens, bytes, pieces. 32,000 by default; WordPiece: 30,000; characters and "
+    "words: all there are.",
 )
 @click.option(
     "--pretokenizer",
@@ -116,11 +119,13 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
 @click.option(
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
 )
-@click.option("--unk", help="Unigram, characters, words: the special token that what is unknown becomes.")
+@click.option(
+    "--unk", help="Unigram, WordPiece, characters, words: the special token that what is unknown becomes."
+)
 @click.option(
     "--min-frequency",
     type=int,
-    help="BPE: do not merge pairs that occur less often. Characters, words: leave such out. 1 by default.",
+    help="BPE, WordPiece: do not merge pairs that occur less often. Characters, words: leave such out.",
 )
 @click.option(
     "--compat", type=click.Choice(["huggingface"]), help="BPE: give exactly the ids of that library."
@@ -132,7 +137,11 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
     default=None,
     help="Unigram, characters, words: write what is unknown in bytes.",
 )
-@click.option("--method", type=click.Choice(["em", "mingram"]), help="Unigram: the algorithm; em by default.")
+@click.option(
+    "--method",
+    type=click.Choice(["em", "mingram", "frequency", "likelihood", "greedy"]),
+    help="Unigram: em (the default) or mingram; WordPiece: frequency (the default), likelihood or greedy.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def train(
     files: tuple[str, ...],
@@ -156,6 +165,7 @@ def train(
       zcat big.gz | fasttok train - -o mine.json --vocab-size 50000
       fasttok train books/ -o mine.json --pretokenizer digits_threes_right --pretokenizer gpt2
       fasttok train books/ -o mine.json --model unigram --pretokenizer sentencepiece --normalizer nmt_nfkc
+      fasttok train books/ -o mine.json --model wordpiece --pretokenizer bert --normalizer bert
       fasttok train books/ -o mine.json --model word --vocab-size 50000 --unk "[UNK]"
     """
     from fasttok.training import TRAINERS
@@ -323,6 +333,52 @@ def inspect(path: str, text: str | None, top: int) -> None:
     if text is not None:
         ids = tok.encode(text, as_list=True)
         click.echo(f"\n{_coloured(tok, ids)}\n{' '.join(map(str, ids))}\n{len(ids)} tokens")
+
+
+@main.command()
+@click.argument("experiment", type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the results.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> None:
+    """Train and measure many tokenizers, as an experiment.toml says.
+
+    What is in OUTPUT already is not worked out again, so that an interrupted run continues where it was. A
+    tokenizer that fails does not keep the others from ending; the exit status is then 3.
+
+    \b
+    Example:
+      fasttok compare experiment.toml -o results/ && fasttok verify results/
+    """
+    results = ft.compare(experiment, output, workers=workers, progress=not quiet)
+    click.echo(results)
+    for row in results.failures:
+        where = f" on {row['corpus']}" if row["corpus"] else ""
+        click.echo(f"{row['tokenizer']} failed{where}: {row['message']}", err=True)
+    if results.failures:
+        raise SystemExit(FAILED)
+
+
+@main.command()
+@click.argument("results", type=click.Path())
+@click.option("--folder", type=click.Path(), help="What relative paths in the experiment start from.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def verify(results: str, folder: str | None, workers: int | None, quiet: bool) -> None:
+    """Run the experiment of a folder of results again, and compare byte for byte.
+
+    The exit status is 1 if anything differs.
+
+    \b
+    Example:
+      fasttok verify results/ --folder where/its/text/is
+    """
+    differences = ft.verify(results, folder=folder, workers=workers, progress=not quiet)
+    for difference in differences:
+        click.echo(difference)
+    if differences:
+        raise SystemExit(1)
+    click.echo(f"{results}: the same, byte for byte")
 
 
 @main.command()

@@ -157,6 +157,61 @@ class RecipeError(FasttokError):
     """Counts that were made in different ways, or in another way than a tokenizer, and do not go together."""
 
 
+class ExperimentError(FasttokError):
+    """An experiment that cannot be run as it is written, or results that are not whole.
+
+    Attributes
+    ----------
+    path : str
+        The experiment's file, or the file of its results.
+    line : int or None
+        The line in that file, counted from 1.
+    """
+
+    def __init__(self, message: str, path: str, line: int | None = None) -> None:
+        super().__init__(f"{path}: {message}" if line is None else f"{path}:{line}: {message}")
+        self.path = path
+        self.line = line
+
+
+class ScoringError(FasttokError):
+    """A tokenizer that fails on a text that it is to be scored on.
+
+    Attributes
+    ----------
+    message : str
+        What it says.
+    tokenizer : str or None
+        What the tokenizer is called, once somebody has given it a name.
+    text : str or None
+        Which text it is: the name of the corpus, and the language if it has several.
+    document : int or None
+        The index of the document, if only one is to blame.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        tokenizer: str | None = None,
+        text: str | None = None,
+        document: int | None = None,
+    ) -> None:
+        place = [
+            *([] if tokenizer is None else [f"tokenizer {tokenizer!r}"]),
+            *([] if text is None else [f"corpus {text!r}"]),
+            *([] if document is None else [f"document {document}"]),
+        ]
+        super().__init__(": ".join([", ".join(place)] * bool(place) + [message]))
+        self.message = message
+        self.tokenizer = tokenizer
+        self.text = text
+        self.document = document
+
+    def named(self, tokenizer: str, text: str) -> ScoringError:
+        """The same error, of a tokenizer and a text with these names."""
+        return ScoringError(self.message, tokenizer, text, self.document)
+
+
 class ModelFormatError(FasttokError):
     """A model file that is truncated, damaged or of another kind.
 

@@ -59,8 +59,7 @@ class Template:
     """The special tokens that a model expects around a text, in the notation of ``tokenizers``.
 
     Words with spaces between them: ``$A``, or ``$`` for short, is the text, ``$B`` the second one of a pair,
-    and every other word is a special token. Behind each may stand its type id, as in ``$B:1``; without, it is
-    0.
+    and every other word is a special token. Behind each may stand its type id, as in ``$B:1``; else it is 0.
 
     Parameters
     ----------

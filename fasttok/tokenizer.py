@@ -392,7 +392,8 @@ class Tokenizer(Vocabulary):
 
         Notes
         -----
-        What is left of each text is what ``tokenizers`` 0.23 leaves of it.
+        What is left of each text is what ``tokenizers`` 0.23 leaves of it; but where `max_length` has room
+        for the template alone, that cuts both texts whatever it is told, and here only "longest_first" does.
 
         Examples
         --------

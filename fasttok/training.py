@@ -126,4 +126,5 @@ def train(
         special_tokens,
         provenance,
         normalizer=get_normalizer(counts.recipe.normalizer),
+        template=getattr(options.get("start"), "template", None),
     )

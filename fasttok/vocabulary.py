@@ -14,6 +14,7 @@ from fasttok.decoding import TextDecoder, gather_pieces
 from fasttok.ids import Ids, Rows, as_ids, as_known_rows, as_rows
 from fasttok.models.base import Model
 from fasttok.options import checked_choice, checked_integer, checked_size
+from fasttok.ragged import Ragged
 from fasttok.special import SpecialTokens
 from fasttok.template import Template
 from fasttok.text.base import Pretokenizer
@@ -44,6 +45,8 @@ class Vocabulary:
         pretokenizer: Pretokenizer,
         template: Template | None,
     ) -> None:
+        if template is not None and not isinstance(template, Template):
+            raise TypeError(f"template must be a Template, not {type(template).__name__}")
         self.model = model
         self.template = template
         self._special = SpecialTokens(special_tokens, model.pieces)
@@ -62,6 +65,16 @@ class Vocabulary:
     def vocab_size(self) -> int:
         """The number of ids: the largest id in use, plus one."""
         return len(self._pieces)
+
+    @property
+    def pieces(self) -> Ragged:
+        """The bytes of each id, as `id_to_piece` gives them; an empty row for an id that is not in use."""
+        return self._pieces
+
+    @property
+    def unk_id(self) -> int | None:
+        """The id of what is not in the vocabulary, where the model has one."""
+        return self.model.unk_id
 
     @property
     def special_tokens(self) -> dict[str, int]:

@@ -67,6 +67,18 @@ def training_unigram(folder):
     return lambda: train(counts, 0.99), lambda: train(ft.PretokenCounts.load(common), 0.5)
 
 
+def training_wordpiece(folder):
+    def train(counts, vocab_size, method):
+        return ft.WordPieceTrainer(vocab_size, method=method).train(counts, workers=2).model.to_dict()
+
+    counts, common = ft.count_pretokens(ft.Corpus.from_files(folder / "text.txt")), folder / "counts.npz"
+
+    def train_all(counts, vocab_size):
+        return [train(counts, vocab_size, method) for method in ("likelihood", "greedy")]
+
+    return lambda: train_all(counts, 200_000), lambda: train_all(ft.PretokenCounts.load(common), 1000)
+
+
 def encoding(folder):
     tok = ft.load(folder / "tok.json")
 
@@ -149,6 +161,7 @@ PHASES = (
     rewriting,
     training,
     training_unigram,
+    training_wordpiece,
     encoding,
     encoding_with_dropout,
     segmenting,

@@ -627,6 +627,129 @@ def ids_of_units(
     return out, lengths
 
 
+def begin_wordpieces(words: dict[str, int], prefix: str) -> list[tuple[bool, str, int]]:
+    """Whether it continues a word, text and count of each word, or of the prefix and what is behind it."""
+    rows = []
+    for word, n in words.items():
+        cut = len(prefix) if prefix and word.startswith(prefix) else 0
+        rows += [(False, word[:cut] or word, n), (True, word[cut:] if cut else "", n)]
+    return [row for row in rows if row[1]]
+
+
+def begin_vocabulary(words: dict[str, int], prefix: str, special: Sequence[str]) -> list[str]:
+    """Special tokens, all characters, and with the prefix those that ever continue a word."""
+    continuing = {c for word in words for c in word[1:]} if prefix else set()
+    return [*special, *sorted(set("".join(words))), *sorted(prefix + c for c in continuing)]
+
+
+def merge_wordpieces(
+    words: dict[str, int],
+    vocab_size: int,
+    by_likelihood: bool = False,
+    min_count: int = 1,
+    max_length: int | None = None,
+    prefix: str = "##",
+    special: Sequence[str] = ("[UNK]",),
+) -> tuple[list[str], bool]:
+    """WordPiece by merging, all counted anew after every merge; and whether ids ever decided."""
+    vocabulary = begin_vocabulary(words, prefix, special)
+    rows = [
+        ([c if i == 0 and not continues else prefix + c for i, c in enumerate(text)], n)
+        for continues, text, n in begin_wordpieces(words, prefix)
+    ]
+    was_tied = False
+    while len(vocabulary) < vocab_size:
+        pairs: Counter[tuple[str, str]] = Counter()
+        symbols: Counter[str] = Counter()
+        for row, n in rows:
+            for symbol in row:
+                symbols[symbol] += n
+            for pair in pairwise(row):
+                pairs[pair] += n
+        scores = {}
+        for (left, right), n in pairs.items():
+            joined = left + right[len(prefix) :]
+            length = len(joined) - len(prefix) * (prefix != "" and left.startswith(prefix) and left != prefix)
+            if n >= min_count and joined not in special and (max_length is None or length <= max_length):
+                scores[left, right] = Fraction(n, symbols[left] * symbols[right]) if by_likelihood else n
+        if not scores:
+            break
+        best = max(scores.values())
+        ids = {piece: i for i, piece in enumerate(vocabulary) if i >= len(special)}
+        tied = [pair for pair, score in scores.items() if score == best]
+        was_tied |= len(tied) > 1
+        left, right = min(tied, key=lambda pair: (ids[pair[0]], ids[pair[1]]))
+        vocabulary.append(left + right[len(prefix) :])
+        for row, _ in rows:
+            for i in range(len(row) - 1):
+                if row[i : i + 2] == [left, right]:
+                    row[i : i + 2] = [vocabulary[-1]]
+    return vocabulary, was_tied
+
+
+def learn_wordpieces_top_down(
+    words: dict[str, int],
+    vocab_size: int,
+    lowest: int = 10,
+    limit: int = 1000,
+    longest: int = 50,
+    prefix: str = "##",
+    special: Sequence[str] = ("[UNK]",),
+) -> list[str]:
+    """TensorFlow Text's learner: the longest frequent substrings, by a threshold that is searched."""
+    low, high = max(lowest, min(words.values())), min(10_000_000, max(words.values()))
+    words = {word: n for word, n in words.items() if len(word) <= longest}
+    characters: Counter[str] = Counter()
+    for word, n in words.items():
+        for c in word:
+            characters[c] += n
+    allowed = set(sorted(characters, key=lambda c: (-characters[c], c))[:limit])
+    words = {word: n for word, n in words.items() if set(word) <= allowed}
+    first = begin_vocabulary(words, prefix, special)
+    while True:
+        threshold = (low + high) // 2
+        kept = keep_frequent(begin_wordpieces(words, prefix), threshold, prefix != "")
+        names = {prefix * continues + text: n for (continues, text), n in kept.items() if len(text) > 1}
+        names = {name: n for name, n in names.items() if name not in special}
+        size = len(first) + len(names)
+        if vocab_size * 0.95 <= size <= vocab_size or low >= high or threshold <= 1:
+            break
+        if size > vocab_size:
+            low = threshold + 1
+        else:
+            high = threshold - 1
+    best = sorted(names, key=lambda name: (-names[name], name))[: vocab_size - len(first)]
+    n_begun = len(special) + len(set("".join(words)))
+    counts = {name: names[name] for name in best}
+    counts |= {name: kept.get((True, name[len(prefix) :]), 1) for name in first[n_begun:]}
+    return first[:n_begun] + sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def keep_frequent(
+    rows: list[tuple[bool, str, int]], threshold: int, marks: bool
+) -> dict[tuple[bool, str], int]:
+    """The substrings kept with one threshold: whether they continue a word, their text, and how often."""
+    kept: dict[tuple[bool, str], int] = {}
+    for round_number in range(4):
+        found: Counter[tuple[bool, str]] = Counter()
+        for continues, text, n in rows:
+            start = 0
+            while start < len(text):
+                inside = marks and (continues or start > 0)
+                for end in range(start + 1, len(text) + 1):
+                    found[inside, text[start:end]] += n
+                ends = [end for end in range(start + 1, len(text) + 1) if (inside, text[start:end]) in kept]
+                start = max(ends, default=start + 1) if round_number > 0 else start + 1
+        kept = {}
+        for inside, text in sorted(found, key=lambda key: -len(key[1])):
+            n = found[inside, text]
+            if n >= threshold:
+                kept[inside, text] = n
+                for end in range(1, len(text)):
+                    found[inside, text[:end]] -= n
+    return kept
+
+
 def fill_template(
     template: str, texts: Sequence[list[int]], special: dict[str, int]
 ) -> list[tuple[int, int]]:

@@ -127,6 +127,8 @@ def test_templates_that_cannot_be(plain, single, pair, message):
 def test_a_template_is_a_str(plain):
     with pytest.raises(TypeError, match="a template must be a str, not list"):
         plain.with_template(["[CLS]", "$A"])
+    with pytest.raises(TypeError, match="template must be a Template, not str"):
+        ft.Tokenizer(plain.model, plain.pretokenizer, plain.special_tokens, template="[CLS] $A")
 
 
 def test_without_a_template_there_is_nothing_to_add(plain, tmp_path):
@@ -250,7 +252,7 @@ def test_bad_calls_of_pairs(bert):
         ValueError, match='truncation must be "longest_first", "only_first" or "only_second", not'
     ):
         bert.encode_pairs([("a", "b")], truncation="longest")
-    for pairs in (["ab"], [("a",)], [("a", "b", "c")]):
+    for pairs in (["ab"], [("a",)], [("a", "b", "c")], [7]):
         with pytest.raises(TypeError, match="pair 0 must be two texts"):
             bert.encode_pairs(pairs)
     with pytest.raises(TypeError, match="a text must be str or bytes, not int"):

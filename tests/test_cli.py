@@ -201,6 +201,7 @@ def test_text_is_rewritten_first(tmp_path):
 @pytest.mark.parametrize(
     ("model", "options", "vocab_size", "pieces"),
     [
+        ("wordpiece", ["--vocab-size=14", "--method=likelihood"], 14, "·t|##h|##e|[UNK]"),
         ("character", ["--min-frequency=2", "--unk=?"], 6, "·|t|h|e|·|?"),
         ("word", ["--vocab-size=3", "--unk=[UNK]", "--special-token=<s>"], 3, "·the|[UNK]"),
         ("word", ["--byte-fallback"], 260, "·the|<0x20>|<0x78>"),

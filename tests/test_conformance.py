@@ -16,6 +16,7 @@ from tests.conformance import (
     OUTPUT,
     PATTERNS,
     TRAININGS,
+    comparable_lines,
     data_files,
     hash_ids,
     hash_rows,
@@ -107,12 +108,15 @@ def parts_of_lines(text: str) -> Iterator[str]:
 
 
 def test_bert_is_that_of_tokenizers_on_all_shared_data(shared):
-    """Every id and where it stands, in all files."""
+    """Every id and where it stands; one line of all holds a code point that tokenizers does not know."""
     tok = ft.load(shared / "tokenizers/bert/minilm/vocab.txt", lowercase=True)
     files = data_files(shared)
     assert len(files) == len(EXPECTED["bert"]) > 150
+    n_left_out = 0
     for path in files:
-        text = read_bytes(path).decode()
+        whole = read_bytes(path).decode()
+        text = comparable_lines(whole)
+        n_left_out += whole.count("\n") - text.count("\n")
         ids, spans, start = [], [], 0
         for part in parts_of_lines(text):
             encoding = tok.encode_with_offsets(part)
@@ -122,6 +126,7 @@ def test_bert_is_that_of_tokenizers_on_all_shared_data(shared):
         found = {"ids": hash_ids(np.concatenate(ids)), "spans": hash_spans(np.concatenate(spans))}
         assert found == EXPECTED["bert"][path.relative_to(shared).as_posix()], path
         assert np.array_equal(tok.encode(text), np.concatenate(ids))
+    assert n_left_out == 1
 
 
 def test_offsets_are_tokenizers_on_all_shared_data(shared):

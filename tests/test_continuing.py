@@ -93,6 +93,14 @@ def test_special_tokens_keep_their_ids_and_new_ones_stand_behind():
     assert [tok.id_to_piece(i) for i in range(259)] == [start.id_to_piece(i) for i in range(259)]
 
 
+def test_the_template_of_the_start_stays():
+    counts = ft.PretokenCounts.from_dict(WORDS)
+    start = ft.train(counts, vocab_size=258, special_tokens=["<a>"]).with_template("<a> $A")
+    tok = ft.train(counts, vocab_size=260, start=start)
+    assert tok.template == start.template
+    assert tok.encode("q", add_special_tokens=True).tolist() == [257, ord("q")]
+
+
 # Starts of any origin
 
 

@@ -24,6 +24,10 @@ characters.save(out + ".characters")
 words = ft.train(counts, model="word", vocab_size=900, byte_fallback=True, workers=workers)
 words.save(out + ".words")
 units = [model.encode_files(path, workers=workers) for model in (characters, words)]
+for method in ("frequency", "likelihood", "greedy"):
+    wordpiece = ft.train(counts, model="wordpiece", vocab_size=900, method=method, workers=workers)
+    wordpiece.save(f"{out}.{method}")
+    units.append(wordpiece.encode_files(path, workers=workers))
 ids = tok.encode_files(path, workers=workers)
 segmented = unigram.encode_files(path, workers=workers)
 sampled = unigram.encode_files(path, workers=workers, sample=ft.Sampling(alpha=0.3, seed=5))
@@ -56,7 +60,16 @@ def test_workers_chunks_and_hash_seeds(tmp_path):
         printed = subprocess.run(
             command, env={**os.environ, "PYTHONHASHSEED": str(seed)}, check=True, capture_output=True
         ).stdout
-        suffixes = (".npz", ".json", ".unigram", ".characters", ".words")
+        suffixes = (
+            ".npz",
+            ".json",
+            ".unigram",
+            ".characters",
+            ".words",
+            ".frequency",
+            ".likelihood",
+            ".greedy",
+        )
         files = [out.with_suffix(suffix).read_bytes() for suffix in suffixes]
         outcomes.add((printed, *(hashlib.sha256(data).hexdigest() for data in files)))
     assert len(outcomes) == 1

@@ -63,6 +63,7 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
         "get_pretokenizer",
         "train",
         "BPETrainer",
+        "WordPieceTrainer",
         "ByteModel",
         "ByteTrainer",
         "CharacterModel",

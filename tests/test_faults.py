@@ -13,13 +13,16 @@ a lone surrogate in str                                test_tokenizer, test_corp
 invalid UTF-8, NUL bytes                               test_tokenizer: every_text_and_byte_string_comes_back
                                                        test_counts: zero_bytes_are_told_apart; test_fuzz
 one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs,
-                                                       test_unigram, test_lattice: long; test_units: a_million
+                                                       test_unigram, test_lattice: long;
+                                                       test_units, test_wordpiece_training: a_million
 code points that are not assigned                      test_units
 empty text, white space only, empty batch              test_tokenizer: encode; test_model_contract: empty
 empty corpus, everything filtered out                  here; test_bpe: bad_calls; test_unigram_training;
+                                                       test_wordpiece_training: nothing_to_train_on;
                                                        test_units: bad_options
 vocab_size out of range                                test_bpe: options, bad_options; test_unigram_training;
-                                                       test_units: bad_options, fewer_units
+                                                       test_units: bad_options, fewer_units;
+                                                       test_wordpiece_training: sizes
 counts above 2^31, a million pieces                    here; test_merging; test_counts: large_counts;
                                                        test_units
 the text of special tokens in the input                test_tokenizer: plain_text_never_becomes

@@ -44,6 +44,8 @@ CASES = {
     "unigram with bytes": (WholeWords(byte_fallback=True), "gpt2"),
     "unigram as sentencepiece": (WholeWords(byte_fallback=True, compat="sentencepiece"), "gpt2"),
     "unigram as tokenizers": (WholeWords(byte_fallback=True, compat="huggingface"), "whitespace"),
+    "wordpiece": (ft.WordPieceTrainer(vocab_size=55), "bert"),
+    "wordpiece without spaces": (ft.WordPieceTrainer(vocab_size=70, method="likelihood"), "gpt2"),
     "every character": (ft.CharacterTrainer(**UNKNOWN), "gpt2"),
     "every character, with bytes": (ft.CharacterTrainer(byte_fallback=True), "gpt2"),
     "every byte": (ft.ByteTrainer(special_tokens=["<s>"]), "gpt2"),

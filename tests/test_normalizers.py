@@ -20,12 +20,12 @@ import sentencepiece
 import fasttok as ft
 from fasttok.text import cuts, rules
 from fasttok.text.charsmap import MAX_BYTES
-from fasttok.text.normalizers import NAMES, CharsMapNormalizer
-from fasttok.text.rules import Unicode
+from fasttok.text.forms import Unicode
+from fasttok.text.normalizers import RULES, CharsMapNormalizer
 from tests import hostile, oracles
 from tests.test_cuts import kind
 
-RULE_NAMES = NAMES[1:]
+RULE_NAMES = RULES[1:]
 AS_IT_IS = {"add_dummy_prefix": False, "escape_whitespaces": False, "remove_extra_whitespaces": False}
 SMALL = {
     "a": "b",
@@ -46,13 +46,13 @@ def name(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=RULES)
 def any_name(request):
     return request.param
 
 
 def theirs(name: str) -> sentencepiece.SentencePieceNormalizer:
-    return sentencepiece.SentencePieceNormalizer(rule_name=name, **AS_IT_IS)
+    return sentencepiece.SentencePieceNormalizer(rule_name=name.removeprefix("sp_"), **AS_IT_IS)
 
 
 def their_rules(name: str) -> dict[str, str]:
@@ -109,19 +109,19 @@ def test_rules_are_the_oracles(folded):
     def is_old(text):
         return all(unicodedata.category(c) != "Cn" for c in text)
 
-    ours = our_rules("nfkc_cf" if folded else "nfkc")
+    ours = our_rules("sp_nfkc_cf" if folded else "sp_nfkc")
     known = {key: value for key, value in ours.items() if is_old(key + value)}
     assert known == oracles.nfkc_rules(folded)
     assert len(known) > 220_000
 
 
 def test_the_rules_of_nmt():
-    plain, nmt = our_rules("nfkc"), our_rules("nmt_nfkc")
+    plain, nmt = our_rules("sp_nfkc"), our_rules("nmt_nfkc")
     assert plain.keys() - nmt.keys() == {"～"}
     added = {key: value for key, value in nmt.items() if plain.get(key) != value}
     assert len(added) == 45
     assert set(added.values()) == {"", " "}
-    folded, nmt_folded = our_rules("nfkc_cf"), our_rules("nmt_nfkc_cf")
+    folded, nmt_folded = our_rules("sp_nfkc_cf"), our_rules("nmt_nfkc_cf")
     assert added == {key: value for key, value in nmt_folded.items() if folded.get(key) != value}
 
 
@@ -295,11 +295,11 @@ def test_rules_of_ones_own_come_back():
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ("nkfc", ValueError, "no normalizer is named 'nkfc'; the names are identity, nfkc"),
+        ("nkfc", ValueError, "no normalizer is named 'nkfc'; the names are identity, sp_nfkc"),
         ("", ValueError, "no normalizer is named"),
         (7, TypeError, "not int"),
         ({}, ValueError, "not the configuration"),
-        ({"name": "nfkc", "more": 1}, ValueError, "not the configuration"),
+        ({"name": "sp_nfkc", "more": 1}, ValueError, "not the configuration"),
         ({"name": "charsmap"}, ValueError, "not the configuration"),
         ({"name": "charsmap", "charsmap": 5}, ValueError, "not the configuration"),
         ({"name": "charsmap", "charsmap": "?"}, ValueError, "not the configuration"),
@@ -321,7 +321,7 @@ def test_rules_that_cannot_be(known):
 
 def test_a_lone_surrogate_has_a_place():
     with pytest.raises(ft.TextError, match="position 1"):
-        ft.get_normalizer("nfkc").normalize("a\ud800")
+        ft.get_normalizer("sp_nfkc").normalize("a\ud800")
 
 
 # Precompiled charsmaps
@@ -567,14 +567,14 @@ def test_digits_cut_no_more_behind_a_normalizer():
     # "⑴ " becomes "(1) ": what is a number at first need not be one where digits are looked for.
     digits = ft.get_pretokenizer("digits_single").cuts
     assert digits.always[cuts.NUMBER, cuts.BLANK]
-    behind = ft.get_normalizer("nfkc").cuts.then(digits)
+    behind = ft.get_normalizer("sp_nfkc").cuts.then(digits)
     assert behind.neutral[cuts.NUMBER, cuts.BLANK]
     assert not behind.always.any()
     assert np.array_equal(ft.get_normalizer("identity").cuts.then(digits).always, digits.always)
 
 
 def test_rewriting_twice():
-    first, second = ft.get_normalizer("identity").cuts, ft.get_normalizer("nfkc").cuts
+    first, second = ft.get_normalizer("identity").cuts, ft.get_normalizer("sp_nfkc").cuts
     for both in (first.then_rewriting(second), second.then_rewriting(first)):
         assert np.array_equal(both.neutral, second.neutral)
         assert np.array_equal(both.becomes[:5], second.becomes[:5])

@@ -26,7 +26,7 @@ PIPELINES = [
     (None, "sentencepiece"),
     (None, ["metaspace", "script", "digits_threes_right"]),
     ("nmt_nfkc", "metaspace"),
-    ("nfkc_cf", ["metaspace", "script", "digits_single"]),
+    ("sp_nfkc_cf", ["metaspace", "script", "digits_single"]),
     ("nmt_nfkc", "gpt2"),
     ("identity", ["metaspace", "whitespace_split"]),
 ]
@@ -181,7 +181,7 @@ def test_an_unknown_character_is_named_by_its_place_in_the_raw_text(tmp_path):
         units="character",
         special_tokens=[END],
         pretokenizer="metaspace",
-        normalizer="nfkc",
+        normalizer="sp_nfkc",
     )
     with pytest.raises(ft.UnknownCharacterError, match="'x' .* at byte 9 of document 0"):
         tok.encode("  a   ﬁx")  # the ligature has three bytes, and becomes two
@@ -270,7 +270,7 @@ def test_rewriting_is_not_lossless(tok):
     assert ft.Tokenizer(tok.model, ft.get_pretokenizer("script")).is_lossless
     assert not ft.Tokenizer(tok.model, ft.get_pretokenizer("metaspace")).is_lossless
     assert not ft.Tokenizer(tok.model, ft.get_pretokenizer(["metaspace", "script"])).is_lossless
-    assert not ft.Tokenizer(tok.model, tok.pretokenizer, normalizer=ft.get_normalizer("nfkc")).is_lossless
+    assert not ft.Tokenizer(tok.model, tok.pretokenizer, normalizer=ft.get_normalizer("sp_nfkc")).is_lossless
 
 
 # Places
@@ -314,7 +314,7 @@ def test_places_are_sentencepieces(options):
 
 
 def test_places_of_words_that_a_normalizer_and_metaspace_have_changed():
-    options = {"units": "character", "pretokenizer": "metaspace", "normalizer": "nfkc"}
+    options = {"units": "character", "pretokenizer": "metaspace", "normalizer": "sp_nfkc"}
     tok = ft.train(ft.Corpus.from_texts(["the fish"]), vocab_size=30, **options)
     text = "  ｔhe \u3000 ﬁsh "
     encoding = tok.encode_with_offsets(text)
@@ -433,20 +433,22 @@ def test_a_tokenizer_is_saved_with_all_its_steps(tmp_path, texts, normalizer, st
 
 def test_counts_know_their_normalizer(tmp_path, texts):
     corpus = ft.Corpus.from_texts(texts)
-    counts = ft.count_pretokens({"a": corpus}, "metaspace", "nfkc")["a"]
+    counts = ft.count_pretokens({"a": corpus}, "metaspace", "sp_nfkc")["a"]
     counts.save(tmp_path / "a.npz")
     again = ft.PretokenCounts.load(tmp_path / "a.npz")
     assert again.recipe == counts.recipe
-    assert again.recipe.normalizer == {"name": "nfkc"}
+    assert again.recipe.normalizer == {"name": "sp_nfkc"}
     with pytest.raises(ft.RecipeError):
         _ = counts + ft.count_pretokens(corpus, "metaspace")
     with pytest.raises(ValueError, match="counts know their normalizer"):
-        ft.train(counts, vocab_size=300, normalizer="nfkc")
+        ft.train(counts, vocab_size=300, normalizer="sp_nfkc")
     tok = ft.train(counts, vocab_size=260)
-    assert tok.normalizer.config() == {"name": "nfkc"}
+    assert tok.normalizer.config() == {"name": "sp_nfkc"}
     longer = ft.train(corpus, vocab_size=264, start=tok)
     assert longer.normalizer == tok.normalizer
-    with pytest.raises(ft.RecipeError, match="with the normalizer None, but the start has {'name': 'nfkc'}"):
+    with pytest.raises(
+        ft.RecipeError, match="with the normalizer None, but the start has {'name': 'sp_nfkc'}"
+    ):
         ft.train(ft.count_pretokens(corpus, "metaspace"), vocab_size=264, start=tok)
 
 

@@ -6,9 +6,11 @@ import itertools
 import json
 import random
 import unicodedata
+from collections import Counter
 
 import numpy as np
 import pytest
+import tokenizers
 
 import fasttok as ft
 from fasttok.models._cache import PretokenCache
@@ -125,6 +127,26 @@ def test_a_characters_vocabulary_is_small(shared):
     text = next(iter(corpus)).decode()
     assert [tok.id_to_piece(i).decode() for i in range(65)] == sorted(set(text))
     assert tok.decode(tok.encode(text)) == text
+
+
+@pytest.mark.parametrize("size", [3, 50, 2000])
+def test_words_are_those_of_tokenizers(size):
+    texts = hostile.texts(3000, seed=145)
+    pretokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel(None, "[UNK]"))
+    theirs.pre_tokenizer = pretokenizer
+    trainer = tokenizers.trainers.WordLevelTrainer(
+        vocab_size=size, special_tokens=["[PAD]", "[UNK]"], show_progress=False
+    )
+    theirs.train_from_iterator(texts, trainer)
+    words = Counter(word for text in texts for word, _ in pretokenizer.pre_tokenize_str(text))
+    counts = ft.PretokenCounts.from_dict(words, pretokenizer="whitespace_split")
+    trained = ft.WordTrainer(vocab_size=size, special_tokens=["[PAD]", "[UNK]"], unk="[UNK]").train(counts)
+    pieces = [b"[PAD]", b"[UNK]", *trained.model.pieces.to_bytes()[2:]]
+    assert {piece.decode(): i for i, piece in enumerate(pieces)} == theirs.get_vocab()
+    for text in texts[:300]:
+        row = [word.encode() for word, _ in pretokenizer.pre_tokenize_str(text)]
+        assert encode_pretokens(trained.model, row).values.tolist() == theirs.encode(text).ids
 
 
 @KINDS

@@ -14,6 +14,7 @@ from fasttok.errors import ModelExportError, ModelFormatError
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.saving import atomic_write
 from fasttok.template import Template
+from fasttok.text.code_points import BertNormalizer
 from fasttok.tokenizer import Tokenizer
 
 TEMPLATE = Template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
@@ -84,12 +85,9 @@ def load(
         )
     if lowercase is None:
         lowercase = not any(piece != piece.lower() for piece in pieces)
-    normalizer = {
-        "name": "bert",
-        "lowercase": lowercase,
-        "strip_accents": strip_accents,
-        "handle_chinese_chars": handle_chinese_chars,
-    }
+    normalizer = BertNormalizer(
+        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=handle_chinese_chars
+    )
     try:
         model = WordPieceModel(
             pieces,

@@ -16,6 +16,7 @@ from libc.string cimport memcpy, memset, strlen
 from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport load8
 from fasttok._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
+from fasttok.text._output cimport Output
 from fasttok.text._utf8 cimport read_code_point
 
 cdef enum:
@@ -31,50 +32,12 @@ cdef const uint8_t* REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD, which a byte that i
 cdef uint64_t HIGH = 0x8080808080808080ULL
 
 
-@cython.final
-cdef class Output:
-    """Text that grows, and where it came from; for one thread."""
-
-    cdef object values  # uint8[capacity]
-    cdef object origins  # int64[capacity] or None
-    cdef uint8_t* text
-    cdef int64_t* places  # NULL without origins
-    cdef Py_ssize_t n
-    cdef Py_ssize_t capacity
-
-    def __cinit__(self, Py_ssize_t capacity, bint aligned):
-        self.values = np.empty(0, np.uint8)
-        self.origins = np.empty(0, np.int64) if aligned else None
-        self._grow(capacity)
-
-    cdef int _grow(self, Py_ssize_t capacity) except -1:
-        cdef uint8_t[::1] values = np.empty(capacity, np.uint8)
-        cdef int64_t[::1] origins
-        if self.n:
-            memcpy(&values[0], self.text, self.n)
-        self.values = values.base
-        self.text = &values[0]
-        if self.origins is not None:
-            origins = np.empty(capacity, np.int64)
-            if self.n:
-                memcpy(&origins[0], self.places, self.n * sizeof(int64_t))
-            self.origins = origins.base
-            self.places = &origins[0]
-        self.capacity = capacity
-        return 0
-
-    cdef inline int reserve(self, Py_ssize_t more) except -1 nogil:
-        if self.n + more > self.capacity:
-            with gil:
-                self._grow(self.n + more + (self.capacity >> 1))
-        return 0
-
-    cdef inline void came_from(self, Py_ssize_t n, Py_ssize_t i, bint copied) noexcept nogil:
-        """The text from byte `n` on was made from what stands at `i`, byte by byte or all of it."""
-        cdef Py_ssize_t k
-        if self.places != NULL:
-            for k in range(self.n - n):
-                self.places[n + k] = i + k * copied
+cdef inline void came_from(Output out, Py_ssize_t n, Py_ssize_t i, bint copied) noexcept nogil:
+    """The text from byte `n` on was made from what stands at `i`, byte by byte or all of it."""
+    cdef Py_ssize_t k
+    if out.places != NULL:
+        for k in range(out.n - n):
+            out.places[n + k] = i + k * copied
 
 
 @cython.final
@@ -87,21 +50,25 @@ cdef class CharsMap:
         The keys; the value of each is where its replacement begins.
     replacements : bytes
         Strings of UTF-8, each with a byte 0 behind it.
+    keeps_broken : bool
+        Whether a byte that is not UTF-8 stays as it is, and does not become U+FFFD.
     """
 
     cdef readonly Trie trie
     cdef readonly bytes replacements
+    cdef bint keeps_broken
     cdef const uint8_t* strings
     cdef uint16_t bytes[256]  # what an ASCII byte becomes, and what is known of it; of other bytes, WALK
     cdef bint is_quiet  # printable ASCII stays as it is, but for marks behind it
     cdef uint16_t known[0x10000]  # of each code point; of ASCII, only whether it is SECOND
 
-    def __cinit__(self, Trie trie not None, bytes replacements not None):
+    def __cinit__(self, Trie trie not None, bytes replacements not None, bint keeps_broken=False):
         cdef int c
         cdef TrieNode node
         cdef bytearray seen = bytearray(len(trie.units))  # which nodes' children have been looked at
         self.trie = trie
         self.replacements = replacements
+        self.keeps_broken = keeps_broken
         self.strings = replacements
         memset(self.known, 0, sizeof(self.known))
         for c in range(0xDC80, 0xDD00):
@@ -195,7 +162,7 @@ cdef class CharsMap:
         if not aligned:
             return out.values[: out.n], out_offsets.base, None
         out.places[out.n] = offsets[n_rows]
-        return out.values[: out.n], out_offsets.base, out.origins[: out.n + 1]
+        return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1]
 
     cdef int _rewrite_row(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work, Interrupt interrupt
@@ -276,7 +243,7 @@ cdef class CharsMap:
             if i < stop and text[i] >= 0x80:
                 break
         out.n += i - start
-        out.came_from(out.n - (i - start), start, True)
+        came_from(out, out.n - (i - start), start, True)
         return i
 
     cdef Py_ssize_t _apply(
@@ -297,12 +264,12 @@ cdef class CharsMap:
             length = strlen(<const char*>source)
         else:
             read_code_point(text, i, end, &length)
-            if length == 1 and text[i] >= 0x80:
+            if length == 1 and text[i] >= 0x80 and not self.keeps_broken:
                 source = REPLACEMENT
                 matched = 1
                 length = 3
         out.reserve(length)
         memcpy(out.text + n, source, length)
         out.n += length
-        out.came_from(n, i, matched == 0)
+        came_from(out, n, i, matched == 0)
         return i + (matched or length)

@@ -6,7 +6,7 @@ are each other's inverse on every byte string.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from fasttok.text._utf8 cimport read_code_point
+from fasttok.text._utf8 cimport read_code_point, write_code_point
 
 
 def decode_code_points(
@@ -40,33 +40,11 @@ def encode_code_points(
     for four bytes a code point.
     """
     cdef Py_ssize_t row, i, n = 0
-    cdef uint32_t c
     with nogil:
         for row in range(offsets.shape[0] - 1):
             out_offsets[row] = n
             for i in range(offsets[row], offsets[row + 1]):
-                c = code_points[i]
-                if c < 0x80:
-                    out[n] = c
-                    n += 1
-                elif 0xDC80 <= c <= 0xDCFF:
-                    out[n] = c - 0xDC00
-                    n += 1
-                elif c < 0x800:
-                    out[n] = 0xC0 | c >> 6
-                    out[n + 1] = 0x80 | (c & 0x3F)
-                    n += 2
-                elif c < 0x10000:
-                    out[n] = 0xE0 | c >> 12
-                    out[n + 1] = 0x80 | (c >> 6 & 0x3F)
-                    out[n + 2] = 0x80 | (c & 0x3F)
-                    n += 3
-                else:
-                    out[n] = 0xF0 | c >> 18
-                    out[n + 1] = 0x80 | (c >> 12 & 0x3F)
-                    out[n + 2] = 0x80 | (c >> 6 & 0x3F)
-                    out[n + 3] = 0x80 | (c & 0x3F)
-                    n += 4
+                n += write_code_point(&out[n], code_points[i])
         out_offsets[offsets.shape[0] - 1] = n
     return n
 

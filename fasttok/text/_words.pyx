@@ -1,4 +1,4 @@
-"""Scanners for words alone: white space separates them and belongs to none.
+"""Scanners for words alone: white space separates them and belongs to none; and the white space around a text.
 
 They follow their expressions (pretokenizers.py) as those of _scan.pyx do. Where 64 bytes lie ahead, _blocks.h
 finds all words of ASCII in them at once.
@@ -8,7 +8,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from fasttok._keys cimport ctz
-from fasttok.text._scan cimport PUNCTUATION, SPACE, classify
+from fasttok.text._scan cimport PUNCTUATION, SPACE, classify, classify_before
 from fasttok.text._spans cimport Spans
 
 cdef extern from "_blocks.h" nogil:
@@ -74,3 +74,24 @@ cdef class WordScanner(Spans):
             k += 1
         position[0] = i
         return k
+
+
+def strip(
+    const uint8_t[::1] text,
+    const int64_t[::1] offsets,
+    const uint8_t[::1] left,
+    const uint8_t[::1] right,
+    int64_t[:, ::1] kept,
+):
+    """Write what is left of each row, from where to where, without white space on the sides that are asked for."""
+    cdef Py_ssize_t row, start, end, length = 0, before = 0
+    with nogil:
+        for row in range(offsets.shape[0] - 1):
+            start = offsets[row]
+            end = offsets[row + 1]
+            while left[row] and start < end and classify(&text[0], start, end, &length) & SPACE:
+                start += length
+            while right[row] and start < end and classify_before(&text[0], start, end, &before) & SPACE:
+                end = before
+            kept[row, 0] = start
+            kept[row, 1] = end

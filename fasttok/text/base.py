@@ -13,7 +13,7 @@ from fasttok.ragged import Ragged
 from fasttok.text._scan import scan
 from fasttok.text._spans import Boundaries, Spans, list_spans
 from fasttok.text.cuts import NOTHING_KNOWN, Cuts
-from fasttok.text.normalizers import Rewritten
+from fasttok.text.rewriting import Rewritten
 
 SLICE = 1 << 16  # pretokens a slice of boundaries holds: half a megabyte, which stays in cache
 

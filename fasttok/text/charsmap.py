@@ -39,8 +39,8 @@ def compile_named(name: str) -> CharsMap:
     return _compile(Ragged(text[:n], text_offsets), rules.values, rules.replacements)
 
 
-def compile_rules(rules: Mapping[str, str]) -> CharsMap:
-    """Rules from a mapping of text to text.
+def compile_rules(rules: Mapping[str, str], *, keeps_broken: bool = False) -> CharsMap:
+    """Rules from a mapping of text to text; `keeps_broken` leaves bytes that are not UTF-8 as they are.
 
     Raises
     ------
@@ -59,14 +59,16 @@ def compile_rules(rules: Mapping[str, str]) -> CharsMap:
     replacements = sorted(set(encoded.values()))
     index = {text: i for i, text in enumerate(replacements)}
     values = np.array([index[encoded[key]] for key in keys], np.int64)
-    return _compile(Ragged.from_bytes(keys), values, replacements)
+    return _compile(Ragged.from_bytes(keys), values, replacements, keeps_broken)
 
 
-def _compile(keys: Ragged, values: NDArray[np.int64], replacements: list[str]) -> CharsMap:
+def _compile(
+    keys: Ragged, values: NDArray[np.int64], replacements: list[str], keeps_broken: bool = False
+) -> CharsMap:
     strings = [text.encode() + b"\0" for text in replacements]
     starts = lengths_to_offsets([len(string) for string in strings])
     trie = Trie.build(keys, starts[values].astype(np.int32), share=True)
-    return CharsMap(trie, b"".join(strings))
+    return CharsMap(trie, b"".join(strings), keeps_broken)
 
 
 def write_charsmap(charsmap: CharsMap) -> bytes:

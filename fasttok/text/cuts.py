@@ -60,10 +60,24 @@ What may become ▁ is neutral to none.
 
 **identity** looks at every code point alone, and none changes its kind.
 
-**nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf.** A letter or number in front of U+0020: no rule has U+0020 in it, so
-none matches across the place, and the U+0020 stays what it is. What a rule makes of code points of which the
-last is a letter or number is something, and ends in no white space; so where a step behind drops or joins
-white space, that beside the place is on the same side of it either way.
+**nfc, nfd, nfkc, nfkd.** No white space is ever composed with something before it, nor is it a mark, so a
+segment of what is put in order or composed (`_code_points.pyx`) begins with it: what stands before it is
+rewritten without it. It stays white space, and U+0020 itself. What else stands before it, rewritten, is
+something and ends in no white space: tests ask every code point.
+
+**lowercase, strip_accents, bert.** Letters, numbers, punctuation and U+0020 are never dropped, and are no
+marks that could change places with others, so that a segment begins with them. A letter may end in a mark, as
+İ does, or be between spaces. Of what else there is, some may be dropped; a part of nothing else would come
+out empty, and no longer be the beginning of its document, so nothing is claimed of these.
+
+**strip** drops white space at the ends of documents. If one side of the place is none, it drops no more and
+no less of either part than of the whole. What it drops stood at the end, where there is nothing beside the
+place any more.
+
+**sp_nfkc, nmt_nfkc, sp_nfkc_cf, nmt_nfkc_cf.** A letter or number in front of U+0020: no rule has U+0020 in
+it, so none matches across the place, and the U+0020 stays what it is. What a rule makes of code points of
+which the last is a letter or number is something, and ends in no white space; so where a step behind drops or
+joins white space, that beside the place is on the same side of it either way.
 
 **Any other rules** may do anything, so nothing is claimed of them.
 """
@@ -144,9 +158,23 @@ _rules = RewritingCuts(
     np.isin(_before, (LETTER, NUMBER)) & (_behind == BLANK),
     np.where(_before < BLANK, _behind < BLANK, _before == _behind),
 )
+_forms = RewritingCuts(
+    _behind >= BLANK,
+    np.where(
+        _before < BLANK, _behind < BLANK, (_before == _behind) | (_before == SPACE) & (_behind == BLANK)
+    ),
+)
+_always_there = np.isin(_before, (LETTER, NUMBER, PUNCTUATION, BLANK))
+_single = RewritingCuts(
+    _always_there & _always_there.T,
+    (_before == _behind) | (_before == LETTER) & np.isin(_behind, (OTHER, BLANK)),
+)
 REWRITING_CUTS: dict[str, RewritingCuts] = {
     "identity": RewritingCuts(_everywhere, _before == _behind),
-    **dict.fromkeys(("nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"), _rules),
+    **dict.fromkeys(("sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf"), _rules),
+    **dict.fromkeys(("nfc", "nfd", "nfkc", "nfkd"), _forms),
+    **dict.fromkeys(("lowercase", "strip_accents", "bert"), _single),
+    "strip": RewritingCuts((_before < BLANK) | (_behind < BLANK), _before == _behind),
 }
 CUTS: dict[str, Cuts] = {
     **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),

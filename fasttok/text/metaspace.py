@@ -15,7 +15,7 @@ from fasttok.text._scan import Scanner
 from fasttok.text._spans import Spans
 from fasttok.text.base import Pretokenizer, ScanningPretokenizer
 from fasttok.text.cuts import NOTHING_KNOWN, Cuts, cuts_of_words
-from fasttok.text.normalizers import Rewritten
+from fasttok.text.rewriting import Rewritten
 
 MARK = "▁".encode()  # U+2581
 

@@ -1,17 +1,17 @@
 """Normalizers: what is done to text before it is cut into pretokens.
 
-A normalizer gives text for text, and for every byte that comes out where in the text that came in it was
-made from; so a token can be found again in the original.
+Those of sentencepiece work by rules (`_charsmap.pyx`), those of Unicode and BERT's code point by code point
+(`code_points.py`), and what is done to the ends of documents stands in `edges.py`. Steps one after the other
+are a sequence. What they give is a `Rewritten`.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache, cached_property, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,104 +21,16 @@ from fasttok.errors import ModelFormatError
 from fasttok.ragged import Ragged
 from fasttok.text._charsmap import CharsMap
 from fasttok.text.charsmap import compile_named, compile_rules, read_charsmap, write_charsmap
-from fasttok.text.cuts import REWRITES_ANYTHING, REWRITING_CUTS, RewritingCuts
-from fasttok.text.utf8 import encode_utf8
+from fasttok.text.code_points import BertNormalizer, UnicodeNormalizer
+from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
+from fasttok.text.edges import Prepend, Strip
+from fasttok.text.rewriting import Normalizer, Rewritten
 
-NAMES = ("identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf")
+RULES = ("identity", "sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf")
+UNICODE = ("nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents")
+MAX_STEPS = 100  # of a sequence
 
-AnyNormalizer: TypeAlias = "str | dict[str, Any] | Normalizer | None"
-
-
-@dataclass(frozen=True, eq=False)
-class Rewritten:
-    """Documents that were rewritten, and where what they are made of came from.
-
-    Parameters
-    ----------
-    documents : Ragged of uint8
-        The text that came out, a row a document as it came in.
-    spans : ndarray of int64, shape (n, 2), or None
-        For each of the `n` bytes of the values that came out, the stretch of the values that came in that it
-        was made of: where it begins and ends. Neither column decreases. What stands from byte ``a`` to byte
-        ``b``, which is behind ``a``, was made of what stands from ``spans[a, 0]`` to ``spans[b - 1, 1]``. A
-        byte that was made of nothing has an empty stretch at the place where it stands. None unless it was
-        asked for.
-    """
-
-    documents: Ragged
-    spans: NDArray[np.int64] | None
-
-    @classmethod
-    def unchanged(cls, documents: Ragged, aligned: bool) -> Rewritten:
-        """Documents that stay as they are."""
-        places = np.arange(len(documents.values) if aligned else 0)
-        return cls(documents, np.stack([places, places + 1], axis=1) if aligned else None)
-
-    @classmethod
-    def from_origins(cls, documents: Ragged, origins: NDArray[np.int64] | None) -> Rewritten:
-        """Documents of which each byte goes on to where the next begins; `origins` has their end as well."""
-        return cls(documents, None if origins is None else np.stack([origins[:-1], origins[1:]], axis=1))
-
-    def then(self, next_: Rewritten) -> Rewritten:
-        """What this rewriting and one of its documents are together. O(n)."""
-        if self.spans is None or next_.spans is None:
-            return Rewritten(next_.documents, None)
-        starts, ends = next_.spans.T
-        is_made = starts < ends
-        made_of = self.spans if len(self.spans) else np.zeros((1, 2), np.int64)
-        last = len(made_of) - 1
-        spans = np.stack([made_of[np.minimum(starts, last), 0], made_of[ends - 1, 1]], axis=1)
-        # What is made of nothing stands before what is behind it, or behind the last of its document.
-        for_nothing = np.flatnonzero(~is_made)
-        rows = np.searchsorted(next_.documents.offsets, for_nothing, side="right") - 1
-        is_last = starts[for_nothing] == self.documents.offsets[rows + 1]
-        spans[for_nothing] = spans[for_nothing, is_last.astype(np.int64)][:, None]
-        return Rewritten(next_.documents, spans)
-
-
-class Normalizer(ABC):
-    """Rewrites text. Immutable; safe to share between threads."""
-
-    @abstractmethod
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
-        """Rewrite a batch of documents, each on its own.
-
-        Parameters
-        ----------
-        documents : Ragged of uint8
-            UTF-8 text, a row a document or part of one.
-        begins, ends : ndarray of bool, shape (k,), optional
-            Whether each row is the beginning, and the end, of its document; without them each is both.
-        aligned : bool
-            Whether to say where each byte came from, which takes 16 bytes more a byte.
-        """
-
-    @property
-    def cuts(self) -> RewritingCuts:
-        """Where text may be cut so that its parts can be rewritten apart; see `fasttok.text.cuts`."""
-        return REWRITES_ANYTHING
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """What `get_normalizer` takes to make this normalizer again; plain JSON."""
-
-    def normalize(self, text: str | bytes) -> str | bytes:
-        """Rewrite one text, for looking at; a ``str`` gives a ``str``, bytes give bytes.
-
-        Raises
-        ------
-        TextError
-            If a ``str`` holds a lone surrogate.
-        """
-        out = self.rewrite(Ragged.from_bytes([encode_utf8(text)])).documents.values.tobytes()
-        return out.decode() if isinstance(text, str) else out
+AnyNormalizer: TypeAlias = "str | dict[str, Any] | Sequence[AnyNormalizer] | Normalizer | None"
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,39 +113,163 @@ class CharsMapNormalizer(Normalizer):
         return get_normalizer, (self.config(),)
 
 
-@cache
-def _named(name: str) -> CharsMapNormalizer:
-    return CharsMapNormalizer(compile_named(name), name)
-
-
-def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
-    r"""Make a normalizer from its name or configuration; None is none, which leaves text as it is.
+@dataclass(frozen=True)
+class Replace(Normalizer):
+    """Writes one text for every other, from the left and without overlaps.
 
     Parameters
     ----------
-    normalizer : str, dict, Normalizer or None
-        A name, see below, or what `Normalizer.config` gave.
+    pattern : str
+        What is replaced, as it stands here: no regular expression.
+    replacement : str
+        What is written for it.
 
     Raises
     ------
     ValueError
-        If there is none of this name, or the configuration is of none.
+        If the pattern is empty, or one of the two is longer than 256 bytes, holds U+0000 or has no UTF-8
+        form.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Replace("--", "—").normalize("so --- well")
+    'so —- well'
+    """
+
+    pattern: str
+    replacement: str
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+        _ = self._rules  # what is no rule is an error here, not later
+
+    @cached_property
+    def _rules(self) -> CharsMapNormalizer:
+        return CharsMapNormalizer(compile_rules({self.pattern: self.replacement}, keeps_broken=True))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def rewrite(
+        self,
+        documents: Ragged,
+        *,
+        begins: NDArray[np.bool_] | None = None,
+        ends: NDArray[np.bool_] | None = None,
+        aligned: bool = False,
+    ) -> Rewritten:
+        return self._rules.rewrite(documents, aligned=aligned)
+
+    def config(self) -> dict[str, Any]:
+        return {"name": "replace", "pattern": self.pattern, "replacement": self.replacement}
+
+
+@dataclass(frozen=True)
+class SequenceNormalizer(Normalizer):
+    """Steps, each of which rewrites what the step before has written.
+
+    Parameters
+    ----------
+    steps : tuple of Normalizer
+        Two or more, none of them a sequence.
+    """
+
+    steps: tuple[Normalizer, ...]
+
+    def rewrite(
+        self,
+        documents: Ragged,
+        *,
+        begins: NDArray[np.bool_] | None = None,
+        ends: NDArray[np.bool_] | None = None,
+        aligned: bool = False,
+    ) -> Rewritten:
+        first, *others = self.steps
+        rewritten = first.rewrite(documents, begins=begins, ends=ends, aligned=aligned)
+        for step in others:
+            more = step.rewrite(rewritten.documents, begins=begins, ends=ends, aligned=aligned)
+            rewritten = rewritten.then(more)
+        return rewritten
+
+    @property
+    def cuts(self) -> RewritingCuts:
+        return reduce(RewritingCuts.then_rewriting, (step.cuts for step in self.steps))
+
+    def config(self) -> dict[str, Any]:
+        return {"name": "sequence", "steps": [step.config() for step in self.steps]}
+
+
+WITH_OPTIONS: dict[str, Callable[..., Normalizer]] = {
+    "bert": BertNormalizer,
+    "strip": Strip,
+    "replace": Replace,
+    "prepend": Prepend,
+}
+NAMES = (*RULES, *UNICODE, "bert", "strip")
+
+
+@cache
+def _rules(name: str) -> CharsMapNormalizer:
+    return CharsMapNormalizer(compile_named(name), name)
+
+
+def _named(name: str) -> Normalizer:
+    if name in RULES:
+        return _rules(name)
+    return UnicodeNormalizer(name) if name in UNICODE else WITH_OPTIONS[name]()
+
+
+def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
+    r"""Make a normalizer from its name, a list of steps or a configuration; None is none.
+
+    Parameters
+    ----------
+    normalizer : str, sequence, dict, Normalizer or None
+        A name, see below. A list or tuple has the steps of a sequence, each of which rewrites what the step
+        before has written; a sequence inside it counts as its steps, and a single step is that step itself. A
+        dict is what `Normalizer.config` gave. None leaves text as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name, if the configuration is of none, or if there are no steps, or more
+        than 100.
 
     Notes
     -----
-    The names are sentencepiece's, and so are the rules (of Unicode 17, as in its version 0.2.3):
+    Those of Unicode, version 17:
+
+    - "nfc", "nfd", "nfkc", "nfkd": its normal forms (UAX #15).
+    - "lowercase": the full mapping of every code point, whatever stands around it: a capital sigma is σ also
+      at the end of a word.
+    - "strip_accents": drops all marks (M). Behind "nfd" it takes the accents off letters.
+
+    Those of BERT and others, which have options, so that they are classes too:
+
+    - "bert": cleans text, sets Chinese characters apart, strips accents and makes letters small:
+      `fasttok.BertNormalizer`.
+    - "strip": drops white space at both ends of a document: `fasttok.Strip`.
+    - `fasttok.Replace` writes one text for another, `fasttok.Prepend` one before a document.
+
+    A byte that is not UTF-8 stays as it is in all of these. Not so in sentencepiece's, where it becomes
+    U+FFFD. The rules of these are of Unicode 17, too, as in its version 0.2.3:
 
     - "identity": nothing is rewritten but what is not UTF-8.
-    - "nfkc": nearly the normal form NFKC; sequences with a mark in an unusual place stay as they are.
+    - "sp_nfkc": nearly the normal form NFKC; sequences with a mark in an unusual place stay as they are.
     - "nmt_nfkc": the same; besides control characters are dropped, and line ends, tabs, zero-width spaces,
       "▁" and U+FFFD become spaces. The full-width tilde stays.
-    - "nfkc_cf", "nmt_nfkc_cf": the same with simple case folding.
+    - "sp_nfkc_cf", "nmt_nfkc_cf": the same with simple case folding.
 
     Examples
     --------
     >>> import fasttok as ft
     >>> ft.get_normalizer("nmt_nfkc").normalize("Ｔｈｅ ﬁrst\nｶﾞ")
     'The first ガ'
+    >>> ft.get_normalizer(["nfd", "strip_accents", "lowercase"]).normalize("Žluťoučký")
+    'zlutoucky'
     """
     if normalizer is None or isinstance(normalizer, Normalizer):
         return normalizer
@@ -243,15 +279,45 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
         return _named(normalizer)
     if isinstance(normalizer, dict):
         return _from_config(normalizer)
-    raise TypeError(f"a normalizer must be a name or a configuration, not {type(normalizer).__name__}")
+    if isinstance(normalizer, (list, tuple)):
+        return _in_sequence(map(get_normalizer, normalizer))
+    raise TypeError(
+        f"a normalizer must be a name, a list of them or a configuration, not {type(normalizer).__name__}"
+    )
 
 
 def _from_config(config: dict[str, Any]) -> Normalizer:
-    if config.get("name") in NAMES and config.keys() == {"name"}:
-        return _named(config["name"])
-    if config.get("name") == "charsmap" and config.keys() == {"name", "charsmap"}:
-        try:
-            return CharsMapNormalizer.from_bytes(base64.b64decode(config["charsmap"], validate=True))
-        except (TypeError, binascii.Error, ModelFormatError) as error:
-            raise ValueError(f"not the configuration of a normalizer: {error}") from None
+    if config.get("name") == "sequence" and config.keys() == {"name", "steps"}:
+        return _in_sequence(map(_step_from_config, config["steps"]))
+    return _step_from_config(config)
+
+
+def _step_from_config(config: dict[str, Any]) -> Normalizer:
+    """A normalizer that is no sequence: one is never written inside another."""
+    if isinstance(config, dict):
+        name, options = config.get("name"), {key: value for key, value in config.items() if key != "name"}
+        if name in NAMES and not options:
+            return _named(name)
+        if name in WITH_OPTIONS:
+            try:
+                return WITH_OPTIONS[name](**options)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"not the configuration of a normalizer: {error}") from None
+        if name == "charsmap" and options.keys() == {"charsmap"}:
+            try:
+                return CharsMapNormalizer.from_bytes(base64.b64decode(options["charsmap"], validate=True))
+            except (TypeError, binascii.Error, ModelFormatError) as error:
+                raise ValueError(f"not the configuration of a normalizer: {error}") from None
     raise ValueError(f"not the configuration of a normalizer: {config!r}")
+
+
+def _in_sequence(normalizers: Iterable[Normalizer | None]) -> Normalizer:
+    """The normalizers as the steps of one, those of a sequence one by one."""
+    steps: list[Normalizer] = []
+    for given in normalizers:
+        if given is None:
+            raise TypeError("a step of a sequence must be a normalizer, not None")
+        steps.extend(given.steps if isinstance(given, SequenceNormalizer) else [given])
+    if not 1 <= len(steps) <= MAX_STEPS:
+        raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
+    return SequenceNormalizer(tuple(steps)) if len(steps) > 1 else steps[0]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fasttok.ragged import Ragged
 from fasttok.text.base import Pretokenizer
 from fasttok.text.cuts import Cuts
-from fasttok.text.normalizers import Normalizer, Rewritten
+from fasttok.text.rewriting import Normalizer, Rewritten
 
 
 class Pipeline:

@@ -9,25 +9,17 @@ be composed across a third, stay as they are, which is where these normalizers d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.text import _decompositions
-
-# Hangul: a syllable is composed of a leading consonant, a vowel, and perhaps a trailing consonant.
-SYLLABLES, LEADING, VOWELS, TRAILING = 0xAC00, 0x1100, 0x1161, 0x11A7
-N_LEADING, N_VOWELS, N_TRAILING = 19, 21, 28  # "none" is the first trailing consonant
-N_SYLLABLES = N_LEADING * N_VOWELS * N_TRAILING
+from fasttok.text.forms import N_SYLLABLES, SYLLABLES, Unicode, syllables
 
 LONGEST = 4  # code points of a key
 
 SPACES = "\t\n\f\r\u061c\u1680\u200b\u200c\u200e\u200f\u2028\u2029\u2581\ufeff\ufffd"
 CONTROLS = [*range(0x01, 0x09), 0x0B, *range(0x0E, 0x20), 0x7F, 0x8F, 0x9F]
-
-NAMES = ("nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,91 +44,6 @@ class Rules:
     def empty(cls) -> Rules:
         """No rules."""
         return cls(np.empty((0, LONGEST), np.uint32), np.empty(0, np.int64), [])
-
-
-def _read(table: str, step: int = 1) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The entries of a table, run by run."""
-    for entry in table.split():
-        run, _, target = entry.partition(":")
-        first, _, last = run.partition("-")
-        start = tuple(int(part, 16) for part in target.split("+") if part)
-        if not last:
-            yield int(first, 16), start
-        else:
-            for i in range(int(last, 16) - int(first, 16) + 1):
-                yield int(first, 16) + i, (start[0] + i * step,)
-
-
-class Unicode:
-    """Normal forms of short sequences of code points, in the one version of Unicode that is committed."""
-
-    def __init__(self) -> None:
-        self.canonical = dict(_read(_decompositions.CANONICAL))
-        self.compatible = self.canonical | dict(_read(_decompositions.COMPATIBLE))
-        self.combining = {c: value for c, (value,) in _read(_decompositions.COMBINING, step=0)}
-        self.folded = {c: value for c, (value,) in _read(_decompositions.FOLDED)}
-        excluded = dict(_read(_decompositions.EXCLUDED))
-        self.composed = {
-            (parts[0], parts[1]): c
-            for c, parts in self.canonical.items()
-            if len(parts) == 2 and c not in excluded
-        }
-
-    def decompose(self, code_points: Iterable[int], table: dict[int, tuple[int, ...]]) -> list[int]:
-        """What they are decomposed to in full: NFKD with the compatible decompositions, NFD without."""
-        out: list[int] = []
-        for c in code_points:
-            if c in table:
-                out += self.decompose(table[c], table)
-            elif SYLLABLES <= c < SYLLABLES + N_SYLLABLES:
-                rest, trailing = divmod(c - SYLLABLES, N_TRAILING)
-                leading, vowel = divmod(rest, N_VOWELS)
-                out += [LEADING + leading, VOWELS + vowel]
-                if trailing:
-                    out.append(TRAILING + trailing)
-            else:
-                out.append(c)
-        start = 0
-        for i, c in enumerate([*out, 0]):  # marks between two characters stand in the order of their classes
-            if not self.combining.get(c):
-                out[start:i] = sorted(out[start:i], key=lambda mark: self.combining.get(mark, 0))
-                start = i + 1
-        return out
-
-    def compose(self, decomposed: list[int]) -> list[int]:
-        """The composed form, NFC or NFKC, of what has been decomposed."""
-        out: list[int] = []
-        starter, last_class = -1, 0  # where the last character without a class stands
-        for c in decomposed:
-            value = self.combining.get(c, 0)
-            if starter >= 0 and (last_class < value or starter == len(out) - 1):
-                pair = self._compose_pair(out[starter], c)
-                if pair is not None:
-                    out[starter] = pair
-                    continue
-            if not value:
-                starter = len(out)
-            last_class = value
-            out.append(c)
-        return out
-
-    def _compose_pair(self, a: int, b: int) -> int | None:
-        leading, vowel = a - LEADING, b - VOWELS
-        if 0 <= leading < N_LEADING and 0 <= vowel < N_VOWELS:
-            return SYLLABLES + (leading * N_VOWELS + vowel) * N_TRAILING
-        syllable, trailing = a - SYLLABLES, b - TRAILING
-        if 0 <= syllable < N_SYLLABLES and syllable % N_TRAILING == 0 and 0 < trailing < N_TRAILING:
-            return a + trailing
-        return self.composed.get((a, b))
-
-
-def _syllables() -> NDArray[np.uint32]:
-    """The decompositions of all syllables of Hangul, a row each."""
-    syllable = np.arange(N_SYLLABLES)
-    trailing = syllable % N_TRAILING
-    leading, vowel = syllable // (N_TRAILING * N_VOWELS), syllable // N_TRAILING % N_VOWELS
-    columns = [LEADING + leading, VOWELS + vowel, np.where(trailing, TRAILING + trailing, 0)]
-    return np.stack([*columns, np.zeros_like(syllable)], axis=1).astype(np.uint32)
 
 
 def _ways_of_writing(
@@ -165,7 +72,7 @@ def make_rules(name: str) -> Rules:
 
     Parameters
     ----------
-    name : {"nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"}
+    name : {"sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf"}
         Its name.
     """
     unicode = Unicode()
@@ -183,7 +90,7 @@ def make_rules(name: str) -> Rules:
     }
     targets = [*written, *range(SYLLABLES, SYLLABLES + N_SYLLABLES)]
     decompositions = [[*parts, *[0] * (LONGEST - len(parts))] for parts in written.values()]
-    table = np.concatenate([np.array(decompositions, np.uint32), _syllables()])
+    table = np.concatenate([np.array(decompositions, np.uint32), syllables()])
     for c in np.unique(table[table > 0]).tolist():
         variants.setdefault(c, []).append(c)
     sequences, rows = _ways_of_writing(table, variants)

@@ -1,6 +1,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok._interrupt import Interrupt
+
 Numbers = NDArray[np.int64]
 
 def learn_round(
@@ -15,4 +17,5 @@ def learn_round(
     occurrences: Numbers,
     removed: Numbers,
     kept: Numbers,
+    interrupt: Interrupt,
 ) -> int: ...

@@ -7,6 +7,11 @@ the tree are all that need be looked at.
 
 from libc.stdint cimport int64_t
 
+from fasttok._interrupt cimport Interrupt
+
+cdef enum:
+    OFTEN = 0xFFFF  # words or nodes between two questions whether to go on, and one more
+
 
 def learn_round(
     const int64_t[::1] offsets,
@@ -20,6 +25,7 @@ def learn_round(
     int64_t[::1] occurrences,
     int64_t[::1] removed,
     int64_t[::1] kept,
+    Interrupt interrupt not None,
 ):
     """Write how often each substring is kept, 0 where it is not; return how many of two symbols and more are.
 
@@ -35,12 +41,18 @@ def learn_round(
             occurrences[i] = 0
             removed[i] = 0
         for i in range(offsets.shape[0] - 1):
+            if i & OFTEN == OFTEN and interrupt.check():
+                with gil:
+                    interrupt.raise_error()
             p = offsets[i]
             end = offsets[i + 1]
             while p < end:
                 occurrences[leaves[p]] += counts[i]
                 p += 1 if is_first else longest[leaves[p]]
         for i in range(n_nodes):
+            if i & OFTEN == OFTEN and interrupt.check():
+                with gil:
+                    interrupt.raise_error()
             rest = occurrences[i] - removed[i]
             kept[i] = rest if rest >= threshold else 0
             n_kept += kept[i] > 0 and lengths[i] > 1

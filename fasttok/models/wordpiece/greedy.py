@@ -7,6 +7,7 @@ from itertools import compress
 
 import numpy as np
 
+from fasttok._interrupt import Interrupt
 from fasttok.models.substrings import Substrings
 from fasttok.models.wordpiece._greedy import learn_round
 from fasttok.models.wordpiece.spelling import SpelledWords
@@ -59,13 +60,14 @@ def learn_greedily(
     longest, occurrences, removed, kept = (np.empty(len(rows), np.int64) for _ in range(4))
     is_taken = substrings.are_among(rows, substrings.find(taken))
     low, high = thresholds
+    interrupt = Interrupt()
     with Bar(desc="searching a threshold", unit="try", disable=not progress) as bar:
         while True:
             threshold = (low + high) // 2
             for i in range(ROUNDS):
                 n_kept = learn_round(
                     words.offsets, counts, lengths, parents, leaves, threshold, i == 0, longest, occurrences,
-                    removed, kept,
+                    removed, kept, interrupt,
                 )  # fmt: skip
             n_kept -= int(np.count_nonzero(kept[is_taken]))
             bar.update()

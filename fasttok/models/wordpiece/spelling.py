@@ -102,23 +102,22 @@ def spell_words(
         return PretokenCounts(rows.values, rows.offsets, counts.counts[~is_left_out], counts.recipe)
 
     def have(counts: PretokenCounts, is_bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which words have a character of these; none is empty."""
-        found: NDArray[np.bool_] = np.logical_or.reduceat(is_bad[counts.code_points], counts.offsets[:-1])
+        """Which words have one of the code points for which this is true; no word is empty."""
+        found: NDArray[np.bool_] = np.logical_or.reduceat(is_bad, counts.offsets[:-1])
         return found
 
-    is_no_piece = np.zeros(N_CODE_POINTS, np.bool_)
-    is_no_piece[0] = is_no_piece[0xDC80:0xDD00] = True
+    c = counts.code_points
+    is_no_piece = (c == 0) | ((c >= 0xDC80) & (c < 0xDD00))
     left = leave_out(counts, have(counts, is_no_piece), "hold U+0000 or bytes that are not UTF-8")
     if longest is not None:
         left = leave_out(left, np.diff(left.offsets) > longest, f"are longer than {longest:,} characters")
     if limit_alphabet is not None and len(left):
         totals = count_characters(left)
-        order = np.lexsort((np.arange(N_CODE_POINTS), -totals))
+        found = np.flatnonzero(totals)
         is_rare = np.ones(N_CODE_POINTS, np.bool_)
-        is_rare[order[:limit_alphabet]] = False
-        left = leave_out(
-            left, have(left, is_rare), f"hold another character than the {limit_alphabet:,} most frequent"
-        )
+        is_rare[found[np.lexsort((found, -totals[found]))][:limit_alphabet]] = False
+        reason = f"hold another character than the {limit_alphabet:,} most frequent"
+        left = leave_out(left, have(left, is_rare[left.code_points]), reason)
     if reasons:
         warnings.warn(
             f"of the {len(counts):,} distinct pretokens are left out: " + ", ".join(reasons), stacklevel=3
@@ -137,7 +136,9 @@ def _spell(counts: PretokenCounts, prefix: str) -> SpelledWords:
         is_one: NDArray[np.bool_] | slice, first: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """The distinct ones of some code points, and the number of each from the first on."""
-        distinct = np.flatnonzero(np.bincount(code_points[is_one], minlength=N_CODE_POINTS)).astype(np.uint32)
+        is_used = np.zeros(N_CODE_POINTS, np.bool_)
+        is_used[code_points[is_one]] = True
+        distinct = np.flatnonzero(is_used).astype(np.uint32)
         numbers = np.zeros(N_CODE_POINTS, np.uint32)
         numbers[distinct] = np.arange(first, first + len(distinct), dtype=np.uint32)
         return distinct, numbers

@@ -84,7 +84,7 @@ class WordPieceTrainer:
     the left. The threshold is searched by halves from `min_frequency` to 10,000,000, or the count of the most
     frequent word if that is less, until no more than 5 % of the vocabulary are missing. If there are too many
     pieces even so, the least frequent go. (The code of that learner takes away the counts of substrings that
-    are not kept, too, so that hardly any but whole words and ends of words are left.)
+    are not kept, too, against its guide; it finds whole words and ends of words and nothing else.)
 
     Ids: special tokens, characters by code point, then by merging the characters with the prefix by code
     point, and the merged pieces in their order; with "greedy" these and the longer pieces by count, the most
@@ -105,7 +105,7 @@ class WordPieceTrainer:
     ...     model = ft.WordPieceTrainer(vocab_size=14, method=method).train(counts).model
     ...     print(*(bytes(piece).decode() for piece in model.pieces[8:]))
     ##g ##n ##s ##u ##ug ##un
-    ##g ##n ##s ##u ##gs hu
+    ##g ##n ##s ##u ##gs bu
     """
 
     vocab_size: int = 30_000
@@ -202,11 +202,13 @@ class WordPieceTrainer:
         names = ["" for _ in self.special_tokens]
         names += [chr(c) for c in spelled.characters.tolist()] + pieces
         if len(names) < self.vocab_size - n_missing:
+            if self.method == "greedy":
+                reason = f"no threshold from {self.min_frequency} on gives more without giving too many"
+            else:
+                reason = f"no pair is left that occurs at least {self.min_frequency} times"
+                reason += " and is short enough" if self.max_piece_length else ""
             warnings.warn(
-                f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: there are no more pieces "
-                f"that occur at least {self.min_frequency} times"
-                + (" and are short enough" if self.max_piece_length else ""),
-                stacklevel=2,
+                f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: {reason}", stacklevel=2
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         model = WordPieceModel(
@@ -222,6 +224,7 @@ class WordPieceTrainer:
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
 
         words, n_symbols = spelled.words, spelled.n_symbols
+        n_pieces = min(n_pieces, len(words.values))  # a merge takes a symbol away
         by_likelihood = self.method == "likelihood"
         megabytes = estimate_bytes(len(words.values), n_symbols + n_pieces, by_likelihood) / 1e6
         announce(

@@ -1,0 +1,84 @@
+"""`Encoded`: what a tokenizer makes of a text, and what is asked about that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.evaluation.foreign import AnyTokenizer
+from fasttok.ragged import Ragged, lengths_to_offsets
+from fasttok.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The ids of documents. What takes longer than these is found when first asked for.
+
+    Attributes
+    ----------
+    tokenizer : Tokenizer, or what `fasttok.wrap` gives
+        What encoded them.
+    documents : Ragged of uint8
+        The text, a row a document.
+    ids : Ragged of uint32
+        The ids, a row a document.
+    """
+
+    tokenizer: AnyTokenizer
+    documents: Ragged
+    ids: Ragged
+
+    @cached_property
+    def byte_spans(self) -> NDArray[np.int64]:
+        """Where each token stands: int64 of shape (n, 2), in bytes of ``documents.values``.
+
+        Those of a lossless tokenizer follow from the lengths of its pieces, O(n). Those of others are found
+        document by document, which takes about as long as encoding, and more for many short ones.
+        """
+        tokenizer, offsets = self.tokenizer, self.documents.offsets
+        if isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless:
+            bounds = lengths_to_offsets(tokenizer.decoder().lengths(self.ids.values)) + offsets[0]
+            return np.stack([bounds[:-1], bounds[1:]], axis=1)
+        rows = zip(self.documents.to_bytes(), offsets.tolist(), strict=False)
+        spans = [tokenizer.encode_with_offsets(text).byte_spans + start for text, start in rows]
+        return np.concatenate([np.empty((0, 2), np.int64), *spans])
+
+    @cached_property
+    def is_lossless(self) -> NDArray[np.bool_]:
+        """Whether each document comes back from its ids, byte for byte: bool of shape (k,)."""
+        tokenizer = self.tokenizer
+        if isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless:
+            return np.ones(len(self.ids), np.bool_)
+        rows = zip(self.ids, self.documents.to_bytes(), strict=True)
+        return np.array([tokenizer.decode_bytes(ids) == text for ids, text in rows], np.bool_)
+
+
+def encode(tokenizer: AnyTokenizer, documents: Ragged, *, workers: int | None = None) -> Encoded:
+    """Encode documents, without the special tokens of a template.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer, or what `fasttok.wrap` gives
+        The tokenizer.
+    documents : Ragged of uint8
+        The text, a row a document.
+    workers : int, optional
+        Threads; the result does not depend on it.
+
+    Raises
+    ------
+    FasttokError
+        If the tokenizer fails on a document, which the error names.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["low lower"]), vocab_size=258)
+    >>> encoded = encode(tok, ft.Ragged.from_bytes([b"lower", b"low"]))
+    >>> encoded.ids.lengths.tolist(), encoded.byte_spans.tolist()
+    ([3, 1], [[0, 3], [3, 4], [4, 5], [5, 8]])
+    """
+    return Encoded(tokenizer, documents, tokenizer.encode_batch(documents.to_bytes(), workers=workers))

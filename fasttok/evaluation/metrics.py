@@ -1,0 +1,109 @@
+"""`METRICS`: which figures each metric has, and what totals they follow from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from fasttok.evaluation.compression import bytes_per_token, characters_per_token, nsl, segmentality
+from fasttok.evaluation.distribution import (
+    mattr,
+    percentile_frequency,
+    renyi_efficiency,
+    type_token_ratio,
+)
+from fasttok.evaluation.fertility import fertility, pcw, strr
+from fasttok.evaluation.morphology import boundary_f1, boundary_precision, boundary_recall, morph_score
+from fasttok.evaluation.parity import gini, max_min, premium
+from fasttok.evaluation.totals import Quotient, Total, divide
+from fasttok.evaluation.vocabulary import lossless_rate, mean_piece_length, unk_rate, vocabulary_use
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that `fasttok.evaluation.measure.measure` finds, and what it follows from.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in rows.
+    unit : str
+        What it is in; "" without unit.
+    function : callable
+        What makes it of totals; its docstring is the definition.
+    of : tuple of str
+        The totals, in the order of the function's arguments.
+    n : str
+        The total that says how much it rests on: what it is divided by.
+    """
+
+    name: str
+    unit: str
+    function: Callable[..., Quotient]
+    of: tuple[str, ...]
+    n: str
+
+
+def _itself(total: Total) -> Quotient:
+    return divide(total, 1)
+
+
+# By what is asked for; "speed" is no figure of the ids, and stands elsewhere.
+METRICS: dict[str, tuple[Figure, ...]] = {
+    "compression": (
+        Figure("n_tokens", "tokens", _itself, ("tokens",), "documents"),
+        Figure("bytes_per_token", "bytes/token", bytes_per_token, ("bytes", "tokens"), "tokens"),
+        Figure(
+            "characters_per_token",
+            "characters/token",
+            characters_per_token,
+            ("characters", "tokens"),
+            "tokens",
+        ),
+        Figure("segmentality", "", segmentality, ("cuts", "places"), "places"),
+    ),
+    "fertility": (Figure("fertility", "tokens/word", fertility, ("tokens", "words"), "words"),),
+    "pcw": (
+        Figure("pcw", "", pcw, ("continued", "words"), "words"),
+        Figure("strr", "", strr, ("single", "words"), "words"),
+    ),
+    "nsl": (Figure("nsl", "", nsl, ("tokens", "baseline_tokens"), "baseline_tokens"),),
+    "parity": (
+        Figure("premium", "", premium, ("tokens", "aligned_tokens"), "aligned_tokens"),
+        Figure("max_min", "", max_min, ("tokens_by_language",), "languages"),
+    ),
+    "gini": (Figure("gini", "", gini, ("tokens_by_language",), "languages"),),
+    "renyi": (
+        Figure("renyi_efficiency", "", renyi_efficiency, ("counts",), "counted"),
+        Figure(
+            "renyi_efficiency_nominal",
+            "",
+            lambda counts, vocab_size: renyi_efficiency(counts, n_types=vocab_size),
+            ("counts", "vocab_size"),
+            "counted",
+        ),
+    ),
+    "distribution": (
+        Figure("percentile_frequency", "", percentile_frequency, ("counts",), "counted"),
+        Figure("type_token_ratio", "", type_token_ratio, ("counts",), "counted"),
+        Figure("mattr", "", mattr, ("distinct", "in_windows"), "in_windows"),
+    ),
+    "vocabulary": (
+        Figure("vocabulary_use", "", vocabulary_use, ("counts", "is_ordinary"), "ordinary"),
+        Figure(
+            "vocabulary_use_10", "", partial(vocabulary_use, least=10), ("counts", "is_ordinary"), "ordinary"
+        ),
+        Figure("unreached_pieces", "pieces", _itself, ("unreached",), "ordinary"),
+        Figure("mean_piece_length", "bytes", mean_piece_length, ("pieces", "is_ordinary"), "ordinary"),
+    ),
+    "unk": (Figure("unk_rate", "", unk_rate, ("unknown", "tokens"), "tokens"),),
+    "lossless": (Figure("lossless_rate", "", lossless_rate, ("lossless", "documents"), "documents"),),
+    "morphology": (
+        Figure("boundary_precision", "", boundary_precision, ("correct", "predicted"), "predicted"),
+        Figure("boundary_recall", "", boundary_recall, ("correct", "gold"), "gold"),
+        Figure("boundary_f1", "", boundary_f1, ("correct", "predicted", "gold"), "gold"),
+        Figure("morph_score", "", morph_score, ("hit", "scored"), "scored"),
+        Figure("morpheme_coverage", "", divide, ("aligned_entries", "entries"), "entries"),
+    ),
+}

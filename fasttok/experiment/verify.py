@@ -1,0 +1,84 @@
+"""`verify`: run an experiment again, and see whether everybody gets the same numbers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from itertools import zip_longest
+from pathlib import Path
+
+from fasttok.experiment.results import FAILURES, METRICS, SPECIFICATION, TOKENIZERS, read_manifest
+from fasttok.experiment.run import compare
+from fasttok.experiment.spec import Experiment
+from fasttok.text.readers import PathLike
+
+SHOWN = 200  # characters of a line that differs
+
+
+def verify(
+    results: PathLike,
+    *,
+    folder: PathLike | None = None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> list[str]:
+    """Run the experiment of a folder of results again, from the beginning, and compare byte for byte.
+
+    Tokenizers, ``metrics.jsonl`` and ``failures.jsonl`` are compared. The results stay as they are; what was
+    kept of the first run is not used.
+
+    Parameters
+    ----------
+    results : path
+        A folder that `compare` has left.
+    folder : path, optional
+        What relative paths in the experiment start from; by default the folder that they started from then,
+        as seen from the results.
+    workers : int, optional
+        Threads; by default one a processor.
+    progress : bool
+        Show what is done on the standard error stream.
+
+    Returns
+    -------
+    list of str
+        What differs, in sentences, and after it which text and which versions do; empty if all is the same.
+
+    Raises
+    ------
+    OSError, ExperimentError
+        If the results are not whole, or their experiment can no longer be run.
+    """
+    name = os.fspath(results)
+    then = read_manifest(name)
+    start = os.path.join(name, then["folder"]) if folder is None else folder
+    experiment = Experiment.load(os.path.join(name, SPECIFICATION), folder=start)
+    with tempfile.TemporaryDirectory() as temporary:
+        now = compare(experiment, temporary, workers=workers, progress=progress).manifest
+        files = [METRICS, FAILURES]
+        for tokenizer in sorted(then["tokenizers"].keys() | now["tokenizers"].keys()):
+            files.append(f"{TOKENIZERS}/{tokenizer}.json")
+        found = [difference for file in files for difference in _compare(Path(name), Path(temporary), file)]
+    if not found:
+        return []
+    for kind in ("train", "test"):
+        for text, fingerprint in now["corpora"][kind].items():
+            if fingerprint != then["corpora"][kind].get(text):
+                found.append(f"the text of corpus.{kind}.{text} is not the same")
+    for library, version in now["versions"].items():
+        if version != then["versions"].get(library):
+            found.append(f"{library} was {then['versions'].get(library)} and is {version}")
+    return found
+
+
+def _compare(then: Path, now: Path, file: str) -> list[str]:
+    for folder, missing in ((then, "is not there"), (now, "is no longer made")):
+        if not (folder / file).exists():
+            return [f"{file} {missing}"]
+    before, after = ((folder / file).read_bytes() for folder in (then, now))
+    if before == after:
+        return []
+    pairs = zip_longest(before.split(b"\n"), after.split(b"\n"), fillvalue=b"")
+    number, lines = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    old, new = (line.decode(errors="backslashreplace")[:SHOWN] for line in lines)
+    return [f"{file}, line {number}: was {old!r} and is {new!r}"]

@@ -1,0 +1,284 @@
+"""WordPiece training: each method against its naive twin and tokenizers, and what a trained model is."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import warnings
+
+import pytest
+import tokenizers
+
+import fasttok as ft
+from tests import hostile, oracles
+from tests.conftest import ROOT
+
+METHODS = ("frequency", "likelihood", "greedy")
+SHORT = ["".join(w) for n in range(1, 9) for w in itertools.product("ab", repeat=n)]
+
+
+def learn(words: dict[str, int], vocab_size: int, special=("[UNK]",), **options) -> list[str]:
+    """The pieces by id, with special tokens in their places; fewer than asked for is no warning here."""
+    trainer = ft.WordPieceTrainer(vocab_size, special_tokens=special, unk=special[0], **options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the vocabulary has|of the .* are left out")
+        trained = trainer.train(ft.PretokenCounts.from_dict(words))
+    pieces = [bytes(piece).decode() for piece in trained.model.pieces]
+    assert not any(pieces[: len(special)])
+    assert trained.special_tokens == {token: i for i, token in enumerate(special)}
+    return [*special, *pieces[len(special) :]]
+
+
+def naive(words: dict[str, int], vocab_size: int, method: str, **options) -> list[str]:
+    if method == "greedy":
+        return oracles.learn_wordpieces_top_down(words, vocab_size, **options)
+    return oracles.merge_wordpieces(words, vocab_size, method == "likelihood", **options)[0]
+
+
+def random_words(rng: random.Random, alphabet: str, n: int = 12, longest: int = 8, most: int = 30):
+    words = {"".join(rng.choices(alphabet, k=rng.randint(1, longest))) for _ in range(rng.randint(1, n))}
+    return {word: rng.randint(1, most) for word in sorted(words)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_string_of_two_letters_up_to_length_8(method):
+    theirs = "lowest" if method == "greedy" else "min_count"
+    for word in SHORT:
+        words = {word: 3, "ab": 2}
+        for vocab_size in (8, 30):
+            expected = naive(words, vocab_size, method, **{theirs: 1})
+            assert learn(words, vocab_size, method=method, min_frequency=1) == expected, word
+
+
+@pytest.mark.parametrize("method", ["frequency", "likelihood"])
+@pytest.mark.parametrize("prefix", ["##", "", "#", "<c>", "ab"])
+def test_merging_on_random_corpora(method, prefix):
+    rng = random.Random(61)
+    for _ in range(150):
+        words = random_words(rng, rng.choice(["ab", "ab#", "abc<>", "aé東😀"]))
+        n = len(oracles.begin_vocabulary(words, prefix, ["[UNK]", "ab", prefix + "ba"]))
+        special = ["[UNK]", *(["ab", prefix + "ba"] if rng.random() < 0.3 else [])]
+        shared = {"prefix": prefix, "special": special}
+        vocab_size, least = n + rng.choice([0, 3, 40]), rng.choice([1, 2, 15])
+        longest = rng.choice([None, 2, 3])
+        found = learn(
+            words,
+            vocab_size,
+            special,
+            method=method,
+            min_frequency=least,
+            max_piece_length=longest,
+            continuing_subword_prefix=prefix,
+        )
+        assert found == naive(words, vocab_size, method, min_count=least, max_length=longest, **shared), words
+
+
+@pytest.mark.parametrize("prefix", ["##", "", "#", "ab"])
+def test_top_down_on_random_corpora(prefix):
+    rng = random.Random(62)
+    for _ in range(250):
+        words = random_words(rng, rng.choice(["ab", "ab#", "abc", "aé東😀"]), rng.choice([5, 40]))
+        options = {
+            "lowest": rng.choice([1, 2, 10]),
+            "limit": rng.choice([1000, 3]),
+            "longest": rng.choice([50, 5]),
+        }
+        special = ["[UNK]", *(["ab", prefix + "ba"] if rng.random() < 0.3 else [])]
+        for vocab_size in (15, 20, 60):
+            shared = {"prefix": prefix, "special": special}
+            if max(map(len, words)) > options["longest"] and min(map(len, words)) > options["longest"]:
+                continue
+            found = learn(
+                words,
+                vocab_size,
+                special,
+                method="greedy",
+                min_frequency=options["lowest"],
+                limit_alphabet=options["limit"],
+                max_piece_length=options["longest"],
+                continuing_subword_prefix=prefix,
+            )
+            assert found == naive(words, vocab_size, "greedy", **options, **shared), words
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_natural_text(method):
+    """Words of real text, its tail too: few pieces, so that counting anew takes seconds."""
+    text = (ROOT / "docs/tutorial.md").read_text() + "".join(hostile.texts(150, seed=63)).replace("\0", "")
+    counts = ft.count_pretokens(ft.Corpus.from_texts([text]), "whitespace_split")
+    words = {word.decode(): n for word, n in counts.to_dict().items()}
+    n = len(oracles.begin_vocabulary(words, "##", ["[UNK]"]))
+    options = {"min_frequency": 2, "vocab_size": n + 20, "method": method}
+    if method == "greedy":
+        options |= {"limit_alphabet": n, "max_piece_length": 100}
+        expected = naive(words, n + 20, method, lowest=2, limit=n, longest=100)
+    else:
+        expected = naive(words, n + 20, method, min_count=2)
+    assert learn(words, **options) == expected
+
+
+def test_frequency_is_what_tokenizers_learns():
+    """Where counts alone decide; ids beyond the characters depend there on the order of a hash table."""
+    rng = random.Random(64)
+    n_compared = 0
+    while n_compared < 25:
+        words = random_words(rng, rng.choice(["abc", "abcdé", "ab東#"]), 60, 6, 999)
+        if any(word.startswith("##") for word in words):
+            continue  # two pieces may have one name there
+        vocab_size = len(oracles.begin_vocabulary(words, "##", ["[UNK]"])) + rng.choice([5, 15])
+        expected, was_tied = oracles.merge_wordpieces(words, vocab_size)
+        if was_tied:
+            continue
+        n_compared += 1
+        tok = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="[UNK]"))  # noqa: S106
+        tok.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+        trainer = tokenizers.trainers.WordPieceTrainer(
+            vocab_size=vocab_size, special_tokens=["[UNK]"], show_progress=False
+        )
+        tok.train_from_iterator([" ".join([word] * n) for word, n in words.items()], trainer)
+        theirs = tok.get_vocab()
+        n_characters = len(set("".join(words)))
+        assert sorted(theirs, key=theirs.get)[: n_characters + 1] == expected[: n_characters + 1]
+        ours = learn(words, vocab_size)
+        assert set(ours) == set(theirs)
+        text = " ".join(words)
+        model = ft.WordPieceModel(["", *ours[1:]], unk_id=0)
+        ids = ft.Tokenizer(model, "whitespace_split", {"[UNK]": 0}).encode(text)
+        assert [ours[i] for i in ids] == tok.encode(text).tokens
+
+
+# What a trained model is
+
+TEXT = "It's the newest and the widest, naïve 東京 12345\n" * 3 + "the cat sat on the mat. " * 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_training_without_naming_special_tokens(method):
+    counts = ft.count_pretokens(ft.Corpus.from_texts([TEXT]), "bert")
+    tok = ft.train(counts, model="wordpiece", vocab_size=47, method=method)
+    assert tok.vocab_size == 47
+    assert tok.special_tokens == {"[UNK]": 0}
+    assert tok.model.unk_id == 0
+    assert tok.decode(tok.encode("the newest mat")) == "the newest mat"
+    assert 0 in tok.encode("the ∂ cat")
+    assert tok.provenance["trainer"]["method"] == method
+
+
+def test_the_special_tokens_of_bert():
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    corpus = ft.Corpus.from_texts([TEXT, "[MASK] [CLS]" * 9])
+    with pytest.warns(UserWarning, match="the vocabulary has"):
+        tok = ft.train(corpus, model="wordpiece", pretokenizer="bert", special_tokens=special)
+    assert tok.special_tokens == {token: i for i, token in enumerate(special)}
+    assert tok.model.unk_id == 1
+    assert tok.encode("[MASK]").tolist() == [tok.piece_to_id(piece) for piece in ("[", "MASK", "]")]
+
+
+def test_no_piece_reads_like_a_special_token():
+    words = {"[UNK]": 50, "x[UNK]": 50, "##ing": 40}
+    for method in METHODS:
+        pieces = learn(words, 60, ("[UNK]", "##ng"), method=method, min_frequency=2)
+        assert len(set(pieces)) == len(pieces)
+    # but without an unknown token they are no special tokens either
+    model = ft.WordPieceTrainer(28, unk=None).train(ft.PretokenCounts.from_dict(words)).model
+    assert model.unk_id is None
+    assert b"[UNK]" in model.pieces.to_bytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_cannot_be_written_is_left_out_and_counted(method):
+    is_greedy = method == "greedy"
+    words = {b"low": 20, b"lo\xff": 30, b"\x00": 4, "東京".encode(): 1, b"l" * 60: 2}
+    counts = ft.PretokenCounts.from_dict(words)
+    with pytest.warns(UserWarning, match="of the 5 distinct pretokens are left out: 2 that hold U") as said:
+        model = (
+            ft.WordPieceTrainer(
+                7 if is_greedy else 8,
+                method=method,
+                limit_alphabet=3,
+                max_piece_length=50 if is_greedy else None,
+            )
+            .train(counts)
+            .model
+        )
+    message = str(said[0].message)
+    assert "not UTF-8 (34 occurrences)" in message
+    assert "1 that hold another character than the 3 most frequent (1 occurrences)" in message
+    assert ("1 that are longer than 50 characters (2 occurrences)" in message) == is_greedy
+    assert model.pieces.to_bytes()[1:4] == [b"l", b"o", b"w"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_to_train_on(method):
+    with pytest.raises(ValueError, match="the corpus is empty"):
+        ft.train(ft.Corpus.from_texts([""]), model="wordpiece", method=method)
+    with (
+        pytest.raises(ValueError, match="all pretokens are left out"),
+        pytest.warns(UserWarning, match="1 that hold U\\+0000"),
+    ):
+        ft.train(ft.Corpus.from_texts([b"\xff\x00"]), model="wordpiece", method=method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sizes(method):
+    counts = ft.PretokenCounts.from_dict({"abc": 50, "ba": 40})
+    match = (
+        r"vocab_size must be at least 7 \(3 characters, 3 of them also within words, and 1 special tokens\)"
+    )
+    with pytest.raises(ValueError, match=match):
+        ft.train(counts, model="wordpiece", vocab_size=6, method=method)
+    assert ft.train(counts, model="wordpiece", vocab_size=7, method=method).vocab_size == 7
+    with pytest.warns(
+        UserWarning, match="the vocabulary has .* ids, not 30: no (pair is left that|threshold from 10 on)"
+    ):
+        tok = ft.train(counts, model="wordpiece", vocab_size=30, method=method)
+    assert tok.count("abc") == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_counts_beyond_32_bits(method):
+    words = {"abab": 1 << 40, "baa": (1 << 40) + 1, "aab": 3 << 50}
+    expected = naive(words, 9, method)
+    assert learn(words, 9, method=method) == expected
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_word_of_a_million_characters(method):
+    word = "".join(random.Random(65).choices("abcdefgh", k=1_000_000))
+    pieces = learn({word: 1, "abc": 30, "dab": 20}, 60, method=method)
+    assert len(pieces) == (1 + 4 + 3 + 2 if method == "greedy" else 60)  # there the word is left out
+
+
+def test_the_model_does_not_depend_on_threads():
+    rng = random.Random(66)
+    counts = ft.PretokenCounts.from_dict(random_words(rng, "abcdefg", 20_000, 9))
+    models = [
+        ft.WordPieceTrainer(900, method="greedy").train(counts, workers=workers).model.to_dict()
+        for workers in (1, 2, 7)
+    ]
+    assert models[1:] == models[:1] * 2
+
+
+def test_bad_options():
+    good = {"vocab_size": 300}
+    for options, message in (
+        ({"vocab_size": 1}, r"vocab_size must be at least 2 \(1 special tokens and a character\)"),
+        ({"method": "best"}, "method must be one of frequency, likelihood, greedy"),
+        ({"min_frequency": 0}, "min_frequency must be at least 1"),
+        ({"limit_alphabet": 0}, "limit_alphabet must be at least 1"),
+        ({"max_piece_length": 1}, "max_piece_length must be at least 2"),
+        ({"method": "greedy", "max_piece_length": 1001}, "must be at most 1000"),
+        ({"special_tokens": ["a", "a"]}, "twice"),
+        ({"unk": ""}, "must not be empty"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ft.WordPieceTrainer(**{**good, **options})
+    for options in (
+        {"vocab_size": 1.5},
+        {"min_frequency": "a"},
+        {"special_tokens": "abc"},
+        {"unk": b"[UNK]"},
+        {"continuing_subword_prefix": None},
+    ):
+        with pytest.raises(TypeError):
+            ft.WordPieceTrainer(**{**good, **options})
