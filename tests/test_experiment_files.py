@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import fasttok as ft
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs/experiments"
@@ -31,3 +32,15 @@ def test_the_split_does_not_depend_on_the_order_of_lines(tmp_path):
     one = split(tmp_path / "text.txt", tmp_path / "one")
     other = split(tmp_path / "reversed.txt", tmp_path / "other")
     assert [part[::-1] for part in other] == one
+
+
+def test_the_files_are_valid(shared, tmp_path):
+    split(shared / "data/languages/dz.txt", tmp_path / "build/dz")
+    dzongkha = ft.Experiment.load(FOLDER / "dzongkha.toml", folder=tmp_path)
+    assert {tokenizer.name for tokenizer in dzongkha.tokenizers} >= {
+        "bpe-10000",
+        "wordpiece-30000",
+        "unigram-30000",
+    }
+    ntrex = ft.Experiment.load(FOLDER / "ntrex.toml")
+    assert len(ntrex.test[0].texts) == 131
