@@ -33,8 +33,8 @@ NOTES = {
     "is how many there are.",
     "segment": "{mb} MB of text; pieces and scores are what sentencepiece learned from its first 10 MB.",
     "wordpiece": "{mb} MB of text, a document a line, normalised and cut as for BERT. Pieces differ where "
-    "counts are equal: compared is how many there are. fasttok alone is the method `frequency`, which is "
-    "what tokenizers does.",
+    "counts are equal: compared is how many there are, up to 5 % fewer with `greedy`. fasttok alone is "
+    "the method `frequency`, which is what tokenizers does.",
     "batch": "The first lines of the text that are not empty, with `[CLS]` and `[SEP]`; *padding* takes them "
     "to a matrix of at most 512 columns, with its mask, and the ids in it are the same.",
     "quality": "A tenth of the lines, by a hash of their content, is held out, without those that stand in "

@@ -30,8 +30,8 @@ def copy_stretches(
 
 def pad_rows(
     const uint32_t[::1] values,
-    const int64_t[::1] starts,
-    const int64_t[::1] lengths,
+    const int64_t[:] starts,
+    const int64_t[:] lengths,
     int64_t pad_id,
     bint on_left,
     padded_t[:, ::1] out,

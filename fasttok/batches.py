@@ -113,6 +113,7 @@ def cut_windows(rows: Ragged, ends: Ends, max_length: int, stride: int) -> Windo
         If a window has no room for more than the template and the stride.
     """
     is_framed = _find_framed(rows.values, rows.offsets[:-1], rows.lengths, ends)
+    _refuse_pairs(rows, np.flatnonzero(is_framed & (rows.lengths > max_length)), ends)
     # All windows of a row are cut from it in steps, ends and all; then the ends are written over.
     steps = max_length - stride - is_framed * _count_ends(ends)
     if (shortest := int(steps.min(initial=1))) < 1:
@@ -158,6 +159,7 @@ def pad_to_matrix(
     kept = lengths if max_length is None else np.minimum(lengths, max_length)
     cut = np.flatnonzero(kept < lengths)
     framed = cut[_find_framed(rows.values, starts[cut], lengths[cut], ends)]
+    _refuse_pairs(rows, framed, ends)
     if len(framed) and max_length is not None and max_length < _count_ends(ends):
         raise ValueError(
             f"max_length must be at least {_count_ends(ends)}, which the template adds, not {max_length}"
@@ -278,6 +280,20 @@ def _shorten_pairs(lengths: NDArray[np.int64], room: int, truncation: Truncation
 
 def _count_ends(ends: Ends) -> int:
     return len(ends[0]) + len(ends[1])
+
+
+def _refuse_pairs(rows: Ragged, framed: NDArray[np.int64], ends: Ends) -> None:
+    """Raise if one of these rows, which begin and end with the template's ids, has such an id inside."""
+    added = [*ends[0], *ends[1]]
+    if not added or not len(framed):
+        return
+    n_before = lengths_to_offsets(np.isin(rows.values, added))[rows.offsets]
+    bad = framed[np.diff(n_before)[framed] > len(added)]
+    if len(bad):
+        raise ValueError(
+            f"row {bad[0]} is to be cut, but has a special token of the template inside, as a pair has; "
+            "encode_pairs(..., max_length=...) cuts pairs"
+        )
 
 
 def _find_framed(

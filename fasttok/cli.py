@@ -112,7 +112,12 @@ def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus
     "pretokens of the one before further.",
 )
 @click.option(
-    "--normalizer", help="What rewrites text before it is cut, for example nmt_nfkc; none by default."
+    "--normalizer",
+    "normalizers",
+    multiple=True,
+    help="What rewrites text before it is cut: nfc, nfd, nfkc, nfkd, lowercase, strip_accents, strip, bert, "
+    "or sentencepiece's identity, sp_nfkc, nmt_nfkc, sp_nfkc_cf, nmt_nfkc_cf; none by default. Repeat it for "
+    "steps.",
 )
 @click.option(
     "--special-token", "special_tokens", multiple=True, help="A text with an id of its own; repeatable."
@@ -148,6 +153,7 @@ def train(
     field: str,
     workers: int | None,
     pretokenizers: tuple[str, ...],
+    normalizers: tuple[str, ...],
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -178,11 +184,18 @@ def train(
         source = _open_corpus(files, document, field)
     options = {name: value for name, value in options.items() if value is not None}
     known = {option.name: option for option in dataclasses.fields(TRAINERS[options["model"]])}
-    for name in options.keys() - known.keys() - {"model", "normalizer"}:
+    for name in options.keys() - known.keys() - {"model"}:
         raise click.UsageError(f"--{name.replace('_', '-')} does not go with --model {options['model']}")
     if "vocab_size" in known and known["vocab_size"].default is dataclasses.MISSING:
         options.setdefault("vocab_size", VOCAB_SIZE)
-    tok = ft.train(source, pretokenizer=pretokenizers or None, workers=workers, progress=not quiet, **options)
+    tok = ft.train(
+        source,
+        pretokenizer=pretokenizers or None,
+        normalizer=normalizers or None,
+        workers=workers,
+        progress=not quiet,
+        **options,
+    )
     tok.save(output)
     click.echo(f"{output}: {tok}", err=True)
 
@@ -258,7 +271,7 @@ def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
     show_default=True,
     help="As for train.",
 )
-@click.option("--normalizer", help="As for train.")
+@click.option("--normalizer", "normalizers", multiple=True, help="As for train.")
 @click.option(
     "--split-special", multiple=True, help="A text to cut documents at and not to count; repeatable."
 )
@@ -276,7 +289,7 @@ def count(
     field: str,
     workers: int | None,
     pretokenizers: tuple[str, ...],
-    normalizer: str | None,
+    normalizers: tuple[str, ...],
     split_special: tuple[str, ...],
     top: int,
 ) -> None:
@@ -290,7 +303,7 @@ def count(
     counts = ft.count_pretokens(
         corpus,
         pretokenizers,
-        normalizer,
+        normalizers or None,
         split_special=split_special,
         workers=workers,
         progress=sys.stderr.isatty(),

@@ -107,9 +107,9 @@ class UnknownCharacterError(FasttokError):
 
     def __init__(self, character: str, position: int, document: int) -> None:
         super().__init__(
-            f"no piece for {character!r} (U+{ord(character):04X}) at byte {position} of document {document}: "
-            "training saw no such character, or not there: inside or at the end of a pretoken, or in such a "
-            "word; with an unknown token (unk) it would be that"
+            f"no piece for {character!r} (U+{ord(character):04X}) at byte {position} of document {document}, "
+            "or for the word that it begins: training did not see it there; an unknown token (unk) or, where "
+            "the model has it, byte_fallback would write it"
         )
         self.character = character
         self.position = position

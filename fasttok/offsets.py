@@ -14,13 +14,15 @@ from fasttok.text._utf8 import locate_code_points
 class Encoding:
     """The ids of a text and the place of each; what `Tokenizer.encode_with_offsets` gives.
 
-    Both kinds of spans ascend and lie within the text. Those in bytes do not overlap; of a lossless tokenizer
+    Both kinds of spans ascend and lie within the text. Of a lossless tokenizer those in bytes do not overlap;
     they are next to each other and together the whole text. Those in code points overlap where tokens share a
     character.
 
     Where text is rewritten before it is cut, a token stands where what it was made of stands. What was made
-    of nothing, as the ▁ before the first word, has an empty span, and so have all but the last of several
-    tokens that were made of one space or character.
+    of nothing, as the ▁ before the first word, has an empty span. Several tokens that were made of one
+    character all have its span, as in ``tokenizers``; with the rules of sentencepiece, and for the spaces of
+    `Metaspace`, only the last has it, and the others have empty ones. What was dropped, a mark behind a
+    letter for example, is in no span; with those rules it is in that of the token before it.
 
     Attributes
     ----------

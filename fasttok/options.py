@@ -16,6 +16,8 @@ def checked_integer(name: str, value: Any) -> int:
     TypeError
         If it is none.
     """
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, not {value}")
     try:
         return operator.index(value)
     except TypeError:
@@ -48,3 +50,20 @@ def checked_choice(name: str, value: Any, *choices: str) -> str:
         *others, last = [f'"{choice}"' for choice in choices]
         raise ValueError(f"{name} must be {', '.join(others)} or {last}, not {value!r}")
     return choices[choices.index(value)]
+
+
+def checked_text(name: str, value: Any) -> str:
+    """A text that can be written in UTF-8.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no ``str``, or holds a lone surrogate.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} holds a lone surrogate at {error.start}") from None
+    return value

@@ -130,7 +130,7 @@ def _parse(notation: str, n_texts: int) -> list[tuple[str, int]]:
     texts = sorted(_TEXTS[name] for name, _ in words if name in _TEXTS)
     if texts != list(range(n_texts)):
         needed = "$A once, and no $B" if n_texts == 1 else "$A and $B once each"
-        raise TemplateError(f"there must be {needed}", notation)
+        raise TemplateError(f"there must be {needed}, with spaces around", notation)
     return words
 
 

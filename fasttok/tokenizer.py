@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -51,7 +52,7 @@ class Tokenizer(Vocabulary):
         Texts with an id of their own, which plain text never becomes.
     provenance : mapping, optional
         Where the tokenizer comes from; plain JSON, kept in the file.
-    normalizer : str, dict or Normalizer, optional
+    normalizer : str, sequence, dict or Normalizer, optional
         What rewrites text before it is cut; see `get_normalizer`.
     template : Template, optional
         The special tokens around a text, which ``add_special_tokens=True`` asks for.
@@ -143,14 +144,11 @@ class Tokenizer(Vocabulary):
         >>> tok.with_template("<s> $A </s>").encode("a", add_special_tokens=True).tolist()
         [256, 97, 257]
         """
-        return Tokenizer(
-            self.model,
-            self.pretokenizer,
-            self._special.ids,
-            self.provenance,
-            normalizer=self.normalizer,
-            template=Template(single, pair),
-        )
+        other = copy.copy(self)  # with the same tables and caches
+        other.template = Template(single, pair)
+        other._bound = other.template.bind(self._special.ids)
+        other._ends = other._bound.ends
+        return other
 
     # Text to ids
 
@@ -256,7 +254,8 @@ class Tokenizer(Vocabulary):
         ids = self._encoder.encode_text(text, special, errors, draws)
         if not add_special_tokens:
             return ids
-        return frame_rows(self._bound.single, Ragged(ids, lengths_to_offsets([len(ids)]))).values
+        before, behind = (np.array(end, np.uint32) for end in self._ends)
+        return np.concatenate([before, ids, behind])
 
     @overload
     def encode_batch(

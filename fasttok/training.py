@@ -52,7 +52,7 @@ def train(
         The algorithm.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
-    normalizer : str, dict or Normalizer, optional
+    normalizer : str, sequence, dict or Normalizer, optional
         For a corpus, what rewrites it before that; by default that of the `start`, or none. Counts know
         theirs.
     workers : int, optional

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fasttok.batches import Padded, Windows, checked_dtype, cut_windows, find_pad_id, pad_to_matrix
+from fasttok.batches import Ends, Padded, Windows, checked_dtype, cut_windows, find_pad_id, pad_to_matrix
 from fasttok.decoding import TextDecoder, gather_pieces
 from fasttok.ids import Ids, Rows, as_ids, as_known_rows, as_rows
 from fasttok.models.base import Model
@@ -109,6 +109,8 @@ class Vocabulary:
 
     def decoder(self, clean_up: bool = True) -> TextDecoder:
         """What turns ids into bytes; `clean_up` as in `decode`."""
+        if not isinstance(clean_up, bool):
+            raise TypeError(f"clean_up must be True or False, not {clean_up!r}")
         if clean_up not in self._decoders:
             self._decoders[clean_up] = self._make_decoder(clean_up=clean_up)
         return self._decoders[clean_up]
@@ -131,7 +133,7 @@ class Vocabulary:
             What bytes that are not UTF-8 do, which the ids of part of a text may give: become U+FFFD,
             or raise ``UnicodeDecodeError``.
         skip_special_tokens : bool
-            Leave out the ids of special tokens.
+            Leave out the ids of special tokens, that of unknown words too.
         clean_up : bool
             Where words are joined by spaces because the pretokenizer dropped those of the text, as with
             WordPiece: leave out the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``, ``'s``, ``'ve``
@@ -211,14 +213,15 @@ class Vocabulary:
         TypeError
             If the rows are not rows of integers, or `dtype` is another type.
         ValueError
-            If `max_length` is below 1, or less than the special tokens that a row is to keep; if a row is
-            longer than `width`; if there is no token to pad with, or `pad_id` does not fit the `dtype`.
+            If `max_length` is below 1, or less than the special tokens that a row is to keep; if a row that
+            is to be cut is of a pair; if a row is longer than `width`; if there is no token to pad with, or
+            `pad_id` does not fit the `dtype`.
 
         Notes
         -----
         O(size of the matrix). Type ids are padded alike: ``tok.pad(pairs.type_ids, pad_id=0)``. Whether a row
-        was made with the template is seen from its first and last ids; pairs, which may have the same ones,
-        are cut by `encode_pairs`.
+        was made with the template is seen from its first and last ids. A row of a pair, which has one of
+        these inside as well, is not cut: `encode_pairs` does that.
 
         Examples
         --------
@@ -238,9 +241,10 @@ class Vocabulary:
         if width is not None:
             width = checked_size("width", width, least=0)
         pad_id = find_pad_id(self._special.ids) if pad_id is None else checked_integer("pad_id", pad_id)
+        known, ends = self._look_at(rows)
         return pad_to_matrix(
-            as_known_rows(rows, self.vocab_size),
-            self._ends,
+            known,
+            ends,
             pad_id,
             max_length=max_length,
             width=width,
@@ -273,7 +277,7 @@ class Vocabulary:
             As in `pad`.
         ValueError
             If `stride` is negative, or `max_length` has no room for an id beside those of the template and
-            those shared.
+            those shared; or if a row that is to be cut is of a pair.
 
         Notes
         -----
@@ -291,4 +295,10 @@ class Vocabulary:
         """
         max_length = checked_size("max_length", max_length, least=1)
         stride = checked_size("stride", stride, least=0)
-        return cut_windows(as_known_rows(rows, self.vocab_size), self._ends, max_length, stride)
+        known, ends = self._look_at(rows)
+        return cut_windows(known, ends, max_length, stride)
+
+    def _look_at(self, rows: Rows) -> tuple[Ragged, Ends]:
+        """The rows, checked, and what they begin and end with if they were made with the template."""
+        is_types = isinstance(rows, Ragged) and rows.values.dtype == np.uint8  # type ids look like ids
+        return as_known_rows(rows, self.vocab_size), ([], []) if is_types else self._ends

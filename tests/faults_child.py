@@ -50,6 +50,19 @@ def rewriting(folder):
     return lambda: rewrite(10_000_000), lambda: rewrite(100_000)
 
 
+def composing(folder):
+    def compose(n):
+        marks = "\u0301\u0323\u05b0\u0345" * (n // 4)  # one segment, of marks to be put in order
+        rows = [*["e\u0301" * (n // 9)] * 9, marks]
+        return (
+            ft.get_normalizer("nfc")
+            .rewrite(ft.Ragged.from_bytes([row.encode() for row in rows]))
+            .documents.to_bytes()
+        )
+
+    return lambda: compose(30_000_000), lambda: compose(10_000)
+
+
 def training(folder):
     def train(counts, vocab_size):
         return ft.train(counts, vocab_size=vocab_size).merges.tolist()
@@ -159,6 +172,7 @@ PHASES = (
     counting,
     counting_by_expression,
     rewriting,
+    composing,
     training,
     training_unigram,
     training_wordpiece,

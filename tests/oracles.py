@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
 from math import inf
+from typing import Any
 
 import numpy as np
 import regex
@@ -155,6 +156,74 @@ def fold_simply(c: str) -> str:
     """One code point for one."""
     folded = c.casefold()
     return folded if len(folded) == 1 else c.lower() if len(c.lower()) == 1 else c
+
+
+Made = list[tuple[str, int, int]]  # code points, and the bytes from and to that each was made of
+
+
+def code_points(document: bytes) -> Made:
+    """A text code point by code point, as it stands; a byte that is not UTF-8 is one, U+DC80 to U+DCFF."""
+    text = document.decode(errors="surrogateescape")
+    ends = list(accumulate((len(c.encode(errors="surrogateescape")) for c in text), initial=0))
+    return list(zip(text, ends, ends[1:], strict=False))
+
+
+def normal_form(form: str, document: bytes) -> Made:
+    """NFC, NFD, NFKC or NFKD of this Python's Unicode, step by step."""
+    return composed(decomposed(form, code_points(document)), form.endswith("C"))
+
+
+def decomposed(form: str, made: Made) -> Made:
+    """Code points decomposed one by one, and then their marks in order."""
+    form = form.replace("C", "D")
+    out = [(d, start, end) for c, start, end in made for d in unicodedata.normalize(form, c)]
+    runs = [list(run) for _, run in groupby(out, lambda item: unicodedata.combining(item[0]) > 0)]
+    return [item for run in runs for item in sorted(run, key=lambda item: unicodedata.combining(item[0]))]
+
+
+def composed(made: Made, composes: bool) -> Made:
+    """What can be composed is, if asked for; and where code points have changed places, stretches ascend."""
+    out: list[list[Any]] = []
+    starter, last = None, 0
+    for c, start, end in made:
+        class_ = unicodedata.combining(c)
+        if composes and starter is not None and (last < class_ or starter is out[-1]):
+            joined = unicodedata.normalize("NFC", starter[0] + c)
+            if len(joined) == 1 and unicodedata.normalize("NFD", joined) == unicodedata.normalize(
+                "NFD", starter[0] + c
+            ):
+                starter[:] = [joined, min(starter[1], start), max(starter[2], end)]
+                continue
+        out.append([c, start, end])
+        starter = out[-1] if class_ == 0 else starter
+        last = class_
+    starts = list(accumulate((item[1] for item in reversed(out)), min))[::-1]
+    ends = list(accumulate((item[2] for item in out), max))
+    return [(item[0], start, end) for item, start, end in zip(out, starts, ends, strict=True)]
+
+
+def bert_text(
+    document: bytes, clean_text: bool, handle_chinese_chars: bool, strip_accents: bool, lowercase: bool
+) -> Made:
+    """BERT's four steps, one after the other."""
+    made = code_points(document)
+    if clean_text:
+        made = [
+            (" " if regex.fullmatch(r"\s", c) else c, start, end)
+            for c, start, end in made
+            if c in "\t\n\r" or (c not in "\0\ufffd" and unicodedata.category(c) not in ("Cc", "Cf", "Co"))
+        ]
+    if handle_chinese_chars:
+        is_chinese = regex.compile(
+            r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002a6df\U0002a700-\U0002b73f"
+            r"\U0002b740-\U0002b81f\U0002b820-\U0002ceaf\U0002f800-\U0002fa1f]"
+        ).fullmatch
+        made = [(d, start, end) for c, start, end in made for d in (f" {c} " if is_chinese(c) else c)]
+    if strip_accents:
+        made = [item for item in decomposed("NFD", made) if unicodedata.category(item[0]) != "Mn"]
+    if lowercase:
+        made = [(d, start, end) for c, start, end in made for d in c.lower()]
+    return composed(made, False)
 
 
 def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:
@@ -586,6 +655,18 @@ def longest_matches(
         else:
             return None
     return found
+
+
+def unmatched(text: str, ids: dict[str, int], prefix: str = "##") -> int | None:
+    """Where in a word of ASCII the longest matches come to something that is no piece; None if nowhere."""
+    start = 0
+    while start < len(text):
+        ends = (e for e in range(len(text), start, -1) if (prefix if start else "") + text[start:e] in ids)
+        end = next(ends, None)
+        if end is None:
+            return start
+        start = end
+    return None
 
 
 def most_frequent_characters(words: dict[bytes, int], least: int, most: int | None) -> list[bytes]:

@@ -496,3 +496,16 @@ def test_errors_name_the_place_before_anything_is_left_out(bert):
         bert.decode([257, 97, 260], skip_special_tokens=True)
     with pytest.raises(IndexError, match="id -1 at position 1 of row 1 is outside"):
         bert.decode_batch([[257, 97], [258, -1]], skip_special_tokens=True)
+
+
+def test_rows_of_pairs_are_not_cut_as_texts():
+    counts = ft.PretokenCounts.from_dict({"a": 1})
+    tok = ft.train(counts, model="character", special_tokens=["[CLS]", "[SEP]", "[PAD]"])
+    tok = tok.with_template("[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1")
+    pairs = tok.encode_pairs([("aaaaa", "a")], add_special_tokens=True)
+    assert tok.pad(pairs.type_ids, pad_id=0, max_length=5).ids.tolist() == [[0, 0, 0, 0, 0]]
+    assert tok.pad(pairs.type_ids, pad_id=0, width=11).ids.tolist() == [[0] * 7 + [1] * 2 + [0] * 2]
+    assert tok.pad(pairs.ids, width=11).ids.shape == (1, 11)
+    for cut in (tok.pad, tok.windows):
+        with pytest.raises(ValueError, match="row 0 is to be cut, but .* as a pair has"):
+            cut(pairs.ids, 5)

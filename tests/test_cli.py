@@ -188,13 +188,23 @@ def test_a_pretokenizer_of_steps(tmp_path):
 def test_text_is_rewritten_first(tmp_path):
     text, counts, path = tmp_path / "a.txt", tmp_path / "a.npz", tmp_path / "a.json"
     text.write_text("the ﬁrst ﬁsh " * 9)
-    steps = ["--pretokenizer", "metaspace", "--pretokenizer", "script", "--normalizer", "nfkc"]
+    steps = [
+        "--pretokenizer",
+        "metaspace",
+        "--pretokenizer",
+        "script",
+        "--normalizer",
+        "nfkc",
+        "--normalizer",
+        "strip",
+    ]
     assert "▁fish" in run("count", text, *steps, "-o", counts).output
-    assert ft.PretokenCounts.load(counts).recipe.normalizer == {"name": "nfkc"}
+    normalizer = ft.get_normalizer(["nfkc", "strip"])
+    assert ft.PretokenCounts.load(counts).recipe.normalizer == normalizer.config()
     run("train", text, *steps, "-o", path, "--vocab-size", 262, "--quiet")
     tok = ft.load(path)
     assert tok.pretokenizer == ft.get_pretokenizer("sentencepiece")
-    assert tok.normalizer.config() == {"name": "nfkc"}
+    assert tok.normalizer == normalizer
     assert "no normalizer is named 'x'" in run("count", text, "--normalizer", "x", code=1).output
 
 

@@ -30,6 +30,7 @@ CUTTABLE = [name for name in PATTERNS if name != "none"]
 
 
 @cache
+@cache
 def kind(code_point: str) -> int:
     if regex.match(KINDS[cuts.BLANK], code_point):
         return cuts.BLANK

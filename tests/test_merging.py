@@ -174,3 +174,21 @@ def test_ctrl_c_between_slices(monkeypatch):
         timer.start()
         engine.learn_merges(words, counts, 3, 2000)
     assert len(slices) < n_all
+
+
+def test_scores_are_compared_exactly():
+    from fasttok.models.merging.likelihood import scores_above
+
+    rng = random.Random(83)
+    for _ in range(3000):
+        bits = rng.choice([4, 20, 31, 40, 62])
+        n, left, right = (rng.randint(1, 1 << bits) for _ in range(3))
+        k = rng.randint(1, max(1, (1 << 62) // max(n, left)))
+        near = [n * k, min(left * k + rng.randint(-1, 1), (1 << 63) - 1) or 1, right]  # nearly the same score
+        other = rng.choice([near, [rng.randint(1, 1 << bits) for _ in range(3)], [n, right, left]])
+        keys = np.array([[n, left, right], other], np.int64)
+        scores = keys[:, 0] / (keys[:, 1].astype(np.float64) * keys[:, 2].astype(np.float64))
+        exact = [Fraction(a, b * c) for a, b, c in keys.tolist()]
+        expected = (exact[0] > exact[1]) - (exact[0] < exact[1])
+        assert scores_above(keys, scores, 0, 1) == expected
+        assert scores_above(keys, scores, 1, 0) == -expected

@@ -67,7 +67,7 @@ def test_case_is_seen_from_the_pieces(path):
     assert ft.load(path, lowercase=True).encode("Un un UN").tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize("lines", [LINES, ["[UNK]"], ["a"]])
+@pytest.mark.parametrize("lines", [LINES, ["[UNK]"], ["a", "##b"]])
 def test_what_is_written_is_what_was_read(tmp_path, lines):
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     first.write_bytes("".join(line + "\n" for line in lines).encode())
@@ -121,19 +121,34 @@ def test_what_is_no_vocabulary(tmp_path):
     path.write_bytes(b"a\nb\n\xff\n")
     with pytest.raises(ModelFormatError, match="line 3"):
         ft.load(path)
-    path.write_bytes(b"")
-    with pytest.raises(ModelFormatError):
-        ft.load(path)
-    path.write_bytes(b"a\n\0\n")
-    with pytest.raises(ModelFormatError, match=r"U\+0000"):
-        ft.load(path)
+    for content, message in [
+        (b"", "neither a fasttok file"),
+        (b"[UNK]\na\0\n", r"line 2: .* U\+0000"),
+        (b"[UNK]\nCall me Ishmael\n", "line 2: .* white space"),
+        (b"IQ==\n", "no special token"),
+        (b'["hello"]\n', "no special token"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(ModelFormatError, match=message):
+            ft.load(path)
+
+
+def test_options_are_those_of_the_model_and_are_blamed_as_such(path):
+    with pytest.raises(ValueError, match="max_input_chars_per_word must be at least 1"):
+        ft.load(path, max_input_chars_per_word=0)
+    with pytest.raises(TypeError, match="special_tokens must be a sequence of str"):
+        ft.load(path, special_tokens="[UNK]")
+    path.write_text("<unk>\nun\n")
+    assert ft.load(path, unk="<unk>").encode("un x").tolist() == [1, 0]
 
 
 def test_what_a_vocab_txt_cannot_hold(tmp_path):
     out = tmp_path / "out.txt"
     for pieces, special, message in [
         (["a\nb"], {}, "cannot be a line"),
+        (["a\rb"], {}, "cannot be a line"),
         (["a "], {}, "cannot be a line"),
+        (["\ufeffa"], {}, "cannot be a line"),
         (["a", "", "b"], {}, "id 1 is not in use"),
         (["a", ""], {"a": 1}, "a line twice"),
     ]:

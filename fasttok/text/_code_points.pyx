@@ -13,11 +13,12 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from fasttok._interrupt cimport Interrupt
 from fasttok._keys cimport load8
 from fasttok.text._output cimport Output
+from fasttok.text._segment cimport Segment
 from fasttok.text._utf8 cimport read_code_point, write_code_point
 
 cdef enum:
@@ -25,7 +26,6 @@ cdef enum:
     SLACK = 32  # and by how many a chunk may be exceeded
     ASK_EVERY = 1 << 22  # bytes before a look whether to go on
     WORK = 255  # in place of a class: more is to be done than to copy
-    FEW = 32  # marks in a run, which are put in order one by one
     APART = 1  # in place of a sequence: the code point itself, between spaces
     # Hangul, whose syllables are composed by arithmetic: of a leading consonant, a vowel, and a trailing consonant.
     SYLLABLES = 0xAC00
@@ -55,93 +55,6 @@ cdef struct Sequence:
     Py_ssize_t length
     uint8_t first  # the class of the first code point that it is made of, also if this was dropped
     uint8_t last  # and of the last one that was not
-
-
-@cython.final
-cdef class Segment:
-    """Code points, the class of each, and the stretch of text it was made of; for one thread."""
-
-    cdef uint32_t[::1] codes
-    cdef uint8_t[::1] classes
-    cdef int64_t[:, ::1] spans
-    cdef Py_ssize_t n
-
-    def __cinit__(self):
-        self.codes = np.empty(0, np.uint32)
-        self.classes = np.empty(0, np.uint8)
-        self.spans = np.empty((0, 2), np.int64)
-        self._grow(64)
-
-    cdef int _grow(self, Py_ssize_t capacity) except -1:
-        self.codes = np.resize(self.codes, capacity)
-        self.classes = np.resize(self.classes, capacity)
-        self.spans = np.resize(self.spans, (capacity, 2))
-        return 0
-
-    cdef inline int add(self, uint32_t c, uint8_t class_, int64_t start, int64_t end) except -1 nogil:
-        if self.n == self.codes.shape[0]:
-            with gil:
-                self._grow(2 * self.n)
-        self.codes[self.n] = c
-        self.classes[self.n] = class_
-        self.spans[self.n, 0] = start
-        self.spans[self.n, 1] = end
-        self.n += 1
-        return 0
-
-    cdef int order(self) except -1 nogil:
-        """Put the marks between two others in the order of their classes, those of a class as they stand. O(n)."""
-        cdef Py_ssize_t i = 0, start, n = self.n
-        cdef bint is_ordered
-        while i < n:
-            start = i
-            is_ordered = True
-            while i < n and self.classes[i]:
-                is_ordered &= i == start or self.classes[i - 1] <= self.classes[i]
-                i += 1
-            if not is_ordered and i - start <= FEW:
-                self._insert(start, i)
-            elif not is_ordered:
-                with gil:
-                    self._sort(start, i)
-            i += i == start
-        return 0
-
-    cdef void _insert(self, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
-        cdef Py_ssize_t i, k
-        cdef uint32_t c
-        cdef uint8_t class_
-        cdef int64_t first, last
-        for i in range(start + 1, end):
-            c = self.codes[i]
-            class_ = self.classes[i]
-            first = self.spans[i, 0]
-            last = self.spans[i, 1]
-            k = i
-            while k > start and self.classes[k - 1] > class_:
-                self.codes[k] = self.codes[k - 1]
-                self.classes[k] = self.classes[k - 1]
-                self.spans[k, 0] = self.spans[k - 1, 0]
-                self.spans[k, 1] = self.spans[k - 1, 1]
-                k -= 1
-            self.codes[k] = c
-            self.classes[k] = class_
-            self.spans[k, 0] = first
-            self.spans[k, 1] = last
-
-    cdef int _sort(self, Py_ssize_t start, Py_ssize_t end) except -1:
-        order = np.argsort(self.classes[start:end], kind="stable")  # of bytes, that is a radix sort
-        for array in (np.asarray(self.codes), np.asarray(self.classes), np.asarray(self.spans)):
-            array[start:end] = array[start:end][order]
-        return 0
-
-    cdef void align(self) noexcept nogil:
-        """Make the spans ascend where code points have changed places: each has all that those before it reach to."""
-        cdef Py_ssize_t i
-        for i in range(self.n - 2, -1, -1):
-            self.spans[i, 0] = min(self.spans[i, 0], self.spans[i + 1, 0])
-        for i in range(1, self.n):
-            self.spans[i, 1] = max(self.spans[i, 1], self.spans[i - 1, 1])
 
 
 @cython.final

@@ -67,8 +67,8 @@ something and ends in no white space: tests ask every code point.
 
 **lowercase, strip_accents, bert.** Letters, numbers, punctuation and U+0020 are never dropped, and are no
 marks that could change places with others, so that a segment begins with them. A letter may end in a mark, as
-İ does, or be between spaces. Of what else there is, some may be dropped; a part of nothing else would come
-out empty, and no longer be the beginning of its document, so nothing is claimed of these.
+İ does, or, with BERT, be between spaces. Of what else there is, some may be dropped; a part of nothing else
+would come out empty, and no longer be the beginning of its document, so nothing is claimed of these.
 
 **strip** drops white space at the ends of documents. If one side of the place is none, it drops no more and
 no less of either part than of the whole. What it drops stood at the end, where there is nothing beside the
@@ -165,15 +165,16 @@ _forms = RewritingCuts(
     ),
 )
 _always_there = np.isin(_before, (LETTER, NUMBER, PUNCTUATION, BLANK))
-_single = RewritingCuts(
-    _always_there & _always_there.T,
-    (_before == _behind) | (_before == LETTER) & np.isin(_behind, (OTHER, BLANK)),
+_alone = RewritingCuts(
+    _always_there & _always_there.T, (_before == _behind) | (_before == LETTER) & (_behind == OTHER)
 )
+_bert = RewritingCuts(_alone.neutral, _alone.becomes | (_before == LETTER) & (_behind == BLANK))
 REWRITING_CUTS: dict[str, RewritingCuts] = {
     "identity": RewritingCuts(_everywhere, _before == _behind),
     **dict.fromkeys(("sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf"), _rules),
     **dict.fromkeys(("nfc", "nfd", "nfkc", "nfkd"), _forms),
-    **dict.fromkeys(("lowercase", "strip_accents", "bert"), _single),
+    **dict.fromkeys(("lowercase", "strip_accents"), _alone),
+    "bert": _bert,
     "strip": RewritingCuts((_before < BLANK) | (_behind < BLANK), _before == _behind),
 }
 CUTS: dict[str, Cuts] = {

@@ -17,7 +17,7 @@ from fasttok.text.utf8 import encode_utf8
 
 @dataclass(frozen=True)
 class Strip(Normalizer):
-    r"""Drops white space at the ends of a document.
+    r"""Drops white space at the ends of a document; special tokens in it count as text.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Strip(Normalizer):
 
 @dataclass(frozen=True)
 class Prepend(Normalizer):
-    """Writes a text before every document that is not empty.
+    """Writes a text before every document that is not empty, and does not begin with a special token.
 
     Parameters
     ----------

@@ -117,6 +117,8 @@ class CharsMapNormalizer(Normalizer):
 class Replace(Normalizer):
     """Writes one text for every other, from the left and without overlaps.
 
+    What is replaced by nothing belongs to what stands before it in its document.
+
     Parameters
     ----------
     pattern : str
@@ -287,15 +289,16 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
 
 
 def _from_config(config: dict[str, Any]) -> Normalizer:
-    if config.get("name") == "sequence" and config.keys() == {"name", "steps"}:
+    is_list = isinstance(config.get("steps"), list)
+    if config.get("name") == "sequence" and config.keys() == {"name", "steps"} and is_list:
         return _in_sequence(map(_step_from_config, config["steps"]))
     return _step_from_config(config)
 
 
 def _step_from_config(config: dict[str, Any]) -> Normalizer:
     """A normalizer that is no sequence: one is never written inside another."""
-    if isinstance(config, dict):
-        name, options = config.get("name"), {key: value for key, value in config.items() if key != "name"}
+    if isinstance(config, dict) and isinstance(name := config.get("name"), str):
+        options = {key: value for key, value in config.items() if key != "name"}
         if name in NAMES and not options:
             return _named(name)
         if name in WITH_OPTIONS:

@@ -45,7 +45,10 @@ class Rewritten:
 
     @classmethod
     def from_origins(cls, documents: Ragged, origins: NDArray[np.int64] | None) -> Rewritten:
-        """Documents of which each byte goes on to where the next begins; `origins` has their end as well."""
+        """Documents of which each byte goes on to where the next begins; `origins` has their end as well.
+
+        So what is dropped belongs to what stands before it; at the start of a document, to the one before.
+        """
         return cls(documents, None if origins is None else np.stack([origins[:-1], origins[1:]], axis=1))
 
     def then(self, next_: Rewritten) -> Rewritten:
@@ -53,16 +56,17 @@ class Rewritten:
         if self.spans is None or next_.spans is None:
             return Rewritten(next_.documents, None)
         starts, ends = next_.spans.T
-        is_made = starts < ends
         made_of = self.spans if len(self.spans) else np.zeros((1, 2), np.int64)
-        last = len(made_of) - 1
-        spans = np.stack([made_of[np.minimum(starts, last), 0], made_of[ends - 1, 1]], axis=1)
-        # What is made of nothing stands before what is behind it, or behind the last of its document.
-        for_nothing = np.flatnonzero(~is_made)
+        first = made_of[np.minimum(starts, len(made_of) - 1), 0]
+        last = np.where(ends > 0, made_of[ends - 1, 1], 0)
+        # What is made of nothing stands before what is behind it, or, at the end of its document, behind what
+        # is before it; between two that were made of the same, it was made of that.
+        for_nothing = np.flatnonzero(starts == ends)
         rows = np.searchsorted(next_.documents.offsets, for_nothing, side="right") - 1
         is_last = starts[for_nothing] == self.documents.offsets[rows + 1]
-        spans[for_nothing] = spans[for_nothing, is_last.astype(np.int64)][:, None]
-        return Rewritten(next_.documents, spans)
+        first[for_nothing] = np.where(is_last, last[for_nothing], first[for_nothing])
+        last[for_nothing] = np.maximum(first[for_nothing], last[for_nothing])
+        return Rewritten(next_.documents, np.stack([first, last], axis=1))
 
 
 class Normalizer(ABC):

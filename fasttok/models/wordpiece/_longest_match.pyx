@@ -178,7 +178,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
                 continue
             if self.failures[place].place == NO_NODE:
                 if self.unk_id < 0:
-                    return UNKNOWN - start_of_character(pretoken, min(i, length - 1))
+                    return UNKNOWN - self._find_unmatched(pretoken, length)
                 out[0] = self.unk_id
                 return 1
             n = self._pop(place, out, n)
@@ -195,6 +195,21 @@ cdef class LongestMatchEncoder(PretokenEncoder):
             cell = self.cells[cell].before
         return end
 
+    cdef Py_ssize_t _find_unmatched(self, const uint8_t* pretoken, Py_ssize_t length) noexcept nogil:
+        """Where the part of an unknown word begins that no piece begins with; for the error, as it takes longer."""
+        cdef TrieNode node = node_at(self.units, 0)
+        cdef Py_ssize_t i, start = 0, end = 0
+        while True:
+            i = start
+            while i < length and pretoken[i] != MARKED and trie_step(self.units, &node, pretoken[i]):
+                i += 1
+                if trie_has_value(node):
+                    end = i
+            if end == start:
+                return start
+            start = end
+            node = node_at(self.units, self.begin)
+
     cdef bint _is_too_long(self, const uint8_t* pretoken, Py_ssize_t length) noexcept nogil:
         cdef Py_ssize_t i, n_characters = 0
         if length > self.most_bytes:
@@ -206,11 +221,3 @@ cdef class LongestMatchEncoder(PretokenEncoder):
             if n_characters > self.most_characters:
                 return True
         return False
-
-
-cdef Py_ssize_t start_of_character(const uint8_t* text, Py_ssize_t i) noexcept nogil:
-    """Where the character that byte `i` is part of begins, if it is valid."""
-    cdef Py_ssize_t start = i
-    while start > 0 and i - start < 3 and text[start] & 0xC0 == 0x80:
-        start -= 1
-    return start

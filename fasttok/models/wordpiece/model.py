@@ -14,6 +14,7 @@ from fasttok.models._cache import PretokenCache
 from fasttok.models.base import Model
 from fasttok.models.pieces import as_pieces, check_id, check_texts, ids_by_piece
 from fasttok.models.wordpiece._longest_match import MARK, LongestMatchEncoder
+from fasttok.options import checked_size, checked_text
 from fasttok.ragged import Ragged, read_only
 
 NO_LIMIT = (1 << 63) - 1
@@ -59,6 +60,8 @@ class WordPieceModel(Model):
     The tables take some 20 bytes for each byte of the pieces. The limits do not hold where there is no
     unknown token. At the start of a word all pieces are looked for by their text, so that a word that itself
     begins with the prefix can become a piece that is meant to continue one; so it is in tokenizers and BERT.
+    Decoding differs from tokenizers in two cases: a text whose first piece continues a word begins without
+    the prefix, and a piece that is the prefix alone is a word like others.
 
     Examples
     --------
@@ -84,16 +87,10 @@ class WordPieceModel(Model):
         max_input_bytes_per_word: int | None = None,
     ) -> None:
         self.pieces = as_pieces(pieces)
-        self.continuing_subword_prefix = continuing_subword_prefix
+        self.continuing_subword_prefix = checked_text("continuing_subword_prefix", continuing_subword_prefix)
         self.unk_id = check_id("unk_id", unk_id, self.pieces)
-        self.max_input_chars_per_word = max_input_chars_per_word
-        self.max_input_bytes_per_word = max_input_bytes_per_word
-        for option in ("max_input_chars_per_word", "max_input_bytes_per_word"):
-            limit = getattr(self, option)
-            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-                raise TypeError(f"{option} must be a number or None, not {limit!r}")
-            if limit is not None and not 1 <= limit <= NO_LIMIT:
-                raise ValueError(f"{option} must be from 1 to 2^63 - 1, or None, not {limit}")
+        self.max_input_chars_per_word = _checked_limit("max_input_chars_per_word", max_input_chars_per_word)
+        self.max_input_bytes_per_word = _checked_limit("max_input_bytes_per_word", max_input_bytes_per_word)
         check_texts(self.pieces)
         ids_by_piece(self.pieces)  # no two alike
         self._prefix = continuing_subword_prefix.encode()
@@ -170,3 +167,7 @@ class WordPieceModel(Model):
             max_input_chars_per_word=fields["max_input_chars_per_word"],
             max_input_bytes_per_word=fields["max_input_bytes_per_word"],
         )
+
+
+def _checked_limit(option: str, limit: int | None) -> int | None:
+    return None if limit is None else checked_size(option, limit, least=1)

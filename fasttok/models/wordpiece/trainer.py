@@ -12,7 +12,7 @@ from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.wordpiece.greedy import HIGHEST, SLACK, learn_greedily
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.models.wordpiece.spelling import SpelledWords, spell_words
-from fasttok.options import checked_integer
+from fasttok.options import checked_integer, checked_size, checked_text
 from fasttok.parallel import import_whole, resolve_workers
 from fasttok.progress import announce
 
@@ -121,23 +121,16 @@ class WordPieceTrainer:
         if self.method not in DEFAULTS:
             raise ValueError(f"method must be one of {', '.join(DEFAULTS)}, not {self.method!r}")
         object.__setattr__(self, "vocab_size", checked_integer("vocab_size", self.vocab_size))
-        for option, default in DEFAULTS[self.method].items():
+        for option, least in LEAST.items():
             value = getattr(self, option)
-            value = default if value is None else checked_integer(option, value)
-            object.__setattr__(self, option, value)
-            if value is not None and value < LEAST[option]:
-                raise ValueError(f"{option} must be at least {LEAST[option]}, not {value}")
+            if value is not None:
+                object.__setattr__(self, option, checked_size(option, value, least))
         if self.method == "greedy" and (self.max_piece_length or 0) > LONGEST_WORD:
             raise ValueError(
                 f'with method="greedy" max_piece_length must be at most {LONGEST_WORD}, not '
                 f"{self.max_piece_length}"
             )
-        if not isinstance(self.continuing_subword_prefix, str):
-            raise TypeError(
-                "continuing_subword_prefix must be a str, not "
-                f"{type(self.continuing_subword_prefix).__name__}"
-            )
-        self.continuing_subword_prefix.encode()
+        checked_text("continuing_subword_prefix", self.continuing_subword_prefix)
         tokens = as_texts("special_tokens", self.special_tokens)
         if self.unk is not None and self.unk not in tokens:
             tokens = as_texts("unk", [self.unk]) + tokens
@@ -149,8 +142,14 @@ class WordPieceTrainer:
             )
 
     def config(self) -> dict[str, Any]:
-        """The options by name, for the provenance of what is trained."""
-        return {option.name: getattr(self, option.name) for option in fields(self)}
+        """The options by name, for the provenance of what is trained; the method's where none is given."""
+        given = {option.name: getattr(self, option.name) for option in fields(self)}
+        return given | {option: self._limit(option) for option in LEAST}
+
+    def _limit(self, option: str) -> int | None:
+        """An option as it is given, or as the method has it."""
+        value: int | None = getattr(self, option)
+        return DEFAULTS[self.method][option] if value is None else value
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Learn a model.
@@ -175,7 +174,8 @@ class WordPieceTrainer:
         ValueError
             If there is nothing to train on, or `vocab_size` is below the number of characters.
         OverflowError
-            If the corpus has 2^62 characters or more.
+            If counts do not fit 63 bits: those of all pairs of neighbours or, where an alphabet is chosen or
+            with "greedy", twice those of all characters.
 
         Warns
         -----
@@ -183,8 +183,8 @@ class WordPieceTrainer:
             If words are left out, or if there are too few pieces that occur often enough.
         """
         check_not_empty(counts)
-        longest = self.max_piece_length if self.method == "greedy" else None
-        spelled = spell_words(counts, self.continuing_subword_prefix, self.limit_alphabet, longest)
+        longest = self._limit("max_piece_length") if self.method == "greedy" else None
+        spelled = spell_words(counts, self.continuing_subword_prefix, self._limit("limit_alphabet"), longest)
         n_fixed = len(self.special_tokens) + spelled.n_symbols
         if self.vocab_size < n_fixed:
             raise ValueError(
@@ -203,10 +203,12 @@ class WordPieceTrainer:
         names += [chr(c) for c in spelled.characters.tolist()] + pieces
         if len(names) < self.vocab_size - n_missing:
             if self.method == "greedy":
-                reason = f"no threshold from {self.min_frequency} on gives more without giving too many"
+                reason = (
+                    f"no threshold from {self._limit('min_frequency')} on gives more without giving too many"
+                )
             else:
-                reason = f"no pair is left that occurs at least {self.min_frequency} times"
-                reason += " and is short enough" if self.max_piece_length else ""
+                reason = f"no pair is left that occurs at least {self._limit('min_frequency')} times"
+                reason += " and is short enough" if self._limit("max_piece_length") else ""
             warnings.warn(
                 f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: {reason}", stacklevel=2
             )
@@ -237,8 +239,8 @@ class WordPieceTrainer:
             spelled.counts,
             n_alphabet=n_symbols,
             n_symbols=n_symbols + n_pieces,
-            min_count=self.min_frequency or 1,
-            max_length=self.max_piece_length,
+            min_count=self._limit("min_frequency") or 1,
+            max_length=self._limit("max_piece_length"),
             veto=spelled.spell(self.special_tokens),
             by_likelihood=by_likelihood,
             progress=progress,
@@ -265,7 +267,7 @@ class WordPieceTrainer:
         announce(
             f"training on {len(words):,} distinct words, {len(words.values):,} characters", show=progress
         )
-        lowest = max(self.min_frequency or 1, int(counts.counts.min()))
+        lowest = max(self._limit("min_frequency") or 1, int(counts.counts.min()))
         highest = min(HIGHEST, int(counts.counts.max()))
         taken = spelled.spell(self.special_tokens)
         return learn_greedily(spelled, (lowest, highest), n_pieces, n_slack, taken, workers, progress)

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
-from fasttok.models._vocabulary import VocabularyEncoder
+from fasttok.models._units import UnitEncoder
 from fasttok.models.base import Model, Trained
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES, as_pieces, check_id, find_byte_ids, ids_by_piece, write_bytes
 from fasttok.options import checked_integer
 from fasttok.ragged import Ragged, read_only
 
-AnyVocabulary = TypeVar("AnyVocabulary", bound="VocabularyModel")
+AnyUnits = TypeVar("AnyUnits", bound="UnitModel")
 
 
-class VocabularyModel(Model):
+class UnitModel(Model):
     """Units of text that have an id, and what becomes of the others.
 
     Attributes
@@ -62,10 +62,10 @@ class VocabularyModel(Model):
         return read_only(mask)
 
     @cached_property
-    def encoder(self) -> VocabularyEncoder:
+    def encoder(self) -> UnitEncoder:
         table = PieceTable(self.pieces.values, self.pieces.offsets, self.is_unit.view(np.uint8))
         unk_id = -1 if self.unk_id is None else self.unk_id
-        return VocabularyEncoder(table, self.takes_whole, self.byte_ids, unk_id)
+        return UnitEncoder(table, self.takes_whole, self.byte_ids, unk_id)
 
     def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
         if self.byte_ids is None:
@@ -97,7 +97,7 @@ class VocabularyModel(Model):
         }
 
     @classmethod
-    def from_dict(cls: type[AnyVocabulary], fields: dict[str, Any]) -> AnyVocabulary:
+    def from_dict(cls: type[AnyUnits], fields: dict[str, Any]) -> AnyUnits:
         unk_id, byte_fallback, pieces = fields["unk_id"], fields["byte_fallback"], fields["pieces"]
         if unk_id is not None and type(unk_id) is not int:
             raise TypeError("unk_id must be an id or null")
@@ -110,7 +110,7 @@ class VocabularyModel(Model):
 
 
 @dataclass(frozen=True)
-class VocabularyTrainer(ABC):
+class UnitTrainer(ABC):
     """The options of a vocabulary and the order of its ids; which units there are is for others to say."""
 
     vocab_size: int | None = None
@@ -119,7 +119,7 @@ class VocabularyTrainer(ABC):
     unk: str | None = None
     byte_fallback: bool = False
 
-    _model_type: ClassVar[type[VocabularyModel]]
+    _model_type: ClassVar[type[UnitModel]]
 
     def __post_init__(self) -> None:
         for option in ("vocab_size", "min_frequency"):

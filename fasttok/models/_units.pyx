@@ -13,7 +13,7 @@ cdef enum:
 
 
 @cython.final
-cdef class VocabularyEncoder(PretokenEncoder):
+cdef class UnitEncoder(PretokenEncoder):
     """Every unit becomes its id; one without an id its bytes, or the unknown token, or an error.
 
     Parameters

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._pieces import PieceTable
 
-class VocabularyEncoder(PretokenEncoder):
+class UnitEncoder(PretokenEncoder):
     def __init__(
         self, table: PieceTable, takes_whole: bool, byte_ids: NDArray[np.uint32] | None, unk_id: int
     ) -> None: ...
