@@ -421,3 +421,13 @@ def test_unknown_tokens_are_told():
 )
 def test_the_main_script_of_a_text(text, script):
     assert find_main_script(np.frombuffer(text.encode() + b"\xff", np.uint8)) == script
+
+
+@pytest.mark.parametrize(
+    "trainer", [7, [], {"model": ["bpe"]}, {"model": "gpt5"}, {"model": "bpe", "new": 1}]
+)
+def test_a_provenance_that_somebody_wrote_does_no_harm(trainer):
+    tok = ft.Tokenizer(ft.ByteModel(), "gpt2", provenance={"trainer": trainer})
+    [one] = tables.describe({"name": tok})
+    assert (one.family, one.kind) == ("name", "byte")
+    assert one.options == ("new 1" if isinstance(trainer, dict) and "new" in trainer else "")

@@ -112,8 +112,9 @@ def _short_config(config: Any) -> str:
 def _trainer(tok: Tokenizer) -> dict[str, Any]:
     """How a tokenizer was trained; empty if nobody knows."""
     trainer = tok.provenance.get("trainer")
-    is_known = isinstance(trainer, dict) and trainer.get("model") in list(TRAINERS)
-    return dict(trainer) if is_known else {}
+    if isinstance(trainer, dict) and trainer.get("model") in list(TRAINERS):
+        return dict(trainer)
+    return {}
 
 
 def _options(tok: Tokenizer) -> str:
