@@ -115,8 +115,9 @@ def change(path: Path, old: str, new: str) -> None:
 
 def test_the_folder(finished):
     path, results = finished
-    files = {"experiment.toml", "manifest.json", "metrics.jsonl", "failures.jsonl", "timings.jsonl"}
-    assert set(os.listdir(results.folder)) == {*files, "cells", "tokenizers"}
+    files = {f"{name}.jsonl" for name in ("metrics", "curves", "failures", "timings")}
+    files |= {"experiment.toml", "manifest.json", "cells", "tokenizers"}
+    assert set(os.listdir(results.folder)) == files
     assert Path(results.folder, "experiment.toml").read_bytes() == path.read_bytes()
     assert results.tokenizers == NAMES
     assert sorted(os.listdir(Path(results.folder, "tokenizers"))) == sorted(f"{name}.json" for name in NAMES)
@@ -124,6 +125,9 @@ def test_the_folder(finished):
     assert len(list(Path(results.folder, "cells").glob("*.json"))) == N_CELLS
     assert {row["tokenizer"] for row in results.rows} == set(NAMES)
     assert {row["corpus"] for row in results.rows} == {"held", "aligned"}
+    assert [(line["tokenizer"], line["corpus"]) for line in results.curves] == sorted(
+        (name, corpus) for name in NAMES for corpus in ("held", "aligned")
+    )
     assert {row["language"] for row in results.rows} == {"", "a", "b", "en", "de"}
     assert results.manifest["command"]
     assert results.manifest["versions"]["fasttok"] == ft.__version__

@@ -47,11 +47,10 @@ def find_words(documents: Ragged, words: str) -> NDArray[np.int64]:
         The rule:
 
         - "whitespace": runs of what is not white space (Unicode's White_Space), with the punctuation at them.
-        - "dzongkha": syllables, runs of what is neither white space nor a tsheg or shad (U+0F0B to U+0F14,
-        U+0FD2).
-          What is a word of several syllables no mark shows; tokens a syllable is the figure in use.
-        - "unicode": what lies between the word boundaries of UAX #29 and holds a letter or number. Without
-          a dictionary, as here, Han, Thai, Lao, Khmer and Myanmar are cut at every character or cluster.
+        - "dzongkha": syllables, runs of what is neither white space nor a tsheg or shad (U+0F0B to U+0F14 and
+          U+0FD2). What is a word of several syllables no mark shows; tokens a syllable is the figure in use.
+        - "unicode": what lies between the word boundaries of UAX #29 and holds a letter or number. Without a
+          dictionary, as here, Han, Thai, Lao, Khmer and Myanmar are cut at every character or cluster.
 
     Returns
     -------
