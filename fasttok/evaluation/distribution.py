@@ -24,8 +24,8 @@ def renyi_efficiency(counts: NDArray[Any], alpha: float = 2.5, n_types: int | No
     alpha : float
         The order: above 0, and 1 is Shannon's entropy. The larger, the more the most frequent tokens count.
     n_types : int, optional
-        ``|V|``; by default the ids that occur. The figure falls where the nominal size of the vocabulary is given
-        and part of it is not used.
+        ``|V|``; by default the ids that occur. The figure falls where the nominal size of the vocabulary is
+        given and part of it is not used.
 
     Returns
     -------
