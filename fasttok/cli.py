@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-import sysconfig
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fasttok.colours import visible
 SLICE = 1 << 16
 VOCAB_SIZE = 32_000  # where a trainer must be told one, and nobody does
 FAILED = 3  # the exit status of a comparison that has ended, but not for all tokenizers
+DEMO = Path(ft.__file__).parent / "data" / "demo.toml"
 COLOURS = ("cyan", "magenta", "green", "yellow")
 
 
@@ -26,7 +27,9 @@ class _Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                return super().invoke(ctx)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: so do we
             raise SystemExit(0) from None
@@ -35,6 +38,11 @@ class _Command(click.Command):
             raise click.ClickException(f"{place}{error.strerror}") from error
         except (ft.FasttokError, ValueError, ImportError) as error:
             raise click.ClickException(str(error)) from error
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    """Show a warning as what it says, without the line of Python that it comes from."""
+    click.echo(f"Warning: {message}", err=True)
 
 
 class _Group(click.Group):
@@ -51,7 +59,7 @@ def main() -> None:
 
     \b
     Start here:
-      fasttok demo                                    see it work, on Python's own sources
+      fasttok demo                                    compare five families, and look at the report
       fasttok train books/*.txt -o books.json         learn 32,000 pieces
       fasttok encode -t books.json < a.txt > a.ids    text to ids, a line a document
       fasttok decode -t books.json < a.ids            and back, byte for byte
@@ -436,36 +444,39 @@ def verify(results: str, folder: str | None, workers: int | None, quiet: bool) -
 
 
 @main.command()
-@click.option("--vocab-size", default=4_000, show_default=True)
-def demo(vocab_size: int) -> None:
-    """Train on text that every Python has, the standard library's sources, and show what was learned."""
-    library = Path(sysconfig.get_paths()["stdlib"])
-    files = sorted(path for path in library.glob("*.py"))
-    corpus = ft.Corpus.from_files(files)
-    counts = ft.count_pretokens(corpus, pretokenizer="gpt2", progress=sys.stderr.isatty())
-    n_bytes = sum(path.stat().st_size for path in files)
-    click.echo(f"Read {len(files)} files of the standard library, {n_bytes / 1e6:.1f} MB: {counts}")
-    tok = ft.train(counts, vocab_size=vocab_size, progress=sys.stderr.isatty())
-    click.echo(f"Trained {tok}\n\nThe same counts, other sizes:\n\n  vocab_size  bytes per token")
-    for size in sorted({512, 1_000, 2_000, vocab_size}):
-        smaller = tok if size == vocab_size else ft.train(counts, vocab_size=size)
-        click.echo(f"  {size:>10,}  {n_bytes / len(smaller.encode_files(corpus).values):>15.2f}")
-    click.echo()
-    _show_pieces(tok, 12)
-    click.echo("\nText as it cuts it:\n")
-    for text in (
-        "def tokenize(self, text: str) -> list[int]:",
-        "    raise ValueError(f'unexpected {token!r}')",
-        "Tokenization decides what a language model can and cannot do.",
-        "naïve Zürich, 東京, 12345 + 67890",
-    ):
-        tokens = tok.show(text).tokens
-        click.echo(f"  {len(tokens):>3} tokens  {_coloured(tokens)}")
-    rows = tok.encode_files(corpus)
-    same = all(tok.decode_bytes(row) == text for row, text in zip(rows, corpus, strict=True))
-    click.echo(f"\nDecoding gives {'every' if same else 'NOT every'} file back byte for byte.")
-    if not same:
-        raise click.ClickException("a file did not survive encoding and decoding")
+@click.option(
+    "-o", "--output", default="fasttok-demo", show_default=True, type=click.Path(),
+    help="The folder for the results.",
+)  # fmt: skip
+def demo(output: str) -> None:
+    """Compare five families of tokenizers at two sizes, and make a report.
+
+    They are trained on text that every Python has, the sources of its standard library, and measured on these
+    and on sixty sentences in twenty languages.
+    """
+    click.echo("Five families at two sizes, trained on the sources of Python's standard library")
+    results = ft.compare(DEMO, output, progress=sys.stderr.isatty())
+    figures = {
+        (row["tokenizer"], row["corpus"], row["metric"]): row["value"]
+        for row in results.rows
+        if not row["language"]
+    }
+    columns = {
+        "bytes a token": ("python", "bytes_per_token"),
+        "in 20 languages": ("parallel", "bytes_per_token"),
+        "comes back": ("parallel", "lossless_rate"),
+    }
+    width = max(map(len, results.tokenizers))
+    click.echo("  ".join(["", " " * width, *(f"{head:>15}" for head in columns)]))
+    for name in results.tokenizers:
+        numbers = [f"{figures[name, *of]:>15.2f}" for of in columns.values()]
+        click.echo("  ".join(["", f"{name:{width}}", *numbers]))
+    for text in ("raise ValueError(f'unexpected {token!r}')", "naïve Zürich, 東京, 12345"):
+        click.echo()
+        for name in results.tokenizers:
+            tokens = results.tokenizer(name).show(text).tokens
+            click.echo(f"  {name:{width}}  {len(tokens):>3} tokens  {_coloured(tokens)}")
+    click.echo(f"\nThe report: {ft.write_report(output)}\nThe same again: fasttok verify {output}")
 
 
 def _show_counts(counts: ft.PretokenCounts, top: int) -> None:

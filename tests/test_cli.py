@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import warnings
 
 import pytest
 from click.testing import CliRunner
@@ -131,10 +133,21 @@ def test_inspect(trained):
         assert expected in output
 
 
-def test_demo():
-    output = run("demo", "--vocab-size", 600).output
-    assert "Decoding gives every file back byte for byte." in output
-    assert "bytes per token" in output
+def test_demo(tmp_path):
+    folder = tmp_path / "demo"
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # the sources have fewer characters than asked for
+        output = run("demo", "-o", folder).output
+        assert "\nWarning: the vocabulary has" in output
+        for workers in (1, 2):
+            verified = run("verify", folder, "--workers", workers, "--quiet").output
+            assert "the same, byte for byte" in verified
+    rows = [row.split() for row in re.findall(r"^  (\S+-\d+(?: +\d\.\d\d){3})$", output, re.MULTILINE)]
+    families = ("bpe", "wordpiece", "unigram", "character", "word")
+    assert sorted(name for name, *_ in rows) == sorted(f"{x}-{n}" for x in families for n in (2000, 8000))
+    assert {name for name, *_, lossless in rows if lossless != "1.00"} == {"wordpiece-2000", "wordpiece-8000"}
+    assert f"The report: {folder}/report.html" in output
+    assert "東京" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

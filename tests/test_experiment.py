@@ -90,7 +90,7 @@ def test_every_model_at_every_size(folder):
     tokenizers = {tokenizer.name: tokenizer for tokenizer in read(GOOD, folder).tokenizers}
     sized = [f"{model}-{size}" for model in ("bpe", "unigram") for size in (300, 400)]
     assert list(tokenizers) == [
-        *sized, "character", "word-300", "word-400", "byte", "wordpiece-500", "found-tiny"
+        *sized, "character-300", "character-400", "word-300", "word-400", "byte", "wordpiece-500", "found-tiny"
     ]  # fmt: skip
     assert tokenizers["bpe-400"].options == {"vocab_size": 400}
     assert tokenizers["word-300"].options == {"vocab_size": 300, "unk": "<unk>"}
@@ -156,7 +156,7 @@ WRONG = [
     ("[corpus.test]", "[corpus.tests]", 8, "corpus.tests: there is no such key; did you mean 'test'?"),
     ('"bpe", "unigram"', '"bpe", "unigramm"', 14, "'unigramm' is not known; did you mean 'unigram'?"),
     ('model = ["bpe", "unigram", "character", "word", "byte"]', "", 13, "which one? Write model or load"),
-    ('["bpe", "unigram", "character", "word", "byte"]', '["character"]', 15, "does nothing for character"),
+    ('["bpe", "unigram", "character", "word", "byte"]', '["byte"]', 15, "does nothing for byte"),
     ("  300,", "  0,", 15, "tokenizer.vocab_size: bpe: vocab_size must be at least 256"),
     ("  300,", "  -1,", 15, "vocab_size must be at least 256"),
     ("  300,", "  300.5,", 15, "must be a whole number, or a list of such, not 300.5"),

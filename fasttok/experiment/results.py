@@ -47,8 +47,10 @@ class Results:
         What could not be done: ``tokenizer``, ``corpus`` ("" if there is no tokenizer at all), ``error``, the
         type, and ``message``.
     timings : list of dict
-        How long it took: ``stage`` ("count", "train" or "encode"), ``tokenizer``, ``corpus``, ``state``
-        ("cold" or "warm"), ``workers``, ``seconds``, and ``n_bytes`` of text.
+        How long it took: ``stage`` ("count", "train", "encode" or "decode"), ``tokenizer``, ``corpus``,
+        ``state`` ("cold" or "warm"), ``workers``, ``seconds``, ``memory``, which is the most bytes that the
+        process had meanwhile, less those it had before (None on systems that do not tell), and ``n_bytes`` of
+        text.
     manifest : dict
         What it was made of: specification, fingerprints of text, counts and tokenizers, versions, seed,
         machine, command.

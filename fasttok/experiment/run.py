@@ -7,9 +7,8 @@ import json
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from fasttok.experiment.corpora import (
     open_corpus,
     read_test_corpus,
 )
+from fasttok.experiment.costs import Cost, measure_cost
 from fasttok.experiment.curves import collect
 from fasttok.experiment.results import (
     CELLS,
@@ -194,20 +194,13 @@ class Run:
             kept = self._cells.find(inputs)
             if kept is None or not os.path.exists(path):
                 announce(f"counting {part.language}", self._progress)
-                began = time.perf_counter()
-                counts = count_pretokens(
-                    open_corpus(part.text),
-                    pretokenizer,
-                    normalizer,
-                    workers=self._workers,
-                    progress=self._progress,
-                )
-                seconds = time.perf_counter() - began
+                count = partial(count_pretokens, workers=self._workers, progress=self._progress)
+                counts, cost = measure_cost(partial(count, open_corpus(part.text), pretokenizer, normalizer))
                 if len(counts) == 0:
                     files = ", ".join(part.text.files)
                     raise self._experiment.error(f"there is no text in {files}", *TRAIN, part.language)
                 counts.save(path)
-                kept = {"timings": [self._timing("count", "", part.language, "cold", seconds, _size(counts))]}
+                kept = {"timings": [self._timing("count", "", part.language, "cold", cost, _size(counts))]}
                 self._cells.keep(inputs, kept)
             else:
                 counts = PretokenCounts.load(path)
@@ -222,12 +215,17 @@ class Run:
         def work() -> dict[str, Any]:
             timings = []
             for state in states:
-                began = time.perf_counter()
-                tok = train(
-                    counts, training.model, workers=self._workers, progress=self._progress, **training.options
+                tok, cost = measure_cost(
+                    partial(
+                        train,
+                        counts,
+                        training.model,
+                        workers=self._workers,
+                        progress=self._progress,
+                        **training.options,
+                    )
                 )
-                seconds = time.perf_counter() - began
-                timings.append(self._timing("train", name, "", state, seconds, n_bytes))
+                timings.append(self._timing("train", name, "", state, cost, n_bytes))
             return self._save(tok, name) | {"timings": timings}
 
         inputs = {
@@ -295,7 +293,7 @@ class Run:
                 both = {name: tok, baseline: self._baseline}
                 found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
                 rows += [row for row in found if row["tokenizer"] == name]
-            timings = self._time_encoding(name, corpus) if SPEED in experiment.metrics else []
+            timings = self._time_coding(name, corpus) if SPEED in experiment.metrics else []
             encoded = {
                 language: encode(tok, documents, workers=self._workers)
                 for language, documents in corpus.documents.items()
@@ -321,16 +319,17 @@ class Run:
     def _baseline(self) -> Tokenizer:
         return load(self._path(self._experiment.baseline))
 
-    def _time_encoding(self, name: str, corpus: TestCorpus) -> list[dict[str, Any]]:
-        """Encode all text twice: with empty caches, and with what is in them then."""
+    def _time_coding(self, name: str, corpus: TestCorpus) -> list[dict[str, Any]]:
+        """Encode and decode all text twice: with empty caches, and with what is in them then."""
         tok = load(self._path(name))
         texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
+        n_bytes = sum(map(len, texts))
         timings = []
         for state in STATES:
-            began = time.perf_counter()
-            tok.encode_batch(texts, workers=self._workers)
-            seconds = time.perf_counter() - began
-            timings.append(self._timing("encode", name, corpus.name, state, seconds, sum(map(len, texts))))
+            ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers))
+            _, decoding = measure_cost(lambda: [tok.decode_bytes(row) for row in ids])
+            for stage, cost in (("encode", encoding), ("decode", decoding)):
+                timings.append(self._timing(stage, name, corpus.name, state, cost, n_bytes))
         return timings
 
     def _has_failed(self, name: str, corpus: str) -> bool:
@@ -367,7 +366,7 @@ class Run:
         return os.path.join(self.folder, TOKENIZERS, f"{name}.json")
 
     def _timing(
-        self, stage: str, tokenizer: str, corpus: str, state: str, seconds: float, n_bytes: int
+        self, stage: str, tokenizer: str, corpus: str, state: str, cost: Cost, n_bytes: int
     ) -> dict[str, Any]:
         return {
             "stage": stage,
@@ -375,7 +374,8 @@ class Run:
             "corpus": corpus,
             "state": state,
             "workers": self._workers,
-            "seconds": seconds,
+            "seconds": cost.seconds,
+            "memory": cost.memory,
             "n_bytes": n_bytes,
         }
 

@@ -382,26 +382,46 @@ def premiums_by_script(
 
 
 def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
-    """For training and encoding: what was measured, its unit, and a bar for every tokenizer."""
+    """For each stage: what was measured, its unit, and a bar for every tokenizer."""
     found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for timing in timings:
         found[timing["stage"]][timing["tokenizer"]].append(timing)
     charts = []
-    for stage, label, unit in (("train", "Training", "seconds"), ("encode", "Encoding", "MB/s")):
+    for stage, label, unit, value_of in (
+        ("train", "Training", "seconds", _seconds_each),
+        ("train", "Memory to train, beside the counts", "MB", _most_memory),
+        ("encode", "Encoding", "MB/s", _speed),
+        ("decode", "Decoding", "MB/s", _speed),
+    ):
+        values = {name: value_of(of) for name, of in found[stage].items()}
         rows = [
-            {"tokenizer": name, "value": _measure_speed(stage, of), "low": None, "high": None}
-            for name, of in found[stage].items()
+            {"tokenizer": name, "value": value, "low": None, "high": None}
+            for name, value in values.items()
+            if value is not None
         ]
         if rows:
             charts.append((label, unit, draw_bars(rows, "tokenizer", {})))
     return charts
 
 
-def _measure_speed(stage: str, timings: Sequence[Row]) -> float:
-    """Seconds of the last training, or of all encoding MB/s, of runs that were warm if there were such."""
-    warm = [timing for timing in timings if timing["state"] == "warm"] or timings
+def _seconds_each(timings: Sequence[Row]) -> float:
+    warm = _warm(timings)
+    seconds: float = sum(timing["seconds"] for timing in warm)
+    return seconds / len(warm)
+
+
+def _speed(timings: Sequence[Row]) -> float:
+    warm = _warm(timings)
     seconds: float = sum(timing["seconds"] for timing in warm)
     n_bytes: int = sum(timing["n_bytes"] for timing in warm)
-    if stage == "train":
-        return seconds / len(warm)
     return n_bytes / 1e6 / seconds
+
+
+def _most_memory(timings: Sequence[Row]) -> float | None:
+    known: list[int] = [timing["memory"] for timing in _warm(timings) if timing["memory"] is not None]
+    return max(known) / 1e6 if known else None
+
+
+def _warm(timings: Sequence[Row]) -> Sequence[Row]:
+    """The runs that were warm, if there were such."""
+    return [timing for timing in timings if timing["state"] == "warm"] or timings

@@ -14,7 +14,6 @@ from fasttok.text.pretokenizers import get_pretokenizer
 from fasttok.training import TRAINERS
 
 OF_GROUPS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")  # keys that are no trainer's option
-SIZELESS = ("character", "byte")  # models of all units there are, whatever the size asked for
 # What a comparison needs and a trainer does not take for granted: an id for what training did not see.
 UNKNOWN = {"character": "<unk>", "word": "<unk>"}
 
@@ -94,12 +93,12 @@ def _trainings(group: Table) -> list[Training]:
         if key not in known[model]:
             raise group.error(f"no option of {model}, which needs a [[tokenizer]] of its own", key)
     sizes = group.values_of("vocab_size", int) if "vocab_size" in group.values else [None]
-    if sizes != [None] and set(models) <= set(SIZELESS):
+    if sizes != [None] and not any("vocab_size" in known[model] for model in models):
         raise group.error(f"does nothing for {' and '.join(models)}", "vocab_size")
     pretokenizer, normalizer = _pretokenizer(group), _normalizer(group)
     trainings: list[Training] = []
     for model in models:
-        for size in [None] if model in SIZELESS else sizes:
+        for size in sizes if "vocab_size" in known[model] else [None]:
             options = given if size is None else {**given, "vocab_size": size}
             if model in UNKNOWN and not options.keys() & {"unk", "byte_fallback"}:
                 options = {**options, "unk": UNKNOWN[model]}

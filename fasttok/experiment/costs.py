@@ -1,0 +1,70 @@
+"""What a piece of work costs: time and memory."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+Result = TypeVar("Result")
+STATUS = Path("/proc/self/status")  # of Linux
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # written there, the peak is what there is now
+
+
+class Cost(NamedTuple):
+    """What a piece of work cost.
+
+    Attributes
+    ----------
+    seconds : float
+        How long it took.
+    memory : int or None
+        The most bytes that the process had while it ran, less those it had before; None where the system
+        does not tell, as all but Linux do not.
+    """
+
+    seconds: float
+    memory: int | None
+
+
+def measure_cost(work: Callable[[], Result]) -> tuple[Result, Cost]:
+    """Do it, and say what it cost.
+
+    Examples
+    --------
+    >>> total, cost = measure_cost(lambda: sum(range(10)))
+    >>> total, cost.seconds > 0
+    (45, True)
+    """
+    before = _reset_peak()
+    began = time.perf_counter()
+    result = work()
+    seconds = time.perf_counter() - began
+    return result, Cost(seconds, None if before is None else max(0, _read_peak() - before))
+
+
+def _reset_peak() -> int | None:
+    """Forget the most memory there was; what there is now, or None if the system does not do that."""
+    _give_back()
+    try:
+        CLEAR.write_text(RESET_PEAK)
+    except OSError:
+        return None
+    return _read_peak()
+
+
+def _give_back() -> None:
+    """Let the system have what was freed; kept for the next work, it would hide what that takes."""
+    gc.collect()
+    trim = getattr(ctypes.pythonapi, "malloc_trim", None)  # of glibc
+    if trim is not None:
+        trim(0)
+
+
+def _read_peak() -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    return 1024 * int(line.split()[1])
