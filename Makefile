@@ -10,7 +10,7 @@ demo: $(VENV)/built
 	$(BIN)/fasttok demo
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: $(VENV)/lint
 	$(BIN)/ruff format --check .

@@ -23,12 +23,13 @@ COLOURS = ("cyan", "magenta", "green", "yellow")
 
 
 class _Command(click.Command):
-    """A command whose errors about the user's input are one line, not a traceback."""
+    """A command whose errors about the user's input, and warnings, are a line, and none of Python's."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = _warn
+                warnings.simplefilter("always", UserWarning)
+                warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
                 return super().invoke(ctx)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: so do we
@@ -38,11 +39,6 @@ class _Command(click.Command):
             raise click.ClickException(f"{place}{error.strerror}") from error
         except (ft.FasttokError, ValueError, ImportError) as error:
             raise click.ClickException(str(error)) from error
-
-
-def _warn(message: Warning | str, *_: Any) -> None:
-    """Show a warning as what it says, without the line of Python that it comes from."""
-    click.echo(f"Warning: {message}", err=True)
 
 
 class _Group(click.Group):
@@ -469,7 +465,7 @@ def demo(output: str) -> None:
     width = max(map(len, results.tokenizers))
     click.echo("  ".join(["", " " * width, *(f"{head:>15}" for head in columns)]))
     for name in results.tokenizers:
-        numbers = [f"{figures[name, *of]:>15.2f}" for of in columns.values()]
+        numbers = [f"{figures[name, corpus, metric]:>15.2f}" for corpus, metric in columns.values()]
         click.echo("  ".join(["", f"{name:{width}}", *numbers]))
     for text in ("raise ValueError(f'unexpected {token!r}')", "naïve Zürich, 東京, 12345"):
         click.echo()

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import warnings
 
 import pytest
 from click.testing import CliRunner
@@ -135,19 +134,17 @@ def test_inspect(trained):
 
 def test_demo(tmp_path):
     folder = tmp_path / "demo"
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")  # the sources have fewer characters than asked for
-        output = run("demo", "-o", folder).output
-        assert "\nWarning: the vocabulary has" in output
-        for workers in (1, 2):
-            verified = run("verify", folder, "--workers", workers, "--quiet").output
-            assert "the same, byte for byte" in verified
+    output = run("demo", "-o", folder).output
+    assert "\nWarning: the vocabulary has" in output  # the sources have fewer characters than asked for
+    for workers in (1, 2):
+        verified = run("verify", folder, "--workers", workers, "--quiet").output
+        assert "the same, byte for byte" in verified
     rows = [row.split() for row in re.findall(r"^  (\S+-\d+(?: +\d\.\d\d){3})$", output, re.MULTILINE)]
     families = ("bpe", "wordpiece", "unigram", "character", "word")
     assert sorted(name for name, *_ in rows) == sorted(f"{x}-{n}" for x in families for n in (2000, 8000))
     assert {name for name, *_, lossless in rows if lossless != "1.00"} == {"wordpiece-2000", "wordpiece-8000"}
     assert f"The report: {folder}/report.html" in output
-    assert "東京" in (folder / "report.html").read_text()
+    assert "What languages pay" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -277,9 +274,8 @@ def test_unigram_on_the_command_line(tmp_path):
     options = ["--model", "unigram", "--vocab-size", "300", "--byte-fallback", "--quiet"]
     steps = ["--pretokenizer", "sentencepiece", "--normalizer", "nmt_nfkc"]
     path = str(tmp_path / "tok.json")
-    with pytest.warns(UserWarning, match="no more pieces occur often enough"):
-        result = CliRunner().invoke(main, ["train", str(tmp_path / "text.txt"), "-o", path, *options, *steps])
-    assert result.exit_code == 0, result.output
+    output = run("train", tmp_path / "text.txt", "-o", path, *options, *steps).output
+    assert re.match(r"Warning: the vocabulary has \d+ ids, not 300: no more pieces occur often", output)
     tok = ft.load(path)
     assert tok.model.kind == "unigram"
     assert tok.decode(tok.encode("  the ｃａｔ 東")) == "the cat 東"

@@ -90,7 +90,8 @@ def test_every_model_at_every_size(folder):
     tokenizers = {tokenizer.name: tokenizer for tokenizer in read(GOOD, folder).tokenizers}
     sized = [f"{model}-{size}" for model in ("bpe", "unigram") for size in (300, 400)]
     assert list(tokenizers) == [
-        *sized, "character-300", "character-400", "word-300", "word-400", "byte", "wordpiece-500", "found-tiny"
+        *sized, "character-300", "character-400", "word-300", "word-400", "byte",
+        "wordpiece-500", "found-tiny",
     ]  # fmt: skip
     assert tokenizers["bpe-400"].options == {"vocab_size": 400}
     assert tokenizers["word-300"].options == {"vocab_size": 300, "unk": "<unk>"}

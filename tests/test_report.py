@@ -374,7 +374,7 @@ def to_text(tokens: list[str]) -> bytes:
 def test_documents_are_the_same_for_all_tokenizers(results):
     for corpus in ("parallel", "alone"):
         lines = [line for line in results.curves if line["corpus"] == corpus]
-        assert len(lines) == 4
+        assert len(lines) == 5
         places = {json.dumps([[d["row"], d["language"]] for d in line["documents"]]) for line in lines}
         assert len(places) == 1
         texts = {

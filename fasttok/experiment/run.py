@@ -47,6 +47,7 @@ from fasttok.experiment.tokenizers import Loading, Training
 from fasttok.formats.load import load
 from fasttok.parallel import resolve_workers
 from fasttok.progress import announce
+from fasttok.ragged import Ragged
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
@@ -327,7 +328,7 @@ class Run:
         timings = []
         for state in STATES:
             ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers))
-            _, decoding = measure_cost(lambda: [tok.decode_bytes(row) for row in ids])
+            _, decoding = measure_cost(partial(_decode, tok, ids))
             for stage, cost in (("encode", encoding), ("decode", decoding)):
                 timings.append(self._timing(stage, name, corpus.name, state, cost, n_bytes))
         return timings
@@ -416,6 +417,11 @@ class Run:
 
 def _recipe(training: Training) -> str:
     return json.dumps([training.pretokenizer, training.normalizer], sort_keys=True)
+
+
+def _decode(tok: Tokenizer, rows: Ragged) -> None:
+    for row in rows:
+        tok.decode_bytes(row)
 
 
 def _size(counts: PretokenCounts) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.models.base import Round
+from fasttok.models.unigram._elementary import exp, log
 from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.pruning import keep_best, losses
@@ -79,7 +80,7 @@ def train_em(
             expected, log_likelihood = lattices.expect(probabilities)
             expected = _drop_rare(lattices, expected, n_characters)
             probabilities = _likeliest_with_few(expected)
-        scores = np.log(probabilities)
+        scores = log(probabilities)
         occurrences = lattices.count_best(scores)
         rounds.report(len(expected), log_likelihood, int(occurrences.sum()))
         if len(expected) <= enough:
@@ -97,7 +98,7 @@ def train_em(
     for _ in range(FINAL_STEPS):
         expected, log_likelihood = lattices.expect(probabilities)
         probabilities = likeliest(expected)
-    rounds.report(len(expected), log_likelihood, int(lattices.count_best(np.log(probabilities)).sum()))
+    rounds.report(len(expected), log_likelihood, int(lattices.count_best(log(probabilities)).sum()))
     return lattices, probabilities
 
 
@@ -113,8 +114,7 @@ def _likeliest_with_few(expected: NDArray[np.float64]) -> NDArray[np.float64]:
     """The M step with a prior that favours few pieces; the probabilities sum to less than 1."""
     from scipy.special import digamma
 
-    logs: NDArray[np.float64] = digamma(np.maximum(expected, LEAST_EXPECTED)) - digamma(expected.sum())
-    return np.exp(logs)
+    return exp(digamma(np.maximum(expected, LEAST_EXPECTED)) - digamma(expected.sum()))
 
 
 def likeliest(expected: NDArray[np.float64]) -> NDArray[np.float64]:

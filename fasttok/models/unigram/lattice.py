@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fasttok.models.dropout import check_seeds
 from fasttok.models.sampling import check_alpha
 from fasttok.models.unigram import _lattice
+from fasttok.models.unigram._elementary import exp
 from fasttok.models.unigram._viterbi import UnigramEncoder
 from fasttok.ragged import read_only
 
@@ -164,8 +165,7 @@ class Lattice:
         forward = _lattice.sum_forward(self.starts, self.ends, weights, n)
         backward = _lattice.sum_backward(self.starts, self.ends, weights, n)
         logarithms = forward[self.starts] + weights + backward[self.ends] - forward[n]
-        chances: NDArray[np.float64] = np.exp(np.minimum(logarithms, 0))
-        return chances
+        return exp(np.minimum(logarithms, 0))
 
     def log_likelihood(self) -> float:
         """The logarithm of the sum of the exponentials of all scores: that of the text's probability."""

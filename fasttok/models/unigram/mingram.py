@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import fsum
+
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.models.unigram._elementary import log
 from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.em import OVERSHOOT, Rounds, likeliest
 from fasttok.models.unigram.lattices import Lattices
@@ -40,9 +43,9 @@ def _count_until_still(
     """The shares of the pieces in the segmentations of fewest pieces, until they stay the same."""
     occurrences = np.zeros(0, np.int64)
     for _ in range(MOST_STEPS):
-        before, occurrences = occurrences, lattices.count_best(np.log(probabilities) + PER_PIECE)
+        before, occurrences = occurrences, lattices.count_best(log(probabilities) + PER_PIECE)
         if np.array_equal(before, occurrences):
             break
         probabilities = likeliest(occurrences.astype(np.float64))
-    rounds.report(len(occurrences), float(np.log(probabilities) @ occurrences), int(occurrences.sum()))
+    rounds.report(len(occurrences), fsum(log(probabilities) * occurrences), int(occurrences.sum()))
     return probabilities

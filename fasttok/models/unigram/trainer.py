@@ -14,6 +14,7 @@ from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES
+from fasttok.models.unigram._elementary import log
 from fasttok.models.unigram.alphabet import choose_characters, spell
 from fasttok.models.unigram.em import EMOptions, Rounds, train_em
 from fasttok.models.unigram.lattices import LONGEST, MOST_PIECES, Lattices
@@ -275,7 +276,7 @@ class UnigramTrainer:
         joined = characters[strings.values].tobytes().decode("utf-32-le")
         texts = [chr(c) for c in characters.tolist()]
         texts += [joined[start:end] for start, end in pairwise(strings.offsets.tolist())]
-        scores = np.log(probabilities)
+        scores = log(probabilities)
         costs = (-scores).tolist()
         order = sorted(range(len(texts)), key=lambda i: (costs[i], texts[i]))  # as their bytes in UTF-8
         n_special = len(self.special_tokens)
