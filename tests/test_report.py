@@ -255,6 +255,10 @@ def test_families_are_told_apart_by_what_differs():
     assert sorted(drawn) == ["bpe-2", "c", "d", "e", "f"]
     options = {one.name: one.options for one in tables.describe(tokenizers)}
     assert (options["bpe-1"], options["c"], options["f"]) == ("the defaults", "min_frequency 2", "")
+    characters = ft.train(
+        counts, vocab_size=6, units="character"
+    )  # fewer than bytes, without which it has to do
+    assert tables.describe({"g": characters})[0].options == "units character"
 
 
 def test_overlaps_equal_their_oracle():
@@ -281,9 +285,12 @@ def test_what_cannot_write_the_text_is_not_the_best():
     rows = [
         row(name, "fertility", value) for name, value in (("a", 1.0), ("b", 3.0), ("c", 2.0), ("d", None))
     ]
-    rows += [row("a", "unk_rate", 0.5), row("b", "unk_rate", 0.001), row("c", "unk_rate", None)]
-    metrics, table = tables.headline(rows, ["a", "b", "c", "d"], {"fertility": False, "unk_rate": False})
-    assert metrics == ["fertility", "unk_rate"]
+    unknown = {"a": 5, "b": 1, "c": 0, "d": 0}  # of 100
+    lines = [{"tokenizer": name, "n_unknown": n, "n_tokens": 100} for name, n in unknown.items()]
+    incapable = tables.find_incapable(lines)
+    assert incapable == {"a"}
+    metrics, table = tables.headline(rows, ["a", "b", "c", "d"], {"fertility": False}, incapable)
+    assert metrics == ["fertility"]
     assert [values[0].is_best for values in table.values()] == [False, False, True, False]
     assert [values[0].text for values in table.values()] == ["1.00", "3.00", "2.00", "—"]
 
@@ -403,8 +410,47 @@ def test_rows_that_fit_are_shown(lengths, n, rows):
 def test_unknown_tokens_are_told():
     tok = ft.train(ft.PretokenCounts.from_dict({"ab": 1}), model="character", unk="?")
     corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([b"abxa"])}, "whitespace")
-    [document] = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})["documents"]
+    found = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})
+    assert (found["n_tokens"], found["n_unknown"]) == (4, 1)
+    [document] = found["documents"]
     assert (document["tokens"], document["unknown"]) == (["a", "b", "x", "a"], [2])
+
+
+def test_of_a_long_document_the_beginning_is_read(monkeypatch):
+    tok = ft.train(ft.PretokenCounts.from_dict({" low": 9}), vocab_size=258)
+    text = b"low " * 5000
+    corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([text])}, "whitespace")
+    encoded = {"": encode(tok, corpus.documents[""])}
+    read = []
+    original = ft.Tokenizer.encode_with_offsets
+    monkeypatch.setattr(
+        ft.Tokenizer, "encode_with_offsets", lambda self, text: read.append(len(text)) or original(self, text)
+    )
+    [document] = curves.collect("t", corpus, encoded)["documents"]
+    assert max(read) <= curves.READ_BYTES
+    assert document["continues"]
+    shown = to_text(document["tokens"])
+    assert text.startswith(shown)
+    assert 0 <= len(shown) - curves.DOCUMENT_BYTES < len(" low")
+
+
+def test_times_are_compared_where_all_was_run_twice():
+    def timing(stage, state, seconds, memory=None):
+        return {
+            **{"stage": stage, "tokenizer": "a", "state": state, "seconds": seconds},
+            **{"memory": memory, "n_bytes": 4_000_000},
+        }
+
+    once = [timing("train", "cold", 5.0), timing("encode", "cold", 2.0)]
+    assert tables.compare_times(once) == []
+    twice = [*once, timing("train", "warm", 1.0, 3_000_000), timing("encode", "warm", 0.5)]
+    charts = {label: (unit, chart.bars[0].value.number) for label, unit, chart in tables.compare_times(twice)}
+    assert charts == {
+        "Training": ("seconds", 1.0),
+        "Memory to train, beside the counts": ("MB", 3.0),
+        "Encoding for the first time": ("MB/s", 2.0),
+        "Encoding the same text again": ("MB/s", 8.0),
+    }
 
 
 @pytest.mark.parametrize(

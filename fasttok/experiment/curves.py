@@ -23,7 +23,8 @@ POINTS = 120  # of a curve
 SCRIPT_BYTES = 10_000  # of the text of a language, in which its script is looked for
 LANGUAGES = 8  # of which a document is shown,
 DOCUMENTS = 3  # or so many if there are at most two,
-DOCUMENT_BYTES = 240  # and as far as here
+DOCUMENT_BYTES = 240  # and as far as here,
+READ_BYTES = 16 * DOCUMENT_BYTES  # cut into tokens as if it ended there, so that long ones take no longer
 
 
 def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) -> dict[str, Any]:
@@ -41,8 +42,9 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
     Returns
     -------
     dict
-        ``tokenizer``, ``corpus``; ``scripts``, by language; ``ranks`` and ``counts``, the points of the curve
-        of ranks and frequencies over all languages; and ``documents``, each with its ``language``, the index
+        ``tokenizer``, ``corpus``; ``n_tokens``, and how many of them are unknown, ``n_unknown``; ``scripts``,
+        by language; ``ranks`` and ``counts``, the points of the curve of ranks and frequencies over all
+        languages; and ``documents``, each with its ``language``, the index
         of its ``row``, its ``tokens`` as a reader sees them, the places among these that are ``unknown``, and
         whether it ``continues`` beyond what is shown. Which documents these are does not depend on the
         tokenizer.
@@ -51,12 +53,17 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
         language: find_main_script(part.documents.values[part.documents.offsets[0] :][:SCRIPT_BYTES])
         for language, part in encoded.items()
     }
-    ranks, counts = thin_ranks(rank_frequency(_count([part.ids.values for part in encoded.values()])))
+    occurrences = _count([part.ids.values for part in encoded.values()])
+    ranks, counts = thin_ranks(rank_frequency(occurrences))
+    unk_id = next(iter(encoded.values())).tokenizer.unk_id
+    is_met = unk_id is not None and unk_id < len(occurrences)
     languages = choose_languages(scripts, corpus.baseline)
     rows = choose_rows(encoded[languages[0]].documents.lengths, DOCUMENTS if len(languages) <= 2 else 1)
     return {
         "tokenizer": tokenizer,
         "corpus": corpus.name,
+        "n_tokens": int(occurrences.sum()),
+        "n_unknown": int(occurrences[unk_id]) if is_met else 0,
         "scripts": scripts,
         "ranks": ranks.tolist(),
         "counts": counts.tolist(),
@@ -118,10 +125,11 @@ def choose_rows(lengths: NDArray[np.int64], n: int) -> list[int]:
 
 def _cut(tokenizer: AnyTokenizer, text: bytes) -> dict[str, Any]:
     """The tokens of a document that begin in its first bytes."""
-    encoding = tokenizer.encode_with_offsets(text)
+    read = text if len(text) <= READ_BYTES else text[:READ_BYTES].rsplit(None, 1)[0]
+    encoding = tokenizer.encode_with_offsets(read)
     n = int(np.searchsorted(encoding.byte_spans[:, 0], DOCUMENT_BYTES))
     return {
         "tokens": [visible(text[start:stop]) for start, stop in encoding.byte_spans[:n].tolist()],
         "unknown": [i for i, id in enumerate(encoding.ids[:n].tolist()) if id == tokenizer.unk_id],
-        "continues": n < len(encoding.ids),
+        "continues": n < len(encoding.ids) or len(read) < len(text),
     }

@@ -177,6 +177,10 @@ class Report:
         self.by_name = {one.name: one for one in self.compared}
         self.drawn = tables.representatives(self.compared)
         self._curves = {(line["corpus"], line["tokenizer"]): line for line in results.curves}
+        self.incapable = {
+            corpus: tables.find_incapable(line for line in results.curves if line["corpus"] == corpus)
+            for corpus in self.manifest["languages"]
+        }
 
     @property
     def n_failed(self) -> int:
@@ -193,8 +197,9 @@ class Report:
 
     def _tell(self, i: int, corpus: str, languages: Sequence[str]) -> CorpusReport:
         rows = [row for row in self.results.rows if row["corpus"] == corpus]
-        names = [one.name for one in self.compared if any(row["tokenizer"] == one.name for row in rows)]
-        metrics, headline = tables.headline(rows, names, HIGHER)
+        names = [one.name for one in self.compared if (corpus, one.name) in self._curves]
+        incapable = self.incapable[corpus]
+        metrics, headline = tables.headline(rows, names, HIGHER, incapable)
         premiums = tables.find_premiums(rows)
         return CorpusReport(
             name=corpus,
@@ -202,7 +207,7 @@ class Report:
             metrics=metrics,
             headline=headline,
             compression=self._draw_compression(f"compression-{i}", rows),
-            premiums=tables.compare_languages(rows, self._scripts(corpus)),
+            premiums=tables.compare_languages(rows, self._scripts(corpus), incapable),
             lorenz=self._draw_lorenz(f"lorenz-{i}", premiums) if premiums else None,
             ranks=self._draw_ranks(f"ranks-{i}", corpus),
             documents=self._collect_documents(corpus, names),
@@ -345,7 +350,7 @@ class Report:
     @property
     def has_incapable(self) -> bool:
         """Whether any tokenizer leaves too much unknown to be called best."""
-        return bool(tables.find_incapable(self.results.rows))
+        return any(self.incapable.values())
 
     @property
     def has_many(self) -> bool:
@@ -370,6 +375,12 @@ class Report:
     def specification(self) -> str:
         """The file of the experiment."""
         return Path(self.results.folder, SPECIFICATION).read_text(encoding="utf-8")
+
+    @property
+    def threads(self) -> str:
+        """How many threads took the times that are shown; several numbers if runs were continued."""
+        numbers = sorted({timing["workers"] for timing in self.results.timings})
+        return f"{' and '.join(map(str, numbers))} thread{'' if numbers == [1] else 's'}"
 
     @property
     def machine(self) -> str:

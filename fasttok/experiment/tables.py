@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from statistics import median
 from typing import Any
@@ -18,6 +18,7 @@ from fasttok.tokenizer import Tokenizer
 from fasttok.training import TRAINERS
 
 Row = Mapping[str, Any]
+ENOUGH = 1_000_000  # ids, for any model
 MOST_UNKNOWN = 0.01  # of the tokens, where a tokenizer still takes part in the contest for the best value
 
 
@@ -124,7 +125,7 @@ def _options(tok: Tokenizer) -> str:
         return ""
     model = TRAINERS[trainer.pop("model")]
     has_size = any(option.name == "vocab_size" for option in fields(model))
-    defaults = model(**({"vocab_size": tok.vocab_size} if has_size else {})).config()
+    defaults = model(**({"vocab_size": ENOUGH} if has_size else {})).config() | {"vocab_size": tok.vocab_size}
     defaults = json.loads(json.dumps(defaults))  # lists for tuples, as in the file
     shown = {
         key: value
@@ -159,11 +160,9 @@ def representatives(compared: Iterable[Compared]) -> list[Compared]:
 
 
 def headline(
-    rows: Sequence[Row], names: Sequence[str], higher: Mapping[str, bool | None]
+    rows: Sequence[Row], names: Sequence[str], higher: Mapping[str, bool | None], incapable: Set[str]
 ) -> tuple[list[str], dict[str, list[Value]]]:
     """The metrics over all languages, and for each tokenizer its values with the best of each marked.
-
-    Tokenizers that `find_incapable` finds take no part in the contest for the best.
 
     Parameters
     ----------
@@ -173,9 +172,10 @@ def headline(
         The tokenizers.
     higher : mapping of str to bool or None
         Whether more is better, by metric, in the order in which to show them; None where neither is.
+    incapable : set of str
+        The tokenizers that take no part in the contest for the best; see `find_incapable`.
     """
     found = {(row["metric"], row["tokenizer"]): row for row in rows if not row["language"]}
-    incapable = find_incapable(rows)
     measured = {metric for metric, _ in found}
     metrics = [metric for metric in higher if metric in measured]
     metrics += sorted(measured - set(metrics))
@@ -196,13 +196,9 @@ def headline(
     return metrics, table
 
 
-def find_incapable(rows: Iterable[Row]) -> set[str]:
+def find_incapable(curves: Iterable[Row]) -> set[str]:
     """The tokenizers with more than 1 % of unknown tokens: what they cannot write costs them nothing."""
-    return {
-        row["tokenizer"]
-        for row in rows
-        if row["metric"] == "unk_rate" and not row["language"] and (row["value"] or 0) > MOST_UNKNOWN
-    }
+    return {curve["tokenizer"] for curve in curves if curve["n_unknown"] > MOST_UNKNOWN * curve["n_tokens"]}
 
 
 def _value(row: Row | None, n_digits: int, best: float | None = None) -> Value:
@@ -337,7 +333,9 @@ def find_premiums(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def compare_languages(rows: Sequence[Row], scripts: Mapping[str, str]) -> Premiums | None:
+def compare_languages(
+    rows: Sequence[Row], scripts: Mapping[str, str], incapable: Set[str]
+) -> Premiums | None:
     """What languages cost in the rows of one test corpus; None if nobody knows."""
     premiums = find_premiums(rows)
     if not premiums:
@@ -345,7 +343,6 @@ def compare_languages(rows: Sequence[Row], scripts: Mapping[str, str]) -> Premiu
     by_tokenizer: dict[str, list[Row]] = defaultdict(list)
     for row in premiums:
         by_tokenizer[row["tokenizer"]].append(row)
-    incapable = find_incapable(rows)
     unequal = {
         name: float(gini(np.array([row["value"] for row in found]))) for name, found in by_tokenizer.items()
     }
@@ -382,18 +379,24 @@ def premiums_by_script(
 
 
 def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
-    """For each stage: what was measured, its unit, and a bar for every tokenizer."""
-    found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    """For each stage that was run twice: what was measured, its unit, and a bar for every tokenizer.
+
+    First trainings are not compared, as one of them has to compile, and the next has not.
+    """
+    found: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for timing in timings:
-        found[timing["stage"]][timing["tokenizer"]].append(timing)
+        found[timing["stage"], timing["state"]][timing["tokenizer"]].append(timing)
     charts = []
-    for stage, label, unit, value_of in (
-        ("train", "Training", "seconds", _seconds_each),
-        ("train", "Memory to train, beside the counts", "MB", _most_memory),
-        ("encode", "Encoding", "MB/s", _speed),
-        ("decode", "Decoding", "MB/s", _speed),
+    for stage, state, label, unit, value_of in (
+        ("train", "warm", "Training", "seconds", _seconds_each),
+        ("train", "warm", "Memory to train, beside the counts", "MB", _most_memory),
+        ("encode", "cold", "Encoding for the first time", "MB/s", _speed),
+        ("encode", "warm", "Encoding the same text again", "MB/s", _speed),
+        ("decode", "warm", "Decoding", "MB/s", _speed),
     ):
-        values = {name: value_of(of) for name, of in found[stage].items()}
+        if not found[stage, "warm"]:
+            continue
+        values = {name: value_of(of) for name, of in found[stage, state].items()}
         rows = [
             {"tokenizer": name, "value": value, "low": None, "high": None}
             for name, value in values.items()
@@ -405,23 +408,16 @@ def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
 
 
 def _seconds_each(timings: Sequence[Row]) -> float:
-    warm = _warm(timings)
-    seconds: float = sum(timing["seconds"] for timing in warm)
-    return seconds / len(warm)
+    seconds: float = sum(timing["seconds"] for timing in timings)
+    return seconds / len(timings)
 
 
 def _speed(timings: Sequence[Row]) -> float:
-    warm = _warm(timings)
-    seconds: float = sum(timing["seconds"] for timing in warm)
-    n_bytes: int = sum(timing["n_bytes"] for timing in warm)
+    seconds: float = sum(timing["seconds"] for timing in timings)
+    n_bytes: int = sum(timing["n_bytes"] for timing in timings)
     return n_bytes / 1e6 / seconds
 
 
 def _most_memory(timings: Sequence[Row]) -> float | None:
-    known: list[int] = [timing["memory"] for timing in _warm(timings) if timing["memory"] is not None]
+    known: list[int] = [timing["memory"] for timing in timings if timing["memory"] is not None]
     return max(known) / 1e6 if known else None
-
-
-def _warm(timings: Sequence[Row]) -> Sequence[Row]:
-    """The runs that were warm, if there were such."""
-    return [timing for timing in timings if timing["state"] == "warm"] or timings
