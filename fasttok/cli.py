@@ -28,7 +28,7 @@ class _Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("always", UserWarning)
+                warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
                 return super().invoke(ctx)
         except BrokenPipeError:
