@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -88,10 +89,8 @@ def test_all_of_it(folder):
 
 def test_every_model_at_every_size(folder):
     tokenizers = {tokenizer.name: tokenizer for tokenizer in read(GOOD, folder).tokenizers}
-    sized = [f"{model}-{size}" for model in ("bpe", "unigram") for size in (300, 400)]
-    assert list(tokenizers) == [
-        *sized, "character-300", "character-400", "word-300", "word-400", "byte", "wordpiece-500", "found-tiny"
-    ]  # fmt: skip
+    sized = [f"{model}-{size}" for model in ("bpe", "unigram", "character", "word") for size in (300, 400)]
+    assert list(tokenizers) == [*sized, "byte", "wordpiece-500", "found-tiny"]
     assert tokenizers["bpe-400"].options == {"vocab_size": 400}
     assert tokenizers["word-300"].options == {"vocab_size": 300, "unk": "<unk>"}
     wordpiece = tokenizers["wordpiece-500"]
@@ -127,9 +126,27 @@ WRONG = [
     ("seed = 7", "seed = true", 2, "seed: must be a whole number, not True"),
     ("seed = 7", "sede = 7", 2, "sede: there is no such key; did you mean 'seed'?"),
     ("seed = 7", "seed = 7 7", 2, "not TOML"),
+    ("seed = 7", "seed = " + "7" * 5000, 2, "a number has too many digits"),
+    ("seed = 7", "seed = [\n[7],\n" + "[" * 3000, 4, "nested too deeply"),
+    ("seed = 7", "seed = " + "[" * 3000 + "]" * 3000, 2, "nested too deeply"),
+    ('"all of it"', '""', 1, "name: a name must not be empty"),
+    ('"all of it"', r'"all\nof it"', 1, r"name: a name must be printable, not 'all\nof it'"),
+    ("de = {", '"" = {', 6, "corpus.train.'': a name must not be empty"),
+    ("de = {", r'"a\u202Eb" = {', 6, r"corpus.train.'a\u202eb': a name must be printable, not 'a\u202eb'"),
+    ("held = {", '"" = {', 9, "corpus.test.'': a name must not be empty"),
+    ("held = {", r'"a\u0001b" = {', 9, r"corpus.test.'a\x01b': a name must be printable, not 'a\x01b'"),
+    (
+        'files = "held.jsonl"',
+        r'"f\u202Es" = "held.jsonl"',
+        9,
+        r"corpus.test.held.'f\u202es': there is no such",
+    ),
+    ('"held.jsonl"', r'"h\u202Ed"', 9, r"h\u202ed': No such file or directory"),
     ("weight = 2", "wieght = 2", 5, "corpus.train.en.wieght: there is no such key; did you mean 'weight'?"),
-    ("weight = 2", "weight = 0", 5, "corpus.train.en.weight: must be above 0, not 0"),
-    ("weight = 2", "weight = nan", 5, "must be above 0, not nan"),
+    ("weight = 2", "weight = 0", 5, "corpus.train.en.weight: must be above 0 and below 2^63, not 0"),
+    ("weight = 2", "weight = nan", 5, "must be above 0 and below 2^63, not nan"),
+    ("weight = 2", "weight = 1e19", 5, "must be above 0 and below 2^63, not 1e+19"),
+    ("weight = 2", f"weight = {1 << 63}", 5, "must be above 0 and below 2^63"),
     ("weight = 2", 'weight = "2"', 5, "must be a whole number or a number, not '2'"),
     ('"en/*.txt"', '"en/*.text"', 5, "en/*.text: no file matches"),
     ('"more/"', '"more/y.txt"', 6, "more/y.txt: No such file or directory"),
@@ -239,6 +256,42 @@ def test_a_file_that_is_not_utf_8(tmp_path):
     path.write_bytes(b'name = "')
     with pytest.raises(ft.ExperimentError, match="not TOML"):
         ft.Experiment.load(path)
+
+
+def test_a_byte_order_mark_is_passed_over(folder):
+    text = "\ufeff" + GOOD
+    assert read(text, folder).name == "all of it"
+    with pytest.raises(ft.ExperimentError, match="seed: must be") as caught:
+        read(text.replace("seed = 7", "seed = -7"), folder)
+    assert caught.value.line == 2
+    (folder / "experiment.toml").write_bytes(b"\xef\xbb\xbf#\n#\n\xff\n")
+    with pytest.raises(ft.ExperimentError, match="not UTF-8") as caught:
+        ft.Experiment.load(folder / "experiment.toml")
+    assert caught.value.line == 3
+
+
+def test_a_folder_called_parallel_is_not_parallel_text(folder):
+    (folder / "parallel").mkdir()
+    for language in ("eng", "deu"):
+        (folder / f"parallel/{language}.txt").write_text("one\n")
+    held = read(GOOD.replace('files = "held.jsonl"', 'files = "parallel"'), folder).test[0]
+    assert (held.baseline, held.texts["eng"].options["document"]) == (None, "whole")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\xe2\x80\xaeb"], ids=["not UTF-8", "turned around"])
+def test_languages_are_printable(folder, name):
+    try:
+        path = os.fsdecode(name)
+        (folder / f"en/{path}.txt").write_text("a")
+    except OSError:
+        pytest.skip("names of files are UTF-8 here")
+    assert len(read(GOOD, folder).training[0].text.files) == 3  # what its files are called is not told
+    alone = GOOD.replace('"held.jsonl", field = "body"', '"en/??*.txt"')
+    assert list(read(alone, folder).test[0].texts) == [""]  # nor is a language that has no other beside it
+    with pytest.raises(ft.ExperimentError, match="held.files: a name must be printable, not ") as caught:
+        read(GOOD.replace('"held.jsonl", field = "body"', '"en/*.txt"'), folder)
+    assert caught.value.line == 9
+    assert str(caught.value).isprintable()
 
 
 LINES = '''\
