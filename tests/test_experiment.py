@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import inspect
 import os
 import re
 
 import pytest
 
 import fasttok as ft
-from fasttok.experiment.tokenizers import Loading, Training
+from fasttok.data.sample import parallel_sample
+from fasttok.experiment.tokenizers import OF_LOADERS, Loading, Training
 from fasttok.experiment.toml import TomlFile, suggest
+from fasttok.formats.load import LOADERS
 from tests.conftest import ROOT
 
 GOOD = """\
@@ -50,6 +54,9 @@ baseline = "found-tiny"
 """
 
 
+RANKS = "".join(f"{base64.b64encode(bytes([i])).decode()} {i}\n" for i in range(256))
+
+
 @pytest.fixture
 def folder(tmp_path):
     files = {
@@ -59,7 +66,8 @@ def folder(tmp_path):
             "aligned/en.txt": "one\ntwo\n",
             "aligned/de.txt": "eins\nzwei\n",
         },
-        "tiny.json": (ROOT / "tests/data/tiny.json").read_text(),
+        **dict.fromkeys(["tiny.json", "other/tiny.json"], (ROOT / "tests/data/tiny.json").read_text()),
+        **{"bare.tiktoken": RANKS, "vocab.txt": "[UNK]\nThe\nthe\n##s\n"},
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -177,7 +185,7 @@ WRONG = [
     ("  300,", "  0,", 15, "tokenizer.vocab_size: bpe: vocab_size must be at least 256"),
     ("  300,", "  -1,", 15, "vocab_size must be at least 256"),
     ("  300,", "  300.5,", 15, "must be a whole number, or a list of such, not 300.5"),
-    ("  300,", "  400,", 13, "bpe-400 is there already; with a name these are called otherwise"),
+    ("  300,", "  400,", 13, "bpe-400 is there already; in a [[tokenizer]] of its own, with a name,"),
     ('model = "wordpiece"\nvocab_size = 500', 'model = "unigram"', 20, "unigram needs vocab_size"),
     (
         'method = "likelihood"',
@@ -185,7 +193,7 @@ WRONG = [
         25,
         "wordpiece: method must be one of frequency, likelihood",
     ),
-    ('method = "likelihood"', "unk = 5", 20, "wordpiece: a text of unk must be a str, not int"),
+    ('method = "likelihood"', "unk = 5", 25, "wordpiece: a text of unk must be a str, not int"),
     ('method = "likelihood"', "byte_fallback = true", 25, "there is no such key"),
     ('"word", "byte"]', '"word", "byte"]\nbyte_fallback = true', 15, "no option of bpe"),
     ('["digits_single", "bert"]', '"gpt5"', 23, "no pretokenizer is named 'gpt5'"),
@@ -193,6 +201,41 @@ WRONG = [
     ('["digits_single", "bert"]', "[5]", 23, "tokenizer.pretokenizer: "),
     ('"nfkc", "lowercase"', '"nfck"', 24, "no normalizer is named 'nfck'"),
     ('name = "found"', 'name = "a/b"', 28, "must be letters, digits and . _ + -, not 'a/b'"),
+    ('name = "found"', f'name = "{"n" * 191}"', 28, "nnn-tiny.json has more than the 200 bytes"),
+    (
+        'name = "found"',
+        "lowercase = false",
+        28,
+        "lowercase: no option of tiny.json, which needs a [[tokenizer]]",
+    ),
+    ('name = "found"', 'lowercase = "no"', 28, "lowercase: must be true or false, not 'no'"),
+    ('name = "found"', "max_input_chars_per_word = 0", 28, "must be at least 1"),
+    ('name = "found"', "unk = 1979-05-27", 28, "unk: must be text, not datetime.date(1979, 5, 27)"),
+    ('name = "found"', "special_tokens = { a = 300 }", 28, "special_tokens: no option of tiny.json"),
+    ('"tiny.json"', '"bare.tiktoken"', 29, "bare.tiktoken does not hold its pattern: write pretokenizer"),
+    (
+        '"tiny.json"',
+        '"de.txt"',
+        29,
+        "de.txt is neither a fasttok file nor a tiktoken rank file nor a vocab.txt",
+    ),
+    ('"tiny.json"', '"more/"', 29, "more/ is a folder; name files in it, say more/*.json"),
+    ('"tiny.json"', r'"a\u0000b*"', 29, "tokenizer.load: "),
+    (
+        '["tiny.json"]',
+        '["tiny.json", "other/tiny.json"]',
+        27,
+        "found-tiny is there already; in a [[tokenizer]]",
+    ),
+    ('method = "likelihood"', "max_piece_length = 1979-05-27", 25, "must be an integer, not datetime.date"),
+    (
+        'method = "likelihood"',
+        "special_tokens = [1979-05-27]",
+        25,
+        "wordpiece: a text of special_tokens must",
+    ),
+    ('method = "likelihood"', f"min_frequency = {1 << 63}", 25, "min_frequency: must fit into 64 bits"),
+    ("  300,", f"  {1 << 63},", 15, "tokenizer.vocab_size: must fit into 64 bits"),
     ('name = "found"', "start = 1", 28, "tokenizer.start: there is no such key"),
     (
         'load = ["tiny.json"]',
@@ -217,6 +260,93 @@ def test_what_is_wrong_is_said_with_its_line(folder, old, new, line, message):
     assert caught.value.line == line
     place = f"{folder}/experiment.toml" + (f":{line}" if line else "")
     assert str(caught.value).startswith(f"{place}: ")
+
+
+def load_group(group):
+    """GOOD, with another group of files."""
+    return GOOD.replace('name = "found"\nload = ["tiny.json"]', group).replace(
+        'baseline = "found-tiny"\n', ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ("{ a = 1979-05-27 }", "must be from 0 to 2^31 - 1, not datetime.date(1979, 5, 27)"),
+        ('{ a = "300" }', "the id of special token 'a' must be from 0 to 2^31 - 1, not '300'"),
+        ("{ a = 300.0 }", "not 300.0"),
+        ("{ a = true }", "not True"),
+        ("{ a = -1 }", "not -1"),
+        (f"{{ a = {1 << 31} }}", "not 2147483648"),
+        ("{ a = 300, b = 300 }", "special tokens 'a' and 'b' have the same id 300"),
+        ("{ a = 300, b = 5000 }", "the id 5000 is larger than bare.tiktoken"),
+        ('["a"]', "special_tokens must map each text to its id"),
+    ],
+)
+def test_ids_that_are_none(folder, ids, message):
+    group = f'load = "bare.tiktoken"\npretokenizer = "gpt2"\nspecial_tokens = {ids}'
+    with pytest.raises(ft.ExperimentError, match=re.escape(message)) as caught:
+        read(load_group(group), folder)
+    assert caught.value.line == 30
+
+
+def test_arguments_of_loaders(folder):
+    group = """load = "vocab.txt"
+        lowercase = false
+        strip_accents = true
+        handle_chinese_chars = false
+        unk = "[UNK]"
+        continuing_subword_prefix = "##"
+        max_input_chars_per_word = 50
+        special_tokens = ["[UNK]"]"""
+    vocab = read(load_group(group), folder).tokenizers[-1]
+    tok = ft.load(vocab.file, **vocab.options)
+    assert (vocab.name, tok.encode("Thes").tolist(), tok.special_tokens) == ("vocab", [1, 3], {"[UNK]": 0})
+    group = 'load = "bare.tiktoken"\npretokenizer = "cl100k"\nspecial_tokens = { a = 300, b = 2000 }'
+    bare = read(load_group(group), folder).tokenizers[-1]
+    assert bare.options["special_tokens"] == {"a": 300, "b": 2000}
+    assert bare.options["pretokenizer"] == ft.get_pretokenizer("cl100k").config()
+    with pytest.raises(ft.ExperimentError, match="must be a sequence of str, not dict"):
+        read(load_group('load = "vocab.txt"\nspecial_tokens = { a = 1 }'), folder)
+
+
+def test_every_argument_of_loaders_can_be_given():
+    names = {name for load in LOADERS.values() for name in inspect.signature(load).parameters}
+    assert names == {"path", "pretokenizer", "special_tokens", *OF_LOADERS}
+
+
+def test_names_of_files_keep_versions(folder):
+    names = ["Qwen2.5.json", "Qwen2.json", "Qwen2.5-a.b.tiktoken", "Qwen2.JSON.txt", "Qwen2.v3"]
+    for name in names:
+        (folder / name).write_text("{")
+    group = 'load = ["Qwen2.json", "Qwen*"]'  # the first one is not taken twice
+    assert [tokenizer.name for tokenizer in read(load_group(group), folder).tokenizers[-5:]] == [
+        *("Qwen2", "Qwen2.5-a.b", "Qwen2.5", "Qwen2.JSON", "Qwen2.v3")
+    ]
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\xe2\x80\xaeb", b"n" * 196])
+def test_files_that_no_tokenizer_is_called_by(folder, name):
+    try:
+        (folder / f"{os.fsdecode(name)}.json").write_text("{")
+    except OSError:
+        pytest.skip("names of files are UTF-8 here")
+    with pytest.raises(
+        ft.ExperimentError, match="tokenizer.load: .*(must be printable|more than the 200)"
+    ) as caught:
+        read(load_group('load = "*.json"'), folder)
+    assert caught.value.line == 28
+    assert str(caught.value).isprintable()
+
+
+def test_a_file_that_cannot_be_opened(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("fasttok.experiment.tokenizers.kind_of", refuse)
+    with pytest.raises(ft.ExperimentError, match="tiny.json: Permission denied") as caught:
+        read(GOOD, folder)
+    assert caught.value.line == 29
 
 
 MODEL = '[[tokenizer]]\nmodel = "byte"\n'
@@ -331,3 +461,57 @@ def test_lines_of_values(end):
 def test_suggestions():
     assert suggest("bpee", ["bpe", "byte"]) == "did you mean 'bpe'?"
     assert suggest("x", ["bpe", "byte"]) == "known are bpe, byte"
+
+
+# What an experiment of four families may look like; the first tokenizer is the baseline, as none is named.
+FAMILIES = """\
+name = "four-families"
+seed = 7
+[corpus.train]   # language tags and weights
+en = { files = "data/en/*.txt", weight = 1.0 }
+hi = { files = "data/hi/*.txt", weight = 0.5 }
+[corpus.test]
+ntrex = { parallel = "ntrex128/*.txt", baseline = "eng" }    # each file's stem is its language
+[[tokenizer]]
+model = ["bpe", "wordpiece", "unigram", "character", "word"]
+vocab_size = [4000, 8000, 16000, 32000]
+pretokenizer = "gpt2"
+[[tokenizer]]
+load = ["cl100k_base.tiktoken", "o200k_base.tiktoken", "mine.json"]
+[metrics]
+use = ["compression", "fertility", "pcw", "nsl", "parity", "gini", "renyi", "vocabulary", "morphology",
+    "speed"]
+words = "whitespace"
+"""
+
+
+@pytest.mark.filterwarnings("ignore:the vocabulary has")  # that little text has no 4,000 pieces
+def test_families_as_they_are_compared(tmp_path):
+    two_bytes = [bytes([i]) for i in range(256)] + [bytes([i, j]) for i in range(256) for j in range(256)]
+    ranks = "".join(f"{base64.b64encode(piece).decode()} {i}\n" for i, piece in enumerate(two_bytes))
+    sample = {language: path.read_text() for language, path in parallel_sample().items()}
+    files = {
+        **{f"data/en/{name}.txt": sample["eng"] for name in "ab"},
+        "data/hi/a.txt": sample["hin"],
+        **{f"ntrex128/{language}.txt": sample[language] for language in ("eng", "hin", "jpn")},
+        **dict.fromkeys(["cl100k_base.tiktoken", "o200k_base.tiktoken"], ranks),
+        "mine.json": (ROOT / "tests/data/tiny.json").read_text(),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "experiment.toml").write_text(FAMILIES)
+    results = ft.compare(tmp_path / "experiment.toml", tmp_path / "results")
+    assert results.failures == []
+    models, sizes = ("bpe", "wordpiece", "unigram", "character", "word"), (4000, 8000, 16000, 32000)
+    assert results.tokenizers == [
+        *(f"{model}-{size}" for model in models for size in sizes),
+        *("cl100k_base", "o200k_base", "mine"),
+    ]
+    figures = {
+        *("n_tokens", "bytes_per_token", "fertility", "pcw", "nsl", "premium", "max_min", "gini"),
+        *("renyi_efficiency", "vocabulary_use"),
+    }
+    for name in results.tokenizers:
+        assert figures <= {row["metric"] for row in results.rows if row["tokenizer"] == name}
+    assert {row["stage"] for row in results.timings} >= {"train", "encode"}

@@ -21,7 +21,14 @@ else:
     import tomli as tomllib
 
 Key = str | int
-KINDS = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+KINDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 _MISSING: Any = object()
 
 
