@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import inspect
+import os
 import re
 
 import pytest
 
 import fasttok as ft
-from fasttok.experiment.tokenizers import Loading, Training
+from fasttok.data.sample import parallel_sample
+from fasttok.experiment.tokenizers import OF_LOADERS, Loading, Training
 from fasttok.experiment.toml import TomlFile, suggest
+from fasttok.formats.load import LOADERS
 from tests.conftest import ROOT
 
 GOOD = """\
@@ -49,6 +54,9 @@ baseline = "found-tiny"
 """
 
 
+RANKS = "".join(f"{base64.b64encode(bytes([i])).decode()} {i}\n" for i in range(256))
+
+
 @pytest.fixture
 def folder(tmp_path):
     files = {
@@ -58,7 +66,8 @@ def folder(tmp_path):
             "aligned/en.txt": "one\ntwo\n",
             "aligned/de.txt": "eins\nzwei\n",
         },
-        "tiny.json": (ROOT / "tests/data/tiny.json").read_text(),
+        **dict.fromkeys(["tiny.json", "other/tiny.json"], (ROOT / "tests/data/tiny.json").read_text()),
+        **{"bare.tiktoken": RANKS, "vocab.txt": "[UNK]\nThe\nthe\n##s\n"},
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -88,11 +97,8 @@ def test_all_of_it(folder):
 
 def test_every_model_at_every_size(folder):
     tokenizers = {tokenizer.name: tokenizer for tokenizer in read(GOOD, folder).tokenizers}
-    sized = [f"{model}-{size}" for model in ("bpe", "unigram") for size in (300, 400)]
-    assert list(tokenizers) == [
-        *sized, "character-300", "character-400", "word-300", "word-400", "byte",
-        "wordpiece-500", "found-tiny",
-    ]  # fmt: skip
+    sized = [f"{model}-{size}" for model in ("bpe", "unigram", "character", "word") for size in (300, 400)]
+    assert list(tokenizers) == [*sized, "byte", "wordpiece-500", "found-tiny"]
     assert tokenizers["bpe-400"].options == {"vocab_size": 400}
     assert tokenizers["word-300"].options == {"vocab_size": 300, "unk": "<unk>"}
     wordpiece = tokenizers["wordpiece-500"]
@@ -128,9 +134,27 @@ WRONG = [
     ("seed = 7", "seed = true", 2, "seed: must be a whole number, not True"),
     ("seed = 7", "sede = 7", 2, "sede: there is no such key; did you mean 'seed'?"),
     ("seed = 7", "seed = 7 7", 2, "not TOML"),
+    ("seed = 7", "seed = " + "7" * 5000, 2, "a number has too many digits"),
+    ("seed = 7", "seed = [\n[7],\n" + "[" * 3000, 4, "nested too deeply"),
+    ("seed = 7", "seed = " + "[" * 3000 + "]" * 3000, 2, "nested too deeply"),
+    ('"all of it"', '""', 1, "name: a name must not be empty"),
+    ('"all of it"', r'"all\nof it"', 1, r"name: a name must be printable, not 'all\nof it'"),
+    ("de = {", '"" = {', 6, "corpus.train.'': a name must not be empty"),
+    ("de = {", r'"a\u202Eb" = {', 6, r"corpus.train.'a\u202eb': a name must be printable, not 'a\u202eb'"),
+    ("held = {", '"" = {', 9, "corpus.test.'': a name must not be empty"),
+    ("held = {", r'"a\u0001b" = {', 9, r"corpus.test.'a\x01b': a name must be printable, not 'a\x01b'"),
+    (
+        'files = "held.jsonl"',
+        r'"f\u202Es" = "held.jsonl"',
+        9,
+        r"corpus.test.held.'f\u202es': there is no such",
+    ),
+    ('"held.jsonl"', r'"h\u202Ed"', 9, r"h\u202ed': No such file or directory"),
     ("weight = 2", "wieght = 2", 5, "corpus.train.en.wieght: there is no such key; did you mean 'weight'?"),
-    ("weight = 2", "weight = 0", 5, "corpus.train.en.weight: must be above 0, not 0"),
-    ("weight = 2", "weight = nan", 5, "must be above 0, not nan"),
+    ("weight = 2", "weight = 0", 5, "corpus.train.en.weight: must be above 0 and below 2^63, not 0"),
+    ("weight = 2", "weight = nan", 5, "must be above 0 and below 2^63, not nan"),
+    ("weight = 2", "weight = 1e19", 5, "must be above 0 and below 2^63, not 1e+19"),
+    ("weight = 2", f"weight = {1 << 63}", 5, "must be above 0 and below 2^63"),
     ("weight = 2", 'weight = "2"', 5, "must be a whole number or a number, not '2'"),
     ('"en/*.txt"', '"en/*.text"', 5, "en/*.text: no file matches"),
     ('"more/"', '"more/y.txt"', 6, "more/y.txt: No such file or directory"),
@@ -161,7 +185,7 @@ WRONG = [
     ("  300,", "  0,", 15, "tokenizer.vocab_size: bpe: vocab_size must be at least 256"),
     ("  300,", "  -1,", 15, "vocab_size must be at least 256"),
     ("  300,", "  300.5,", 15, "must be a whole number, or a list of such, not 300.5"),
-    ("  300,", "  400,", 13, "bpe-400 is there already; with a name these are called otherwise"),
+    ("  300,", "  400,", 13, "bpe-400 is there already; in a [[tokenizer]] of its own, with a name,"),
     ('model = "wordpiece"\nvocab_size = 500', 'model = "unigram"', 20, "unigram needs vocab_size"),
     (
         'method = "likelihood"',
@@ -169,7 +193,7 @@ WRONG = [
         25,
         "wordpiece: method must be one of frequency, likelihood",
     ),
-    ('method = "likelihood"', "unk = 5", 20, "wordpiece: a text of unk must be a str, not int"),
+    ('method = "likelihood"', "unk = 5", 25, "wordpiece: a text of unk must be a str, not int"),
     ('method = "likelihood"', "byte_fallback = true", 25, "there is no such key"),
     ('"word", "byte"]', '"word", "byte"]\nbyte_fallback = true', 15, "no option of bpe"),
     ('["digits_single", "bert"]', '"gpt5"', 23, "no pretokenizer is named 'gpt5'"),
@@ -177,6 +201,41 @@ WRONG = [
     ('["digits_single", "bert"]', "[5]", 23, "tokenizer.pretokenizer: "),
     ('"nfkc", "lowercase"', '"nfck"', 24, "no normalizer is named 'nfck'"),
     ('name = "found"', 'name = "a/b"', 28, "must be letters, digits and . _ + -, not 'a/b'"),
+    ('name = "found"', f'name = "{"n" * 191}"', 28, "nnn-tiny.json has more than the 200 bytes"),
+    (
+        'name = "found"',
+        "lowercase = false",
+        28,
+        "lowercase: no option of tiny.json, which needs a [[tokenizer]]",
+    ),
+    ('name = "found"', 'lowercase = "no"', 28, "lowercase: must be true or false, not 'no'"),
+    ('name = "found"', "max_input_chars_per_word = 0", 28, "must be at least 1"),
+    ('name = "found"', "unk = 1979-05-27", 28, "unk: must be text, not datetime.date(1979, 5, 27)"),
+    ('name = "found"', "special_tokens = { a = 300 }", 28, "special_tokens: no option of tiny.json"),
+    ('"tiny.json"', '"bare.tiktoken"', 29, "bare.tiktoken does not hold its pattern: write pretokenizer"),
+    (
+        '"tiny.json"',
+        '"de.txt"',
+        29,
+        "de.txt is neither a fasttok file nor a tiktoken rank file nor a vocab.txt",
+    ),
+    ('"tiny.json"', '"more/"', 29, "more/ is a folder; name files in it, say more/*.json"),
+    ('"tiny.json"', r'"a\u0000b*"', 29, "tokenizer.load: "),
+    (
+        '["tiny.json"]',
+        '["tiny.json", "other/tiny.json"]',
+        27,
+        "found-tiny is there already; in a [[tokenizer]]",
+    ),
+    ('method = "likelihood"', "max_piece_length = 1979-05-27", 25, "must be an integer, not datetime.date"),
+    (
+        'method = "likelihood"',
+        "special_tokens = [1979-05-27]",
+        25,
+        "wordpiece: a text of special_tokens must",
+    ),
+    ('method = "likelihood"', f"min_frequency = {1 << 63}", 25, "min_frequency: must fit into 64 bits"),
+    ("  300,", f"  {1 << 63},", 15, "tokenizer.vocab_size: must fit into 64 bits"),
     ('name = "found"', "start = 1", 28, "tokenizer.start: there is no such key"),
     (
         'load = ["tiny.json"]',
@@ -201,6 +260,93 @@ def test_what_is_wrong_is_said_with_its_line(folder, old, new, line, message):
     assert caught.value.line == line
     place = f"{folder}/experiment.toml" + (f":{line}" if line else "")
     assert str(caught.value).startswith(f"{place}: ")
+
+
+def load_group(group):
+    """GOOD, with another group of files."""
+    return GOOD.replace('name = "found"\nload = ["tiny.json"]', group).replace(
+        'baseline = "found-tiny"\n', ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ("{ a = 1979-05-27 }", "must be from 0 to 2^31 - 1, not datetime.date(1979, 5, 27)"),
+        ('{ a = "300" }', "the id of special token 'a' must be from 0 to 2^31 - 1, not '300'"),
+        ("{ a = 300.0 }", "not 300.0"),
+        ("{ a = true }", "not True"),
+        ("{ a = -1 }", "not -1"),
+        (f"{{ a = {1 << 31} }}", "not 2147483648"),
+        ("{ a = 300, b = 300 }", "special tokens 'a' and 'b' have the same id 300"),
+        ("{ a = 300, b = 5000 }", "the id 5000 is larger than bare.tiktoken"),
+        ('["a"]', "special_tokens must map each text to its id"),
+    ],
+)
+def test_ids_that_are_none(folder, ids, message):
+    group = f'load = "bare.tiktoken"\npretokenizer = "gpt2"\nspecial_tokens = {ids}'
+    with pytest.raises(ft.ExperimentError, match=re.escape(message)) as caught:
+        read(load_group(group), folder)
+    assert caught.value.line == 30
+
+
+def test_arguments_of_loaders(folder):
+    group = """load = "vocab.txt"
+        lowercase = false
+        strip_accents = true
+        handle_chinese_chars = false
+        unk = "[UNK]"
+        continuing_subword_prefix = "##"
+        max_input_chars_per_word = 50
+        special_tokens = ["[UNK]"]"""
+    vocab = read(load_group(group), folder).tokenizers[-1]
+    tok = ft.load(vocab.file, **vocab.options)
+    assert (vocab.name, tok.encode("Thes").tolist(), tok.special_tokens) == ("vocab", [1, 3], {"[UNK]": 0})
+    group = 'load = "bare.tiktoken"\npretokenizer = "cl100k"\nspecial_tokens = { a = 300, b = 2000 }'
+    bare = read(load_group(group), folder).tokenizers[-1]
+    assert bare.options["special_tokens"] == {"a": 300, "b": 2000}
+    assert bare.options["pretokenizer"] == ft.get_pretokenizer("cl100k").config()
+    with pytest.raises(ft.ExperimentError, match="must be a sequence of str, not dict"):
+        read(load_group('load = "vocab.txt"\nspecial_tokens = { a = 1 }'), folder)
+
+
+def test_every_argument_of_loaders_can_be_given():
+    names = {name for load in LOADERS.values() for name in inspect.signature(load).parameters}
+    assert names == {"path", "pretokenizer", "special_tokens", *OF_LOADERS}
+
+
+def test_names_of_files_keep_versions(folder):
+    names = ["Qwen2.5.json", "Qwen2.json", "Qwen2.5-a.b.tiktoken", "Qwen2.JSON.txt", "Qwen2.v3"]
+    for name in names:
+        (folder / name).write_text("{")
+    group = 'load = ["Qwen2.json", "Qwen*"]'  # the first one is not taken twice
+    assert [tokenizer.name for tokenizer in read(load_group(group), folder).tokenizers[-5:]] == [
+        *("Qwen2", "Qwen2.5-a.b", "Qwen2.5", "Qwen2.JSON", "Qwen2.v3")
+    ]
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\xe2\x80\xaeb", b"n" * 196])
+def test_files_that_no_tokenizer_is_called_by(folder, name):
+    try:
+        (folder / f"{os.fsdecode(name)}.json").write_text("{")
+    except OSError:
+        pytest.skip("names of files are UTF-8 here")
+    with pytest.raises(
+        ft.ExperimentError, match="tokenizer.load: .*(must be printable|more than the 200)"
+    ) as caught:
+        read(load_group('load = "*.json"'), folder)
+    assert caught.value.line == 28
+    assert str(caught.value).isprintable()
+
+
+def test_a_file_that_cannot_be_opened(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("fasttok.experiment.tokenizers.kind_of", refuse)
+    with pytest.raises(ft.ExperimentError, match="tiny.json: Permission denied") as caught:
+        read(GOOD, folder)
+    assert caught.value.line == 29
 
 
 MODEL = '[[tokenizer]]\nmodel = "byte"\n'
@@ -242,6 +388,42 @@ def test_a_file_that_is_not_utf_8(tmp_path):
         ft.Experiment.load(path)
 
 
+def test_a_byte_order_mark_is_passed_over(folder):
+    text = "\ufeff" + GOOD
+    assert read(text, folder).name == "all of it"
+    with pytest.raises(ft.ExperimentError, match="seed: must be") as caught:
+        read(text.replace("seed = 7", "seed = -7"), folder)
+    assert caught.value.line == 2
+    (folder / "experiment.toml").write_bytes(b"\xef\xbb\xbf#\n#\n\xff\n")
+    with pytest.raises(ft.ExperimentError, match="not UTF-8") as caught:
+        ft.Experiment.load(folder / "experiment.toml")
+    assert caught.value.line == 3
+
+
+def test_a_folder_called_parallel_is_not_parallel_text(folder):
+    (folder / "parallel").mkdir()
+    for language in ("eng", "deu"):
+        (folder / f"parallel/{language}.txt").write_text("one\n")
+    held = read(GOOD.replace('files = "held.jsonl"', 'files = "parallel"'), folder).test[0]
+    assert (held.baseline, held.texts["eng"].options["document"]) == (None, "whole")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\xe2\x80\xaeb"], ids=["not UTF-8", "turned around"])
+def test_languages_are_printable(folder, name):
+    try:
+        path = os.fsdecode(name)
+        (folder / f"en/{path}.txt").write_text("a")
+    except OSError:
+        pytest.skip("names of files are UTF-8 here")
+    assert len(read(GOOD, folder).training[0].text.files) == 3  # what its files are called is not told
+    alone = GOOD.replace('"held.jsonl", field = "body"', '"en/??*.txt"')
+    assert list(read(alone, folder).test[0].texts) == [""]  # nor is a language that has no other beside it
+    with pytest.raises(ft.ExperimentError, match="held.files: a name must be printable, not ") as caught:
+        read(GOOD.replace('"held.jsonl", field = "body"', '"en/*.txt"'), folder)
+    assert caught.value.line == 9
+    assert str(caught.value).isprintable()
+
+
 LINES = '''\
 # first
 a = 1
@@ -279,3 +461,57 @@ def test_lines_of_values(end):
 def test_suggestions():
     assert suggest("bpee", ["bpe", "byte"]) == "did you mean 'bpe'?"
     assert suggest("x", ["bpe", "byte"]) == "known are bpe, byte"
+
+
+# What an experiment of four families may look like; the first tokenizer is the baseline, as none is named.
+FAMILIES = """\
+name = "four-families"
+seed = 7
+[corpus.train]   # language tags and weights
+en = { files = "data/en/*.txt", weight = 1.0 }
+hi = { files = "data/hi/*.txt", weight = 0.5 }
+[corpus.test]
+ntrex = { parallel = "ntrex128/*.txt", baseline = "eng" }    # each file's stem is its language
+[[tokenizer]]
+model = ["bpe", "wordpiece", "unigram", "character", "word"]
+vocab_size = [4000, 8000, 16000, 32000]
+pretokenizer = "gpt2"
+[[tokenizer]]
+load = ["cl100k_base.tiktoken", "o200k_base.tiktoken", "mine.json"]
+[metrics]
+use = ["compression", "fertility", "pcw", "nsl", "parity", "gini", "renyi", "vocabulary", "morphology",
+    "speed"]
+words = "whitespace"
+"""
+
+
+@pytest.mark.filterwarnings("ignore:the vocabulary has")  # that little text has no 4,000 pieces
+def test_families_as_they_are_compared(tmp_path):
+    two_bytes = [bytes([i]) for i in range(256)] + [bytes([i, j]) for i in range(256) for j in range(256)]
+    ranks = "".join(f"{base64.b64encode(piece).decode()} {i}\n" for i, piece in enumerate(two_bytes))
+    sample = {language: path.read_text() for language, path in parallel_sample().items()}
+    files = {
+        **{f"data/en/{name}.txt": sample["eng"] for name in "ab"},
+        "data/hi/a.txt": sample["hin"],
+        **{f"ntrex128/{language}.txt": sample[language] for language in ("eng", "hin", "jpn")},
+        **dict.fromkeys(["cl100k_base.tiktoken", "o200k_base.tiktoken"], ranks),
+        "mine.json": (ROOT / "tests/data/tiny.json").read_text(),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "experiment.toml").write_text(FAMILIES)
+    results = ft.compare(tmp_path / "experiment.toml", tmp_path / "results")
+    assert results.failures == []
+    models, sizes = ("bpe", "wordpiece", "unigram", "character", "word"), (4000, 8000, 16000, 32000)
+    assert results.tokenizers == [
+        *(f"{model}-{size}" for model in models for size in sizes),
+        *("cl100k_base", "o200k_base", "mine"),
+    ]
+    figures = {
+        *("n_tokens", "bytes_per_token", "fertility", "pcw", "nsl", "premium", "max_min", "gini"),
+        *("renyi_efficiency", "vocabulary_use"),
+    }
+    for name in results.tokenizers:
+        assert figures <= {row["metric"] for row in results.rows if row["tokenizer"] == name}
+    assert {row["stage"] for row in results.timings} >= {"train", "encode"}

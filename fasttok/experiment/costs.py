@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +58,6 @@ def _reset_peak() -> int | None:
 
 def _give_back() -> None:
     """Let the system have what was freed; kept for the next work, it would hide what that takes."""
-    gc.collect()
     trim = getattr(ctypes.pythonapi, "malloc_trim", None)  # of glibc
     if trim is not None:
         trim(0)

@@ -110,6 +110,8 @@ class Experiment:
 def _read(file: TomlFile, folder: str) -> Experiment:
     root = file.parse()
     root.check_keys("name", "seed", "corpus", "tokenizer", "metrics")
+    name = root.value("name", str)
+    root.check_name(name, "name")
     seed = root.value("seed", int, default=0)
     if not 0 <= seed < 1 << 64:
         raise root.error(f"must be from 0 to 2^64 - 1, not {seed}", "seed")
@@ -131,7 +133,7 @@ def _read(file: TomlFile, folder: str) -> Experiment:
             raise metrics.error(f"{metric!r} is not known; {suggest(metric, known)}", "use")
     names = [tokenizer.name for tokenizer in tokenizers]
     return Experiment(
-        name=root.value("name", str),
+        name=name,
         seed=seed,
         training=training,
         test=test,

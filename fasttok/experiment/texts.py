@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sysconfig
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from fasttok.text.readers import COMPRESSIONS
 OF_TRAINING = ("files", "sample")  # the keys that say where text is
 OF_TEST = ("files", "parallel", "sample")
 READING = ("document", "separator", "field")  # and those that say how it is read
+MOST = 1 << 63  # more than a count can be
 DOCUMENTS = ("whole", "line", "paragraph")
 
 
@@ -76,11 +76,12 @@ def read_training(table: Table, folder: str) -> tuple[TrainingText, ...]:
     """What ``[corpus.train]`` says; paths start from the folder."""
     parts: list[TrainingText] = []
     for language in table.values:
+        table.check_name(language, language)
         part = table.table(language)
         part.check_keys(*OF_TRAINING, *READING, "weight")
         weight = part.value("weight", int, float, default=1)
-        if not 0 < weight < math.inf:
-            raise part.error(f"must be above 0, not {weight}", "weight")
+        if not 0 < weight < MOST:
+            raise part.error(f"must be above 0 and below 2^63, not {weight!r}", "weight")
         languages = _find_languages(part, _source(part, OF_TRAINING), folder)
         files = tuple(path for paths in languages.values() for path in paths)
         parts.append(TrainingText(language, Text(files, _reading(part)), weight))
@@ -91,16 +92,22 @@ def read_training(table: Table, folder: str) -> tuple[TrainingText, ...]:
 
 def read_test(table: Table, folder: str) -> tuple[TestText, ...]:
     """What ``[corpus.test]`` says; paths start from the folder."""
+    for name in table.values:
+        table.check_name(name, name)
     return tuple(_read_test_text(name, table.table(name), folder) for name in table.values)
 
 
 def _read_test_text(name: str, part: Table, folder: str) -> TestText:
     part.check_keys(*OF_TEST, *READING, "baseline", "morphemes")
     source = _source(part, OF_TEST)
+    is_parallel = source == "parallel" or (source == "sample" and part.values["sample"] == "parallel")
     languages = _find_languages(part, source, folder)
+    if is_parallel or len(languages) > 1:  # of a single one it is not said which it is
+        for language in languages:
+            part.check_name(language, source)
     morphemes = _find_morphemes(part.table("morphemes"), languages, folder)
     reading, baseline = _reading(part), None
-    if source == "parallel" or part.values[source] == "parallel":
+    if is_parallel:
         for key in ("document", "separator"):
             if key in part.values:
                 raise part.error("of parallel text every line is a document", key)

@@ -5,15 +5,30 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import MISSING, dataclass, fields
+from inspect import signature
 from itertools import product
 from typing import Any
 
-from fasttok.experiment.toml import Table, find_files_of, suggest
+from fasttok.experiment.toml import Table, find_files_of, shown, suggest
+from fasttok.formats.load import LOADERS, kind_of
+from fasttok.formats.tiktoken import KNOWN, stem_of
+from fasttok.models.options import as_texts
+from fasttok.ragged import Ragged
+from fasttok.special import SpecialTokens
 from fasttok.text.normalizers import get_normalizer
 from fasttok.text.pretokenizers import get_pretokenizer
 from fasttok.training import TRAINERS
 
 OF_GROUPS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")  # keys that are no trainer's option
+# Of the arguments of loaders those whose kind says all.
+OF_LOADERS = {
+    **dict.fromkeys(("lowercase", "strip_accents", "handle_chinese_chars"), bool),
+    **dict.fromkeys(("unk", "continuing_subword_prefix"), str),
+    "max_input_chars_per_word": int,
+}
+SUFFIXES = (".json", ".tiktoken", ".txt")  # of tokenizers; what else is behind a dot belongs to the name
+LONGEST_NAME = 200  # bytes, of 255 that a file may be called by: while it is written it is called longer
+NO_PIECES = Ragged.from_bytes([])
 # What a comparison needs and a trainer does not take for granted: an id for what training did not see.
 UNKNOWN = {"character": "<unk>", "word": "<unk>"}
 
@@ -58,7 +73,8 @@ def read_tokenizers(root: Table, folder: str) -> tuple[Training | Loading, ...]:
             key = tokenizer.name.casefold()  # on some disks that is the same file
             if key in found:
                 raise group.error(
-                    f"{found[key].name} is there already; with a name these are called otherwise"
+                    f"{found[key].name} is there already; in a [[tokenizer]] of its own, with a name, "
+                    "this one is called otherwise"
                 )
             found[key] = tokenizer
     if not found:
@@ -67,16 +83,59 @@ def read_tokenizers(root: Table, folder: str) -> tuple[Training | Loading, ...]:
 
 
 def _loadings(group: Table, folder: str) -> list[Loading]:
-    group.check_keys("load", "name", "pretokenizer", "special_tokens")
-    options: dict[str, Any] = {}
-    if "pretokenizer" in group.values:
+    group.check_keys("load", "name", "pretokenizer", "special_tokens", *OF_LOADERS)
+    options = {key: value for key, value in group.values.items() if key not in ("load", "name")}
+    for key in options:
+        if key in OF_LOADERS:
+            group.value(key, OF_LOADERS[key])
+    if options.get("max_input_chars_per_word", 1) < 1:
+        raise group.error("must be at least 1", "max_input_chars_per_word")
+    if "pretokenizer" in options:
         options["pretokenizer"] = _pretokenizer(group)
-    if "special_tokens" in group.values:
-        options["special_tokens"] = group.value("special_tokens", dict)
-    return [
-        Loading(_name(group, os.path.basename(file).split(".", 1)[0]), file, options)
-        for file in find_files_of(group, "load", folder)
-    ]
+    for path in group.values_of("load", str):
+        if os.path.isdir(os.path.join(folder, path)):
+            files = os.path.join(path, "*.json")
+            raise group.error(f"{shown(path)} is a folder; name files in it, say {shown(files)}", "load")
+    loadings: list[Loading] = []
+    for file in dict.fromkeys(find_files_of(group, "load", folder)):
+        name = os.path.basename(file)
+        base, suffix = os.path.splitext(name)
+        group.check_name(name, "load")
+        _check_loader(group, file, options)
+        loadings.append(Loading(_name(group, base if suffix.lower() in SUFFIXES else name), file, options))
+    return loadings
+
+
+def _check_loader(group: Table, file: str, options: dict[str, Any]) -> None:
+    """See that the options go with the kind of the file, which its beginning tells."""
+    name = os.path.basename(file)
+    try:
+        kind = kind_of(file)
+    except OSError as error:
+        raise group.error(f"{name}: {error.strerror}", "load") from None
+    if kind is None:
+        raise group.error(
+            f"{name} is neither a fasttok file nor a tiktoken rank file nor a vocab.txt", "load"
+        )
+    for key in options:
+        if key not in signature(LOADERS[kind]).parameters:
+            raise group.error(f"no option of {name}, which needs a [[tokenizer]] of its own", key)
+    if kind == "tiktoken" and "pretokenizer" not in options and stem_of(file) not in KNOWN:
+        raise group.error(f"{name} does not hold its pattern: write pretokenizer", "load")
+    if "special_tokens" in options:
+        _check_special_tokens(group, options["special_tokens"], kind, file)
+
+
+def _check_special_tokens(group: Table, tokens: Any, kind: str, file: str) -> None:
+    try:
+        if kind == "tiktoken":
+            ids = SpecialTokens(tokens, NO_PIECES).ids.values()
+            if max(ids, default=0) >= os.path.getsize(file):  # every id up to it would take memory
+                raise ValueError(f"the id {max(ids)} is larger than {os.path.basename(file)}")
+        else:
+            as_texts("special_tokens", tokens)
+    except (TypeError, ValueError) as error:
+        raise group.error(str(error), "special_tokens") from None
 
 
 def _trainings(group: Table) -> list[Training]:
@@ -113,11 +172,14 @@ def _check_options(group: Table, model: str, options: dict[str, Any]) -> None:
     for option in fields(TRAINERS[model]):
         if option.default is MISSING and option.name not in options:
             raise group.error(f"{model} needs {option.name}")
+    for key, value in options.items():
+        if isinstance(value, int) and abs(value) >> 63:
+            raise group.error("must fit into 64 bits", key)
     try:
         TRAINERS[model](**options)
     except (TypeError, ValueError) as error:
-        key = str(error).split(" ", 1)[0]
-        raise group.error(f"{model}: {error}", *[key] * (key in group.values)) from None
+        named = [key for key in re.findall(r"\w+", str(error)) if key in options and key in group.values]
+        raise group.error(f"{model}: {error}", *named[:1]) from None
 
 
 def _pretokenizer(group: Table) -> dict[str, Any]:
@@ -138,8 +200,11 @@ def _normalizer(group: Table) -> dict[str, Any] | None:
 def _name(group: Table, name: str) -> str:
     """What a tokenizer is called, and its file: what it is, behind the name of its group if that has one."""
     prefix = group.value("name", str, default=None)
-    if prefix is None:
-        return name
-    if not re.fullmatch(r"\w[\w.+-]*", prefix):
-        raise group.error(f"must be letters, digits and . _ + -, not {prefix!r}", "name")
-    return f"{prefix}-{name}"
+    if prefix is not None:
+        if not re.fullmatch(r"\w[\w.+-]*", prefix):
+            raise group.error(f"must be letters, digits and . _ + -, not {prefix!r}", "name")
+        name = f"{prefix}-{name}"
+    if len(f"{name}.json".encode()) > LONGEST_NAME:
+        key = "load" if prefix is None else "name"
+        raise group.error(f"{name}.json has more than the {LONGEST_NAME} bytes that a name may have", key)
+    return name

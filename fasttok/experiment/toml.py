@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import glob
 import os
@@ -20,7 +21,14 @@ else:
     import tomli as tomllib
 
 Key = str | int
-KINDS = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+KINDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 _MISSING: Any = object()
 
 
@@ -41,7 +49,7 @@ class TomlFile:
 
     @classmethod
     def read(cls, path: str) -> TomlFile:
-        """Read a file.
+        """Read a file, which may begin with a byte order mark, as some editors write it.
 
         Raises
         ------
@@ -51,7 +59,7 @@ class TomlFile:
             If it is not UTF-8.
         """
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read().removeprefix(codecs.BOM_UTF8)
         try:
             return cls(data.decode(), path)
         except UnicodeDecodeError as error:
@@ -64,7 +72,7 @@ class TomlFile:
         Raises
         ------
         ExperimentError
-            If it is not TOML.
+            If it is not TOML, or more of it than Python reads.
         """
         try:
             return Table(self, (), tomllib.loads(self.text))
@@ -73,13 +81,33 @@ class TomlFile:
             if place is None:
                 raise ExperimentError(f"not TOML: {error}", self.path) from None
             raise ExperimentError(f"not TOML: {place[1]}", self.path, int(place[2])) from None
+        except RecursionError:
+            raise ExperimentError("nested too deeply", self.path, self._find(RecursionError)) from None
+        except ValueError:  # of int()
+            message = "a number has too many digits"
+            raise ExperimentError(message, self.path, self._find(ValueError)) from None
+
+    def _find(self, kind: type[Exception]) -> int | None:
+        """The line, counted from 1, with which parsing comes to fail in this way."""
+        for n in range(1, len(self._lines) + 1):
+            try:
+                tomllib.loads("\n".join(self._lines[:n]))
+            except tomllib.TOMLDecodeError:
+                continue  # a value goes on in the next line
+            except kind:
+                return n
+        return None
+
+    @property
+    def _lines(self) -> list[str]:
+        return self.text.replace("\r\n", "\n").split("\n")
 
     def line(self, keys: tuple[Key, ...]) -> int | None:
         """The line, counted from 1, on which what gives the keys a value begins; None if nothing does.
 
         Lines are parsed one more at a time until the value is there: O(n²), for errors only.
         """
-        lines = self.text.replace("\r\n", "\n").split("\n")
+        lines = self._lines
         begun = 0  # lines before the statement that is being read
         for n in range(1, len(lines) + 1):
             try:
@@ -113,7 +141,7 @@ class Table:
     def error(self, message: str, *keys: Key) -> ExperimentError:
         """An error about the value at the `keys` of this table, or about the table itself."""
         whole = (*self.keys, *keys)
-        name = ".".join(key for key in whole if isinstance(key, str))
+        name = ".".join(shown(key) for key in whole if isinstance(key, str))
         return ExperimentError(
             f"{name}: {message}" if name else message,
             self.file.path,
@@ -125,6 +153,13 @@ class Table:
         for key in self.values:
             if key not in known:
                 raise self.error(f"there is no such key; {suggest(key, known)}", key)
+
+    def check_name(self, name: str, *keys: Key) -> None:
+        """Refuse what nothing should be called that stands in reports and terminals; the keys give it."""
+        if not name:
+            raise self.error("a name must not be empty", *keys)
+        if not name.isprintable():  # controls, which may turn the text around, and bytes that are not UTF-8
+            raise self.error(f"a name must be printable, not {name!r}", *keys)
 
     def value(self, key: str, *kinds: type, default: Any = _MISSING) -> Any:
         """The value of a key, of one of the kinds; without a default it must be there."""
@@ -176,7 +211,12 @@ def find_files_of(table: Table, key: str, folder: str) -> list[str]:
     try:
         return find_files(map(os.path.join, starts, patterns))
     except FileNotFoundError as error:
-        raise table.error(f"{error.filename}: {error.strerror}", key) from None
+        raise table.error(f"{shown(error.filename)}: {error.strerror}", key) from None
+
+
+def shown(text: str) -> str:
+    """A text, or where it is empty or not printable its ``repr``."""
+    return text if text and text.isprintable() else repr(text)
 
 
 def suggest(word: str, known: Collection[str]) -> str:

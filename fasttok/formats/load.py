@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from fasttok.errors import ModelFormatError
 from fasttok.formats import native, tiktoken, vocab
 from fasttok.tokenizer import Tokenizer
+
+LOADERS: dict[str, Callable[..., Tokenizer]] = {
+    "fasttok": native.load,
+    "tiktoken": tiktoken.load,
+    "vocab.txt": vocab.load,
+}
 
 
 def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
@@ -31,20 +38,37 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
     ModelFormatError
         If it is damaged, or of a kind that is not known here.
     """
-    with open(path, "rb") as file:
-        head = file.read(1 << 10).lstrip()
+    kind = kind_of(path)
+    if kind == "fasttok" and options:
+        raise TypeError(f"a fasttok file takes no options, but there are {', '.join(options)}")
+    if kind == "vocab.txt" and "pretokenizer" in options:
+        raise ModelFormatError("no tiktoken rank file, which alone takes a pretokenizer", os.fspath(path))
+    if kind is None:
+        is_archive = _read_head(path).startswith(b"PK")
+        hint = "; pretoken counts are opened with PretokenCounts.load" if is_archive else ""
+        raise ModelFormatError(
+            "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint, os.fspath(path)
+        )
+    return LOADERS[kind](path, **options)
+
+
+def kind_of(path: str | os.PathLike[str]) -> str | None:
+    """Which of `LOADERS` reads a file, by how it begins; None if it is none of these.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    """
+    head = _read_head(path)
     if head.startswith(b"{"):
-        if options:
-            raise TypeError(f"a fasttok file takes no options, but there are {', '.join(options)}")
-        return native.load(path)
+        return "fasttok"
     first_line = head.split(b"\n", 1)[0].split()
     if len(first_line) == 2 and first_line[1].isdigit():
-        return tiktoken.load(path, **options)
-    if len(first_line) == 1 and not head.startswith(b"PK") and "pretokenizer" not in options:
-        return vocab.load(path, **options)
-    if len(first_line) == 1 and "pretokenizer" in options:
-        raise ModelFormatError("no tiktoken rank file, which alone takes a pretokenizer", os.fspath(path))
-    hint = "; pretoken counts are opened with PretokenCounts.load" if head.startswith(b"PK") else ""
-    raise ModelFormatError(
-        "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint, os.fspath(path)
-    )
+        return "tiktoken"
+    return "vocab.txt" if len(first_line) == 1 and not head.startswith(b"PK") else None
+
+
+def _read_head(path: str | os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(1 << 10).lstrip()

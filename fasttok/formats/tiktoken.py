@@ -66,7 +66,7 @@ def load(
     that is a piece is taken whole, also one that the rule would never put together.
     """
     name = os.fspath(path)
-    stem = os.path.basename(name).split(".", 1)[0]
+    stem = stem_of(name)
     if pretokenizer is None and stem not in KNOWN:
         raise ValueError(
             f"{name}: a rank file does not hold its pattern, and {stem!r} is none of {', '.join(KNOWN)}; "
@@ -88,6 +88,11 @@ def load(
     except ValueError as error:
         raise ModelFormatError(str(error), name) from None
     return Tokenizer(model, cutter, special, {"format": "tiktoken"})
+
+
+def stem_of(path: str) -> str:
+    """What `KNOWN` has a file under."""
+    return os.path.basename(path).split(".", 1)[0]
 
 
 def _read_rows(path: str) -> list[bytes]:
