@@ -179,8 +179,17 @@ def test_time_is_told_apart(finished):
     trained = [(name, state) for name in NAMES[:-1] for state in ("cold", "warm")]
     assert stages[:4] == [("count", "", language, "cold") for language in ("one", "two")] * 2
     assert stages[4:20] == [("train", name, "", state) for name, state in trained]
-    assert len(stages) == 20 + 2 * 2 * len(NAMES)
+    coded = [
+        (stage, name, corpus, state)
+        for name in ("tiny", *NAMES[:-1])  # the baseline first
+        for corpus in ("held", "aligned")
+        for state in ("cold", "warm")
+        for stage in ("encode", "decode")
+    ]
+    assert stages[20:] == coded
     assert all(row["seconds"] > 0 and row["n_bytes"] > 0 for row in results.timings)
+    memory = [row["memory"] for row in results.timings]
+    assert all(isinstance(size, int) and size >= 0 for size in memory) or set(memory) == {None}
     for name, data in what_must_be_equal(results.folder).items():
         assert b"seconds" not in data, name
         assert str(Path(results.folder).parent).encode() not in data, name
