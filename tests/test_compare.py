@@ -662,8 +662,6 @@ def test_an_expression_that_takes_too_long(small, monkeypatch):
     ("weight", "message"),
     [
         ("1e18", "too large: the count of a pretoken passes 2^63 - 1"),
-        ("1e300", "too large: the count of a pretoken passes 2^63 - 1"),
-        ("1" + "0" * 30, "too large"),
         ("1e-300", "too small: every count times its weight rounds to 0"),
     ],
 )

@@ -48,6 +48,7 @@ from fasttok.experiment.spec import SPEED, Experiment
 from fasttok.experiment.tokenizers import Loading, Training
 from fasttok.parallel import resolve_workers
 from fasttok.progress import announce
+from fasttok.ragged import Ragged
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
@@ -317,7 +318,7 @@ class Run:
         timings = []
         for state in STATES:
             ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers))
-            _, decoding = measure_cost(partial(list, map(tok.decode_bytes, ids)))
+            _, decoding = measure_cost(partial(_decode, tok, ids))
             for stage, cost in (("encode", encoding), ("decode", decoding)):
                 timings.append(describe_cost(cost, stage, name, corpus.name, state, n_bytes, self._workers))
         return timings
@@ -397,3 +398,8 @@ class Run:
         }
         with atomic_write(os.path.join(self.folder, MANIFEST)) as file:
             file.write((json.dumps(manifest, indent=1) + "\n").encode())
+
+
+def _decode(tok: Tokenizer, rows: Ragged) -> None:
+    for row in rows:
+        tok.decode_bytes(row)
