@@ -20,8 +20,24 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     is killed leaves its temporary file, ``.NAME.`` and 16 digits, which nothing reads and anybody may
     delete; no later save does, since it could be one that another process is still writing. What is not a
     file, such as a pipe or a terminal, is written to as it is.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; it has the file's name, also where the system tells none, as of a disk
+        that is full.
     """
-    name = os.path.realpath(path)  # through a link, to the file it points to
+    try:
+        with _write_whole(os.path.realpath(path)) as file:  # through a link, to the file it points to
+            yield file
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+@contextmanager
+def _write_whole(name: str) -> Iterator[BinaryIO]:
     mode = os.stat(name).st_mode if os.path.exists(name) else None
     if mode is not None and not stat.S_ISREG(mode):
         with open(name, "wb") as file:

@@ -273,8 +273,9 @@ def fill_disk(folder: str) -> None:
     path.write_bytes(b"old")
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
     for save in (tok.save, tok.to_tiktoken, counts.save):
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(OSError, match="File too large") as caught:
             save(path)
+        assert caught.value.filename == str(path)
         assert path.read_bytes() == b"old"
         assert os.listdir(folder) == ["file"]
 

@@ -69,6 +69,10 @@ def test_options():
     with pytest.warns(UserWarning, match="and is short enough"):
         tok = ft.train(counts, vocab_size=300, max_piece_length=3)
     assert tok.model.pieces.to_bytes()[256:] == [b"ab", b"xy"]
+    with pytest.warns(UserWarning, match="has 256 ids"):  # integers of any size
+        ft.train(counts, vocab_size=300, min_frequency=1 << 70, max_piece_length=1 << 70)
+    with pytest.warns(UserWarning, match="has 259 ids"):
+        ft.train(counts, vocab_size=300, max_piece_length=1 << 70)
     trainer = ft.BPETrainer(vocab_size=300, compat="huggingface")
     assert (trainer.tie_break, trainer.byte_order, trainer.special_ids) == ("ids", "gpt2", "first")
 

@@ -16,7 +16,11 @@ import pyarrow as pa
 import pytest
 
 import fasttok as ft
+from fasttok.experiment import counting as counting_module
 from fasttok.experiment import run as run_module
+from fasttok.experiment.folder import lock_folder
+from fasttok.experiment.results import SHAPE
+from fasttok.text.pretokenizers import RegexPretokenizer
 from tests.conftest import ROOT
 from tests.test_cli import run as command
 from tests.test_faults import stands
@@ -179,8 +183,17 @@ def test_time_is_told_apart(finished):
     trained = [(name, state) for name in NAMES[:-1] for state in ("cold", "warm")]
     assert stages[:4] == [("count", "", language, "cold") for language in ("one", "two")] * 2
     assert stages[4:20] == [("train", name, "", state) for name, state in trained]
-    assert len(stages) == 20 + 2 * 2 * len(NAMES)
+    coded = [
+        (stage, name, corpus, state)
+        for name in ("tiny", *NAMES[:-1])  # the baseline first
+        for corpus in ("held", "aligned")
+        for state in ("cold", "warm")
+        for stage in ("encode", "decode")
+    ]
+    assert stages[20:] == coded
     assert all(row["seconds"] > 0 and row["n_bytes"] > 0 for row in results.timings)
+    memory = [row["memory"] for row in results.timings]
+    assert all(isinstance(size, int) and size >= 0 for size in memory) or set(memory) == {None}
     for name, data in what_must_be_equal(results.folder).items():
         assert b"seconds" not in data, name
         assert str(Path(results.folder).parent).encode() not in data, name
@@ -190,8 +203,12 @@ def test_a_finished_run_is_not_run_again(copied, monkeypatch):
     path, results = copied
     before = what_must_be_equal(results)
     timings = (results / "timings.jsonl").read_bytes()
-    for name in ("train", "measure", "count_pretokens"):
-        monkeypatch.setattr(run_module, name, None)
+    for module, name in (
+        (run_module, "train"),
+        (run_module, "measure"),
+        (counting_module, "count_pretokens"),
+    ):
+        monkeypatch.setattr(module, name, None)
     again = ft.compare(path, results)
     assert what_must_be_equal(results) == before
     assert sorted((results / "timings.jsonl").read_bytes().splitlines()) == sorted(timings.splitlines())
@@ -206,6 +223,8 @@ def test_what_is_lost_or_damaged_is_made_again(copied, finished):
             cell.unlink()
         elif i % 3 == 1 and cell.suffix == ".json":
             cell.write_text(["[]", "{", '{"inputs": 5}'][i // 3 % 3])
+        elif i % 3 == 1:
+            cell.write_bytes(cell.read_bytes()[: i * 100])
     (results / "tokenizers/bpe-300.json").unlink()
     change(results / "tokenizers/byte.json", "kind", "mind")
     ft.compare(path, results)
@@ -223,9 +242,7 @@ def test_another_experiment_in_the_same_folder(copied, finished, monkeypatch):
     change(path, '["bpe", "word"]', '["bpe", "unigram", "word"]')
     monkeypatch.setattr(run_module, "train", None)  # all that is needed is still there
     ft.compare(path, results)
-    assert {name: data for name, data in what_must_be_equal(results).items() if "-320" not in name} == (
-        what_must_be_equal(finished[1].folder)
-    )
+    assert what_must_be_equal(results) == what_must_be_equal(finished[1].folder)
 
 
 def test_changed_text_is_counted_again(copied):
@@ -411,14 +428,312 @@ def test_text_that_cannot_be_compared(tmp_path, name, text, line, message):
     assert f"Error: {path}:{line}: " in command("compare", path, "-o", tmp_path / "results", code=1).output
 
 
-def test_a_folder_that_holds_something_else(tmp_path):
-    path = write_files(tmp_path)
-    with pytest.raises(FileExistsError, match="the folder holds something else already"):
-        ft.compare(path, tmp_path / "held")
-    assert sorted(os.listdir(tmp_path / "held")) == ["a.md", "b.md"]
+# Small runs
+
+SMALL = """\
+name = "small"
+
+[corpus.train]
+one = { files = "one.txt", weight = 1 }
+
+[corpus.test]
+held = { files = "held.txt", document = "line" }
+
+[[tokenizer]]
+model = ["byte", "word"]
+
+[metrics]
+use = "compression"
+words = "whitespace"
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """The specification of an experiment that takes no time."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "one.txt").write_text("the cat and the hat sat on the mat\n" * 20)
+    (folder / "held.txt").write_text("the cat\nthe dog is here\n\nzebra\n")
+    (folder / "experiment.toml").write_text(SMALL)
+    return folder / "experiment.toml"
+
+
+@pytest.fixture
+def small_results(small):
+    """The folder of its results."""
+    return Path(ft.compare(small, small.parent / "results").folder)
+
+
+def add_tokenizers(path: Path, *lines: str) -> None:
+    change(path, "[metrics]", "\n".join(f"[[tokenizer]]\n{line}\n" for line in lines) + "[metrics]")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("spelled", ["./experiment.toml", "{parent}/experiment.toml", "{absolute}"])
+def test_messages_do_not_tell_where_the_folder_is(small, monkeypatch, spelled):
+    folder = small.parent
+    (folder.parent / "outside.json").write_text("{")
+    (folder / "all").mkdir()
+    (folder / "all/inside.json").write_text("{")
+    names = ("../outside.json", "all/*.json", str(folder / "all/inside.json"))
+    add_tokenizers(small, *(f'name = "n{i}"\nload = "{name}"' for i, name in enumerate(names)))
+    monkeypatch.chdir(folder.parent if "parent" in spelled else folder)
+    results = ft.compare(spelled.format(parent=folder.name, absolute=small), folder / "results")
+    assert [row["tokenizer"] for row in results.failures] == ["n0-outside", "n1-inside", "n2-inside"]
+    for row, name in zip(results.failures, ("outside", "inside", "inside"), strict=True):
+        assert row["message"].startswith(f"{name}.json: line 1: not JSON")
+    assert ft.verify(folder / "results") == []
+
+
+def test_results_behind_a_link(small, tmp_path):
+    (tmp_path / "large/disk").mkdir(parents=True)
+    (small.parent / "results").symlink_to(tmp_path / "large/disk")
+    ft.compare(small, small.parent / "results")
+    for results in (small.parent / "results", tmp_path / "large/disk"):
+        assert ft.verify(results) == []
+
+
+def test_one_run_at_a_time(small):
+    out = small.parent / "results"
+    with lock_folder(str(out)):
+        with pytest.raises(BlockingIOError, match="another run is at work in this folder: '.*results'"):
+            ft.compare(small, out)
+        assert not (out / "experiment.toml").exists()
+    assert ft.compare(small, out).tokenizers == ["byte", "word"]
+
+
+@pytest.mark.parametrize("suffix", [".tokenizer", ".json"])
+def test_a_tokenizer_that_changes_meanwhile(small, monkeypatch, suffix):
+    (small.parent / "tiny.json").write_text((ROOT / "tests/data/tiny.json").read_text())
+    add_tokenizers(small, 'load = "tiny.json"')
+    out = small.parent / "results"
+
+    def change_files(self):
+        for path in (
+            (out / "cells").glob("*.tokenizer") if suffix == ".tokenizer" else [small.parent / "tiny.json"]
+        ):
+            ft.train(ft.PretokenCounts.from_dict({"other": 9}), model="byte").save(path)
+        step(self)
+
+    step_name = "measure" if suffix == ".tokenizer" else "begin"
+    step = getattr(run_module.Run, step_name)
+    monkeypatch.setattr(run_module.Run, step_name, change_files)
+    if suffix == ".tokenizer":
+        with pytest.raises(ft.ExperimentError, match="it was changed"):
+            ft.compare(small, out)
+    else:
+        assert ft.compare(small, out).manifest["tokenizers"]["tiny"]["model"] == "byte"
+    monkeypatch.setattr(run_module.Run, step_name, step)
+    ft.compare(small, out)
+    assert ft.verify(out) == []
+
+
+@pytest.mark.parametrize("damage", ["cut off", "empty", "other counts"])
+def test_counts_that_are_damaged_are_made_again(small, damage):
+    out = small.parent / "results"
+    before = what_must_be_equal(ft.compare(small, out).folder)
+    [counts] = (out / "cells").glob("*.npz")
+    if damage == "other counts":
+        ft.PretokenCounts.from_dict({"zzz": 5}).save(counts)
+    else:
+        counts.write_bytes(counts.read_bytes()[: 500 if damage == "cut off" else 0])
+    for tokenizer in (out / "cells").glob("*.tokenizer"):
+        tokenizer.unlink()
+    ft.compare(small, out)
+    assert what_must_be_equal(out) == before
+
+
+def test_a_folder_of_somebody_else_is_left_alone(small, tmp_path):
+    folder = small.parent
+    other = tmp_path / "other"
+    (other / "tokenizers").mkdir(parents=True)
+    (other / "cells").mkdir()
+    for name in ("experiment.toml", "manifest.json", "tokenizers/byte.json", "metrics.jsonl"):
+        (other / name).write_text('{"mine": 1}')
+    (folder / "manifest.json").write_text("{}")
+    ours = ft.compare(small, folder / "results").folder
+    for name in (other, folder):
+        before = contents(name)
+        with pytest.raises(FileExistsError):
+            ft.compare(small, name)
+        assert contents(name) == before
+    shutil.rmtree(f"{ours}/cells")  # by its manifest it still is one of results
+    ft.compare(small, ours)
+
+
+def test_the_folder_of_the_experiment_is_for_no_results(small, monkeypatch):
+    monkeypatch.chdir(small.parent)
+    for output in (".", "", small.parent, "../small"):
+        with pytest.raises(FileExistsError, match="here lies the experiment; results need another folder"):
+            ft.compare("experiment.toml", output)
+    assert sorted(os.listdir(small.parent)) == ["experiment.toml", "held.txt", "one.txt"]
+
+
+def test_what_is_read_does_not_lie_among_the_results(small):
+    out = small.parent / "results"
+    ft.compare(small, out)
+    before = contents(out)
+    for old, new, line in (
+        ('files = "one.txt"', 'files = "."', 4),
+        ('files = "held.txt"', 'files = ["held.txt", "results/"]', 7),
+        ('model = ["byte", "word"]', 'load = "results/tokenizers/byte.json"', 9),
+    ):
+        small.write_text(SMALL)
+        change(small, old, new)
+        with pytest.raises(ft.ExperimentError, match="lies in the folder for the results") as caught:
+            ft.compare(small, out)
+        assert caught.value.line == line
+        assert contents(out) == before
+
+
+def test_what_fails_in_counting_leaves_results_as_they_are(small):
+    out = small.parent / "results"
+    ft.compare(small, out)
+    before = contents(out)
+    change(small, '"one.txt"', '"two.txt"')
+    (small.parent / "two.txt").write_text("")
+    with pytest.raises(ft.ExperimentError, match="there is no text in"):
+        ft.compare(small, out)
+    assert contents(out) == before
+    assert ft.Results.load(out).tokenizers == ["byte", "word"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (OverflowError("too large"), "OverflowError", "too large"),
+        (MemoryError(), "MemoryError", "there is not enough memory"),
+        (type("_ArrayMemoryError", (MemoryError,), {})("of NumPy"), "MemoryError", "of NumPy"),
+    ],
+)
+@pytest.mark.parametrize("step", ["train", "measure"])
+def test_errors_of_one_tokenizer(small, monkeypatch, step, error, kind, message):
+    work = getattr(run_module, step)
+
+    def fail_for_words(source, target, *rest, **options):
+        if "word" in (target if step == "train" else source):
+            raise error
+        return work(source, target, *rest, **options)
+
+    monkeypatch.setattr(run_module, step, fail_for_words)
+    results = ft.compare(small, small.parent / "results")
+    corpus = "held" if step == "measure" else ""
+    assert results.failures == [{"tokenizer": "word", "corpus": corpus, "error": kind, "message": message}]
+    assert {row["tokenizer"] for row in results.rows} == {"byte"}
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, OSError(28, "No space left on device"), KeyError("bug")]
+)
+def test_errors_that_end_a_run(small, monkeypatch, error):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(run_module, "train", fail)
+    with pytest.raises(type(error) if isinstance(error, Exception) else error):
+        ft.compare(small, small.parent / "results")
+
+
+def test_a_recipe_that_leaves_nothing(small):
+    (small.parent / "blank.txt").write_text("  \n \n")
+    change(small, "[corpus.test]", 'two = { files = "blank.txt" }\n[corpus.test]')
+    add_tokenizers(small, 'name = "bert"\nmodel = ["byte", "word"]\npretokenizer = "bert"')
+    results = ft.compare(small, small.parent / "results")
+    message = "normalizer and pretokenizer leave nothing of corpus.train.two"
+    assert [(row["tokenizer"], row["error"], row["message"]) for row in results.failures] == [
+        (name, "ValueError", message) for name in ("bert-byte", "bert-word")
+    ]
+    assert results.tokenizers == ["byte", "word"]
+
+
+def test_an_expression_that_takes_too_long(small, monkeypatch):
+    monkeypatch.setattr(RegexPretokenizer.__init__, "__defaults__", (0.05,))  # seconds
+    (small.parent / "one.txt").write_text("a" * 40)
+    add_tokenizers(small, 'name = "slow"\nmodel = "byte"\npretokenizer = "(?:a|a)*c|(?:a?){30}a{30}$"')
+    results = ft.compare(small, small.parent / "results")
+    assert [(row["tokenizer"], row["error"]) for row in results.failures] == [("slow-byte", "PatternError")]
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("1e18", "too large: the count of a pretoken passes 2^63 - 1"),
+        ("1e-300", "too small: every count times its weight rounds to 0"),
+    ],
+)
+def test_weights_that_leave_no_counts(small, weight, message):
+    change(small, "weight = 1 }", f"weight = {weight} }}")
+    change(small, "[corpus.test]", 'two = { files = "one.txt", weight = 1e-301 }\n[corpus.test]')
+    with pytest.raises(ft.ExperimentError, match=re.escape(f"corpus.train.one.weight: {message}")) as caught:
+        ft.compare(small, small.parent / "results")
+    assert caught.value.line == 4
+
+
+def test_the_same_text_in_two_languages(small):
+    change(small, "[corpus.test]", 'two = { files = "one.txt" }\n[corpus.test]')
+    results = ft.compare(small, small.parent / "results")
+    assert [row["corpus"] for row in results.timings if row["stage"] == "count"] == ["one", "two"]
+
+
+def test_tokenizers_of_an_earlier_run_go(small):
+    out = small.parent / "results"
+    (small.parent / "tiny.json").write_text((ROOT / "tests/data/tiny.json").read_text())
+    add_tokenizers(small, 'load = "tiny.json"', 'model = "character"')
+    ft.compare(small, out)
+    (out / "tokenizers/own.json").write_text("{}")
+    change(small, '["byte", "word"]', '"byte"')
+    (small.parent / "tiny.json").write_text("{")
+    ft.compare(small, out)
+    assert sorted(os.listdir(out / "tokenizers")) == ["byte.json", "character.json", "own.json"]
+    assert ft.verify(out) == ["tokenizers/own.json is no longer made"]
+    assert (out / "tokenizers/own.json").read_text() == "{}"
 
 
 # Results
+
+
+def test_a_tokenizer_that_is_not_the_one_measured(small):
+    out = small.parent / "results"
+    results = ft.compare(small, out)
+    shutil.copy(out / "tokenizers/byte.json", out / "tokenizers/word.json")
+    with pytest.raises(ft.ExperimentError, match="word.json: it was changed, or is of another run"):
+        results.tokenizer("word")
+    assert results.tokenizer("byte").vocab_size == 256
+
+
+def test_an_experiment_that_was_changed_is_not_verified(small):
+    out = small.parent / "results"
+    ft.compare(small, out)
+    change(out / "experiment.toml", "small", "large")
+    with pytest.raises(ft.ExperimentError, match="experiment.toml: it was changed, or is of another run"):
+        ft.verify(out)
+
+
+@pytest.mark.parametrize("place", SHAPE)
+@pytest.mark.parametrize("damage", ["missing", "of another type"])
+def test_manifests_that_are_not_whole(small_results, place, damage):
+    path = small_results / "manifest.json"
+    manifest = json.loads(path.read_text())
+    *keys, last = (
+        place.replace("languages.*", "languages.held").replace("tokenizers.*", "tokenizers.byte").split(".")
+    )
+    inner = manifest
+    for key in keys:
+        inner = inner[key]
+    if damage == "missing" and last != "held":
+        del inner[last]
+    else:
+        inner[last] = 0.5
+    path.write_text(json.dumps(manifest))
+    for read in (ft.Results.load, ft.verify):
+        with pytest.raises(
+            ft.ExperimentError, match=re.escape(f"manifest.json: {place} is missing, or of an")
+        ):
+            read(small_results)
 
 
 def test_results_as_tables(finished):
@@ -451,13 +766,10 @@ def test_an_unknown_tokenizer(finished):
             '{"format": "fasttok.experiment", "version": 9}',
             "experiment version 9; this fasttok",
         ),
-        (
-            "manifest.json",
-            '{"format": "fasttok.experiment", "version": 1}',
-            "manifest.json: corpora is missing",
-        ),
-        ("metrics.jsonl", "", "metrics.jsonl: not what manifest.json says it is"),
-        ("timings.jsonl", "{}\n", "timings.jsonl: not what manifest.json says it is"),
+        ("manifest.json", '{"format": "fasttok.experiment", "version": 1}', "manifest.json: name is missing"),
+        ("metrics.jsonl", "", "metrics.jsonl: it was changed, or is of another run"),
+        ("timings.jsonl", "{}\n", "timings.jsonl: it was changed, or is of another run"),
+        ("experiment.toml", SPECIFICATION + "\n", "experiment.toml: it was changed, or is of another run"),
     ],
 )
 def test_damaged_results(copied, file, text, message):

@@ -206,7 +206,7 @@ def test_a_full_disk(tmp_path):
     stands("fill_disk", tmp_path)
     tok = ft.train(COUNTS, vocab_size=260)
     for save in (tok.save, tok.to_tiktoken, COUNTS.save):
-        with pytest.raises(OSError, match="No space left on device"):
+        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
             save("/dev/full")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fasttok
+from fasttok.experiment.corpora import fingerprint_file
 from fasttok.saving import atomic_write
 
 LIBRARIES = ("numpy", "numba", "scipy", "regex")
@@ -42,19 +43,29 @@ class Cells:
         digest = hashlib.sha256(json.dumps([inputs, environment()], sort_keys=True).encode())
         return os.path.join(self._folder, digest.hexdigest()[:32] + suffix)
 
-    def find(self, inputs: Inputs) -> Any:
-        """The result that was kept for the inputs, or None. A damaged file is as good as none."""
+    def find(self, inputs: Inputs, suffix: str = "") -> Any:
+        """The result that was kept for the inputs, or None. A damaged file is as good as none.
+
+        With a suffix, so is a result whose file is no longer the one that was kept with it.
+        """
         try:
             with open(self.path(inputs, ".json"), "rb") as file:
                 kept = json.loads(file.read())
         except (FileNotFoundError, ValueError):
             return None
-        return kept.get("result") if isinstance(kept, dict) and kept.get("inputs") == inputs else None
+        if not isinstance(kept, dict) or kept.get("inputs") != inputs:
+            return None
+        path = self.path(inputs, suffix)
+        is_whole = not suffix or (os.path.exists(path) and fingerprint_file(path) == kept.get("sha256"))
+        return kept.get("result") if is_whole else None
 
-    def keep(self, inputs: Inputs, result: Any) -> None:
-        """Keep a result; atomic."""
+    def keep(self, inputs: Inputs, result: Any, suffix: str = "") -> None:
+        """Keep a result; atomic. With a suffix, the file of the inputs that has it belongs to the result."""
+        kept = {"inputs": inputs, "result": result}
+        if suffix:
+            kept["sha256"] = fingerprint_file(self.path(inputs, suffix))
         with atomic_write(self.path(inputs, ".json")) as file:
-            file.write(json.dumps({"inputs": inputs, "result": result}, allow_nan=False).encode())
+            file.write(json.dumps(kept, allow_nan=False).encode())
 
 
 @cache
@@ -76,7 +87,7 @@ def describe_machine() -> dict[str, Any]:
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
         "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
+        "cores": os.cpu_count() or 1,
         "system": platform.platform(),
     }
 

@@ -6,7 +6,7 @@ import ctypes
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Result = TypeVar("Result")
 STATUS = Path("/proc/self/status")  # of Linux
@@ -44,6 +44,22 @@ def measure_cost(work: Callable[[], Result]) -> tuple[Result, Cost]:
     result = work()
     seconds = time.perf_counter() - began
     return result, Cost(seconds, None if before is None else max(0, _read_peak() - before))
+
+
+def describe_cost(
+    cost: Cost, stage: str, tokenizer: str, corpus: str, state: str, n_bytes: int, workers: int
+) -> dict[str, Any]:
+    """A row of the timings that `Results` has."""
+    return {
+        "stage": stage,
+        "tokenizer": tokenizer,
+        "corpus": corpus,
+        "state": state,
+        "workers": workers,
+        "seconds": cost.seconds,
+        "memory": cost.memory,
+        "n_bytes": n_bytes,
+    }
 
 
 def _reset_peak() -> int | None:

@@ -25,9 +25,16 @@ FAILURES = "failures.jsonl"
 TIMINGS = "timings.jsonl"
 TOKENIZERS = "tokenizers"
 CELLS = "cells"
+LOCK = "fasttok.lock"  # among the cells: held by whoever works in the folder, and says whose that is
 IDENTITY = ("tokenizer", "corpus", "language", "metric")  # what tells rows of metrics apart
 NUMBERS = ("value", "low", "high")
 COLUMNS = (*IDENTITY, *NUMBERS, "unit", "n")
+# What stands in a manifest, by the keys that lead there; * is every key.
+SHAPE: dict[str, type] = {
+    **{"name": str, "corpora.train": dict, "corpora.test": dict, "languages.*": list},
+    **{"tokenizers.*.sha256": str, "files": dict, "versions": dict, "folder": str, "command": str},
+    **{"machine.processor": str, "machine.cores": int, "workers": int},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +90,10 @@ class Results:
         """
         name = os.fspath(folder)
         manifest = read_manifest(name)
-        files = manifest["files"]
+        read_listed(name, SPECIFICATION, manifest)
         rows, curves, failures, timings = (
-            _read_rows(name, file, files) for file in (METRICS, CURVES, FAILURES, TIMINGS)
+            [json.loads(line) for line in read_listed(name, file, manifest).splitlines()]
+            for file in (METRICS, CURVES, FAILURES, TIMINGS)
         )
         return cls(name, rows, curves, failures, timings, manifest)
 
@@ -101,10 +109,11 @@ class Results:
         ------
         KeyError
             If there is none of this name.
+        OSError, ExperimentError
+            If its file is missing, or is not the one that was measured.
         """
-        if name not in self.manifest["tokenizers"]:
-            raise KeyError(name)
-        return load(os.path.join(self.folder, TOKENIZERS, f"{name}.json"))
+        sha256 = self.manifest["tokenizers"][name]["sha256"]
+        return open_tokenizer(os.path.join(self.folder, TOKENIZERS, f"{name}.json"), sha256)
 
     def to_pandas(self) -> Any:
         """The rows as a ``pandas.DataFrame``, with "value", "low" and "high" as float64."""
@@ -133,7 +142,7 @@ class Results:
 def read_manifest(folder: str) -> dict[str, Any]:
     """What the manifest in a folder holds; otherwise as `Results.load`."""
     path = os.path.join(folder, MANIFEST)
-    if not os.path.exists(path) and os.path.exists(os.path.join(folder, SPECIFICATION)):
+    if not os.path.exists(path) and os.path.exists(os.path.join(folder, CELLS, LOCK)):
         raise ExperimentError("the comparison has not ended; run it again and it continues", folder)
     with open(path, "rb") as file:
         data = file.read()
@@ -144,10 +153,36 @@ def read_manifest(folder: str) -> dict[str, Any]:
         raise ExperimentError(f"not the manifest of a comparison ({error})", path) from None
     if found != (FORMAT, VERSION):
         raise ExperimentError(f"{found[0]} version {found[1]}; this fasttok reads {FORMAT} {VERSION}", path)
-    for key in ("corpora", "tokenizers", "files", "versions"):
-        if not isinstance(manifest.get(key), dict):
-            raise ExperimentError(f"{key} is missing", path)
+    for place, kind in SHAPE.items():
+        if not all(isinstance(value, kind) for value in _find(manifest, place.split("."))):
+            raise ExperimentError(f"{place} is missing, or of another type than it should be", path)
     return manifest
+
+
+def read_listed(folder: str, name: str, manifest: Mapping[str, Any]) -> bytes:
+    """What a file of the folder holds, one that the manifest lists; otherwise as `Results.load`."""
+    return read_unchanged(os.path.join(folder, name), manifest["files"].get(name))
+
+
+def read_unchanged(path: str, sha256: str | None) -> bytes:
+    """What a file holds.
+
+    Raises
+    ------
+    ExperimentError
+        If it has not this SHA-256.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ExperimentError("it was changed, or is of another run: its SHA-256 is not the one noted", path)
+    return data
+
+
+def open_tokenizer(path: str, sha256: str, **options: Any) -> Tokenizer:
+    """Open a tokenizer; an `ExperimentError` if it is another one than that with this SHA-256."""
+    read_unchanged(path, sha256)
+    return load(path, **options)
 
 
 def write_rows(folder: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str:
@@ -158,10 +193,9 @@ def write_rows(folder: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str
     return hashlib.sha256(data).hexdigest()
 
 
-def _read_rows(folder: str, name: str, digests: dict[str, str]) -> list[dict[str, Any]]:
-    path = os.path.join(folder, name)
-    with open(path, "rb") as file:
-        data = file.read()
-    if hashlib.sha256(data).hexdigest() != digests.get(name):
-        raise ExperimentError(f"not what {MANIFEST} says it is: it was changed, or is of another run", path)
-    return [json.loads(line) for line in data.splitlines()]
+def _find(value: Any, keys: list[str]) -> list[Any]:
+    """What stands at the keys; None for what is missing."""
+    if not keys or not isinstance(value, dict):
+        return [None if keys else value]
+    inner = value.values() if keys[0] == "*" else [value.get(keys[0])]
+    return [found for item in inner for found in _find(item, keys[1:])]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
+import hashlib
 import json
 import os
 import shlex
 import sys
 from collections.abc import Callable
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
-from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.measure import measure
@@ -22,11 +20,13 @@ from fasttok.experiment.corpora import (
     fingerprint_file,
     fingerprint_test,
     fingerprint_text,
-    open_corpus,
     read_test_corpus,
 )
-from fasttok.experiment.costs import Cost, measure_cost
+from fasttok.experiment.costs import describe_cost, measure_cost
+from fasttok.experiment.counting import Counting, recipe_of, size_of
 from fasttok.experiment.curves import collect
+from fasttok.experiment.failures import Failure, attempt
+from fasttok.experiment.folder import check_folder, lock_folder, take_down
 from fasttok.experiment.results import (
     CELLS,
     CURVES,
@@ -40,11 +40,12 @@ from fasttok.experiment.results import (
     TOKENIZERS,
     VERSION,
     Results,
+    open_tokenizer,
+    read_unchanged,
     write_rows,
 )
 from fasttok.experiment.spec import SPEED, Experiment
 from fasttok.experiment.tokenizers import Loading, Training
-from fasttok.formats.load import load
 from fasttok.parallel import resolve_workers
 from fasttok.progress import announce
 from fasttok.ragged import Ragged
@@ -56,7 +57,7 @@ from fasttok.training import train
 Work = Callable[[], dict[str, Any]]
 STATES = ("cold", "warm")  # the first time, which may have to compile and to fill caches, and again
 RELATIVE = "nsl"  # the metric that takes a second tokenizer
-TRAIN = ("corpus", "train")
+MADE = ".tokenizer"  # the file that is kept beside a cell
 
 
 def compare(
@@ -90,10 +91,11 @@ def compare(
     ------
     ExperimentError
         If something in the experiment is wrong; says on which line. Nothing has been run then, but for the
-        counting that shows that there is no text in a language.
+        counting that shows that there is no text in a language, or what a weight makes of it. Results of an
+        earlier run are as they were.
     CorpusError, OSError
-        If text cannot be read, or results not be written; say, if the disk is full. With room again, the
-        same call continues.
+        If text cannot be read, or results not be written; say, if the disk is full, another run is at work in
+        the folder, or it holds something else. With room again, the same call continues.
 
     Examples
     --------
@@ -118,11 +120,15 @@ def compare(
     if not isinstance(experiment, Experiment):
         experiment = Experiment.load(experiment)
     run = Run(experiment, os.fspath(output), resolve_workers(workers), progress)
-    run.prepare()
-    run.train()
-    run.measure()
-    run.finish()
-    return Results.load(run.folder)
+    check_folder(run.folder, experiment)
+    run.read()
+    with lock_folder(run.folder):
+        run.count()
+        run.begin()
+        run.train()
+        run.measure()
+        run.finish()
+        return Results.load(run.folder)
 
 
 class Run:
@@ -148,6 +154,7 @@ class Run:
         self._cells = Cells(os.path.join(folder, CELLS))
         self._corpora: dict[str, TestCorpus] = {}
         self._fingerprints: dict[str, dict[str, str]] = {}  # of text, by what it is for and its name
+        self._counts: dict[str, PretokenCounts | Failure] = {}  # by recipe
         self._made: dict[str, dict[str, Any]] = {}  # what is known of each tokenizer that there is
         self._rows: list[dict[str, Any]] = []
         self._curves: list[dict[str, Any]] = []
@@ -155,62 +162,45 @@ class Run:
         self._timings: list[dict[str, Any]] = []
         self._n_done = 0
 
-    def prepare(self) -> None:
-        """Read what is measured on, and take the folder."""
+    def read(self) -> None:
+        """Read what is measured on."""
         experiment = self._experiment
         self._corpora = {text.name: read_test_corpus(experiment, text) for text in experiment.test}
         self._fingerprints = {
             "train": {part.language: fingerprint_text(part.text) for part in experiment.training},
             "test": {text.name: fingerprint_test(text, experiment.words) for text in experiment.test},
         }
-        path = os.path.join(self.folder, SPECIFICATION)
-        if os.path.isdir(self.folder) and os.listdir(self.folder) and not os.path.exists(path):
-            raise FileExistsError(errno.EEXIST, "the folder holds something else already", self.folder)
-        for name in (TOKENIZERS, CELLS):
-            os.makedirs(os.path.join(self.folder, name), exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(experiment.file.text.encode())
-        Path(self.folder, MANIFEST).unlink(missing_ok=True)  # it comes last, when all else is there
+
+    def count(self) -> None:
+        """Count what is trained on."""
+        counting = Counting(
+            self._experiment, self._fingerprints["train"], self._cells, self._workers, self._progress
+        )
+        self._counts = counting.count()
+        self._timings += counting.timings
+
+    def begin(self) -> None:
+        """Take down what an earlier run has left; there are no results until this one ends."""
+        take_down(self.folder)
+        with atomic_write(os.path.join(self.folder, SPECIFICATION)) as file:
+            file.write(self._experiment.file.text.encode())
 
     # Tokenizers
 
     def train(self) -> None:
-        """Count for every recipe there is, then make the tokenizers."""
-        tokenizers = self._experiment.tokenizers
-        trainings = [tokenizer for tokenizer in tokenizers if isinstance(tokenizer, Training)]
-        counts = {recipe: self._count(recipe) for recipe in dict.fromkeys(map(_recipe, trainings))}
-        for tokenizer in tokenizers:
-            if isinstance(tokenizer, Training):
-                self._train(tokenizer, counts[_recipe(tokenizer)])
-            else:
+        """Make the tokenizers."""
+        for tokenizer in self._experiment.tokenizers:
+            if isinstance(tokenizer, Loading):
                 self._load(tokenizer)
-
-    def _count(self, recipe: str) -> PretokenCounts:
-        """The training corpus as a recipe counts it: its languages, each with its weight."""
-        pretokenizer, normalizer = json.loads(recipe)
-        parts: list[tuple[PretokenCounts, int | float]] = []
-        for part in self._experiment.training:
-            inputs = {"counts": self._fingerprints["train"][part.language], "recipe": recipe}
-            path = self._cells.path(inputs, ".npz")
-            kept = self._cells.find(inputs)
-            if kept is None or not os.path.exists(path):
-                announce(f"counting {part.language}", self._progress)
-                count = partial(count_pretokens, workers=self._workers, progress=self._progress)
-                counts, cost = measure_cost(partial(count, open_corpus(part.text), pretokenizer, normalizer))
-                if len(counts) == 0:
-                    files = ", ".join(part.text.files)
-                    raise self._experiment.error(f"there is no text in {files}", *TRAIN, part.language)
-                counts.save(path)
-                kept = {"timings": [self._timing("count", "", part.language, "cold", cost, _size(counts))]}
-                self._cells.keep(inputs, kept)
+                continue
+            counts = self._counts[recipe_of(tokenizer)]
+            if isinstance(counts, Failure):
+                self._fail(tokenizer.name, "", counts)
             else:
-                counts = PretokenCounts.load(path)
-            self._timings += kept["timings"]
-            parts.append((counts, part.weight))
-        return PretokenCounts.mix(parts)
+                self._train(tokenizer, counts)
 
     def _train(self, training: Training, counts: PretokenCounts) -> None:
-        name, n_bytes = training.name, _size(counts)
+        name, n_bytes = training.name, size_of(counts)
         states = STATES if SPEED in self._experiment.metrics else STATES[:1]
 
         def work() -> dict[str, Any]:
@@ -226,10 +216,10 @@ class Run:
                         **training.options,
                     )
                 )
-                timings.append(self._timing("train", name, "", state, cost, n_bytes))
-            return self._save(tok, name) | {"timings": timings}
+                timings.append(describe_cost(cost, "train", name, "", state, n_bytes, self._workers))
+            return self._save(tok, inputs) | {"timings": timings}
 
-        inputs = {
+        inputs: Inputs = {
             "train": name,
             "model": training.model,
             "options": training.options,
@@ -243,34 +233,36 @@ class Run:
 
         def work() -> dict[str, Any]:
             try:
-                tok = load(loading.file, **loading.options)
+                tok = open_tokenizer(loading.file, inputs["file"], **loading.options)
             except TypeError as error:  # its options do not go with a file of its kind
                 raise ValueError(str(error)) from error
-            return self._save(tok, name) | {"timings": []}
+            return self._save(tok, inputs) | {"timings": []}
 
-        inputs = {"load": name, "options": loading.options, "file": fingerprint_file(loading.file)}
+        inputs: Inputs = {"load": name, "options": loading.options, "file": fingerprint_file(loading.file)}
         self._make(f"loading {name}", name, inputs, work)
 
     def _make(self, task: str, name: str, inputs: Inputs, work: Work) -> None:
         """Make a tokenizer, unless it lies there already."""
-        kept, path = self._cells.find(inputs), self._path(name)
-        if kept and not (os.path.exists(path) and fingerprint_file(path) == kept["tokenizer"]["sha256"]):
-            kept = None
-        result = self._attempt(task, name, "", inputs, kept, work)
-        if "tokenizer" in result:
+        result = self._attempt(task, name, "", inputs, work, MADE)
+        if result is not None:
             self._made[name] = {**result["tokenizer"], "inputs": inputs}
 
-    def _save(self, tok: Tokenizer, name: str) -> dict[str, Any]:
-        tok.save(self._path(name))
+    def _save(self, tok: Tokenizer, inputs: Inputs) -> dict[str, Any]:
+        path = self._cells.path(inputs, MADE)
+        tok.save(path)
         facts = {
             "model": tok.model.kind,
             "vocab_size": tok.vocab_size,
             "pretokenizer": tok.pretokenizer.config(),
             "normalizer": None if tok.normalizer is None else tok.normalizer.config(),
             "is_lossless": tok.is_lossless,
-            "sha256": fingerprint_file(self._path(name)),
+            "sha256": fingerprint_file(path),
         }
         return {"tokenizer": facts}
+
+    def _open(self, name: str) -> Tokenizer:
+        made = self._made[name]
+        return open_tokenizer(self._cells.path(made["inputs"], MADE), made["sha256"])
 
     # Measuring
 
@@ -287,7 +279,7 @@ class Run:
         is_relative = RELATIVE in experiment.metrics and not self._has_failed(baseline, corpus.name)
 
         def work() -> dict[str, Any]:
-            tok = load(self._path(name))
+            tok = self._open(name)
             options: Any = {"seed": experiment.seed, "workers": self._workers}
             rows = measure({name: tok}, corpus, metrics, **options)
             if is_relative:
@@ -309,20 +301,18 @@ class Run:
             "baseline": [baseline, self._made[baseline]["sha256"]] if is_relative else None,
             "seed": experiment.seed,
         }
-        kept = self._cells.find(inputs)
-        task = f"measuring {name} on {corpus.name}"
-        result = self._attempt(task, name, corpus.name, inputs, kept, work)
-        if result:
+        result = self._attempt(f"measuring {name} on {corpus.name}", name, corpus.name, inputs, work)
+        if result is not None:
             self._rows += result["rows"]
             self._curves.append(result["curve"])
 
     @cached_property
     def _baseline(self) -> Tokenizer:
-        return load(self._path(self._experiment.baseline))
+        return self._open(self._experiment.baseline)
 
     def _time_coding(self, name: str, corpus: TestCorpus) -> list[dict[str, Any]]:
         """Encode and decode all text twice: with empty caches, and with what is in them then."""
-        tok = load(self._path(name))
+        tok = self._open(name)
         texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
         n_bytes = sum(map(len, texts))
         timings = []
@@ -330,7 +320,7 @@ class Run:
             ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers))
             _, decoding = measure_cost(partial(_decode, tok, ids))
             for stage, cost in (("encode", encoding), ("decode", decoding)):
-                timings.append(self._timing(stage, name, corpus.name, state, cost, n_bytes))
+                timings.append(describe_cost(cost, stage, name, corpus.name, state, n_bytes, self._workers))
         return timings
 
     def _has_failed(self, name: str, corpus: str) -> bool:
@@ -339,52 +329,47 @@ class Run:
     # What both have in common
 
     def _attempt(
-        self, task: str, name: str, corpus: str, inputs: Inputs, kept: Any, work: Work
-    ) -> dict[str, Any]:
-        """What was kept, or what the work gives, which is kept from now on unless it is a failure."""
+        self, task: str, name: str, corpus: str, inputs: Inputs, work: Work, suffix: str = ""
+    ) -> dict[str, Any] | None:
+        """What was kept, or what the work gives, which is kept from now on; None if it fails."""
         self._n_done += 1
-        result: dict[str, Any] = kept
-        if kept is None:
+        result: dict[str, Any] | None = self._cells.find(inputs, suffix)
+        if result is None:
             n_tasks = len(self._experiment.tokenizers) * (1 + len(self._corpora))
             announce(f"{self._n_done} of {n_tasks}: {task}", self._progress)
-            try:
-                result = work()
-            except ValueError as error:
-                message = str(error).replace(os.path.join(self._experiment.folder, ""), "")
-                failure = {
-                    "tokenizer": name,
-                    "corpus": corpus,
-                    "error": type(error).__name__,
-                    "message": message,
-                }
-                self._failures.append(failure)
-                return {}
-            self._cells.keep(inputs, result)
+            found = attempt(work)
+            if isinstance(found, Failure):
+                self._fail(name, corpus, found)
+                return None
+            result = found
+            self._cells.keep(inputs, result, suffix)
         self._timings += result["timings"]
         return result
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.folder, TOKENIZERS, f"{name}.json")
-
-    def _timing(
-        self, stage: str, tokenizer: str, corpus: str, state: str, cost: Cost, n_bytes: int
-    ) -> dict[str, Any]:
-        return {
-            "stage": stage,
-            "tokenizer": tokenizer,
-            "corpus": corpus,
-            "state": state,
-            "workers": self._workers,
-            "seconds": cost.seconds,
-            "memory": cost.memory,
-            "n_bytes": n_bytes,
-        }
+    def _fail(self, name: str, corpus: str, failure: Failure) -> None:
+        """Note a failure. Where the file of a tokenizer lies is left out: that is not everywhere the same."""
+        message = failure.message
+        for tokenizer in self._experiment.tokenizers:
+            if (
+                isinstance(tokenizer, Loading)
+                and tokenizer.name == name
+                and message.startswith(tokenizer.file)
+            ):
+                message = os.path.basename(tokenizer.file) + message.removeprefix(tokenizer.file)
+        self._failures.append(
+            {"tokenizer": name, "corpus": corpus, "error": failure.error, "message": message}
+        )
 
     # The end
 
     def finish(self) -> None:
         """Write what was found; the manifest comes last, and without it there are no results."""
-        order = [tokenizer.name for tokenizer in self._experiment.tokenizers]
+        experiment = self._experiment
+        for name, made in self._made.items():
+            data = read_unchanged(self._cells.path(made["inputs"], MADE), made["sha256"])
+            with atomic_write(os.path.join(self.folder, TOKENIZERS, f"{name}.json")) as file:
+                file.write(data)
+        order = [tokenizer.name for tokenizer in experiment.tokenizers]
         files = {
             METRICS: sorted(self._rows, key=lambda row: [row[column] for column in IDENTITY]),
             CURVES: sorted(self._curves, key=lambda row: [row[column] for column in IDENTITY[:2]]),
@@ -392,7 +377,7 @@ class Run:
             TIMINGS: self._timings,
         }
         digests = {name: write_rows(self.folder, name, rows) for name, rows in files.items()}
-        experiment = self._experiment
+        digests[SPECIFICATION] = hashlib.sha256(experiment.file.text.encode()).hexdigest()
         manifest = {
             "format": FORMAT,
             "version": VERSION,
@@ -408,22 +393,13 @@ class Run:
             "versions": environment(),
             "machine": describe_machine(),
             "workers": self._workers,
-            "folder": os.path.relpath(experiment.folder or ".", self.folder),
+            "folder": os.path.relpath(os.path.realpath(experiment.folder), os.path.realpath(self.folder)),
             "command": shlex.join(sys.argv),
         }
         with atomic_write(os.path.join(self.folder, MANIFEST)) as file:
             file.write((json.dumps(manifest, indent=1) + "\n").encode())
 
 
-def _recipe(training: Training) -> str:
-    return json.dumps([training.pretokenizer, training.normalizer], sort_keys=True)
-
-
 def _decode(tok: Tokenizer, rows: Ragged) -> None:
     for row in rows:
         tok.decode_bytes(row)
-
-
-def _size(counts: PretokenCounts) -> int:
-    """The bytes of all pretokens counted."""
-    return int(counts.text.lengths @ counts.counts)

@@ -7,7 +7,15 @@ import tempfile
 from itertools import zip_longest
 from pathlib import Path
 
-from fasttok.experiment.results import CURVES, FAILURES, METRICS, SPECIFICATION, TOKENIZERS, read_manifest
+from fasttok.experiment.results import (
+    CURVES,
+    FAILURES,
+    METRICS,
+    SPECIFICATION,
+    TOKENIZERS,
+    read_listed,
+    read_manifest,
+)
 from fasttok.experiment.run import compare
 from fasttok.experiment.spec import Experiment
 from fasttok.text.readers import PathLike
@@ -49,16 +57,18 @@ def verify(
     OSError, ExperimentError
         If the results are not whole, or their experiment can no longer be run.
     """
-    name = os.fspath(results)
+    name = os.path.realpath(results)  # as the folder of the experiment is kept, seen from there
     then = read_manifest(name)
+    read_listed(name, SPECIFICATION, then)
     start = os.path.join(name, then["folder"]) if folder is None else folder
     experiment = Experiment.load(os.path.join(name, SPECIFICATION), folder=start)
     with tempfile.TemporaryDirectory() as temporary:
         now = compare(experiment, temporary, workers=workers, progress=progress).manifest
-        files = [METRICS, CURVES, FAILURES]
-        for tokenizer in sorted(then["tokenizers"].keys() | now["tokenizers"].keys()):
-            files.append(f"{TOKENIZERS}/{tokenizer}.json")
-        found = [difference for file in files for difference in _compare(Path(name), Path(temporary), file)]
+        folders = (Path(name), Path(temporary))
+        made = {f"{TOKENIZERS}/{tokenizer}.json" for tokenizer in (*then["tokenizers"], *now["tokenizers"])}
+        lying = {f"{TOKENIZERS}/{path.name}" for path in Path(name, TOKENIZERS).glob("*.json")}
+        files = [METRICS, CURVES, FAILURES, *sorted(made | lying)]
+        found = [difference for file in files for difference in _compare(*folders, file)]
     if not found:
         return []
     for kind in ("train", "test"):

@@ -22,7 +22,7 @@ from fasttok.models.bpe.beginning import (
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.options import as_texts, check_not_empty
-from fasttok.options import checked_integer
+from fasttok.options import checked_integer, checked_size
 from fasttok.parallel import import_whole
 from fasttok.progress import announce
 from fasttok.ragged import Ragged
@@ -146,19 +146,16 @@ class BPETrainer:
     start: Start | None = None
 
     def __post_init__(self) -> None:
-        for option in ("vocab_size", "min_frequency", "max_piece_length"):
-            value = getattr(self, option)
-            if value is not None or option != "max_piece_length":
-                object.__setattr__(self, option, checked_integer(option, value))
+        object.__setattr__(self, "vocab_size", checked_integer("vocab_size", self.vocab_size))
+        object.__setattr__(self, "min_frequency", checked_size("min_frequency", self.min_frequency, 1))
+        if self.max_piece_length is not None:
+            longest = checked_size("max_piece_length", self.max_piece_length, 2)
+            object.__setattr__(self, "max_piece_length", longest)
         object.__setattr__(self, "special_tokens", as_texts("special_tokens", self.special_tokens))
         if self.compat is not None and self.compat not in PRESETS:
             raise ValueError(f"compat must be one of {', '.join(PRESETS)}, not {self.compat!r}")
         self._check_units()
         self._fill_in_options()
-        if self.min_frequency < 1:
-            raise ValueError(f"min_frequency must be at least 1, not {self.min_frequency}")
-        if self.max_piece_length is not None and self.max_piece_length < 2:
-            raise ValueError(f"max_piece_length must be at least 2, not {self.max_piece_length}")
         self._check_size()
 
     def _check_units(self) -> None:
