@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from numpy._core import _multiarray_umath as multiarray
 
 import fasttok as ft
 from fasttok.errors import CorpusError
@@ -53,6 +58,51 @@ def test_renyi_efficiency(alpha):
         for n_types in (None, 5):
             found = nan_to_none(distribution.renyi_efficiency(np.array(counts, np.int64), alpha, n_types))
             assert found == pytest.approx(oracles.renyi_efficiency(tokens, alpha, n_types), abs=1e-12)
+
+
+def test_renyi_efficiency_of_large_orders():
+    for alpha in (30, 2000):
+        total = sum(count**alpha for count in (3, 2, 1, 1))
+        expected = (alpha * math.log2(7) - math.log2(total)) / (alpha - 1) / 2
+        assert distribution.renyi_efficiency(np.array([3, 2, 1, 1]), alpha) == pytest.approx(expected)
+    for alpha in (1e17, 1e308, math.inf):
+        found = distribution.renyi_efficiency(np.array([3, 2, 1, 1]), alpha)
+        assert found == pytest.approx(math.log2(7 / 3) / 2, rel=1e-15)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1, 1 + 2**-52, 2.5, 2000, math.inf])
+def test_renyi_efficiency_is_at_most_one(alpha):
+    for n_ids, count in itertools.product((2, 3, 5, 7, 11), (1, 7, 1000)):
+        assert distribution.renyi_efficiency(np.full(n_ids, count), alpha) == 1.0
+
+
+# Counts for which NumPy's powers gave another last digit without AVX-512, and its products on two threads.
+DELICATE = """
+import numpy as np
+from fasttok.evaluation.distribution import renyi_efficiency
+for seed, alpha in ((6, 3), (9, 2.5), (30, 2.5), (101, 3), (114, 3)):
+    generator = np.random.default_rng(seed)
+    ranks = np.arange(int(generator.integers(20, 2000))) + 2.7
+    counts = (1e6 / ranks ** generator.uniform(0.8, 1.3)).astype(np.int64) + 1
+    print(renyi_efficiency(counts, alpha).hex())
+print(renyi_efficiency(1 + np.arange(60_000) % 100, 1).hex())
+"""
+
+
+def test_renyi_efficiency_is_the_same_on_other_processors_and_threads():
+    has = multiarray.__cpu_features__
+    features = " ".join(feature for feature in multiarray.__cpu_dispatch__ if has[feature])
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", DELICATE], env=os.environ | extra, check=True, capture_output=True
+        ).stdout
+        for extra in (
+            {"OPENBLAS_NUM_THREADS": "2"},
+            {"OPENBLAS_NUM_THREADS": "1", "NPY_DISABLE_CPU_FEATURES": features},
+        )
+    }
+    assert len(found) == 1
+    assert len(found.pop().splitlines()) == 6
 
 
 def test_renyi_efficiency_of_what_it_is_not_defined_for():

@@ -115,7 +115,7 @@ def measure(
     A row is what it is whatever other tokenizers and metrics are asked for. The time is that of encoding all
     text with every tokenizer, of finding where tokens stand if "pcw" or "morphology" is asked for, and of a
     thousand sums over all documents, which are products of matrices. Values are exact sums of integers and
-    one division.
+    one division, or, where there are powers or logarithms, decimals rounded once: the same on every machine.
 
     Examples
     --------
