@@ -240,6 +240,18 @@ def test_no_interval_where_a_draw_has_nothing_to_divide_by(tokenizers):
     assert rows["bpe", "", "bytes_per_token"]["low"] is rows["bpe", "", "bytes_per_token"]["high"] is None
 
 
+def test_no_interval_where_there_is_one_document(tokenizers):
+    texts = {"a": ["one text"], "b": ["two", "texts here"]}
+    metrics = ["compression", "fertility", "nsl", "unk"]
+    rows = ft.measure(tokenizers, corpus_of(texts), metrics, seed=7, baseline_tokenizer="bpe")
+    for row in rows:
+        assert row["value"] is not None
+        assert (row["low"] is None) == (row["high"] is None) == (row["language"] != "b"), row
+    one = corpus_of({"a": ["x"], "b": ["yz"]}, baseline="a")
+    rows = ft.measure(tokenizers, one, ["parity", "gini"], seed=7)
+    assert [row["low"] for row in rows] == [None] * len(rows)
+
+
 def test_languages_that_are_not_parallel_are_resampled_apart(tokenizers):
     texts = {"a": ["one", "three words here"], "b": ["x", "y z", "zzz"]}
     rows = by_place(ft.measure(tokenizers, corpus_of(texts), ["compression", "parity", "gini"], seed=7))

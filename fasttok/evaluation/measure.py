@@ -42,7 +42,7 @@ class Row(TypedDict):
         The figure; None where there was nothing to divide by.
     low, high : float or None
         The 95 % interval of the bootstrap over documents, for figures that are quotients of sums over
-        documents.
+        documents. None where a language has but one document, from which nothing can be drawn.
     unit : str
         What it is in; "" for a number without unit.
     n : int
