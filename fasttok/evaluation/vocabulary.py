@@ -1,6 +1,6 @@
 """What a vocabulary has, what of it a text uses, and what it has no piece for.
 
-An ordinary id is one that is in use and is not a special token's.
+An ordinary id is one that is in use and is neither a special token's nor that of what is unknown.
 """
 
 from __future__ import annotations
@@ -20,9 +20,29 @@ _SIDES = [(b"", b""), *((x, y) for n in (b"a", b"q") for x, y in ((n, b""), (b""
 
 
 def find_ordinary(tokenizer: AnyTokenizer) -> NDArray[np.bool_]:
-    """Which ids are ordinary: bool of shape (vocab_size,)."""
+    """Which ids are in use for text that is known: not special tokens, not the unknown one.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer, or what `fasttok.wrap` gives
+        The tokenizer.
+
+    Returns
+    -------
+    ndarray of bool, shape (vocab_size,)
+        True for an ordinary id.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> model = ft.WordPieceModel(["", "low"], unk_id=0)
+    >>> find_ordinary(ft.Tokenizer(model, "bert", {"[UNK]": 0}))
+    array([False,  True])
+    """
     is_ordinary = tokenizer.pieces.lengths > 0
     is_ordinary[list(tokenizer.special_tokens.values())] = False
+    if tokenizer.unk_id is not None:
+        is_ordinary[tokenizer.unk_id] = False
     return is_ordinary
 
 
