@@ -51,6 +51,21 @@ def tokens_of_word(word: tuple[int, int], spans: list[list[int]]) -> int:
     return sum(bool(set(token) & set(range(*word))) for token in filled)
 
 
+def spans_of_text(
+    spans: list[list[int]], pieces: list[bytes], written: list[bytes], n_bytes: int
+) -> list[list[int]]:
+    """The spans of tokens that may be part of a word, in a document of so many bytes.
+
+    Not those of a space alone, of ▁ where that is not written as ▁; nor what stands behind the last byte.
+    """
+    found = []
+    for span, piece, text in zip(spans, pieces, written, strict=True):
+        is_space = piece == b" " or (piece == "▁".encode() and text != piece)
+        if not is_space and span[0] < n_bytes:
+            found.append(span)
+    return found
+
+
 def quotient(numerator: int, denominator: int) -> float | None:
     return float(Fraction(numerator, denominator)) if denominator else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import repeat
 
 import numpy as np
 import pytest
@@ -89,6 +90,12 @@ def gold(tmp_path):
     return {language: read_morphemes(path) for language, path in paths.items()}
 
 
+def spans_of_text(tok, encoding, text: bytes) -> list[list[int]]:
+    ids, spans = encoding.ids.tolist(), encoding.byte_spans.tolist()
+    pieces, written = [tok.id_to_piece(i) for i in ids], [tok.decode_bytes([i]) for i in ids]
+    return oracles.spans_of_text(spans, pieces, written, len(text))
+
+
 def naive_figures(tok, languages: dict[str, list[str]], rule: str, baseline: list[str] | None, n_base: int):
     """The figures of some languages together, but for what compares them."""
     texts = [text.encode() for rows in languages.values() for text in rows]
@@ -97,8 +104,8 @@ def naive_figures(tok, languages: dict[str, list[str]], rule: str, baseline: lis
     flat = [i for row in ids for i in row]
     words = [oracles.words(text, rule) for text in texts]
     tokens_of_words = [
-        oracles.tokens_of_word(word, encoding.byte_spans.tolist())
-        for row, encoding in zip(words, encodings, strict=True)
+        oracles.tokens_of_word(word, spans)
+        for row, spans in zip(words, map(spans_of_text, repeat(tok), encodings, texts), strict=True)
         for word in row
     ]
     n_words = len(tokens_of_words)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 import os
 import random
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
+import sentencepiece
+import tokenizers
 from numpy._core import _multiarray_umath as multiarray
 
 import fasttok as ft
 from fasttok.errors import CorpusError
-from fasttok.evaluation import bootstrap, distribution, morphology, parity, vocabulary
+from fasttok.evaluation import bootstrap, columns, distribution, morphology, parity, vocabulary
 from fasttok.evaluation.cost import embedding_cost
+from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.totals import divide
 from fasttok.evaluation.words import WORDS, count_characters, count_tokens_of_words, find_words
 from tests import hostile
@@ -195,13 +200,62 @@ def test_tokens_of_words():
         assert found.tolist() == [oracles.tokens_of_word(word, spans) for word in words]
 
 
+def tokens_of_words(tok, texts: list[str]) -> list[int]:
+    documents = ft.Ragged.from_bytes([text.encode() for text in texts])
+    return columns.Cut(columns.Text(documents, "whitespace"), encode(tok, documents)).tokens_of_words.tolist()
+
+
 def test_several_tokens_of_one_character_are_its_word_s():
     pieces = ["", "▁", "a", *(f"<0x{byte:02X}>" for byte in range(256))]
     model = ft.UnigramModel(pieces, [0.0] + [-1.0] * 258, byte_fallback=True, unk_id=0)
     tok = ft.Tokenizer(model, "metaspace", {"<unk>": 0})
-    spans = tok.encode_with_offsets("東 a").byte_spans
-    words = find_words(ft.Ragged.from_bytes(["東 a".encode()]), "whitespace")
-    assert count_tokens_of_words(words, spans).tolist() == [4, 1]  # the ▁ at the start, which no space was
+    assert tok.encode_with_offsets("東").byte_spans.tolist() == [[0, 0], [0, 1], [1, 2], [2, 3]]
+    assert tokens_of_words(tok, ["東 a", "東"]) == [3, 1, 3]  # its bytes, and no ▁
+
+
+def test_a_space_that_is_put_before_a_text_is_no_word_s(shared):
+    """Libraries place it at the first character, or before it; the words have as many tokens."""
+    folder = shared / "tokenizers"
+    path = folder / "sentencepiece/tokenizer.model.v1"
+    toks = [
+        ft.wrap(sentencepiece.SentencePieceProcessor(model_file=str(path))),
+        ft.wrap(tokenizers.Tokenizer.from_file(str(folder / "huggingface/lenml_llama2/tokenizer.json"))),
+    ]
+    places = [tok.encode_with_offsets("東京 東京").byte_spans[0].tolist() for tok in toks]
+    assert places == [[0, 0], [0, 3]]
+    for tok in toks:
+        assert tokens_of_words(tok, ["東京 東京", "東京", "the 東"]) == [2, 2, 2, 1, 1]
+        assert tokens_of_words(tok, ["🦄 a🦄"]) == [4, 5]  # bytes, in sentencepiece empty but the last
+
+
+def test_a_space_behind_a_text_is_not_of_the_next_one_s_first_word():
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["low lower lowest newest widest a b c d"] * 50),
+        model_writer=model,
+        vocab_size=30,
+        treat_whitespace_as_suffix=True,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    tok = ft.wrap(sentencepiece.SentencePieceProcessor(model_proto=model.getvalue()))
+    one = tokens_of_words(tok, ["low"])
+    assert tokens_of_words(tok, ["low"] * 50) == one * 50
+
+
+def test_an_empty_token_behind_a_text_is_not_of_the_next_one_s_first_word():
+    spans = np.array([[0, 1], [1, 1]])
+    tok = types.SimpleNamespace(
+        encode_batch=lambda texts, workers: ft.Ragged.from_rows([[0, 1]] * len(texts)),
+        encode_with_offsets=lambda text: types.SimpleNamespace(byte_spans=spans),
+        pieces=ft.Ragged.from_bytes([b"a", b"b"]),
+    )
+    assert tokens_of_words(tok, ["x", "y"]) == [1, 1]
+
+
+def test_a_mark_in_the_text_is_text():
+    tok = ft.train(ft.Corpus.from_texts(["▁"]), vocab_size=258)
+    assert tokens_of_words(tok, ["▁ ▁"]) == [1, 1]
 
 
 # Vocabulary

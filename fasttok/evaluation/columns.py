@@ -53,7 +53,7 @@ class Cut:
     @cached_property
     def tokens_of_words(self) -> NDArray[np.int64]:
         """How many tokens each word has."""
-        return count_tokens_of_words(self.text.words, self.encoded.byte_spans)
+        return count_tokens_of_words(self.text.words, self.encoded.byte_spans[self.encoded.is_text])
 
     def count_unknown(self) -> NDArray[np.int64]:
         """The unknown tokens of each document."""
