@@ -111,9 +111,10 @@ def count_in_windows(tokens: list[int], window: int) -> tuple[int, int]:
     return sum(len(set(part)) for part in windows), sum(map(len, windows))
 
 
-def boundaries(word: tuple[int, int], gold: set[int], spans: list[list[int]]) -> tuple[int, ...]:
+def boundaries(word: tuple[int, int], gold: set[int], spans: list[list[int]], text: bytes) -> tuple[int, ...]:
     """Gold, predicted and correct boundaries inside a word; whether MorphScore scores it, and as a hit."""
-    inside = set(range(word[0] + 1, word[1]))
+    characters = {len(text.decode()[:i].encode()) for i in range(len(text.decode()))}
+    inside = set(range(word[0] + 1, word[1])) & characters
     gold, predicted = gold & inside, {start for start, _ in spans} & inside
     scored = bool(gold) and bool(predicted)
     return len(gold), len(predicted), len(gold & predicted), int(scored), int(bool(gold & predicted))

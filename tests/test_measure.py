@@ -174,9 +174,10 @@ def test_figures_of_morphemes(tokenizers, gold):
     for name, tok in tokenizers.items():
         sums = np.zeros(5, int)
         for morphemes in gold.values():
-            spans = tok.encode_with_offsets(morphemes.text.to_bytes()[0]).byte_spans.tolist()
-            boundaries = set(morphemes.boundaries.tolist())
-            found = [oracles.boundaries(tuple(word), boundaries, spans) for word in morphemes.words.tolist()]
+            (text,) = morphemes.text.to_bytes()
+            spans = tok.encode_with_offsets(text).byte_spans.tolist()
+            edges = set(morphemes.boundaries.tolist())
+            found = [oracles.boundaries(tuple(word), edges, spans, text) for word in morphemes.words.tolist()]
             sums += np.sum(found, axis=0)
         n_gold, n_predicted, n_correct, n_scored, n_hit = sums.tolist()
         assert rows[name, "", "boundary_precision"]["value"] == oracles.quotient(n_correct, n_predicted)

@@ -319,11 +319,21 @@ def test_gold_segmentations(tmp_path):
     assert gold.n_entries == 5
 
 
+def test_gold_segmentations_as_editors_leave_them(tmp_path):
+    path = tmp_path / "gold.tsv"
+    path.write_bytes("\ufeffcats\tcat @@s\r\nthe  cats \t the  cat  @@s\n".encode())
+    gold = morphology.read_morphemes(path)
+    assert gold.text.to_bytes() == [b"cats the cats"]
+    assert gold.boundaries.tolist() == [3, 12]
+    assert gold.n_entries == 3
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (b"a\ta\nb\n", r"gold.tsv:2: no word"),
         (b"a\ta\n\tb\n", r"gold.tsv:2: no word"),
+        (b"a\ta\n  \tb\n", r"gold.tsv:2: no word"),
         (b"a\t\n", r"gold.tsv:1: no word"),
         (b"a\ta\n\xff\ta\n", r"gold.tsv:2: no UTF-8"),
         (b"", r"gold.tsv: no entries"),
@@ -339,21 +349,22 @@ def test_gold_segmentations_that_cannot_be_read(tmp_path, data, message):
 def test_boundaries_of_morphemes():
     rng = random.Random(9)
     for _ in range(300):
-        lengths = [rng.randint(1, 5) for _ in range(rng.randint(0, 5))]
-        starts = [0, *itertools.accumulate(length + 1 for length in lengths)]
-        words = [(start, start + length) for start, length in zip(starts, lengths, strict=False)]
-        gold = {p for a, b in words for p in range(a + 1, b) if rng.random() < 0.4}
+        rows = ["".join(rng.choices("xé東", k=rng.randint(1, 5))) for _ in range(rng.randint(0, 5))]
+        starts = [0, *itertools.accumulate(len(row.encode()) + 1 for row in rows)]
+        words = [(start, start + len(row.encode())) for start, row in zip(starts, rows, strict=False)]
+        text = "".join(f"{row} " for row in rows).encode()
+        gold = {p for a, b in words for p in range(a + 1, b) if text[p] & 0xC0 != 0x80 and rng.random() < 0.4}
         cuts = sorted(rng.choices(range(starts[-1] + 1), k=rng.randint(1, 12)))
         spans = [list(span) for span in itertools.pairwise(cuts)]
         morphemes = morphology.Morphemes(
-            ft.Ragged.from_bytes([b"x" * starts[-1]]),
+            ft.Ragged.from_bytes([text]),
             np.array(words, np.int64).reshape(-1, 2),
             np.array(sorted(gold), np.int64),
             len(words),
         )
         found = morphology.count_boundaries(morphemes, np.array(spans, np.int64).reshape(-1, 2))
         assert list(zip(*map(np.ndarray.tolist, found), strict=True)) == [
-            oracles.boundaries(word, gold, spans) for word in words
+            oracles.boundaries(word, gold, spans, text) for word in words
         ]
 
 

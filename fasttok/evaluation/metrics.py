@@ -14,7 +14,13 @@ from fasttok.evaluation.distribution import (
     type_token_ratio,
 )
 from fasttok.evaluation.fertility import fertility, pcw, strr
-from fasttok.evaluation.morphology import boundary_f1, boundary_precision, boundary_recall, morph_score
+from fasttok.evaluation.morphology import (
+    boundary_f1,
+    boundary_precision,
+    boundary_recall,
+    morph_score,
+    morpheme_coverage,
+)
 from fasttok.evaluation.parity import gini, max_min, premium
 from fasttok.evaluation.totals import Quotient, Total, divide
 from fasttok.evaluation.vocabulary import lossless_rate, mean_piece_length, unk_rate, vocabulary_use
@@ -104,6 +110,6 @@ METRICS: dict[str, tuple[Figure, ...]] = {
         Figure("boundary_recall", "", boundary_recall, ("correct", "gold"), "gold"),
         Figure("boundary_f1", "", boundary_f1, ("correct", "predicted", "gold"), "gold"),
         Figure("morph_score", "", morph_score, ("hit", "scored"), "scored"),
-        Figure("morpheme_coverage", "", divide, ("aligned_entries", "entries"), "entries"),
+        Figure("morpheme_coverage", "", morpheme_coverage, ("aligned_entries", "entries"), "entries"),
     ),
 }
