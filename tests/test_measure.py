@@ -41,11 +41,17 @@ TEXTS = {
     "jpn": ["猫はマットの上に座った。", "東京", "低い、低い", "12345匹の猫"],
 }
 ALL = list(METRICS)
+PARTS = {f"<0x{byte:02X}>".encode() for byte in range(128, 256)}
+MORE = ["low lower lowest cats", "a 東 the it katze 12345 . , ! '"]  # what else has a piece
 
 
 def corpus_of(texts, **options) -> ft.TestCorpus:
     corpora = {language: ft.Corpus.from_texts(rows) for language, rows in texts.items()}
     return ft.TestCorpus.from_corpora("texts", corpora, **{"words": "whitespace", **options})
+
+
+def is_utf8(piece: bytes) -> bool:
+    return piece.decode(errors="ignore").encode() == piece
 
 
 def by_place(rows):
@@ -164,7 +170,13 @@ def test_every_figure_is_the_naive_one(tokenizers, gold, rule):
         assert rows.pop((name, "", "mean_piece_length"))["value"] == sum(
             len(tok.pieces[i]) for i in ordinary
         ) / len(ordinary)
-        assert rows.pop((name, "", "unreached_pieces"))["value"] >= 0
+        tried = [*map(chr, range(128)), *(text for texts in TEXTS.values() for text in texts), *MORE]
+        tried += [tok.decode([i]) for i in ordinary]
+        given = {i for text in tried for i in tok.encode(text).tolist()}
+        parts = {i for i in ordinary if tok.id_to_piece(i) in PARTS or not is_utf8(tok.id_to_piece(i))}
+        never = set(ordinary) - given - parts
+        assert rows.pop((name, "", "unreached_pieces"))["value"] == len(never)
+        assert (name == "unigram") == bool(never)  # the bytes of what it has a piece for
     assert {metric for _, _, metric in rows} == NAMES["morphology"]
 
 

@@ -13,6 +13,7 @@ import types
 
 import numpy as np
 import pytest
+import regex
 import sentencepiece
 import tokenizers
 from numpy._core import _multiarray_umath as multiarray
@@ -285,8 +286,46 @@ def test_what_is_never_reached(tok):
 
 
 def test_never_reached_where_texts_cannot_be_encoded():
-    tok = ft.Tokenizer(ft.WordPieceModel(["b", "##c", "bc", "b c"]), "bert")  # knows neither a nor q
+    tok = ft.Tokenizer(ft.WordPieceModel(["b", "##c", "bc", "b c"]), "bert")  # knows no neighbour
     assert [tok.id_to_piece(i) for i in vocabulary.find_unreached(tok)] == [b"##c", b"b c"]
+    counts = np.bincount(tok.encode("bcc"), minlength=4)
+    assert [tok.id_to_piece(i) for i in vocabulary.find_unreached(tok, counts)] == [b"b c"]
+    theirs = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({"a": 0, "a b": 1}, "[UNK]")
+    )  # which is not there
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    assert vocabulary.find_unreached(ft.wrap(theirs)).tolist() == [1]
+
+
+def test_never_reached_of_bert(shared):
+    path = shared / "tokenizers/bert/minilm/tokenizer.json"
+    tok = ft.wrap(tokenizers.Tokenizer.from_file(str(path)))
+    found = {tok.id_to_piece(i).decode() for i in vocabulary.find_unreached(tok)}
+    apart = regex.compile(r"[!-/:-@\[-`{-~\p{P}\u4e00-\u9fff]")  # what BERT makes a pretoken of its own
+    pieces = {tok.id_to_piece(i).decode() for i in np.flatnonzero(vocabulary.find_ordinary(tok))}
+    cut = {piece for piece in pieces if len(piece) > 1 and apart.search(piece.removeprefix("##"))}
+    assert len(cut) > 1000
+    assert found == cut
+
+
+def test_never_reached_of_bytes_whose_character_is_a_piece(shared):
+    folder = shared / "tokenizers"
+    for tok in (
+        ft.wrap(
+            sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece/tokenizer.model.v1"))
+        ),
+        ft.wrap(tokenizers.Tokenizer.from_file(str(folder / "huggingface/lenml_llama2/tokenizer.json"))),
+    ):
+        pieces = tok.pieces.to_bytes()
+        characters = {piece: f"<0x{piece[0]:02X}>".encode() for piece in pieces if len(piece) == 1}
+        expected = {characters[piece] for piece in characters if piece < b"\x80"} | {b"<0x20>"}  # of ▁
+        assert {pieces[i] for i in vocabulary.find_unreached(tok)} == expected
+
+
+def test_parts_of_characters_are_not_tested(shared):
+    path = shared / "tokenizers/huggingface/lenml_llama3_1/tokenizer.json"
+    tok = ft.wrap(tokenizers.Tokenizer.from_file(str(path)))
+    assert vocabulary.find_unreached(tok).tolist() == []
 
 
 def test_overlap():

@@ -135,6 +135,8 @@ def measure(
         raise ValueError(f'"nsl" needs a baseline among the tokenizers, not {baseline_tokenizer!r}')
     if needed & _RELATIVE:
         needed.add("tokens")
+    if "unreached" in needed:
+        needed.add("counts")
     rows: list[Row] = []
     columns: Parts = {}
     for scope in _count_texts(tokenizers, corpus, needed, workers, columns):
@@ -204,7 +206,7 @@ def _count_texts(
                 yield (name, language), described | totals
         if "unreached" in needed:
             with _naming(name, corpus, OVERALL):
-                overall["unreached"] = len(find_unreached(tokenizer))
+                overall["unreached"] = len(find_unreached(tokenizer, overall["counts"]))
         yield (name, OVERALL), described | overall
 
 
