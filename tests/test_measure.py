@@ -12,6 +12,7 @@ import fasttok as ft
 from fasttok.errors import CorpusError, ScoringError
 from fasttok.evaluation.metrics import METRICS
 from fasttok.evaluation.morphology import read_morphemes
+from fasttok.evaluation.words import WORDS
 from tests import hostile
 from tests import metric_oracles as oracles
 
@@ -102,9 +103,11 @@ def spans_of_text(tok, encoding, text: bytes) -> list[list[int]]:
     return oracles.spans_of_text(spans, pieces, written, len(text))
 
 
-def naive_figures(tok, languages: dict[str, list[str]], rule: str, baseline: list[str] | None, n_base: int):
-    """The figures of some languages together, but for what compares them."""
-    texts = [text.encode() for rows in languages.values() for text in rows]
+def naive_figures(tok, languages, rule: str, baseline: list[str] | None, n_base: int):
+    """The figures of some languages together, but for what compares them; their texts are str or bytes."""
+    texts = [
+        text if isinstance(text, bytes) else text.encode() for rows in languages.values() for text in rows
+    ]
     encodings = [tok.encode_with_offsets(text) for text in texts]
     ids = [encoding.ids.tolist() for encoding in encodings]
     flat = [i for row in ids for i in row]
@@ -115,7 +118,7 @@ def naive_figures(tok, languages: dict[str, list[str]], rule: str, baseline: lis
         for word in row
     ]
     n_words = len(tokens_of_words)
-    characters = [len(text.decode()) for text in texts]
+    characters = [len(text.decode(errors="surrogateescape")) for text in texts]
     special = set(tok.special_tokens.values())
     ordinary = [i for i in range(tok.vocab_size) if i not in special and len(tok.pieces[i])]
     windows = [
@@ -201,6 +204,13 @@ def test_figures_of_morphemes(tokenizers, gold):
     assert rows["wordpiece", "eng", "boundary_f1"]["value"] == 1.0  # cat ##s, low ##est
 
 
+def test_the_docstring_of_a_figure_is_its_definition():
+    for figures in METRICS.values():
+        for figure in figures:
+            assert figure.function.__name__ in (figure.name, "token_count")
+            assert "Returns" in figure.function.__doc__, figure.name
+
+
 def test_metrics_give_their_rows_and_no_others(tokenizers, gold):
     corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold)
     everything = ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe")
@@ -254,6 +264,61 @@ def test_intervals(tokenizers):
     assert [row["low"] for row in other.values()] != [rows[place]["low"] for place in other]
 
 
+def assert_interval(row, figures: list[float]):
+    assert row["low"] == pytest.approx(oracles.percentile(figures, 2.5), rel=1e-13)
+    assert row["high"] == pytest.approx(oracles.percentile(figures, 97.5), rel=1e-13)
+    assert row["low"] < row["high"]
+
+
+def test_intervals_of_what_compares_tokenizers_and_languages(tokenizers):
+    texts_of = TEXTS | {"eng": ["Yes", *TEXTS["eng"][:1], *TEXTS["eng"][2:]]}  # none of them empty
+    corpus = corpus_of(texts_of, baseline="eng")
+    metrics = ["compression", "nsl", "parity", "gini"]
+    rows = by_place(ft.measure(tokenizers, corpus, metrics, seed=7, baseline_tokenizer="bpe"))
+    toks = [tokenizers["unigram"], tokenizers["bpe"]]
+    columns = [
+        [len(text.encode()) for text in texts] + [tok.count(text) for tok in toks for text in texts]
+        for texts in zip(*texts_of.values(), strict=True)
+    ]
+    draws = oracles.resample(columns, 7, ["texts"], 1000)[1:]
+    n_bytes, tokens, base = ([draw[i : i + 3] for draw in draws] for i in (0, 3, 6))
+    assert_interval(rows["unigram", "jpn", "nsl"], [n[2] / b[2] for n, b in zip(tokens, base, strict=True)])
+    assert_interval(rows["unigram", "", "nsl"], [sum(n) / sum(b) for n, b in zip(tokens, base, strict=True)])
+    assert_interval(
+        rows["unigram", "", "bytes_per_token"],
+        [sum(n) / sum(t) for n, t in zip(n_bytes, tokens, strict=True)],
+    )
+    assert_interval(rows["unigram", "", "max_min"], [max(costs) / min(costs) for costs in tokens])
+    assert_interval(rows["unigram", "", "gini"], [oracles.gini(costs) for costs in tokens])
+
+
+def test_intervals_of_languages_that_are_not_parallel(tokenizers):
+    texts = {"a": ["one", "three words here"], "b": ["x", "y z", "zzz"]}
+    rows = by_place(ft.measure(tokenizers, corpus_of(texts), ["fertility"], seed=7))
+    tok = tokenizers["bpe"]
+    draws = [
+        oracles.resample(
+            [[tok.count(text), len(text.split())] for text in part], 7, ["texts", language], 1000
+        )
+        for language, part in texts.items()
+    ]
+    figures = [(a[0] + b[0]) / (a[1] + b[1]) for a, b in zip(*draws, strict=True)]
+    assert_interval(rows["bpe", "", "fertility"], figures[1:])
+
+
+def test_intervals_of_morphemes(tokenizers, gold):
+    rows = by_place(ft.measure(tokenizers, corpus_of(TEXTS, morphemes=gold), ["morphology"], seed=7))
+    (text,) = gold["deu"].text.to_bytes()
+    spans = tokenizers["unigram"].encode_with_offsets(text).byte_spans.tolist()
+    edges = set(gold["deu"].boundaries.tolist())
+    columns = [oracles.boundaries(tuple(word), edges, spans, text) for word in gold["deu"].words.tolist()]
+    draws = oracles.resample(columns, 7, ["texts", "morphemes", "deu"], 1000)[1:]
+    precision = [correct / predicted for _, predicted, correct, *_ in draws]
+    assert_interval(rows["unigram", "deu", "boundary_precision"], precision)
+    f1 = [2 * correct / (n_gold + predicted) for n_gold, predicted, correct, *_ in draws]
+    assert_interval(rows["unigram", "deu", "boundary_f1"], f1)
+
+
 def test_no_interval_where_a_draw_has_nothing_to_divide_by(tokenizers):
     rows = by_place(ft.measure(tokenizers, corpus_of({"": ["", "a"]}), ["compression"], seed=7))
     assert rows["bpe", "", "bytes_per_token"]["value"] == 1.0
@@ -290,8 +355,14 @@ def test_one_text_without_a_language(tokenizers):
 
 def test_hostile_text(tokenizers):
     texts = [text.encode() for text in hostile.texts(300, seed=63)] + hostile.byte_strings(300, seed=64)
-    corpus = corpus_of({"": texts})
-    assert len(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe")) > 40
+    for rule in WORDS:
+        corpus = corpus_of({"": texts}, words=rule)
+        rows = by_place(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe"))
+        n_base = sum(tokenizers["bpe"].count(text) for text in texts)
+        for name, tok in tokenizers.items():
+            for metric, value in naive_figures(tok, {"": texts}, rule, None, n_base).items():
+                found = rows[name, "", metric]["value"]
+                assert found == (value if "renyi" not in metric else pytest.approx(value, abs=1e-12)), metric
 
 
 def test_nothing_to_divide_by(tokenizers):

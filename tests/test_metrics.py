@@ -184,6 +184,31 @@ def test_words(rule):
     assert count_characters(documents).tolist() == expected_lengths
 
 
+# By hand from the rules of UAX #29, of which each case is an example.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("can't o'clock'", ["can't", "o'clock"]),  # WB6, WB7: one apostrophe between letters
+        ("a''b", ["a", "b"]),
+        ("e.g. U.S.A.", ["e.g", "U.S.A"]),  # a full stop, too
+        ("3.14 1,000,000 1.a", ["3.14", "1,000,000", "1", "a"]),  # WB11, WB12: between numbers
+        ("A4 3D x86_64 _a_", ["A4", "3D", "x86_64", "_a_"]),  # WB9, WB10, WB13a, WB13b
+        ("well-known a/b", ["well", "known", "a", "b"]),  # WB999
+        ("naïve nai\u0308ve", ["naïve", "nai\u0308ve"]),  # WB4: a mark belongs to its letter
+        ("カタカナ", ["カタカナ"]),  # WB13
+        ("ひらがな", ["ひ", "ら", "が", "な"]),  # WB999, as Hiragana is no class of its own
+        ("東京 한국어", ["東", "京", "한국어"]),
+        ('בג"ד', ['בג"ד']),  # WB7b, WB7c: quotation marks between Hebrew letters
+        ('a"b', ["a", "b"]),
+        ("🇩🇪🇫🇷 👍🏽 …", []),  # no letter or number
+        ("a\r\nb", ["a", "b"]),  # WB3a, WB3b
+    ],
+)
+def test_words_between_the_boundaries_of_unicode(text, expected):
+    documents = ft.Ragged.from_bytes([text.encode()])
+    assert [text.encode()[a:b].decode() for a, b in find_words(documents, "unicode")] == expected
+
+
 def test_words_of_no_known_rule():
     with pytest.raises(ValueError, match='words must be "whitespace", "dzongkha" or "unicode"'):
         find_words(ft.Ragged.from_bytes([b"a"]), "spaces")

@@ -86,6 +86,30 @@ def renyi_efficiency(counts: NDArray[Any], alpha: float = 2.5, n_types: int | No
         return float(entropy / Decimal(n_types).ln()) + 0.0  # of one token the entropy is 0, not -0
 
 
+def renyi_efficiency_nominal(counts: NDArray[Any], vocab_size: int) -> float:
+    """Rényi entropy of the tokens at α = 2.5, by that of a vocabulary all of whose ids are used alike.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (v,)
+        How often each id occurs.
+    vocab_size : int
+        ``|V|``: all ids up to the largest, special tokens and ids that are not in use among them.
+
+    Returns
+    -------
+    float
+        As `renyi_efficiency` with ``n_types=vocab_size``; not above what it is with the ids that occur.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(renyi_efficiency_nominal(np.array([3, 2, 1, 1, 0]), 5), 6)
+    0.711914
+    """
+    return renyi_efficiency(counts, n_types=vocab_size)
+
+
 def percentile_frequency(counts: NDArray[Any], low: int = 3, high: int = 83) -> float:
     """The share of all tokens that are neither among the most nor the least frequent types.
 
@@ -126,10 +150,23 @@ def percentile_frequency(counts: NDArray[Any], low: int = 3, high: int = 83) -> 
 
 
 def type_token_ratio(counts: NDArray[Any]) -> float:
-    """Different ids by tokens: the numerator the ids that occur, the denominator all tokens; NaN without.
+    """Different ids by tokens.
 
-    It falls as a text goes on, so it compares texts of one length only, which those of two tokenizers are
-    not; `mattr` mends that.
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (v,)
+        How often each id occurs.
+
+    Returns
+    -------
+    float
+        The numerator is the ids that occur, the denominator all tokens; above 0, to 1, without unit. NaN
+        without tokens.
+
+    Notes
+    -----
+    Every id weighs the same. It falls as a text goes on, so it compares texts of one length only, which those
+    of two tokenizers are not; `mattr` mends that.
 
     Examples
     --------
@@ -157,7 +194,8 @@ def mattr(n_distinct: int, n_in_windows: int) -> Quotient:
 
     Notes
     -----
-    Every window weighs the same. After Covington and McFall (2010).
+    Every window weighs the same. `fasttok.measure` takes the documents of a language as one text, so windows
+    go on from one to the next, and none from one language to another. After Covington and McFall (2010).
 
     Examples
     --------
@@ -215,7 +253,17 @@ def count_in_windows(ids: NDArray[Any], window: int = 2000) -> tuple[int, int]:
 
 
 def rank_frequency(counts: NDArray[Any]) -> NDArray[Any]:
-    """The counts of the ids that occur, the largest first: entry r is that of rank r + 1. O(v log v).
+    """The counts of the ids that occur, the largest first.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (v,)
+        How often each id occurs.
+
+    Returns
+    -------
+    ndarray of int64, shape (m,)
+        In tokens: entry r is the count of the id of rank r + 1. O(v log v).
 
     Examples
     --------

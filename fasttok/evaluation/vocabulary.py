@@ -82,6 +82,28 @@ def vocabulary_use(counts: NDArray[Any], is_ordinary: NDArray[np.bool_], least: 
     return divide(n_used, int(np.count_nonzero(is_ordinary)))
 
 
+def vocabulary_use_10(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> Quotient:
+    """The share of a vocabulary that a text uses at least ten times.
+
+    Parameters
+    ----------
+    counts, is_ordinary : ndarray
+        As for `vocabulary_use`.
+
+    Returns
+    -------
+    float
+        As `vocabulary_use` with ``least=10``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> vocabulary_use_10(np.array([9, 10]), np.array([True, True]))
+    0.5
+    """
+    return vocabulary_use(counts, is_ordinary, least=10)
+
+
 def find_unused(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The ordinary ids that a text does not use.
 
@@ -158,6 +180,27 @@ def find_unreached(tokenizer: AnyTokenizer, counts: NDArray[Any] | None = None) 
         rows = _encode_known(tokenizer, [before + texts[i] + behind for i in left])
         is_reached[rows.values] = True
     return np.unique(id_of[~is_reached[id_of]])
+
+
+def unreached_pieces(n_unreached: Total) -> Quotient:
+    """How many pieces of a vocabulary no text seems to become.
+
+    Parameters
+    ----------
+    n_unreached : int
+        The ordinary ids that `find_unreached` lists, those that occur in the text at hand not among them.
+
+    Returns
+    -------
+    float
+        In pieces: the number itself, which is divided by nothing.
+
+    Examples
+    --------
+    >>> unreached_pieces(3)
+    3.0
+    """
+    return divide(n_unreached, 1)
 
 
 def _encode_known(tokenizer: AnyTokenizer, texts: Sequence[bytes]) -> Ragged:
@@ -248,7 +291,8 @@ def mean_piece_length(pieces: Ragged, is_ordinary: NDArray[np.bool_]) -> Quotien
 
     Notes
     -----
-    Every piece weighs the same, however often it occurs. ``pieces.lengths[is_ordinary]`` has all lengths.
+    Every piece weighs the same, however often it occurs. A piece is as long as it is written: ▁ is three
+    bytes, and ``<0x41>``, which stands for one byte, is six. ``pieces.lengths[is_ordinary]`` has all lengths.
 
     Examples
     --------
@@ -275,8 +319,9 @@ def overlap(tokenizer: AnyTokenizer, other: AnyTokenizer) -> Quotient:
 
     Notes
     -----
-    Pieces are compared as bytes, those of ordinary ids, with ▁ (U+2581) as a space, so that conventions for
-    white space differ less. Other marks, as ## and </w>, stay.
+    Every piece weighs the same. Pieces are compared as bytes, those of ordinary ids, with ▁ (U+2581) as a
+    space, so that conventions for white space differ less. Other marks, as ## and </w>, stay, and so does
+    ``<0x41>``. After Jaccard (1912).
 
     Examples
     --------
