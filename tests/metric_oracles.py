@@ -51,6 +51,21 @@ def tokens_of_word(word: tuple[int, int], spans: list[list[int]]) -> int:
     return sum(bool(set(token) & set(range(*word))) for token in filled)
 
 
+def spans_of_text(
+    spans: list[list[int]], pieces: list[bytes], written: list[bytes], n_bytes: int
+) -> list[list[int]]:
+    """The spans of tokens that may be part of a word, in a document of so many bytes.
+
+    Not those of a space alone, of ▁ where that is not written as ▁; nor what stands behind the last byte.
+    """
+    found = []
+    for span, piece, text in zip(spans, pieces, written, strict=True):
+        is_space = piece == b" " or (piece == "▁".encode() and text != piece)
+        if not is_space and span[0] < n_bytes:
+            found.append(span)
+    return found
+
+
 def quotient(numerator: int, denominator: int) -> float | None:
     return float(Fraction(numerator, denominator)) if denominator else None
 
@@ -96,9 +111,10 @@ def count_in_windows(tokens: list[int], window: int) -> tuple[int, int]:
     return sum(len(set(part)) for part in windows), sum(map(len, windows))
 
 
-def boundaries(word: tuple[int, int], gold: set[int], spans: list[list[int]]) -> tuple[int, ...]:
+def boundaries(word: tuple[int, int], gold: set[int], spans: list[list[int]], text: bytes) -> tuple[int, ...]:
     """Gold, predicted and correct boundaries inside a word; whether MorphScore scores it, and as a hit."""
-    inside = set(range(word[0] + 1, word[1]))
+    characters = {len(text.decode()[:i].encode()) for i in range(len(text.decode()))}
+    inside = set(range(word[0] + 1, word[1])) & characters
     gold, predicted = gold & inside, {start for start, _ in spans} & inside
     scored = bool(gold) and bool(predicted)
     return len(gold), len(predicted), len(gold & predicted), int(scored), int(bool(gold & predicted))

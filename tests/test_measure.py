@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import repeat
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import fasttok as ft
 from fasttok.errors import CorpusError, ScoringError
 from fasttok.evaluation.metrics import METRICS
 from fasttok.evaluation.morphology import read_morphemes
+from fasttok.evaluation.words import WORDS
 from tests import hostile
 from tests import metric_oracles as oracles
 
@@ -40,11 +42,17 @@ TEXTS = {
     "jpn": ["猫はマットの上に座った。", "東京", "低い、低い", "12345匹の猫"],
 }
 ALL = list(METRICS)
+PARTS = {f"<0x{byte:02X}>".encode() for byte in range(128, 256)}
+MORE = ["low lower lowest cats", "a 東 the it katze 12345 . , ! '"]  # what else has a piece
 
 
 def corpus_of(texts, **options) -> ft.TestCorpus:
     corpora = {language: ft.Corpus.from_texts(rows) for language, rows in texts.items()}
     return ft.TestCorpus.from_corpora("texts", corpora, **{"words": "whitespace", **options})
+
+
+def is_utf8(piece: bytes) -> bool:
+    return piece.decode(errors="ignore").encode() == piece
 
 
 def by_place(rows):
@@ -89,20 +97,28 @@ def gold(tmp_path):
     return {language: read_morphemes(path) for language, path in paths.items()}
 
 
-def naive_figures(tok, languages: dict[str, list[str]], rule: str, baseline: list[str] | None, n_base: int):
-    """The figures of some languages together, but for what compares them."""
-    texts = [text.encode() for rows in languages.values() for text in rows]
+def spans_of_text(tok, encoding, text: bytes) -> list[list[int]]:
+    ids, spans = encoding.ids.tolist(), encoding.byte_spans.tolist()
+    pieces, written = [tok.id_to_piece(i) for i in ids], [tok.decode_bytes([i]) for i in ids]
+    return oracles.spans_of_text(spans, pieces, written, len(text))
+
+
+def naive_figures(tok, languages, rule: str, baseline: list[str] | None, n_base: int):
+    """The figures of some languages together, but for what compares them; their texts are str or bytes."""
+    texts = [
+        text if isinstance(text, bytes) else text.encode() for rows in languages.values() for text in rows
+    ]
     encodings = [tok.encode_with_offsets(text) for text in texts]
     ids = [encoding.ids.tolist() for encoding in encodings]
     flat = [i for row in ids for i in row]
     words = [oracles.words(text, rule) for text in texts]
     tokens_of_words = [
-        oracles.tokens_of_word(word, encoding.byte_spans.tolist())
-        for row, encoding in zip(words, encodings, strict=True)
+        oracles.tokens_of_word(word, spans)
+        for row, spans in zip(words, map(spans_of_text, repeat(tok), encodings, texts), strict=True)
         for word in row
     ]
     n_words = len(tokens_of_words)
-    characters = [len(text.decode()) for text in texts]
+    characters = [len(text.decode(errors="surrogateescape")) for text in texts]
     special = set(tok.special_tokens.values())
     ordinary = [i for i in range(tok.vocab_size) if i not in special and len(tok.pieces[i])]
     windows = [
@@ -157,7 +173,13 @@ def test_every_figure_is_the_naive_one(tokenizers, gold, rule):
         assert rows.pop((name, "", "mean_piece_length"))["value"] == sum(
             len(tok.pieces[i]) for i in ordinary
         ) / len(ordinary)
-        assert rows.pop((name, "", "unreached_pieces"))["value"] >= 0
+        tried = [*map(chr, range(128)), *(text for texts in TEXTS.values() for text in texts), *MORE]
+        tried += [tok.decode([i]) for i in ordinary]
+        given = {i for text in tried for i in tok.encode(text).tolist()}
+        parts = {i for i in ordinary if tok.id_to_piece(i) in PARTS or not is_utf8(tok.id_to_piece(i))}
+        never = set(ordinary) - given - parts
+        assert rows.pop((name, "", "unreached_pieces"))["value"] == len(never)
+        assert (name == "unigram") == bool(never)  # the bytes of what it has a piece for
     assert {metric for _, _, metric in rows} == NAMES["morphology"]
 
 
@@ -167,9 +189,10 @@ def test_figures_of_morphemes(tokenizers, gold):
     for name, tok in tokenizers.items():
         sums = np.zeros(5, int)
         for morphemes in gold.values():
-            spans = tok.encode_with_offsets(morphemes.text.to_bytes()[0]).byte_spans.tolist()
-            boundaries = set(morphemes.boundaries.tolist())
-            found = [oracles.boundaries(tuple(word), boundaries, spans) for word in morphemes.words.tolist()]
+            (text,) = morphemes.text.to_bytes()
+            spans = tok.encode_with_offsets(text).byte_spans.tolist()
+            edges = set(morphemes.boundaries.tolist())
+            found = [oracles.boundaries(tuple(word), edges, spans, text) for word in morphemes.words.tolist()]
             sums += np.sum(found, axis=0)
         n_gold, n_predicted, n_correct, n_scored, n_hit = sums.tolist()
         assert rows[name, "", "boundary_precision"]["value"] == oracles.quotient(n_correct, n_predicted)
@@ -179,6 +202,13 @@ def test_figures_of_morphemes(tokenizers, gold):
         assert rows[name, "", "morpheme_coverage"]["value"] == 5 / 6
         assert rows[name, "eng", "morpheme_coverage"]["value"] == 3 / 4
     assert rows["wordpiece", "eng", "boundary_f1"]["value"] == 1.0  # cat ##s, low ##est
+
+
+def test_the_docstring_of_a_figure_is_its_definition():
+    for figures in METRICS.values():
+        for figure in figures:
+            assert figure.function.__name__ in (figure.name, "token_count")
+            assert "Returns" in figure.function.__doc__, figure.name
 
 
 def test_metrics_give_their_rows_and_no_others(tokenizers, gold):
@@ -234,10 +264,77 @@ def test_intervals(tokenizers):
     assert [row["low"] for row in other.values()] != [rows[place]["low"] for place in other]
 
 
+def assert_interval(row, figures: list[float]):
+    assert row["low"] == pytest.approx(oracles.percentile(figures, 2.5), rel=1e-13)
+    assert row["high"] == pytest.approx(oracles.percentile(figures, 97.5), rel=1e-13)
+    assert row["low"] < row["high"]
+
+
+def test_intervals_of_what_compares_tokenizers_and_languages(tokenizers):
+    texts_of = TEXTS | {"eng": ["Yes", *TEXTS["eng"][:1], *TEXTS["eng"][2:]]}  # none of them empty
+    corpus = corpus_of(texts_of, baseline="eng")
+    metrics = ["compression", "nsl", "parity", "gini"]
+    rows = by_place(ft.measure(tokenizers, corpus, metrics, seed=7, baseline_tokenizer="bpe"))
+    toks = [tokenizers["unigram"], tokenizers["bpe"]]
+    columns = [
+        [len(text.encode()) for text in texts] + [tok.count(text) for tok in toks for text in texts]
+        for texts in zip(*texts_of.values(), strict=True)
+    ]
+    draws = oracles.resample(columns, 7, ["texts"], 1000)[1:]
+    n_bytes, tokens, base = ([draw[i : i + 3] for draw in draws] for i in (0, 3, 6))
+    assert_interval(rows["unigram", "jpn", "nsl"], [n[2] / b[2] for n, b in zip(tokens, base, strict=True)])
+    assert_interval(rows["unigram", "", "nsl"], [sum(n) / sum(b) for n, b in zip(tokens, base, strict=True)])
+    assert_interval(
+        rows["unigram", "", "bytes_per_token"],
+        [sum(n) / sum(t) for n, t in zip(n_bytes, tokens, strict=True)],
+    )
+    assert_interval(rows["unigram", "", "max_min"], [max(costs) / min(costs) for costs in tokens])
+    assert_interval(rows["unigram", "", "gini"], [oracles.gini(costs) for costs in tokens])
+
+
+def test_intervals_of_languages_that_are_not_parallel(tokenizers):
+    texts = {"a": ["one", "three words here"], "b": ["x", "y z", "zzz"]}
+    rows = by_place(ft.measure(tokenizers, corpus_of(texts), ["fertility"], seed=7))
+    tok = tokenizers["bpe"]
+    draws = [
+        oracles.resample(
+            [[tok.count(text), len(text.split())] for text in part], 7, ["texts", language], 1000
+        )
+        for language, part in texts.items()
+    ]
+    figures = [(a[0] + b[0]) / (a[1] + b[1]) for a, b in zip(*draws, strict=True)]
+    assert_interval(rows["bpe", "", "fertility"], figures[1:])
+
+
+def test_intervals_of_morphemes(tokenizers, gold):
+    rows = by_place(ft.measure(tokenizers, corpus_of(TEXTS, morphemes=gold), ["morphology"], seed=7))
+    (text,) = gold["deu"].text.to_bytes()
+    spans = tokenizers["unigram"].encode_with_offsets(text).byte_spans.tolist()
+    edges = set(gold["deu"].boundaries.tolist())
+    columns = [oracles.boundaries(tuple(word), edges, spans, text) for word in gold["deu"].words.tolist()]
+    draws = oracles.resample(columns, 7, ["texts", "morphemes", "deu"], 1000)[1:]
+    precision = [correct / predicted for _, predicted, correct, *_ in draws]
+    assert_interval(rows["unigram", "deu", "boundary_precision"], precision)
+    f1 = [2 * correct / (n_gold + predicted) for n_gold, predicted, correct, *_ in draws]
+    assert_interval(rows["unigram", "deu", "boundary_f1"], f1)
+
+
 def test_no_interval_where_a_draw_has_nothing_to_divide_by(tokenizers):
     rows = by_place(ft.measure(tokenizers, corpus_of({"": ["", "a"]}), ["compression"], seed=7))
     assert rows["bpe", "", "bytes_per_token"]["value"] == 1.0
     assert rows["bpe", "", "bytes_per_token"]["low"] is rows["bpe", "", "bytes_per_token"]["high"] is None
+
+
+def test_no_interval_where_there_is_one_document(tokenizers):
+    texts = {"a": ["one text"], "b": ["two", "texts here"]}
+    metrics = ["compression", "fertility", "nsl", "unk"]
+    rows = ft.measure(tokenizers, corpus_of(texts), metrics, seed=7, baseline_tokenizer="bpe")
+    for row in rows:
+        assert row["value"] is not None
+        assert (row["low"] is None) == (row["high"] is None) == (row["language"] != "b"), row
+    one = corpus_of({"a": ["x"], "b": ["yz"]}, baseline="a")
+    rows = ft.measure(tokenizers, one, ["parity", "gini"], seed=7)
+    assert [row["low"] for row in rows] == [None] * len(rows)
 
 
 def test_languages_that_are_not_parallel_are_resampled_apart(tokenizers):
@@ -258,8 +355,14 @@ def test_one_text_without_a_language(tokenizers):
 
 def test_hostile_text(tokenizers):
     texts = [text.encode() for text in hostile.texts(300, seed=63)] + hostile.byte_strings(300, seed=64)
-    corpus = corpus_of({"": texts})
-    assert len(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe")) > 40
+    for rule in WORDS:
+        corpus = corpus_of({"": texts}, words=rule)
+        rows = by_place(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe"))
+        n_base = sum(tokenizers["bpe"].count(text) for text in texts)
+        for name, tok in tokenizers.items():
+            for metric, value in naive_figures(tok, {"": texts}, rule, None, n_base).items():
+                found = rows[name, "", metric]["value"]
+                assert found == (value if "renyi" not in metric else pytest.approx(value, abs=1e-12)), metric
 
 
 def test_nothing_to_divide_by(tokenizers):

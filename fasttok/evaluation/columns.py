@@ -53,7 +53,7 @@ class Cut:
     @cached_property
     def tokens_of_words(self) -> NDArray[np.int64]:
         """How many tokens each word has."""
-        return count_tokens_of_words(self.text.words, self.encoded.byte_spans)
+        return count_tokens_of_words(self.text.words, self.encoded.byte_spans[self.encoded.is_text])
 
     def count_unknown(self) -> NDArray[np.int64]:
         """The unknown tokens of each document."""
@@ -79,5 +79,18 @@ _COLUMNS: dict[str, Callable[[Cut], NDArray[np.int64]]] = {
 
 
 def count_columns(cut: Cut, names: Collection[str]) -> Columns:
-    """Those columns that are named, of what there is: ndarrays of int64, an entry a document."""
+    """What is counted in every document.
+
+    Parameters
+    ----------
+    cut : Cut
+        The text, and what a tokenizer makes of it.
+    names : collection of str
+        Which columns; names of what is not counted by document are passed over.
+
+    Returns
+    -------
+    dict of str to ndarray of int64, shape (k,)
+        Each column that is named: its count in each of k documents.
+    """
     return {name: count(cut) for name, count in _COLUMNS.items() if name in names}

@@ -12,6 +12,27 @@ from numpy.typing import NDArray
 from fasttok.evaluation.totals import Quotient, Total, divide
 
 
+def token_count(n_tokens: Total) -> Quotient:
+    """The tokens of a corpus.
+
+    Parameters
+    ----------
+    n_tokens : int or ndarray
+        Tokens of all documents, special tokens of a template not among them.
+
+    Returns
+    -------
+    float or ndarray of float64
+        In tokens: the sum itself, which is divided by nothing.
+
+    Examples
+    --------
+    >>> token_count(250)
+    250.0
+    """
+    return divide(n_tokens, 1)
+
+
 def bytes_per_token(n_bytes: Total, n_tokens: Total) -> Quotient:
     """Bytes of text in UTF-8 that a token stands for; more is shorter.
 
@@ -41,10 +62,25 @@ def bytes_per_token(n_bytes: Total, n_tokens: Total) -> Quotient:
 
 
 def characters_per_token(n_characters: Total, n_tokens: Total) -> Quotient:
-    """Characters that a token stands for; otherwise as `bytes_per_token`.
+    """Characters that a token stands for; more is shorter.
 
-    A character is a code point, and so is a byte that is not UTF-8. Between languages this compares better
-    than bytes do, as UTF-8 has one to four bytes a character by script.
+    Parameters
+    ----------
+    n_characters : int or ndarray
+        The numerator: characters of all documents, before any normalization. A character is a code point, and
+        so is a byte that is not UTF-8.
+    n_tokens : int or ndarray
+        The denominator: tokens of all documents.
+
+    Returns
+    -------
+    float or ndarray of float64
+        In characters a token; NaN without tokens.
+
+    Notes
+    -----
+    Weighted by length, as `bytes_per_token`. Between languages this compares better than bytes do, as UTF-8
+    has one to four bytes a character by script.
 
     Examples
     --------
@@ -111,7 +147,17 @@ def segmentality(n_cuts: Total, n_places: Total) -> Quotient:
 
 
 def count_places(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places between the units of each document: its length less 1, none in an empty one; int64.
+    """The places between the tokens, or the characters, of each document.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64, shape (k,)
+        How many of them each document has.
+
+    Returns
+    -------
+    ndarray of int64, shape (k,)
+        One less, and 0 of an empty document.
 
     Examples
     --------

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fasttok.evaluation.foreign import AnyTokenizer
 from fasttok.ragged import Ragged, lengths_to_offsets
+from fasttok.text.metaspace import MARK
 from fasttok.tokenizer import Tokenizer
 
 
@@ -47,6 +48,18 @@ class Encoded:
         return np.concatenate([np.empty((0, 2), np.int64), *spans])
 
     @cached_property
+    def is_text(self) -> NDArray[np.bool_]:
+        """Whether each token could be part of a word: bool of shape (n,).
+
+        A token that is a space alone is not, wherever it stands. Where it is put before a text, as ▁ is, some
+        libraries place it at the first character, and others before it. Nor is an empty one at the end of its
+        document, which would stand at the first word of the next.
+        """
+        ends = np.repeat(self.documents.offsets[1:], self.ids.lengths)
+        is_text: NDArray[np.bool_] = self.byte_spans[:, 0] < ends
+        return is_text & ~np.isin(self.ids.values, _find_spaces(self.tokenizer))
+
+    @cached_property
     def is_lossless(self) -> NDArray[np.bool_]:
         """Whether each document comes back from its ids, byte for byte: bool of shape (k,)."""
         tokenizer = self.tokenizer
@@ -54,6 +67,21 @@ class Encoded:
             return np.ones(len(self.ids), np.bool_)
         rows = zip(self.ids, self.documents.to_bytes(), strict=True)
         return np.array([tokenizer.decode_bytes(ids) == text for ids, text in rows], np.bool_)
+
+
+def _find_spaces(tokenizer: AnyTokenizer) -> list[int]:
+    """The ids that are a space and nothing else: by their piece, or by ▁ where that is what marks a space."""
+    spaces = _find_piece(tokenizer.pieces, b" ")
+    marks = _find_piece(tokenizer.pieces, MARK)
+    return spaces + [i for i in marks if tokenizer.decode_bytes([i]) != MARK]
+
+
+def _find_piece(pieces: Ragged, piece: bytes) -> list[int]:
+    """The ids of a piece."""
+    rows = np.flatnonzero(pieces.lengths == len(piece))
+    letters = pieces.values[pieces.offsets[rows, None] + np.arange(len(piece))]
+    found: list[int] = rows[(letters == np.frombuffer(piece, np.uint8)).all(axis=1)].tolist()
+    return found
 
 
 def encode(tokenizer: AnyTokenizer, documents: Ragged, *, workers: int | None = None) -> Encoded:

@@ -26,7 +26,8 @@ def fertility(n_tokens: Total, n_words: Total) -> Quotient:
     Notes
     -----
     Weighted by length. After Rust et al. (2021), "How Good is Your Tokenizer?", ACL. Words that are encoded
-    each alone give another number, as a word in text has a space before it.
+    each alone give another number, as a word in text has a space before it. By the rule "unicode" punctuation
+    is no word, though its tokens are counted, so the figure is higher than by "whitespace".
 
     Examples
     --------
@@ -54,7 +55,8 @@ def pcw(n_continued: Total, n_words: Total) -> Quotient:
     Notes
     -----
     Every occurrence of a word counts. A token is a word's if it shares a byte with it, so a word inside a
-    larger token has one token. After Rust et al. (2021).
+    larger token has one token. A token that is a space alone is no word's, also where one is put before the
+    text and stands at its first word, as a ▁ does. After Rust et al. (2021).
 
     Examples
     --------
@@ -65,9 +67,25 @@ def pcw(n_continued: Total, n_words: Total) -> Quotient:
 
 
 def strr(n_single: Total, n_words: Total) -> Quotient:
-    """Single-token retention rate: the share of words with exactly one token; otherwise as `pcw`.
+    """Single-token retention rate: the share of words with exactly one token.
 
-    1 - `pcw`, unless words have no token at all, as may be where a tokenizer drops text.
+    Parameters
+    ----------
+    n_single : int or ndarray
+        The numerator: words with exactly one token, found as for `pcw`.
+    n_words : int or ndarray
+        The denominator: all words.
+
+    Returns
+    -------
+    float or ndarray of float64
+        From 0 to 1, without unit; more is better. NaN without words.
+
+    Notes
+    -----
+    Every occurrence of a word counts. It is 1 - `pcw`, unless words have no token at all, as may be where a
+    tokenizer drops text. After Nayeem et al. (2025), arXiv:2510.09947, who encode each word of a list alone,
+    and so count every word once.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fasttok.errors import ScoringError
 from fasttok.ids import Ids, as_ids
@@ -18,6 +19,8 @@ from fasttok.text.utf8 import encode_utf8
 from fasttok.tokenizer import Tokenizer
 
 Result = TypeVar("Result")
+# What is no failure of a tokenizer. Anything else is, also what is no Exception, as a panic in Rust.
+_NOT_OURS = (KeyboardInterrupt, SystemExit, MemoryError)
 
 
 class AnyTokenizer(Protocol):
@@ -76,12 +79,15 @@ def wrap(tokenizer: Any) -> AnyTokenizer:
     Raises
     ------
     TypeError
-        If it is none of these.
+        If it is none of these, or has parts written in Python, which cannot be copied.
 
     Notes
     -----
-    Which library it is of is seen from its methods, and none is imported. What fails in there becomes a
-    `ScoringError` that names the text. Texts must be UTF-8.
+    Which library it is of is seen from its methods, and none is imported. What fails in there, panics too,
+    becomes a `ScoringError` that names the text. Texts must be UTF-8.
+
+    Tokens whose pieces put together are the text stand where their bytes do, though they be parts of
+    characters. Otherwise places are what the library says: for ``tokenizers``, whole characters.
 
     Examples
     --------
@@ -120,7 +126,9 @@ class _Foreign(ABC):
         checked = [_as_text(text, i) for i, text in enumerate(texts)]
         try:
             return Ragged.from_rows(self._encode_rows(checked, workers))
-        except Exception:
+        except _NOT_OURS:
+            raise
+        except BaseException:
             for i, text in enumerate(checked):
                 _name_errors(i, self._encode_rows, [text], workers)
             raise
@@ -149,6 +157,11 @@ class _Foreign(ABC):
     def _locate(self, text: str) -> tuple[Sequence[int], Any]:
         """The ids of a text, and begin and end of each in its bytes."""
 
+    def _bounds(self, ids: Sequence[int]) -> NDArray[np.int64]:
+        """Begin and end of each of the pieces when they are put together."""
+        bounds = lengths_to_offsets(self.pieces.lengths[ids])
+        return np.stack([bounds[:-1], bounds[1:]], axis=1)
+
 
 class _Tiktoken(_Foreign):
     def __init__(self, encoding: Any) -> None:
@@ -174,15 +187,19 @@ class _Tiktoken(_Foreign):
 
     def _locate(self, text: str) -> tuple[Sequence[int], Any]:
         ids = self._encoding.encode_ordinary(text)
-        bounds = lengths_to_offsets(self.pieces.lengths[ids])  # its pieces are the text, whole
-        return ids, np.stack([bounds[:-1], bounds[1:]], axis=1)
+        return ids, self._bounds(ids)  # its pieces are the text, whole
 
 
 class _HuggingFace(_Foreign):
     def __init__(self, tokenizer: Any) -> None:
-        fields = json.loads(tokenizer.to_str())
+        try:
+            fields = json.loads(tokenizer.to_str())
+        except Exception as error:  # it raises nothing narrower
+            raise TypeError(f"wrap takes no tokenizer that cannot be copied: {error}") from error
         # The post-processor adds special tokens, and leaves the space before a word out of its offsets.
         fields.update(truncation=None, padding=None, post_processor=None)
+        if "dropout" in fields["model"]:
+            fields["model"]["dropout"] = None
         self._tokenizer = type(tokenizer).from_str(json.dumps(fields))
         self._tokenizer.encode_special_tokens = True
         added = self._tokenizer.get_added_tokens_decoder()
@@ -206,6 +223,8 @@ class _HuggingFace(_Foreign):
 
     def _locate(self, text: str) -> tuple[Sequence[int], Any]:
         found = self._tokenizer.encode(text, add_special_tokens=False)
+        if self.pieces.take(np.array(found.ids, np.int64)).values.tobytes() == text.encode():
+            return found.ids, self._bounds(found.ids)
         starts = lengths_to_offsets([len(character.encode()) for character in text])
         return found.ids, starts[np.array(found.offsets, np.int64).reshape(-1, 2)]
 
@@ -215,7 +234,7 @@ class _SentencePiece(_Foreign):
         self._processor = processor
         ids = range(processor.get_piece_size())
         self.unk_id = processor.unk_id()
-        rows = [processor.id_to_piece(i).encode() for i in ids]
+        rows = [b"" if processor.is_unused(i) else processor.id_to_piece(i).encode() for i in ids]
         self.special_tokens = {
             rows[i].decode(): i for i in ids if processor.is_control(i) or processor.is_unknown(i)
         }
@@ -257,12 +276,19 @@ def _name_errors(i: int, function: Callable[..., Result], *args: Any) -> Result:
     """What a foreign function gives; whatever it raises becomes an error that names text `i`."""
     try:
         return function(*args)
-    except Exception as error:
+    except _NOT_OURS:
+        raise
+    except BaseException as error:
         raise ScoringError(f"{type(error).__name__}: {error}", document=i) from error
 
 
 def _read_byte_level(piece: str) -> bytes:
-    """The bytes of a piece in the alphabet of GPT-2, in which each byte is a visible character."""
+    """The bytes of a piece in the alphabet of GPT-2, in which each byte is a visible character.
+
+    A piece with a character outside it stands for itself, as where ``tokenizers`` decodes.
+    """
+    if not _BYTES.keys() >= set(piece):
+        return piece.encode()
     return bytes(_BYTES[character] for character in piece)
 
 

@@ -42,7 +42,7 @@ class Row(TypedDict):
         The figure; None where there was nothing to divide by.
     low, high : float or None
         The 95 % interval of the bootstrap over documents, for figures that are quotients of sums over
-        documents.
+        documents. None where a language has but one document, from which nothing can be drawn.
     unit : str
         What it is in; "" for a number without unit.
     n : int
@@ -115,7 +115,7 @@ def measure(
     A row is what it is whatever other tokenizers and metrics are asked for. The time is that of encoding all
     text with every tokenizer, of finding where tokens stand if "pcw" or "morphology" is asked for, and of a
     thousand sums over all documents, which are products of matrices. Values are exact sums of integers and
-    one division.
+    one division, or, where there are powers or logarithms, decimals rounded once: the same on every machine.
 
     Examples
     --------
@@ -135,6 +135,8 @@ def measure(
         raise ValueError(f'"nsl" needs a baseline among the tokenizers, not {baseline_tokenizer!r}')
     if needed & _RELATIVE:
         needed.add("tokens")
+    if "unreached" in needed:
+        needed.add("counts")
     rows: list[Row] = []
     columns: Parts = {}
     for scope in _count_texts(tokenizers, corpus, needed, workers, columns):
@@ -204,7 +206,7 @@ def _count_texts(
                 yield (name, language), described | totals
         if "unreached" in needed:
             with _naming(name, corpus, OVERALL):
-                overall["unreached"] = len(find_unreached(tokenizer))
+                overall["unreached"] = len(find_unreached(tokenizer, overall["counts"]))
         yield (name, OVERALL), described | overall
 
 

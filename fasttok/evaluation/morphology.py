@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -70,9 +71,9 @@ def read_morphemes(path: str | os.PathLike[str]) -> Morphemes:
     Parameters
     ----------
     path : path
-        A file in UTF-8: a line has a word, or several with spaces between, a tab, and their morphemes with
-        spaces between, those that go on with a word with ``@@`` before them. What follows another tab is not
-        looked at.
+        A file in UTF-8, with or without a byte order mark: a line has a word, or several with spaces between,
+        a tab, and their morphemes with spaces between, those that go on with a word with ``@@`` before them.
+        What follows another tab is not looked at.
 
     Returns
     -------
@@ -103,19 +104,20 @@ def read_morphemes(path: str | os.PathLike[str]) -> Morphemes:
     words: list[bytes] = []
     lengths: list[list[int]] = []  # of the morphemes of each word
     n_entries = 0
-    for number, line in enumerate(Path(path).read_bytes().splitlines(), 1):
+    for number, line in enumerate(Path(path).read_bytes().removeprefix(BOM_UTF8).splitlines(), 1):
         try:
-            surface, *others = line.decode().split("\t")
+            fields = re.sub(" +", " ", line.decode()).split("\t")
         except UnicodeDecodeError:
             raise CorpusError("no UTF-8", name, number) from None
-        if not surface or not others or not others[0]:
+        surface, segmented, *_ = (*(field.strip(" ") for field in fields), "", "")
+        if not surface or not segmented:
             raise CorpusError("no word, tab and morphemes", name, number)
-        surfaces, segmented = surface.split(" "), re.split(" (?!@@)", others[0])
+        surfaces, segmentations = surface.split(" "), re.split(" (?!@@)", segmented)
         n_entries += len(surfaces)
-        if len(surfaces) != len(segmented):
+        if len(surfaces) != len(segmentations):
             continue
-        for word, segments in zip(surfaces, segmented, strict=True):
-            morphemes = segments.split(_CONTINUED)
+        for word, segmentation in zip(surfaces, segmentations, strict=True):
+            morphemes = segmentation.split(_CONTINUED)
             if "".join(morphemes) == word and all(morphemes):
                 words.append(word.encode())
                 lengths.append([len(morpheme.encode()) for morpheme in morphemes])
@@ -142,11 +144,12 @@ def count_boundaries(morphemes: Morphemes, byte_spans: NDArray[np.int64]) -> Bou
     Returns
     -------
     BoundaryCounts
-        A boundary is a byte inside a word, neither its first nor behind its last, at which a token begins.
+        A boundary is a character inside a word, not its first, at which a token begins.
 
     Notes
     -----
-    O(m log n).
+    A token that begins inside a character is at no boundary, as no morpheme could begin there; where a
+    library says only in which character it begins, it counts as beginning with that. O(m log n).
 
     Examples
     --------
@@ -158,6 +161,8 @@ def count_boundaries(morphemes: Morphemes, byte_spans: NDArray[np.int64]) -> Bou
     (array([1, 1]), array([2, 0]), array([1, 0]))
     """
     begun = np.unique(byte_spans[:, 0])
+    text = np.append(morphemes.text.values, np.uint8(0))  # a token may stand, empty, behind the last byte
+    begun = begun[text[begun] & 0xC0 != 0x80]
     n_gold = _count_inside(morphemes.words, morphemes.boundaries)
     n_predicted = _count_inside(morphemes.words, begun)
     n_correct = _count_inside(morphemes.words, np.intersect1d(begun, morphemes.boundaries))
@@ -189,8 +194,9 @@ def boundary_precision(n_correct: Total, n_predicted: Total) -> Quotient:
 
     Notes
     -----
-    Summed over all words, so each boundary weighs the same. Words of one token do not enter. Only words whose
-    morphemes put together are the word are counted; see `Morphemes`.
+    Summed over all words, so each boundary weighs the same. Words of one token do not enter, and a word that
+    became one unknown token is such. Only words whose morphemes put together are the word are counted; see
+    `Morphemes`, in whose text every word but the first has a space before it.
 
     Examples
     --------
@@ -201,10 +207,25 @@ def boundary_precision(n_correct: Total, n_predicted: Total) -> Quotient:
 
 
 def boundary_recall(n_correct: Total, n_gold: Total) -> Quotient:
-    """The share of boundaries of morphemes at which a token begins; otherwise as `boundary_precision`.
+    """The share of boundaries of morphemes at which a token begins.
 
-    The denominator is all boundaries of morphemes, those inside words of one token too. It rises with the
-    number of tokens: single characters have all.
+    Parameters
+    ----------
+    n_correct : int or ndarray
+        The numerator: boundaries of both.
+    n_gold : int or ndarray
+        The denominator: boundaries of morphemes, those inside words of one token too, also of one unknown
+        token.
+
+    Returns
+    -------
+    float or ndarray of float64
+        From 0 to 1; NaN without such boundaries.
+
+    Notes
+    -----
+    Each boundary weighs the same, as in `boundary_precision`. It rises with the number of tokens: single
+    characters have all.
 
     Examples
     --------
@@ -215,7 +236,18 @@ def boundary_recall(n_correct: Total, n_gold: Total) -> Quotient:
 
 
 def boundary_f1(n_correct: Total, n_predicted: Total, n_gold: Total) -> Quotient:
-    """The harmonic mean of precision and recall: twice the numerator of both, by the sum of the denominators.
+    """The harmonic mean of `boundary_precision` and `boundary_recall`.
+
+    Parameters
+    ----------
+    n_correct, n_predicted, n_gold : int or ndarray
+        Boundaries of both, of tokens inside words, and of morphemes. The numerator is twice the first, the
+        denominator the sum of the others.
+
+    Returns
+    -------
+    float or ndarray of float64
+        From 0 to 1; NaN without boundaries.
 
     Examples
     --------
@@ -244,7 +276,8 @@ def morph_score(n_hit: Total, n_scored: Total) -> Quotient:
     -----
     Every word weighs the same. After Arnett and Bergen (2025), "Why do language models perform worse for
     morphologically complex languages?", COLING, whose words have one boundary each; of several, one is enough
-    here. Words of one token are left out, so a large vocabulary is scored on rare words only.
+    here. Words of one token are left out, those of one unknown token too, so a large vocabulary is scored on
+    rare words only.
 
     Examples
     --------
@@ -252,3 +285,31 @@ def morph_score(n_hit: Total, n_scored: Total) -> Quotient:
     0.4
     """
     return divide(n_hit, n_scored)
+
+
+def morpheme_coverage(n_aligned: Total, n_entries: Total) -> Quotient:
+    """The share of a gold segmentation that is scored at all.
+
+    Parameters
+    ----------
+    n_aligned : int or ndarray
+        The numerator: words whose morphemes put together are the word.
+    n_entries : int or ndarray
+        The denominator: all words of the file.
+
+    Returns
+    -------
+    float or ndarray of float64
+        From 0 to 1; NaN without words.
+
+    Notes
+    -----
+    Every word of the file weighs the same. It is a figure of the file, not of the tokenizer, and says how far
+    to trust the others: where it is low, most words are written otherwise than their morphemes.
+
+    Examples
+    --------
+    >>> morpheme_coverage(3, 4)
+    0.75
+    """
+    return divide(n_aligned, n_entries)

@@ -55,6 +55,11 @@ def max_min(n_tokens: NDArray[Any]) -> Quotient:
     float or ndarray of float64, shape (k,)
         Without unit, at least 1; NaN if a language takes none.
 
+    Notes
+    -----
+    The numerator is the largest number, the denominator the smallest, whichever languages these are; so it is
+    the largest `premium` there is between two of them.
+
     Examples
     --------
     >>> import numpy as np
@@ -83,7 +88,8 @@ def gini(n_tokens: NDArray[Any]) -> Quotient:
     -----
     The numerator is the sum of ``|c_i - c_j|`` over all ordered pairs, the denominator ``2 n² μ`` with the
     mean μ; every language weighs the same. Found from the sorted costs, whose i-th of n, from 0, stands in
-    the sum ``2 (2 i - n + 1)`` times. O(n log n).
+    the sum ``2 (2 i - n + 1)`` times. O(n log n). After Gini (1912); Foroutan et al. (2025),
+    arXiv:2508.04796, use it of tokenizers.
 
     Examples
     --------
@@ -108,7 +114,13 @@ def lorenz(n_tokens: NDArray[Any]) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (n + 1,)
         Entry i is the share of the i languages that take fewest tokens: from 0 to 1, i/n everywhere if all
-        take as many. NaN if none takes any. `gini` is 1 less twice the area under it.
+        take as many. NaN if none takes any.
+
+    Notes
+    -----
+    The numerators are the sums of the smallest numbers of tokens, the denominator that of all; every language
+    weighs the same. `gini` is 1 less twice the area under it. After Lorenz (1905), "Methods of Measuring the
+    Concentration of Wealth". O(n log n).
 
     Examples
     --------

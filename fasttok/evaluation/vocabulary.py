@@ -1,6 +1,6 @@
 """What a vocabulary has, what of it a text uses, and what it has no piece for.
 
-An ordinary id is one that is in use and is not a special token's.
+An ordinary id is one that is in use and is neither a special token's nor that of what is unknown.
 """
 
 from __future__ import annotations
@@ -11,18 +11,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.errors import UnknownCharacterError
+from fasttok.errors import ScoringError, UnknownCharacterError
 from fasttok.evaluation.foreign import AnyTokenizer
 from fasttok.evaluation.totals import Quotient, Total, divide
 from fasttok.ragged import Ragged
+from fasttok.text.metaspace import MARK
 
-_SIDES = [(b"", b""), *((x, y) for n in (b"a", b"q") for x, y in ((n, b""), (b"", n), (n, n)))]
+# What stands before and behind a piece, where it is not reached alone: letters with which few pieces combine,
+# and a number, which combines with none.
+_SIDES = [(b"", b""), *((x, y) for n in (b"a", b"q", b"z", b"1") for x, y in ((n, b""), (b"", n), (n, n)))]
 
 
 def find_ordinary(tokenizer: AnyTokenizer) -> NDArray[np.bool_]:
-    """Which ids are ordinary: bool of shape (vocab_size,)."""
+    """Which ids are in use for text that is known: not special tokens, not the unknown one.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer, or what `fasttok.wrap` gives
+        The tokenizer.
+
+    Returns
+    -------
+    ndarray of bool, shape (vocab_size,)
+        True for an ordinary id.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> model = ft.WordPieceModel(["", "low"], unk_id=0)
+    >>> find_ordinary(ft.Tokenizer(model, "bert", {"[UNK]": 0}))
+    array([False,  True])
+    """
     is_ordinary = tokenizer.pieces.lengths > 0
     is_ordinary[list(tokenizer.special_tokens.values())] = False
+    if tokenizer.unk_id is not None:
+        is_ordinary[tokenizer.unk_id] = False
     return is_ordinary
 
 
@@ -59,25 +82,63 @@ def vocabulary_use(counts: NDArray[Any], is_ordinary: NDArray[np.bool_], least: 
     return divide(n_used, int(np.count_nonzero(is_ordinary)))
 
 
-def find_unused(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The ordinary ids that do not occur, ascending; arguments as of `vocabulary_use`.
+def vocabulary_use_10(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> Quotient:
+    """The share of a vocabulary that a text uses at least ten times.
+
+    Parameters
+    ----------
+    counts, is_ordinary : ndarray
+        As for `vocabulary_use`.
+
+    Returns
+    -------
+    float
+        As `vocabulary_use` with ``least=10``.
 
     Examples
     --------
     >>> import numpy as np
-    >>> find_unused(np.array([9, 0, 1, 0]), np.array([True, True, True, False]))
-    array([1])
+    >>> vocabulary_use_10(np.array([9, 10]), np.array([True, True]))
+    0.5
+    """
+    return vocabulary_use(counts, is_ordinary, least=10)
+
+
+def find_unused(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The ordinary ids that a text does not use.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (v,)
+        How often each id occurs.
+    is_ordinary : ndarray of bool, shape (v,)
+        Which ids count; see `find_ordinary`.
+
+    Returns
+    -------
+    ndarray of int64
+        Ids, ascending. Their share of all ordinary ids is 1 - `vocabulary_use`.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.Tokenizer(ft.WordPieceModel(["low", "##er", "new"]), "bert")
+    >>> counts = np.bincount(tok.encode("low lower"), minlength=tok.vocab_size)
+    >>> [tok.id_to_piece(i) for i in find_unused(counts, find_ordinary(tok))]
+    [b'new']
     """
     return np.flatnonzero(is_ordinary & (counts == 0))
 
 
-def find_unreached(tokenizer: AnyTokenizer) -> NDArray[np.int64]:
-    """The ordinary ids that encoding does not give for their own text.
+def find_unreached(tokenizer: AnyTokenizer, counts: NDArray[Any] | None = None) -> NDArray[np.int64]:
+    """The ordinary ids that no text seems to become.
 
     Parameters
     ----------
     tokenizer : Tokenizer, or what `fasttok.wrap` gives
         The tokenizer.
+    counts : ndarray of int64, shape (vocab_size,), optional
+        How often each id occurs in a text at hand; those that do are reached.
 
     Returns
     -------
@@ -86,15 +147,16 @@ def find_unreached(tokenizer: AnyTokenizer) -> NDArray[np.int64]:
 
     Notes
     -----
-    The text of an id is what decoding writes for it alone. It is encoded as it is; then, as some pieces are
-    found only inside words or at their end, behind, before and between letters: "a", and "q", with which few
-    pieces combine. An id is reached if it is among the ids of one of these. So what only other neighbours
-    bring out is listed though a text could have it. For BPE over bytes that cannot be: what merging makes of
-    a text it makes of the piece alone, unless the pretokenizer cuts it. An id whose text is not UTF-8, part
-    of a character, is not tested.
+    An id is reached if it is among the ids of any text that is tried. For each id these are what decoding
+    writes for it alone, and its piece with ▁ as a space and without ## before it; as they are, and, as some
+    pieces are found only inside words or at their end, with "a", "q", "z" or "1" before, behind, or on both
+    sides. So what only other neighbours bring out is listed though a text could have it. For BPE over bytes
+    that cannot be: what merging makes of a text it makes of the piece alone, unless the pretokenizer cuts it.
+    An id that stands for part of a character, so that its piece or what decoding writes is no UTF-8 or has
+    U+FFFD, is not tested.
 
-    Seven texts an id are encoded at most. What is never reached was there only for larger pieces to be made
-    of, or pretokens are cut otherwise now.
+    Thirteen passes over the ids at most, each over what the ones before have not reached. What is never
+    reached was there only for larger pieces to be made of, or pretokens are cut otherwise now.
 
     Examples
     --------
@@ -103,38 +165,56 @@ def find_unreached(tokenizer: AnyTokenizer) -> NDArray[np.int64]:
     >>> [tok.id_to_piece(i) for i in find_unreached(tok)]
     [b'a b']
     """
-    candidates, texts = [], []
-    for i in np.flatnonzero(find_ordinary(tokenizer)).tolist():
-        text = tokenizer.decode_bytes([i])
-        if _is_utf8(text):
-            candidates.append(i)
-            texts.append(text)
-    ids = np.array(candidates, np.int64)
-    left = np.arange(len(ids))  # what is not reached yet
+    is_reached = np.zeros(tokenizer.vocab_size, np.bool_) if counts is None else counts > 0
+    texts: list[bytes] = []
+    ids: list[int] = []  # of each text
+    for i in np.flatnonzero(find_ordinary(tokenizer) & ~is_reached).tolist():
+        piece, written = tokenizer.id_to_piece(i), tokenizer.decode_bytes([i])
+        if _is_whole(piece) and _is_whole(written):
+            found = dict.fromkeys([written, piece.replace(MARK, b" "), piece.removeprefix(b"##")])
+            texts += found
+            ids += [i] * len(found)
+    id_of = np.array(ids, np.int64)
     for before, behind in _SIDES:
+        left = np.flatnonzero(~is_reached[id_of])
         rows = _encode_known(tokenizer, [before + texts[i] + behind for i in left])
-        row_of = np.repeat(np.arange(len(left)), rows.lengths)
-        is_reached = np.bincount(row_of[rows.values == ids[left[row_of]]], minlength=len(left)) > 0
-        left = left[~is_reached]
-    return ids[left]
+        is_reached[rows.values] = True
+    return np.unique(id_of[~is_reached[id_of]])
+
+
+def unreached_pieces(n_unreached: Total) -> Quotient:
+    """How many pieces of a vocabulary no text seems to become.
+
+    Parameters
+    ----------
+    n_unreached : int
+        The ordinary ids that `find_unreached` lists, those that occur in the text at hand not among them.
+
+    Returns
+    -------
+    float
+        In pieces: the number itself, which is divided by nothing.
+
+    Examples
+    --------
+    >>> unreached_pieces(3)
+    3.0
+    """
+    return divide(n_unreached, 1)
 
 
 def _encode_known(tokenizer: AnyTokenizer, texts: Sequence[bytes]) -> Ragged:
-    """The ids of texts; none of a text with a character that the tokenizer does not know."""
+    """The ids of texts; none of a text that the tokenizer fails on, as it does not know a character."""
     try:
         return tokenizer.encode_batch(texts)
-    except UnknownCharacterError:
+    except (UnknownCharacterError, ScoringError):
         if len(texts) == 1:
             return Ragged.from_rows([[]])
     return Ragged.from_arrays([_encode_known(tokenizer, [text])[0] for text in texts])
 
 
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _is_whole(text: bytes) -> bool:
+    return "\ufffd" not in text.decode(errors="replace")
 
 
 def unk_rate(n_unknown: Total, n_tokens: Total) -> Quotient:
@@ -211,7 +291,8 @@ def mean_piece_length(pieces: Ragged, is_ordinary: NDArray[np.bool_]) -> Quotien
 
     Notes
     -----
-    Every piece weighs the same, however often it occurs. ``pieces.lengths[is_ordinary]`` has all lengths.
+    Every piece weighs the same, however often it occurs. A piece is as long as it is written: ▁ is three
+    bytes, and ``<0x41>``, which stands for one byte, is six. ``pieces.lengths[is_ordinary]`` has all lengths.
 
     Examples
     --------
@@ -238,8 +319,9 @@ def overlap(tokenizer: AnyTokenizer, other: AnyTokenizer) -> Quotient:
 
     Notes
     -----
-    Pieces are compared as bytes, those of ordinary ids, with ▁ (U+2581) as a space, so that conventions for
-    white space differ less. Other marks, as ## and </w>, stay.
+    Every piece weighs the same. Pieces are compared as bytes, those of ordinary ids, with ▁ (U+2581) as a
+    space, so that conventions for white space differ less. Other marks, as ## and </w>, stay, and so does
+    ``<0x41>``. After Jaccard (1912).
 
     Examples
     --------
@@ -255,4 +337,4 @@ def overlap(tokenizer: AnyTokenizer, other: AnyTokenizer) -> Quotient:
 
 def _ordinary_pieces(tokenizer: AnyTokenizer) -> set[bytes]:
     rows = tokenizer.pieces.take(np.flatnonzero(find_ordinary(tokenizer))).to_bytes()
-    return {row.replace("▁".encode(), b" ") for row in rows}
+    return {row.replace(MARK, b" ") for row in rows}

@@ -50,7 +50,8 @@ def find_words(documents: Ragged, words: str) -> NDArray[np.int64]:
         - "dzongkha": syllables, runs of what is neither white space nor a tsheg or shad (U+0F0B to U+0F14 and
           U+0FD2). What is a word of several syllables no mark shows; tokens a syllable is the figure in use.
         - "unicode": what lies between the word boundaries of UAX #29 and holds a letter or number. Without a
-          dictionary, as here, Han, Thai, Lao, Khmer and Myanmar are cut at every character or cluster.
+          dictionary, as here, Han, Hiragana, Thai, Lao, Khmer and Myanmar are cut at every character or
+          cluster; Katakana is not.
 
     Returns
     -------
@@ -110,7 +111,8 @@ def count_tokens_of_words(words: NDArray[np.int64], byte_spans: NDArray[np.int64
 
     Notes
     -----
-    O(n log m).
+    Which tokens could be part of a word at all, `fasttok.evaluation.encoded.Encoded.is_text` says; `pcw` is of
+    those. O(n log m).
 
     Examples
     --------
@@ -126,7 +128,26 @@ def count_tokens_of_words(words: NDArray[np.int64], byte_spans: NDArray[np.int64
 
 
 def count_by_document(documents: Ragged, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many of the `places`, bytes of ``documents.values``, lie in each document; int64 of shape (k,)."""
+    """How many places lie in each document.
+
+    Parameters
+    ----------
+    documents : Ragged
+        Any rows, k of them.
+    places : ndarray of int64, shape (n,)
+        Places in ``documents.values``, in any order: of bytes of text, or of ids.
+
+    Returns
+    -------
+    ndarray of int64, shape (k,)
+        The places in each row. O(n log k).
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> count_by_document(ft.Ragged.from_bytes([b"abc", b"", b"de"]), np.array([0, 2, 3])).tolist()
+    [2, 0, 1]
+    """
     rows = np.searchsorted(documents.offsets, places, side="right") - 1
     return np.bincount(rows, minlength=len(documents))
 

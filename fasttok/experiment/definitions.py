@@ -58,8 +58,7 @@ DEFINITIONS = {
         "Premium",
         False,
         "Tokens of a language, divided by those of the baseline language for the same sentences (Petrov et "
-        "al. "
-        "2023). Over all languages: the tokens of all, divided by what they would be at the baseline's rate.",
+        "al. 2023).",
     ),
     "max_min": Definition(
         "Max / min",
