@@ -111,8 +111,8 @@ def count_tokens_of_words(words: NDArray[np.int64], byte_spans: NDArray[np.int64
 
     Notes
     -----
-    Which tokens could be part of a word at all, `fasttok.evaluation.encoded.Encoded.is_text` says; `pcw` is of
-    those. O(n log m).
+    `fasttok.evaluation.encoded.Encoded.is_text` says which tokens could be part of a word at all; those of
+    `fasttok.evaluation.fertility.pcw` are. O(n log m).
 
     Examples
     --------
