@@ -108,9 +108,9 @@ DEFINITIONS = {
         "Ordinary pieces that occur ten times or more, divided by all ordinary pieces.",
     ),
     "unreached_pieces": Definition(
-        "Unreachable pieces",
+        "Unreached pieces",
         False,
-        "Pieces that encoding does not give for their own text, with or without a neighbour.",
+        "Ordinary pieces that neither the corpus has nor encoding gives for their own text, alone or beside a letter.",
     ),
     "mean_piece_length": Definition(
         "Piece length", None, "Bytes of all ordinary pieces, divided by their number; not weighted by use."
