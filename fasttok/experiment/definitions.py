@@ -110,8 +110,8 @@ DEFINITIONS = {
     "unreached_pieces": Definition(
         "Unreached pieces",
         False,
-        "Ordinary pieces that the corpus does not have, and encoding does not give for their own text, alone or "
-        "beside a letter.",
+        "Ordinary pieces that the corpus does not have, and that encoding does not give for their own text, "
+        "alone or beside a letter.",
     ),
     "mean_piece_length": Definition(
         "Piece length", None, "Bytes of all ordinary pieces, divided by their number; not weighted by use."
