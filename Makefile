@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# As a path: otherwise a script beside this folder, which has our name, would import the folder.
+EDITABLE := --config-settings editable_mode=compat --editable
 SOURCES := setup.py pyproject.toml $(shell find fasttok -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: demo test lint docs bench conformance fuzz clean
@@ -32,12 +34,13 @@ fuzz: $(VENV)/test
 	FASTTOK_FUZZ=200 $(BIN)/python -m pytest tests/test_fuzz.py --timeout 0
 
 $(VENV)/built: $(SOURCES)
+	@echo "Making an environment in $(VENV) and compiling, which takes a minute or two …"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[report]'
 	touch $@
 
 $(VENV)/test $(VENV)/lint $(VENV)/docs $(VENV)/bench: $(VENV)/%: $(VENV)/built
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[$*]'
 	touch $@
 
 clean:

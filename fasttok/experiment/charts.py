@@ -245,9 +245,9 @@ def _label(axes: Axes, series: Sequence[Series], *, meets: bool) -> None:
         points = axes.transData.inverted().transform([begin, (left + 22, height), (left + 26, height)])
         axes.plot(
             *zip(points[0], points[1], strict=True),
-            color=colour,
-            linewidth=2 if meets else 0.6,
-            linestyle=(0, (4, 2)) if meets and line.colour > N_HUES else "-",
+            color=colour if meets else _MUTED,  # what leads to a name must not look like data
+            linewidth=2 if meets else 0.8,
+            linestyle=((0, (4, 2)) if line.colour > N_HUES else "-") if meets else (0, (1, 3)),
             clip_on=False,
             scalex=False,
             scaley=False,

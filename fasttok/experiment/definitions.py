@@ -23,6 +23,11 @@ class Definition(NamedTuple):
     text: str
 
 
+WORDS = {
+    "whitespace": "what stands between white space, with the punctuation at it",
+    "dzongkha": "what stands between tshegs, shads and white space, a syllable",
+    "unicode": "what lies between the word boundaries of Unicode (UAX #29) and holds a letter or a digit",
+}
 DEFINITIONS = {
     "bytes_per_token": Definition(
         "Bytes per token",
@@ -45,8 +50,7 @@ DEFINITIONS = {
     "fertility": Definition(
         "Fertility",
         False,
-        "All tokens of the running text, divided by its words (Rust et al. 2021). What a word is the "
-        "experiment says.",
+        "All tokens of the running text, divided by its words (Rust et al. 2021).",
     ),
     "pcw": Definition(
         "Continued words",
@@ -87,7 +91,7 @@ DEFINITIONS = {
         "Segmentality",
         False,
         "Cuts between tokens of a document, divided by the places between its characters, both over the "
-        "whole corpus.",
+        "whole corpus; above 1 where characters are cut into bytes.",
     ),
     "percentile_frequency": Definition(
         "Percentile frequency",

@@ -9,31 +9,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from fasttok.colours import STYLE, to_html
-from fasttok.evaluation.parity import lorenz
-from fasttok.experiment import tables, vocabularies
-from fasttok.experiment.charts import (
-    MARKER_TEXTS,
-    OTHER,
-    Axis,
-    Drawing,
-    Series,
-    draw_lines,
-    draw_panels,
-    find_hue,
-)
-from fasttok.experiment.definitions import DEFINITIONS
+from fasttok.experiment import languages, plots, tables, vocabularies
+from fasttok.experiment.charts import MARKER_TEXTS, OTHER, Drawing, find_hue
+from fasttok.experiment.definitions import DEFINITIONS, WORDS
+from fasttok.experiment.languages import Premiums
+from fasttok.experiment.plots import Chart
 from fasttok.experiment.results import SPECIFICATION, Results
-from fasttok.experiment.tables import BarChart, Compared, Premiums, Row, Value
+from fasttok.experiment.tables import BarChart, Value
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
 from fasttok.tokenizer import Tokenizer
@@ -119,15 +108,6 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chart:
-    """A drawing, the lines to name where there is no room to write beside them, and all of it in words."""
-
-    drawing: Drawing
-    legend: list[Series]
-    alt: str
-
-
-@dataclass(frozen=True)
 class CorpusReport:
     """What is told of one test corpus; every part is None where there are no data for it."""
 
@@ -136,6 +116,7 @@ class CorpusReport:
     metrics: list[str]
     headline: dict[str, list[Value]]
     compression: Chart | None
+    by_language: dict[str, dict[str, list[Value]]]
     premiums: Premiums | None
     lorenz: Chart | None
     ranks: Chart | None
@@ -191,99 +172,33 @@ class Report:
     def corpora(self) -> list[CorpusReport]:
         """What is told of each test corpus."""
         return [
-            self._tell(i, name, languages)
-            for i, (name, languages) in enumerate(self.manifest["languages"].items())
+            self._tell(i, name, tags) for i, (name, tags) in enumerate(self.manifest["languages"].items())
         ]
 
-    def _tell(self, i: int, corpus: str, languages: Sequence[str]) -> CorpusReport:
+    def _tell(self, i: int, corpus: str, tags: Sequence[str]) -> CorpusReport:
         rows = [row for row in self.results.rows if row["corpus"] == corpus]
         names = [one.name for one in self.compared if (corpus, one.name) in self._curves]
         incapable = self.incapable[corpus]
+        curves = {name: self._curves[corpus, name] for name in names}
         metrics, headline = tables.headline(rows, names, HIGHER, incapable)
-        premiums = tables.find_premiums(rows)
+        premiums = languages.find_premiums(rows)
         return CorpusReport(
             name=corpus,
-            languages=languages,
+            languages=tags,
             metrics=metrics,
             headline=headline,
-            compression=self._draw_compression(f"compression-{i}", rows),
-            premiums=tables.compare_languages(rows, self._scripts(corpus), incapable),
-            lorenz=self._draw_lorenz(f"lorenz-{i}", premiums) if premiums else None,
-            ranks=self._draw_ranks(f"ranks-{i}", corpus),
+            compression=plots.draw_compression(f"compression-{i}", rows, self.compared, incapable),
+            by_language=languages.tabulate(rows, names),
+            premiums=languages.compare_languages(rows, self._scripts(corpus), incapable),
+            lorenz=plots.draw_lorenz(f"lorenz-{i}", premiums, self.drawn, incapable) if premiums else None,
+            ranks=plots.draw_ranks(f"ranks-{i}", curves, self.drawn, incapable),
             documents=self._collect_documents(corpus, names),
         )
-
-    # Charts
-
-    def _draw_compression(self, name: str, rows: Sequence[Row]) -> Chart | None:
-        """Bytes a token against the size of the vocabulary, a line a family."""
-        found = {
-            row["tokenizer"]: row["value"]
-            for row in rows
-            if row["metric"] == "bytes_per_token" and not row["language"] and row["value"] is not None
-        }
-        families: dict[str, list[Compared]] = defaultdict(list)
-        for one in self.compared:
-            if one.name in found:
-                families[one.family].append(one)
-        series = [
-            Series(
-                family, ones[0].colour, [one.vocab_size for one in ones], [found[one.name] for one in ones]
-            )
-            for family, ones in families.items()
-        ]
-        if not series:
-            return None
-        sizes = sorted({one.vocab_size for ones in families.values() for one in ones})
-        x = Axis("vocabulary size, ids (logarithmic)", is_log=True, ticks=_apart(sizes))
-        said = [
-            f"{line.label} from {line.ys[0]:.3g} at {line.xs[0]:,} to {line.ys[-1]:.3g} at {line.xs[-1]:,}"
-            for line in series
-        ]
-        return _chart(draw_lines(name, series, x, Axis("Bytes per token"), markers=True), series, said)
-
-    def _draw_lorenz(self, name: str, premiums: Sequence[Row]) -> Chart:
-        values: dict[str, list[float]] = defaultdict(list)
-        for row in premiums:
-            values[row["tokenizer"]].append(row["value"])
-        lines = []
-        for one in self.drawn:
-            if one.name in values:
-                # Every language has the same sentences, so premiums are as good as tokens.
-                ys = lorenz(np.array(values[one.name])).tolist()
-                lines.append(Series(one.family, one.colour, np.linspace(0, 1, len(ys)).tolist(), ys))
-        x = Axis("share of the languages, cheapest first", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
-        y = Axis("Share of all tokens", ticks=(0, 0.25, 0.5, 0.75, 1), limits=(0, 1))
-        said = [
-            f"{line.label}: half of the languages take {line.ys[len(line.ys) // 2]:.0%}" for line in lines
-        ]
-        return _chart(draw_lines(name, lines, x, y, diagonal="equal treatment", meets=True), lines, said)
-
-    def _draw_ranks(self, name: str, corpus: str) -> Chart | None:
-        lines = [
-            Series(one.family, one.colour, curve["ranks"], curve["counts"])
-            for one in self.drawn
-            if (curve := self._curves.get((corpus, one.name))) and curve["ranks"]
-        ]
-        if not lines:
-            return None
-        x = Axis("rank of the piece (logarithmic)", is_log=True)
-        y = Axis("Occurrences (logarithmic)", is_log=True)
-        said = [f"{line.label} uses {line.xs[-1]:,} pieces" for line in lines]
-        return _chart(draw_lines(name, lines, x, y, meets=True), lines, said)
 
     @cached_property
     def lengths(self) -> Drawing | None:
         """The lengths of the pieces of some vocabularies."""
-        xs = list(range(1, vocabularies.LONGEST + 1))
-        shares = {one: vocabularies.piece_lengths(self._pieces[one.name]) for one in self.drawn}
-        panels = [Series(one.name, one.colour, xs, ys) for one, ys in shares.items() if 0 < max(ys) < 100]
-        if not panels:
-            return None
-        x = Axis("characters", ticks=(1, 4, 8, 12, vocabularies.LONGEST))
-        return draw_panels("lengths", panels, x, Axis("% of pieces"))
-
-    # Tables
+        return plots.draw_lengths(self._pieces, self.drawn)
 
     def _scripts(self, corpus: str) -> dict[str, str]:
         """The script of each language of a test corpus."""
@@ -372,6 +287,32 @@ class Report:
         return {metric: i for i, metric in enumerate((name for name in DEFINITIONS if name in metrics), 1)}
 
     @property
+    def trained_on(self) -> dict[str, str]:
+        """The languages of the training text, and how much of each was counted."""
+        sizes: dict[str, int] = {}
+        for timing in self.results.timings:
+            if timing["stage"] == "count":
+                sizes[timing["corpus"]] = max(sizes.get(timing["corpus"], 0), timing["n_bytes"])
+        return {language: f"{n / 1e6:,.{tables.decimals([n / 1e6])}f} MB" for language, n in sizes.items()}
+
+    @property
+    def words(self) -> str:
+        """What a word is, in words."""
+        return WORDS[self.manifest["words"]]
+
+    def find_unspaced(self, corpus: str) -> list[str]:
+        """The languages in which white space is asked for words and does not tell."""
+        if self.manifest["words"] != "whitespace":
+            return []
+        scripts = self._scripts(corpus)
+        return sorted(tag for tag, script in scripts.items() if script in languages.UNSPACED)
+
+    def unknown(self, corpus: str) -> list[tuple[str, str]]:
+        """The tokenizers that leave too much unknown, and how much."""
+        lines = [self._curves[corpus, name] for name in self.by_name if name in self.incapable[corpus]]
+        return [(line["tokenizer"], f"{line['n_unknown'] / line['n_tokens']:.1%}") for line in lines]
+
+    @property
     def specification(self) -> str:
         """The file of the experiment."""
         return Path(self.results.folder, SPECIFICATION).read_text(encoding="utf-8")
@@ -398,17 +339,3 @@ class Report:
             for name, found in texts[kind].items()
         ]
         return named + [(name, made["sha256"]) for name, made in self.manifest["tokenizers"].items()]
-
-
-def _chart(drawing: Drawing, series: Sequence[Series], said: Sequence[str]) -> Chart:
-    return Chart(drawing, [line for line in series if line.colour != OTHER], "; ".join(said) + ".")
-
-
-def _apart(sizes: Sequence[int]) -> list[float]:
-    """Marks for a logarithmic axis: the sizes themselves, but for those too near to the one before."""
-    least = (sizes[-1] / sizes[0]) ** (1 / 8)
-    marks: list[float] = []
-    for size in sizes:
-        if not marks or size >= least * marks[-1]:
-            marks.append(size)
-    return marks

@@ -7,12 +7,8 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
-from statistics import median
 from typing import Any
 
-import numpy as np
-
-from fasttok.evaluation.parity import gini
 from fasttok.experiment.charts import N_COLOURS, OTHER
 from fasttok.tokenizer import Tokenizer
 from fasttok.training import TRAINERS
@@ -91,7 +87,9 @@ def describe(tokenizers: Mapping[str, Tokenizer]) -> list[Compared]:
         )
         for name, tok in tokenizers.items()
     ]
-    return sorted(compared, key=lambda one: (order.index(one.family), one.vocab_size, one.name))
+    return sorted(
+        compared, key=lambda one: (order.index(one.family), one.vocab_size, len(one.name), one.name)
+    )
 
 
 def _recipe(tok: Tokenizer) -> str:
@@ -192,7 +190,7 @@ def headline(
         ]
         best = None if more is None or len(able) < 2 else (max if more else min)(able)
         for name, row in zip(names, column, strict=True):
-            table[name].append(_value(row, n_digits, None if name in incapable else best))
+            table[name].append(make_value(row, n_digits, None if name in incapable else best))
     return metrics, table
 
 
@@ -201,7 +199,7 @@ def find_incapable(curves: Iterable[Row]) -> set[str]:
     return {curve["tokenizer"] for curve in curves if curve["n_unknown"] > MOST_UNKNOWN * curve["n_tokens"]}
 
 
-def _value(row: Row | None, n_digits: int, best: float | None = None) -> Value:
+def make_value(row: Row | None, n_digits: int, best: float | None = None) -> Value:
     if row is None or row["value"] is None:
         return Value("—", "", None)
     value = row["value"]
@@ -269,7 +267,7 @@ def draw_bars(rows: Sequence[Row], key: str, groups: Mapping[str, str]) -> BarCh
         Bar(
             name=row[key],
             group=groups.get(row[key], ""),
-            value=_value(row, n_digits),
+            value=make_value(row, n_digits),
             end=place(row["value"]),
             low=None if row["low"] is None else place(row["low"]),
             high=None if row["high"] is None else place(row["high"]),
@@ -296,86 +294,6 @@ def scale(largest: float) -> tuple[float, list[float]]:
     step = next(unit * factor for factor in (0.2, 0.5, 1, 2) if largest <= 5 * unit * factor)
     n = math.ceil(round(largest / step, 9))
     return n * step, [i * step for i in range(n + 1)]
-
-
-@dataclass(frozen=True)
-class Premiums:
-    """What languages cost more than the baseline.
-
-    Attributes
-    ----------
-    bars : dict of str to BarChart
-        By tokenizer, the one that treats languages most alike first; those that leave much unknown last.
-    scripts : list of (str, int)
-        The scripts, dearest first, and how many languages each has.
-    by_script : dict of str to list of float or None
-        By tokenizer, the medians.
-    largest : float
-        The largest of these medians.
-    """
-
-    bars: dict[str, BarChart]
-    scripts: list[tuple[str, int]]
-    by_script: dict[str, list[float | None]]
-    largest: float
-
-    def tint(self, premium: float) -> float:
-        """How strongly to colour a premium: 0 up to that of the baseline, 1 for the largest; logarithmic."""
-        return (
-            max(0.0, math.log(premium) / math.log(self.largest)) if self.largest > 1 and premium > 0 else 0.0
-        )
-
-
-def find_premiums(rows: Iterable[Row]) -> list[Row]:
-    """The rows of one test corpus that say what a language costs."""
-    return [
-        row for row in rows if row["metric"] == "premium" and row["language"] and row["value"] is not None
-    ]
-
-
-def compare_languages(
-    rows: Sequence[Row], scripts: Mapping[str, str], incapable: Set[str]
-) -> Premiums | None:
-    """What languages cost in the rows of one test corpus; None if nobody knows."""
-    premiums = find_premiums(rows)
-    if not premiums:
-        return None
-    by_tokenizer: dict[str, list[Row]] = defaultdict(list)
-    for row in premiums:
-        by_tokenizer[row["tokenizer"]].append(row)
-    unequal = {
-        name: float(gini(np.array([row["value"] for row in found]))) for name, found in by_tokenizer.items()
-    }
-    order = sorted(by_tokenizer, key=lambda name: (name in incapable, unequal[name], name))
-    names, by_script = premiums_by_script(premiums, scripts)
-    return Premiums(
-        bars={name: draw_bars(by_tokenizer[name], "language", scripts) for name in order},
-        scripts=names,
-        by_script={name: by_script[name] for name in order},
-        largest=max(value for values in by_script.values() for value in values if value is not None),
-    )
-
-
-def premiums_by_script(
-    rows: Sequence[Row], scripts: Mapping[str, str]
-) -> tuple[list[tuple[str, int]], dict[str, list[float | None]]]:
-    """The scripts, dearest first, with their numbers of languages, and each tokenizer's medians in them."""
-    languages: dict[str, set[str]] = {}
-    values: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        script = scripts.get(row["language"], "unknown")
-        languages.setdefault(script, set()).add(row["language"])
-        values.setdefault((row["tokenizer"], script), []).append(row["value"])
-    of_all = {
-        script: median(v for key, found in values.items() if key[1] == script for v in found)
-        for script in languages
-    }
-    order = sorted(languages, key=lambda script: (-of_all[script], script))
-    names = dict.fromkeys(row["tokenizer"] for row in rows)
-    table = {
-        name: [median(values[name, s]) if (name, s) in values else None for s in order] for name in names
-    }
-    return [(script, len(languages[script])) for script in order], table
 
 
 def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
