@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
@@ -393,11 +394,18 @@ def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> N
     Example:
       fasttok compare experiment.toml -o results/ && fasttok verify results/
     """
+    from fasttok.evaluation.metrics import NEEDS
+
     results = ft.compare(experiment, output, workers=workers, progress=not quiet)
-    click.echo(results)
+    n = len(results.tokenizers)
+    click.echo(f"{n:,} tokenizer{'s' * (n != 1)} and {len(results.rows):,} rows of figures are in {output}")
+    for metric in results.unmeasured:
+        needs = NEEDS.get(metric, "tokenizers that do not fail")
+        click.echo(f"{metric} was not measured: it needs {needs}", err=True)
     for row in results.failures:
         where = f" on {row['corpus']}" if row["corpus"] else ""
         click.echo(f"{row['tokenizer']} failed{where}: {row['message']}", err=True)
+    click.echo(f"Next: fasttok report {shlex.quote(output)}")
     if results.failures:
         raise SystemExit(FAILED)
 
