@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 import fasttok as ft
-from fasttok.colours import visible
+from fasttok.colours import ColouredTokens, visible
 
 SLICE = 1 << 16
 VOCAB_SIZE = 32_000  # where a trainer must be told one, and nobody does
@@ -241,7 +242,8 @@ def encode(
                 click.echo(" " if start + SLICE < len(row) else "", nl=False)
             click.echo()
         else:
-            click.echo(_coloured([visible(tok.id_to_piece(i)) for i in row.tolist()]))
+            pieces = tuple(visible(tok.id_to_piece(i)) for i in row.tolist())
+            click.echo(_coloured(ColouredTokens(pieces)))
 
 
 @main.command()
@@ -351,7 +353,7 @@ def inspect(path: str, text: str | None, top: int) -> None:
     _show_pieces(tok, top)
     if text is not None:
         ids = tok.encode(text, as_list=True)
-        click.echo(f"\n{_coloured(tok.show(text).tokens)}\n{' '.join(map(str, ids))}\n{len(ids)} tokens")
+        click.echo(f"\n{_coloured(tok.show(text))}\n{' '.join(map(str, ids))}\n{len(ids)} tokens")
 
 
 @main.command()
@@ -363,13 +365,14 @@ def show(text: str, paths: tuple[str, ...]) -> None:
     """Show how tokenizers cut a text: a line each, with the number of tokens.
 
     Tokens are in turning colours; with | between them where colours cannot be shown, or NO_COLOR is set. A
-    space is a middle dot, a byte that is part of no character its number.
+    space is a middle dot, a byte that is part of no character its number. What the tokenizer does not know is
+    underlined and has no colour; without colours it stands in ⟦ ⟧.
 
     \b
     Example:
       fasttok show "unaffable naïve 12345 東京" --with bpe.json --with cl100k_base.tiktoken
     """
-    rows = [(path, ft.load(path).show(text).tokens) for path in paths]
+    rows = [(path, ft.load(path).show(text)) for path in paths]
     width = max(map(len, paths))
     digits = max(len(str(len(tokens))) for _, tokens in rows)
     for path, tokens in rows:
@@ -391,11 +394,18 @@ def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> N
     Example:
       fasttok compare experiment.toml -o results/ && fasttok verify results/
     """
+    from fasttok.evaluation.metrics import NEEDS
+
     results = ft.compare(experiment, output, workers=workers, progress=not quiet)
-    click.echo(results)
+    n = len(results.tokenizers)
+    click.echo(f"{n:,} tokenizer{'s' * (n != 1)} and {len(results.rows):,} rows of figures are in {output}")
+    for metric in results.unmeasured:
+        needs = NEEDS.get(metric, "tokenizers that do not fail")
+        click.echo(f"{metric} was not measured: it needs {needs}", err=True)
     for row in results.failures:
         where = f" on {row['corpus']}" if row["corpus"] else ""
         click.echo(f"{row['tokenizer']} failed{where}: {row['message']}", err=True)
+    click.echo(f"Next: fasttok report {shlex.quote(output)}")
     if results.failures:
         raise SystemExit(FAILED)
 
@@ -470,7 +480,7 @@ def demo(output: str) -> None:
     for text in ("raise ValueError(f'unexpected {token!r}')", "naïve Zürich, 東京, 12345"):
         click.echo()
         for name in results.tokenizers:
-            tokens = results.tokenizer(name).show(text).tokens
+            tokens = results.tokenizer(name).show(text)
             click.echo(f"  {name:{width}}  {len(tokens):>3} tokens  {_coloured(tokens)}")
     click.echo(f"\nThe report: {ft.write_report(output)}\nThe same again: fasttok verify {output}")
 
@@ -495,8 +505,13 @@ def _show_pieces(tok: ft.Tokenizer, top: int) -> None:
     click.echo("longest       " + "  ".join(map(visible, longest[:top])))
 
 
-def _coloured(tokens: Sequence[str]) -> str:
+def _coloured(shown: ColouredTokens) -> str:
     """Tokens side by side in turning colours, with | between them where there are no colours."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return "|".join(tokens)
-    return "".join(click.style(t, fg="black", bg=COLOURS[i % len(COLOURS)]) for i, t in enumerate(tokens))
+        return repr(shown)
+    return "".join(
+        click.style(token, underline=True)
+        if i in shown.unknown
+        else click.style(token, fg="black", bg=COLOURS[i % len(COLOURS)])
+        for i, token in enumerate(shown.tokens)
+    )

@@ -29,6 +29,9 @@ class ColouredTokens:
     ----------
     tokens : tuple of str
         What each token is, as `visible` writes it.
+    unknown : frozenset of int
+        The places of those that are the unknown token. They are shown as the text that it stands for, in a
+        notebook outlined, elsewhere in ``⟦ ⟧``.
 
     Examples
     --------
@@ -36,18 +39,23 @@ class ColouredTokens:
     >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
     >>> tok.show("the lowest 東")
     t|h|e|·lowe|st|·|<0xE6>|<0x9D>|<0xB1>
+    >>> ft.Tokenizer(ft.WordPieceModel(["", "low"], unk_id=0), "bert", {"[UNK]": 0}).show("low 東")
+    low|⟦東⟧
     """
 
     tokens: tuple[str, ...]
+    unknown: frozenset[int] = frozenset()
 
     def __repr__(self) -> str:
-        return "|".join(self.tokens)
+        return "|".join(f"⟦{token}⟧" if i in self.unknown else token for i, token in enumerate(self.tokens))
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def _repr_html_(self) -> str:
-        return f"<style>{STYLE}</style>{to_html(self.tokens)}"
+        n = len(self.tokens)
+        counted = f"<small>{n:,} token{'s' * (n != 1)}</small>"
+        return f"<style>{STYLE}</style>{to_html(self.tokens, self.unknown)} {counted}"
 
 
 def visible(token: bytes) -> str:

@@ -465,9 +465,18 @@ class Tokenizer(Vocabulary):
         return len(self.encode(text, special=special, errors=errors))
 
     def show(self, text: str | bytes, *, special: Special = "none") -> ColouredTokens:
-        """The tokens of a text side by side; in a notebook in colours. Otherwise as `encode`."""
-        ids = self.encode(text, special=special, as_list=True)
-        return ColouredTokens(tuple(visible(self.id_to_piece(i)) for i in ids))
+        """The tokens of a text side by side; in a notebook in colours. Otherwise as `encode`.
+
+        An unknown token is shown as the text that it stands for, and marked.
+        """
+        data = encode_utf8(text)
+        encoding = self.encode_with_offsets(data, special=special)
+        tokens = [self.id_to_piece(i) for i in encoding.ids.tolist()]
+        unknown = [place for place, i in enumerate(encoding.ids.tolist()) if i == self.unk_id]
+        for place in unknown:
+            start, end = encoding.byte_spans[place].tolist()
+            tokens[place] = data[start:end]
+        return ColouredTokens(tuple(map(visible, tokens)), frozenset(unknown))
 
     def _encode_corpus(
         self, corpus: Corpus, add_special_tokens: bool, special: Special, workers: int | None, draws: Draws

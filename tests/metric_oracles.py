@@ -14,6 +14,7 @@ from itertools import pairwise, product
 import numpy as np
 import regex
 
+BYTE_NAMES = [f"<0x{byte:02X}>".encode() for byte in range(256)]
 TIBETAN_MARKS = [0x0F0B, 0x0F0C, 0x0FD2, *range(0x0F0D, 0x0F15)]
 
 
@@ -139,3 +140,10 @@ def percentile(figures: list[float], percent: float) -> float:
     low = math.floor(place)
     figures = sorted(figures)
     return figures[low] + (figures[min(low + 1, len(figures) - 1)] - figures[low]) * float(place - low)
+
+
+def text_of_pieces(pieces: list[bytes]) -> list[bytes]:
+    """Pieces as text: ``<0x41>`` is A where there is such a piece for each of the 256 bytes."""
+    if not all(name in pieces for name in BYTE_NAMES):
+        return pieces
+    return [bytes([BYTE_NAMES.index(piece)]) if piece in BYTE_NAMES else piece for piece in pieces]

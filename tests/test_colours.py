@@ -81,6 +81,35 @@ def test_a_notebook_shows_what_the_prompt_does(tok):
         tok.show("\ud800")
 
 
+def unknowing():
+    """A tokenizer to which Chinese is unknown, and so is every word but one."""
+    return ft.Tokenizer(ft.WordPieceModel(["", "low", "##er"], unk_id=0), "bert", {"[UNK]": 0})
+
+
+def test_what_is_unknown_is_shown_and_marked():
+    shown = unknowing().show("lower <b>東 low")
+    assert shown.tokens[:2] == ("low", "##er")
+    assert "".join(shown.tokens[2:]) == "<b>東low"
+    assert shown.unknown == set(range(2, len(shown) - 1))
+    assert "|".join(shown.tokens) == repr(shown).replace("⟦", "").replace("⟧", "")
+    assert "⟦東⟧" in repr(shown)
+    page = shown._repr_html_()
+    assert page.count("<bdi class=unknown>") == len(shown.unknown)
+    assert f"{len(shown)} tokens</small>" in page
+    assert "1 token</small>" in unknowing().show("low")._repr_html_()
+    assert unknowing().show(b"\xff").tokens == ("<0xFF>",)
+    characters = ft.train(ft.PretokenCounts.from_dict({"ab": 1}), model="character", unk="<unk>")
+    assert repr(characters.show("ab東 <unk>")) == "a|b|⟦東⟧|⟦·⟧|⟦<⟧|⟦u⟧|⟦n⟧|⟦k⟧|⟦>⟧"
+
+
+def test_unknown_text_of_a_normalizer_is_that_of_the_document():
+    model = ft.UnigramModel(["", "▁", "a"], [0.0, -1.0, -2.0], unk_id=0)
+    tok = ft.Tokenizer(model, "metaspace", {"<unk>": 0}, normalizer="nmt_nfkc")
+    shown = tok.show("ａ ㍿")
+    assert [shown.tokens[i] for i in shown.unknown] == ["㍿"]
+    assert [token for i, token in enumerate(shown.tokens) if i not in shown.unknown] == ["▁", "a", "▁"]
+
+
 @pytest.fixture
 def files(tok, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -102,10 +131,10 @@ def test_show_by_several_tokenizers(tok, files):
 def test_colours_in_a_terminal_unless_they_are_not_wanted(tok, files, monkeypatch, no_color):
     monkeypatch.setattr(cli.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True})())
     monkeypatch.setenv("NO_COLOR", no_color)
-    tokens = tok.show("lower 東").tokens
-    line = cli._coloured(tokens)
+    line = cli._coloured(unknowing().show("lower 東"))
     assert ("\x1b[" in line) != bool(no_color)
-    assert ("|" in line) == bool(no_color)
+    assert ("|" in line) == ("⟦東⟧" in line) == bool(no_color)
+    assert ("\x1b[4m東\x1b[0m" in line) != bool(no_color)
 
 
 def test_show_needs_a_tokenizer(files):
@@ -113,3 +142,5 @@ def test_show_needs_a_tokenizer(files):
     result = CliRunner().invoke(cli.main, ["show", "a", "--with", "none.json"])
     assert result.exit_code == 1
     assert result.output.startswith("Error: none.json: ")
+    result = CliRunner().invoke(cli.main, ["show", "a", "--with", "."])
+    assert (result.exit_code, result.output) == (1, "Error: .: a folder; name a tokenizer's file in it\n")

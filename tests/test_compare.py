@@ -18,6 +18,7 @@ import pytest
 import fasttok as ft
 from fasttok.experiment import counting as counting_module
 from fasttok.experiment import run as run_module
+from fasttok.experiment.costs import measure_cost
 from fasttok.experiment.folder import lock_folder
 from fasttok.experiment.results import SHAPE
 from fasttok.text.pretokenizers import RegexPretokenizer
@@ -199,6 +200,24 @@ def test_time_is_told_apart(finished):
         assert str(Path(results.folder).parent).encode() not in data, name
 
 
+def test_a_cost_is_the_median_of_several_runs(monkeypatch):
+    ticks = iter([0, 5, 10, 11, 20, 23])
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    results = iter("abc")
+    result, cost = measure_cost(lambda: next(results), times=3)
+    assert (result, cost.seconds) == ("c", 3)
+
+
+def test_warm_coding_is_done_five_times(small, monkeypatch):
+    change(small, 'use = "compression"', 'use = "speed"')
+    times = []
+    monkeypatch.setattr(
+        run_module, "measure_cost", lambda work, n=1: times.append(n) or measure_cost(work, n)
+    )
+    ft.compare(small, small.parent / "results")
+    assert times == [1] * 4 + [1, 1, 5, 5] * 2  # training cold and warm; encoding and decoding
+
+
 def test_a_finished_run_is_not_run_again(copied, monkeypatch):
     path, results = copied
     before = what_must_be_equal(results)
@@ -243,6 +262,26 @@ def test_another_experiment_in_the_same_folder(copied, finished, monkeypatch):
     monkeypatch.setattr(run_module, "train", None)  # all that is needed is still there
     ft.compare(path, results)
     assert what_must_be_equal(results) == what_must_be_equal(finished[1].folder)
+
+
+def test_a_folder_of_an_experiment_of_another_name(small, monkeypatch):
+    out = small.parent / "results"
+    ft.compare(small, out)
+    before = contents(out)
+    change(small, 'name = "small"', 'name = "other"')
+    with pytest.raises(FileExistsError, match="the folder holds results of the experiment 'small'; name"):
+        ft.compare(small, out)
+    assert contents(out) == before
+    assert f"Error: {out}: the folder holds" in command("compare", small, "-o", out, code=1).output
+    monkeypatch.setattr(run_module.Run, "train", None)
+    with pytest.raises(TypeError):
+        ft.compare(small, small.parent / "interrupted")
+    monkeypatch.undo()
+    change(small, 'name = "other"', 'name = "third"')
+    with pytest.raises(FileExistsError, match="of the experiment 'other'"):
+        ft.compare(small, small.parent / "interrupted")
+    (out / "experiment.toml").write_text("name = ")  # what nobody can read says no name
+    assert ft.compare(small, out).manifest["name"] == "third"
 
 
 def test_changed_text_is_counted_again(copied):
@@ -340,9 +379,9 @@ def test_verify_tells_of_other_text_and_versions(copied):
     manifest["versions"]["numpy"] = "1.0"
     (results / "manifest.json").write_text(json.dumps(manifest))
     found = ft.verify(results)
-    assert found[-2] == "the text of corpus.train.one is not the same"
-    assert found[-1].startswith("numpy was 1.0 and is ")
-    assert any(line.startswith("tokenizers/word-300.json, line ") for line in found)
+    assert found[0] == "the text of corpus.train.one is not the same"
+    assert found[1].startswith("numpy was 1.0 and is ")
+    assert any(line.startswith("tokenizers/word-300.json, line ") for line in found[2:])
 
 
 def test_verify_where_the_text_lies_elsewhere(copied, tmp_path):
@@ -750,9 +789,59 @@ def test_results_as_tables(finished):
     assert repr(results) == f"Results({results.folder!r}, 9 tokenizers, {len(results.rows):,} rows)"
 
 
+@pytest.mark.parametrize(("library", "method"), [("pandas", "to_pandas"), ("pyarrow", "to_arrow")])
+def test_libraries_that_are_not_there(finished, monkeypatch, library, method):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=f"pip install {library}"):
+        getattr(finished[1], method)()
+
+
 def test_an_unknown_tokenizer(finished):
-    with pytest.raises(KeyError, match="bpe-301"):
+    with pytest.raises(KeyError, match="no tokenizer 'bpe-301'; there are bpe-300, bpe-350, unigram-300"):
         finished[1].tokenizer("bpe-301")
+
+
+def test_what_was_asked_for_and_not_measured(small, finished):
+    assert finished[1].unmeasured == []
+    change(small, '"compression"', '["gini", "speed", "compression", "morphology", "parity"]')
+    out = small.parent / "results"
+    output = command("compare", small, "-o", out, "--quiet").output
+    assert ft.Results.load(out).unmeasured == ["gini", "morphology", "parity"]
+    for metric, needs in (
+        ("gini", "parallel text"),
+        ("parity", "parallel text"),
+        ("morphology", "morphemes"),
+    ):
+        assert f"{metric} was not measured: it needs {needs}" in output
+    assert "speed was" not in output
+
+
+def test_what_needs_a_baseline_that_failed_is_not_measured(small):
+    (small.parent / "tiny.json").write_text("{")
+    add_tokenizers(small, 'load = "tiny.json"')
+    change(small, 'use = "compression"', 'use = ["compression", "nsl"]\nbaseline = "tiny"')
+    out = small.parent / "results"
+    output = command("compare", small, "-o", out, "--quiet", code=3).output
+    assert ft.Results.load(out).unmeasured == ["nsl"]
+    assert "nsl was not measured: it needs tokenizers that do not fail" in output
+    assert "tiny failed: tiny.json" in output
+
+
+def test_what_the_command_says(small):
+    out = small.parent / "its results"
+    first = command("compare", small, "-o", out)
+    n = len(ft.Results.load(out).rows)
+    assert first.stdout.splitlines() == [
+        f"2 tokenizers and {n} rows of figures are in {out}",
+        f"Next: fasttok report '{out}'",
+    ]
+    tasks = ["training byte", "training word", "measuring byte on held", "measuring word on held"]
+    numbered = [f"{i} of 4: {task}" for i, task in enumerate(tasks, 1)]
+    assert [line for line in first.stderr.splitlines() if " of 4: " in line] == numbered
+    change(small, '["byte", "word"]', '["byte", "character"]')
+    again = command("compare", small, "-o", out).stderr
+    numbered = [line.replace("word", "character") + " (kept)" * ("byte" in line) for line in numbered]
+    assert [line for line in again.splitlines() if " of 4: " in line] == numbered
 
 
 @pytest.mark.parametrize(
@@ -780,5 +869,13 @@ def test_damaged_results(copied, file, text, message):
 
 
 def test_results_that_are_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        ft.Results.load(tmp_path)
+    for read in (ft.Results.load, ft.verify, ft.write_report):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "none")
+        with pytest.raises(
+            ft.ExperimentError, match=r"not a folder of results \(manifest.json is not there\)"
+        ):
+            read(tmp_path)
+    for name in ("report", "verify"):
+        output = command(name, tmp_path, code=1).output
+        assert output == f"Error: {tmp_path}: not a folder of results (manifest.json is not there)\n"

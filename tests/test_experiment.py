@@ -14,6 +14,7 @@ from fasttok.data.sample import parallel_sample
 from fasttok.experiment.tokenizers import OF_LOADERS, Loading, Training
 from fasttok.experiment.toml import TomlFile, suggest
 from fasttok.formats.load import LOADERS
+from tests import sentencepiece_file
 from tests.conftest import ROOT
 
 GOOD = """\
@@ -456,6 +457,21 @@ def test_lines_of_values(end):
     }
     file = TomlFile(LINES.replace("\n", end), "a.toml")
     assert {keys: file.line(keys) for keys in places} == places
+
+
+def test_known_keys_are_named_once(folder):
+    with pytest.raises(ft.ExperimentError, match="zzz: there is no such key; known are ") as caught:
+        read(load_group('model = "bpe"\nvocab_size = 300\nzzz = 1'), folder)
+    known = str(caught.value).split("known are ")[1].split(", ")
+    assert {"model", "vocab_size", "min_frequency"} <= set(known)
+    assert len(known) == len(set(known))
+
+
+def test_a_sentencepiece_model_is_named(folder):
+    (folder / "sp.model").write_bytes(sentencepiece_file.write([("<unk>", 0.0, 2), ("a", -1.0, 1)]))
+    with pytest.raises(ft.ExperimentError, match="sp.model is a sentencepiece model, .* ft.wrap") as caught:
+        read(load_group('load = "sp.model"'), folder)
+    assert caught.value.line == 28
 
 
 def test_suggestions():

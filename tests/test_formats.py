@@ -12,8 +12,9 @@ import pytest
 import tiktoken
 
 import fasttok as ft
+from fasttok.formats.load import kind_of
 from fasttok.saving import atomic_write
-from tests import hostile, oracles
+from tests import hostile, oracles, sentencepiece_file
 
 
 def small():
@@ -107,6 +108,32 @@ def test_foreign_files(tmp_path, data):
     path.write_bytes(data)
     with pytest.raises(ft.ModelFormatError):
         ft.load(path)
+
+
+def test_files_of_other_libraries_are_named(tmp_path, shared):
+    models = [*(shared / "tokenizers").rglob("*.model")]
+    assert models
+    for path in models:
+        with pytest.raises(ft.ModelFormatError, match="a sentencepiece model, which is not read .* ft.wrap$"):
+            ft.load(path)
+    for kind in range(1, 7):
+        path = tmp_path / "sp.model"
+        path.write_bytes(sentencepiece_file.write([("\n", -1.5, kind), ("b", -1.0, 1)]))
+        with pytest.raises(ft.ModelFormatError, match="a sentencepiece model"):
+            ft.load(path)
+    with pytest.raises(ft.ModelFormatError, match="a Hugging Face tokenizer.json, .* ft.wrap$"):
+        ft.load(shared / "tokenizers/bert/minilm/tokenizer.json")
+
+
+def test_a_vocabulary_that_begins_as_a_sentencepiece_model(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(b"\na\n[UNK]\nlow\n")
+    assert kind_of(path) == "vocab.txt"
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match="a folder; name a tokenizer's file in it"):
+        ft.load(tmp_path)
 
 
 def test_missing_files(tmp_path):

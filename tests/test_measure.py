@@ -7,6 +7,7 @@ from itertools import repeat
 
 import numpy as np
 import pytest
+import tiktoken
 
 import fasttok as ft
 from fasttok.errors import CorpusError, ScoringError
@@ -171,7 +172,7 @@ def test_every_figure_is_the_naive_one(tokenizers, gold, rule):
             i for i in range(tok.vocab_size) if len(tok.pieces[i]) and i not in tok.special_tokens.values()
         ]
         assert rows.pop((name, "", "mean_piece_length"))["value"] == sum(
-            len(tok.pieces[i]) for i in ordinary
+            map(len, oracles.text_of_pieces([tok.id_to_piece(i) for i in ordinary]))
         ) / len(ordinary)
         tried = [*map(chr, range(128)), *(text for texts in TEXTS.values() for text in texts), *MORE]
         tried += [tok.decode([i]) for i in ordinary]
@@ -410,6 +411,29 @@ def test_metrics_that_cannot_be(tokenizers):
             ft.measure(tokenizers, corpus, ["nsl"], seed=7, baseline_tokenizer=baseline)
     with pytest.raises(ValueError, match='"nsl" needs a baseline'):
         ft.measure(tokenizers, corpus, ["compression"], seed=7, baseline_tokenizer="gpt")
+
+
+def test_one_metric_needs_no_list(tokenizers):
+    corpus = corpus_of(TEXTS)
+    one, several = (ft.measure(tokenizers, corpus, metrics, seed=7) for metrics in ("pcw", ["pcw"]))
+    assert one == several
+
+
+def test_what_cannot_be_measured(tokenizers):
+    corpus, encoding = (
+        corpus_of(TEXTS),
+        tiktoken.Encoding("e", pat_str="a", mergeable_ranks={b"a": 0}, special_tokens={}),
+    )
+    for given, text, message in (
+        (list(tokenizers.values()), corpus, "tokenizers must be a mapping of names to them, not list"),
+        (tokenizers["bpe"], corpus, "tokenizers must be a mapping of names to them, not Tokenizer"),
+        ({"a": encoding}, corpus, "tokenizer 'a' must be a Tokenizer, or what ft.wrap makes .* not Encoding"),
+        (tokenizers, ft.Corpus.from_texts(["a"]), "must be a TestCorpus, which .* makes, not Corpus"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            ft.measure(given, text, ["compression"], seed=7)
+    with pytest.raises(ValueError, match="'speed' is a metric of experiments"):
+        ft.measure(tokenizers, corpus, "speed", seed=7)
 
 
 def test_text_that_is_not_parallel():

@@ -232,6 +232,23 @@ def test_overlap():
         assert vocabulary.overlap(a, b) == len({*ours} & {*theirs}) / len({*ours} | {*theirs})
 
 
+def test_pieces_of_byte_fallback_are_the_bytes():
+    names = [f"<0x{byte:02X}>" for byte in range(256)]
+    plain = ["a", "▁the"]
+    for pieces in (plain + names, plain + names[:-1], names, [f"<0x{byte:02x}>" for byte in range(256)]):
+        tok = ft.Tokenizer(ft.WordPieceModel(pieces), "bert")
+        is_ordinary = vocabulary.find_ordinary(tok)
+        text = oracles.text_of_pieces([piece.encode() for piece in pieces])
+        assert vocabulary.mean_piece_length(tok.pieces, is_ordinary) == sum(map(len, text)) / len(text)
+        ours = {row.replace("▁".encode(), b" ") for row in text}
+        other = ft.Tokenizer(ft.ByteModel(), "gpt2")
+        theirs = {bytes([byte]) for byte in range(256)}
+        assert vocabulary.overlap(tok, other) == len(ours & theirs) / len(ours | theirs)
+    counts = ft.PretokenCounts.from_dict({"low": 1})
+    tok = ft.train(counts, model="character", byte_fallback=True)
+    assert vocabulary.mean_piece_length(tok.pieces, vocabulary.find_ordinary(tok)) == 1
+
+
 def test_embedding_cost():
     assert embedding_cost(10, 4, 60) == (40, 0.4)
     assert embedding_cost(10, 4, 20, is_tied=False) == (80, 0.8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 _NOT_OURS = (KeyboardInterrupt, SystemExit, MemoryError)
 
 
+@runtime_checkable
 class AnyTokenizer(Protocol):
     """What is scored: a `fasttok.Tokenizer`, or what `wrap` makes of another library's.
 

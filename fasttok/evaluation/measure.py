@@ -19,7 +19,7 @@ from fasttok.evaluation.columns import Cut, Text, count_columns
 from fasttok.evaluation.distribution import count_in_windows
 from fasttok.evaluation.encoded import Encoded, encode
 from fasttok.evaluation.foreign import AnyTokenizer
-from fasttok.evaluation.metrics import METRICS, Figure
+from fasttok.evaluation.metrics import METRICS, SPEED, Figure
 from fasttok.evaluation.morphology import count_boundaries
 from fasttok.evaluation.sample import TestCorpus
 from fasttok.evaluation.vocabulary import find_ordinary, find_unreached
@@ -73,7 +73,7 @@ _RELATIVE = {
 def measure(
     tokenizers: Mapping[str, AnyTokenizer],
     corpus: TestCorpus,
-    metrics: Sequence[str],
+    metrics: str | Sequence[str],
     *,
     seed: int,
     baseline_tokenizer: str | None = None,
@@ -87,8 +87,8 @@ def measure(
         The tokenizers by name.
     corpus : TestCorpus
         The text.
-    metrics : sequence of str
-        What to measure: names of `fasttok.evaluation.metrics.METRICS`.
+    metrics : str or sequence of str
+        What to measure: one or several names of `fasttok.evaluation.metrics.METRICS`.
     seed : int
         What the documents that the bootstrap draws depend on, with the names of corpus and language.
     baseline_tokenizer : str, optional
@@ -105,6 +105,9 @@ def measure(
 
     Raises
     ------
+    TypeError
+        If the tokenizers are no mapping of names, one is of another library and not wrapped, or the corpus is
+        something else.
     ValueError
         If there is no such metric, the baseline is none of the tokenizers, or "nsl" is asked for without one.
     ScoringError
@@ -129,7 +132,8 @@ def measure(
     pcw 0.6666666666666666 3
     strr 0.3333333333333333 3
     """
-    figures = _find_figures(metrics)
+    _check_types(tokenizers, corpus)
+    figures = _find_figures([metrics] if isinstance(metrics, str) else metrics)
     needed = {name for figure in figures for name in (*figure.of, figure.n)}
     if baseline_tokenizer not in tokenizers and (baseline_tokenizer or "baseline_tokens" in needed):
         raise ValueError(f'"nsl" needs a baseline among the tokenizers, not {baseline_tokenizer!r}')
@@ -149,8 +153,25 @@ def measure(
     return sorted(rows, key=itemgetter("tokenizer", "corpus", "language", "metric"))
 
 
+def _check_types(tokenizers: Any, corpus: Any) -> None:
+    if not isinstance(tokenizers, Mapping):
+        raise TypeError(f"tokenizers must be a mapping of names to them, not {type(tokenizers).__name__}")
+    for name, tokenizer in tokenizers.items():
+        if not isinstance(tokenizer, AnyTokenizer):
+            raise TypeError(
+                f"tokenizer {name!r} must be a Tokenizer, or what ft.wrap makes of another library's, "
+                f"not {type(tokenizer).__name__}"
+            )
+    if not isinstance(corpus, TestCorpus):
+        raise TypeError(
+            f"corpus must be a TestCorpus, which TestCorpus.from_corpora makes, not {type(corpus).__name__}"
+        )
+
+
 def _find_figures(metrics: Sequence[str]) -> list[Figure]:
     for name in metrics:
+        if name == SPEED:
+            raise ValueError(f"{name!r} is a metric of experiments, which ft.compare runs")
         if name not in METRICS:
             raise ValueError(f"no metric {name!r}; there are {', '.join(METRICS)}")
     return [figure for name in dict.fromkeys(metrics) for figure in METRICS[name]]

@@ -64,7 +64,13 @@ class Figure:
     n: str
 
 
-# By what is asked for; "speed" is no figure of the ids, and stands elsewhere.
+SPEED = "speed"  # what an experiment is asked for beside `METRICS`: with a clock, and no figure of the ids
+# What the text must have for a metric, where not all text has it.
+NEEDS = {
+    **dict.fromkeys(("parity", "gini"), "parallel text of several languages"),
+    "morphology": "morphemes of a language of the text",
+}
+# By what is asked for.
 METRICS: dict[str, tuple[Figure, ...]] = {
     "compression": (
         Figure("n_tokens", "tokens", token_count, ("tokens",), "documents"),

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from fasttok.errors import ScoringError, UnknownCharacterError
 from fasttok.evaluation.foreign import AnyTokenizer
 from fasttok.evaluation.totals import Quotient, Total, divide
+from fasttok.models.pieces import BYTE_NAMES
 from fasttok.ragged import Ragged
 from fasttok.text.metaspace import MARK
 
+# The pieces of byte fallback, and the byte each stands for.
+_BYTES = {name: bytes([byte]) for byte, name in enumerate(BYTE_NAMES)}
 # What stands before and behind a piece, where it is not reached alone: letters with which few pieces combine,
 # and a number, which combines with none.
 _SIDES = [(b"", b""), *((x, y) for n in (b"a", b"q", b"z", b"1") for x, y in ((n, b""), (b"", n), (n, n)))]
@@ -291,8 +294,9 @@ def mean_piece_length(pieces: Ragged, is_ordinary: NDArray[np.bool_]) -> Quotien
 
     Notes
     -----
-    Every piece weighs the same, however often it occurs. A piece is as long as it is written: ▁ is three
-    bytes, and ``<0x41>``, which stands for one byte, is six. ``pieces.lengths[is_ordinary]`` has all lengths.
+    Every piece weighs the same, however often it occurs. A piece is as long as it is written, with ▁ as three
+    bytes; but of byte fallback, where all of ``<0x00>`` to ``<0xFF>`` are ordinary pieces, each of these is
+    the one byte that it stands for.
 
     Examples
     --------
@@ -300,7 +304,8 @@ def mean_piece_length(pieces: Ragged, is_ordinary: NDArray[np.bool_]) -> Quotien
     >>> mean_piece_length(Ragged.from_bytes([b"the", b"a"]), np.ones(2, bool))
     2.0
     """
-    return divide(int(pieces.lengths[is_ordinary].sum()), int(np.count_nonzero(is_ordinary)))
+    rows = _take_text(pieces, is_ordinary)
+    return divide(sum(map(len, rows)), len(rows))
 
 
 def overlap(tokenizer: AnyTokenizer, other: AnyTokenizer) -> Quotient:
@@ -320,8 +325,8 @@ def overlap(tokenizer: AnyTokenizer, other: AnyTokenizer) -> Quotient:
     Notes
     -----
     Every piece weighs the same. Pieces are compared as bytes, those of ordinary ids, with ▁ (U+2581) as a
-    space, so that conventions for white space differ less. Other marks, as ## and </w>, stay, and so does
-    ``<0x41>``. After Jaccard (1912).
+    space, so that conventions for white space differ less. Where all of ``<0x00>`` to ``<0xFF>`` are there,
+    each is the byte that it stands for. Other marks, as ## and </w>, stay. After Jaccard (1912).
 
     Examples
     --------
@@ -336,5 +341,10 @@ def overlap(tokenizer: AnyTokenizer, other: AnyTokenizer) -> Quotient:
 
 
 def _ordinary_pieces(tokenizer: AnyTokenizer) -> set[bytes]:
-    rows = tokenizer.pieces.take(np.flatnonzero(find_ordinary(tokenizer))).to_bytes()
-    return {row.replace(MARK, b" ") for row in rows}
+    return {row.replace(MARK, b" ") for row in _take_text(tokenizer.pieces, find_ordinary(tokenizer))}
+
+
+def _take_text(pieces: Ragged, is_ordinary: NDArray[np.bool_]) -> list[bytes]:
+    """The ordinary pieces; those of byte fallback, if all are there, as the bytes they stand for."""
+    rows = pieces.take(np.flatnonzero(is_ordinary)).to_bytes()
+    return [_BYTES.get(row, row) for row in rows] if _BYTES.keys() <= set(rows) else rows

@@ -6,6 +6,7 @@ import ctypes
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
 Result = TypeVar("Result")
@@ -30,15 +31,22 @@ class Cost(NamedTuple):
     memory: int | None
 
 
-def measure_cost(work: Callable[[], Result]) -> tuple[Result, Cost]:
-    """Do it, and say what it cost.
+def measure_cost(work: Callable[[], Result], times: int = 1) -> tuple[Result, Cost]:
+    """Do it as often as that, and say what it cost: the median of the times, the most memory.
 
     Examples
     --------
-    >>> total, cost = measure_cost(lambda: sum(range(10)))
+    >>> total, cost = measure_cost(lambda: sum(range(10)), times=3)
     >>> total, cost.seconds > 0
     (45, True)
     """
+    costs = [_measure_once(work)[1] for _ in range(times - 1)]  # no result is kept while the next is made
+    result, last = _measure_once(work)
+    seconds, memory = zip(*costs, last, strict=True)
+    return result, Cost(median(seconds), max((size for size in memory if size is not None), default=None))
+
+
+def _measure_once(work: Callable[[], Result]) -> tuple[Result, Cost]:
     before = _reset_peak()
     began = time.perf_counter()
     result = work()

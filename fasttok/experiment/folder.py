@@ -13,9 +13,10 @@ from typing import Any, BinaryIO
 
 from fasttok.errors import ExperimentError
 from fasttok.experiment.corpora import fingerprint_file
-from fasttok.experiment.results import CELLS, LOCK, MANIFEST, TOKENIZERS, read_manifest
+from fasttok.experiment.results import CELLS, LOCK, MANIFEST, SPECIFICATION, TOKENIZERS, read_manifest
 from fasttok.experiment.spec import Experiment
 from fasttok.experiment.tokenizers import Loading
+from fasttok.experiment.toml import TomlFile
 
 if sys.platform != "win32":
     import fcntl
@@ -29,7 +30,8 @@ def check_folder(folder: str, experiment: Experiment) -> None:
     Raises
     ------
     FileExistsError
-        If it is the experiment's own folder, or there is something in it that is no results.
+        If it is the experiment's own folder, or there is something in it that is no results, or results of an
+        experiment of another name, also where the run was interrupted.
     ExperimentError
         If a file that the experiment reads lies in it; says on which line it is named.
     """
@@ -37,6 +39,10 @@ def check_folder(folder: str, experiment: Experiment) -> None:
         raise FileExistsError(errno.EEXIST, "here lies the experiment; results need another folder", folder)
     if os.path.isdir(folder) and os.listdir(folder) and not _is_of_results(folder):
         raise FileExistsError(errno.EEXIST, "the folder holds something else already", folder)
+    name = _find_name(folder)
+    if name not in (None, experiment.name):
+        message = f"the folder holds results of the experiment {name!r}; name another, or remove this one"
+        raise FileExistsError(errno.EEXIST, message, folder)
     inside = os.path.join(os.path.realpath(folder), "")
     for path, keys in _read_files(experiment):
         if os.path.realpath(path).startswith(inside):  # the next run would find others there
@@ -99,6 +105,14 @@ def _find_manifest(folder: str) -> dict[str, Any] | None:
     """The manifest, if there is one that can be read."""
     try:
         return read_manifest(folder)
+    except (FileNotFoundError, ExperimentError):
+        return None
+
+
+def _find_name(folder: str) -> Any:
+    """What the experiment is called whose results lie in a folder, or will; None if nothing tells."""
+    try:
+        return TomlFile.read(os.path.join(folder, SPECIFICATION)).parse().values.get("name")
     except (FileNotFoundError, ExperimentError):
         return None
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fasttok.errors import ExperimentError
+from fasttok.evaluation.metrics import METRICS as FIGURES
+from fasttok.evaluation.metrics import SPEED
 from fasttok.formats.load import load
 from fasttok.saving import atomic_write
 from fasttok.text.readers import PathLike
@@ -31,7 +33,7 @@ NUMBERS = ("value", "low", "high")
 COLUMNS = (*IDENTITY, *NUMBERS, "unit", "n")
 # What stands in a manifest, by the keys that lead there; * is every key.
 SHAPE: dict[str, type] = {
-    **{"name": str, "corpora.train": dict, "corpora.test": dict, "languages.*": list},
+    **{"name": str, "metrics": list, "corpora.train": dict, "corpora.test": dict, "languages.*": list},
     **{"tokenizers.*.sha256": str, "files": dict, "versions": dict, "folder": str, "command": str},
     **{"machine.processor": str, "machine.cores": int, "workers": int},
 }
@@ -55,9 +57,10 @@ class Results:
         type, and ``message``.
     timings : list of dict
         How long it took: ``stage`` ("count", "train", "encode" or "decode"), ``tokenizer``, ``corpus``,
-        ``state`` ("cold" or "warm"), ``workers``, ``seconds``, ``memory``, which is the most bytes that the
-        process had meanwhile, less those it had before (None on systems that do not tell), and ``n_bytes`` of
-        text.
+        ``state`` ("cold", the first time, or "warm", again), ``workers``, ``seconds``, ``memory``, which is
+        the most bytes that the process had meanwhile, less those it had before (None on systems that do not
+        tell), and ``n_bytes`` of text. Warm encoding and decoding are done five times: ``seconds`` is the
+        median of these, ``memory`` the most. All else is done once.
     manifest : dict
         What it was made of: specification, fingerprints of text, counts and tokenizers, versions, seed,
         machine, command.
@@ -84,9 +87,10 @@ class Results:
         Raises
         ------
         OSError
-            If a file of it is missing.
+            If there is no such folder, or a file that its manifest lists is missing.
         ExperimentError
-            If the comparison has not ended, or a file is damaged or of another run.
+            If it is no folder of results, the comparison has not ended, or a file is damaged or of another
+            run.
         """
         name = os.fspath(folder)
         manifest = read_manifest(name)
@@ -102,30 +106,62 @@ class Results:
         """The names of the tokenizers there are, in the order of the experiment."""
         return list(self.manifest["tokenizers"])
 
+    @property
+    def unmeasured(self) -> list[str]:
+        """The metrics that were asked for and have no row, in the order of the experiment; speed has none.
+
+        The text does not have what they need (`fasttok.evaluation.metrics.NEEDS`), or all that could be
+        measured is among the failures.
+        """
+        measured = {row["metric"] for row in self.rows}
+        return [
+            metric
+            for metric in self.manifest["metrics"]
+            if metric != SPEED and not any(figure.name in measured for figure in FIGURES.get(metric, ()))
+        ]
+
     def tokenizer(self, name: str) -> Tokenizer:
         """Open one of the tokenizers.
 
         Raises
         ------
         KeyError
-            If there is none of this name.
+            If there is none of this name; says which there are.
         OSError, ExperimentError
             If its file is missing, or is not the one that was measured.
         """
+        if name not in self.tokenizers:
+            raise KeyError(f"no tokenizer {name!r}; there are {', '.join(self.tokenizers)}")
         sha256 = self.manifest["tokenizers"][name]["sha256"]
         return open_tokenizer(os.path.join(self.folder, TOKENIZERS, f"{name}.json"), sha256)
 
     def to_pandas(self) -> Any:
-        """The rows as a ``pandas.DataFrame``, with "value", "low" and "high" as float64."""
-        import pandas as pd
+        """The rows as a ``pandas.DataFrame``, with "value", "low" and "high" as float64.
 
+        Raises
+        ------
+        ImportError
+            If pandas is not installed; says how to.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("a data frame is made with pandas: pip install pandas") from error
         frame = pd.DataFrame(self.rows, columns=list(COLUMNS))
         return frame.astype(dict.fromkeys(NUMBERS, "float64"))
 
     def to_arrow(self) -> Any:
-        """The rows as a ``pyarrow.Table``."""
-        import pyarrow as pa
+        """The rows as a ``pyarrow.Table``.
 
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed; says how to.
+        """
+        try:
+            import pyarrow as pa
+        except ImportError as error:
+            raise ImportError("an Arrow table is made with pyarrow: pip install pyarrow") from error
         kinds = {
             **dict.fromkeys(COLUMNS, pa.string()),
             **dict.fromkeys(NUMBERS, pa.float64()),
@@ -142,8 +178,10 @@ class Results:
 def read_manifest(folder: str) -> dict[str, Any]:
     """What the manifest in a folder holds; otherwise as `Results.load`."""
     path = os.path.join(folder, MANIFEST)
-    if not os.path.exists(path) and os.path.exists(os.path.join(folder, CELLS, LOCK)):
-        raise ExperimentError("the comparison has not ended; run it again and it continues", folder)
+    if os.path.isdir(folder) and not os.path.exists(path):
+        if os.path.exists(os.path.join(folder, CELLS, LOCK)):
+            raise ExperimentError("the comparison has not ended; run it again and it continues", folder)
+        raise ExperimentError(f"not a folder of results ({MANIFEST} is not there)", folder)
     with open(path, "rb") as file:
         data = file.read()
     try:

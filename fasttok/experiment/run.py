@@ -14,6 +14,7 @@ from typing import Any
 from fasttok.counts.table import PretokenCounts
 from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.measure import measure
+from fasttok.evaluation.metrics import SPEED
 from fasttok.evaluation.sample import TestCorpus
 from fasttok.experiment.cells import Cells, Inputs, describe_machine, environment
 from fasttok.experiment.corpora import (
@@ -44,7 +45,7 @@ from fasttok.experiment.results import (
     read_unchanged,
     write_rows,
 )
-from fasttok.experiment.spec import SPEED, Experiment
+from fasttok.experiment.spec import Experiment
 from fasttok.experiment.tokenizers import Loading, Training
 from fasttok.parallel import resolve_workers
 from fasttok.progress import announce
@@ -55,6 +56,7 @@ from fasttok.tokenizer import Tokenizer
 from fasttok.training import train
 
 Work = Callable[[], dict[str, Any]]
+WARM_RUNS = 5  # of encoding and decoding; what takes so little time as a small text takes now more, now less
 STATES = ("cold", "warm")  # the first time, which may have to compile and to fill caches, and again
 RELATIVE = "nsl"  # the metric that takes a second tokenizer
 MADE = ".tokenizer"  # the file that is kept beside a cell
@@ -311,14 +313,14 @@ class Run:
         return self._open(self._experiment.baseline)
 
     def _time_coding(self, name: str, corpus: TestCorpus) -> list[dict[str, Any]]:
-        """Encode and decode all text twice: with empty caches, and with what is in them then."""
+        """Encode and decode all text: once with empty caches, then some times with what is in them."""
         tok = self._open(name)
         texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
         n_bytes = sum(map(len, texts))
         timings = []
-        for state in STATES:
-            ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers))
-            _, decoding = measure_cost(partial(_decode, tok, ids))
+        for state, times in zip(STATES, (1, WARM_RUNS), strict=True):
+            ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers), times)
+            _, decoding = measure_cost(partial(_decode, tok, ids), times)
             for stage, cost in (("encode", encoding), ("decode", decoding)):
                 timings.append(describe_cost(cost, stage, name, corpus.name, state, n_bytes, self._workers))
         return timings
@@ -333,10 +335,11 @@ class Run:
     ) -> dict[str, Any] | None:
         """What was kept, or what the work gives, which is kept from now on; None if it fails."""
         self._n_done += 1
+        n_tasks = len(self._experiment.tokenizers) * (1 + len(self._corpora))
         result: dict[str, Any] | None = self._cells.find(inputs, suffix)
+        kept = "" if result is None else " (kept)"
+        announce(f"{self._n_done} of {n_tasks}: {task}{kept}", self._progress)
         if result is None:
-            n_tasks = len(self._experiment.tokenizers) * (1 + len(self._corpora))
-            announce(f"{self._n_done} of {n_tasks}: {task}", self._progress)
             found = attempt(work)
             if isinstance(found, Failure):
                 self._fail(name, corpus, found)

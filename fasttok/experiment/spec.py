@@ -6,14 +6,12 @@ import os
 from dataclasses import dataclass, field
 
 from fasttok.errors import ExperimentError
-from fasttok.evaluation.metrics import METRICS
+from fasttok.evaluation.metrics import METRICS, SPEED
 from fasttok.evaluation.words import WORDS
 from fasttok.experiment.texts import TestText, TrainingText, read_test, read_training
 from fasttok.experiment.tokenizers import Loading, Training, read_tokenizers
 from fasttok.experiment.toml import Table, TomlFile, suggest
 from fasttok.text.readers import PathLike
-
-SPEED = "speed"  # a metric that is measured with a clock, not on ids
 
 
 @dataclass(frozen=True)

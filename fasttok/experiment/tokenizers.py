@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from fasttok.experiment.toml import Table, find_files_of, shown, suggest
-from fasttok.formats.load import LOADERS, kind_of
+from fasttok.formats.load import LOADERS, describe_other, kind_of
 from fasttok.formats.tiktoken import KNOWN, stem_of
 from fasttok.models.options import as_texts
 from fasttok.ragged import Ragged
@@ -114,9 +114,7 @@ def _check_loader(group: Table, file: str, options: dict[str, Any]) -> None:
     except OSError as error:
         raise group.error(f"{name}: {error.strerror}", "load") from None
     if kind is None:
-        raise group.error(
-            f"{name} is neither a fasttok file nor a tiktoken rank file nor a vocab.txt", "load"
-        )
+        raise group.error(f"{name} is {describe_other(file)}", "load")
     for key in options:
         if key not in signature(LOADERS[kind]).parameters:
             raise group.error(f"no option of {name}, which needs a [[tokenizer]] of its own", key)
@@ -146,7 +144,7 @@ def _trainings(group: Table) -> list[Training]:
         if model not in TRAINERS:
             raise group.error(f"{model!r} is not known; {suggest(model, TRAINERS)}", "model")
     known = {model: {option.name for option in fields(TRAINERS[model])} - {"start"} for model in models}
-    group.check_keys(*OF_GROUPS, *sorted(set().union(*known.values())))
+    group.check_keys(*OF_GROUPS, *sorted(set().union(*known.values()).difference(OF_GROUPS)))
     given = {key: value for key, value in group.values.items() if key not in OF_GROUPS}
     for key, model in product(given, models):
         if key not in known[model]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from fasttok.experiment.results import (
     CURVES,
@@ -50,7 +52,8 @@ def verify(
     Returns
     -------
     list of str
-        What differs, in sentences, and after it which text and which versions do; empty if all is the same.
+        What differs, in sentences: first which text and which versions do, then the files; empty if these are
+        all the same.
 
     Raises
     ------
@@ -69,16 +72,18 @@ def verify(
         lying = {f"{TOKENIZERS}/{path.name}" for path in Path(name, TOKENIZERS).glob("*.json")}
         files = [METRICS, CURVES, FAILURES, *sorted(made | lying)]
         found = [difference for file in files for difference in _compare(*folders, file)]
-    if not found:
-        return []
+    return [*_find_causes(then, now), *found] if found else []
+
+
+def _find_causes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What the manifests tell of why results differ."""
     for kind in ("train", "test"):
         for text, fingerprint in now["corpora"][kind].items():
             if fingerprint != then["corpora"][kind].get(text):
-                found.append(f"the text of corpus.{kind}.{text} is not the same")
+                yield f"the text of corpus.{kind}.{text} is not the same"
     for library, version in now["versions"].items():
         if version != then["versions"].get(library):
-            found.append(f"{library} was {then['versions'].get(library)} and is {version}")
-    return found
+            yield f"{library} was {then['versions'].get(library)} and is {version}"
 
 
 def _compare(then: Path, now: Path, file: str) -> list[str]:

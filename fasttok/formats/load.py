@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,9 @@ LOADERS: dict[str, Callable[..., Tokenizer]] = {
     "tiktoken": tiktoken.load,
     "vocab.txt": vocab.load,
 }
+# A sentencepiece model begins with a piece: its length, the length of its text, the text; a score or type.
+_PIECE = re.compile(rb"\n[\0-\x7f]\n([\0-\x7f])", re.DOTALL)
+_BEHIND_TEXT = (b"\x15", b"\x18")
 
 
 def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
@@ -38,17 +43,15 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
     ModelFormatError
         If it is damaged, or of a kind that is not known here.
     """
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "a folder; name a tokenizer's file in it", os.fspath(path))
     kind = kind_of(path)
     if kind == "fasttok" and options:
         raise TypeError(f"a fasttok file takes no options, but there are {', '.join(options)}")
     if kind == "vocab.txt" and "pretokenizer" in options:
         raise ModelFormatError("no tiktoken rank file, which alone takes a pretokenizer", os.fspath(path))
     if kind is None:
-        is_archive = _read_head(path).startswith(b"PK")
-        hint = "; pretoken counts are opened with PretokenCounts.load" if is_archive else ""
-        raise ModelFormatError(
-            "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint, os.fspath(path)
-        )
+        raise ModelFormatError(describe_other(path), os.fspath(path))
     return LOADERS[kind](path, **options)
 
 
@@ -61,6 +64,9 @@ def kind_of(path: str | os.PathLike[str]) -> str | None:
         If the file cannot be opened.
     """
     head = _read_head(path)
+    if _is_sentencepiece(head):
+        return None
+    head = head.lstrip()
     if head.startswith(b"{"):
         return "fasttok"
     first_line = head.split(b"\n", 1)[0].split()
@@ -69,6 +75,21 @@ def kind_of(path: str | os.PathLike[str]) -> str | None:
     return "vocab.txt" if len(first_line) == 1 and not head.startswith(b"PK") else None
 
 
+def describe_other(path: str | os.PathLike[str]) -> str:
+    """What a file is that none of `LOADERS` reads, and who takes it."""
+    head = _read_head(path)
+    if _is_sentencepiece(head):
+        return "a sentencepiece model, which is not read here" + native.TO_MEASURE
+    is_archive = head.lstrip().startswith(b"PK")
+    hint = "; pretoken counts are opened with PretokenCounts.load" if is_archive else ""
+    return "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint
+
+
+def _is_sentencepiece(head: bytes) -> bool:
+    piece = _PIECE.match(head)
+    return piece is not None and head[piece.end() + piece[1][0] :].startswith(_BEHIND_TEXT)
+
+
 def _read_head(path: str | os.PathLike[str]) -> bytes:
     with open(path, "rb") as file:
-        return file.read(1 << 10).lstrip()
+        return file.read(1 << 10)

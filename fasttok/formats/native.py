@@ -28,6 +28,7 @@ from fasttok.tokenizer import Tokenizer
 
 FORMAT = "fasttok"
 VERSION = 1
+TO_MEASURE = "; to measure it, open it with its own library and give that to ft.wrap"
 _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
 MODELS: dict[str, type[Model]] = {
     model.kind: model
@@ -88,8 +89,9 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
     if not isinstance(fields, dict):
         raise ModelFormatError("not a fasttok tokenizer", name, "format")
     if fields.get("format") != FORMAT:
-        hint = " (a Hugging Face tokenizer.json, which is not read here)" if "added_tokens" in fields else ""
-        raise ModelFormatError("not a fasttok tokenizer" + hint, name, "format")
+        hint = ", but a Hugging Face tokenizer.json, which is not read here" + TO_MEASURE
+        message = "not a fasttok tokenizer" + (hint if "added_tokens" in fields else "")
+        raise ModelFormatError(message, name, "format")
     if fields.get("version") != VERSION:
         raise ModelFormatError(
             f"version {fields.get('version')!r}; this fasttok reads {VERSION}", name, "version"
