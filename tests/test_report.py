@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -19,10 +20,10 @@ import fasttok as ft
 from fasttok.cli import main
 from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.metrics import METRICS
-from fasttok.experiment import charts, curves, tables, vocabularies
+from fasttok.experiment import charts, curves, languages, tables, vocabularies
 from fasttok.experiment.charts import Axis, Series, draw_lines, draw_panels, spread
-from fasttok.experiment.definitions import DEFINITIONS
-from fasttok.experiment.report import render_report, write_report
+from fasttok.experiment.definitions import DEFINITIONS, WORDS
+from fasttok.experiment.report import Report, render_report, write_report
 from fasttok.text.scripts import find_main_script
 
 EXPERIMENT = """
@@ -405,6 +406,37 @@ def test_documents_are_the_same_for_all_tokenizers(results):
 )
 def test_rows_that_fit_are_shown(lengths, n, rows):
     assert curves.choose_rows(np.array(lengths), n) == rows
+
+
+def test_figures_of_languages(results, page):
+    names = ["bpe-600", "wordpiece-6000"]
+    rows = [row for row in results.rows if row["corpus"] == "parallel"]
+    found = languages.tabulate(rows, names)
+    assert list(found) == ["bytes_per_token", "fertility"]
+    for metric, table in found.items():
+        values = {
+            (row["tokenizer"], row["language"]): row["value"] for row in rows if row["metric"] == metric
+        }
+        assert list(table) == sorted(ft.parallel_sample())
+        for language, cells in table.items():
+            assert [cell.number for cell in cells] == [values[name, language] for name in names]
+    assert languages.tabulate([row for row in results.rows if row["corpus"] == "alone"], names) == {}
+    assert page.count(" by language</summary>") == 2
+
+
+def test_what_a_reader_has_to_know(results, page):
+    report = Report(results)
+    assert list(report.trained_on) == ["all"]
+    assert report.trained_on["all"] in page
+    assert f"A word is {WORDS['unicode']}." in page
+    assert report.find_unspaced("parallel") == []  # these words need no spaces
+    spaced = dataclasses.replace(results, manifest={**results.manifest, "words": "whitespace"})
+    assert Report(spaced).find_unspaced("parallel") == ["jpn", "tha", "zho"]
+    [(name, share)] = report.unknown("parallel")
+    assert name == "character-600"  # of more characters that there are
+    assert f"Unknown of all tokens: {name} {share}." in page
+    assert "character ‡ from" in report.corpora[0].compression.alt
+    assert "bpe from" in report.corpora[0].compression.alt
 
 
 def test_unknown_tokens_are_told():

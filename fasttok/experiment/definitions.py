@@ -118,7 +118,10 @@ DEFINITIONS = {
         "alone or beside a letter.",
     ),
     "mean_piece_length": Definition(
-        "Piece length", None, "Bytes of all ordinary pieces, divided by their number; not weighted by use."
+        "Piece length",
+        None,
+        "Bytes of all ordinary pieces, divided by their number; not weighted by use. The pieces of byte "
+        "fallback are a byte each.",
     ),
     "unk_rate": Definition("Unknown", False, "Unknown tokens, divided by all tokens."),
     "lossless_rate": Definition(
