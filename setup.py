@@ -9,21 +9,26 @@ from setuptools import Extension, setup
 DEBUG = os.environ.get("FASTTOK_DEBUG") == "1"
 # -ffp-contract=off: a fused multiply-add would make results depend on the processor.
 FLAGS = [] if os.name == "nt" else ["-O3", "-ffp-contract=off", "-g0"]
+# What Cython needs for memoryviews, written by it and compiled once, not in every module: a fifth of the time.
+SHARED = "fasttok._cyutility"
 
-setup(
-    ext_modules=cythonize(
-        [
-            Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=FLAGS)
-            for path in sorted(Path("fasttok").rglob("*.pyx"))
-        ],
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": DEBUG,
-            "wraparound": False,
-            "initializedcheck": DEBUG,
-            "cdivision": True,
-            "freethreading_compatible": True,
-        },
-    ),
-    options={"build_ext": {"parallel": os.cpu_count()}},
-)
+if __name__ == "__main__":  # cythonize starts processes
+    sources = {SHARED: "fasttok/_cyutility.c"}
+    for path in sorted(Path("fasttok").rglob("*.pyx")):
+        sources[".".join(path.with_suffix("").parts)] = str(path)
+    setup(
+        ext_modules=cythonize(
+            [Extension(name, [source], extra_compile_args=FLAGS) for name, source in sources.items()],
+            nthreads=os.cpu_count(),
+            shared_utility_qualified_name=SHARED,
+            compiler_directives={
+                "language_level": 3,
+                "boundscheck": DEBUG,
+                "wraparound": False,
+                "initializedcheck": DEBUG,
+                "cdivision": True,
+                "freethreading_compatible": True,
+            },
+        ),
+        options={"build_ext": {"parallel": os.cpu_count()}},
+    )
