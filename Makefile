@@ -34,7 +34,7 @@ fuzz: $(VENV)/test
 	FASTTOK_FUZZ=200 $(BIN)/python -m pytest tests/test_fuzz.py --timeout 0
 
 $(VENV)/built: $(SOURCES)
-	@echo "Making an environment in $(VENV) and compiling, which takes a minute or two …"
+	@echo "Making an environment in $(VENV) and compiling, which takes a minute or so …"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[report]'
 	touch $@
