@@ -261,7 +261,9 @@ def test_damaged_compressed_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "compressed", [gzip.compress(b"a"), lzma.compress(b"a"), b"PK\x03\x04", b"BZh9", b"PAR1"]
+    "compressed",
+    [gzip.compress(b"a"), lzma.compress(b"a"), b"PK\x03\x04", b"BZh9", b"PAR1"],
+    ids=["gz", "xz", "zip", "bz2", "parquet"],  # every process has to call them the same
 )
 def test_other_kinds_of_file_are_not_read_as_text(tmp_path, compressed):
     path = tmp_path / "a.txt"
