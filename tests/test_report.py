@@ -466,6 +466,24 @@ def test_of_a_long_document_the_beginning_is_read(monkeypatch):
     assert 0 <= len(shown) - curves.DOCUMENT_BYTES < len(" low")
 
 
+@pytest.mark.parametrize(
+    "text", [" " * 5000, "東" * 2000, "x" * (curves.READ_BYTES - 2) + "🦄🦄", "é" * 3000]
+)
+def test_a_long_document_without_words_is_read_too(text):
+    tok = ft.Tokenizer(ft.CharacterModel(sorted(set(text))), "gpt2")  # which fails on a part of a character
+    corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([text.encode()])}, "whitespace")
+    [document] = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})["documents"]
+    assert document["continues"]
+    assert document["tokens"] == ["·" if c == " " else c for c in text][: len(document["tokens"])]
+
+
+def test_bytes_that_are_no_text_are_shown_by_their_numbers():
+    tok = ft.Tokenizer(ft.ByteModel(), "gpt2")
+    corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([b"\x80" * 5000])}, "whitespace")
+    [document] = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})["documents"]
+    assert document["tokens"] == ["<0x80>"] * curves.DOCUMENT_BYTES
+
+
 def test_times_are_compared_where_all_was_run_twice():
     def timing(stage, state, seconds, memory=None):
         return {

@@ -123,9 +123,17 @@ def choose_rows(lengths: NDArray[np.int64], n: int) -> list[int]:
     return chosen
 
 
+def _find_end(text: bytes) -> int:
+    """How much of a document is read: some bytes, but no part of a character."""
+    end = min(len(text), READ_BYTES)
+    while READ_BYTES - 4 < end < len(text) and text[end] & 0xC0 == 0x80:
+        end -= 1
+    return end
+
+
 def _cut(tokenizer: AnyTokenizer, text: bytes) -> dict[str, Any]:
     """The tokens of a document that begin in its first bytes."""
-    read = text if len(text) <= READ_BYTES else text[:READ_BYTES].rsplit(None, 1)[0]
+    read = text[: _find_end(text)]
     encoding = tokenizer.encode_with_offsets(read)
     n = int(np.searchsorted(encoding.byte_spans[:, 0], DOCUMENT_BYTES))
     return {
