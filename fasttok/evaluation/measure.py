@@ -63,11 +63,7 @@ class Row(TypedDict):
 Part = tuple[str, str]  # tokenizer and language
 Totals = dict[str, Any]  # by name: numbers or arrays
 Parts = dict[Part, Totals]
-_RELATIVE = {
-    "baseline_tokens",
-    "aligned_tokens",
-    "tokens_by_language",
-}  # tokens that are divided by, or compared
+_RELATIVE = {"baseline_tokens", "aligned_tokens", "tokens_by_language"}  # tokens to divide by, or compare
 
 
 def measure(

@@ -226,7 +226,7 @@ class Report:
 
     @cached_property
     def times(self) -> list[tuple[str, str, BarChart]]:
-        """For training and encoding: what was measured, its unit, and the bars."""
+        """For each stage that was run twice: what was measured, its unit, and the bars."""
         return tables.compare_times(row for row in self.results.timings if row["tokenizer"] in self.by_name)
 
     def _collect_documents(self, corpus: str, names: Sequence[str]) -> list[dict[str, Any]]:

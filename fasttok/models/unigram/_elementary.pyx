@@ -1,7 +1,7 @@
 """Logarithms and exponentials by the C library.
 
-NumPy has code of its own for processors with AVX-512, whose last bit is sometimes another one; a model would then depend
-on the processor that trained it.
+NumPy has code of its own for processors with AVX-512, whose last bit is sometimes another one; a model would then
+depend on the processor that trained it.
 """
 
 import numpy as np
