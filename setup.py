@@ -10,10 +10,10 @@ DEBUG = os.environ.get("FASTTOK_DEBUG") == "1"
 # -ffp-contract=off: a fused multiply-add would make results depend on the processor.
 FLAGS = [] if os.name == "nt" else ["-O3", "-ffp-contract=off", "-g0"]
 # What Cython needs for memoryviews, written by it: compiled once, not in every module, a fifth of the time.
-SHARED = "fasttok._cyutility"
+SHARED = "fasttok.core._cyutility"
 
 if __name__ == "__main__":  # cythonize starts processes
-    sources = {SHARED: "fasttok/_cyutility.c"}
+    sources = {SHARED: "fasttok/core/_cyutility.c"}
     for path in sorted(Path("fasttok").rglob("*.pyx")):
         sources[".".join(path.with_suffix("").parts)] = str(path)
     setup(

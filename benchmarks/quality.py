@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 import fasttok as ft
 from benchmarks import texts
+from fasttok.core.ragged import Ragged
 from fasttok.models.substrings import Substrings
 from fasttok.models.unigram.alphabet import choose_characters, spell
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.ragged import Ragged
 
 Vocabulary = dict[str, float]  # piece to log probability
 LONGEST = 32  # characters; no piece of either trainer has more

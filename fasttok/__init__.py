@@ -19,12 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fasttok.batches import Padded, Pairs, Windows
-    from fasttok.colours import ColouredTokens
-    from fasttok.counts.count import count_pretokens
-    from fasttok.counts.table import PretokenCounts, Recipe
-    from fasttok.data.sample import parallel_sample
-    from fasttok.errors import (
+    from fasttok.core.errors import (
         CorpusError,
         ExperimentError,
         FasttokError,
@@ -38,51 +33,57 @@ if TYPE_CHECKING:
         TextError,
         UnknownCharacterError,
     )
-    from fasttok.evaluation.foreign import wrap
+    from fasttok.core.ragged import Ragged
+    from fasttok.corpus.corpus import Corpus
+    from fasttok.corpus.sample import parallel_sample
+    from fasttok.counts.count import count_pretokens
+    from fasttok.counts.table import PretokenCounts, Recipe
+    from fasttok.display.colours import ColouredTokens
     from fasttok.evaluation.measure import measure
     from fasttok.evaluation.sample import TestCorpus
-    from fasttok.experiment.report import write_report
-    from fasttok.experiment.results import Results
-    from fasttok.experiment.run import compare
-    from fasttok.experiment.spec import Experiment
-    from fasttok.experiment.verify import verify
-    from fasttok.formats.load import load
+    from fasttok.evaluation.wrappers import wrap
+    from fasttok.experiment.report.report import write_report
+    from fasttok.experiment.run.results import Results
+    from fasttok.experiment.run.run import compare
+    from fasttok.experiment.run.verify import verify
+    from fasttok.experiment.spec.spec import Experiment
+    from fasttok.formats.registry import load
     from fasttok.models.base import Trained
     from fasttok.models.bpe.characters import CharacterBPEModel
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
-    from fasttok.models.byte import ByteModel, ByteTrainer
-    from fasttok.models.character import CharacterModel, CharacterTrainer
     from fasttok.models.sampling import Sampling
     from fasttok.models.unigram.lattice import Lattice, Segmentation
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.models.unigram.trainer import UnigramTrainer
-    from fasttok.models.word import WordModel, WordTrainer
+    from fasttok.models.units.byte import ByteModel, ByteTrainer
+    from fasttok.models.units.character import CharacterModel, CharacterTrainer
+    from fasttok.models.units.word import WordModel, WordTrainer
     from fasttok.models.wordpiece.model import WordPieceModel
     from fasttok.models.wordpiece.trainer import WordPieceTrainer
-    from fasttok.offsets import Encoding
-    from fasttok.ragged import Ragged
-    from fasttok.streaming import StreamDecoder
-    from fasttok.template import Template
-    from fasttok.text.base import Pretokenizer
-    from fasttok.text.code_points import BertNormalizer
-    from fasttok.text.corpus import Corpus
-    from fasttok.text.edges import Prepend, Strip
-    from fasttok.text.metaspace import Metaspace
-    from fasttok.text.normalizers import Replace, get_normalizer
-    from fasttok.text.pretokenizers import get_pretokenizer
+    from fasttok.text.normalizers.charsmap import Replace
+    from fasttok.text.normalizers.code_points import BertNormalizer
+    from fasttok.text.normalizers.edges import Prepend, Strip
+    from fasttok.text.normalizers.registry import get_normalizer
+    from fasttok.text.pretokenizers.metaspace import Metaspace
+    from fasttok.text.pretokenizers.registry import get_pretokenizer
     from fasttok.text.rewriting import Normalizer
-    from fasttok.tokenizer import Tokenizer
-    from fasttok.training import train
+    from fasttok.text.steps import Pretokenizer
+    from fasttok.tokenizer.batches import Padded, Pairs, Windows
+    from fasttok.tokenizer.offsets import Encoding
+    from fasttok.tokenizer.streaming import StreamDecoder
+    from fasttok.tokenizer.template import Template
+    from fasttok.tokenizer.tokenizer import Tokenizer
+    from fasttok.tokenizer.train import train
 
 # Where each public name lives; imported when first asked for (PEP 562), so that `import fasttok` is quick.
 _HOMES = {
-    "fasttok.batches": ["Padded", "Pairs", "Windows"],
-    "fasttok.colours": ["ColouredTokens"],
+    "fasttok.tokenizer.batches": ["Padded", "Pairs", "Windows"],
+    "fasttok.display.colours": ["ColouredTokens"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
-    "fasttok.data.sample": ["parallel_sample"],
-    "fasttok.errors": [
+    "fasttok.corpus.sample": ["parallel_sample"],
+    "fasttok.core.errors": [
         "CorpusError",
         "ExperimentError",
         "FasttokError",
@@ -96,42 +97,43 @@ _HOMES = {
         "TextError",
         "UnknownCharacterError",
     ],
-    "fasttok.evaluation.foreign": ["wrap"],
+    "fasttok.evaluation.wrappers": ["wrap"],
     "fasttok.evaluation.measure": ["measure"],
     "fasttok.evaluation.sample": ["TestCorpus"],
-    "fasttok.experiment.report": ["write_report"],
-    "fasttok.experiment.results": ["Results"],
-    "fasttok.experiment.run": ["compare"],
-    "fasttok.experiment.spec": ["Experiment"],
-    "fasttok.experiment.verify": ["verify"],
-    "fasttok.formats.load": ["load"],
+    "fasttok.experiment.report.report": ["write_report"],
+    "fasttok.experiment.run.results": ["Results"],
+    "fasttok.experiment.run.run": ["compare"],
+    "fasttok.experiment.spec.spec": ["Experiment"],
+    "fasttok.experiment.run.verify": ["verify"],
+    "fasttok.formats.registry": ["load"],
     "fasttok.models.base": ["Trained"],
     "fasttok.models.bpe.characters": ["CharacterBPEModel"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
-    "fasttok.models.byte": ["ByteModel", "ByteTrainer"],
-    "fasttok.models.character": ["CharacterModel", "CharacterTrainer"],
+    "fasttok.models.units.byte": ["ByteModel", "ByteTrainer"],
+    "fasttok.models.units.character": ["CharacterModel", "CharacterTrainer"],
     "fasttok.models.sampling": ["Sampling"],
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
-    "fasttok.models.word": ["WordModel", "WordTrainer"],
+    "fasttok.models.units.word": ["WordModel", "WordTrainer"],
     "fasttok.models.wordpiece.model": ["WordPieceModel"],
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
-    "fasttok.offsets": ["Encoding"],
-    "fasttok.ragged": ["Ragged"],
-    "fasttok.streaming": ["StreamDecoder"],
-    "fasttok.template": ["Template"],
-    "fasttok.text.base": ["Pretokenizer"],
-    "fasttok.text.corpus": ["Corpus"],
-    "fasttok.text.metaspace": ["Metaspace"],
-    "fasttok.text.code_points": ["BertNormalizer"],
-    "fasttok.text.edges": ["Prepend", "Strip"],
-    "fasttok.text.normalizers": ["Replace", "get_normalizer"],
+    "fasttok.tokenizer.offsets": ["Encoding"],
+    "fasttok.core.ragged": ["Ragged"],
+    "fasttok.tokenizer.streaming": ["StreamDecoder"],
+    "fasttok.tokenizer.template": ["Template"],
+    "fasttok.text.steps": ["Pretokenizer"],
+    "fasttok.corpus.corpus": ["Corpus"],
+    "fasttok.text.pretokenizers.metaspace": ["Metaspace"],
+    "fasttok.text.normalizers.code_points": ["BertNormalizer"],
+    "fasttok.text.normalizers.edges": ["Prepend", "Strip"],
+    "fasttok.text.normalizers.charsmap": ["Replace"],
+    "fasttok.text.normalizers.registry": ["get_normalizer"],
     "fasttok.text.rewriting": ["Normalizer"],
-    "fasttok.text.pretokenizers": ["get_pretokenizer"],
-    "fasttok.tokenizer": ["Tokenizer"],
-    "fasttok.training": ["train"],
+    "fasttok.text.pretokenizers.registry": ["get_pretokenizer"],
+    "fasttok.tokenizer.tokenizer": ["Tokenizer"],
+    "fasttok.tokenizer.train": ["train"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,5 +1,5 @@
 """``python -m fasttok`` is the command ``fasttok``."""
 
-from fasttok.cli import main
+from fasttok.cli.main import main
 
 main()

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.text.normalizers import CharsMapNormalizer
+from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from tests import hostile
 
 # Phases of work. Each function makes from a folder the phase, which lasts for seconds, and a short piece of

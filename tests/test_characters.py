@@ -273,7 +273,7 @@ def test_an_unknown_character_is_an_error_that_says_where(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_place_is_counted_from_the_start_of_a_document(tmp_path, monkeypatch, workers):
-    from fasttok.text import corpus as corpus_module
+    from fasttok.corpus import corpus as corpus_module
 
     tok = trained("whitespace_split", end_of_word_suffix=SUFFIX)
     (tmp_path / "a.txt").write_text("ab ba, " * 30)

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 import fasttok as ft
-from fasttok.cli import main
-from fasttok.training import TRAINERS
+from fasttok.cli.main import main
+from fasttok.tokenizer.train import TRAINERS
 
 TEXT = "It's the newest, naïve 東京 12345\r\n" * 20
 
@@ -41,7 +41,7 @@ def trained(tmp_path):
 
 
 def pipe(*arguments, stdin: bytes) -> bytes:
-    command = [sys.executable, "-c", "from fasttok.cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from fasttok.cli.main import main; main()", *map(str, arguments)]
     return subprocess.run(command, input=stdin, check=True, capture_output=True).stdout
 
 

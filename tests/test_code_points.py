@@ -11,9 +11,10 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import fasttok as ft
-from fasttok.text import code_points, cuts
+from fasttok.text import cuts
 from fasttok.text._spans import list_spans
-from fasttok.text.normalizers import UNICODE
+from fasttok.text.normalizers import code_points
+from fasttok.text.normalizers.registry import UNICODE
 from fasttok.text.pipeline import Pipeline
 from tests import hostile, normalizer_differences, oracles, unicode_differences
 from tests.test_cuts import kind

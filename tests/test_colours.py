@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 import fasttok as ft
-from fasttok import cli
-from fasttok.colours import ColouredTokens, to_html, visible
+from fasttok.cli import main as cli
+from fasttok.display.colours import ColouredTokens, to_html, visible
 from tests.hostile import byte_strings, texts
 
 

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pytest
 
 import fasttok as ft
-from fasttok.experiment import counting as counting_module
-from fasttok.experiment import run as run_module
-from fasttok.experiment.costs import measure_cost
-from fasttok.experiment.folder import lock_folder
-from fasttok.experiment.results import SHAPE
-from fasttok.text.pretokenizers import RegexPretokenizer
+from fasttok.experiment.run import counting as counting_module
+from fasttok.experiment.run import run as run_module
+from fasttok.experiment.run.costs import measure_cost
+from fasttok.experiment.run.folder import lock_folder
+from fasttok.experiment.run.results import SHAPE
+from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from tests.conftest import ROOT
 from tests.test_cli import run as command
 from tests.test_faults import stands

@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 import fasttok as ft
-from fasttok.text.documents import split_lines
+from fasttok.corpus.documents import split_lines
 from tests import hostile, oracles
 
 LINES = ["one", "", "two two", "naïve 東京", "<|endoftext|>", "last"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.text.pretokenizers import PATTERNS
+from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile, oracles
 
 BIG = (1 << 62) + 1

@@ -11,7 +11,7 @@ import regex
 
 import fasttok as ft
 from fasttok.text import cuts
-from fasttok.text.pretokenizers import PATTERNS
+from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile
 
 KINDS = [r"\p{L}", r"\p{N}", r"[!-/:-@\[-`{-~\p{P}]", r".", r" ", r"\s"]  # in the order of cuts.py

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import fasttok as ft
+from fasttok.corpus import corpus as corpus_module
 from fasttok.models.base import Model
-from fasttok.text import corpus as corpus_module
 from tests import hostile, oracles
 from tests.chances import assert_as_likely
 

@@ -10,10 +10,10 @@ import re
 import pytest
 
 import fasttok as ft
-from fasttok.data.sample import parallel_sample
-from fasttok.experiment.tokenizers import OF_LOADERS, Loading, Training
-from fasttok.experiment.toml import TomlFile, suggest
-from fasttok.formats.load import LOADERS
+from fasttok.corpus.sample import parallel_sample
+from fasttok.experiment.spec.tokenizers import OF_LOADERS, Loading, Training
+from fasttok.experiment.spec.toml import TomlFile, suggest
+from fasttok.formats.registry import LOADERS
 from tests import sentencepiece_file
 from tests.conftest import ROOT
 
@@ -344,7 +344,7 @@ def test_a_file_that_cannot_be_opened(folder, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("fasttok.experiment.tokenizers.kind_of", refuse)
+    monkeypatch.setattr("fasttok.experiment.spec.tokenizers.kind_of", refuse)
     with pytest.raises(ft.ExperimentError, match="tiny.json: Permission denied") as caught:
         read(GOOD, folder)
     assert caught.value.line == 29

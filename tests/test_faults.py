@@ -66,10 +66,10 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok import encoding as encoding_module
+from fasttok.core.parallel import map_ordered
 from fasttok.models._cache import PretokenCache
-from fasttok.parallel import map_ordered
-from fasttok.text.pretokenizers import PATTERNS
+from fasttok.text.pretokenizers.scanners import PATTERNS
+from fasttok.tokenizer import encode as encoding_module
 from tests import hostile, oracles
 from tests.conftest import ROOT
 from tests.faults_child import PHASES

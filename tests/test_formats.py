@@ -12,8 +12,8 @@ import pytest
 import tiktoken
 
 import fasttok as ft
-from fasttok.formats.load import kind_of
-from fasttok.saving import atomic_write
+from fasttok.core.saving import atomic_write
+from fasttok.formats.registry import kind_of
 from tests import hostile, oracles, sentencepiece_file
 
 

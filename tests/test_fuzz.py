@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fasttok as ft
-from fasttok.text.pretokenizers import PATTERNS
+from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile, oracles
 
 examples = settings(

@@ -10,9 +10,9 @@ import pytest
 import tiktoken
 
 import fasttok as ft
-from fasttok.errors import CorpusError, ScoringError
-from fasttok.evaluation.metrics import METRICS
-from fasttok.evaluation.morphology import read_morphemes
+from fasttok.core.errors import CorpusError, ScoringError
+from fasttok.evaluation.metrics.morphology import read_morphemes
+from fasttok.evaluation.metrics.registry import METRICS
 from fasttok.evaluation.words import WORDS
 from tests import hostile
 from tests import metric_oracles as oracles

@@ -11,8 +11,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from fasttok.core.ragged import Ragged
 from fasttok.models.merging import engine, likelihood
-from fasttok.ragged import Ragged
 from tests import oracles
 
 

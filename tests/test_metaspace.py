@@ -13,7 +13,7 @@ import sentencepiece
 from tokenizers import pre_tokenizers
 
 import fasttok as ft
-from fasttok.text import _metaspace
+from fasttok.text.pretokenizers import _metaspace
 from tests import hostile, oracles, unicode_differences
 
 FLAGS = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix")

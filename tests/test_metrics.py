@@ -17,10 +17,11 @@ import tokenizers
 from numpy._core import _multiarray_umath as multiarray
 
 import fasttok as ft
-from fasttok.errors import CorpusError
-from fasttok.evaluation import bootstrap, distribution, morphology, parity, vocabulary
-from fasttok.evaluation.cost import embedding_cost
-from fasttok.evaluation.totals import divide
+from fasttok.core.errors import CorpusError
+from fasttok.evaluation import bootstrap
+from fasttok.evaluation.metrics import distribution, morphology, parity, vocabulary
+from fasttok.evaluation.metrics.cost import embedding_cost
+from fasttok.evaluation.metrics.totals import divide
 from tests import metric_oracles as oracles
 
 
@@ -78,7 +79,7 @@ def test_renyi_efficiency_is_at_most_one(alpha):
 # Counts for which NumPy's powers gave another last digit without AVX-512, and its products on two threads.
 DELICATE = """
 import numpy as np
-from fasttok.evaluation.distribution import renyi_efficiency
+from fasttok.evaluation.metrics.distribution import renyi_efficiency
 for seed, alpha in ((6, 3), (9, 2.5), (30, 2.5), (101, 3), (114, 3)):
     generator = np.random.default_rng(seed)
     ranks = np.arange(int(generator.integers(20, 2000))) + 2.7

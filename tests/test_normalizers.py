@@ -18,10 +18,12 @@ import pytest
 import sentencepiece
 
 import fasttok as ft
-from fasttok.text import cuts, rules
-from fasttok.text.charsmap import MAX_BYTES
-from fasttok.text.forms import Unicode
-from fasttok.text.normalizers import RULES, CharsMapNormalizer
+from fasttok.text import cuts
+from fasttok.text.normalizers import named_rules as rules
+from fasttok.text.normalizers.charsmap import CharsMapNormalizer
+from fasttok.text.normalizers.compiled_rules import MAX_BYTES
+from fasttok.text.normalizers.registry import RULES
+from fasttok.text.unicode.normal_forms import Unicode
 from tests import hostile, oracles
 from tests.test_cuts import kind
 

@@ -11,7 +11,8 @@ import pytest
 from tokenizers import normalizers
 
 import fasttok as ft
-from fasttok.text.normalizers import NAMES, SequenceNormalizer
+from fasttok.text.normalizers.registry import NAMES
+from fasttok.text.normalizers.sequence import SequenceNormalizer
 from tests import hostile
 
 WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))

@@ -17,14 +17,15 @@ import pytest
 from click.testing import CliRunner
 
 import fasttok as ft
-from fasttok.cli import main
+from fasttok.cli.main import main
 from fasttok.evaluation.encoded import encode
-from fasttok.evaluation.metrics import METRICS
-from fasttok.experiment import charts, curves, languages, tables, vocabularies
-from fasttok.experiment.charts import Axis, Series, draw_lines, draw_panels, spread
-from fasttok.experiment.definitions import DEFINITIONS, WORDS
-from fasttok.experiment.report import Report, render_report, write_report
-from fasttok.text.scripts import find_main_script
+from fasttok.evaluation.metrics.registry import METRICS
+from fasttok.experiment.report import charts, languages, tables, vocabularies
+from fasttok.experiment.report.charts import Axis, Series, draw_lines, draw_panels, spread
+from fasttok.experiment.report.definitions import DEFINITIONS, WORDS
+from fasttok.experiment.report.report import Report, render_report, write_report
+from fasttok.experiment.run import curves
+from fasttok.text.unicode.scripts import find_main_script
 
 EXPERIMENT = """
 name = "Small & <b>hostile</b>"
@@ -181,7 +182,7 @@ def test_what_has_no_data_is_left_out_with_a_reason(results, page):
 
 def test_the_same_results_give_the_same_bytes(results, page):
     code = (
-        "import sys, fasttok as ft; from fasttok.experiment.report import render_report;"
+        "import sys, fasttok as ft; from fasttok.experiment.report.report import render_report;"
         "sys.stdout.buffer.write(render_report(ft.Results.load(sys.argv[1])).encode())"
     )
     command = [sys.executable, "-c", code, results.folder]

@@ -11,7 +11,7 @@ import pytest
 import sentencepiece
 
 import fasttok as ft
-from fasttok.text import corpus as corpus_module
+from fasttok.corpus import corpus as corpus_module
 from fasttok.text.pipeline import Pipeline
 from tests import hostile, oracles
 

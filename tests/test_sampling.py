@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.text import corpus as corpus_module
+from fasttok.corpus import corpus as corpus_module
 from tests import hostile, oracles
 from tests.chances import assert_as_likely
 from tests.test_unigram import SHORT, ids_in, random_model, scores_of, tokenizer_of

@@ -13,7 +13,7 @@ import pytest
 import tiktoken
 
 import fasttok as ft
-from fasttok.text.pretokenizers import DROPPING, PATTERNS
+from fasttok.text.pretokenizers.scanners import DROPPING, PATTERNS
 from tests import hostile, oracles, unicode_differences
 
 NAMES = list(PATTERNS)
@@ -198,7 +198,7 @@ def test_bad_expressions():
 
 
 def test_an_expression_that_backtracks_is_stopped():
-    from fasttok.text.pretokenizers import RegexPretokenizer
+    from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 
     pretokenizer = RegexPretokenizer(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.1)
     with pytest.raises(ft.PatternError, match=r"ran longer than 0.1 s behind code point 0, on document 1"):

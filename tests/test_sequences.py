@@ -12,8 +12,11 @@ import regex
 from tokenizers import Regex, pre_tokenizers
 
 import fasttok as ft
-from fasttok.text import base, pretokenizers
-from fasttok.text.pretokenizers import PATTERNS, RegexPretokenizer, SequencePretokenizer
+from fasttok.text import steps as base
+from fasttok.text.pretokenizers import registry as pretokenizers
+from fasttok.text.pretokenizers.expressions import RegexPretokenizer
+from fasttok.text.pretokenizers.scanners import PATTERNS
+from fasttok.text.pretokenizers.sequence import SequencePretokenizer
 from tests import hostile, oracles, unicode_differences
 
 NAMES = list(PATTERNS)

@@ -18,7 +18,7 @@ import pytest
 import fasttok as ft
 from fasttok.counts import spill as spilling
 from fasttok.counts._hash import PretokenTable
-from fasttok.text.pretokenizers import PATTERNS
+from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile, oracles
 from tests.conftest import ROOT
 

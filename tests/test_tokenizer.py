@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.text import corpus as corpus_module
-from fasttok.text.pretokenizers import RegexPretokenizer
+from fasttok.corpus import corpus as corpus_module
+from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from tests import hostile
 
 END, OTHER = "<|endoftext|>", "<|end|>"
@@ -262,7 +262,7 @@ def test_bad_calls(tok):
 
 @pytest.mark.parametrize("kept", [8, 100, 1 << 20])
 def test_ids_that_were_given_out_are_not_written_to_again(tok, monkeypatch, kept):
-    monkeypatch.setattr("fasttok.encoding.KEPT_IDS", kept)
+    monkeypatch.setattr("fasttok.tokenizer.encode.KEPT_IDS", kept)
     texts = ["the cat sat on the mat " * n for n in (1, 2, 5, 20)]
     given = [tok.encode(text) for text in texts] + list(tok.encode_batch(texts, workers=2))
     before = [ids.tolist() for ids in given]

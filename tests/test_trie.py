@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok._trie import Trie, find_stray
+from fasttok.core._trie import Trie, find_stray
 from tests import hostile
 
 SHORT = [bytes(word) for n in range(1, 7) for word in product(b"ab", repeat=n)]

@@ -13,7 +13,7 @@ import sentencepiece
 import tokenizers
 
 import fasttok as ft
-from fasttok.text import corpus as corpus_module
+from fasttok.corpus import corpus as corpus_module
 from tests import hostile, oracles, sentencepiece_file
 from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
 

@@ -6,7 +6,7 @@ import pytest
 import tokenizers
 
 import fasttok as ft
-from fasttok.errors import ModelExportError, ModelFormatError, UnknownCharacterError
+from fasttok.core.errors import ModelExportError, ModelFormatError, UnknownCharacterError
 from tests import hostile
 
 LINES = [

@@ -12,7 +12,7 @@ import pytest
 import tokenizers
 
 import fasttok as ft
-from fasttok.errors import ModelFormatError, UnknownCharacterError
+from fasttok.core.errors import ModelFormatError, UnknownCharacterError
 from fasttok.models._cache import PretokenCache
 from tests import hostile, oracles
 

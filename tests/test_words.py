@@ -10,7 +10,7 @@ import pytest
 from tokenizers import pre_tokenizers
 
 import fasttok as ft
-from fasttok.text.pretokenizers import DROPPING
+from fasttok.text.pretokenizers.scanners import DROPPING
 from tests import hostile, oracles, unicode_differences
 
 PEERS = {

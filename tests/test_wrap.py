@@ -14,9 +14,9 @@ import tokenizers
 from tiktoken.load import load_tiktoken_bpe
 
 import fasttok as ft
-from fasttok.errors import ScoringError
-from fasttok.evaluation.morphology import count_boundaries, read_morphemes
-from fasttok.evaluation.vocabulary import find_ordinary
+from fasttok.core.errors import ScoringError
+from fasttok.evaluation.metrics.morphology import count_boundaries, read_morphemes
+from fasttok.evaluation.metrics.vocabulary import find_ordinary
 from tests import hostile
 from tests import metric_oracles as oracles
 

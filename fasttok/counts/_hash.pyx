@@ -15,7 +15,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fasttok._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, load8, make_key
+from fasttok.core._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, load8, make_key
 from fasttok.text._spans cimport Spans
 
 cdef struct Entry:

@@ -10,17 +10,17 @@ from typing import TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.errors import PatternError
+from fasttok.core.parallel import map_ordered, resolve_workers
+from fasttok.core.progress import Bar
+from fasttok.core.ragged import Ragged
+from fasttok.corpus.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.spill import Spill, share_memory
 from fasttok.counts.table import PretokenCounts, Recipe
-from fasttok.errors import PatternError
-from fasttok.parallel import map_ordered, resolve_workers
-from fasttok.progress import Bar
-from fasttok.ragged import Ragged
-from fasttok.text.corpus import BATCH_BYTES, Batch, Corpus
-from fasttok.text.normalizers import AnyNormalizer, get_normalizer
+from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
-from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
+from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
 
 SMALL_BATCH = 1 << 18  # bytes; less is not worth a turn
 Tag = TypeVar("Tag")

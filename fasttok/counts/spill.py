@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.counts._hash import PretokenTable
-from fasttok.ragged import Ragged, lengths_to_offsets
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]  # text, offsets, counts
 

@@ -14,13 +14,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.errors import ModelFormatError, RecipeError
+from fasttok.core.ragged import Ragged, read_only
+from fasttok.core.saving import atomic_write
 from fasttok.counts._hash import PretokenTable
-from fasttok.errors import ModelFormatError, RecipeError
-from fasttok.ragged import Ragged, read_only
-from fasttok.saving import atomic_write
-from fasttok.text._utf8 import decode_code_points, encode_code_points
-from fasttok.text.normalizers import AnyNormalizer, get_normalizer
-from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
+from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
+from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
+from fasttok.text.unicode._utf8 import decode_code_points, encode_code_points
 
 FORMAT = "fasttok.counts"
 VERSION = 1

@@ -8,15 +8,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.evaluation.compression import count_places
+from fasttok.core.ragged import Ragged
 from fasttok.evaluation.encoded import Encoded
+from fasttok.evaluation.metrics.compression import count_places
 from fasttok.evaluation.words import (
     count_by_document,
     count_characters,
     count_tokens_of_words,
     find_words,
 )
-from fasttok.ragged import Ragged
 
 Columns = dict[str, NDArray[np.int64]]
 

@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.evaluation.foreign import AnyTokenizer
-from fasttok.ragged import Ragged, lengths_to_offsets
-from fasttok.text.metaspace import MARK
-from fasttok.tokenizer import Tokenizer
+from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.evaluation.wrappers import AnyTokenizer
+from fasttok.text.pretokenizers.metaspace import MARK
+from fasttok.tokenizer.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, eq=False)

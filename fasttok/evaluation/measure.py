@@ -13,16 +13,16 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from fasttok.errors import FasttokError, ScoringError
+from fasttok.core.errors import FasttokError, ScoringError
 from fasttok.evaluation.bootstrap import interval, resample
 from fasttok.evaluation.columns import Cut, Text, count_columns
-from fasttok.evaluation.distribution import count_in_windows
 from fasttok.evaluation.encoded import Encoded, encode
-from fasttok.evaluation.foreign import AnyTokenizer
-from fasttok.evaluation.metrics import METRICS, SPEED, Figure
-from fasttok.evaluation.morphology import count_boundaries
+from fasttok.evaluation.metrics.distribution import count_in_windows
+from fasttok.evaluation.metrics.morphology import count_boundaries
+from fasttok.evaluation.metrics.registry import METRICS, SPEED, Figure
+from fasttok.evaluation.metrics.vocabulary import find_ordinary, find_unreached
 from fasttok.evaluation.sample import TestCorpus
-from fasttok.evaluation.vocabulary import find_ordinary, find_unreached
+from fasttok.evaluation.wrappers import AnyTokenizer
 
 OVERALL = ""  # the language of figures over all of them
 
@@ -84,7 +84,7 @@ def measure(
     corpus : TestCorpus
         The text.
     metrics : str or sequence of str
-        What to measure: one or several names of `fasttok.evaluation.metrics.METRICS`.
+        What to measure: one or several names of `fasttok.evaluation.metrics.registry.METRICS`.
     seed : int
         What the documents that the bootstrap draws depend on, with the names of corpus and language.
     baseline_tokenizer : str, optional

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from fasttok.errors import CorpusError
-from fasttok.evaluation.morphology import Morphemes
+from fasttok.core.checks import checked_choice
+from fasttok.core.errors import CorpusError
+from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.corpus.corpus import Corpus
+from fasttok.evaluation.metrics.morphology import Morphemes
 from fasttok.evaluation.words import WORDS
-from fasttok.options import checked_choice
-from fasttok.ragged import Ragged, lengths_to_offsets
-from fasttok.text.corpus import Corpus
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class TestCorpus:
         all languages.
     morphemes : mapping of str to Morphemes, optional
         Words with the boundaries of their morphemes, by language; see
-        `fasttok.evaluation.morphology.read_morphemes`.
+        `fasttok.evaluation.metrics.morphology.read_morphemes`.
 
     Raises
     ------

@@ -10,9 +10,9 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from fasttok.options import checked_choice
-from fasttok.ragged import Ragged
-from fasttok.text._utf8 import decode_code_points
+from fasttok.core.checks import checked_choice
+from fasttok.core.ragged import Ragged
+from fasttok.text.unicode._utf8 import decode_code_points
 
 # Marks that end a syllable in Tibetan script, or a phrase: tsheg, tsheg bstar, nyis tsheg, and the shad.
 _TIBETAN_MARKS = "\u0f0b\u0f0c\u0fd2\u0f0d-\u0f14"
@@ -112,7 +112,7 @@ def count_tokens_of_words(words: NDArray[np.int64], byte_spans: NDArray[np.int64
     Notes
     -----
     `fasttok.evaluation.encoded.Encoded.is_text` says which tokens could be part of a word at all; those of
-    `fasttok.evaluation.fertility.pcw` are. O(n log m).
+    `fasttok.evaluation.metrics.fertility.pcw` are. O(n log m).
 
     Examples
     --------

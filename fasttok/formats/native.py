@@ -11,20 +11,20 @@ import json
 import os
 from typing import Any
 
-from fasttok.errors import ModelFormatError
+from fasttok.core.errors import ModelFormatError
+from fasttok.core.saving import atomic_write
 from fasttok.models.base import Model
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
-from fasttok.models.byte import ByteModel
-from fasttok.models.character import CharacterModel
 from fasttok.models.unigram.model import UnigramModel
-from fasttok.models.word import WordModel
+from fasttok.models.units.byte import ByteModel
+from fasttok.models.units.character import CharacterModel
+from fasttok.models.units.word import WordModel
 from fasttok.models.wordpiece.model import WordPieceModel
-from fasttok.saving import atomic_write
-from fasttok.template import Template
-from fasttok.text.normalizers import get_normalizer
-from fasttok.text.pretokenizers import get_pretokenizer
-from fasttok.tokenizer import Tokenizer
+from fasttok.text.normalizers.registry import get_normalizer
+from fasttok.text.pretokenizers.registry import get_pretokenizer
+from fasttok.tokenizer.template import Template
+from fasttok.tokenizer.tokenizer import Tokenizer
 
 FORMAT = "fasttok"
 VERSION = 1

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fasttok.errors import ModelExportError, ModelFormatError
+from fasttok.core.errors import ModelExportError, ModelFormatError
+from fasttok.core.ragged import Ragged
+from fasttok.core.saving import atomic_write
 from fasttok.models.bpe._splits import split_pieces
 from fasttok.models.bpe.model import BPEModel
-from fasttok.ragged import Ragged
-from fasttok.saving import atomic_write
-from fasttok.text.pretokenizers import AnyPretokenizer, get_pretokenizer
-from fasttok.tokenizer import Tokenizer
+from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
+from fasttok.tokenizer.tokenizer import Tokenizer
 
 END, PREFIX, MIDDLE, SUFFIX = "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"
 # File name to pretokenizer and special tokens, as tiktoken 0.14 registers them.

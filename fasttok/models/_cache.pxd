@@ -4,8 +4,8 @@ cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._keys cimport FT_PREFETCH, Key
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._keys cimport FT_PREFETCH, Key
 
 cdef enum:
     INLINE_IDS = 4

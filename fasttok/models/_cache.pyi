@@ -1,4 +1,4 @@
-from fasttok._interrupt import Interrupt
+from fasttok.core._interrupt import Interrupt
 
 SPARE_IDS: int
 

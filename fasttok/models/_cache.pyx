@@ -11,8 +11,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._keys cimport LONG, Key, calloc_table, hash_key
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key
 
 cdef enum:
     LARGEST_SHIFT = 64 - 9

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fasttok._interrupt cimport Interrupt
+from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._encoder cimport PretokenEncoder
 from fasttok.text._spans cimport Spans

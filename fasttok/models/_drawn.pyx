@@ -6,7 +6,7 @@ stands.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fasttok._interrupt cimport Interrupt
+from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._encoder cimport OUT_OF_MEMORY, UNKNOWN, PretokenEncoder
 from fasttok.text._spans cimport Spans

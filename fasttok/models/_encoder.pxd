@@ -2,8 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._keys cimport Key
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._keys cimport Key
 from fasttok.models._cache cimport PretokenCache
 from fasttok.text._spans cimport Spans
 

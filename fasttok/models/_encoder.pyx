@@ -8,14 +8,14 @@ looked at: so the waits for memory overlap.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._keys cimport Key, hash_key, make_key
-from fasttok._lists cimport list_of_ids
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._keys cimport Key, hash_key, make_key
+from fasttok.core._lists cimport list_of_ids
 from fasttok.models._cache cimport INLINE_IDS, CacheEntry, PretokenCache, cache_first, cache_prefetch
 from fasttok.text._spans cimport Spans
-from fasttok.text._utf8 cimport read_code_point
+from fasttok.text.unicode._utf8 cimport read_code_point
 
-from fasttok.errors import UnknownCharacterError
+from fasttok.core.errors import UnknownCharacterError
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memset
 
-from fasttok._keys cimport hash_key, make_key
+from fasttok.core._keys cimport hash_key, make_key
 
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
 

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.dropout import Dropout
 from fasttok.models.sampling import Sampling
-from fasttok.ragged import Ragged
 from fasttok.text._spans import Boundaries
 
 

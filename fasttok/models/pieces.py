@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.ragged import Ragged, read_only
-from fasttok.text.utf8 import encode_utf8
+from fasttok.core.ragged import Ragged, read_only
+from fasttok.text.unicode.utf8 import encode_utf8
 
 MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]

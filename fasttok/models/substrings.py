@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.parallel import map_ordered
+from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.models._suffixes import (
     count_arcs,
     fill_arcs,
@@ -13,8 +15,6 @@ from fasttok.models._suffixes import (
     list_substrings,
     measure_common,
 )
-from fasttok.parallel import map_ordered
-from fasttok.ragged import Ragged, lengths_to_offsets
 
 FEW = 1 << 16  # keys that one thread sorts sooner than two
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t
 
-from fasttok.text._scan cimport LETTER, NUMBER, PUNCTUATION, SPACE, classify, classify_before
+from fasttok.text.pretokenizers._scan cimport LETTER, NUMBER, PUNCTUATION, SPACE, classify, classify_before
 
 # The kinds of code points, in the order of cuts.py.
 cdef enum:

@@ -8,10 +8,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.ragged import Ragged
-from fasttok.text.base import Pretokenizer
+from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import Cuts
 from fasttok.text.rewriting import Normalizer, Rewritten
+from fasttok.text.steps import Pretokenizer
 
 
 class Pipeline:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.ragged import Ragged
+from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import REWRITES_ANYTHING, RewritingCuts
-from fasttok.text.utf8 import encode_utf8
+from fasttok.text.unicode.utf8 import encode_utf8
 
 
 @dataclass(frozen=True, eq=False)

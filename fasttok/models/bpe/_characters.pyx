@@ -7,10 +7,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from fasttok._interrupt cimport Interrupt
+from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._encoder cimport UNKNOWN
 from fasttok.models.bpe._encode cimport MergeEncoder
-from fasttok.text._utf8 cimport read_code_point
+from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef uint32_t NOTHING = 0xFFFFFFFFU
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL

@@ -8,7 +8,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from fasttok._interrupt cimport Interrupt
+from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._drawn cimport DrawnEncoder, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
 from fasttok.models.bpe._encode cimport BPEEncoder

@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 
-from fasttok._interrupt cimport Interrupt
+from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._encoder cimport PretokenEncoder
 from fasttok.models._pieces cimport PieceTable
 

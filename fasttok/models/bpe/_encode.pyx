@@ -12,8 +12,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._keys cimport calloc_table, ctz, highest_bit
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._keys cimport calloc_table, ctz, highest_bit
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
 from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models.bpe._queues cimport (

@@ -8,7 +8,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memset
 
-from fasttok._keys cimport ctz
+from fasttok.core._keys cimport ctz
 
 cdef enum:
     NO_RANK = 0xFFFFFFFF  # of a pair that does not merge

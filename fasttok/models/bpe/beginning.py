@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.errors import RecipeError
+from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
-from fasttok.errors import RecipeError
 from fasttok.models._cache import PretokenCache
 from fasttok.models.bpe._encode import BPEEncoder
 from fasttok.models.bpe.model import BPEModel
-from fasttok.ragged import Ragged
 
 CACHE_BYTES = 1 << 20  # of little use: no pretoken stands in the counts twice
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged, read_only
 from fasttok.models.base import Model
 from fasttok.models.bpe._characters import CharacterEncoder
 from fasttok.models.bpe.model import check_merges, fields_to_tables, tables_to_fields
-from fasttok.ragged import Ragged, read_only
 
 
 class CharacterBPEModel(Model):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model
@@ -15,7 +16,6 @@ from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder
 from fasttok.models.dropout import Dropout
 from fasttok.models.sampling import Sampling
-from fasttok.ragged import Ragged, read_only
 
 
 class BPEModel(Model):

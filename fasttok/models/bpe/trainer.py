@@ -9,6 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_integer, checked_size
+from fasttok.core.parallel import import_whole
+from fasttok.core.progress import announce
+from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained
 from fasttok.models.bpe._encode import MOST_PIECES
@@ -22,10 +26,6 @@ from fasttok.models.bpe.beginning import (
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.options import as_texts, check_not_empty
-from fasttok.options import checked_integer, checked_size
-from fasttok.parallel import import_whole
-from fasttok.progress import announce
-from fasttok.ragged import Ragged
 
 # What each preset of `compat` fixes.
 PRESETS: dict[str, dict[str, Any]] = {

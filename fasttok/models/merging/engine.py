@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.jit import announce_compilation
+from fasttok.core.jit import announce_compilation
+from fasttok.core.progress import Bar
+from fasttok.core.ragged import Ragged
 from fasttok.models.merging import kernels as k
 from fasttok.models.merging import likelihood
-from fasttok.progress import Bar
-from fasttok.ragged import Ragged
 
 SLICE = 200_000  # postings a slice looks at: a few milliseconds
 PASS = 1 << 22  # cells a call looks at before the merges begin

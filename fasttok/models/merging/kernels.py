@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fasttok.jit import njit
+from fasttok.core.jit import njit
 
 SYMBOL, PAIR, LENGTH, WORD = 0, 1, 2, 3
 NONE = np.uint32(0xFFFFFFFF)

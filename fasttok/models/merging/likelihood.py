@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fasttok.jit import njit
+from fasttok.core.jit import njit
 from fasttok.models.merging.kernels import (
     ASK,
     BEGUN,

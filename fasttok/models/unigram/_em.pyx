@@ -12,7 +12,7 @@ piece has made so much more further on that what is here is nothing beside it.
 from libc.math cimport INFINITY, log
 from libc.stdint cimport int64_t, uint32_t
 
-from fasttok._interrupt cimport Interrupt
+from fasttok.core._interrupt cimport Interrupt
 
 cdef enum:
     OFTEN = 0x3FFF  # symbols of a word between two questions whether to go on, and one more

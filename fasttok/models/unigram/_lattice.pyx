@@ -17,14 +17,14 @@ from libc.math cimport exp, log
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._drawn cimport draw, hash_number
 from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN
 from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder
-from fasttok.text._utf8 cimport read_code_point
+from fasttok.text.unicode._utf8 cimport read_code_point
 
-from fasttok.errors import UnknownCharacterError
+from fasttok.core.errors import UnknownCharacterError
 
 cdef enum:
     NONE = -1

@@ -11,14 +11,14 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memmove
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._drawn cimport DrawnEncoder, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
 from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder, join_runs
 from fasttok.text._spans cimport Spans
-from fasttok.text._utf8 cimport read_code_point
+from fasttok.text.unicode._utf8 cimport read_code_point
 
 
 @cython.final

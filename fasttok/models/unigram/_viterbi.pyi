@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._trie import Trie
+from fasttok.core._trie import Trie
 from fasttok.models._encoder import PretokenEncoder
 
 class UnigramEncoder(PretokenEncoder):

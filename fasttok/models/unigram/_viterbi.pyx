@@ -12,8 +12,8 @@ from libc.math cimport INFINITY, NAN
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._encoder cimport (
     INTERRUPTED,
@@ -24,7 +24,7 @@ from fasttok.models._encoder cimport (
     raise_reason,
 )
 from fasttok.text._spans cimport Spans
-from fasttok.text._utf8 cimport read_code_point
+from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
     FEW = 512  # scores that are kept without asking for memory

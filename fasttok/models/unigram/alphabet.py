@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
-from fasttok.ragged import Ragged, lengths_to_offsets
 
 NONE = 0xFFFFFFFF
 

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged
 from fasttok.models.base import Round
 from fasttok.models.unigram._elementary import exp, log
 from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.pruning import keep_best, losses
 from fasttok.models.unigram.seeds import begin_with_merges, begin_with_substrings
-from fasttok.ragged import Ragged
 
 OVERSHOOT = 1.1  # so many times the pieces wanted are left when pruning ends; the best of them stay
 BPE_SEEDS = 4  # pieces of BPE to begin with, for each that is wanted

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._interrupt import Interrupt
+from fasttok.core._interrupt import Interrupt
+from fasttok.core.parallel import end_if_stopped, map_ordered
+from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.models.unigram import _em
-from fasttok.parallel import end_if_stopped, map_ordered
-from fasttok.ragged import Ragged, lengths_to_offsets
 
 MOST_PIECES = 1 << 24  # what an arc has room for,
 LONGEST = 255  # and for its length

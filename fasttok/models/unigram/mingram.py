@@ -7,6 +7,7 @@ from math import fsum
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged
 from fasttok.models.unigram._elementary import log
 from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.em import OVERSHOOT, Rounds, likeliest
@@ -14,7 +15,6 @@ from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.model import PER_PIECE
 from fasttok.models.unigram.pruning import keep_best
 from fasttok.models.unigram.seeds import begin_with_merges
-from fasttok.ragged import Ragged
 
 MOST_STEPS = 10  # it rarely takes five
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._trie import Trie
+from fasttok.core._trie import Trie
+from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.dropout import Dropout
@@ -26,8 +27,7 @@ from fasttok.models.sampling import Sampling, check_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
 from fasttok.models.unigram.lattice import Lattice
-from fasttok.ragged import Ragged, read_only
-from fasttok.text.utf8 import encode_utf8
+from fasttok.text.unicode.utf8 import encode_utf8
 
 Compat = Literal["sentencepiece", "huggingface"]
 PER_PIECE = -1e6  # in the score of a path, for the fewest pieces: more than probabilities come to

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.parallel import import_whole
+from fasttok.core.ragged import Ragged
 from fasttok.models.substrings import Substrings
 from fasttok.models.unigram.alphabet import SpelledCounts
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.parallel import import_whole
-from fasttok.ragged import Ragged
 
 Weights = NDArray[np.float64]
 

@@ -10,6 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_integer
+from fasttok.core.parallel import import_whole, resolve_workers
+from fasttok.core.progress import Bar, announce
+from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained
 from fasttok.models.options import as_texts, check_not_empty
@@ -20,12 +24,8 @@ from fasttok.models.unigram.em import EMOptions, Rounds, train_em
 from fasttok.models.unigram.lattices import LONGEST, MOST_PIECES, Lattices
 from fasttok.models.unigram.mingram import train_mingram
 from fasttok.models.unigram.model import UnigramModel
-from fasttok.options import checked_integer
-from fasttok.parallel import import_whole, resolve_workers
-from fasttok.progress import Bar, announce
-from fasttok.ragged import Ragged
-from fasttok.text.normalizers import get_normalizer
-from fasttok.text.pretokenizers import get_pretokenizer
+from fasttok.text.normalizers.registry import get_normalizer
+from fasttok.text.pretokenizers.registry import get_pretokenizer
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("em", "mingram"),

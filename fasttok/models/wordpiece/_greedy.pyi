@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._interrupt import Interrupt
+from fasttok.core._interrupt import Interrupt
 
 Numbers = NDArray[np.int64]
 

@@ -7,7 +7,7 @@ the tree are all that need be looked at.
 
 from libc.stdint cimport int64_t
 
-from fasttok._interrupt cimport Interrupt
+from fasttok.core._interrupt cimport Interrupt
 
 cdef enum:
     OFTEN = 0xFFFF  # words or nodes between two questions whether to go on, and one more

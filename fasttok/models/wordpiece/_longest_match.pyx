@@ -14,8 +14,8 @@ import numpy as np
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-from fasttok._interrupt cimport Interrupt
-from fasttok._trie cimport Trie, TrieNode, trie_has_value, trie_offset, trie_step, trie_value
+from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_offset, trie_step, trie_value
 from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN, PretokenEncoder
 
 cdef enum:

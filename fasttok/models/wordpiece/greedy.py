@@ -7,12 +7,12 @@ from itertools import compress
 
 import numpy as np
 
-from fasttok._interrupt import Interrupt
+from fasttok.core._interrupt import Interrupt
+from fasttok.core.progress import Bar
+from fasttok.core.ragged import Ragged
 from fasttok.models.substrings import Substrings
 from fasttok.models.wordpiece._greedy import learn_round
 from fasttok.models.wordpiece.spelling import SpelledWords
-from fasttok.progress import Bar
-from fasttok.ragged import Ragged
 
 ROUNDS = 4  # with one threshold
 HIGHEST = 10_000_000  # threshold

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok._trie import Trie
+from fasttok.core._trie import Trie
+from fasttok.core.checks import checked_size, checked_text
+from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._cache import PretokenCache
 from fasttok.models.base import Model
 from fasttok.models.pieces import as_pieces, check_id, check_texts, ids_by_piece
 from fasttok.models.wordpiece._longest_match import MARK, LongestMatchEncoder
-from fasttok.options import checked_size, checked_text
-from fasttok.ragged import Ragged, read_only
 
 NO_LIMIT = (1 << 63) - 1
 CACHE_BYTES = 1 << 20

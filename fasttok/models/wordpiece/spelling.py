@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
-from fasttok.ragged import Ragged
 
 N_CODE_POINTS = 0x110000
 

@@ -6,15 +6,15 @@ import warnings
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from fasttok.core.checks import checked_integer, checked_size, checked_text
+from fasttok.core.parallel import import_whole, resolve_workers
+from fasttok.core.progress import announce
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.wordpiece.greedy import HIGHEST, SLACK, learn_greedily
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.models.wordpiece.spelling import SpelledWords, spell_words
-from fasttok.options import checked_integer, checked_size, checked_text
-from fasttok.parallel import import_whole, resolve_workers
-from fasttok.progress import announce
 
 # What each method takes for options that are not given, and the least and the most they may be.
 DEFAULTS: dict[str, dict[str, int | None]] = {

@@ -1,0 +1,82 @@
+"""The kernels of `Ragged.take` and of decoding: copy rows of bytes, in any order, one after another."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memcpy
+
+from fasttok.core._keys cimport use_large_pages
+
+ctypedef fused row_t:
+    uint32_t
+    int64_t
+
+
+def measure_rows(const int64_t[::1] offsets, const row_t[::1] rows, bint allow_empty):
+    """The bytes of the rows together, and the first position whose row does not exist; -1 if all do.
+
+    Without `allow_empty` an empty row does not exist either.
+    """
+    cdef Py_ssize_t i, bad = -1, n_rows = offsets.shape[0] - 1
+    cdef int64_t length, total = 0
+    with nogil:
+        for i in range(rows.shape[0]):
+            if row_t is int64_t:
+                if rows[i] < 0:
+                    bad = i
+                    break
+            if rows[i] >= n_rows:
+                bad = i
+                break
+            length = offsets[rows[i] + 1] - offsets[rows[i]]
+            if length == 0 and not allow_empty:
+                bad = i
+                break
+            total += length
+    return total, bad
+
+
+def gather_rows(
+    const uint8_t[::1] values, const int64_t[::1] offsets, const row_t[::1] rows, uint8_t[::1] out
+):
+    """Write rows ``values[offsets[r]:offsets[r + 1]]`` for each r of `rows` to `out`.
+
+    The rows must exist and `out` must be exactly as long as they are together.
+    """
+    if out.shape[0]:
+        with nogil:
+            gather(&values[0], values.shape[0], offsets, rows, &out[0], out.shape[0])
+
+
+def gather_bytes(
+    const uint8_t[::1] values, const int64_t[::1] offsets, const row_t[::1] rows, Py_ssize_t n_bytes
+):
+    """The rows as one ``bytes`` of the length that they have together; written once, to where they stay."""
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, n_bytes)
+    cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
+    if n_bytes:
+        with nogil:
+            use_large_pages(start, n_bytes)
+            gather(&values[0], values.shape[0], offsets, rows, start, n_bytes)
+    return out
+
+
+cdef inline void gather(
+    const uint8_t* values,
+    Py_ssize_t n_values,
+    const int64_t[::1] offsets,
+    const row_t[::1] rows,
+    uint8_t* out,
+    Py_ssize_t n_out,
+) noexcept nogil:
+    """Short rows are copied sixteen bytes at a time where both sides have them; the next row overwrites what
+    is too much.
+    """
+    cdef Py_ssize_t i, start, length, written = 0
+    for i in range(rows.shape[0]):
+        start = offsets[rows[i]]
+        length = offsets[rows[i] + 1] - start
+        if length <= 16 and start + 16 <= n_values and written + 16 <= n_out:
+            memcpy(out + written, values + start, 16)
+        elif length:
+            memcpy(out + written, values + start, length)
+        written += length

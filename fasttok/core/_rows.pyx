@@ -1,0 +1,69 @@
+"""The kernels of batches: ids copied to where they belong."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.string cimport memcpy, memset
+
+from fasttok.core._keys cimport use_large_pages
+
+ctypedef fused padded_t:
+    int32_t
+    int64_t
+
+
+def copy_stretches(
+    const uint32_t[::1] values,
+    const int64_t[:] starts,
+    const int64_t[:] lengths,
+    const int64_t[:] places,
+    uint32_t[::1] out,
+):
+    """Copy the stretches ``values[starts[i] : starts[i] + lengths[i]]`` to ``out[places[i]:]``.
+
+    Both must lie within their arrays; the stretches may overlap, their places not.
+    """
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(starts.shape[0]):
+            if lengths[i]:
+                memcpy(&out[places[i]], &values[starts[i]], <size_t>lengths[i] * sizeof(uint32_t))
+
+
+def pad_rows(
+    const uint32_t[::1] values,
+    const int64_t[:] starts,
+    const int64_t[:] lengths,
+    int64_t pad_id,
+    bint on_left,
+    padded_t[:, ::1] out,
+    uint8_t[:, ::1] mask,
+):
+    """Write the stretch ``values[starts[i] : starts[i] + lengths[i]]`` to one side of row i of `out`.
+
+    The rest of the row is `pad_id`; the mask is 1 where an id of the stretch stands. No stretch may be longer than a
+    row. Every byte of both is written once, from front to back, as memory that is new is slow to be touched.
+    """
+    cdef Py_ssize_t i, j, length, begin, end, width = out.shape[1]
+    cdef const uint32_t* source
+    cdef padded_t* row
+    cdef padded_t pad = <padded_t>pad_id
+    if out.shape[0] == 0 or width == 0:
+        return
+    with nogil:
+        use_large_pages(&out[0, 0], out.shape[0] * width * sizeof(padded_t))
+        use_large_pages(&mask[0, 0], mask.shape[0] * width)
+        for i in range(out.shape[0]):
+            length = lengths[i]
+            begin = width - length if on_left else 0
+            end = begin + length
+            row = &out[i, 0]
+            for j in range(begin):
+                row[j] = pad
+            if length:
+                source = &values[starts[i]]
+                for j in range(length):
+                    row[begin + j] = <padded_t>source[j]
+            for j in range(end, width):
+                row[j] = pad
+            memset(&mask[i, 0], 0, width)
+            if length:
+                memset(&mask[i, begin], 1, length)

@@ -1,0 +1,13 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.core.ragged import Ragged
+
+class Trie:
+    units: NDArray[np.uint32]
+    def __init__(self, units: NDArray[np.uint32]) -> None: ...
+    @staticmethod
+    def build(keys: Ragged, values: NDArray[np.int32], share: bool = False) -> Trie: ...
+    def find_prefixes(self, text: bytes) -> list[tuple[int, int]]: ...
+
+def find_stray(units: NDArray[np.uint32]) -> int: ...

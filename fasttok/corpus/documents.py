@@ -1,0 +1,117 @@
+"""What a document is: where a text, or a stream of chunks, is cut into documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.core.ragged import Ragged
+
+
+@dataclass(frozen=True)
+class DocumentRule:
+    """Where one document ends and the next begins inside a text.
+
+    Attributes
+    ----------
+    name : str
+        "whole", "line", "paragraph", or "separator " and the separator.
+    expression : re.Pattern of bytes or None
+        What stands between documents; None where a text is one document.
+    keeps_empty : bool
+        Whether what lies between two separators is a document even if it is empty.
+    """
+
+    name: str
+    expression: re.Pattern[bytes] | None
+    keeps_empty: bool = True
+
+    def split(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents in one text, however it comes in chunks."""
+        if self.expression is None:
+            return iter([b"".join(chunks)])
+        return split_stream(chunks, self.expression, keep_empty=self.keeps_empty)
+
+
+def resolve_rule(document: str, separator: str | bytes | None) -> DocumentRule:
+    """The rule that `Corpus` is told: the name of one, or a separator."""
+    if separator is not None:
+        if document != "whole":
+            raise ValueError("give document or separator, not both")
+        data = separator.encode() if isinstance(separator, str) else bytes(separator)
+        if not data:
+            raise ValueError("separator must not be empty")
+        name = "separator " + data.decode(errors="surrogateescape")
+        return DocumentRule(name, re.compile(re.escape(data)))
+    if document == "whole":
+        return DocumentRule("whole", None)
+    if document == "line":
+        return DocumentRule("line", re.compile(rb"\r?\n"))
+    if document == "paragraph":
+        expression = re.compile(rb"\r?\n(?:[ \t]*\r?\n)+|\r?\n\Z")
+        return DocumentRule("paragraph", expression, keeps_empty=False)
+    raise ValueError(f'document must be "whole", "line" or "paragraph", not {document!r}')
+
+
+def split_lines(chunks: Iterable[NDArray[np.uint8]]) -> Iterator[Ragged]:
+    r"""Cut a stream of bytes at \n and \r\n as `split_stream` would, many lines at a time. O(n)."""
+    begun: list[NDArray[np.uint8]] = []  # the parts of what is not cut yet
+    for chunk in chunks:
+        is_end = chunk == ord("\n")
+        n = len(chunk) - int(is_end[::-1].argmax()) if is_end.any() else 0  # up to behind the last line end
+        if n:
+            yield _lines(np.concatenate([*begun, chunk[:n]]))
+            begun.clear()
+        begun.append(chunk[n:])
+    rest = np.concatenate([np.empty(0, np.uint8), *begun])
+    if len(rest):
+        yield Ragged(rest, np.array([0, len(rest)], np.int64))
+
+
+def _lines(text: NDArray[np.uint8]) -> Ragged:
+    """The lines of a text that ends with a line end."""
+    is_end = text == ord("\n")
+    line_ends = np.flatnonzero(is_end)
+    removed = line_ends
+    if (is_return := text == ord("\r")).any():
+        is_end[:-1] |= is_return[:-1] & is_end[1:]
+        removed = np.flatnonzero(is_end)
+    return Ragged(text[~is_end], np.append(0, line_ends - np.searchsorted(removed, line_ends)))
+
+
+def split_stream(
+    chunks: Iterable[bytes], separator: re.Pattern[bytes], *, keep_empty: bool
+) -> Iterator[bytes]:
+    """Cut a stream of bytes at a separator, however it comes in chunks.
+
+    What follows the last separator is yielded unless it is empty; what lies between two, if it is empty,
+    only with `keep_empty`. Beyond its own end a separator may only depend on white space. O(n).
+    """
+    rest = b""
+    unread: list[bytes] = []
+    unread_bytes = 0
+    for chunk in chunks:
+        unread.append(chunk)
+        unread_bytes += len(chunk)
+        if unread_bytes < len(rest):
+            continue  # a rest without a separator is only searched again when twice as long
+        rest = b"".join([rest, *unread])
+        unread, unread_bytes = [], 0
+        certain = len(rest.rstrip())  # a separator that ends behind this may go on in the next chunk
+        start = 0
+        for match in separator.finditer(rest):
+            if match.end() >= certain:
+                break
+            if match.start() > start or keep_empty:
+                yield rest[start : match.start()]
+            start = match.end()
+        rest = rest[start:]
+    rest = b"".join([rest, *unread])
+    *documents, last = separator.split(rest)
+    yield from (text for text in documents if text or keep_empty)
+    if last:
+        yield last

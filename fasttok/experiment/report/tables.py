@@ -1,0 +1,341 @@
+"""What a report tells, worked out of the results: who was compared, best values, order, shares."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, fields
+from typing import Any
+
+from fasttok.experiment.report.charts import N_COLOURS, OTHER
+from fasttok.tokenizer.tokenizer import Tokenizer
+from fasttok.tokenizer.train import TRAINERS
+
+Row = Mapping[str, Any]
+ENOUGH = 1_000_000  # ids, for any model
+MOST_UNKNOWN = 0.01  # of the tokens, where a tokenizer still takes part in the contest for the best value
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One tokenizer of the comparison.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    family : str
+        What those are called that differ in the size of the vocabulary alone.
+    colour : int
+        The colour of the family.
+    kind : str
+        The kind of model.
+    vocab_size : int
+        All ids.
+    recipe : str
+        What rewrites and cuts its text.
+    is_other_recipe : bool
+        Whether that is not what most of the others have.
+    options : str
+        How it was trained.
+    is_lossless : bool
+        Whether any text comes back from its ids.
+    """
+
+    name: str
+    family: str
+    colour: int
+    kind: str
+    vocab_size: int
+    recipe: str
+    is_other_recipe: bool
+    options: str
+    is_lossless: bool
+
+
+@dataclass(frozen=True)
+class Value:
+    """A cell of a table: its text, the bounds of its interval, what it is sorted by."""
+
+    text: str
+    interval: str
+    number: float | None
+    is_best: bool = False
+
+
+def describe(tokenizers: Mapping[str, Tokenizer]) -> list[Compared]:
+    """Who was compared, family by family, from the smallest vocabulary to the largest."""
+    recipes = {name: _recipe(tok) for name, tok in tokenizers.items()}
+    usual = Counter(recipes.values()).most_common(1)[0][0] if recipes else ""
+    families = _families(tokenizers, recipes)
+    sizes = Counter(families.values())
+    order = sorted(sizes, key=lambda family: (-sizes[family], family))
+    colours = {family: i + 1 if i < N_COLOURS else OTHER for i, family in enumerate(order)}
+    compared = [
+        Compared(
+            name=name,
+            family=families[name],
+            colour=colours[families[name]],
+            kind=tok.model.kind,
+            vocab_size=tok.vocab_size,
+            recipe=recipes[name],
+            is_other_recipe=recipes[name] != usual,
+            options=_options(tok),
+            is_lossless=tok.is_lossless,
+        )
+        for name, tok in tokenizers.items()
+    ]
+    return sorted(
+        compared, key=lambda one: (order.index(one.family), one.vocab_size, len(one.name), one.name)
+    )
+
+
+def _recipe(tok: Tokenizer) -> str:
+    """Normalizer and pretokenizer in short: names where they have nothing but a name."""
+    parts = [part.config() for part in (tok.normalizer, tok.pretokenizer) if part is not None]
+    return " → ".join(map(_short_config, parts))
+
+
+def _short_config(config: Any) -> str:
+    if isinstance(config, list):
+        return " → ".join(map(_short_config, config))
+    if isinstance(config, dict) and config.keys() == {"name", "steps"}:
+        return _short_config(config["steps"])
+    if isinstance(config, dict) and list(config) == ["name"]:
+        return str(config["name"])
+    return config if isinstance(config, str) else json.dumps(config, sort_keys=True, ensure_ascii=False)
+
+
+def _trainer(tok: Tokenizer) -> dict[str, Any]:
+    """How a tokenizer was trained; empty if nobody knows."""
+    trainer = tok.provenance.get("trainer")
+    if isinstance(trainer, dict) and trainer.get("model") in list(TRAINERS):
+        return dict(trainer)
+    return {}
+
+
+def _options(tok: Tokenizer) -> str:
+    """How a tokenizer was trained, but for defaults; a size is one that was not reached."""
+    trainer = _trainer(tok)
+    if not trainer:
+        return ""
+    model = TRAINERS[trainer.pop("model")]
+    has_size = any(option.name == "vocab_size" for option in fields(model))
+    defaults = model(**({"vocab_size": ENOUGH} if has_size else {})).config() | {"vocab_size": tok.vocab_size}
+    defaults = json.loads(json.dumps(defaults))  # lists for tuples, as in the file
+    shown = {
+        key: value
+        for key, value in trainer.items()
+        if key != "special_tokens" and value not in (None, defaults.get(key))
+    }
+    return ", ".join(f"{key} {_short_config(value)}" for key, value in shown.items()) or "the defaults"
+
+
+def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -> dict[str, str]:
+    """The family of each tokenizer, called as its members are without the sizes at their ends."""
+    members: dict[str, list[str]] = {}
+    for name, tok in tokenizers.items():
+        trainer = _trainer(tok)
+        trainer.pop("vocab_size", None)
+        text = json.dumps(tok.provenance.get("counts"), sort_keys=True)
+        shared = [trainer, recipes[name], text] if trainer else name  # nobody knows: a family of its own
+        members.setdefault(json.dumps(shared, sort_keys=True), []).append(name)
+    families: dict[str, str] = {}
+    for names in members.values():
+        stems = {name.rstrip("0123456789-_. ") for name in names} if len(names) > 1 else {names[0]}
+        stem = stems.pop()
+        label = " / ".join(names) if stems or not stem or stem in families.values() else stem
+        families |= dict.fromkeys(names, label)
+    return families
+
+
+def representatives(compared: Iterable[Compared]) -> list[Compared]:
+    """Of each family that has a colour the largest vocabulary: who is drawn where all would be too many."""
+    largest = {one.family: one for one in compared if one.colour != OTHER}
+    return list(largest.values())
+
+
+def headline(
+    rows: Sequence[Row], names: Sequence[str], higher: Mapping[str, bool | None], incapable: Set[str]
+) -> tuple[list[str], dict[str, list[Value]]]:
+    """The metrics over all languages, and for each tokenizer its values with the best of each marked.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The rows of one test corpus.
+    names : sequence of str
+        The tokenizers.
+    higher : mapping of str to bool or None
+        Whether more is better, by metric, in the order in which to show them; None where neither is.
+    incapable : set of str
+        The tokenizers that take no part in the contest for the best; see `find_incapable`.
+    """
+    found = {(row["metric"], row["tokenizer"]): row for row in rows if not row["language"]}
+    measured = {metric for metric, _ in found}
+    metrics = [metric for metric in higher if metric in measured]
+    metrics += sorted(measured - set(metrics))
+    table: dict[str, list[Value]] = {name: [] for name in names}
+    for metric in metrics:
+        column = [found.get((metric, name)) for name in names]
+        numbers = [row["value"] for row in column if row is not None and row["value"] is not None]
+        n_digits = decimals(numbers)
+        more = higher.get(metric)
+        able = [
+            row["value"]
+            for name, row in zip(names, column, strict=True)
+            if row is not None and row["value"] is not None and name not in incapable
+        ]
+        best = None if more is None or len(able) < 2 else (max if more else min)(able)
+        for name, row in zip(names, column, strict=True):
+            table[name].append(make_value(row, n_digits, None if name in incapable else best))
+    return metrics, table
+
+
+def find_incapable(curves: Iterable[Row]) -> set[str]:
+    """The tokenizers with more than 1 % of unknown tokens: what they cannot write costs them nothing."""
+    return {curve["tokenizer"] for curve in curves if curve["n_unknown"] > MOST_UNKNOWN * curve["n_tokens"]}
+
+
+def make_value(row: Row | None, n_digits: int, best: float | None = None) -> Value:
+    if row is None or row["value"] is None:
+        return Value("—", "", None)
+    value = row["value"]
+    interval = ""
+    if row["low"] is not None and row["high"] is not None:
+        interval = f"{row['low']:,.{n_digits}f} – {row['high']:,.{n_digits}f}"
+    return Value(f"{value:,.{n_digits}f}", interval, value, value == best)
+
+
+def decimals(numbers: Iterable[float]) -> int:
+    """How many decimals show three digits of the largest number, and none where it is whole and large.
+
+    Examples
+    --------
+    >>> [decimals([x]) for x in (12345.0, 123.4, 12.34, 1.234, 0.1234, 0.0)]
+    [0, 0, 1, 2, 3, 2]
+    """
+    largest = max(map(abs, numbers), default=0.0)
+    return 2 if largest == 0 else min(6, max(0, 2 - math.floor(math.log10(largest))))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A value drawn as a bar; `end`, `low` and `high` are places in percent of the axis."""
+
+    name: str
+    group: str
+    value: Value
+    end: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Bars, the longest first.
+
+    Attributes
+    ----------
+    bars : list of Bar
+        The bars.
+    marks : list of (float, float)
+        The marks of the axis: their places in percent, and what they stand for.
+    one : float
+        The place of 1.
+    has_intervals : bool
+        Whether any bar has bounds.
+    """
+
+    bars: list[Bar]
+    marks: list[tuple[float, float]]
+    one: float
+    has_intervals: bool
+
+
+def draw_bars(rows: Sequence[Row], key: str, groups: Mapping[str, str]) -> BarChart:
+    """A bar for every row; ``row[key]`` names it, and its group is looked up by that."""
+    n_digits = decimals([row["value"] for row in rows])
+    full, marks = scale(max(row["high"] or row["value"] for row in rows))
+
+    def place(number: float) -> float:
+        return round(100 * number / full, 2)
+
+    bars = [
+        Bar(
+            name=row[key],
+            group=groups.get(row[key], ""),
+            value=make_value(row, n_digits),
+            end=place(row["value"]),
+            low=None if row["low"] is None else place(row["low"]),
+            high=None if row["high"] is None else place(row["high"]),
+        )
+        for row in sorted(rows, key=lambda row: (-row["value"], row[key]))
+    ]
+    has_intervals = any(bar.low is not None for bar in bars)
+    return BarChart(bars, [(place(mark), mark) for mark in marks], place(1), has_intervals)
+
+
+def scale(largest: float) -> tuple[float, list[float]]:
+    """The end of an axis from 0 that has room for the largest value, and at most six marks on it.
+
+    Examples
+    --------
+    >>> scale(4.2)
+    (5.0, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> scale(0.0)
+    (1.0, [0.0, 1.0])
+    """
+    if largest <= 0:
+        return 1.0, [0.0, 1.0]
+    unit = 10.0 ** math.floor(math.log10(largest))
+    step = next(unit * factor for factor in (0.2, 0.5, 1, 2) if largest <= 5 * unit * factor)
+    n = math.ceil(round(largest / step, 9))
+    return n * step, [i * step for i in range(n + 1)]
+
+
+def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
+    """For each stage that was run twice: what was measured, its unit, and a bar for every tokenizer.
+
+    First trainings are not compared, as one of them has to compile, and the next has not.
+    """
+    found: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for timing in timings:
+        found[timing["stage"], timing["state"]][timing["tokenizer"]].append(timing)
+    charts = []
+    for stage, state, label, unit, value_of in (
+        ("train", "warm", "Training", "seconds", _seconds_each),
+        ("train", "warm", "Memory to train, beside the counts", "MB", _most_memory),
+        ("encode", "cold", "Encoding for the first time", "MB/s", _speed),
+        ("encode", "warm", "Encoding the same text again", "MB/s", _speed),
+        ("decode", "warm", "Decoding", "MB/s", _speed),
+    ):
+        if not found[stage, "warm"]:
+            continue
+        values = {name: value_of(of) for name, of in found[stage, state].items()}
+        rows = [
+            {"tokenizer": name, "value": value, "low": None, "high": None}
+            for name, value in values.items()
+            if value is not None
+        ]
+        if rows:
+            charts.append((label, unit, draw_bars(rows, "tokenizer", {})))
+    return charts
+
+
+def _seconds_each(timings: Sequence[Row]) -> float:
+    seconds: float = sum(timing["seconds"] for timing in timings)
+    return seconds / len(timings)
+
+
+def _speed(timings: Sequence[Row]) -> float:
+    seconds: float = sum(timing["seconds"] for timing in timings)
+    n_bytes: int = sum(timing["n_bytes"] for timing in timings)
+    return n_bytes / 1e6 / seconds
+
+
+def _most_memory(timings: Sequence[Row]) -> float | None:
+    known: list[int] = [timing["memory"] for timing in timings if timing["memory"] is not None]
+    return max(known) / 1e6 if known else None

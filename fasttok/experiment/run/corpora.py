@@ -1,0 +1,72 @@
+"""The text of an experiment: counted to train on, read whole to measure on, and known by fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from fasttok.core.errors import CorpusError
+from fasttok.corpus.corpus import Corpus
+from fasttok.corpus.readers import suffix_of
+from fasttok.evaluation.metrics.morphology import read_morphemes
+from fasttok.evaluation.sample import TestCorpus
+from fasttok.experiment.spec.spec import Experiment
+from fasttok.experiment.spec.texts import TestText, Text
+
+CHUNK = 1 << 20
+
+
+def open_corpus(text: Text) -> Corpus:
+    """The documents of some files."""
+    return Corpus.from_files(text.files, **text.options)  # type: ignore[arg-type]
+
+
+def read_test_corpus(experiment: Experiment, text: TestText) -> TestCorpus:
+    """Read what is measured on into memory.
+
+    Raises
+    ------
+    ExperimentError
+        If a language has no text, parallel text has not as many lines in each, or a file is damaged.
+    OSError
+        If a file cannot be opened.
+    """
+    try:
+        return TestCorpus.from_corpora(
+            text.name,
+            {language: open_corpus(part) for language, part in text.texts.items()},
+            words=experiment.words,
+            baseline=text.baseline,
+            morphemes={language: read_morphemes(path) for language, path in text.morphemes.items()},
+        )
+    except CorpusError as error:
+        raise experiment.error(str(error), "corpus", "test", text.name) from None
+
+
+def fingerprint_text(text: Text) -> str:
+    """A SHA-256 over the content of the files and how they are read; what they are called does not enter."""
+    digest = hashlib.sha256(json.dumps(text.options, sort_keys=True).encode())
+    for path in text.files:
+        digest.update(f"\n{suffix_of(path)} {fingerprint_file(path)}".encode())
+    return digest.hexdigest()
+
+
+def fingerprint_file(path: str) -> str:
+    """The SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def fingerprint_test(text: TestText, words: str) -> str:
+    """A SHA-256 over all that is measured on."""
+    parts = {
+        "name": text.name,
+        "texts": {language: fingerprint_text(part) for language, part in text.texts.items()},
+        "baseline": text.baseline,
+        "words": words,
+        "morphemes": {language: fingerprint_file(path) for language, path in text.morphemes.items()},
+    }
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,408 @@
+"""`compare`: count once, train everything, measure everything, and leave it all in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any
+
+from fasttok.core.parallel import resolve_workers
+from fasttok.core.progress import announce
+from fasttok.core.ragged import Ragged
+from fasttok.core.saving import atomic_write
+from fasttok.corpus.readers import PathLike
+from fasttok.counts.table import PretokenCounts
+from fasttok.evaluation.encoded import encode
+from fasttok.evaluation.measure import measure
+from fasttok.evaluation.metrics.registry import SPEED
+from fasttok.evaluation.sample import TestCorpus
+from fasttok.experiment.run.cells import Cells, Inputs, describe_machine, environment
+from fasttok.experiment.run.corpora import (
+    fingerprint_file,
+    fingerprint_test,
+    fingerprint_text,
+    read_test_corpus,
+)
+from fasttok.experiment.run.costs import describe_cost, measure_cost
+from fasttok.experiment.run.counting import Counting, recipe_of, size_of
+from fasttok.experiment.run.curves import collect
+from fasttok.experiment.run.failures import Failure, attempt
+from fasttok.experiment.run.folder import check_folder, lock_folder, take_down
+from fasttok.experiment.run.results import (
+    CELLS,
+    CURVES,
+    FAILURES,
+    FORMAT,
+    IDENTITY,
+    MANIFEST,
+    METRICS,
+    SPECIFICATION,
+    TIMINGS,
+    TOKENIZERS,
+    VERSION,
+    Results,
+    open_tokenizer,
+    read_unchanged,
+    write_rows,
+)
+from fasttok.experiment.spec.spec import Experiment
+from fasttok.experiment.spec.tokenizers import Loading, Training
+from fasttok.tokenizer.tokenizer import Tokenizer
+from fasttok.tokenizer.train import train
+
+Work = Callable[[], dict[str, Any]]
+WARM_RUNS = 5  # of encoding and decoding; what takes so little time as a small text takes now more, now less
+STATES = ("cold", "warm")  # the first time, which may have to compile and to fill caches, and again
+RELATIVE = "nsl"  # the metric that takes a second tokenizer
+MADE = ".tokenizer"  # the file that is kept beside a cell
+
+
+def compare(
+    experiment: Experiment | PathLike,
+    output: PathLike,
+    *,
+    workers: int | None = None,
+    progress: bool = False,
+) -> Results:
+    """Run an experiment: count once, train everything, measure everything.
+
+    Parameters
+    ----------
+    experiment : Experiment or path
+        What to compare; a path is that of an experiment.toml.
+    output : path
+        The folder for the results, see `Results`; made if it is not there. In one that an earlier run of the
+        experiment has left, also one that was interrupted, only what is not there yet is worked out.
+    workers : int, optional
+        Threads; by default one a processor. The results do not depend on it.
+    progress : bool
+        Say on the standard error stream what is done, with bars.
+
+    Returns
+    -------
+    Results
+        A tokenizer that cannot be loaded or trained, or that fails on a test corpus, stands in its
+        ``failures``; the others are not affected.
+
+    Raises
+    ------
+    ExperimentError
+        If something in the experiment is wrong; says on which line. Nothing has been run then, but for the
+        counting that shows that there is no text in a language, or what a weight makes of it. Results of an
+        earlier run are as they were.
+    CorpusError, OSError
+        If text cannot be read, or results not be written; say, if the disk is full, another run is at work in
+        the folder, or it holds something else. With room again, the same call continues.
+
+    Examples
+    --------
+    >>> import tempfile, fasttok as ft
+    >>> experiment = ft.Experiment.from_toml('''
+    ...     name = "characters or bytes"
+    ...     [corpus.train]
+    ...     python = { sample = "python" }
+    ...     [corpus.test]
+    ...     python = { sample = "python" }
+    ...     [[tokenizer]]
+    ...     model = ["character", "byte"]
+    ...     [metrics]
+    ...     use = "compression"
+    ...     words = "whitespace"
+    ... ''')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = ft.compare(experiment, folder)
+    >>> {row["tokenizer"]: row["value"] for row in results.rows if row["metric"] == "bytes_per_token"}["byte"]
+    1.0
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = Experiment.load(experiment)
+    run = Run(experiment, os.fspath(output), resolve_workers(workers), progress)
+    check_folder(run.folder, experiment)
+    run.read()
+    with lock_folder(run.folder):
+        run.count()
+        run.begin()
+        run.train()
+        run.measure()
+        run.finish()
+        return Results.load(run.folder)
+
+
+class Run:
+    """One run of an experiment, from the text to the manifest; its methods are called in their order.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to do.
+    folder : str
+        Where results go.
+    workers : int
+        Threads.
+    progress : bool
+        Show what is done.
+    """
+
+    def __init__(self, experiment: Experiment, folder: str, workers: int, progress: bool) -> None:
+        self.folder = folder
+        self._experiment = experiment
+        self._workers = workers
+        self._progress = progress
+        self._cells = Cells(os.path.join(folder, CELLS))
+        self._corpora: dict[str, TestCorpus] = {}
+        self._fingerprints: dict[str, dict[str, str]] = {}  # of text, by what it is for and its name
+        self._counts: dict[str, PretokenCounts | Failure] = {}  # by recipe
+        self._made: dict[str, dict[str, Any]] = {}  # what is known of each tokenizer that there is
+        self._rows: list[dict[str, Any]] = []
+        self._curves: list[dict[str, Any]] = []
+        self._failures: list[dict[str, Any]] = []
+        self._timings: list[dict[str, Any]] = []
+        self._n_done = 0
+
+    def read(self) -> None:
+        """Read what is measured on."""
+        experiment = self._experiment
+        self._corpora = {text.name: read_test_corpus(experiment, text) for text in experiment.test}
+        self._fingerprints = {
+            "train": {part.language: fingerprint_text(part.text) for part in experiment.training},
+            "test": {text.name: fingerprint_test(text, experiment.words) for text in experiment.test},
+        }
+
+    def count(self) -> None:
+        """Count what is trained on."""
+        counting = Counting(
+            self._experiment, self._fingerprints["train"], self._cells, self._workers, self._progress
+        )
+        self._counts = counting.count()
+        self._timings += counting.timings
+
+    def begin(self) -> None:
+        """Take down what an earlier run has left; there are no results until this one ends."""
+        take_down(self.folder)
+        with atomic_write(os.path.join(self.folder, SPECIFICATION)) as file:
+            file.write(self._experiment.file.text.encode())
+
+    # Tokenizers
+
+    def train(self) -> None:
+        """Make the tokenizers."""
+        for tokenizer in self._experiment.tokenizers:
+            if isinstance(tokenizer, Loading):
+                self._load(tokenizer)
+                continue
+            counts = self._counts[recipe_of(tokenizer)]
+            if isinstance(counts, Failure):
+                self._fail(tokenizer.name, "", counts)
+            else:
+                self._train(tokenizer, counts)
+
+    def _train(self, training: Training, counts: PretokenCounts) -> None:
+        name, n_bytes = training.name, size_of(counts)
+        states = STATES if SPEED in self._experiment.metrics else STATES[:1]
+
+        def work() -> dict[str, Any]:
+            timings = []
+            for state in states:
+                tok, cost = measure_cost(
+                    partial(
+                        train,
+                        counts,
+                        training.model,
+                        workers=self._workers,
+                        progress=self._progress,
+                        **training.options,
+                    )
+                )
+                timings.append(describe_cost(cost, "train", name, "", state, n_bytes, self._workers))
+            return self._save(tok, inputs) | {"timings": timings}
+
+        inputs: Inputs = {
+            "train": name,
+            "model": training.model,
+            "options": training.options,
+            "counts": counts.fingerprint(),
+            "times": len(states),
+        }
+        self._make(f"training {name}", name, inputs, work)
+
+    def _load(self, loading: Loading) -> None:
+        name = loading.name
+
+        def work() -> dict[str, Any]:
+            try:
+                tok = open_tokenizer(loading.file, inputs["file"], **loading.options)
+            except TypeError as error:  # its options do not go with a file of its kind
+                raise ValueError(str(error)) from error
+            return self._save(tok, inputs) | {"timings": []}
+
+        inputs: Inputs = {"load": name, "options": loading.options, "file": fingerprint_file(loading.file)}
+        self._make(f"loading {name}", name, inputs, work)
+
+    def _make(self, task: str, name: str, inputs: Inputs, work: Work) -> None:
+        """Make a tokenizer, unless it lies there already."""
+        result = self._attempt(task, name, "", inputs, work, MADE)
+        if result is not None:
+            self._made[name] = {**result["tokenizer"], "inputs": inputs}
+
+    def _save(self, tok: Tokenizer, inputs: Inputs) -> dict[str, Any]:
+        path = self._cells.path(inputs, MADE)
+        tok.save(path)
+        facts = {
+            "model": tok.model.kind,
+            "vocab_size": tok.vocab_size,
+            "pretokenizer": tok.pretokenizer.config(),
+            "normalizer": None if tok.normalizer is None else tok.normalizer.config(),
+            "is_lossless": tok.is_lossless,
+            "sha256": fingerprint_file(path),
+        }
+        return {"tokenizer": facts}
+
+    def _open(self, name: str) -> Tokenizer:
+        made = self._made[name]
+        return open_tokenizer(self._cells.path(made["inputs"], MADE), made["sha256"])
+
+    # Measuring
+
+    def measure(self) -> None:
+        """Measure every tokenizer on every test corpus; the baseline first, as the others need it."""
+        baseline = self._experiment.baseline
+        for name in sorted(self._made, key=lambda name: name != baseline):
+            for corpus in self._corpora.values():
+                self._measure(name, corpus)
+
+    def _measure(self, name: str, corpus: TestCorpus) -> None:
+        experiment, baseline = self._experiment, self._experiment.baseline
+        metrics = [metric for metric in experiment.metrics if metric not in (SPEED, RELATIVE)]
+        is_relative = RELATIVE in experiment.metrics and not self._has_failed(baseline, corpus.name)
+
+        def work() -> dict[str, Any]:
+            tok = self._open(name)
+            options: Any = {"seed": experiment.seed, "workers": self._workers}
+            rows = measure({name: tok}, corpus, metrics, **options)
+            if is_relative:
+                both = {name: tok, baseline: self._baseline}
+                found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
+                rows += [row for row in found if row["tokenizer"] == name]
+            timings = self._time_coding(name, corpus) if SPEED in experiment.metrics else []
+            encoded = {
+                language: encode(tok, documents, workers=self._workers)
+                for language, documents in corpus.documents.items()
+            }
+            return {"rows": rows, "timings": timings, "curve": collect(name, corpus, encoded)}
+
+        inputs = {
+            "measure": name,
+            "sha256": self._made[name]["sha256"],
+            "corpus": self._fingerprints["test"][corpus.name],
+            "metrics": list(experiment.metrics),
+            "baseline": [baseline, self._made[baseline]["sha256"]] if is_relative else None,
+            "seed": experiment.seed,
+        }
+        result = self._attempt(f"measuring {name} on {corpus.name}", name, corpus.name, inputs, work)
+        if result is not None:
+            self._rows += result["rows"]
+            self._curves.append(result["curve"])
+
+    @cached_property
+    def _baseline(self) -> Tokenizer:
+        return self._open(self._experiment.baseline)
+
+    def _time_coding(self, name: str, corpus: TestCorpus) -> list[dict[str, Any]]:
+        """Encode and decode all text: once with empty caches, then some times with what is in them."""
+        tok = self._open(name)
+        texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
+        n_bytes = sum(map(len, texts))
+        timings = []
+        for state, times in zip(STATES, (1, WARM_RUNS), strict=True):
+            ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers), times)
+            _, decoding = measure_cost(partial(_decode, tok, ids), times)
+            for stage, cost in (("encode", encoding), ("decode", decoding)):
+                timings.append(describe_cost(cost, stage, name, corpus.name, state, n_bytes, self._workers))
+        return timings
+
+    def _has_failed(self, name: str, corpus: str) -> bool:
+        return any(row["tokenizer"] == name and row["corpus"] in ("", corpus) for row in self._failures)
+
+    # What both have in common
+
+    def _attempt(
+        self, task: str, name: str, corpus: str, inputs: Inputs, work: Work, suffix: str = ""
+    ) -> dict[str, Any] | None:
+        """What was kept, or what the work gives, which is kept from now on; None if it fails."""
+        self._n_done += 1
+        n_tasks = len(self._experiment.tokenizers) * (1 + len(self._corpora))
+        result: dict[str, Any] | None = self._cells.find(inputs, suffix)
+        kept = "" if result is None else " (kept)"
+        announce(f"{self._n_done} of {n_tasks}: {task}{kept}", self._progress)
+        if result is None:
+            found = attempt(work)
+            if isinstance(found, Failure):
+                self._fail(name, corpus, found)
+                return None
+            result = found
+            self._cells.keep(inputs, result, suffix)
+        self._timings += result["timings"]
+        return result
+
+    def _fail(self, name: str, corpus: str, failure: Failure) -> None:
+        """Note a failure. Where the file of a tokenizer lies is left out: that is not everywhere the same."""
+        message = failure.message
+        for tokenizer in self._experiment.tokenizers:
+            if (
+                isinstance(tokenizer, Loading)
+                and tokenizer.name == name
+                and message.startswith(tokenizer.file)
+            ):
+                message = os.path.basename(tokenizer.file) + message.removeprefix(tokenizer.file)
+        self._failures.append(
+            {"tokenizer": name, "corpus": corpus, "error": failure.error, "message": message}
+        )
+
+    # The end
+
+    def finish(self) -> None:
+        """Write what was found; the manifest comes last, and without it there are no results."""
+        experiment = self._experiment
+        for name, made in self._made.items():
+            data = read_unchanged(self._cells.path(made["inputs"], MADE), made["sha256"])
+            with atomic_write(os.path.join(self.folder, TOKENIZERS, f"{name}.json")) as file:
+                file.write(data)
+        order = [tokenizer.name for tokenizer in experiment.tokenizers]
+        files = {
+            METRICS: sorted(self._rows, key=lambda row: [row[column] for column in IDENTITY]),
+            CURVES: sorted(self._curves, key=lambda row: [row[column] for column in IDENTITY[:2]]),
+            FAILURES: sorted(self._failures, key=lambda row: (order.index(row["tokenizer"]), row["corpus"])),
+            TIMINGS: self._timings,
+        }
+        digests = {name: write_rows(self.folder, name, rows) for name, rows in files.items()}
+        digests[SPECIFICATION] = hashlib.sha256(experiment.file.text.encode()).hexdigest()
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": experiment.name,
+            "seed": experiment.seed,
+            "metrics": experiment.metrics,
+            "words": experiment.words,
+            "baseline": experiment.baseline,
+            "corpora": self._fingerprints,
+            "languages": {name: corpus.languages for name, corpus in self._corpora.items()},
+            "tokenizers": {name: self._made[name] for name in order if name in self._made},
+            "files": digests,
+            "versions": environment(),
+            "machine": describe_machine(),
+            "workers": self._workers,
+            "folder": os.path.relpath(os.path.realpath(experiment.folder), os.path.realpath(self.folder)),
+            "command": shlex.join(sys.argv),
+        }
+        with atomic_write(os.path.join(self.folder, MANIFEST)) as file:
+            file.write((json.dumps(manifest, indent=1) + "\n").encode())
+
+
+def _decode(tok: Tokenizer, rows: Ragged) -> None:
+    for row in rows:
+        tok.decode_bytes(row)

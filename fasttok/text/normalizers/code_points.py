@@ -1,0 +1,299 @@
+"""Normalizers that rewrite text code point by code point: Unicode's normal forms, lower case, and BERT's.
+
+Each is a table that says what every code point becomes, made at first use, and `_code_points.pyx`, which also
+puts marks in order and composes them where that is asked for.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
+from fasttok.text.normalizers._code_points import CodePoints
+from fasttok.text.rewriting import Normalizer, Rewritten
+from fasttok.text.unicode import _classes
+from fasttok.text.unicode._utf8 import encode_code_points
+from fasttok.text.unicode.normal_forms import (
+    N_SYLLABLES,
+    N_TRAILING,
+    N_VOWELS,
+    SYLLABLES,
+    TRAILING,
+    VOWELS,
+    Unicode,
+    syllables,
+)
+
+# What BERT has spaces around: Chinese characters, as far as Unicode had them then.
+IDEOGRAPHS = (
+    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0x2F800, 0x2FA1F),
+)  # fmt: skip
+SPACE = 0x20
+KEPT_CONTROLS = tuple(map(ord, "\t\n\r"))  # which are spaces to BERT
+
+# As _code_points.pyx has them.
+WORK = 255  # in place of a class
+APART = 1  # in place of the number of a sequence
+N_RESERVED = 2  # numbers of sequences that there are none of
+
+Targets = dict[int, tuple[int, ...]]
+
+
+class _Table:
+    """What every code point becomes, while it is being made.
+
+    Parameters
+    ----------
+    classes : Mapping of int to int
+        The classes of marks, where they matter.
+    """
+
+    def __init__(self, classes: Mapping[int, int]) -> None:
+        self.classes = classes
+        self.entries = np.zeros(0x110000, np.uint32)
+        self._numbers: dict[tuple[tuple[int, ...], int], int] = {}
+
+    def number(self, target: tuple[int, ...], first: int) -> int:
+        """The number of a sequence, whose first code point was of the given class if it was dropped."""
+        return self._numbers.setdefault((target, first), N_RESERVED + len(self._numbers))
+
+    def add(self, targets: Targets, sources: Targets) -> None:
+        """Code points that become what `targets` says; before anything was dropped, that was `sources`."""
+        classes = self.classes
+        rows = [
+            WORK << 16 | self.number(target, classes.get(sources.get(c, (c,))[0], 0))
+            for c, target in targets.items()
+        ]
+        self.entries[list(targets)] = rows
+
+    def add_marks(self) -> None:
+        """Marks that stay as they are have themselves for a sequence, so that their classes are known."""
+        for c, class_ in self.classes.items():
+            if not self.entries[c]:
+                self.entries[c] = class_ << 16 | self.number((c,), class_)
+
+    def compile(self, unicode: Unicode | None = None, *, has_syllables: bool = False) -> CodePoints:
+        """The table for the kernel; with `unicode` it composes."""
+        keys = list(self._numbers)
+        code_points = np.fromiter(chain.from_iterable(target for target, _ in keys), np.uint32)
+        lengths = [len(target) for target, _ in keys]
+        if has_syllables:
+            parts = syllables()
+            numbers = N_RESERVED + len(keys) + np.arange(N_SYLLABLES, dtype=np.uint32)
+            self.entries[SYLLABLES : SYLLABLES + N_SYLLABLES] = (0 if unicode else WORK << 16) | numbers
+            code_points = np.concatenate([code_points, parts[parts > 0]])
+            lengths += np.count_nonzero(parts, axis=1).tolist()
+        text, offsets = np.empty(4 * len(code_points) + 1, np.uint8), np.empty(len(lengths) + 1, np.int64)
+        encode_code_points(code_points, lengths_to_offsets(lengths), text, offsets)
+        sequences = np.zeros(N_RESERVED + len(lengths), np.uint64)
+        sequences[N_RESERVED:] = offsets[:-1] | np.diff(offsets) << 32
+        sequences[N_RESERVED : N_RESERVED + len(keys)] |= np.array(
+            [first << 40 | self.classes.get(target[-1] if target else 0, 0) << 48 for target, first in keys],
+            np.uint64,
+        )
+        pairs = sorted(unicode.composed) if unicode else []
+        return CodePoints(
+            self.entries,
+            sequences,
+            text,
+            np.array([a << 32 | b for a, b in pairs], np.uint64),
+            np.array([unicode.composed[pair] for pair in pairs] if unicode else [], np.uint32),
+            unicode is not None,
+        )
+
+
+def _decomposed(table: Targets) -> Targets:
+    """What every code point of the table is decomposed to in full."""
+    full: Targets = {}
+
+    def decompose(c: int) -> tuple[int, ...]:
+        if c not in full:
+            full[c] = tuple(chain.from_iterable(map(decompose, table[c]))) if c in table else (c,)
+        return full[c]
+
+    return {c: decompose(c) for c in table}
+
+
+@cache
+def _compile_form(name: str) -> CodePoints:
+    """The table of a normal form."""
+    unicode = Unicode()
+    table = _Table(unicode.combining)
+    canonical = _decomposed(unicode.canonical)
+    full = _decomposed(unicode.compatible) if "k" in name else canonical
+    table.add(full, full)
+    table.add_marks()
+    if name.endswith("d"):
+        return table.compile(has_syllables=True)
+    # Nothing is to be done at a code point that is composed of what it is decomposed to, and is never
+    # composed with one before it.
+    second = {b for _, b in unicode.composed}
+    for c in unicode.composed.values():
+        if full[c] == canonical[c] and full[c][0] not in second and full[c][0] not in unicode.combining:
+            table.entries[c] &= 0xFFFF
+    second.update(range(VOWELS, VOWELS + N_VOWELS), range(TRAILING + 1, TRAILING + N_TRAILING))
+    table.entries[list(second)] |= WORK << 16
+    return table.compile(unicode, has_syllables=True)
+
+
+@cache
+def _compile_single(name: str) -> CodePoints:
+    """The table of "lowercase", or of "strip_accents"."""
+    unicode = Unicode()
+    table = _Table({})
+    table.add(unicode.lower if name == "lowercase" else dict.fromkeys(unicode.marks, ()), {})
+    return table.compile()
+
+
+def _spaces() -> Iterable[int]:
+    """All white space."""
+    runs = zip(_classes.STARTS, [*_classes.STARTS[1:], 0x110000], _classes.CLASSES, strict=True)
+    return chain.from_iterable(range(start, end) for start, end, bits in runs if bits & 4)
+
+
+@cache
+def _compile_bert(clean: bool, apart: bool, strip: bool, lower: bool) -> CodePoints:
+    """The table of `BertNormalizer`, which does the four in this order."""
+    unicode = Unicode()
+    table = _Table(unicode.combining if strip else {})
+    full = _decomposed(unicode.canonical) if strip else {}
+    spaces: set[int] = set()
+    if clean:
+        gone = WORK << 16 | table.number((), WORK)  # before marks are put in order, so it is not in their way
+        for first, last in unicode.others:
+            table.entries[first : last + 1] = gone
+        table.entries[0xFFFD] = gone
+        spaces = {c for c in _spaces() if not table.entries[c]} | set(KEPT_CONTROLS)
+        table.add(dict.fromkeys(spaces - {SPACE}, (SPACE,)), {})
+    if apart:
+        for first, last in IDEOGRAPHS:
+            table.entries[first : last + 1] = WORK << 16 | APART
+    targets: Targets = {}
+    for c in {*full, *(unicode.marks if strip else ()), *(unicode.lower if lower else ())} - spaces:
+        target = full.get(c, (c,))
+        if strip:
+            target = tuple(part for part in target if unicode.marks.get(part) != 1)
+        if lower:
+            target = tuple(chain.from_iterable(unicode.lower.get(part, (part,)) for part in target))
+        if apart and any(first <= c <= last for first, last in IDEOGRAPHS):
+            target = (SPACE, *target, SPACE)
+        if target != (c,):
+            targets[c] = target
+    table.add(targets, full)
+    table.add_marks()
+    return table.compile(has_syllables=strip)
+
+
+class CodePointNormalizer(Normalizer):
+    """A normalizer by a table of code points."""
+
+    @property
+    @abstractmethod
+    def code_points(self) -> CodePoints:
+        """The table at work."""
+
+    def rewrite(
+        self,
+        documents: Ragged,
+        *,
+        begins: NDArray[np.bool_] | None = None,
+        ends: NDArray[np.bool_] | None = None,
+        aligned: bool = False,
+    ) -> Rewritten:
+        text = np.ascontiguousarray(documents.values)
+        if self.code_points.leaves_alone(text, documents.offsets):
+            return Rewritten.unchanged(documents, aligned)
+        values, offsets, spans = self.code_points.rewrite(text, documents.offsets, aligned)
+        return Rewritten(Ragged(values, offsets), spans)
+
+
+@dataclass(frozen=True)
+class UnicodeNormalizer(CodePointNormalizer):
+    """A normal form of Unicode, lower case, or the removal of marks; see `fasttok.get_normalizer`."""
+
+    name: str
+
+    @property
+    def code_points(self) -> CodePoints:
+        return _compile_form(self.name) if self.name.startswith("nf") else _compile_single(self.name)
+
+    @property
+    def cuts(self) -> RewritingCuts:
+        return REWRITING_CUTS[self.name]
+
+    def config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+@dataclass(frozen=True)
+class BertNormalizer(CodePointNormalizer):
+    r"""What BERT does to text before it is cut (Devlin et al. 2019), with the options of its tokenizer.
+
+    Bytes that are not UTF-8 stay, so that a word that has some is unknown, and is not taken for another.
+
+    Parameters
+    ----------
+    clean_text : bool
+        Whether U+0000, U+FFFD, and control, format and private characters (Cc, Cf, Co) are dropped; other
+        white space, and tabs and line ends, become spaces.
+    handle_chinese_chars : bool
+        Whether a space is put before and behind every Chinese character.
+    strip_accents : bool or None
+        Whether text is decomposed (NFD) and marks that take no room of their own (Mn) are dropped. None is as
+        `lowercase`.
+    lowercase : bool
+        Whether letters become small.
+
+    Notes
+    -----
+    O(n), and O(n log n) in runs of marks. Chinese characters are those of the eight ranges that BERT's
+    authors give; tokenizers 0.23 leaves out 256 of them, from U+2B820 on. A byte that comes out was made of
+    the code point that it comes from; so were the spaces around it.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.BertNormalizer().normalize("Àé\tŒuvre 中文")
+    'ae œuvre  中  文 '
+    >>> ft.BertNormalizer(lowercase=False, handle_chinese_chars=False).normalize("Àé 中文")
+    'Àé 中文'
+    """
+
+    clean_text: bool = True
+    handle_chinese_chars: bool = True
+    strip_accents: bool | None = None
+    lowercase: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, bool) and not (name == "strip_accents" and value is None):
+                raise TypeError(f"{name} must be True or False, not {value!r}")
+
+    @property
+    def _strips(self) -> bool:
+        return self.lowercase if self.strip_accents is None else self.strip_accents
+
+    @property
+    def code_points(self) -> CodePoints:
+        return _compile_bert(self.clean_text, self.handle_chinese_chars, self._strips, self.lowercase)
+
+    @property
+    def cuts(self) -> RewritingCuts:
+        return REWRITING_CUTS["bert"]
+
+    def config(self) -> dict[str, Any]:
+        """The name, and those of the parameters that are not as they are by default."""
+        given = {
+            name: value for name, value in asdict(self).items() if value != getattr(BertNormalizer, name)
+        }
+        return {"name": "bert"} | given

@@ -1,0 +1,135 @@
+"""`get_normalizer`: normalizers by name, list of steps or configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from fasttok.text.normalizers.charsmap import CharsMapNormalizer, Replace
+from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer
+from fasttok.text.normalizers.edges import Prepend, Strip
+from fasttok.text.normalizers.sequence import SequenceNormalizer
+from fasttok.text.rewriting import Normalizer
+
+RULES = ("identity", "sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf")
+UNICODE = ("nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents")
+MAX_STEPS = 100  # of a sequence
+
+AnyNormalizer: TypeAlias = "str | dict[str, Any] | Sequence[AnyNormalizer] | Normalizer | None"
+
+
+WITH_OPTIONS: dict[str, Callable[..., Normalizer]] = {
+    "bert": BertNormalizer,
+    "strip": Strip,
+    "replace": Replace,
+    "prepend": Prepend,
+}
+NAMES = (*RULES, *UNICODE, "bert", "strip")
+
+
+def _named(name: str) -> Normalizer:
+    if name in RULES:
+        return CharsMapNormalizer.from_config({"name": name})
+    return UnicodeNormalizer(name) if name in UNICODE else WITH_OPTIONS[name]()
+
+
+def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
+    r"""Make a normalizer from its name, a list of steps or a configuration; None is none.
+
+    Parameters
+    ----------
+    normalizer : str, sequence, dict, Normalizer or None
+        A name, see below. A list or tuple has the steps of a sequence, each of which rewrites what the step
+        before has written; a sequence inside it counts as its steps, and a single step is that step itself. A
+        dict is what `Normalizer.config` gave. None leaves text as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name, if the configuration is of none, or if there are no steps, or more
+        than 100.
+
+    Notes
+    -----
+    Those of Unicode, version 17:
+
+    - "nfc", "nfd", "nfkc", "nfkd": its normal forms (UAX #15).
+    - "lowercase": the full mapping of every code point, whatever stands around it: a capital sigma is σ also
+      at the end of a word.
+    - "strip_accents": drops all marks (M). Behind "nfd" it takes the accents off letters.
+
+    Those of BERT and others, which have options, so that they are classes too:
+
+    - "bert": cleans text, sets Chinese characters apart, strips accents and makes letters small:
+      `fasttok.BertNormalizer`.
+    - "strip": drops white space at both ends of a document: `fasttok.Strip`.
+    - `fasttok.Replace` writes one text for another, `fasttok.Prepend` one before a document.
+
+    A byte that is not UTF-8 stays as it is in all of these. Not so in sentencepiece's, where it becomes
+    U+FFFD. The rules of these are of Unicode 17, too, as in its version 0.2.3:
+
+    - "identity": nothing is rewritten but what is not UTF-8.
+    - "sp_nfkc": nearly the normal form NFKC; sequences with a mark in an unusual place stay as they are.
+    - "nmt_nfkc": the same; besides control characters are dropped, and line ends, tabs, zero-width spaces,
+      "▁" and U+FFFD become spaces. The full-width tilde stays.
+    - "sp_nfkc_cf", "nmt_nfkc_cf": the same with simple case folding.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.get_normalizer("nmt_nfkc").normalize("Ｔｈｅ ﬁrst\nｶﾞ")
+    'The first ガ'
+    >>> ft.get_normalizer(["nfd", "strip_accents", "lowercase"]).normalize("Žluťoučký")
+    'zlutoucky'
+    """
+    if normalizer is None or isinstance(normalizer, Normalizer):
+        return normalizer
+    if isinstance(normalizer, str):
+        if normalizer not in NAMES:
+            raise ValueError(f"no normalizer is named {normalizer!r}; the names are {', '.join(NAMES)}")
+        return _named(normalizer)
+    if isinstance(normalizer, dict):
+        return _from_config(normalizer)
+    if isinstance(normalizer, (list, tuple)):
+        return _in_sequence(map(get_normalizer, normalizer))
+    raise TypeError(
+        f"a normalizer must be a name, a list of them or a configuration, not {type(normalizer).__name__}"
+    )
+
+
+def _from_config(config: dict[str, Any]) -> Normalizer:
+    is_list = isinstance(config.get("steps"), list)
+    if config.get("name") == "sequence" and config.keys() == {"name", "steps"} and is_list:
+        return _in_sequence(map(_step_from_config, config["steps"]))
+    return _step_from_config(config)
+
+
+def _step_from_config(config: dict[str, Any]) -> Normalizer:
+    """A normalizer that is no sequence: one is never written inside another."""
+    if isinstance(config, dict) and isinstance(name := config.get("name"), str):
+        options = {key: value for key, value in config.items() if key != "name"}
+        if name in NAMES and not options:
+            return _named(name)
+        if name in WITH_OPTIONS:
+            try:
+                return WITH_OPTIONS[name](**options)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"not the configuration of a normalizer: {error}") from None
+        if name == "charsmap" and options.keys() == {"charsmap"}:
+            try:
+                return CharsMapNormalizer.from_config(config)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"not the configuration of a normalizer: {error}") from None
+    raise ValueError(f"not the configuration of a normalizer: {config!r}")
+
+
+def _in_sequence(normalizers: Iterable[Normalizer | None]) -> Normalizer:
+    """The normalizers as the steps of one, those of a sequence one by one."""
+    steps: list[Normalizer] = []
+    for given in normalizers:
+        if given is None:
+            raise TypeError("a step of a sequence must be a normalizer, not None")
+        steps.extend(given.steps if isinstance(given, SequenceNormalizer) else [given])
+    if not 1 <= len(steps) <= MAX_STEPS:
+        raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
+    return SequenceNormalizer(tuple(steps)) if len(steps) > 1 else steps[0]

@@ -1,0 +1,196 @@
+"""White space as a mark in the text: writing it, and finding where words begin or end by it."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+from fasttok.core._keys cimport ctz
+from fasttok.text._spans cimport Spans
+
+cdef extern from "_metaspace.h" nogil:
+    Py_ssize_t copy_word "ft_copy_word"(
+        const uint8_t* start, const uint8_t* end, const uint8_t* readable, uint8_t* out
+    )
+    uint64_t marks "ft_marks"(const uint8_t* p)
+
+cdef const char* MARK = b"\xe2\x96\x81"  # U+2581
+cdef enum:
+    WIDTH = 3  # bytes of the mark
+    ROOM = 16  # bytes that may be written behind what is copied
+
+
+def measure(const uint8_t[::1] text, Py_ssize_t n_rows):
+    """The most bytes that rewriting takes, with what it writes beyond its end."""
+    cdef Py_ssize_t i, n_spaces = 0
+    with nogil:
+        for i in range(text.shape[0]):
+            n_spaces += text[i] == 32
+    return text.shape[0] + (WIDTH - 1) * n_spaces + WIDTH * n_rows + ROOM
+
+
+def rewrite(
+    const uint8_t[::1] text,
+    const int64_t[::1] offsets,
+    const uint8_t[::1] begins,
+    const uint8_t[::1] ends,
+    bint dummy,
+    bint remove,
+    bint as_suffix,
+    uint8_t[::1] out,
+    int64_t[::1] out_offsets,
+    int64_t[::1] origins,
+):
+    """Write the rows of text with marks for spaces to `out`, and where each ends; return how many bytes.
+
+    `begins` and `ends` say whether a row is the beginning and the end of its document, `dummy` whether these get
+    a mark of their own, `remove` whether white space is removed, and `as_suffix` whether the mark is the end of
+    a word. `origins` has an entry for every byte of room, or none at all: then they are not written.
+    """
+    cdef Py_ssize_t row, i, j, end, length, start, consumed, n = 0
+    cdef bint aligned = origins.shape[0] > 0
+    cdef const uint8_t* p
+    cdef uint8_t* o = &out[0]
+    out_offsets[0] = 0
+    if text.shape[0] == 0:
+        if aligned:
+            origins[0] = 0
+        out_offsets[:] = 0
+        return 0
+    p = &text[0]
+    with nogil:
+        consumed = offsets[0]
+        for row in range(offsets.shape[0] - 1):
+            i = offsets[row]
+            end = offsets[row + 1]
+            start = n
+            if remove and begins[row]:
+                while i < end and p[i] == 32:
+                    i += 1
+            consumed = i
+            if i < end:
+                if dummy and not as_suffix and begins[row]:
+                    n = write_mark(o, n, i, origins)
+                while i < end:
+                    length = copy_word(p + i, p + end, p + text.shape[0], o + n)
+                    if aligned:
+                        for j in range(length):
+                            origins[n + j] = i + j
+                    n += length
+                    i += length
+                    if i < end:
+                        n = write_mark(o, n, i, origins)
+                        i += 1
+                        while remove and i < end and p[i] == 32:
+                            i += 1
+                consumed = end
+                if ends[row]:
+                    while remove and n - start >= WIDTH and memcmp(o + n - WIDTH, MARK, WIDTH) == 0:
+                        n -= WIDTH
+                        if aligned:
+                            consumed = origins[n]
+                    if dummy and as_suffix:
+                        n = write_mark(o, n, consumed, origins)
+            out_offsets[row + 1] = n
+        if aligned:
+            origins[n] = consumed
+    return n
+
+
+cdef inline Py_ssize_t write_mark(uint8_t* out, Py_ssize_t n, Py_ssize_t origin, int64_t[::1] origins) noexcept nogil:
+    memcpy(out + n, MARK, WIDTH)
+    if origins.shape[0] > 0:
+        origins[n] = origin
+        origins[n + 1] = origin
+        origins[n + 2] = origin
+    return n + WIDTH
+
+
+def write_spaces(const uint8_t[::1] text):
+    """The text as ``bytes``, with a space for every mark."""
+    cdef Py_ssize_t n = text.shape[0], room
+    cdef bytes out
+    cdef uint8_t* o
+    if n == 0:
+        return b""
+    room = replace_marks(&text[0], n, NULL, 0)
+    out = PyBytes_FromStringAndSize(NULL, room)
+    o = <uint8_t*>PyBytes_AS_STRING(out)
+    with nogil:
+        replace_marks(&text[0], n, o, room)
+    return out
+
+
+cdef Py_ssize_t replace_marks(const uint8_t* text, Py_ssize_t n, uint8_t* out, Py_ssize_t room) noexcept nogil:
+    """Write the text with spaces for marks to `out`, unless there is no room; return how many bytes that are."""
+    cdef Py_ssize_t i = 0, at, start = 0, written = 0
+    cdef uint64_t bits
+    while i < n:
+        if i + 64 + WIDTH - 1 <= n:
+            bits = marks(text + i)
+        else:
+            bits = text[i] == 0xE2 and i + WIDTH <= n and memcmp(text + i, MARK, WIDTH) == 0
+        while bits:
+            at = i + ctz(bits)
+            if room:
+                if at - start <= ROOM and start + ROOM <= n and written + ROOM <= room:
+                    memcpy(out + written, text + start, ROOM)  # of a known length, which is much faster
+                else:
+                    memcpy(out + written, text + start, at - start)
+                out[written + at - start] = 32
+            written += at - start + 1
+            start = at + WIDTH
+            bits &= bits - 1
+        i += 64 if i + 64 + WIDTH - 1 <= n else 1
+    if room:
+        memcpy(out + written, text + start, n - start)
+    return written + n - start
+
+
+@cython.final
+cdef class WordScanner(Spans):
+    """The words that marks begin, or end. Holds nothing else, so that all threads can share it."""
+
+    cdef bint as_suffix
+
+    def __cinit__(self, bint as_suffix):
+        self.as_suffix = as_suffix
+
+    cdef Py_ssize_t next(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        # A word ends before the next mark behind its first byte, or behind the next mark.
+        cdef Py_ssize_t start = position[0], shift = WIDTH if self.as_suffix else 0, k = 0
+        cdef Py_ssize_t i = start if self.as_suffix else start + 1
+        cdef uint64_t bits
+        while i < end and k < n:
+            if i + 64 + WIDTH - 1 <= end:
+                bits = marks(text + i)
+                while bits and k < n:
+                    starts[k] = start
+                    start = i + ctz(bits) + shift
+                    ends[k] = start
+                    bits &= bits - 1
+                    k += 1
+                i += 64
+            else:
+                if text[i] == 0xE2 and i + WIDTH <= end and memcmp(text + i, MARK, WIDTH) == 0:
+                    starts[k] = start
+                    start = i + shift
+                    ends[k] = start
+                    k += 1
+                i += 1
+        if i >= end and k < n and start < end:
+            starts[k] = start
+            ends[k] = end
+            start = end
+            k += 1
+        position[0] = start
+        return k

@@ -1,0 +1,43 @@
+"""The class of every code point, the way every kernel asks for it."""
+
+from libc.stdint cimport uint8_t
+
+from fasttok.text.unicode._utf8 cimport read_code_point
+
+# The bits of a class, in the order of tests/make_unicode.py. OTHER is none of the first three.
+cdef enum:
+    LETTER = 1
+    NUMBER = 2
+    SPACE = 4
+    MARK = 8
+    UPPER = 16  # Lu and Lt
+    LOWER = 32  # Ll
+    PUNCTUATION = 64  # P, and the symbols of ASCII
+
+cdef const uint8_t* CLASS
+
+
+cdef inline uint8_t classify(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* length
+) noexcept nogil:
+    """The class of the code point at `i`, and its length in bytes."""
+    if text[i] < 0x80:
+        length[0] = 1
+        return CLASS[text[i]]
+    return CLASS[read_code_point(text, i, end, length)]
+
+
+cdef inline uint8_t classify_before(
+    const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t* start
+) noexcept nogil:
+    """The class of the code point that ends at `i`, begin < i, and where it starts; one begins at `i`."""
+    cdef Py_ssize_t length
+    cdef uint8_t kind
+    start[0] = i - 1
+    while start[0] > begin and i - start[0] < 4 and text[start[0]] & 0xC0 == 0x80:
+        start[0] -= 1
+    kind = classify(text, start[0], i, &length)
+    if start[0] + length == i:
+        return kind
+    start[0] = i - 1  # a byte that is not UTF-8
+    return 0

@@ -1,0 +1,443 @@
+"""Hand-written scanners for the well-known split patterns, over UTF-8.
+
+A scanner answers one question: where does the pretoken that starts here end? It follows its regular
+expression alternative by alternative (the expressions stand in pretokenizers.py), so each function
+below reads like the expression it replaces: the class of a code point comes from one table, and a run of
+ASCII letters is measured eight bytes at a time. Where 64 bytes of ASCII lie ahead, _blocks.h finds all
+pretokens in them at once; the scanners here do the rest.
+"""
+
+import numpy as np
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from fasttok.core._keys cimport ctz, load8
+from fasttok.text.unicode import _classes
+from fasttok.text._spans cimport Spans
+
+cdef extern from "_blocks.h" nogil:
+    enum:
+        FT_BLOCK
+    uint64_t starts_gpt2 "ft_starts_gpt2"(const uint8_t* p)
+    uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p, int digits)
+    uint64_t starts_o200k "ft_starts_o200k"(const uint8_t* p)
+
+cdef enum:
+    CHUNK = 512  # spans that are asked for at once
+
+cdef enum Pattern:  # those up to O200K have blocks
+    GPT2
+    CL100K
+    LLAMA3
+    QWEN2
+    O200K
+    WHITESPACE
+    PUNCTUATION_ALONE
+    DIGITS_SINGLE
+    DIGITS_THREES_LEFT
+    DIGITS_THREES_RIGHT
+    NONE
+
+PATTERNS = {
+    "gpt2": GPT2,
+    "cl100k": CL100K,
+    "llama3": LLAMA3,
+    "qwen2": QWEN2,
+    "o200k": O200K,
+    "whitespace": WHITESPACE,
+    "punctuation": PUNCTUATION_ALONE,
+    "digits_single": DIGITS_SINGLE,
+    "digits_threes_left": DIGITS_THREES_LEFT,
+    "digits_threes_right": DIGITS_THREES_RIGHT,
+    "none": NONE,
+}
+
+# The class of every code point. A byte that is not UTF-8 reads as U+DC80 to U+DCFF: no class at all.
+_class_of = np.repeat(
+    np.array(_classes.CLASSES, np.uint8), np.diff(np.array([*_classes.STARTS, 0x110000], np.int64))
+)
+cdef const uint8_t[::1] _class_view = _class_of
+CLASS = &_class_view[0]
+
+
+cdef inline Py_ssize_t ascii_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    """The end of the run of ASCII letters at `i`."""
+    cdef uint64_t word, folded, letters
+    while i + 8 <= end:
+        word = load8(text + i)
+        # Per byte, with bit 7 as the answer: 'a' <= byte | 0x20 <= 'z', and the byte is ASCII.
+        folded = (word | 0x2020202020202020ULL) & 0x7F7F7F7F7F7F7F7FULL
+        letters = (
+            (folded + 0x1F1F1F1F1F1F1F1FULL) & ~(folded + 0x0505050505050505ULL) & ~word & 0x8080808080808080ULL
+        )
+        if letters != 0x8080808080808080ULL:
+            return i + (ctz(letters ^ 0x8080808080808080ULL) >> 3)
+        i += 8
+    while i < end and 97 <= (text[i] | 0x20) <= 122:
+        i += 1
+    return i
+
+
+cdef inline Py_ssize_t skip_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""\p{L}*"""
+    cdef Py_ssize_t length
+    while True:
+        i = ascii_letters(text, i, end)
+        if i >= end or text[i] < 0x80:
+            return i
+        if not classify(text, i, end, &length) & LETTER:
+            return i
+        i += length
+
+
+cdef inline Py_ssize_t skip_numbers(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""\p{N}*"""
+    cdef Py_ssize_t length
+    while i < end and classify(text, i, end, &length) & NUMBER:
+        i += length
+    return i
+
+
+cdef inline Py_ssize_t skip_other(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""[^\s\p{L}\p{N}]*"""
+    cdef Py_ssize_t length
+    while i < end and not classify(text, i, end, &length) & (LETTER | NUMBER | SPACE):
+        i += length
+    return i
+
+
+cdef struct Run:
+    Py_ssize_t end  # where the run of white space ends
+    Py_ssize_t last  # where its last code point starts
+    Py_ssize_t newline  # behind its last \r or \n; 0 where there is none
+
+
+cdef inline Run skip_spaces(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    r"""\s+, with what the alternatives for white space ask about it"""
+    cdef Run run
+    cdef Py_ssize_t length
+    run.last = i
+    run.newline = 0
+    while i < end and classify(text, i, end, &length) & SPACE:
+        run.last = i
+        i += length
+        if text[run.last] == 10 or text[run.last] == 13:
+            run.newline = i
+    run.end = i
+    return run
+
+
+cdef inline Py_ssize_t end_of_spaces(Run run, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    r"""\s+(?!\S)|\s+ : all up to the text's end, else all but the last, else the one there is"""
+    if run.end == end or run.last == start:
+        return run.end
+    return run.last
+
+
+cdef inline Py_ssize_t next_gpt2(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t j = i, length
+    cdef uint8_t kind, a, b
+    if text[i] == 39 and i + 1 < end:  # '(?:[sdmt]|ll|ve|re)
+        a = text[i + 1]
+        if a == 115 or a == 100 or a == 109 or a == 116:
+            return i + 2
+        if i + 2 < end:
+            b = text[i + 2]
+            if (a == 108 and b == 108) or (a == 118 and b == 101) or (a == 114 and b == 101):
+                return i + 3
+    if text[i] == 32 and i + 1 < end:
+        j = i + 1
+    kind = classify(text, j, end, &length)
+    if kind & LETTER:  # ' ?\p{L}+'
+        return skip_letters(text, j + length, end)
+    if kind & NUMBER:  # ' ?\p{N}+'
+        return skip_numbers(text, j + length, end)
+    if not kind & SPACE:  # ' ?[^\s\p{L}\p{N}]+'
+        return skip_other(text, j + length, end)
+    return end_of_spaces(skip_spaces(text, i, end), i, end)
+
+
+cdef inline Py_ssize_t contraction_any_case(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end
+) noexcept nogil:
+    r"""'(?i:[sdmt]|ll|ve|re), or 0. U+017F, the long s, folds to s."""
+    cdef uint8_t a, b
+    if text[i] != 39 or i + 1 >= end:
+        return 0
+    a = text[i + 1] | 0x20
+    if a == 115 or a == 100 or a == 109 or a == 116:
+        return i + 2
+    if i + 2 >= end:
+        return 0
+    if text[i + 1] == 0xC5 and text[i + 2] == 0xBF:
+        return i + 3
+    b = text[i + 2] | 0x20
+    if (a == 108 and b == 108) or (a == 118 and b == 101) or (a == 114 and b == 101):
+        return i + 3
+    return 0
+
+
+cdef inline Py_ssize_t next_cl100k(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Pattern pattern
+) noexcept nogil:
+    """cl100k and those made after it: Qwen 2 takes one digit at a time, and only cl100k has \\s+$."""
+    cdef Py_ssize_t j, length, next_length
+    cdef uint8_t kind, next_kind
+    cdef Run run
+    j = contraction_any_case(text, i, end)
+    if j:
+        return j
+    kind = classify(text, i, end, &length)
+    if kind & LETTER:  # \p{L}+
+        return skip_letters(text, i + length, end)
+    if kind & NUMBER:  # \p{N}{1,3}, for Qwen 2 \p{N}
+        return some_numbers(text, i, end, 1 if pattern == QWEN2 else 3)
+    j = i + length
+    if j < end:
+        next_kind = classify(text, j, end, &next_length)
+        if next_kind & LETTER and text[i] != 10 and text[i] != 13:  # [^\r\n\p{L}\p{N}]\p{L}+
+            return skip_letters(text, j + next_length, end)
+        if text[i] == 32 and not next_kind & (LETTER | NUMBER | SPACE):
+            kind = 0  # ' [^\s\p{L}\p{N}]+[\r\n]*' goes on as the one without the space
+    if not kind & SPACE:  # [^\s\p{L}\p{N}]+[\r\n]*
+        j = skip_other(text, j, end)
+        while j < end and (text[j] == 10 or text[j] == 13):
+            j += 1
+        return j
+    run = skip_spaces(text, i, end)
+    if run.newline and (pattern != CL100K or run.end != end):  # \s+$ goes first, then \s*[\r\n]
+        return run.newline
+    return end_of_spaces(run, i, end)
+
+
+cdef inline Py_ssize_t some_numbers(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t most
+) noexcept nogil:
+    r"""\p{N}{0,most}"""
+    cdef Py_ssize_t length
+    while most and i < end and classify(text, i, end, &length) & NUMBER:
+        i += length
+        most -= 1
+    return i
+
+
+cdef inline bint may_lead(uint8_t kind) noexcept nogil:
+    r"""[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"""
+    return kind & MARK or kind & (LETTER | LOWER) == LETTER
+
+
+cdef inline bint may_follow(uint8_t kind) noexcept nogil:
+    r"""[\p{Ll}\p{Lm}\p{Lo}\p{M}]"""
+    return kind & MARK or kind & (LETTER | UPPER) == LETTER
+
+
+cdef inline Py_ssize_t cased_word(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* leading_end
+) noexcept nogil:
+    """[lead]*[follow]+ from i on, or 0; `leading_end` is where the run of [lead] ends.
+
+    The run takes all it can; then, where nothing follows it, gives back what comes behind its last code
+    point that may follow as well, which is then the whole of [follow]+.
+    """
+    cdef Py_ssize_t length, last = 0
+    cdef uint8_t kind
+    while i < end:
+        kind = classify(text, i, end, &length)
+        if not may_lead(kind):
+            break
+        i += length
+        if may_follow(kind):
+            last = i
+    leading_end[0] = i
+    if i < end and may_follow(classify(text, i, end, &length)):
+        last = i
+        while last < end and may_follow(classify(text, last, end, &length)):
+            last += length
+    return last
+
+
+cdef inline Py_ssize_t next_o200k(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t j, length, lead_end, word_end, lead_end_behind = 0
+    cdef uint8_t kind = classify(text, i, end, &length)
+    cdef bint is_prefix = not kind & (LETTER | NUMBER) and text[i] != 10 and text[i] != 13
+    cdef Run run
+    # The two alternatives for words, each first with the other code point in front and then without.
+    word_end = 0
+    if is_prefix:
+        word_end = cased_word(text, i + length, end, &lead_end_behind)
+    if not word_end:
+        word_end = cased_word(text, i, end, &lead_end)
+        if not word_end:
+            word_end = lead_end_behind if is_prefix and lead_end_behind > i + length else lead_end
+    if word_end > i:
+        j = contraction_any_case(text, word_end, end) if word_end < end else 0
+        return j if j else word_end
+    if kind & NUMBER:
+        return some_numbers(text, i, end, 3)
+    j = i
+    if text[i] == 32 and i + 1 < end:
+        kind = classify(text, i + 1, end, &length)
+        j = i + 1
+    if not kind & (LETTER | NUMBER | SPACE):  # ' ?[^\s\p{L}\p{N}]+[\r\n/]*'
+        j = skip_other(text, j, end)
+        while j < end and (text[j] == 10 or text[j] == 13 or text[j] == 47):
+            j += 1
+        return j
+    run = skip_spaces(text, i, end)
+    if run.newline:
+        return run.newline
+    return end_of_spaces(run, i, end)
+
+
+cdef inline Py_ssize_t next_whitespace(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t j = i, length
+    if text[i] == 32 and i + 1 < end:
+        j = i + 1
+    if not classify(text, j, end, &length) & SPACE:  # ' ?\S+'
+        j += length
+        while j < end and not classify(text, j, end, &length) & SPACE:
+            j += length
+        return j
+    return end_of_spaces(skip_spaces(text, i, end), i, end)
+
+
+cdef inline Py_ssize_t next_punctuation(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t length
+    cdef uint8_t kind = classify(text, i, end, &length) & (SPACE | PUNCTUATION)
+    i += length
+    if kind & PUNCTUATION:
+        return i
+    while i < end and classify(text, i, end, &length) & (SPACE | PUNCTUATION) == kind:
+        i += length
+    return i
+
+
+cdef inline Py_ssize_t next_digits(
+    const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end, Pattern pattern
+) noexcept nogil:
+    cdef Py_ssize_t j = i, length, n = 0
+    cdef Py_ssize_t most = 1 if pattern == DIGITS_SINGLE else 3
+    if not classify(text, i, end, &length) & NUMBER:  # \P{N}+
+        while i < end and not classify(text, i, end, &length) & NUMBER:
+            i += length
+        return i
+    if pattern == DIGITS_THREES_RIGHT and not (i > begin and classify_before(text, begin, i, &j) & NUMBER):
+        # (?=(?:\p{N}{3})*(?!\p{N})): the first of a run takes what is left over from threes.
+        j = i
+        while j < end and classify(text, j, end, &length) & NUMBER:
+            j += length
+            n += 1
+        most = (n - 1) % 3 + 1
+    return some_numbers(text, i, end, most)  # \p{N}{1,3}
+
+
+cdef inline Py_ssize_t next_pretoken(
+    Pattern pattern, const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end
+) noexcept nogil:
+    """The end of the pretoken that starts at `i`, in the document from `begin` to `end`."""
+    if pattern == GPT2:
+        return next_gpt2(text, i, end)
+    if pattern == O200K:
+        return next_o200k(text, i, end)
+    if pattern == WHITESPACE:
+        return next_whitespace(text, i, end)
+    if pattern == PUNCTUATION_ALONE:
+        return next_punctuation(text, i, end)
+    if pattern == DIGITS_SINGLE or pattern == DIGITS_THREES_LEFT or pattern == DIGITS_THREES_RIGHT:
+        return next_digits(text, begin, i, end, pattern)
+    if pattern == NONE:
+        return end
+    return next_cl100k(text, i, end, pattern)
+
+
+cdef inline Py_ssize_t write_spans(
+    uint64_t bits, Py_ssize_t block, Py_ssize_t* position, int64_t* starts, int64_t* ends, Py_ssize_t k, Py_ssize_t n
+) noexcept nogil:
+    """Write the spans that the bits of a block end, as many as there is room for; return the new k."""
+    cdef Py_ssize_t start = position[0]
+    while bits and k < n:
+        starts[k] = start
+        start = block + ctz(bits)
+        ends[k] = start
+        bits &= bits - 1
+        k += 1
+    position[0] = start
+    return k
+
+
+@cython.final
+cdef class Scanner(Spans):
+    """The spans of a named pattern. Holds nothing but the pattern, so that all threads can share it."""
+
+    cdef Pattern pattern
+
+    def __cinit__(self, str name):
+        self.pattern = PATTERNS[name]
+
+    cdef Py_ssize_t next(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        cdef Pattern pattern = self.pattern
+        cdef bint has_blocks = pattern <= O200K
+        # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
+        cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0
+        cdef uint64_t bits
+        while i < end and k < n:
+            if has_blocks and i >= scalar_to and i + FT_BLOCK <= end:
+                # Llama 3's pattern differs from cl100k's at the end of a text only.
+                if pattern == GPT2:
+                    bits = starts_gpt2(text + i)
+                elif pattern == O200K:
+                    bits = starts_o200k(text + i)
+                else:
+                    bits = starts_cl100k(text + i, 1 if pattern == QWEN2 else 3)
+                if bits:
+                    k = write_spans(bits, i, &i, starts, ends, k, n)
+                    continue
+                scalar_to = i + FT_BLOCK // 2
+            starts[k] = i
+            i = next_pretoken(pattern, text, begin, i, end)
+            ends[k] = i
+            k += 1
+        position[0] = i
+        return k
+
+
+def scan(
+    Spans spans, const uint8_t[::1] text, const int64_t[::1] documents, int64_t[::1] state, int64_t[::1] ends
+):
+    """Write where the next pretokens end to `ends`, as many as it holds; return how many were written.
+
+    For spans that leave nothing out. `documents` are the offsets of the documents in `text`; no pretoken
+    reaches across them. `state` holds the document and the position to go on from, (0, documents[0]) to
+    begin with. A return of 0 means that the text is used up.
+    """
+    cdef Py_ssize_t document = state[0], i = state[1], k = 0, n = ends.shape[0]
+    cdef int64_t starts[CHUNK]
+    if text.shape[0] == 0 or n == 0:
+        return 0
+    with nogil:
+        while k < n and document < documents.shape[0] - 1:
+            if i == documents[document + 1]:
+                document += 1
+            else:
+                k += spans.next(
+                    &text[0],
+                    documents[document],
+                    documents[document + 1],
+                    &i,
+                    starts,
+                    &ends[k],
+                    min(<Py_ssize_t>CHUNK, n - k),
+                )
+    state[0] = document
+    state[1] = i
+    return k

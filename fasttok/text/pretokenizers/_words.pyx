@@ -1,0 +1,97 @@
+"""Scanners for words alone: white space separates them and belongs to none; and the white space around a text.
+
+They follow their expressions (pretokenizers.py) as those of _scan.pyx do. Where 64 bytes lie ahead, _blocks.h
+finds all words of ASCII in them at once.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from fasttok.core._keys cimport ctz
+from fasttok.text.pretokenizers._scan cimport PUNCTUATION, SPACE, classify, classify_before
+from fasttok.text._spans cimport Spans
+
+cdef extern from "_blocks.h" nogil:
+    enum:
+        FT_BLOCK
+    uint64_t words "ft_words"(const uint8_t* p, bint apart, uint64_t* last)
+
+
+cdef inline Py_ssize_t end_of_word(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, uint8_t apart
+) noexcept nogil:
+    """Where the word ends that starts at `i`, which is no white space; what is `apart` is a word alone."""
+    cdef Py_ssize_t length
+    cdef bint is_alone = classify(text, i, end, &length) & apart
+    i += length
+    while not is_alone and i < end and not classify(text, i, end, &length) & (SPACE | apart):
+        i += length
+    return i
+
+
+@cython.final
+cdef class WordScanner(Spans):
+    r"""The words of a text, \S+ or, with punctuation apart, as BERT has them. All threads can share it."""
+
+    cdef uint8_t apart
+
+    def __cinit__(self, bint punctuation_apart):
+        self.apart = PUNCTUATION if punctuation_apart else 0
+
+    cdef Py_ssize_t next(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        # A block without a word holds text that is not ASCII: the next half is read code point by code point.
+        cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0, length
+        cdef uint64_t first, last
+        while k < n:
+            if i >= scalar_to and i + FT_BLOCK <= end:
+                first = words(text + i, self.apart != 0, &last)
+                if last:
+                    while last and k < n:
+                        starts[k] = i + ctz(first)
+                        ends[k] = i + ctz(last) + 1
+                        first &= first - 1
+                        last &= last - 1
+                        k += 1
+                    i = ends[k - 1]
+                    continue
+                scalar_to = i + FT_BLOCK // 2
+            while i < end and classify(text, i, end, &length) & SPACE:
+                i += length
+            if i >= end:
+                break
+            starts[k] = i
+            i = end_of_word(text, i, end, self.apart)
+            ends[k] = i
+            k += 1
+        position[0] = i
+        return k
+
+
+def strip(
+    const uint8_t[::1] text,
+    const int64_t[::1] offsets,
+    const uint8_t[::1] left,
+    const uint8_t[::1] right,
+    int64_t[:, ::1] kept,
+):
+    """Write what is left of each row, from where to where, without white space on the sides that are asked for."""
+    cdef Py_ssize_t row, start, end, length = 0, before = 0
+    with nogil:
+        for row in range(offsets.shape[0] - 1):
+            start = offsets[row]
+            end = offsets[row + 1]
+            while left[row] and start < end and classify(&text[0], start, end, &length) & SPACE:
+                start += length
+            while right[row] and start < end and classify_before(&text[0], start, end, &before) & SPACE:
+                end = before
+            kept[row, 0] = start
+            kept[row, 1] = end

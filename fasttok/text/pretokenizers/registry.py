@@ -1,0 +1,138 @@
+"""`get_pretokenizer`: pretokenizers by name, expression, list of steps or configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+from fasttok.text.pretokenizers.expressions import RegexPretokenizer
+from fasttok.text.pretokenizers.metaspace import Metaspace
+from fasttok.text.pretokenizers.scanners import NAMED, ScannerPretokenizer
+from fasttok.text.pretokenizers.script import ScriptPretokenizer
+from fasttok.text.pretokenizers.sequence import in_sequence
+from fasttok.text.steps import Pretokenizer
+
+STEPS: dict[str, Callable[[], Pretokenizer]] = {"metaspace": Metaspace, "script": ScriptPretokenizer}
+# What has one name in recipes and files has others here.
+ALIASES: dict[str, AnyPretokenizer] = {"p50k": "gpt2", "sentencepiece": ["metaspace", "script"]}
+
+AnyPretokenizer: TypeAlias = "str | Pretokenizer | Sequence[AnyPretokenizer] | dict[str, Any]"
+
+
+def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
+    r"""Make a pretokenizer from a name, a regular expression, a list of steps or a configuration.
+
+    Parameters
+    ----------
+    pretokenizer : str, sequence, dict or Pretokenizer
+        A name, see below; any other string is a regular expression for the ``regex`` module. A list or
+        tuple has the steps of a sequence, each of which cuts the pretokens of the step before further;
+        a sequence inside it counts as its steps, and a single step is that step itself. A dict is what
+        `Pretokenizer.config` gave.
+
+    Raises
+    ------
+    PatternError
+        If an expression does not compile.
+    ValueError
+        If there are no steps, or more than 100, if one that leaves text out is not the last, or one that
+        rewrites text not the first.
+    ImportError
+        If an expression is given and the ``regex`` module is missing.
+
+    Notes
+    -----
+    Nearly all of them only cut, so that nothing is lost; the expressions stand in
+    `fasttok.text.pretokenizers.registry.PATTERNS`. Words:
+
+    - "gpt2": the pattern of Radford et al. (2019), section 2.2, as released with the model; "p50k" is
+      another name for it.
+    - "cl100k", "o200k": tiktoken's.
+    - "llama3", "qwen2": those of the models' tokenizer files.
+    - "whitespace": words with the one space before them.
+    - "whitespace_split": words alone. White space separates them and is dropped, so that no tokenizer with
+      this step is lossless. In a sequence it can only be the last step.
+    - "bert": single characters of punctuation (P, and the symbols of ASCII), and words between them and white
+      space, which is dropped; so it, too, can only be the last step. That is how BERT cuts (Devlin et al.
+      2019), once text is cleaned, lower-cased and has spaces around Chinese characters.
+    - "punctuation": the same cuts, but white space is kept, as pretokens of its own.
+    - "metaspace": words with a ▁ before them for the space, as in sentencepiece: `fasttok.Metaspace`, which
+      has options. It rewrites text, so that in a sequence it can only be the first step.
+    - "sentencepiece": "metaspace" and "script", which are the pretokens that the pieces of sentencepiece's
+      models lie in, as they are trained by default.
+    - "none": a document is one pretoken.
+
+    Scripts:
+
+    - "script": runs of one script, where Hiragana, Katakana and Han are one, and digits, punctuation and
+      white space another. A combining mark is of the script before it, a ▁ of the one behind it.
+
+    Digits, as steps to put before or behind another; what lies between runs of numbers (general category N,
+    of any script) is one pretoken. Singh & Strouse (2024) compare them:
+
+    - "digits_single": every digit alone. (The ``split_digits`` of sentencepiece takes only the digits of
+      ASCII and their full-width forms apart.)
+    - "digits_threes_left": threes from the left, 123 456 7.
+    - "digits_threes_right": threes from the right, 1 234 567.
+
+    Examples
+    --------
+    >>> get_pretokenizer("gpt2")
+    ScannerPretokenizer(name='gpt2')
+    >>> get_pretokenizer(r"\d|\D+").split_text("ab12")
+    [b'ab', b'1', b'2']
+    >>> get_pretokenizer(["digits_threes_right", "gpt2"]).split_text("it's 1234567")
+    [b'it', b"'s", b' ', b'1', b'234', b'567']
+    >>> get_pretokenizer("bert").split_text("it's  1234567")
+    [b'it', b"'", b's', b'1234567']
+    """
+    if isinstance(pretokenizer, Pretokenizer):
+        return pretokenizer
+    if isinstance(pretokenizer, str):
+        return _from_string(pretokenizer)
+    if isinstance(pretokenizer, dict):
+        return _from_config(pretokenizer)
+    if isinstance(pretokenizer, (list, tuple)):
+        return in_sequence(map(get_pretokenizer, pretokenizer))
+    raise TypeError(
+        f"a pretokenizer must be a name, a pattern or a list of them, not {type(pretokenizer).__name__}"
+    )
+
+
+def _from_string(text: str) -> Pretokenizer:
+    if text in ALIASES:
+        return get_pretokenizer(ALIASES[text])
+    if text in STEPS:
+        return STEPS[text]()
+    if text in NAMED:
+        return ScannerPretokenizer(text)
+    if not text:
+        raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
+    if text.isidentifier():  # no expression anybody means looks like a name
+        raise ValueError(
+            f"no pretokenizer is named {text!r}; the names are {', '.join([*NAMED, *STEPS, *ALIASES])}, and "
+            "any other string is read as a regular expression"
+        )
+    return RegexPretokenizer(text)
+
+
+def _from_config(config: dict[str, Any]) -> Pretokenizer:
+    if config.get("name") == "sequence" and config.keys() == {"name", "steps"}:
+        return in_sequence(map(_step_from_config, config["steps"]))
+    return _step_from_config(config)
+
+
+def _step_from_config(config: dict[str, Any]) -> Pretokenizer:
+    """A pretokenizer that is no sequence: one is never written inside another."""
+    if isinstance(config, dict):
+        name = config.get("name")
+        if name in NAMED and config.keys() == {"name"}:
+            return ScannerPretokenizer(name)
+        if name == "script" and config.keys() == {"name"}:
+            return ScriptPretokenizer()
+        if name == "metaspace" and config.keys() <= {"name", *(f.name for f in fields(Metaspace))}:
+            return Metaspace(**{k: v for k, v in config.items() if k != "name"})
+        if name == "regex" and config.keys() == {"name", "pattern"}:
+            return RegexPretokenizer(config["pattern"])
+    raise ValueError(f"not the configuration of a pretokenizer: {config!r}")

@@ -1,0 +1,144 @@
+"""Normal forms of Unicode (UAX #15), from the tables of the one version that is committed.
+
+What stands here is for making tables, and naive; `_code_points.pyx` is what rewrites text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.text.unicode import _decompositions
+
+# Hangul: a syllable is composed of a leading consonant, a vowel, and perhaps a trailing consonant.
+SYLLABLES, LEADING, VOWELS, TRAILING = 0xAC00, 0x1100, 0x1161, 0x11A7
+N_LEADING, N_VOWELS, N_TRAILING = 19, 21, 28  # "none" is the first trailing consonant
+N_SYLLABLES = N_LEADING * N_VOWELS * N_TRAILING
+
+
+def _runs(table: str) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """The first and the last code point of every run of a table, and what it stands for."""
+    for entry in table.split():
+        run, _, target = entry.partition(":")
+        first, _, last = run.partition("-")
+        yield (
+            int(first, 16),
+            int(last or first, 16),
+            tuple(int(part, 16) for part in target.split("+") if part),
+        )
+
+
+def _read(table: str, step: int = 1) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The entries of a table; in a run, what a code point stands for grows by `step`."""
+    for first, last, start in _runs(table):
+        yield first, start
+        for i in range(1, last - first + 1):
+            yield first + i, (start[0] + i * step,)
+
+
+class Unicode:
+    """Normal forms of short sequences of code points, in the one version of Unicode that is committed."""
+
+    @cached_property
+    def canonical(self) -> dict[int, tuple[int, ...]]:
+        """What each code point is decomposed to in one step; Hangul aside."""
+        return dict(_read(_decompositions.CANONICAL))
+
+    @cached_property
+    def compatible(self) -> dict[int, tuple[int, ...]]:
+        """The same, with the decompositions to what is compatible."""
+        return self.canonical | dict(_read(_decompositions.COMPATIBLE))
+
+    @cached_property
+    def combining(self) -> dict[int, int]:
+        """The classes of marks, where they are not 0."""
+        return {c: value for c, (value,) in _read(_decompositions.COMBINING, step=0)}
+
+    @cached_property
+    def folded(self) -> dict[int, int]:
+        """Simple case folding."""
+        return {c: value for c, (value,) in _read(_decompositions.FOLDED)}
+
+    @cached_property
+    def lower(self) -> dict[int, tuple[int, ...]]:
+        """Lower case, whatever stands around a code point."""
+        return dict(_read(_decompositions.LOWER))
+
+    @cached_property
+    def marks(self) -> dict[int, int]:
+        """1 for a mark that takes no room of its own (Mn), 2 for any other."""
+        return {c: value for c, (value,) in _read(_decompositions.MARKS, step=0)}
+
+    @cached_property
+    def others(self) -> list[tuple[int, int]]:
+        """The first and the last of every run of control, format and private characters (Cc, Cf, Co)."""
+        return [(first, last) for first, last, _ in _runs(_decompositions.OTHERS)]
+
+    @cached_property
+    def composed(self) -> dict[tuple[int, int], int]:
+        """What pairs are composed to; Hangul aside."""
+        excluded = dict(_read(_decompositions.EXCLUDED))
+        return {
+            (parts[0], parts[1]): c
+            for c, parts in self.canonical.items()
+            if len(parts) == 2 and c not in excluded
+        }
+
+    def decompose(self, code_points: Iterable[int], table: dict[int, tuple[int, ...]]) -> list[int]:
+        """What they are decomposed to in full: NFKD with the compatible decompositions, NFD without."""
+        out: list[int] = []
+        for c in code_points:
+            if c in table:
+                out += self.decompose(table[c], table)
+            elif SYLLABLES <= c < SYLLABLES + N_SYLLABLES:
+                rest, trailing = divmod(c - SYLLABLES, N_TRAILING)
+                leading, vowel = divmod(rest, N_VOWELS)
+                out += [LEADING + leading, VOWELS + vowel]
+                if trailing:
+                    out.append(TRAILING + trailing)
+            else:
+                out.append(c)
+        start = 0
+        for i, c in enumerate([*out, 0]):  # marks between two characters stand in the order of their classes
+            if not self.combining.get(c):
+                out[start:i] = sorted(out[start:i], key=lambda mark: self.combining.get(mark, 0))
+                start = i + 1
+        return out
+
+    def compose(self, decomposed: list[int]) -> list[int]:
+        """The composed form, NFC or NFKC, of what has been decomposed."""
+        out: list[int] = []
+        starter, last_class = -1, 0  # where the last character without a class stands
+        for c in decomposed:
+            value = self.combining.get(c, 0)
+            if starter >= 0 and (last_class < value or starter == len(out) - 1):
+                pair = self._compose_pair(out[starter], c)
+                if pair is not None:
+                    out[starter] = pair
+                    continue
+            if not value:
+                starter = len(out)
+            last_class = value
+            out.append(c)
+        return out
+
+    def _compose_pair(self, a: int, b: int) -> int | None:
+        leading, vowel = a - LEADING, b - VOWELS
+        if 0 <= leading < N_LEADING and 0 <= vowel < N_VOWELS:
+            return SYLLABLES + (leading * N_VOWELS + vowel) * N_TRAILING
+        syllable, trailing = a - SYLLABLES, b - TRAILING
+        if 0 <= syllable < N_SYLLABLES and syllable % N_TRAILING == 0 and 0 < trailing < N_TRAILING:
+            return a + trailing
+        return self.composed.get((a, b))
+
+
+def syllables() -> NDArray[np.uint32]:
+    """The decompositions of all syllables of Hangul, a row each."""
+    syllable = np.arange(N_SYLLABLES)
+    trailing = syllable % N_TRAILING
+    leading, vowel = syllable // (N_TRAILING * N_VOWELS), syllable // N_TRAILING % N_VOWELS
+    columns = [LEADING + leading, VOWELS + vowel, np.where(trailing, TRAILING + trailing, 0)]
+    return np.stack([*columns, np.zeros_like(syllable)], axis=1).astype(np.uint32)

@@ -1,0 +1,130 @@
+"""`train`: a corpus or counts in, a tokenizer with its provenance out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from fasttok import __version__
+from fasttok.corpus.corpus import Corpus
+from fasttok.counts.count import count_pretokens
+from fasttok.counts.table import PretokenCounts
+from fasttok.models.base import Trainer
+from fasttok.models.bpe.trainer import BPETrainer
+from fasttok.models.unigram.trainer import UnigramTrainer
+from fasttok.models.units.byte import ByteTrainer
+from fasttok.models.units.character import CharacterTrainer
+from fasttok.models.units.word import WordTrainer
+from fasttok.models.wordpiece.trainer import WordPieceTrainer
+from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
+from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
+from fasttok.tokenizer.tokenizer import Tokenizer
+
+TRAINERS: dict[str, type[Trainer]] = {
+    "bpe": BPETrainer,
+    "unigram": UnigramTrainer,
+    "wordpiece": WordPieceTrainer,
+    "character": CharacterTrainer,
+    "byte": ByteTrainer,
+    "word": WordTrainer,
+}
+
+
+def train(
+    source: Corpus | PretokenCounts,
+    model: str = "bpe",
+    *,
+    pretokenizer: AnyPretokenizer | None = None,
+    normalizer: AnyNormalizer = None,
+    workers: int | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Tokenizer:
+    """Train a tokenizer.
+
+    Parameters
+    ----------
+    source : Corpus or PretokenCounts
+        What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
+        made here.
+    model : {"bpe", "unigram", "wordpiece", "character", "byte", "word"}
+        The algorithm.
+    pretokenizer : str, sequence, dict or Pretokenizer, optional
+        For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
+    normalizer : str, sequence, dict or Normalizer, optional
+        For a corpus, what rewrites it before that; by default that of the `start`, or none. Counts know
+        theirs.
+    workers : int, optional
+        Threads; by default one a processor. The result does not depend on it.
+    progress : bool
+        Show bars on the standard error stream.
+    **options
+        The options of the algorithm's trainer: ``vocab_size``, which "bpe" and "unigram" must be given,
+        ``special_tokens`` and many more; see `BPETrainer`, `UnigramTrainer`, `WordPieceTrainer`,
+        `CharacterTrainer`, `ByteTrainer` and `WordTrainer`.
+
+    Returns
+    -------
+    Tokenizer
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to train on, or an option is out of range.
+    TypeError
+        If an option does not exist.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["the cat and the hat"]), model="bpe", vocab_size=258)
+    >>> [tok.id_to_piece(i) for i in (256, 257)]
+    [b'at', b'he']
+    """
+    if model not in TRAINERS:
+        raise ValueError(f"model must be one of {', '.join(TRAINERS)}, not {model!r}")
+    try:
+        trainer = TRAINERS[model](**options)
+    except TypeError as error:
+        name = f"{TRAINERS[model].__name__}.__init__() "
+        raise TypeError(f"train() for {model}: {error}".replace(name, "")) from None
+    if not isinstance(source, (Corpus, PretokenCounts)):
+        raise TypeError(
+            f"source must be a Corpus or PretokenCounts, not {type(source).__name__}; make a corpus with "
+            "Corpus.from_files or Corpus.from_texts"
+        )
+    if isinstance(source, PretokenCounts):
+        if pretokenizer is not None:
+            raise ValueError("counts know their pretokenizer; give one only with a corpus")
+        if normalizer is not None:
+            raise ValueError("counts know their normalizer; give one only with a corpus")
+        counts = source
+    else:
+        if pretokenizer is None:
+            pretokenizer = getattr(options.get("start"), "pretokenizer", "gpt2")
+        if normalizer is None:
+            normalizer = getattr(options.get("start"), "normalizer", None)
+        counts = count_pretokens(source, pretokenizer, normalizer, workers=workers, progress=progress)
+    learned, special_tokens, rounds = trainer.train(counts, workers=workers, progress=progress)
+    provenance: dict[str, Any] = {
+        "fasttok": __version__,
+        "trainer": {"model": model, **trainer.config()},
+        "recipe": asdict(counts.recipe),
+        "counts": {
+            "fingerprint": counts.fingerprint(),
+            "n_pretokens": counts.total,
+            "n_distinct": len(counts),
+        },
+    }
+    if rounds:
+        provenance["rounds"] = rounds
+    provenance = json.loads(json.dumps(provenance))  # lists for tuples, as a file gives it back
+    return Tokenizer(
+        learned,
+        get_pretokenizer(counts.recipe.pretokenizer),
+        special_tokens,
+        provenance,
+        normalizer=get_normalizer(counts.recipe.normalizer),
+        template=getattr(options.get("start"), "template", None),
+    )
