@@ -66,10 +66,10 @@ class TextDecoder:
         step = pretokenizer.rewriting
         self._metaspace = step if isinstance(step, Metaspace) else None
         space = b"" if pretokenizer.is_partition or self._metaspace is not None else b" "
-        self._written = special.added_to(model.written_pieces(space))
+        self._written = special.added_to(written_pieces(model, space))
         self._at_start: Ragged | None = None  # what is written at the start of a text: the end of the above
         if model.begins_word is not None and space:
-            self._at_start = special.added_to(model.written_pieces(b""))
+            self._at_start = special.added_to(model.decoded_pieces)
             self._written = _set_apart(self._written, special, clean_up)
         self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
         if model.ends_word is not None and space:
@@ -177,6 +177,21 @@ class TextDecoder:
             yield self.gather(ids[i : i + 1]), False
             start = i + 1
         yield self.gather(ids[start:]), True
+
+
+def written_pieces(model: Model, space: bytes) -> Ragged:
+    """What is written for each id of the model, with a space before or after what begins or ends a word."""
+    rows = model.decoded_pieces.to_bytes()
+    if model.begins_word is not None:
+        rows = [
+            space + row if row and begins else row
+            for row, begins in zip(rows, model.begins_word.tolist(), strict=True)
+        ]
+    if model.ends_word is not None:
+        rows = [
+            row + space if ends else row for row, ends in zip(rows, model.ends_word.tolist(), strict=True)
+        ]
+    return Ragged.from_bytes(rows)
 
 
 def _drops_last(step: Metaspace) -> bool:

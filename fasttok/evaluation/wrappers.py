@@ -14,6 +14,7 @@ from fasttok.core.errors import ScoringError
 from fasttok.core.ids import Ids, as_ids
 from fasttok.core.parallel import resolve_workers
 from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.text.unicode.byte_alphabet import read_bytes
 from fasttok.text.unicode.utf8 import encode_utf8
 from fasttok.tokenizer.offsets import Encoding, locate
 from fasttok.tokenizer.tokenizer import Tokenizer
@@ -288,12 +289,5 @@ def _read_byte_level(piece: str) -> bytes:
 
     A piece with a character outside it stands for itself, as where ``tokenizers`` decodes.
     """
-    if not _BYTES.keys() >= set(piece):
-        return piece.encode()
-    return bytes(_BYTES[character] for character in piece)
-
-
-_VISIBLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_BYTES = {chr(byte): byte for byte in _VISIBLE} | {
-    chr(0x100 + i): byte for i, byte in enumerate(byte for byte in range(256) if byte not in _VISIBLE)
-}
+    data = read_bytes(piece)
+    return piece.encode() if data is None else data

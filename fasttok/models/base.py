@@ -166,8 +166,9 @@ class Model(ABC):
         lengths: NDArray[np.int64] = self.pieces.lengths[ids]
         return lengths
 
-    def written_pieces(self, space: bytes) -> Ragged:
-        """What decoding writes for each id; `space` stands for the mark of one that begins or ends a word."""
+    @property
+    def decoded_pieces(self) -> Ragged:
+        """The bytes of text that each id stands for, without the marks of words: Ragged of uint8."""
         return self.pieces
 
     @property

@@ -1,7 +1,7 @@
 """How fair a tokenizer is to languages: over aligned text, which says the same in each.
 
-Functions of totals, as in `fasttok.evaluation.metrics.compression`. What compares all languages takes an array with
-a row a language.
+Functions of totals, as in `fasttok.evaluation.metrics.compression`. What compares all languages takes an array
+with a row per language.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from fasttok.decoders.decoding import written_pieces
 from fasttok.display.colours import visible
 from fasttok.text.pretokenizers.metaspace import MARK
 from fasttok.tokenizer.tokenizer import Tokenizer
@@ -19,7 +20,7 @@ def pieces_of(tok: Tokenizer) -> set[bytes]:
     So ``Ġthe``, ``▁the`` and a ``the`` that begins a word are one piece, whatever their files call them.
     """
     keeps_spaces = tok.pretokenizer.is_partition or tok.pretokenizer.rewriting is not None
-    written = tok.model.written_pieces(b"" if keeps_spaces else b" ").to_bytes()
+    written = written_pieces(tok.model, b"" if keeps_spaces else b" ").to_bytes()
     special = set(tok.special_tokens.values())
     return {piece.replace(MARK, b" ") for i, piece in enumerate(written) if piece and i not in special}
 

@@ -143,12 +143,13 @@ class CharacterBPEModel(Model):
             shift += int(lengths[i])
         return lengths
 
-    def written_pieces(self, space: bytes) -> Ragged:
+    @property
+    def decoded_pieces(self) -> Ragged:
         if not self._suffix:
             return self.pieces
         n = len(self._suffix)
         rows = zip(self.pieces.to_bytes(), self.ends_word.tolist(), strict=True)
-        return Ragged.from_bytes([row[:-n] + space if is_last else row for row, is_last in rows])
+        return Ragged.from_bytes([row[:-n] if is_last else row for row, is_last in rows])
 
     @property
     def is_lossless(self) -> bool:

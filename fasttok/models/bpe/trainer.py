@@ -26,6 +26,7 @@ from fasttok.models.bpe.beginning import (
 from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.options import as_texts, check_not_empty
+from fasttok.text.unicode.byte_alphabet import BYTES_IN_ORDER, read_bytes
 
 # What each preset of `compat` fixes.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -334,16 +335,9 @@ class BPETrainer:
 
 def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], units: str) -> None:
     """Refuse special tokens that read like a piece in tokenizers' writing, which gives both one id."""
-    n_visible = 188
-    in_order = _byte_order("gpt2").tolist()
-    written = {bytes([b]).decode("latin-1"): bytes([b]) for b in in_order[:n_visible]}
-    written |= {chr(256 + i): bytes([b]) for i, b in enumerate(in_order[n_visible:])}
     for token in tokens:
-        if units == "character":
-            is_piece = token.encode() in pieces
-        else:
-            is_piece = all(c in written for c in token) and b"".join(written[c] for c in token) in pieces
-        if is_piece:
+        piece = token.encode() if units == "character" else read_bytes(token)
+        if piece in pieces:
             raise ValueError(
                 f"special token {token!r} is also a piece; tokenizers would give both one id, and plain text "
                 "would become the special token"
@@ -352,9 +346,4 @@ def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], units: str
 
 def _byte_order(name: str | None) -> NDArray[np.uint8]:
     """The byte that each of the first 256 symbols stands for."""
-    if name == "value":
-        return np.arange(256, dtype=np.uint8)
-    # GPT-2 writes a byte that is a visible character of Latin-1 as that character, and the others, in
-    # order, as U+0100 and on; sorted by character, the visible ones come first.
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    return np.array(visible + [b for b in range(256) if b not in visible], np.uint8)
+    return np.array(range(256) if name == "value" else BYTES_IN_ORDER, np.uint8)

@@ -249,7 +249,8 @@ class UnigramModel(Model):
         self.encoder.measure_tokens(pretokens.values, pretokens.offsets, n_bytes, lengths)
         return lengths
 
-    def written_pieces(self, space: bytes) -> Ragged:
+    @property
+    def decoded_pieces(self) -> Ragged:
         return write_bytes(self.pieces, self.byte_ids)
 
     @property

@@ -77,12 +77,9 @@ class UnitModel(Model):
     def _measure_units(self, pretokens: Ragged) -> NDArray[np.int64]:
         """The bytes of each unit of the pretokens."""
 
-    def written_pieces(self, space: bytes) -> Ragged:
-        written = write_bytes(self.pieces, self.byte_ids)
-        if self.begins_word is None or not space:
-            return written
-        rows = zip(written.to_bytes(), self.begins_word.tolist(), strict=True)
-        return Ragged.from_bytes([space + row if row and begins else row for row, begins in rows])
+    @property
+    def decoded_pieces(self) -> Ragged:
+        return write_bytes(self.pieces, self.byte_ids)
 
     @property
     def is_lossless(self) -> bool:

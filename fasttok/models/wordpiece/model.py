@@ -134,10 +134,11 @@ class WordPieceModel(Model):
             lengths[starts[is_unknown]] = pretokens.lengths[is_unknown]
         return lengths
 
-    def written_pieces(self, space: bytes) -> Ragged:
+    @property
+    def decoded_pieces(self) -> Ragged:
         n = len(self._prefix)
         rows = zip(self.pieces.to_bytes(), self.begins_word.tolist(), strict=True)
-        return Ragged.from_bytes([row and (space + row if begins else row[n:]) for row, begins in rows])
+        return Ragged.from_bytes([row if begins else row[n:] for row, begins in rows])
 
     @property
     def is_lossless(self) -> bool:
