@@ -61,14 +61,14 @@ if TYPE_CHECKING:
     from fasttok.models.units.word import WordModel, WordTrainer
     from fasttok.models.wordpiece.model import WordPieceModel
     from fasttok.models.wordpiece.trainer import WordPieceTrainer
+    from fasttok.text.added import AddedToken
     from fasttok.text.normalizers.charsmap import Replace
     from fasttok.text.normalizers.code_points import BertNormalizer
     from fasttok.text.normalizers.edges import Prepend, Strip
     from fasttok.text.normalizers.registry import get_normalizer
     from fasttok.text.pretokenizers.metaspace import Metaspace
     from fasttok.text.pretokenizers.registry import get_pretokenizer
-    from fasttok.text.rewriting import Normalizer
-    from fasttok.text.steps import Pretokenizer
+    from fasttok.text.steps import Normalizer, Pretokenizer
     from fasttok.tokenizer.batches import Padded, Pairs, Windows
     from fasttok.tokenizer.offsets import Encoding
     from fasttok.tokenizer.streaming import StreamDecoder
@@ -123,14 +123,14 @@ _HOMES = {
     "fasttok.core.ragged": ["Ragged"],
     "fasttok.tokenizer.streaming": ["StreamDecoder"],
     "fasttok.tokenizer.template": ["Template"],
-    "fasttok.text.steps": ["Pretokenizer"],
     "fasttok.corpus.corpus": ["Corpus"],
     "fasttok.text.pretokenizers.metaspace": ["Metaspace"],
     "fasttok.text.normalizers.code_points": ["BertNormalizer"],
     "fasttok.text.normalizers.edges": ["Prepend", "Strip"],
+    "fasttok.text.added": ["AddedToken"],
     "fasttok.text.normalizers.charsmap": ["Replace"],
     "fasttok.text.normalizers.registry": ["get_normalizer"],
-    "fasttok.text.rewriting": ["Normalizer"],
+    "fasttok.text.steps": ["Normalizer", "Pretokenizer"],
     "fasttok.text.pretokenizers.registry": ["get_pretokenizer"],
     "fasttok.tokenizer.tokenizer": ["Tokenizer"],
     "fasttok.tokenizer.train": ["train"],
@@ -138,6 +138,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AddedToken",
     "BPEModel",
     "BPETrainer",
     "BertNormalizer",

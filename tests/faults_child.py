@@ -20,6 +20,7 @@ import pytest
 
 import fasttok as ft
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
+from fasttok.text.rows import Rows
 from tests import hostile
 
 # Phases of work. Each function makes from a folder the phase, which lasts for seconds, and a short piece of
@@ -45,7 +46,7 @@ def rewriting(folder):
     normalizer = CharsMapNormalizer.from_rules({"a" * 255 + "b": "c"})  # so that every byte takes 255 steps
 
     def rewrite(n):
-        return normalizer.rewrite(ft.Ragged.from_bytes([b"a" * n])).documents.values.tobytes()
+        return normalizer.rewrite(Rows.of(ft.Ragged.from_bytes([b"a" * n]))).documents.values.tobytes()
 
     return lambda: rewrite(10_000_000), lambda: rewrite(100_000)
 
@@ -56,7 +57,7 @@ def composing(folder):
         rows = [*["e\u0301" * (n // 9)] * 9, marks]
         return (
             ft.get_normalizer("nfc")
-            .rewrite(ft.Ragged.from_bytes([row.encode() for row in rows]))
+            .rewrite(Rows.of(ft.Ragged.from_bytes([row.encode() for row in rows])))
             .documents.to_bytes()
         )
 

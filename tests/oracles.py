@@ -880,3 +880,44 @@ def pad(
         ids.append(row + n * [pad_id] if side == "right" else n * [pad_id] + row)
         mask.append(len(row) * [True] + n * [False] if side == "right" else n * [False] + len(row) * [True])
     return ids, mask
+
+
+def find_added(
+    text: str, tokens: list[tuple[str, str, frozenset[str]]], allowed: frozenset[str] | None
+) -> list[tuple[int, int, str]]:
+    """Where added tokens are in a text, as begin, end and name: leftmost, then longest.
+
+    A token is its name, the text that is looked for, and flags: "special", "lstrip", "rstrip", "single_word".
+    `allowed` are the names of special tokens that are found; the text of others hides tokens that are not special.
+    """
+    found: list[tuple[int, int, str]] = []
+    i = hidden_to = last_stop = 0
+    while i < len(text):
+        here = [token for token in tokens if token[1] and text.startswith(token[1], i)]
+        usable = [t for t in here if "special" not in t[2] or t[0] in allowed]
+        longest = max(here, key=lambda t: len(t[1]), default=None)
+        chosen = None
+        if longest is not None and longest in usable and ("special" in longest[2] or i >= hidden_to):
+            chosen = longest
+        else:
+            specials = [t for t in usable if "special" in t[2]]
+            chosen = max(specials, key=lambda t: len(t[1]), default=None)
+            is_hiding = longest is not None and longest not in usable
+            if is_hiding and chosen is None and i >= hidden_to:
+                hidden_to = i + len(longest[1])
+        if chosen is None:
+            i += 1
+            continue
+        name, written, flags = chosen
+        start, stop = i, i + len(written)
+        i = stop
+        before, after = text[:start], text[stop:]
+        if "single_word" in flags and (regex.search(r"\w\Z", before) or regex.match(r"\w", after)):
+            continue
+        if "lstrip" in flags:
+            start = max(len(before.rstrip()), last_stop)
+        if "rstrip" in flags:
+            stop += len(after) - len(after.lstrip())
+        found.append((start, stop, name))
+        last_stop = stop
+    return found

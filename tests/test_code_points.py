@@ -12,11 +12,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import fasttok as ft
 from fasttok.text import cuts
-from fasttok.text._spans import list_spans
 from fasttok.text.normalizers import code_points
 from fasttok.text.normalizers.registry import UNICODE
 from fasttok.text.pipeline import Pipeline
+from fasttok.text.rows import Rows
 from tests import hostile, normalizer_differences, oracles, unicode_differences
+from tests.pipelines import located_pretokens, pretokens
 from tests.test_cuts import kind
 
 FORMS = UNICODE[:4]
@@ -42,7 +43,7 @@ def without(*differences: tuple[tuple[int, int], ...]) -> set[str]:
 
 def rewrite(normalizer: ft.Normalizer, texts: list[str]) -> list[str]:
     documents = ft.Ragged.from_bytes([text.encode() for text in texts])
-    return [row.decode() for row in normalizer.rewrite(documents).documents.to_bytes()]
+    return [row.decode() for row in normalizer.rewrite(Rows.of(documents)).documents.to_bytes()]
 
 
 def in_context(allowed: set[str]) -> list[str]:
@@ -74,9 +75,9 @@ def same_as_oracle(normalizer: ft.Normalizer, texts: list[bytes], expected: list
     """The text and the spans, of all documents at once, which have something before and behind them."""
     whole = ft.Ragged.from_bytes([b"before", *texts, b"behind"])
     part = ft.Ragged(whole.values, whole.offsets[1:-1])
-    rewritten = normalizer.rewrite(part, aligned=True)
-    assert normalizer.rewrite(part).spans is None
-    assert normalizer.rewrite(part).documents == rewritten.documents
+    rewritten = normalizer.rewrite(Rows.of(part, aligned=True))
+    assert normalizer.rewrite(Rows.of(part)).spans is None
+    assert normalizer.rewrite(Rows.of(part)).documents == rewritten.documents
     assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
     assert (np.diff(rewritten.spans, axis=0) >= 0).all()
     bounds = itertools.pairwise(rewritten.documents.offsets.tolist())
@@ -135,12 +136,12 @@ def test_what_is_normal_stays_the_very_same(form):
     text = "plain ASCII, Ünïcode ệ 한국어 ภาษาไทย नमस्ते שָׁלוֹם العَرَبِيَّة 東京 naïve "
     normal = unicodedata.normalize(form.upper(), text).encode()
     whole = ft.Ragged.from_bytes([normal, b"", b"\xcc", normal * 1000])
-    again = ft.get_normalizer(form).rewrite(whole, aligned=True)
+    again = ft.get_normalizer(form).rewrite(Rows.of(whole, aligned=True))
     assert again.documents is whole
     places = np.arange(len(whole.values))
     assert np.array_equal(again.spans, np.stack([places, places + 1], axis=1))
     part = ft.Ragged(whole.values, whole.offsets[1:3])
-    assert ft.get_normalizer(form).rewrite(part).documents is part
+    assert ft.get_normalizer(form).rewrite(Rows.of(part)).documents is part
 
 
 def test_worked_examples():
@@ -149,7 +150,7 @@ def test_worked_examples():
     assert ft.get_normalizer("nfkc").normalize("ﬁ ½ ①Ａ") == "fi 1⁄2 1A"
     # A mark moves before another; the accent is composed across it.
     rewritten = ft.get_normalizer("nfc").rewrite(
-        ft.Ragged.from_bytes(["xe\u0301\u0323y".encode()]), aligned=True
+        Rows.of(ft.Ragged.from_bytes(["xe\u0301\u0323y".encode()]), aligned=True)
     )
     assert rewritten.documents.to_bytes() == ["xẹ\u0301y".encode()]
     assert rewritten.spans.tolist() == [[0, 1], *[[1, 6]] * 3, *[[2, 6]] * 2, [6, 7]]
@@ -233,12 +234,8 @@ def test_words_stand_where_tokenizers_says(options):
             continue
         ends = np.cumsum([0, *(len(c.encode()) for c in text)]).tolist()
         theirs = [[ends[a], ends[b]] for a, b in peer.encode(text).offsets]
-        everywhere = np.ones(1, np.bool_)
-        written, spans = pipeline.trace(
-            ft.Ragged.from_bytes([text.encode()]), begins=everywhere, ends=everywhere
-        )
-        words = list_spans(pipeline.pretokenizer.spans(written), written.values)
-        assert np.stack([spans[words[:, 0], 0], spans[words[:, 1] - 1, 1]], axis=1).tolist() == theirs, text
+        words = located_pretokens(pipeline, text.encode())
+        assert words.tolist() == theirs, text
         n_words += len(words)
     assert n_words > 5000
 
@@ -252,7 +249,7 @@ def out_of_order(text: str) -> bool:
 
 def test_offsets_leave_out_what_was_dropped():
     rewritten = ft.BertNormalizer().rewrite(
-        ft.Ragged.from_bytes(["\x00É\u0301中\u200d".encode()]), aligned=True
+        Rows.of(ft.Ragged.from_bytes(["\x00É\u0301中\u200d".encode()]), aligned=True)
     )
     assert rewritten.documents.to_bytes() == ["e 中 ".encode()]
     assert rewritten.spans.tolist() == [[1, 3], *[[5, 8]] * 5]
@@ -322,8 +319,10 @@ def test_no_documents_empty_ones_and_others_than_contiguous():
     for name in (*UNICODE, "bert"):
         normalizer = ft.get_normalizer(name)
         for texts in ([], [b""], [b"", b"\x00", b""]):
-            assert len(normalizer.rewrite(ft.Ragged.from_bytes(texts), aligned=True).documents) == len(texts)
-        written = normalizer.rewrite(ft.Ragged(twice, np.array([0, len(data)]))).documents.values
+            assert len(
+                normalizer.rewrite(Rows.of(ft.Ragged.from_bytes(texts), aligned=True)).documents
+            ) == len(texts)
+        written = normalizer.rewrite(Rows.of(ft.Ragged(twice, np.array([0, len(data)])))).documents.values
         assert written.tobytes() == normalizer.normalize(data.tobytes())
 
 
@@ -370,21 +369,18 @@ def test_what_is_said_of_code_points_beside_a_cut_where_each_is_rewritten_alone(
 def test_parts_are_rewritten_and_cut_as_the_whole(normalizer, steps):
     pipeline = Pipeline(ft.get_normalizer(normalizer), ft.get_pretokenizer(steps))
 
-    def pretokens(data, begins, ends):
-        rows = pipeline.rewrite(
-            ft.Ragged.from_bytes([data]), begins=np.array([begins]), ends=np.array([ends])
-        )
-        spans = list_spans(pipeline.pretokenizer.spans(rows), np.ascontiguousarray(rows.values))
-        return [rows.values[a:b].tobytes() for a, b in spans.tolist()]
-
     found = 0
     for data in [*hostile.byte_strings(60, seed=210), *(text.encode() for text in random_texts(100, 210))]:
-        whole = pretokens(data, True, True)
+        whole = pretokens(pipeline, data, True, True)
         for end in range(len(data) + 1):
             cut = pipeline.find_cut(np.frombuffer(data[:end], np.uint8))
             if cut:
                 found += 1
-                assert pretokens(data[:cut], True, False) + pretokens(data[cut:], False, True) == whole, (
+                assert (
+                    pretokens(pipeline, data[:cut], True, False)
+                    + pretokens(pipeline, data[cut:], False, True)
+                    == whole
+                ), (
                     data,
                     cut,
                 )

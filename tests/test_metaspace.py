@@ -14,6 +14,7 @@ from tokenizers import pre_tokenizers
 
 import fasttok as ft
 from fasttok.text.pretokenizers import _metaspace
+from fasttok.text.rows import Rows
 from tests import hostile, oracles, unicode_differences
 
 FLAGS = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix")
@@ -24,8 +25,8 @@ SCRIPTS += ["Hangul", "Inherited"]
 SHORT = ["".join(letters) for n in range(7) for letters in itertools.product("a ▁\t", repeat=n)]
 
 
-def rewrite(step: ft.Pretokenizer, rows: list[bytes], **options: object) -> ft.text.normalizers.Rewritten:
-    return step.rewrite(ft.Ragged.from_bytes(rows), aligned=True, **options)
+def rewrite(step: ft.Metaspace, rows: list[bytes], aligned: bool = True, **options: object) -> Rows:
+    return step.primitives[0].rewrite(Rows.of(ft.Ragged.from_bytes(rows), aligned=aligned, **options))
 
 
 # Rewriting
@@ -59,7 +60,7 @@ def test_rows_are_rewritten_apart_and_know_what_they_are_of_their_document(optio
         assert written.spans[a:b, 0].tolist() == [start + i for i in origins[:-1]]
     assert (written.spans[1:, 0] == written.spans[:-1, 1]).all()
     assert (np.diff(written.spans) >= 0).all()
-    again = step.rewrite(ft.Ragged.from_bytes(rows), begins=begins, ends=ends)
+    again = rewrite(step, rows, aligned=False, begins=begins, ends=ends)
     assert again.spans is None
     assert again.documents == written.documents
 
@@ -124,7 +125,7 @@ def test_words_are_cut_at_marks(as_suffix):
         assert step.split_text(text) == oracles.split_at_marks(marked, as_suffix)
         documents = ft.Ragged.from_bytes([marked, b"", marked])
         words = oracles.split_at_marks(marked, as_suffix)
-        assert np.diff(step.split(documents)).tolist() == 2 * [len(word) for word in words]
+        assert np.diff(step.primitives[1].split(documents)).tolist() == 2 * [len(word) for word in words]
 
 
 def test_spaces_are_written_for_marks_of_any_text():

@@ -23,6 +23,7 @@ from fasttok.text.normalizers import named_rules as rules
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from fasttok.text.normalizers.compiled_rules import MAX_BYTES
 from fasttok.text.normalizers.registry import RULES
+from fasttok.text.rows import Rows
 from fasttok.text.unicode.normal_forms import Unicode
 from tests import hostile, oracles
 from tests.test_cuts import kind
@@ -69,7 +70,7 @@ def our_rules(name: str) -> dict[str, str]:
 
 def same_as_theirs(name: str, texts: list[bytes]) -> None:
     peer = theirs(name)
-    got = ft.get_normalizer(name).rewrite(ft.Ragged.from_bytes(texts)).documents
+    got = ft.get_normalizer(name).rewrite(Rows.of(ft.Ragged.from_bytes(texts))).documents
     for text, ours in zip(texts, got.to_bytes(), strict=True):
         assert ours == peer.Normalize(text), text
 
@@ -85,9 +86,9 @@ def same_as_oracle(normalizer: CharsMapNormalizer, known: dict[str, str], texts:
     longest = max(map(len, known), default=0)
     documents = ft.Ragged.from_bytes([b"before", *texts, b"behind"])
     part = ft.Ragged(documents.values, documents.offsets[1:-1])
-    rewritten = normalizer.rewrite(part, aligned=True)
-    assert normalizer.rewrite(part).spans is None
-    assert normalizer.rewrite(part).documents == rewritten.documents
+    rewritten = normalizer.rewrite(Rows.of(part, aligned=True))
+    assert normalizer.rewrite(Rows.of(part)).spans is None
+    assert normalizer.rewrite(Rows.of(part)).documents == rewritten.documents
     assert rewritten.spans.dtype == np.int64
     assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
     assert np.array_equal(rewritten.spans[1:, 0], rewritten.spans[:-1, 1])
@@ -231,8 +232,8 @@ def test_places_where_a_long_text_goes_on(filler, rule):
     for n in range(65_536 - 10, 65_536 + 2):
         count, rest = divmod(n, len(filler))
         first, last = b"." * rest + filler * count, rule + b"e" + filler * 3
-        whole = normalizer.rewrite(ft.Ragged.from_bytes([first + last]), aligned=True)
-        parts = normalizer.rewrite(ft.Ragged.from_bytes([first, last]), aligned=True)
+        whole = normalizer.rewrite(Rows.of(ft.Ragged.from_bytes([first + last]), aligned=True))
+        parts = normalizer.rewrite(Rows.of(ft.Ragged.from_bytes([first, last]), aligned=True))
         assert whole.documents.values.tobytes() == peer.Normalize(first + last)
         assert np.array_equal(whole.documents.values, parts.documents.values)
         assert np.array_equal(whole.spans, parts.spans)
@@ -241,7 +242,7 @@ def test_places_where_a_long_text_goes_on(filler, rule):
 def test_no_documents_and_empty_ones(any_name):
     normalizer = ft.get_normalizer(any_name)
     for texts in ([], [b""], [b"", b"", b"ab", b""], [b"\x01"]):
-        rewritten = normalizer.rewrite(ft.Ragged.from_bytes(texts), aligned=True)
+        rewritten = normalizer.rewrite(Rows.of(ft.Ragged.from_bytes(texts), aligned=True))
         assert len(rewritten.documents) == len(texts)
         assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
 
@@ -249,7 +250,7 @@ def test_no_documents_and_empty_ones(any_name):
 def test_text_that_grows_and_text_that_goes():
     normalizer = CharsMapNormalizer.from_rules({"a": "x" * MAX_BYTES, "b": ""})
     text = b"a" * 20_000 + b"b" * 20_000
-    rewritten = normalizer.rewrite(ft.Ragged.from_bytes([text, text]), aligned=True)
+    rewritten = normalizer.rewrite(Rows.of(ft.Ragged.from_bytes([text, text]), aligned=True))
     assert rewritten.documents.lengths.tolist() == [20_000 * MAX_BYTES] * 2
     assert (rewritten.documents.values == ord("x")).all()
     assert np.array_equal(np.unique(rewritten.spans[:, 0])[:20_000], np.arange(20_000))
@@ -261,16 +262,16 @@ def test_read_only_text_and_every_other_byte(name):
     assert not data.flags.writeable
     twice = np.repeat(data, 2)[::2]
     offsets = np.array([0, len(data)])
-    got = normalizer.rewrite(ft.Ragged(twice, offsets)).documents
+    got = normalizer.rewrite(Rows.of(ft.Ragged(twice, offsets))).documents
     assert got.values.tobytes() == normalizer.normalize(data.tobytes())
 
 
 def test_threads_share_a_normalizer(name):
     normalizer = ft.get_normalizer(name)
     batches = [ft.Ragged.from_bytes(hostile.byte_strings(300, seed=seed)) for seed in range(20)]
-    alone = [normalizer.rewrite(batch).documents for batch in batches]
+    alone = [normalizer.rewrite(Rows.of(batch)).documents for batch in batches]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda batch: normalizer.rewrite(batch).documents, batches)) == alone
+        assert list(pool.map(lambda batch: normalizer.rewrite(Rows.of(batch)).documents, batches)) == alone
 
 
 # Names and configurations
@@ -359,7 +360,7 @@ def test_their_charsmaps_are_read(name):
     texts = [*keys, *hostile.byte_strings(2000, seed=99), *[chr(c).encode() for c in range(0x3000)]]
     named = ft.get_normalizer(name)
     batch = ft.Ragged.from_bytes(texts)
-    assert normalizer.rewrite(batch).documents == named.rewrite(batch).documents
+    assert normalizer.rewrite(Rows.of(batch)).documents == named.rewrite(Rows.of(batch)).documents
 
 
 def test_they_read_ours(any_name):
@@ -414,7 +415,7 @@ def outcome(data: bytes, texts: list[bytes]) -> str:
         assert "of the precompiled normalization rules" in error.place
         return "refused"
     documents = ft.Ragged.from_bytes(texts)
-    rewritten = normalizer.rewrite(documents, aligned=True)
+    rewritten = normalizer.rewrite(Rows.of(documents, aligned=True))
     assert (np.diff(rewritten.spans, axis=0) >= 0).all()
     assert (np.diff(rewritten.spans) >= 0).all()
     assert len(rewritten.documents.values) <= MAX_BYTES * len(documents.values)
@@ -587,9 +588,8 @@ def test_spans_compose():
     a = CharsMapNormalizer.from_rules({"é": "e\u0301", "x": ""})
     b = CharsMapNormalizer.from_rules({"e\u0301": "!!!", "\u0301": "?"})
     for text in small_byte_strings(200, seed=106):
-        first = a.rewrite(ft.Ragged.from_bytes([text]), aligned=True)
-        second = b.rewrite(first.documents, aligned=True)
-        spans = first.then(second).spans
+        first = a.rewrite(Rows.of(ft.Ragged.from_bytes([text]), aligned=True))
+        spans = b.rewrite(first).spans
         middle, expected_first = oracles.rewrite({"é": "e\u0301", "x": ""}, text, 1)
         _, expected_second = oracles.rewrite({"e\u0301": "!!!", "\u0301": "?"}, middle, 2)
         origins = [expected_first[o] for o in expected_second]

@@ -13,6 +13,7 @@ from tokenizers import normalizers
 import fasttok as ft
 from fasttok.text.normalizers.registry import NAMES
 from fasttok.text.normalizers.sequence import SequenceNormalizer
+from fasttok.text.rows import Rows
 from tests import hostile
 
 WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -39,7 +40,7 @@ def texts(seed: int) -> list[str]:
 
 
 def rewrite(normalizer: ft.Normalizer, rows: list[bytes], **options: object) -> list[bytes]:
-    return normalizer.rewrite(ft.Ragged.from_bytes(rows), **options).documents.to_bytes()
+    return normalizer.rewrite(Rows.of(ft.Ragged.from_bytes(rows), **options)).documents.to_bytes()
 
 
 @pytest.mark.parametrize("left", [False, True])
@@ -58,11 +59,11 @@ def test_strip_asks_which_rows_begin_and_end_their_document():
     assert rewrite(ft.Strip(), rows, begins=begins, ends=ends) == [b"a ", b" b", b"", b" c"]
     documents = ft.Ragged.from_bytes([b"x", *rows])
     part = ft.Ragged(documents.values, documents.offsets[1:])
-    rewritten = ft.Strip().rewrite(part, begins=begins, ends=ends, aligned=True)
+    rewritten = ft.Strip().rewrite(Rows.of(part, begins=begins, ends=ends, aligned=True))
     assert rewritten.spans[:, 0].tolist() == [2, 3, 4, 5, 9, 10]
     assert rewritten.spans[:, 1].tolist() == [3, 4, 5, 6, 10, 11]
     same = ft.Ragged.from_bytes([b"a b", b""])
-    assert ft.Strip().rewrite(same).documents is same
+    assert ft.Strip().rewrite(Rows.of(same)).documents is same
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_prepend():
     rows, begins = [b"", b"ab", b"c", b""], np.array([True, True, False, False])
     documents = ft.Ragged.from_bytes([b"x", *rows])
     part = ft.Ragged(documents.values, documents.offsets[1:])
-    rewritten = ft.Prepend("__").rewrite(part, begins=begins, aligned=True)
+    rewritten = ft.Prepend("__").rewrite(Rows.of(part, begins=begins, aligned=True))
     assert rewritten.documents.to_bytes() == [b"", b"__ab", b"c", b""]
     assert rewritten.spans.tolist() == [[1, 1], [1, 1], [1, 2], [2, 3], [3, 4]]
     assert rewrite(ft.Prepend("__"), rows) == [b"", b"__ab", b"__c", b""]
@@ -100,7 +101,7 @@ def test_steps_one_after_the_other():
         for step in steps:
             expected = step.normalize(expected)
         sequence = ft.get_normalizer(steps)
-        rewritten = sequence.rewrite(ft.Ragged.from_bytes([text.encode()]), aligned=True)
+        rewritten = sequence.rewrite(Rows.of(ft.Ragged.from_bytes([text.encode()]), aligned=True))
         assert rewritten.documents.to_bytes() == [expected.encode()]
         assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
         assert (np.diff(rewritten.spans, axis=0) >= 0).all()
@@ -110,7 +111,7 @@ def test_steps_one_after_the_other():
 
 def test_where_what_steps_have_written_comes_from():
     sequence = ft.get_normalizer([ft.Strip(), ft.Replace("é", "e!"), ft.Prepend("▁"), "nfd", "lowercase"])
-    rewritten = sequence.rewrite(ft.Ragged.from_bytes(["  éÀx ".encode()]), aligned=True)
+    rewritten = sequence.rewrite(Rows.of(ft.Ragged.from_bytes(["  éÀx ".encode()]), aligned=True))
     assert rewritten.documents.to_bytes() == ["▁e!a\u0300x".encode()]
     assert rewritten.spans.tolist() == [*[[2, 2]] * 4, [2, 4], *[[4, 6]] * 3, [6, 7]]
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -41,14 +41,15 @@ class Component:
 
     def config(self) -> dict[str, Any]:
         """Return the name and the options that differ from their defaults, as plain JSON."""
-        return {"name": name_of(self)} | self._options()
+        return {"name": name_of(self)} | self.changed_options()
 
-    def _options(self) -> dict[str, Any]:
+    def changed_options(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, as plain JSON."""
         options = {}
-        for field in fields(self):  # type: ignore[arg-type]
+        for field in _options_of(type(self)):
             value = getattr(self, field.name)
-            if field.init and field.name != "name" and (field.default is MISSING or value != field.default):
-                options[field.name] = value
+            if field.name != "name" and (field.default is MISSING or value != field.default):
+                options[field.name] = list(value) if isinstance(value, tuple) else value
         return options
 
     @classmethod
@@ -60,8 +61,16 @@ class Component:
         TypeError, ValueError
             If an option is unknown, missing, or has a bad value.
         """
-        has_name = any(field.name == "name" for field in fields(cls))  # type: ignore[arg-type]
-        return cls(**{key: value for key, value in config.items() if key != "name" or has_name})
+        names = {field.name for field in _options_of(cls)}
+        options = {key: value for key, value in config.items() if key != "name" or "name" in names}
+        if not options.keys() <= names:
+            raise TypeError(f"unknown options: {', '.join(sorted(options.keys() - names))}")
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()})
+
+
+def _options_of(kind: type) -> list[Field[Any]]:
+    """Return the fields that are options: what makes no difference to comparing makes none to a file."""
+    return [field for field in fields(kind) if field.init and field.compare]
 
 
 def name_of(component: Component) -> str:

@@ -87,9 +87,9 @@ class SpecialTokenError(FasttokError):
         self.position = position
         self.document = document
 
-    def moved(self, first: int) -> SpecialTokenError:
-        """The same error where the batch began with document `first`."""
-        return SpecialTokenError(self.token, self.position, self.document + first)
+    def at(self, document: int, position: int) -> SpecialTokenError:
+        """Return the same error at another place."""
+        return SpecialTokenError(self.token, position, document)
 
 
 class UnknownCharacterError(FasttokError):
@@ -115,8 +115,8 @@ class UnknownCharacterError(FasttokError):
         self.position = position
         self.document = document
 
-    def moved(self, document: int, position: int) -> UnknownCharacterError:
-        """The same error at another place."""
+    def at(self, document: int, position: int) -> UnknownCharacterError:
+        """Return the same error at another place."""
         return UnknownCharacterError(self.character, position, document)
 
 
@@ -141,16 +141,20 @@ class PatternError(FasttokError):
     ----------
     document : int or None
         The index of the document on which it ran too long.
+    position : int
+        Always 0: where in the document is not known.
     """
+
+    position = 0
 
     def __init__(self, message: str, document: int | None = None) -> None:
         super().__init__(message if document is None else f"{message}, on document {document}")
         self.message = message
         self.document = document
 
-    def moved(self, first: int) -> PatternError:
-        """The same error where the batch began with document `first`."""
-        return PatternError(self.message, (self.document or 0) + first)
+    def at(self, document: int, position: int) -> PatternError:
+        """Return the same error on another document; where in it, nobody knows."""
+        return PatternError(self.message, document)
 
 
 class RecipeError(FasttokError):

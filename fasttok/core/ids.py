@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core._gather import gather_bytes, measure_rows
 from fasttok.core.ragged import Ragged
 
 Ids = Sequence[int] | NDArray[Any]
@@ -73,3 +74,22 @@ def unknown_id(
         row = int(np.searchsorted(offsets, bad, side="right")) - 1
         place = f"position {bad - offsets[row]} of row {row}"
     return IndexError(f"id {i} at {place} {why}")
+
+
+def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
+    """The rows of the ids, one after another; `rows` are the offsets of rows to name in an error.
+
+    Raises
+    ------
+    IndexError
+        If there is no such row, or nothing in it.
+    """
+    return gather_bytes(pieces.values, pieces.offsets, ids, measure_pieces(pieces, ids, rows))
+
+
+def measure_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> int:
+    """How many bytes `gather_pieces` gives."""
+    n_bytes, bad = measure_rows(pieces.offsets, ids, False)
+    if bad >= 0:
+        raise unknown_id(ids, bad, len(pieces), rows)
+    return n_bytes

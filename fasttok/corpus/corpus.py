@@ -6,20 +6,27 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fasttok.core.errors import CorpusError, TextError
+from fasttok.core.errors import (
+    CorpusError,
+    PatternError,
+    SpecialTokenError,
+    TextError,
+    UnknownCharacterError,
+)
 from fasttok.core.ragged import Ragged
 from fasttok.corpus.documents import DocumentRule, resolve_rule, split_lines
 from fasttok.corpus.readers import PathLike, find_files, is_compressed, read_chunks, read_records, suffix_of
 from fasttok.corpus.tables import read_parquet, read_table
 from fasttok.text.pipeline import Pipeline
+from fasttok.text.rows import Rows
 from fasttok.text.steps import Pretokenizer
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
 
@@ -58,18 +65,22 @@ class Batch:
         return self.continues or self.start > 0
 
     @property
-    def begins(self) -> NDArray[np.bool_]:
-        """Whether each row is the beginning of its document."""
-        begins = np.ones(len(self.documents), np.bool_)
+    def rows(self) -> Rows:
+        """The text, as `Pipeline.prepare` takes it."""
+        begins, ends = np.ones((2, len(self.documents)), np.bool_)
         begins[:1] = self.start == 0
-        return begins
-
-    @property
-    def ends(self) -> NDArray[np.bool_]:
-        """Whether each row is the end of its document."""
-        ends = np.ones(len(self.documents), np.bool_)
         ends[-1:] = not self.continues
-        return ends
+        return Rows.of(self.documents, begins, ends)
+
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """Let errors that name a row and a byte in it name the document of the corpus and the byte there."""
+        try:
+            yield
+        except (PatternError, SpecialTokenError, UnknownCharacterError) as error:
+            document = error.document or 0
+            before = 0 if document else self.start
+            raise error.at(self.first + document, before + error.position) from None
 
 
 class Corpus:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import TypeVar, overload
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fasttok.core.errors import PatternError
 from fasttok.core.parallel import map_ordered, resolve_workers
 from fasttok.core.progress import Bar
-from fasttok.core.ragged import Ragged
 from fasttok.corpus.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.spill import Spill, share_memory
 from fasttok.counts.table import PretokenCounts, Recipe
+from fasttok.text.added import AddedToken, AddedTokens
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
@@ -127,16 +122,15 @@ def count_pretokens(
             )
     if isinstance(split_special, str):
         raise TypeError("split_special must be a collection of str, not one str")
-    cutter = Pipeline(get_normalizer(normalizer), get_pretokenizer(pretokenizer))
     specials = tuple(sorted(set(split_special), key=lambda token: (-len(token.encode()), token)))
-    if "" in specials:
-        raise ValueError("a special token must not be empty")
+    tokens = AddedTokens([AddedToken(token, special=True) for token in specials], range(len(specials)))
+    pipeline = Pipeline(get_normalizer(normalizer), get_pretokenizer(pretokenizer), tokens)
     if isinstance(corpus, Mapping):
         return {
             tag: count_pretokens(
                 part,
-                cutter.pretokenizer,
-                cutter.normalizer,
+                pipeline.pretokenizer,
+                pipeline.normalizer,
                 split_special=specials,
                 workers=workers,
                 progress=progress,
@@ -145,10 +139,6 @@ def count_pretokens(
             )
             for tag, part in corpus.items()
         }
-    find_special = re.compile(b"|".join(re.escape(token.encode()) for token in specials))
-    # The two code points beside a place decide whether a document may be cut there, so that a special token
-    # is never cut apart if there is no such place inside.
-    is_safe = not any(cutter.find_cut(np.frombuffer(token.encode(), np.uint8)) for token in specials)
     tables = [PretokenTable() for _ in range(resolve_workers(workers))]
     share = None
     if max_memory is not None:
@@ -160,24 +150,13 @@ def count_pretokens(
         batch_bytes = min(batch_bytes, max(n_bytes // (4 * len(tables)), SMALL_BATCH))
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
-        documents, begins, ends = batch.documents, batch.begins, batch.ends
-        row_of_part = None
-        if specials:
-            documents, row_of_part, first, last = _cut_out(documents, find_special)
-            begins, ends = begins[row_of_part] & first, ends[row_of_part] & last
-        if cutter.rewrites:
-            documents = cutter.rewrite(documents, begins=begins, ends=ends)
-        spill.make_room(table, len(documents.values))
-        try:
-            spans = cutter.pretokenizer.spans(documents)
-            table.count(np.ascontiguousarray(documents.values), documents.offsets, spans)
-        except PatternError as error:
-            part = error.document or 0
-            row = part if row_of_part is None else row_of_part[part]
-            raise error.moved(batch.first + row - part) from None
+        with batch.placing_errors():
+            prepared = pipeline.prepare(batch.rows, "all")
+            spill.make_room(table, len(prepared.rows.documents.values))
+            prepared.run(table.count)
         return len(batch.documents.values)
 
-    batches = corpus.batches(cutter if is_safe else None, batch_bytes)
+    batches = corpus.batches(pipeline if pipeline.may_cut("all") else None, batch_bytes)
     with (
         spill,
         Bar(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar,
@@ -190,30 +169,9 @@ def count_pretokens(
         rows,
         counts,
         Recipe(
-            cutter.pretokenizer.config(),
-            None if cutter.normalizer is None else cutter.normalizer.config(),
+            pipeline.pretokenizer.config(),
+            None if pipeline.normalizer is None else pipeline.normalizer.config(),
             corpus.document_rule,
             specials,
         ),
     )
-
-
-def _cut_out(
-    documents: Ragged, expression: re.Pattern[bytes]
-) -> tuple[Ragged, list[int], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The documents without the matches, each cut in two where one stood.
-
-    Besides, which part is of which, and whether it stood at the beginning and at the end of it.
-    """
-    parts: list[bytes] = []
-    row_of_part: list[int] = []
-    places: list[tuple[bool, bool]] = []
-    for row, document in enumerate(documents.to_bytes()):
-        found = expression.split(document)
-        for i, part in enumerate(found):
-            if part:
-                parts.append(part)
-                row_of_part.append(row)
-                places.append((i == 0, i == len(found) - 1))
-    first, last = np.array(places, np.bool_).reshape(-1, 2).T.copy()
-    return Ragged.from_bytes(parts), row_of_part, first, last

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core._gather import gather_bytes, measure_rows
-from fasttok.core.ids import unknown_id
+from fasttok.core.ids import gather_pieces, measure_pieces
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.models.base import Model
-from fasttok.text.added import SpecialTokens
 from fasttok.text.pretokenizers._metaspace import write_spaces
 from fasttok.text.pretokenizers.metaspace import MARK, Metaspace
+from fasttok.text.pretokenizers.sequence import SequencePretokenizer
 from fasttok.text.steps import Pretokenizer
 
 # Words that have no space before them, by how they begin; those of tokenizers' decoder of WordPiece.
@@ -61,24 +60,30 @@ class TextDecoder:
     """
 
     def __init__(
-        self, pretokenizer: Pretokenizer, model: Model, special: SpecialTokens, *, clean_up: bool = True
+        self,
+        pretokenizer: Pretokenizer,
+        model: Model,
+        added: Mapping[str, int],
+        special: Collection[int],
+        *,
+        clean_up: bool = True,
     ) -> None:
-        step = pretokenizer.rewriting
-        self._metaspace = step if isinstance(step, Metaspace) else None
+        steps = pretokenizer.steps if isinstance(pretokenizer, SequencePretokenizer) else (pretokenizer,)
+        self._metaspace = next((step for step in steps if isinstance(step, Metaspace)), None)
         space = b"" if pretokenizer.is_partition or self._metaspace is not None else b" "
-        self._written = special.added_to(written_pieces(model, space))
+        self._written = _added_to(added, written_pieces(model, space))
         self._at_start: Ragged | None = None  # what is written at the start of a text: the end of the above
         if model.begins_word is not None and space:
-            self._at_start = special.added_to(model.decoded_pieces)
-            self._written = _set_apart(self._written, special, clean_up)
+            self._at_start = _added_to(added, model.decoded_pieces)
+            self._written = _set_apart(self._written, added, clean_up)
         self._spaces: NDArray[np.int64] | None = None  # how many bytes of that are the space behind a word
         if model.ends_word is not None and space:
             self._spaces = np.zeros(len(self._written), np.int64)
             self._spaces[: len(model.pieces)] = model.ends_word
-        marked = [i for token, i in special.ids.items() if MARK in token.encode()]
+        marked = [i for token, i in added.items() if MARK in token.encode()]
         self._marked_tokens = np.array(marked, np.int64)  # whose ▁ is not a space
         self._is_special = np.zeros(len(self._written), np.bool_)
-        self._is_special[list(special.ids.values())] = True
+        self._is_special[list(special)] = True
 
     def gather(self, ids: NDArray[Any]) -> bytes:
         """What stands in the pieces of the ids, one after another.
@@ -158,7 +163,7 @@ class TextDecoder:
 
     def _find_others(self, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> NDArray[np.bool_]:
         """Which ids are not those of special tokens; all must be in use, though they may not be written."""
-        _measure_pieces(self._written, ids, rows)
+        measure_pieces(self._written, ids, rows)
         is_kept: NDArray[np.bool_] = ~self._is_special[ids]
         return is_kept
 
@@ -177,6 +182,14 @@ class TextDecoder:
             yield self.gather(ids[i : i + 1]), False
             start = i + 1
         yield self.gather(ids[start:]), True
+
+
+def _added_to(added: Mapping[str, int], pieces: Ragged) -> Ragged:
+    rows = pieces.to_bytes()
+    rows += [b""] * (max(added.values(), default=-1) + 1 - len(rows))
+    for token, i in added.items():
+        rows[i] = token.encode()
+    return Ragged.from_bytes(rows)
 
 
 def written_pieces(model: Model, space: bytes) -> Ragged:
@@ -229,30 +242,11 @@ def _spaced(text: bytes, has_marks: bool, step: Metaspace, state: DecodingState)
     return write_spaces(text)
 
 
-def _set_apart(written: Ragged, special: SpecialTokens, clean_up: bool) -> Ragged:
+def _set_apart(written: Ragged, added: Mapping[str, int], clean_up: bool) -> Ragged:
     """What is written for each id behind another: special tokens with a space too, and spaces cleaned up."""
     rows = written.to_bytes()
-    for i in special.ids.values():
+    for i in added.values():
         rows[i] = b" " + rows[i]
     if clean_up:
         rows = [row[1:] if CLEANED.match(row) else row for row in rows]
     return Ragged.from_bytes(rows)
-
-
-def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
-    """The rows of the ids, one after another; `rows` are the offsets of rows to name in an error.
-
-    Raises
-    ------
-    IndexError
-        If there is no such row, or nothing in it.
-    """
-    return gather_bytes(pieces.values, pieces.offsets, ids, _measure_pieces(pieces, ids, rows))
-
-
-def _measure_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> int:
-    """How many bytes `gather_pieces` gives."""
-    n_bytes, bad = measure_rows(pieces.offsets, ids, False)
-    if bad >= 0:
-        raise unknown_id(ids, bad, len(pieces), rows)
-    return n_bytes

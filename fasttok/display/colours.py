@@ -7,6 +7,10 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from fasttok.text.added import Special
+from fasttok.text.unicode.utf8 import encode_utf8
+from fasttok.tokenizer.tokenizer import Tokenizer
+
 # Colours turn with the place of the token. They are translucent, so that they suit dark pages as well; the
 # line before each token is what remains where there are no colours, as on paper.
 STYLE = """
@@ -56,6 +60,18 @@ class ColouredTokens:
         n = len(self.tokens)
         counted = f"<small>{n:,} token{'s' * (n != 1)}</small>"
         return f"<style>{STYLE}</style>{to_html(self.tokens, self.unknown)} {counted}"
+
+
+def show(tokenizer: Tokenizer, text: str | bytes, special: Special) -> ColouredTokens:
+    """Encode a text for looking at; see `Tokenizer.show`."""
+    data = encode_utf8(text)
+    encoding = tokenizer.encode_with_offsets(data, special=special)
+    tokens = [tokenizer.id_to_piece(i) for i in encoding.ids.tolist()]
+    unknown = [place for place, i in enumerate(encoding.ids.tolist()) if i == tokenizer.unk_id]
+    for place in unknown:
+        start, end = encoding.byte_spans[place].tolist()
+        tokens[place] = data[start:end]
+    return ColouredTokens(tuple(map(visible, tokens)), frozenset(unknown))
 
 
 def visible(token: bytes) -> str:

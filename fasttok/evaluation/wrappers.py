@@ -138,8 +138,8 @@ class _Foreign(ABC):
     def encode_with_offsets(self, text: str | bytes) -> Encoding:
         checked = _as_text(text, 0)
         ids, byte_spans = _name_errors(0, self._locate, checked)
-        starts, ends = np.array(byte_spans, np.int64).reshape(-1, 2).T
-        return locate(checked.encode(), np.array(ids, np.uint32), starts, ends)
+        spans = np.array(byte_spans, np.int64).reshape(-1, 2)
+        return locate(checked.encode(), np.array(ids, np.uint32), spans)
 
     def decode(self, ids: Ids) -> str:
         return self.decode_bytes(ids).decode(errors="replace")

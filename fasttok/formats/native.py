@@ -21,13 +21,15 @@ from fasttok.models.units.byte import ByteModel
 from fasttok.models.units.character import CharacterModel
 from fasttok.models.units.word import WordModel
 from fasttok.models.wordpiece.model import WordPieceModel
+from fasttok.text.added import AddedToken
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.tokenizer.template import Template
 from fasttok.tokenizer.tokenizer import Tokenizer
+from fasttok.tokenizer.vocabulary import as_added_tokens
 
 FORMAT = "fasttok"
-VERSION = 1
+VERSIONS = (1, 2)  # the first has special tokens only, and no decoder
 TO_MEASURE = "; to measure it, open it with its own library and give that to ft.wrap"
 _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
 MODELS: dict[str, type[Model]] = {
@@ -43,11 +45,11 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
     """Write a tokenizer to one file, whole or not at all."""
     fields = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": 1 if tokenizer.has_plain_tokens else 2,
         "provenance": tokenizer.provenance,
         "normalizer": tokenizer.normalizer and tokenizer.normalizer.config(),
         "pretokenizer": tokenizer.pretokenizer.config(),
-        "special_tokens": tokenizer.special_tokens,
+        **_added_fields(tokenizer),
         "template": tokenizer.template and tokenizer.template.config(),
         "model": tokenizer.model.to_dict(),
     }
@@ -92,9 +94,9 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         hint = ", but a Hugging Face tokenizer.json, which is not read here" + TO_MEASURE
         message = "not a fasttok tokenizer" + (hint if "added_tokens" in fields else "")
         raise ModelFormatError(message, name, "format")
-    if fields.get("version") != VERSION:
+    if fields.get("version") not in VERSIONS:
         raise ModelFormatError(
-            f"version {fields.get('version')!r}; this fasttok reads {VERSION}", name, "version"
+            f"version {fields.get('version')!r}; this fasttok reads {VERSIONS}", name, "version"
         )
     place = "normalizer"
     try:
@@ -104,25 +106,47 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         place = "model"
         model_fields = _checked(fields["model"], dict)
         model = MODELS[model_fields["kind"]].from_dict(model_fields)
-        place = "special_tokens"
-        special_tokens = _checked(fields["special_tokens"], dict)
+        place = "added_tokens" if "added_tokens" in fields else "special_tokens"
+        added_tokens = _read_added(fields)
         most = len(data) + len(model.pieces)  # a model of bytes has more pieces than its file has bytes
-        if any(isinstance(i, int) and i >= most for i in special_tokens.values()):
+        if any(isinstance(i, int) and i >= most for i in added_tokens.values()):
             raise ValueError("an id larger than the file")
         place = "template"
         template = None
         if fields.get("template") is not None:
             template = Template(**_checked(fields["template"], dict))
-            template.bind(special_tokens)  # here, where the place of an error is known
+            template.bind(
+                {t.text: i for t, i in added_tokens.items() if t.special}
+            )  # here, where the place of an error is known
         place = "provenance"
         provenance = _checked(fields["provenance"], dict)
         return Tokenizer(
-            model, pretokenizer, special_tokens, provenance, normalizer=normalizer, template=template
+            model, pretokenizer, added_tokens, provenance, normalizer=normalizer, template=template
         )
     except KeyError as error:
         raise ModelFormatError(f"{error} is missing or unknown", name, place) from None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFormatError(str(error), name, place) from None
+
+
+def _added_fields(tokenizer: Tokenizer) -> dict[str, Any]:
+    """The added tokens; texts and ids where nothing else is to be said of them."""
+    if tokenizer.has_plain_tokens:
+        return {"special_tokens": tokenizer.special_tokens}
+    return {
+        "added_tokens": [{"id": i, **token.changed_options()} for token, i in tokenizer.added_tokens.items()]
+    }
+
+
+def _read_added(fields: dict[str, Any]) -> dict[AddedToken, int]:
+    if "added_tokens" not in fields:
+        return as_added_tokens(_checked(fields["special_tokens"], dict))
+    rows = [dict(_checked(row, dict)) for row in _checked(fields["added_tokens"], list)]
+    ids = [row.pop("id") for row in rows]
+    found = {AddedToken(**row): i for row, i in zip(rows, ids, strict=True)}
+    if len(found) < len(rows):
+        raise ValueError("an added token is there twice")
+    return found
 
 
 def _refuse(constant: str) -> None:

@@ -16,6 +16,7 @@ from fasttok.core.saving import atomic_write
 from fasttok.models.options import as_texts
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer
+from fasttok.text.rows import Rows
 from fasttok.tokenizer.template import Template
 from fasttok.tokenizer.tokenizer import Tokenizer
 
@@ -107,7 +108,7 @@ def load(
         pieces[i] = piece
     if lowercase is None:
         texts = Ragged.from_bytes([piece.encode() for piece in pieces])
-        lowercase = UnicodeNormalizer("lowercase").rewrite(texts).documents == texts
+        lowercase = UnicodeNormalizer("lowercase").rewrite(Rows.of(texts)).documents == texts
     normalizer = BertNormalizer(
         lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=handle_chinese_chars
     )

@@ -93,3 +93,6 @@ def resolve_draws(
     if dropout is not None:
         raise ValueError("dropout is for BPE and sample for Unigram; pass one of them")
     return sample
+
+
+Sampler = Dropout | Sampling

@@ -96,10 +96,27 @@ cdef class Nested(Spans):
         return k
 
 
-def list_spans(Spans spans, const uint8_t[::1] text):
-    """Where each span of one text begins and ends, as int64[k, 2]; for looking at."""
-    cdef Py_ssize_t n = text.shape[0], position = 0, k = 0
-    cdef int64_t[:, ::1] places = np.empty((2, n + 1), np.int64)
-    while position < n:
-        k += spans.next(&text[0], 0, n, &position, &places[0, k], &places[1, k], n - k)
-    return np.asarray(places[:, :k]).T
+def list_spans(Spans spans, const uint8_t[::1] text, const int64_t[::1] offsets):
+    """List all spans of rows of text: begin and end of each, int64[k, 2], and where those of each row start,
+    int64[rows + 1].
+    """
+    cdef Py_ssize_t n_rows = offsets.shape[0] - 1, row, position, n, k = 0, room
+    cdef int64_t[::1] bounds = np.zeros(n_rows + 1, np.int64)
+    cdef int64_t[:, ::1] places
+    cdef int64_t[:, ::1] larger
+    room = 64 + (offsets[n_rows] - offsets[0]) // 4
+    places = np.empty((2, room), np.int64)
+    for row in range(n_rows):
+        position = offsets[row]
+        while position < offsets[row + 1]:
+            if k == room:
+                room *= 2
+                larger = np.empty((2, room), np.int64)
+                larger[:, :k] = places
+                places = larger
+            n = room - k
+            k += spans.next(
+                &text[0], offsets[row], offsets[row + 1], &position, &places[0, k], &places[1, k], n
+            )
+        bounds[row + 1] = k
+    return np.ascontiguousarray(np.asarray(places[:, :k]).T), bounds.base

@@ -1,69 +1,152 @@
-"""Special tokens: texts with an id of their own, which plain text becomes only where it is allowed to."""
+"""Added tokens: texts with an id of their own beside the model's, and how they are found.
+
+Tokens that are not special are always found in text. A special token is found only where the caller allows it; its
+text is ordinary text otherwise.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
-from itertools import accumulate
-from typing import Literal
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.errors import SpecialTokenError
-from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.core._trie import Trie
+from fasttok.core.component import Component
+from fasttok.core.ragged import Ragged
+from fasttok.text._added import TokenFinder
+from fasttok.text.rows import Rows
+from fasttok.text.steps import Normalizer
 
 Special = Literal["none", "all", "raise"] | Collection[str]
 
+# What becomes of a token's text, as TokenFinder has it.
+PASSED_OVER, FOUND, FOUND_INSIDE = 0, 1, 2
 
-class SpecialTokens:
-    """The special tokens of one tokenizer. Immutable.
+# The white space of Unicode, which `lstrip` and `rstrip` take.
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+
+
+@dataclass(frozen=True)
+class AddedToken(Component):
+    """A text with an id of its own beside the model's, with the flags of tokenizers.
 
     Parameters
     ----------
-    ids : mapping of str to int
-        The id of each.
-    pieces : Ragged of uint8
-        The model's pieces, whose ids are taken.
+    text : str
+        The text.
+    special : bool
+        Whether plain text never becomes this token unless `Tokenizer.encode` is told so by ``special=``, and decoding
+        leaves it out with ``skip_special_tokens=True``. Other tokens are always found.
+    lstrip, rstrip : bool
+        Whether the token takes the white space before it, or after it.
+    single_word : bool
+        Whether the token is found only where no letter, digit, mark or underscore is next to it.
+    normalized : bool, optional
+        Whether it is looked for in the normalized text, and its text normalized too; by default only if it is not
+        special.
 
     Raises
     ------
-    TypeError
-        If `ids` is not a mapping.
-    ValueError
-        If an id is taken, out of range or given twice, or a token is empty.
+    TypeError, ValueError
+        If the text is empty, has no UTF-8 form or holds U+0000, or a flag is not a bool.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=256)
+    >>> tok = tok.add_tokens([ft.AddedToken("<tool>", rstrip=True)])
+    >>> tok.encode("a<tool>  b").tolist()
+    [97, 256, 98]
     """
 
-    def __init__(self, ids: Mapping[str, int], pieces: Ragged) -> None:
-        if not isinstance(ids, Mapping):
-            raise TypeError("special_tokens must map each text to its id")
-        owners: dict[int, str] = {}
-        for token, i in ids.items():
-            if not isinstance(token, str) or not token:
-                raise ValueError(f"a special token must be a str that is not empty, not {token!r}")
-            token.encode()
-            if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < 1 << 31:
-                raise ValueError(f"the id of special token {token!r} must be from 0 to 2^31 - 1, not {i!r}")
-            if i < len(pieces) and len(pieces[i]):
-                raise ValueError(
-                    f"special token {token!r} has id {i}, which is the piece {bytes(pieces[i])!r}"
-                )
-            if owners.setdefault(i, token) != token:
-                raise ValueError(f"special tokens {owners[i]!r} and {token!r} have the same id {i}")
-        self.ids = dict(ids)
+    text: str
+    special: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    single_word: bool = False
+    normalized: bool | None = None
+    name = "added_token"
 
-    def added_to(self, pieces: Ragged) -> Ragged:
-        """The pieces with the texts of the special tokens in their rows."""
-        if not self.ids:
-            return pieces
-        rows = pieces.to_bytes()
-        rows += [b""] * (max(self.ids.values()) + 1 - len(rows))
-        for token, i in self.ids.items():
-            rows[i] = token.encode()
-        return Ragged.from_bytes(rows)
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not self.text:
+            raise ValueError(f"an added token must be a str that is not empty, not {self.text!r}")
+        self.text.encode()
+        if "\0" in self.text:
+            raise ValueError(f"an added token must not hold U+0000, as {self.text!r} does")
+        if self.normalized is None:
+            object.__setattr__(self, "normalized", not self.special)
+        for flag in (self.special, self.lstrip, self.rstrip, self.single_word, self.normalized):
+            if not isinstance(flag, bool):
+                raise TypeError(f"the flags of added token {self.text!r} must be True or False, not {flag!r}")
 
-    def expression(self, special: Special) -> re.Pattern[bytes] | None:
-        """What finds the tokens that `special` speaks of, the longest first; None if there are none.
+    def __hash__(self) -> int:
+        return hash(self.text)  # there are vocabularies of half a million
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the token is its text and nothing around it matters."""
+        return not (self.lstrip or self.rstrip or self.single_word)
+
+
+class AddedTokens:
+    """The added tokens of one pipeline, and the automata that find them. Immutable.
+
+    They are looked for twice, the longest at the leftmost place each time: those that are not normalized in the raw
+    text, then the others in what the normalizer has made of the text between.
+
+    Parameters
+    ----------
+    tokens : sequence of AddedToken
+        The tokens, no text twice.
+    ids : sequence of int
+        The id of each, from 0 to 2^31 - 1.
+    normalizer : Normalizer, optional
+        What rewrites text, and the texts of normalized tokens.
+    """
+
+    def __init__(
+        self, tokens: Sequence[AddedToken] = (), ids: Sequence[int] = (), normalizer: Normalizer | None = None
+    ) -> None:
+        self.tokens = tuple(tokens)
+        self.ids = np.array(ids, np.uint32)
+        self.is_special = np.array([token.special for token in self.tokens], np.bool_)
+        self._normalizer = normalizer
+        self._rules: dict[str, NDArray[np.uint8] | None] = {}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def items(self) -> Iterator[tuple[AddedToken, int]]:
+        """Iterate over the tokens and their ids."""
+        return zip(self.tokens, self.ids.tolist(), strict=True)
+
+    @cached_property
+    def special_ids(self) -> dict[str, int]:
+        """The id of each special token by its text."""
+        return {token.text: i for token, i in self.items() if token.special}
+
+    @cached_property
+    def ids_by_text(self) -> dict[str, int]:
+        """The id of each token by its text."""
+        return {token.text: i for token, i in self.items()}
+
+    @cached_property
+    def are_plain_specials(self) -> bool:
+        """Whether all are special tokens without any flag, which a text and an id say all of."""
+        return all(token.special and token.is_plain and not token.normalized for token in self.tokens)
+
+    def config(self) -> list[dict[str, Any]]:
+        """Return the tokens and their ids as plain JSON."""
+        return [{"id": i, **token.changed_options()} for token, i in self.items()]
+
+    def rules(self, special: Special) -> NDArray[np.uint8] | None:
+        """Return what becomes of each token's text: uint8[n]; None where no token is to be found.
 
         Raises
         ------
@@ -75,90 +158,120 @@ class SpecialTokens:
                 raise ValueError(
                     f'special must be "none", "all", "raise" or a set of tokens, not {special!r}'
                 )
-            tokens: Collection[str] = () if special == "none" else self.ids
-        elif not isinstance(special, Collection):
+            if special not in self._rules:
+                self._rules[special] = self._make_rules(PASSED_OVER if special == "none" else FOUND_INSIDE)
+            return self._rules[special]
+        if not isinstance(special, Collection):
             raise TypeError(f'special must be "none", "all", "raise" or a set of tokens, not {special!r}')
-        else:
-            tokens = special
-            for token in tokens:
-                if token not in self.ids:
-                    raise ValueError(f"{token!r} is not a special token of this tokenizer")
-        longest_first = sorted((token.encode() for token in tokens), key=lambda t: (-len(t), t))
-        return re.compile(b"(" + b"|".join(map(re.escape, longest_first)) + b")") if tokens else None
+        allowed = set(special)
+        for token in allowed:
+            if token not in self.special_ids:
+                raise ValueError(f"{token!r} is not a special token of this tokenizer")
+        is_allowed = np.array([token.text in allowed for token in self.tokens], np.bool_)
+        return self._make_rules(np.where(is_allowed, FOUND_INSIDE, PASSED_OVER))
 
-    def refuse(self, documents: Ragged, expression: re.Pattern[bytes]) -> None:
-        """Raise `SpecialTokenError` at the first token in any of the documents."""
-        for row, document in enumerate(documents.to_bytes()):
-            if match := expression.search(document):
-                raise SpecialTokenError(match.group().decode(), match.start(), row)
+    def _make_rules(self, of_special: int | NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        rules = np.where(self.is_special, of_special, FOUND).astype(np.uint8)
+        return rules if rules.any() else None
 
-    def split(self, documents: Ragged, expression: re.Pattern[bytes]) -> Split:
-        """Cut documents at the tokens in them."""
-        segments: list[bytes] = []
-        starts: list[int] = []
-        tokens: list[bytes] = []
-        lengths: list[int] = []
-        for document in documents.to_bytes():
-            parts = expression.split(document)
-            segments += parts[::2]
-            starts += list(accumulate(map(len, parts), initial=0))[:-1:2]
-            tokens += [*parts[1::2], b""]
-            lengths.append(len(parts[::2]))
-        ids = {token.encode(): np.array([i], np.uint32) for token, i in self.ids.items()}
-        nothing = np.empty(0, np.uint32)
-        ids_behind = [ids.get(token, nothing) for token in tokens]
-        return Split(Ragged.from_bytes(segments), np.array(starts, np.int64), ids_behind, lengths)
+    @cached_property
+    def raw_finder(self) -> TokenFinder | None:
+        """The automaton of the tokens that are looked for in the raw text."""
+        return self._make_finder({i: t.text.encode() for i, t in enumerate(self.tokens) if not t.normalized})
+
+    @cached_property
+    def normalized_finder(self) -> TokenFinder | None:
+        """The automaton of the tokens that are looked for in the normalized text."""
+        return self._make_finder({i: text for i, text in self.normalized_texts.items() if text})
+
+    @cached_property
+    def normalized_texts(self) -> dict[int, bytes]:
+        """The normalized texts of the tokens that have one, by number."""
+        numbers = [i for i, token in enumerate(self.tokens) if token.normalized]
+        rows = Ragged.from_bytes([self.tokens[i].text.encode() for i in numbers])
+        if self._normalizer is not None and numbers:
+            rows = self._normalizer.rewrite(Rows.of(rows)).documents
+        return dict(zip(numbers, rows.to_bytes(), strict=True))
+
+    def _make_finder(self, texts: dict[int, bytes]) -> TokenFinder | None:
+        """The automaton of texts by number. Of the same texts the first counts, special ones before others."""
+        numbers: dict[bytes, int] = {}
+        for of_special in (True, False):
+            for number, text in texts.items():
+                if self.tokens[number].special == of_special:
+                    numbers.setdefault(text, number)
+        if not numbers:
+            return None
+        keys = sorted(numbers)
+        trie = Trie.build(Ragged.from_bytes(keys), np.array([numbers[key] for key in keys], np.int32))
+        return TokenFinder(trie, bytes({key[0] for key in keys}))
+
+    def may_occur_in(self, text: str | bytes, rules: NDArray[np.uint8]) -> bool:
+        """Whether a text may hold a token: certainly not, if this is False."""
+        if self.normalized_finder is not None and self._normalizer is not None:
+            return True
+        finders = (self.raw_finder, self.normalized_finder)
+        return any(finder.occurs_in(text, rules) for finder in finders if finder is not None)
+
+    def find(self, finder: TokenFinder, rows: Rows, rules: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Find tokens: the row, begin and end in the values, and number of each, int64[m, 4].
+
+        Ordered by row and place. White space that a token takes is part of it.
+        """
+        documents = rows.documents
+        text = np.ascontiguousarray(documents.values)
+        found = finder.find(text, documents.offsets, rules)
+        if len(found) and not self._are_plain:
+            found = self._apply_flags(found, text, documents.offsets)
+        return found
+
+    @cached_property
+    def _are_plain(self) -> bool:
+        return all(token.is_plain for token in self.tokens)
+
+    def _apply_flags(
+        self, found: NDArray[np.int64], text: NDArray[np.uint8], offsets: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Drop what is not a single word, and let tokens take the white space next to them."""
+        kept = []
+        last_row, last_stop = -1, 0
+        for row, start, stop, number in found.tolist():
+            token = self.tokens[number]
+            begin, end = int(offsets[row]), int(offsets[row + 1])
+            if row != last_row:
+                last_row, last_stop = row, begin
+            if token.single_word and (
+                _is_word_character(_last_character(text, begin, start))
+                or _is_word_character(_first_character(text, stop, end))
+            ):
+                continue
+            if token.lstrip:
+                while _last_character(text, begin, start) in _SPACES:
+                    start -= len(_last_character(text, begin, start).encode())
+                start = max(start, last_stop)
+            if token.rstrip:
+                while _first_character(text, stop, end) in _SPACES:
+                    stop += len(_first_character(text, stop, end).encode())
+            kept.append((row, start, stop, number))
+            last_stop = stop
+        return np.array(kept, np.int64).reshape(-1, 4)
 
 
-class Split:
-    """Documents cut at special tokens: the text between them, and how it all goes together again.
+_SPACES = frozenset(WHITE_SPACE)
 
-    Parameters
-    ----------
-    segments : Ragged of uint8
-        The text before, between and behind the special tokens, some of it empty.
-    starts : ndarray of int64
-        Where each segment begins in its document, in bytes.
-    ids_behind : list of ndarray
-        Behind each segment the id of its special token, or nothing where the document ends.
-    lengths : list of int
-        How many segments each document has.
-    """
 
-    def __init__(
-        self,
-        segments: Ragged,
-        starts: NDArray[np.int64],
-        ids_behind: list[NDArray[np.uint32]],
-        lengths: list[int],
-    ) -> None:
-        self.segments = segments
-        self.starts = starts
-        self.ids_behind = ids_behind
-        self._lengths = lengths
+def _first_character(text: NDArray[np.uint8], start: int, end: int) -> str:
+    """The character at `start`, empty at the end; one that is not UTF-8 is one byte of it."""
+    return text[start : min(start + 4, end)].tobytes().decode(errors="surrogateescape")[:1]
 
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """The row of the document that each segment is of."""
-        return np.repeat(np.arange(len(self._lengths)), self._lengths)
 
-    def edges(
-        self, begins: NDArray[np.bool_], ends: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which segments begin and end their documents, from which rows do."""
-        bounds = lengths_to_offsets(self._lengths)
-        is_first, is_last = np.zeros((2, len(self.segments)), np.bool_)
-        is_first[bounds[:-1]] = begins
-        is_last[bounds[1:] - 1] = ends
-        return is_first, is_last
+def _last_character(text: NDArray[np.uint8], begin: int, stop: int) -> str:
+    """The character before `stop`, empty at the beginning."""
+    return text[max(begin, stop - 4) : stop].tobytes().decode(errors="surrogateescape")[-1:]
 
-    def place(self, segment: int, position: int) -> tuple[int, int]:
-        """The document, and the byte in it, of a byte in a segment."""
-        return int(self.rows[segment]), int(self.starts[segment]) + position
 
-    def join(self, encoded: Ragged) -> Ragged:
-        """The ids of the documents from those of the segments."""
-        parts = [part for pair in zip(encoded, self.ids_behind, strict=True) for part in pair]
-        ends = np.cumsum([len(part) for part in parts])[1::2]
-        offsets = np.append(0, ends)[lengths_to_offsets(self._lengths)]
-        return Ragged(np.concatenate([np.empty(0, np.uint32), *parts]), offsets)
+def _is_word_character(character: str) -> bool:
+    r"""Whether a character is one of a word: ``\w`` of Unicode's regular expressions."""
+    import regex
+
+    return bool(regex.match(r"[\w\u200c\u200d]", character))

@@ -1,21 +1,34 @@
-"""`Pipeline`: what happens to raw text before a model sees it, a normalizer and a pretokenizer as one."""
+"""`Pipeline`: all that happens to raw text before a model sees it, and the way back.
+
+Added tokens, a normalizer and a pretokenizer. `Pipeline.prepare` is the one place that splits text at added tokens,
+rewrites and cuts it; counting, encoding, offsets and the places of errors all come through it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import cast
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.ragged import Ragged
+from fasttok.core.errors import PatternError, SpecialTokenError, UnknownCharacterError
+from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.text._added import TokenFinder
+from fasttok.text._spans import Spans
+from fasttok.text.added import AddedTokens, Special
 from fasttok.text.cuts import Cuts
-from fasttok.text.rewriting import Normalizer, Rewritten
-from fasttok.text.steps import Pretokenizer
+from fasttok.text.rows import BEGINS_DOCUMENT, BEGINS_SEGMENT, ENDS_DOCUMENT, ENDS_SEGMENT, Rows
+from fasttok.text.steps import Normalizer, Pretokenizer, cut_rows, to_stages
+
+Result = TypeVar("Result")
+NO_TOKENS = AddedTokens()
 
 
 class Pipeline:
-    """A normalizer, if there is one, and a pretokenizer. Immutable; safe to share between threads.
+    """Added tokens, a normalizer, if there is one, and a pretokenizer. Immutable; safe to share between threads.
 
     Parameters
     ----------
@@ -23,49 +36,82 @@ class Pipeline:
         What rewrites raw text first.
     pretokenizer : Pretokenizer
         What rewrites it further, if it does, and cuts it.
+    added : AddedTokens
+        At what text is split before that, and after the normalizer.
     """
 
-    def __init__(self, normalizer: Normalizer | None, pretokenizer: Pretokenizer) -> None:
+    def __init__(
+        self, normalizer: Normalizer | None, pretokenizer: Pretokenizer, added: AddedTokens = NO_TOKENS
+    ) -> None:
         self.normalizer = normalizer
         self.pretokenizer = pretokenizer
+        self.added = added
+        self._stages = to_stages(pretokenizer.primitives)
 
     @property
     def rewrites(self) -> bool:
         """Whether the pretokens are those of another text than the raw one."""
-        return self.normalizer is not None or self.pretokenizer.rewriting is not None
+        return self.normalizer is not None or self.pretokenizer.rewrites or len(self._stages) > 1
 
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-    ) -> Ragged:
-        """The text that the pretokenizer cuts; otherwise as `Pretokenizer.rewrite`."""
-        return self._rewrite(documents, begins, ends, aligned=False).documents
+    @cached_property
+    def scanner(self) -> Spans | None:
+        """The spans of any raw text without added tokens, if they need no look at all of it beforehand."""
+        return None if self.rewrites else self._stages[0].scanner
 
-    def trace(
-        self, documents: Ragged, *, begins: NDArray[np.bool_], ends: NDArray[np.bool_]
-    ) -> tuple[Ragged, NDArray[np.int64]]:
-        """The text that the pretokenizer cuts, and its spans, as `Rewritten` has them."""
-        rewritten = self._rewrite(documents, begins, ends, aligned=True)
-        return rewritten.documents, cast("NDArray[np.int64]", rewritten.spans)
+    def prepare(self, rows: Rows, special: Special = "none") -> Prepared:
+        """Split documents at added tokens, rewrite them, and cut them into pretokens.
 
-    def _rewrite(
-        self,
-        documents: Ragged,
-        begins: NDArray[np.bool_] | None,
-        ends: NDArray[np.bool_] | None,
-        aligned: bool,
-    ) -> Rewritten:
-        if self.normalizer is None:
-            return self.pretokenizer.rewrite(documents, begins=begins, ends=ends, aligned=aligned)
-        first = self.normalizer.rewrite(documents, begins=begins, ends=ends, aligned=aligned)
-        if self.pretokenizer.rewriting is None:
-            return first
-        return first.then(
-            self.pretokenizer.rewrite(first.documents, begins=begins, ends=ends, aligned=aligned)
-        )
+        Parameters
+        ----------
+        rows : Rows
+            Documents, or parts of documents at places that `find_cut` has found.
+        special : {"none", "all", "raise"} or collection of str
+            Which special tokens are found; see `Tokenizer.encode`.
+
+        Raises
+        ------
+        SpecialTokenError
+            At a special token, if `special` is "raise".
+        PatternError
+            If a regular expression runs too long.
+        ValueError, TypeError
+            If `special` is something else.
+        """
+        prepared = Prepared(self, rows, special)
+        if (rules := self.added.rules(special)) is not None:
+            self._split(prepared, self.added.raw_finder, rules)
+        if self.normalizer is not None:
+            prepared.rows = self.normalizer.rewrite(prepared.rows)
+        if rules is not None:
+            self._split(prepared, self.added.normalized_finder, rules)
+        *others, last = self._stages
+        with prepared.placing_errors():
+            for stage in others:
+                prepared.replace(*cut_rows(stage, stage.rewrite(prepared.rows)))
+            prepared.rows = last.rewrite(prepared.rows)
+            prepared.spans = last.spans(prepared.rows.documents)
+        return prepared
+
+    def _split(self, prepared: Prepared, finder: TokenFinder | None, rules: NDArray[np.uint8]) -> None:
+        if finder is None:
+            return
+        found = self.added.find(finder, prepared.rows, rules)
+        if prepared.special == "raise":
+            self._refuse(prepared, found)
+        if len(found):
+            prepared.split(found, self.added.ids)
+
+    def _refuse(self, prepared: Prepared, found: NDArray[np.int64]) -> None:
+        """Raise at a special token that was found; where text was rewritten, by going through it once more."""
+        is_special = self.added.is_special[found[:, 3]]
+        if not is_special.any():
+            return
+        raw = prepared.raw
+        if not raw.aligned:
+            self.prepare(Rows(raw.documents, raw.edges, True), "raise")
+        row, start, _, number = found[np.argmax(is_special)].tolist()
+        document, position = prepared.place(row, start)
+        raise SpecialTokenError(self.added.tokens[number].text, position, document)
 
     @cached_property
     def _cuts(self) -> Cuts:
@@ -73,5 +119,182 @@ class Pipeline:
         return cuts if self.normalizer is None else self.normalizer.cuts.then(cuts)
 
     def find_cut(self, text: NDArray[np.uint8]) -> int:
-        """The last position at which cutting raw text changes no pretoken; as `Pretokenizer.find_cut`."""
+        """Return the last position at which cutting raw text changes no pretoken; as `Pretokenizer.find_cut`."""
         return self._cuts.find(text)
+
+    def may_cut(self, special: Special) -> bool:
+        """Whether a document may be cut at places that `find_cut` finds, with these tokens to be found.
+
+        The two code points beside a place decide, so that no token is cut apart if there is no such place inside
+        it. What takes or looks at the text around it may be.
+        """
+        if self.added.rules(special) is None:
+            return True
+        return self._keeps_tokens
+
+    @cached_property
+    def _keeps_tokens(self) -> bool:
+        written = self.added.normalized_texts
+        return not any(
+            not token.is_plain
+            or self.find_cut(_bytes(token.text.encode()))
+            or self.pretokenizer.find_cut(_bytes(written.get(i, b"")))
+            for i, token in enumerate(self.added.tokens)
+        )
+
+
+def _bytes(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data, np.uint8)
+
+
+class Prepared:
+    """Documents as the kernels take them: rows of rewritten text and their spans; and the way back.
+
+    Attributes
+    ----------
+    raw : Rows
+        The documents that were given.
+    rows : Rows
+        Their text between added tokens, rewritten; where a step takes the pretokens of another for texts of their
+        own, a row per pretoken.
+    spans : Spans
+        The places of the pretokens in the rows, to be used up once.
+    """
+
+    spans: Spans
+
+    def __init__(self, pipeline: Pipeline, raw: Rows, special: Special) -> None:
+        self._pipeline = pipeline
+        self.special = special
+        self.raw = self.rows = raw
+        # Where the rows of each document begin, int64[k + 1]; None while the rows are the documents.
+        self._bounds: NDArray[np.int64] | None = None
+        # Where each row begins in the raw text of its document; of use only if nothing rewrites it.
+        self._starts: NDArray[np.int64] | None = None
+        # The added tokens in order: their ids, the row before which each is, its document, its place in the raw text.
+        self._ids = np.empty(0, np.uint32)
+        self._places = np.empty(0, np.int64)
+        self._documents = np.empty(0, np.int64)
+        self._spans = np.empty((0, 2), np.int64)
+
+    # How it is made
+
+    def split(self, found: NDArray[np.int64], ids: NDArray[np.uint32]) -> None:
+        """Split rows at the tokens that `AddedTokens.find` has found."""
+        rows, starts, stops, numbers = found.T
+        old, offsets = self.rows, self.rows.documents.offsets
+        n_in_row = np.bincount(rows, minlength=len(old))
+        bounds = lengths_to_offsets(n_in_row + 1)
+        begins = np.insert(offsets[:-1], rows + 1, stops)
+        ends = np.insert(offsets[1:], rows, starts)
+        edges = np.full(len(begins), BEGINS_SEGMENT | ENDS_SEGMENT, np.uint8)
+        beginning, ending = BEGINS_DOCUMENT | BEGINS_SEGMENT, ENDS_DOCUMENT | ENDS_SEGMENT
+        first, last = bounds[:-1], bounds[1:] - 1
+        edges[first] = edges[first] & ~np.uint8(beginning) | old.edges & beginning
+        edges[last] = edges[last] & ~np.uint8(ending) | old.edges & ending
+        parents = np.repeat(np.arange(len(old)), n_in_row + 1)
+        spans = np.stack([starts, stops], axis=1)
+        if old.known_spans is not None:
+            known = old.known_spans
+            spans = np.stack([known[starts, 0], known[np.maximum(stops, 1) - 1, 1]], axis=1)
+        documents = self._document_of(rows)
+        before = begins - offsets[parents]
+        self._starts = before if self._starts is None else self._starts[parents] + before
+        self.replace(old.cut(np.stack([begins, ends], axis=1), edges), bounds)
+        # Among those that were there, each after the row that it follows.
+        places = np.concatenate([self._places, np.arange(len(found)) + rows + 1])
+        order = np.argsort(places, kind="stable")
+        self._places = places[order]
+        self._ids = np.concatenate([self._ids, ids[numbers]])[order]
+        self._documents = np.concatenate([self._documents, documents])[order]
+        self._spans = np.concatenate([self._spans, spans])[order]
+
+    def replace(self, rows: Rows, bounds: NDArray[np.int64]) -> None:
+        """Take rows that are parts of the ones before; `bounds` says where those of each begin."""
+        self.rows = rows
+        self._bounds = bounds if self._bounds is None else bounds[self._bounds]
+        self._places = bounds[self._places]
+
+    # The way back
+
+    def _document_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self._bounds is None:
+            return rows
+        found: NDArray[np.int64] = np.searchsorted(self._bounds, rows, side="right") - 1
+        return found
+
+    def row_documents(self) -> NDArray[np.int64]:
+        """The document of each row: int64[k]."""
+        return self._document_of(np.arange(len(self.rows)))
+
+    def row_starts(self) -> NDArray[np.int64]:
+        """Where each row begins in its document, as that is cut; in bytes, int64[k].
+
+        In the raw document with its added tokens; where text is rewritten, in what is written of it, without.
+        """
+        if self._pipeline.rewrites:
+            offsets = self.rows.documents.offsets[:-1]
+            if self._bounds is None:
+                return np.zeros(len(offsets), np.int64)
+            firsts = self.rows.documents.offsets[self._bounds[:-1]]
+            return offsets - firsts[self.row_documents()]
+        return np.zeros(len(self.rows), np.int64) if self._starts is None else self._starts
+
+    def run(self, kernel: Callable[[NDArray[np.uint8], NDArray[np.int64], Spans], Result]) -> Result:
+        """Call a kernel with the text of the rows, their offsets and spans; its errors name raw places."""
+        documents = self.rows.documents
+        with self.placing_errors():
+            return kernel(np.ascontiguousarray(documents.values), documents.offsets, self.spans)
+
+    def join(self, encoded: Ragged) -> Ragged:
+        """Return the ids of the documents, added tokens among them, from those of the rows."""
+        if self._bounds is None:
+            return encoded
+        offsets = encoded.offsets[self._bounds]
+        if not len(self._ids):
+            return Ragged(encoded.values, offsets)
+        offsets = offsets + np.searchsorted(self._documents, np.arange(len(offsets)))
+        return Ragged(np.insert(encoded.values, encoded.offsets[self._places], self._ids), offsets)
+
+    def join_spans(self, spans: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the raw places of all tokens of aligned rows: int64 of shape (n, 2).
+
+        Parameters
+        ----------
+        spans : ndarray of int64, shape (m, 2)
+            Begin and end of the tokens of the rows, in the values of the rows.
+        offsets : ndarray of int64
+            Where the tokens of each row begin.
+        """
+        if (made_of := self.rows.known_spans) is not None and len(spans):
+            if not len(made_of):
+                made_of = np.zeros((1, 2), np.int64)
+            begins, ends = spans.T
+            most = len(made_of) - 1
+            first = made_of[np.minimum(begins, most), 0]
+            last = np.where(ends > begins, made_of[np.maximum(ends, 1) - 1, 1], first)
+            spans = np.stack([first, last], axis=1)
+        return np.insert(spans, offsets[self._places], self._spans, axis=0) if len(self._ids) else spans
+
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """Let errors that name a row and a byte in it name the document and the byte there."""
+        try:
+            yield
+        except UnknownCharacterError as error:
+            row, position = error.document, error.position
+            prepared = self
+            if not self.raw.aligned and (self._pipeline.rewrites or self._bounds is not None):
+                raw = Rows(self.raw.documents, self.raw.edges, True)
+                prepared = self._pipeline.prepare(raw, self.special)
+            place = int(prepared.rows.documents.offsets[row]) + position
+            raise error.at(*prepared.place(row, place)) from None
+        except PatternError as error:
+            raise error.at(int(self._document_of(np.array([error.document or 0]))[0]), 0) from None
+
+    def place(self, row: int, position: int) -> tuple[int, int]:
+        """Return the document, and the byte in it, of a row and a position in the values of aligned or raw rows."""
+        document = int(self._document_of(np.array([row]))[0])
+        if self.rows.known_spans is not None:
+            position = int(self.rows.known_spans[position, 0])
+        return document, position - int(self.raw.documents.offsets[document])

@@ -1,66 +1,92 @@
-"""`Pretokenizer`: what every step that cuts text is."""
+"""The two kinds of steps: `Normalizer`, which rewrites text, and `Pretokenizer`, which cuts it.
+
+A pipeline is a row of them. Each is a component: a frozen dataclass with a name, whose fields are its options.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.component import Component
+from fasttok.core.errors import PatternError
 from fasttok.core.ragged import Ragged
-from fasttok.text._spans import Boundaries, Spans, list_spans
-from fasttok.text.cuts import NOTHING_KNOWN, Cuts
-from fasttok.text.pretokenizers._scan import scan
-from fasttok.text.rewriting import Rewritten
+from fasttok.text._spans import Boundaries, Nested, Spans, list_spans
+from fasttok.text.cuts import NOTHING_KNOWN, REWRITES_ANYTHING, Cuts, RewritingCuts
+from fasttok.text.pretokenizers._scan import Scanner, scan
+from fasttok.text.rows import WHOLE, Rows
+from fasttok.text.unicode.utf8 import encode_utf8
 
-SLICE = 1 << 16  # pretokens a slice of boundaries holds: half a megabyte, which stays in cache
+SLICE = 1 << 16  # pretokens that a slice of boundaries holds: half a megabyte, which stays in cache
 
 
-class Pretokenizer(ABC):
-    """Cuts text into pretokens. Immutable; safe to share between threads."""
+class Normalizer(Component, ABC):
+    """A step that rewrites text. Immutable; safe to share between threads.
+
+    To write one of your own, derive a frozen dataclass with a `rewrite`; the how-to in the documentation has
+    an example.
+    """
+
+    @abstractmethod
+    def rewrite(self, rows: Rows) -> Rows:
+        """Rewrite every row on its own.
+
+        Parameters
+        ----------
+        rows : Rows
+            The text, and which rows begin and end their document; read-only.
+
+        Returns
+        -------
+        Rows
+            What `Rows.rewritten` makes of the new text; the same rows if nothing changes.
+        """
+
+    @property
+    def cuts(self) -> RewritingCuts:
+        """Where text may be cut so that its parts can be rewritten apart; see `fasttok.text.cuts`."""
+        return REWRITES_ANYTHING
+
+    def normalize(self, text: str | bytes) -> str | bytes:
+        """Rewrite one text, for looking at; a ``str`` gives a ``str``, bytes give bytes.
+
+        Raises
+        ------
+        TextError
+            If a ``str`` holds a lone surrogate.
+        """
+        out = self.rewrite(Rows.of_text(encode_utf8(text))).documents.values.tobytes()
+        return out.decode() if isinstance(text, str) else out
+
+
+class Pretokenizer(Component, ABC):
+    """A step that cuts text into pretokens. Immutable; safe to share between threads.
+
+    To write one of your own, derive a frozen dataclass with `boundaries`; the how-to in the documentation has
+    an example.
+    """
+
+    @property
+    def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]:
+        """The steps that this one consists of, each of which either rewrites or cuts."""
+        return (self,)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether the pretokens are those of another text than the one given."""
+        return any(isinstance(step, Normalizer) for step in self.primitives)
 
     @property
     def is_partition(self) -> bool:
         """Whether the pretokens of a text, joined, are the text; if not, some of it is left out.
 
-        Of a pretokenizer that rewrites text first, the text it has written.
+        Of a pretokenizer that rewrites text, the text it has written.
         """
         return True
-
-    @property
-    def rewriting(self) -> Pretokenizer | None:
-        """The step that rewrites text before it is cut; None where text is cut as it is."""
-        return None
-
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
-        """Rewrite a batch before it is cut; what comes out is what the other methods take.
-
-        Parameters
-        ----------
-        documents : Ragged of uint8
-            UTF-8 text, a row a document or part of one.
-        begins, ends : ndarray of bool, shape (k,), optional
-            Whether each row is the beginning, and the end, of its document; without them each is both.
-        aligned : bool
-            Whether to say where each byte came from, which takes 16 bytes more a byte.
-
-        Returns
-        -------
-        Rewritten
-            The documents as they came in, where no step rewrites them (`rewriting`).
-        """
-        if self.rewriting is not None:
-            return self.rewriting.rewrite(documents, begins=begins, ends=ends, aligned=aligned)
-        return Rewritten.unchanged(documents, aligned)
 
     @abstractmethod
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
@@ -69,20 +95,20 @@ class Pretokenizer(ABC):
         Parameters
         ----------
         documents : Ragged of uint8
-            UTF-8 text, a row a document. No pretoken reaches across documents; an empty document has
+            UTF-8 text, a row per document. No pretoken reaches across documents; an empty document has
             no pretokens.
 
         Yields
         ------
         ndarray of int64, shape (k + 1,)
-            Positions in ``documents.values``: pretoken ``i`` lies between entries ``i`` and ``i + 1``.
-            The last entry of a slice is the first of the next. The array is only valid until the next
-            one is asked for.
+            Positions in ``documents.values``: pretoken ``i`` is between entries ``i`` and ``i + 1``.
+            The first entry of all is ``documents.offsets[0]``; the last entry of a slice is the first of the
+            next. Every document's end is among them. The array is only valid until the next one is asked for.
 
         Raises
         ------
         ValueError
-            If there are none, since text is left out between pretokens (`is_partition`).
+            If there are none, since it rewrites text or leaves some out (`rewrites`, `is_partition`).
         """
 
     @property
@@ -91,12 +117,8 @@ class Pretokenizer(ABC):
         return None
 
     def spans(self, documents: Ragged) -> Spans:
-        """Where the pretokens of a batch lie, for the kernels; to be used up once, document by document."""
+        """Give the places of the pretokens of a batch to a kernel, which uses them up document by document."""
         return self.scanner or Boundaries(self.split(documents))
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """What `get_pretokenizer` takes to make this pretokenizer again; plain JSON."""
 
     @property
     def cuts(self) -> Cuts:
@@ -104,15 +126,15 @@ class Pretokenizer(ABC):
         return NOTHING_KNOWN
 
     def find_cut(self, text: NDArray[np.uint8]) -> int:
-        """The last position at which cutting the text changes no pretoken; 0 if none is known.
+        """Return the last position at which cutting the text changes no pretoken; 0 if none is known.
 
-        That holds whatever stands before and behind the text, which may begin and end inside a
-        character; the two code points beside a position decide. `fasttok.text.cuts` has the proofs.
+        That holds whatever comes before and after the text, which may begin and end inside a character; the two
+        code points beside a position decide. `fasttok.text.cuts` has the proofs.
         """
         return self.cuts.find(text)
 
     def split(self, documents: Ragged) -> NDArray[np.int64]:
-        """Give all boundaries of a batch at once: int64, one more than there are pretokens.
+        """Return all boundaries of a batch at once: int64, one more than there are pretokens.
 
         Examples
         --------
@@ -125,7 +147,7 @@ class Pretokenizer(ABC):
         return np.concatenate([documents.offsets[:1], *slices])
 
     def split_text(self, text: str | bytes) -> list[bytes]:
-        """The pretokens of one text as byte strings, for looking at.
+        """Return the pretokens of one text as byte strings, for looking at.
 
         Examples
         --------
@@ -133,11 +155,10 @@ class Pretokenizer(ABC):
         >>> ft.get_pretokenizer("cl100k").split_text("I'm 12345!")
         [b'I', b"'m", b' ', b'123', b'45', b'!']
         """
-        documents = self.rewrite(
-            Ragged.from_bytes([text if isinstance(text, bytes) else text.encode()])
-        ).documents
-        data = documents.values.tobytes()
-        return [data[a:b] for a, b in list_spans(self.spans(documents), documents.values).tolist()]
+        rows, spans = pretokenize(to_stages(self.primitives), Rows.of_text(encode_utf8(text)))
+        data = rows.documents.values.tobytes()
+        places, _ = list_spans(spans, np.ascontiguousarray(rows.documents.values), rows.documents.offsets)
+        return [data[a:b] for a, b in places.tolist()]
 
 
 class ScanningPretokenizer(Pretokenizer):
@@ -156,3 +177,114 @@ class ScanningPretokenizer(Pretokenizer):
         while n := scan(self.scanner, text, documents.offsets, state, buffer[1:]):
             yield buffer[: n + 1]
             buffer[0] = buffer[n]
+
+
+class CompositePretokenizer(Pretokenizer):
+    """A pretokenizer that consists of others and of steps that rewrite: it has `primitives`, no boundaries."""
+
+    @property
+    @abstractmethod
+    def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]: ...
+
+    def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
+        raise ValueError(f"{self} rewrites text or leaves some out, so that its pretokens have no boundaries")
+
+
+class Stage(NamedTuple):
+    """Steps that rewrite rows, then steps that cut what was written, of which only the last may leave text out."""
+
+    rewriters: tuple[Normalizer, ...]
+    cutters: tuple[Pretokenizer, ...]
+
+    def rewrite(self, rows: Rows) -> Rows:
+        """Rewrite rows, a step after the other."""
+        for step in self.rewriters:
+            rows = step.rewrite(rows)
+        return rows
+
+    @property
+    def scanner(self) -> Spans | None:
+        """The spans of any text, if they need no look at all of it beforehand."""
+        if not self.cutters:
+            return _WHOLE_TEXT
+        return self.cutters[0].scanner if len(self.cutters) == 1 else None
+
+    def spans(self, documents: Ragged) -> Spans:
+        """Give the places of the pretokens to a kernel; a row is a text of its own."""
+        if len(self.cutters) < 2:
+            return _WHOLE_TEXT if not self.cutters else self.cutters[0].spans(documents)
+        *others, last = self.cutters
+        if last.is_partition:
+            return Boundaries(_all_boundaries(self.cutters, documents))
+        return Nested(_all_boundaries(others, documents), last.spans(documents))
+
+
+_WHOLE_TEXT = Scanner("none")
+
+
+def to_stages(primitives: Sequence[Normalizer | Pretokenizer]) -> list[Stage]:
+    """Group steps into stages; there is one at least. The pretokens of a stage are the rows of the next."""
+    stages: list[Stage] = []
+    rewriters: list[Normalizer] = []
+    cutters: list[Pretokenizer] = []
+    for step in primitives:
+        is_rewriter = isinstance(step, Normalizer)
+        if cutters and (is_rewriter or not cutters[-1].is_partition):
+            stages.append(Stage(tuple(rewriters), tuple(cutters)))
+            rewriters, cutters = [], []
+        if isinstance(step, Normalizer):
+            rewriters.append(step)
+        else:
+            cutters.append(step)
+    return [*stages, Stage(tuple(rewriters), tuple(cutters))]
+
+
+def cut_rows(stage: Stage, rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
+    """Make every pretoken a row, a text of its own; and say where those of each row begin: int64[k + 1]."""
+    documents = rows.documents
+    places, bounds = list_spans(
+        stage.spans(documents), np.ascontiguousarray(documents.values), documents.offsets
+    )
+    return rows.cut(places, np.full(len(places), WHOLE, np.uint8)), bounds
+
+
+def pretokenize(stages: Sequence[Stage], rows: Rows) -> tuple[Rows, Spans]:
+    """Run all stages: the rows that the last one cuts, and their spans."""
+    *others, last = stages
+    for stage in others:
+        rows, _ = cut_rows(stage, stage.rewrite(rows))
+    rows = last.rewrite(rows)
+    return rows, last.spans(rows.documents)
+
+
+def boundaries_in_turn(cutters: Sequence[Pretokenizer], documents: Ragged) -> Iterator[NDArray[np.int64]]:
+    """Yield the boundaries of steps each of which cuts the pretokens of the one before; all are partitions.
+
+    The boundaries of a step are the offsets of the next one's documents, slice by slice, so that memory is
+    bounded by a slice per step.
+    """
+    documents = Ragged(np.ascontiguousarray(documents.values), documents.offsets)
+    first, *others = cutters
+    slices = first.boundaries(documents)
+    for step in others:
+        slices = _cut_further(step, documents, slices)
+    return slices
+
+
+def _all_boundaries(cutters: Sequence[Pretokenizer], documents: Ragged) -> NDArray[np.int64]:
+    slices = [part[1:].copy() for part in boundaries_in_turn(cutters, documents)]
+    return np.concatenate([documents.offsets[:1], *slices])
+
+
+def _cut_further(
+    step: Pretokenizer, documents: Ragged, slices: Iterator[NDArray[np.int64]]
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the boundaries of a step whose documents are the pretokens of the step before."""
+    for pretokens in slices:
+        try:
+            yield from step.boundaries(Ragged(documents.values, pretokens))
+        except PatternError as error:
+            start = pretokens[error.document or 0]
+            document = int(np.searchsorted(documents.offsets, start, side="right")) - 1
+            place = f"in the pretoken at byte {start - documents.offsets[document]}"
+            raise PatternError(f"{error.message} {place}", document) from None

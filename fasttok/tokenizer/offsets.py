@@ -53,11 +53,8 @@ class Encoding:
     char_spans: NDArray[np.int64]
 
 
-def locate(
-    text: bytes, ids: NDArray[np.uint32], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> Encoding:
-    """The encoding whose tokens stand at the given bytes of the text, which ascend. O(n)."""
-    byte_spans = np.stack([starts, ends], axis=1)
+def locate(text: bytes, ids: NDArray[np.uint32], byte_spans: NDArray[np.int64]) -> Encoding:
+    """Return the encoding whose tokens are at the given bytes of the text, int64[n, 2], which ascend. O(n)."""
     char_spans = np.empty_like(byte_spans)
     locate_code_points(np.frombuffer(text, np.uint8), byte_spans, char_spans)
     return Encoding(ids, byte_spans, char_spans)

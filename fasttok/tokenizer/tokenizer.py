@@ -7,38 +7,55 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from fasttok.core.checks import checked_choice, checked_size
+from fasttok.core.checks import checked_choice, checked_integer, checked_size
 from fasttok.core.errors import TemplateError
+from fasttok.core.ids import Ids, as_ids, as_known_rows, as_rows
+from fasttok.core.ids import Rows as IdRows
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.corpus.corpus import Corpus
 from fasttok.corpus.readers import PathLike
-from fasttok.display.colours import ColouredTokens, visible
+from fasttok.decoders.decoding import TextDecoder
 from fasttok.models.base import Model
-from fasttok.models.sampling import Sampling, resolve_draws
-from fasttok.text.added import Special
+from fasttok.models.sampling import Sampler
+from fasttok.text.added import AddedToken, AddedTokens, Special
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
+from fasttok.text.steps import Pretokenizer
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
-from fasttok.tokenizer.batches import Pairs, TextPair, Truncation, frame_rows, iterate_texts, join_pairs
-from fasttok.tokenizer.encode import BatchOptions, Draws, EncodeOptions, TextEncoder
+from fasttok.tokenizer.batches import (
+    Ends,
+    Padded,
+    Pairs,
+    TextPair,
+    Truncation,
+    Windows,
+    checked_dtype,
+    cut_windows,
+    find_pad_id,
+    frame_rows,
+    iterate_texts,
+    join_pairs,
+    pad_to_matrix,
+)
+from fasttok.tokenizer.encode import BatchOptions, EncodeOptions, TextEncoder
 from fasttok.tokenizer.offsets import Encoding, locate
 from fasttok.tokenizer.template import PLAIN_PAIR, Template
-from fasttok.tokenizer.vocabulary import Vocabulary
+from fasttok.tokenizer.vocabulary import Vocabulary, append_tokens, as_added_tokens, check_added_tokens
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from fasttok.display.colours import ColouredTokens
 
-class Tokenizer(Vocabulary):
-    """A normalizer, a pretokenizer, a model and special tokens: turns text into ids and ids into text.
+
+class Tokenizer:
+    """A pipeline, a model and a decoder: turns text into ids and ids into text.
 
     Made by `fasttok.train` or `fasttok.load`. Immutable and safe to share between threads; caches of
     pretokens, one a thread and each of about 64 MiB at most, are kept from call to call.
@@ -46,23 +63,24 @@ class Tokenizer(Vocabulary):
     Parameters
     ----------
     model : Model
-        What turns pretokens into ids.
+        The model, which turns pretokens into ids.
     pretokenizer : str, sequence, dict or Pretokenizer
-        What cuts text into pretokens; see `get_pretokenizer`.
-    special_tokens : mapping of str to int
-        Texts with an id of their own, which plain text never becomes.
+        The pretokenizer, which cuts text into pretokens; see `get_pretokenizer`.
+    added_tokens : mapping of str or AddedToken to int
+        Texts with ids beside the model's; see `AddedToken`. A ``str`` is a special token, which plain text never
+        becomes.
     provenance : mapping, optional
         Where the tokenizer comes from; plain JSON, kept in the file.
     normalizer : str, sequence, dict or Normalizer, optional
-        What rewrites text before it is cut; see `get_normalizer`.
+        The normalizer, which rewrites text before it is cut; see `get_normalizer`.
     template : Template, optional
         The special tokens around a text, which ``add_special_tokens=True`` asks for.
 
     Raises
     ------
     ValueError
-        If the id of a special token is taken, negative, or given twice, or the model's unknown token is
-        none of them.
+        If the id of an added token is taken, negative, or given twice, or the model's unknown token is not a
+        special one of them.
     TemplateError
         If a token of the template is none of them.
 
@@ -80,18 +98,31 @@ class Tokenizer(Vocabulary):
         self,
         model: Model,
         pretokenizer: AnyPretokenizer,
-        special_tokens: Mapping[str, int] | None = None,
+        added_tokens: Mapping[str, int] | Mapping[AddedToken, int] | None = None,
         provenance: Mapping[str, Any] | None = None,
         *,
         normalizer: AnyNormalizer = None,
         template: Template | None = None,
     ) -> None:
-        self.normalizer = normalizer = get_normalizer(normalizer)
-        self.pretokenizer = pretokenizer = get_pretokenizer(pretokenizer)
+        if template is not None and not isinstance(template, Template):
+            raise TypeError(f"template must be a Template, not {type(template).__name__}")
+        self.model = model
+        self.normalizer = get_normalizer(normalizer)
+        self.pretokenizer = get_pretokenizer(pretokenizer)
+        self.template = template
         self.provenance = dict(provenance or {})
-        super().__init__(model, {} if special_tokens is None else special_tokens, pretokenizer, template)
-        self._pipeline = Pipeline(normalizer, pretokenizer)
-        self._encoder = TextEncoder(self._pipeline, model, self._special, len(self._pieces))
+        tokens = as_added_tokens(added_tokens or {})
+        check_added_tokens(tokens, model.pieces)
+        self._added = AddedTokens(tuple(tokens), tuple(tokens.values()), self.normalizer)
+        self._vocabulary = Vocabulary(model.pieces, self._added)
+        if model.unk_id is not None and model.unk_id not in self._added.special_ids.values():
+            raise ValueError(f"the model's unknown token has id {model.unk_id}, which no special token has")
+        self._bound = (template or Template("$A")).bind(self._added.special_ids)
+        self._ends = self._bound.ends
+        self._pipeline = Pipeline(self.normalizer, self.pretokenizer, self._added)
+        self._encoder = TextEncoder(self._pipeline, model, self.vocab_size)
+        self._decoders: dict[bool, TextDecoder] = {}
+        self.decoder()
 
     # What it is
 
@@ -113,8 +144,10 @@ class Tokenizer(Vocabulary):
         return not self._pipeline.rewrites and self.pretokenizer.is_partition and self.model.is_lossless
 
     def fingerprint(self) -> str:
-        """A SHA-256 over all that the ids depend on; provenance does not enter."""
-        parts = [self.pretokenizer.config(), self.model.to_dict(), self.special_tokens]
+        """Return a SHA-256 over all that the ids depend on; provenance does not enter."""
+        parts: list[Any] = [self.pretokenizer.config(), self.model.to_dict(), self.special_tokens]
+        if not self._added.are_plain_specials:
+            parts[2] = self._added.config()
         if self.normalizer is not None:
             parts.append(self.normalizer.config())
         if self.template is not None:
@@ -126,8 +159,8 @@ class Tokenizer(Vocabulary):
         return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {', '.join(map(str, steps))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make = partial(type(self), normalizer=self.normalizer, template=self.template)
-        return make, (self.model, self.pretokenizer, self._special.ids, self.provenance)
+        options = {"normalizer": self.normalizer, "template": self.template}
+        return _make, (type(self), self.model, self.pretokenizer, self.added_tokens, self.provenance, options)
 
     def with_template(self, single: str, pair: str | None = None) -> Tokenizer:
         """The same tokenizer with another template; `single` and `pair` are those of `Template`.
@@ -147,9 +180,94 @@ class Tokenizer(Vocabulary):
         """
         other = copy.copy(self)  # with the same tables and caches
         other.template = Template(single, pair)
-        other._bound = other.template.bind(self._special.ids)
+        other._bound = other.template.bind(self._added.special_ids)
         other._ends = other._bound.ends
         return other
+
+    # Pieces
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of ids: the largest id in use, plus one."""
+        return len(self._vocabulary.pieces)
+
+    @property
+    def pieces(self) -> Ragged:
+        """The bytes of each id, as `id_to_piece` gives them; an empty row for an id that is not in use."""
+        return self._vocabulary.pieces
+
+    @property
+    def unk_id(self) -> int | None:
+        """The id of what is not in the vocabulary, where the model has one."""
+        return self.model.unk_id
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """The id of each special token."""
+        return dict(self._added.special_ids)
+
+    @property
+    def added_tokens(self) -> dict[AddedToken, int]:
+        """The id of each added token, special or not."""
+        return dict(self._added.items())
+
+    @property
+    def has_plain_tokens(self) -> bool:
+        """Whether all added tokens are special and have no flags: texts and ids are all there is to them."""
+        return self._added.are_plain_specials
+
+    def id_to_piece(self, i: int) -> bytes:
+        """The bytes of an id; for a special token, its text in UTF-8.
+
+        Raises
+        ------
+        IndexError
+            If the id is not in use.
+        """
+        return self._vocabulary.id_to_piece(i)
+
+    def piece_to_id(self, piece: bytes | str) -> int:
+        """The id of a piece; or of a special token, unless its text is a piece too.
+
+        Raises
+        ------
+        KeyError
+            If there is no such piece.
+        """
+        return self._vocabulary.piece_to_id(encode_utf8(piece))
+
+    def add_tokens(self, tokens: Iterable[str | AddedToken]) -> Tokenizer:
+        """Return the same tokenizer with more added tokens, whose ids follow those in use.
+
+        Parameters
+        ----------
+        tokens : iterable of str or AddedToken
+            The tokens. A ``str`` is a token that is not special: it is found in every text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a token is empty, is there already or is given twice.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=256)
+        >>> tok = tok.add_tokens(["<tool>", ft.AddedToken("<s>", special=True)])
+        >>> tok.encode("a<tool><s>").tolist()
+        [97, 256, 60, 115, 62]
+        >>> tok.encode("a<tool><s>", special="all").tolist()
+        [97, 256, 257]
+        """
+        added = append_tokens(self.added_tokens, tokens, self.vocab_size)
+        return Tokenizer(
+            self.model,
+            self.pretokenizer,
+            added,
+            self.provenance,
+            normalizer=self.normalizer,
+            template=self.template,
+        )
 
     # Text to ids
 
@@ -179,10 +297,7 @@ class Tokenizer(Vocabulary):
         special: Special = "none",
         as_list: bool = False,
         errors: Errors = "strict",
-        dropout: float | Fraction | None = None,
-        seed: int | None = None,
-        epoch: int = 0,
-        sample: Sampling | None = None,
+        sampling: Sampler | None = None,
     ) -> NDArray[np.uint32] | list[int]:
         """Turn a text into ids.
 
@@ -201,13 +316,8 @@ class Tokenizer(Vocabulary):
         errors : {"strict", "replace", "surrogatepass"}
             What a lone surrogate in a ``str`` does: raise `TextError`, become U+FFFD, or be its three
             bytes.
-        dropout : float or Fraction, optional
-            The probability by which BPE-dropout skips a merge, from 0, which is no dropout, to 1, which
-            leaves the bytes; see `fasttok.models.dropout.Dropout`.
-        seed, epoch : int
-            What the draws for `dropout` depend on, each from 0 to 2^64 - 1; a seed must be given with it.
-        sample : Sampling, optional
-            How to draw the segmentations of a Unigram model, instead of taking the best ones.
+        sampling : Dropout or Sampling, optional
+            Draw the ids by chance: `Dropout` for byte-pair encoding, `Sampling` for Unigram.
 
         Returns
         -------
@@ -224,35 +334,33 @@ class Tokenizer(Vocabulary):
         TemplateError
             If special tokens are to be added and there is no template.
         ValueError
-            If `dropout` is no probability, is given without a seed or the seed without it, if the model is
-            not one of byte-level BPE; or if there is a `sample` and the model is not Unigram.
+            If the model cannot sample in this way.
 
         Notes
         -----
-        O(n log n) in the bytes of the longest pretoken, O(n) in the text; with a dropout of p, the former
-        is divided by 1 - p, and no pretoken is known from before.
+        O(n log n) in the bytes of the longest pretoken, O(n) in the text; with `Dropout` of p, the former is
+        divided by 1 - p, and no pretoken is known from before.
 
-        What is drawn, for `dropout` or a `sample`, depends on seed, epoch, the number of the document (its
-        row in a batch, its index in a corpus; 0 for a single text) and the byte of the document at which the
-        pretoken begins, on nothing else. `fasttok.models.dropout.Dropout` says how.
+        What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in a
+        corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on nothing else.
+        `Dropout` says how.
 
         Examples
         --------
         >>> import fasttok as ft
         >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
         >>> for epoch in range(3):
-        ...     [tok.id_to_piece(i) for i in tok.encode(" lower", dropout=0.3, seed=3, epoch=epoch)]
+        ...     [tok.id_to_piece(i) for i in tok.encode(" lower", sampling=ft.Dropout(0.3, 3, epoch))]
         [b' lowe', b'r']
         [b' ', b'lo', b'w', b'e', b'r']
         [b' low', b'e', b'r']
         """
-        draws = resolve_draws(dropout, seed, epoch, sample)
         if add_special_tokens:
             self._require_template()
         if as_list:
-            row = self._encoder.encode_list(text, special, errors, draws)
+            row = self._encoder.encode_list(text, special, errors, sampling)
             return [*self._ends[0], *row, *self._ends[1]] if add_special_tokens else row
-        ids = self._encoder.encode_text(text, special, errors, draws)
+        ids = self._encoder.encode_text(text, special, errors, sampling)
         if not add_special_tokens:
             return ids
         before, behind = (np.array(end, np.uint32) for end in self._ends)
@@ -285,10 +393,7 @@ class Tokenizer(Vocabulary):
         as_list: bool = False,
         errors: Errors = "strict",
         workers: int | None = None,
-        dropout: float | Fraction | None = None,
-        seed: int | None = None,
-        epoch: int = 0,
-        sample: Sampling | None = None,
+        sampling: Sampler | None = None,
     ) -> Ragged | list[list[int]]:
         """Turn texts into ids, on several threads if there is much to do.
 
@@ -302,7 +407,7 @@ class Tokenizer(Vocabulary):
             Give lists of ``int`` instead of arrays.
         workers : int, optional
             Threads; by default one a processor. The result does not depend on it.
-        dropout, seed, epoch, sample
+        sampling
             As in `encode`; the draws for a text depend on its row.
 
         Returns
@@ -310,13 +415,12 @@ class Tokenizer(Vocabulary):
         Ragged of uint32, or list of lists of int
             A row a text.
         """
-        draws = resolve_draws(dropout, seed, epoch, sample)
         if not as_list:
             corpus = Corpus.from_texts(texts, errors=errors)
-            return self._encode_corpus(corpus, add_special_tokens, special, workers, draws)
+            return self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
         if add_special_tokens:
             self._require_template()
-        lists = self._encoder.encode_lists(texts, special, errors, workers, draws)
+        lists = self._encoder.encode_lists(texts, special, errors, workers, sampling)
         before, behind = self._ends
         return [[*before, *row, *behind] for row in lists] if add_special_tokens else lists
 
@@ -327,10 +431,7 @@ class Tokenizer(Vocabulary):
         add_special_tokens: bool = False,
         special: Special = "none",
         workers: int | None = None,
-        dropout: float | Fraction | None = None,
-        seed: int | None = None,
-        epoch: int = 0,
-        sample: Sampling | None = None,
+        sampling: Sampler | None = None,
     ) -> Ragged:
         """Turn the documents of files into ids.
 
@@ -340,7 +441,7 @@ class Tokenizer(Vocabulary):
             What `Corpus.from_files` takes; or a corpus, for other rules of what a document is.
         add_special_tokens, special, workers
             As in `encode_batch`.
-        dropout, seed, epoch, sample
+        sampling
             As in `encode`; the draws for a document depend on its index in the corpus.
 
         Returns
@@ -349,8 +450,7 @@ class Tokenizer(Vocabulary):
             A row a document.
         """
         corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
-        draws = resolve_draws(dropout, seed, epoch, sample)
-        return self._encode_corpus(corpus, add_special_tokens, special, workers, draws)
+        return self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
 
     def encode_pairs(
         self,
@@ -457,40 +557,245 @@ class Tokenizer(Vocabulary):
             # Nothing is lost between the pieces, so their lengths alone say where they stand.
             ids = self._encoder.encode_text(data, special, "strict")
             bounds = lengths_to_offsets(self.decoder().lengths(ids))
-            return locate(data, ids, bounds[:-1], bounds[1:])
-        return locate(data, *self._encoder.encode_aligned(data, special))
+            return locate(data, ids, np.stack([bounds[:-1], bounds[1:]], axis=1))
+        ids, spans = self._encoder.encode_located(data, special)
+        return locate(data, ids, spans)
 
     def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
         """Count the tokens of a text; otherwise as `encode`."""
         return len(self.encode(text, special=special, errors=errors))
 
     def show(self, text: str | bytes, *, special: Special = "none") -> ColouredTokens:
-        """The tokens of a text side by side; in a notebook in colours. Otherwise as `encode`.
+        """Return the tokens of a text side by side; in a notebook in colours. Otherwise as `encode`.
 
         An unknown token is shown as the text that it stands for, and marked.
         """
-        data = encode_utf8(text)
-        encoding = self.encode_with_offsets(data, special=special)
-        tokens = [self.id_to_piece(i) for i in encoding.ids.tolist()]
-        unknown = [place for place, i in enumerate(encoding.ids.tolist()) if i == self.unk_id]
-        for place in unknown:
-            start, end = encoding.byte_spans[place].tolist()
-            tokens[place] = data[start:end]
-        return ColouredTokens(tuple(map(visible, tokens)), frozenset(unknown))
+        from fasttok.display.colours import show
+
+        return show(self, text, special)
 
     def _encode_corpus(
-        self, corpus: Corpus, add_special_tokens: bool, special: Special, workers: int | None, draws: Draws
+        self,
+        corpus: Corpus,
+        add_special_tokens: bool,
+        special: Special,
+        workers: int | None,
+        sampling: Sampler | None,
     ) -> Ragged:
         if not add_special_tokens:
-            return self._encoder.encode_corpus(corpus, special, workers, draws)
+            return self._encoder.encode_corpus(corpus, special, workers, sampling)
         self._require_template()
-        return frame_rows(self._bound.single, self._encoder.encode_corpus(corpus, special, workers, draws))
+        return frame_rows(self._bound.single, self._encoder.encode_corpus(corpus, special, workers, sampling))
 
     def _require_template(self) -> None:
         if self.template is None:
             raise TemplateError(
                 'this tokenizer has no template; tok.with_template("[CLS] $A [SEP]"), say, is one that has'
             )
+
+    # Ids to text
+
+    def decoder(self, clean_up: bool = True) -> TextDecoder:
+        """What turns ids into bytes; `clean_up` as in `decode`."""
+        if not isinstance(clean_up, bool):
+            raise TypeError(f"clean_up must be True or False, not {clean_up!r}")
+        if clean_up not in self._decoders:
+            self._decoders[clean_up] = TextDecoder(
+                self.pretokenizer,
+                self.model,
+                self._added.ids_by_text,
+                self._added.special_ids.values(),
+                clean_up=clean_up,
+            )
+        return self._decoders[clean_up]
+
+    def decode(
+        self,
+        ids: Ids,
+        *,
+        errors: Literal["replace", "strict"] = "replace",
+        skip_special_tokens: bool = False,
+        clean_up: bool = True,
+    ) -> str:
+        """Turn ids into text.
+
+        Parameters
+        ----------
+        ids : sequence or array of int
+            The ids; those of special tokens become their texts.
+        errors : {"replace", "strict"}
+            What bytes that are not UTF-8 do, which the ids of part of a text may give: become U+FFFD,
+            or raise ``UnicodeDecodeError``.
+        skip_special_tokens : bool
+            Leave out the ids of special tokens, that of unknown words too.
+        clean_up : bool
+            Where words are joined by spaces because the pretokenizer dropped those of the text, as with
+            WordPiece: leave out the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``, ``'s``, ``'ve``
+            and ``'re``, as tokenizers does.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        IndexError
+            If an id is negative, not below `vocab_size`, or not in use.
+        TypeError
+            If the ids are not integers.
+        """
+        checked_choice("errors", errors, "replace", "strict")
+        text = self.decode_bytes(ids, skip_special_tokens=skip_special_tokens, clean_up=clean_up)
+        return text.decode(errors=errors)
+
+    def decode_bytes(self, ids: Ids, *, skip_special_tokens: bool = False, clean_up: bool = True) -> bytes:
+        """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
+        return self.decoder(clean_up).decode(as_ids(ids), skip_special_tokens)
+
+    def decode_batch(
+        self,
+        batch: IdRows,
+        *,
+        errors: Literal["replace", "strict"] = "replace",
+        skip_special_tokens: bool = False,
+        clean_up: bool = True,
+    ) -> list[str]:
+        """Turn every row of a batch into text; otherwise as `decode`."""
+        checked_choice("errors", errors, "replace", "strict")
+        texts = self.decoder(clean_up).decode_rows(as_rows(batch), skip_special_tokens)
+        return [text.decode(errors=errors) for text in texts]
+
+    # Batches for a model
+
+    def pad(
+        self,
+        rows: IdRows,
+        max_length: int | None = None,
+        *,
+        side: Literal["right", "left"] = "right",
+        width: int | None = None,
+        pad_id: int | None = None,
+        dtype: DTypeLike = np.int64,
+    ) -> Padded:
+        """Put rows of ids in a matrix for a model, with a mask that says where they stand.
+
+        Parameters
+        ----------
+        rows : Ragged or iterable of rows of int
+            The rows, as `encode_batch` gives them.
+        max_length : int, optional
+            Longer rows are cut to so many ids. One that was made with the template keeps its special tokens.
+        side : {"right", "left"}
+            Where the padding stands. Rows are always cut on the right.
+        width : int, optional
+            The number of columns; by default the length of the longest row, after cutting.
+        pad_id : int, optional
+            What stands in the padding; by default the id of ``[PAD]``, ``<pad>`` or ``<|pad|>``, whichever is
+            a special token.
+        dtype : {np.int64, np.int32}
+            The type of the ids: int64 is what most models take, int32 half the memory.
+
+        Returns
+        -------
+        Padded
+            The ids and the mask: C-contiguous, writeable, new, so that ``torch.from_numpy`` copies nothing.
+
+        Raises
+        ------
+        IndexError
+            If an id is negative or not below `vocab_size`.
+        TypeError
+            If the rows are not rows of integers, or `dtype` is another type.
+        ValueError
+            If `max_length` is below 1, or less than the special tokens that a row is to keep; if a row that
+            is to be cut is of a pair; if a row is longer than `width`; if there is no token to pad with, or
+            `pad_id` does not fit the `dtype`.
+
+        Notes
+        -----
+        O(size of the matrix). Type ids are padded alike: ``tok.pad(pairs.type_ids, pad_id=0)``. Whether a row
+        was made with the template is seen from its first and last ids. A row of a pair, which has one of
+        these inside as well, is not cut: `encode_pairs` does that.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> counts = ft.PretokenCounts.from_dict({"a": 1})
+        >>> tok = ft.train(counts, vocab_size=259, special_tokens=["[PAD]", "[CLS]", "[SEP]"])
+        >>> tok = tok.with_template("[CLS] $A [SEP]")
+        >>> ids, mask = tok.pad(tok.encode_batch(["abcd", "a"], add_special_tokens=True), max_length=5)
+        >>> ids.tolist()
+        [[257, 97, 98, 99, 258], [257, 97, 258, 256, 256]]
+        >>> mask.sum(axis=1).tolist()
+        [5, 3]
+        """
+        checked_choice("side", side, "right", "left")
+        if max_length is not None:
+            max_length = checked_size("max_length", max_length, least=1)
+        if width is not None:
+            width = checked_size("width", width, least=0)
+        pad_id = find_pad_id(self._added.special_ids) if pad_id is None else checked_integer("pad_id", pad_id)
+        known, ends = self._look_at(rows)
+        return pad_to_matrix(
+            known,
+            ends,
+            pad_id,
+            max_length=max_length,
+            width=width,
+            on_left=side == "left",
+            dtype=checked_dtype(dtype, pad_id),
+        )
+
+    def windows(self, rows: IdRows, max_length: int, stride: int = 0) -> Windows:
+        """Cut rows of ids into windows that overlap, so that nothing of a long text is lost.
+
+        Parameters
+        ----------
+        rows : Ragged or iterable of rows of int
+            The rows, as `encode_batch` gives them.
+        max_length : int
+            The most ids of a window. Where a row was made with the template, each of its windows has the
+            special tokens.
+        stride : int
+            How many ids a window shares with the one before; those of the template do not count.
+
+        Returns
+        -------
+        Windows
+            The windows, and the row that each is of. A row that is short enough, an empty one as well, is one
+            window.
+
+        Raises
+        ------
+        IndexError, TypeError
+            As in `pad`.
+        ValueError
+            If `stride` is negative, or `max_length` has no room for an id beside those of the template and
+            those shared; or if a row that is to be cut is of a pair.
+
+        Notes
+        -----
+        O(length of the result), which grows as `stride` comes near to `max_length`. The windows are those of
+        ``tokenizers``, which calls all but the first overflowing.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=257, special_tokens=["<s>"])
+        >>> tok = tok.with_template("<s> $A")
+        >>> windows = tok.windows(tok.encode_batch(["abcdef", "g"], add_special_tokens=True), 4, stride=1)
+        >>> tok.decode_batch(windows.ids), windows.documents.tolist()
+        (['<s>abc', '<s>cde', '<s>ef', '<s>g'], [0, 0, 0, 1])
+        """
+        max_length = checked_size("max_length", max_length, least=1)
+        stride = checked_size("stride", stride, least=0)
+        known, ends = self._look_at(rows)
+        return cut_windows(known, ends, max_length, stride)
+
+    def _look_at(self, rows: IdRows) -> tuple[Ragged, Ends]:
+        """The rows, checked, and what they begin and end with if they were made with the template."""
+        is_types = isinstance(rows, Ragged) and rows.values.dtype == np.uint8  # type ids look like ids
+        return as_known_rows(rows, self.vocab_size), ([], []) if is_types else self._ends
 
     # Files
 
@@ -511,3 +816,15 @@ class Tokenizer(Vocabulary):
         from fasttok.formats.vocab_txt import save
 
         save(self, path)
+
+
+def _make(
+    kind: type[Tokenizer],
+    model: Model,
+    pretokenizer: Pretokenizer,
+    added_tokens: dict[AddedToken, int],
+    provenance: dict[str, Any],
+    options: dict[str, Any],
+) -> Tokenizer:
+    """Make a tokenizer again that was pickled."""
+    return kind(model, pretokenizer, added_tokens, provenance, **options)

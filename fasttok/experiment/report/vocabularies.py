@@ -19,7 +19,7 @@ def pieces_of(tok: Tokenizer) -> set[bytes]:
 
     So ``Ġthe``, ``▁the`` and a ``the`` that begins a word are one piece, whatever their files call them.
     """
-    keeps_spaces = tok.pretokenizer.is_partition or tok.pretokenizer.rewriting is not None
+    keeps_spaces = tok.pretokenizer.is_partition or tok.pretokenizer.rewrites
     written = written_pieces(tok.model, b"" if keeps_spaces else b" ").to_bytes()
     special = set(tok.special_tokens.values())
     return {piece.replace(MARK, b" ") for i, piece in enumerate(written) if piece and i not in special}

@@ -14,10 +14,10 @@ from fasttok.experiment.spec.toml import Table, find_files_of, shown, suggest
 from fasttok.formats.registry import LOADERS, describe_other, kind_of
 from fasttok.formats.tiktoken import KNOWN, stem_of
 from fasttok.models.options import as_texts
-from fasttok.text.added import SpecialTokens
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.tokenizer.train import TRAINERS
+from fasttok.tokenizer.vocabulary import as_added_tokens, check_added_tokens
 
 OF_GROUPS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")  # keys that are no trainer's option
 # Of the arguments of loaders those whose kind says all.
@@ -127,7 +127,9 @@ def _check_loader(group: Table, file: str, options: dict[str, Any]) -> None:
 def _check_special_tokens(group: Table, tokens: Any, kind: str, file: str) -> None:
     try:
         if kind == "tiktoken":
-            ids = SpecialTokens(tokens, NO_PIECES).ids.values()
+            added = as_added_tokens(tokens)
+            check_added_tokens(added, NO_PIECES)
+            ids = added.values()
             if max(ids, default=0) >= os.path.getsize(file):  # every id up to it would take memory
                 raise ValueError(f"the id {max(ids)} is larger than {os.path.basename(file)}")
         else:

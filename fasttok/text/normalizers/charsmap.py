@@ -10,7 +10,6 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ragged import Ragged
@@ -22,7 +21,8 @@ from fasttok.text.normalizers.compiled_rules import (
     read_charsmap,
     write_charsmap,
 )
-from fasttok.text.rewriting import Normalizer, Rewritten
+from fasttok.text.rows import Rows
+from fasttok.text.steps import Normalizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class CharsMapNormalizer(Normalizer):
     ----------
     charsmap : CharsMap
         The rules; see `from_rules` and `from_bytes`.
-    name : str or None
+    name : str
         The name `get_normalizer` has for these rules.
 
     Examples
@@ -51,7 +51,7 @@ class CharsMapNormalizer(Normalizer):
     """
 
     charsmap: CharsMap = field(repr=False)
-    name: str | None = None
+    name: str = "charsmap"
 
     @classmethod
     def from_rules(cls, rules: Mapping[str, str]) -> CharsMapNormalizer:
@@ -85,7 +85,7 @@ class CharsMapNormalizer(Normalizer):
         TypeError, ValueError
             If it is not the configuration of one.
         """
-        if config.keys() == {"name"}:
+        if config.keys() == {"name"} and config["name"] != "charsmap":
             return _named(config["name"])
         if config.keys() != {"name", "charsmap"}:
             raise ValueError(f"expected only the option charsmap, not {', '.join(config)}")
@@ -98,24 +98,19 @@ class CharsMapNormalizer(Normalizer):
         """The rules as a sentencepiece model has them."""
         return write_charsmap(self.charsmap)
 
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
+    def rewrite(self, rows: Rows) -> Rows:
+        documents = rows.documents
         text = np.ascontiguousarray(documents.values)
-        values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, aligned)
-        return Rewritten.from_origins(Ragged(values, offsets), origins)
+        values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
+        return rows.rewritten_from(Ragged(values, offsets), origins)
 
     @property
     def cuts(self) -> RewritingCuts:
-        return REWRITING_CUTS[self.name] if self.name else super().cuts
+        return REWRITING_CUTS.get(self.name, super().cuts)
 
     def config(self) -> dict[str, Any]:
-        if self.name is not None:
+        """Return the name; of rules without one, the rules in base64."""
+        if self.name != "charsmap":
             return {"name": self.name}
         return {"name": "charsmap", "charsmap": base64.b64encode(self.to_bytes()).decode()}
 
@@ -156,6 +151,7 @@ class Replace(Normalizer):
 
     pattern: str
     replacement: str
+    name = "replace"
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -170,15 +166,5 @@ class Replace(Normalizer):
     def __getstate__(self) -> dict[str, Any]:
         return asdict(self)
 
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
-        return self._rules.rewrite(documents, aligned=aligned)
-
-    def config(self) -> dict[str, Any]:
-        return {"name": "replace", "pattern": self.pattern, "replacement": self.replacement}
+    def rewrite(self, rows: Rows) -> Rows:
+        return self._rules.rewrite(rows)

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import chain
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
 from fasttok.text.normalizers._code_points import CodePoints
-from fasttok.text.rewriting import Normalizer, Rewritten
+from fasttok.text.rows import Rows
+from fasttok.text.steps import Normalizer
 from fasttok.text.unicode import _classes
 from fasttok.text.unicode._utf8 import encode_code_points
 from fasttok.text.unicode.normal_forms import (
@@ -202,19 +201,13 @@ class CodePointNormalizer(Normalizer):
     def code_points(self) -> CodePoints:
         """The table at work."""
 
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
+    def rewrite(self, rows: Rows) -> Rows:
+        documents = rows.documents
         text = np.ascontiguousarray(documents.values)
         if self.code_points.leaves_alone(text, documents.offsets):
-            return Rewritten.unchanged(documents, aligned)
-        values, offsets, spans = self.code_points.rewrite(text, documents.offsets, aligned)
-        return Rewritten(Ragged(values, offsets), spans)
+            return rows
+        values, offsets, spans = self.code_points.rewrite(text, documents.offsets, rows.aligned)
+        return rows.rewritten(Ragged(values, offsets), spans)
 
 
 @dataclass(frozen=True)
@@ -230,9 +223,6 @@ class UnicodeNormalizer(CodePointNormalizer):
     @property
     def cuts(self) -> RewritingCuts:
         return REWRITING_CUTS[self.name]
-
-    def config(self) -> dict[str, Any]:
-        return {"name": self.name}
 
 
 @dataclass(frozen=True)
@@ -273,6 +263,7 @@ class BertNormalizer(CodePointNormalizer):
     handle_chinese_chars: bool = True
     strip_accents: bool | None = None
     lowercase: bool = True
+    name = "bert"
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -290,10 +281,3 @@ class BertNormalizer(CodePointNormalizer):
     @property
     def cuts(self) -> RewritingCuts:
         return REWRITING_CUTS["bert"]
-
-    def config(self) -> dict[str, Any]:
-        """The name, and those of the parameters that are not as they are by default."""
-        given = {
-            name: value for name, value in asdict(self).items() if value != getattr(BertNormalizer, name)
-        }
-        return {"name": "bert"} | given

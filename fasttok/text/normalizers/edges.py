@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_choice
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
 from fasttok.text.pretokenizers._words import strip
-from fasttok.text.rewriting import Normalizer, Rewritten
+from fasttok.text.rows import SCOPES, Rows, Scope
+from fasttok.text.steps import Normalizer
 from fasttok.text.unicode.utf8 import encode_utf8
 
 
@@ -23,6 +23,9 @@ class Strip(Normalizer):
     ----------
     left, right : bool
         Whether it does so at the beginning, and at the end.
+    scope : {"document", "segment"}
+        Whether the ends are those of a document, or of every stretch of it between two added tokens, as in
+        tokenizers.
 
     Examples
     --------
@@ -33,45 +36,28 @@ class Strip(Normalizer):
 
     left: bool = True
     right: bool = True
+    scope: Scope = "document"
+    name = "strip"
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, not {value!r}")
+        checked_choice("scope", self.scope, *SCOPES)
+        for name in ("left", "right"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
 
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
-        text, n = np.ascontiguousarray(documents.values), len(documents)
-        left, right = (
-            np.full(n, asked) if where is None else where & asked
-            for where, asked in ((begins, self.left), (ends, self.right))
-        )
-        kept = np.empty((n, 2), np.int64)
+    def rewrite(self, rows: Rows) -> Rows:
+        documents = rows.documents
+        left, right = rows.begins(self.scope) & self.left, rows.ends(self.scope) & self.right
+        kept = np.empty((len(rows), 2), np.int64)
+        text = np.ascontiguousarray(documents.values)
         strip(text, documents.offsets, left.view(np.uint8), right.view(np.uint8), kept)
         if np.array_equal(kept.ravel(), np.repeat(documents.offsets, 2)[1:-1]):
-            return Rewritten.unchanged(documents, aligned)
-        # Every other row: between two that are kept is what goes.
-        stretches = Ragged(text, np.append(kept, len(text)))
-        stripped = stretches.take(np.arange(0, 2 * n, 2))
-        if not aligned:
-            return Rewritten(stripped, None)
-        shifts = np.repeat(kept[:, 0] - stripped.offsets[:-1], stripped.lengths)
-        places = np.arange(len(stripped.values)) + shifts
-        return Rewritten(stripped, np.stack([places, places + 1], axis=1))
+            return rows
+        return rows.cut(kept, rows.edges)
 
     @property
     def cuts(self) -> RewritingCuts:
         return REWRITING_CUTS["strip"]
-
-    def config(self) -> dict[str, Any]:
-        """The name, and the sides that are not stripped."""
-        return {"name": "strip"} | {name: value for name, value in asdict(self).items() if not value}
 
 
 @dataclass(frozen=True)
@@ -82,6 +68,9 @@ class Prepend(Normalizer):
     ----------
     text : str
         What it writes.
+    scope : {"document", "segment"}
+        Whether it is written before a document, or before every stretch of it between two added tokens, as in
+        tokenizers.
 
     Raises
     ------
@@ -96,21 +85,18 @@ class Prepend(Normalizer):
     """
 
     text: str
+    scope: Scope = "document"
+    name = "prepend"
 
     def __post_init__(self) -> None:
+        checked_choice("scope", self.scope, *SCOPES)
         if not isinstance(self.text, str):
             raise TypeError(f"text must be a str, not {type(self.text).__name__}")
         encode_utf8(self.text)
 
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
-        is_first = documents.lengths > 0 if begins is None else begins & (documents.lengths > 0)
+    def rewrite(self, rows: Rows) -> Rows:
+        documents = rows.documents
+        is_first = rows.begins(self.scope) & (documents.lengths > 0)
         prefix = np.frombuffer(self.text.encode(), np.uint8)
         starts = documents.offsets[:-1]
         offsets = lengths_to_offsets(documents.lengths + len(prefix) * is_first)
@@ -122,12 +108,9 @@ class Prepend(Normalizer):
         values[places] = documents.values[first:last]
         written = offsets[:-1][is_first][:, None] + np.arange(len(prefix))
         values[written] = prefix
-        if not aligned:
-            return Rewritten(Ragged(values, offsets), None)
+        if not rows.aligned:
+            return rows.rewritten(Ragged(values, offsets), None)
         spans = np.empty((len(values), 2), np.int64)
         spans[places] = np.stack([np.arange(first, last), np.arange(first, last) + 1], axis=1)
         spans[written] = starts[is_first][:, None, None]
-        return Rewritten(Ragged(values, offsets), spans)
-
-    def config(self) -> dict[str, Any]:
-        return {"name": "prepend", "text": self.text}
+        return rows.rewritten(Ragged(values, offsets), spans)

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from fasttok.text.normalizers.charsmap import CharsMapNormalizer, Replace
-from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer
-from fasttok.text.normalizers.edges import Prepend, Strip
+from fasttok.core.component import Registry, is_import_path
 from fasttok.text.normalizers.sequence import SequenceNormalizer
-from fasttok.text.rewriting import Normalizer
+from fasttok.text.steps import Normalizer
 
 RULES = ("identity", "sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf")
 UNICODE = ("nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents")
+NORMALIZERS: Registry[Normalizer] = Registry(
+    "a normalizer",
+    Normalizer,  # type: ignore[type-abstract]
+    {
+        **dict.fromkeys((*RULES, "charsmap"), "fasttok.text.normalizers.charsmap:CharsMapNormalizer"),
+        **dict.fromkeys(UNICODE, "fasttok.text.normalizers.code_points:UnicodeNormalizer"),
+        "bert": "fasttok.text.normalizers.code_points:BertNormalizer",
+        "strip": "fasttok.text.normalizers.edges:Strip",
+        "replace": "fasttok.text.normalizers.charsmap:Replace",
+        "prepend": "fasttok.text.normalizers.edges:Prepend",
+    },
+)
+NAMES = (*RULES, *UNICODE, "bert", "strip")  # those that need no options
 MAX_STEPS = 100  # of a sequence
 
 AnyNormalizer: TypeAlias = "str | dict[str, Any] | Sequence[AnyNormalizer] | Normalizer | None"
-
-
-WITH_OPTIONS: dict[str, Callable[..., Normalizer]] = {
-    "bert": BertNormalizer,
-    "strip": Strip,
-    "replace": Replace,
-    "prepend": Prepend,
-}
-NAMES = (*RULES, *UNICODE, "bert", "strip")
-
-
-def _named(name: str) -> Normalizer:
-    if name in RULES:
-        return CharsMapNormalizer.from_config({"name": name})
-    return UnicodeNormalizer(name) if name in UNICODE else WITH_OPTIONS[name]()
 
 
 def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
@@ -85,9 +81,9 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
     if normalizer is None or isinstance(normalizer, Normalizer):
         return normalizer
     if isinstance(normalizer, str):
-        if normalizer not in NAMES:
+        if normalizer not in NAMES and not is_import_path(normalizer):
             raise ValueError(f"no normalizer is named {normalizer!r}; the names are {', '.join(NAMES)}")
-        return _named(normalizer)
+        return NORMALIZERS.make({"name": normalizer})
     if isinstance(normalizer, dict):
         return _from_config(normalizer)
     if isinstance(normalizer, (list, tuple)):
@@ -100,31 +96,12 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
 def _from_config(config: dict[str, Any]) -> Normalizer:
     is_list = isinstance(config.get("steps"), list)
     if config.get("name") == "sequence" and config.keys() == {"name", "steps"} and is_list:
-        return _in_sequence(map(_step_from_config, config["steps"]))
-    return _step_from_config(config)
-
-
-def _step_from_config(config: dict[str, Any]) -> Normalizer:
-    """A normalizer that is no sequence: one is never written inside another."""
-    if isinstance(config, dict) and isinstance(name := config.get("name"), str):
-        options = {key: value for key, value in config.items() if key != "name"}
-        if name in NAMES and not options:
-            return _named(name)
-        if name in WITH_OPTIONS:
-            try:
-                return WITH_OPTIONS[name](**options)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"not the configuration of a normalizer: {error}") from None
-        if name == "charsmap" and options.keys() == {"charsmap"}:
-            try:
-                return CharsMapNormalizer.from_config(config)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"not the configuration of a normalizer: {error}") from None
-    raise ValueError(f"not the configuration of a normalizer: {config!r}")
+        return _in_sequence(map(NORMALIZERS.make, config["steps"]))  # one is never written inside another
+    return NORMALIZERS.make(config)
 
 
 def _in_sequence(normalizers: Iterable[Normalizer | None]) -> Normalizer:
-    """The normalizers as the steps of one, those of a sequence one by one."""
+    """Return the normalizers as the steps of one, those of a sequence one by one."""
     steps: list[Normalizer] = []
     for given in normalizers:
         if given is None:

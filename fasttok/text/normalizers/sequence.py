@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import RewritingCuts
-from fasttok.text.rewriting import Normalizer, Rewritten
+from fasttok.text.rows import Rows
+from fasttok.text.steps import Normalizer
 
 
 @dataclass(frozen=True)
@@ -25,25 +22,17 @@ class SequenceNormalizer(Normalizer):
     """
 
     steps: tuple[Normalizer, ...]
+    name = "sequence"
 
-    def rewrite(
-        self,
-        documents: Ragged,
-        *,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
-        aligned: bool = False,
-    ) -> Rewritten:
-        first, *others = self.steps
-        rewritten = first.rewrite(documents, begins=begins, ends=ends, aligned=aligned)
-        for step in others:
-            more = step.rewrite(rewritten.documents, begins=begins, ends=ends, aligned=aligned)
-            rewritten = rewritten.then(more)
-        return rewritten
+    def rewrite(self, rows: Rows) -> Rows:
+        for step in self.steps:
+            rows = step.rewrite(rows)
+        return rows
 
     @property
     def cuts(self) -> RewritingCuts:
         return reduce(RewritingCuts.then_rewriting, (step.cuts for step in self.steps))
 
     def config(self) -> dict[str, Any]:
-        return {"name": "sequence", "steps": [step.config() for step in self.steps]}
+        """Return the configurations of the steps."""
+        return {"name": self.name, "steps": [step.config() for step in self.steps]}

@@ -35,6 +35,7 @@ class RegexPretokenizer(Pretokenizer):
 
     pattern: str
     timeout: float = field(default=60.0, compare=False)
+    name = "regex"
 
     def __post_init__(self) -> None:
         _ = self._compiled  # an expression that does not compile is an error here, not later
@@ -94,9 +95,6 @@ class RegexPretokenizer(Pretokenizer):
         positions = np.zeros(len(text) + 1, np.int64)
         np.cumsum(_utf8_lengths(code_points), out=positions[1:])
         return positions[ends]
-
-    def config(self) -> dict[str, Any]:
-        return {"name": "regex", "pattern": self.pattern}
 
 
 def _utf8_lengths(code_points: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from fasttok.core.component import Registry, is_import_path
 from fasttok.text.pretokenizers.expressions import RegexPretokenizer
-from fasttok.text.pretokenizers.metaspace import Metaspace
-from fasttok.text.pretokenizers.scanners import NAMED, ScannerPretokenizer
-from fasttok.text.pretokenizers.script import ScriptPretokenizer
+from fasttok.text.pretokenizers.scanners import NAMED
 from fasttok.text.pretokenizers.sequence import in_sequence
 from fasttok.text.steps import Pretokenizer
 
-STEPS: dict[str, Callable[[], Pretokenizer]] = {"metaspace": Metaspace, "script": ScriptPretokenizer}
-# What has one name in recipes and files has others here.
+PRETOKENIZERS: Registry[Pretokenizer] = Registry(
+    "a pretokenizer",
+    Pretokenizer,  # type: ignore[type-abstract]
+    {
+        **dict.fromkeys(NAMED, "fasttok.text.pretokenizers.scanners:ScannerPretokenizer"),
+        "metaspace": "fasttok.text.pretokenizers.metaspace:Metaspace",
+        "script": "fasttok.text.pretokenizers.script:ScriptPretokenizer",
+        "regex": "fasttok.text.pretokenizers.expressions:RegexPretokenizer",
+    },
+)
+# Other names of pretokenizers, as recipes and files have them.
 ALIASES: dict[str, AnyPretokenizer] = {"p50k": "gpt2", "sentencepiece": ["metaspace", "script"]}
 
 AnyPretokenizer: TypeAlias = "str | Pretokenizer | Sequence[AnyPretokenizer] | dict[str, Any]"
@@ -103,36 +110,22 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
 def _from_string(text: str) -> Pretokenizer:
     if text in ALIASES:
         return get_pretokenizer(ALIASES[text])
-    if text in STEPS:
-        return STEPS[text]()
-    if text in NAMED:
-        return ScannerPretokenizer(text)
+    if (text in PRETOKENIZERS and text != "regex") or is_import_path(text):
+        return PRETOKENIZERS.make({"name": text})
     if not text:
         raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
     if text.isidentifier():  # no expression anybody means looks like a name
+        names = [*PRETOKENIZERS, *ALIASES]
         raise ValueError(
-            f"no pretokenizer is named {text!r}; the names are {', '.join([*NAMED, *STEPS, *ALIASES])}, and "
-            "any other string is read as a regular expression"
+            f"no pretokenizer is named {text!r}; the names are {', '.join(names)}, and any other string is read "
+            "as a regular expression"
         )
     return RegexPretokenizer(text)
 
 
 def _from_config(config: dict[str, Any]) -> Pretokenizer:
     if config.get("name") == "sequence" and config.keys() == {"name", "steps"}:
-        return in_sequence(map(_step_from_config, config["steps"]))
-    return _step_from_config(config)
-
-
-def _step_from_config(config: dict[str, Any]) -> Pretokenizer:
-    """A pretokenizer that is no sequence: one is never written inside another."""
-    if isinstance(config, dict):
-        name = config.get("name")
-        if name in NAMED and config.keys() == {"name"}:
-            return ScannerPretokenizer(name)
-        if name == "script" and config.keys() == {"name"}:
-            return ScriptPretokenizer()
-        if name == "metaspace" and config.keys() <= {"name", *(f.name for f in fields(Metaspace))}:
-            return Metaspace(**{k: v for k, v in config.items() if k != "name"})
-        if name == "regex" and config.keys() == {"name", "pattern"}:
-            return RegexPretokenizer(config["pattern"])
-    raise ValueError(f"not the configuration of a pretokenizer: {config!r}")
+        if not isinstance(config["steps"], list):
+            raise ValueError(f"not the configuration of a pretokenizer: {config!r}")
+        return in_sequence(map(PRETOKENIZERS.make, config["steps"]))  # one is never written inside another
+    return PRETOKENIZERS.make(config)

@@ -84,6 +84,3 @@ class ScannerPretokenizer(ScanningPretokenizer):
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name}
-
-    def config(self) -> dict[str, Any]:
-        return {"name": self.name}

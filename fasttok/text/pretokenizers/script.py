@@ -28,6 +28,8 @@ class ScriptPretokenizer(ScanningPretokenizer):
     ['GPT', '4, ', 'и', ' ', 'так', ' ', '東京タワー']
     """
 
+    name = "script"
+
     @cached_property
     def scanner(self) -> Spans:  # type: ignore[override]
         return ScriptScanner()
@@ -38,6 +40,3 @@ class ScriptPretokenizer(ScanningPretokenizer):
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
-
-    def config(self) -> dict[str, Any]:
-        return {"name": "script"}

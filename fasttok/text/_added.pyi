@@ -1,0 +1,11 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.core._trie import Trie
+
+class TokenFinder:
+    def __init__(self, trie: Trie, first_bytes: bytes) -> None: ...
+    def find(
+        self, text: NDArray[np.uint8], offsets: NDArray[np.int64], rules: NDArray[np.uint8]
+    ) -> NDArray[np.int64]: ...
+    def occurs_in(self, text: str | bytes, rules: NDArray[np.uint8]) -> bool: ...

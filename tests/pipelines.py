@@ -1,0 +1,39 @@
+"""A pipeline's pretokens, and where they came from, for tests to look at."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import fasttok as ft
+from fasttok.text._spans import list_spans
+from fasttok.text.pipeline import Pipeline, Prepared
+from fasttok.text.rows import Rows
+
+
+def prepare(
+    pipeline: Pipeline, data: bytes, begins: bool = True, ends: bool = True, aligned: bool = False
+) -> Prepared:
+    """Prepare a document, or part of one."""
+    documents = ft.Ragged.from_bytes([data])
+    return pipeline.prepare(Rows.of(documents, np.array([begins]), np.array([ends]), aligned))
+
+
+def list_pretokens(prepared: Prepared) -> np.ndarray:
+    """Begin and end of each pretoken in the values of the rows."""
+    documents = prepared.rows.documents
+    places, _ = list_spans(prepared.spans, np.ascontiguousarray(documents.values), documents.offsets)
+    return places
+
+
+def pretokens(pipeline: Pipeline, data: bytes, begins: bool = True, ends: bool = True) -> list[bytes]:
+    """Cut a document, or part of one."""
+    prepared = prepare(pipeline, data, begins, ends)
+    text = prepared.rows.documents.values.tobytes()
+    return [text[a:b] for a, b in list_pretokens(prepared).tolist()]
+
+
+def located_pretokens(pipeline: Pipeline, data: bytes) -> np.ndarray:
+    """Begin and end of each pretoken in the raw document."""
+    prepared = prepare(pipeline, data, aligned=True)
+    spans, places = prepared.rows.spans, list_pretokens(prepared)
+    return np.stack([spans[places[:, 0], 0], spans[places[:, 1] - 1, 1]], axis=1)

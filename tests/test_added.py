@@ -1,0 +1,181 @@
+"""Added tokens: found as `tokenizers` finds them, with every flag, before and after normalizing."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers
+
+import fasttok as ft
+from fasttok.core.component import allowing_imports
+from fasttok.text.unicode.byte_alphabet import CHARACTER_OF_BYTE
+from tests import oracles
+
+FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
+COMBINATIONS = [dict(zip(FLAGS, bits, strict=True)) for bits in itertools.product([False, True], repeat=5)]
+# Short letters, so that tokens overlap, begin each other and have neighbours of all kinds.
+LETTERS = ["a", "b", "A", " ", " ", "\t", "\u00a0", "é", "_", "1", "<", "東", "\u0301", "-"]
+NORMALIZERS = {
+    None: None,
+    "lowercase": normalizers.Lowercase(),
+    "nfd": normalizers.NFD(),
+}
+
+
+def random_text(rng: np.random.Generator, most: int, least: int = 0) -> str:
+    return "".join(LETTERS[i] for i in rng.integers(0, len(LETTERS), rng.integers(least, most + 1)))
+
+
+def random_tokens(rng: np.random.Generator) -> list[ft.AddedToken]:
+    texts = dict.fromkeys(random_text(rng, 4, 2) for _ in range(rng.integers(1, 7)))
+    return [ft.AddedToken(text, **COMBINATIONS[rng.integers(0, 32)]) for text in texts]
+
+
+def ours(tokens: list[ft.AddedToken], normalizer: str | None) -> ft.Tokenizer:
+    ids = {token: 256 + i for i, token in enumerate(tokens)}
+    return ft.Tokenizer(ft.ByteModel(), "none", ids, normalizer=normalizer)
+
+
+def theirs(tokens: list[ft.AddedToken], normalizer: str | None) -> tokenizers.Tokenizer:
+    vocabulary = {character: byte for byte, character in CHARACTER_OF_BYTE.items()}
+    peer = tokenizers.Tokenizer(models.BPE(vocabulary, []))
+    peer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)
+    peer.decoder = decoders.ByteLevel()
+    if normalizer is not None:
+        peer.normalizer = NORMALIZERS[normalizer]
+    for token in tokens:
+        flags = {flag: getattr(token, flag) for flag in FLAGS}
+        added = tokenizers.AddedToken(token.text, **flags)
+        (peer.add_special_tokens if token.special else peer.add_tokens)([added])
+    return peer
+
+
+def test_ids_and_offsets_are_those_of_tokenizers():
+    rng = np.random.default_rng(13)
+    n_found = n_cases = 0
+    while n_cases < 5000:
+        tokens = random_tokens(rng)
+        normalizer = list(NORMALIZERS)[rng.integers(0, 3)]
+        tok, peer = ours(tokens, normalizer), theirs(tokens, normalizer)
+        for text in [random_text(rng, 14) for _ in range(10)]:
+            for special, reads_specials in (("all", False), ("none", True)):
+                peer.encode_special_tokens = reads_specials
+                expected = peer.encode(text, add_special_tokens=False)
+                case = (text, tokens, normalizer, special)
+                encoding = tok.encode_with_offsets(text, special=special)
+                assert encoding.ids.tolist() == expected.ids, case
+                assert tok.encode(text, special=special, as_list=True) == expected.ids, case
+                if normalizer is None:
+                    assert [tuple(span) for span in encoding.char_spans.tolist()] == expected.offsets, case
+                n_found += sum(i >= 256 for i in expected.ids)
+            n_cases += 1
+    assert n_found > 5000
+
+
+def test_some_special_tokens_allowed_is_the_oracle():
+    rng = np.random.default_rng(14)
+    for _ in range(1500):
+        tokens = random_tokens(rng)
+        tokens = [ft.AddedToken(t.text, t.special, t.lstrip, t.rstrip, t.single_word, False) for t in tokens]
+        names = [(t.text, t.text, frozenset(f for f in FLAGS if getattr(t, f))) for t in tokens]
+        allowed = frozenset(t.text for t in tokens if t.special and rng.random() < 0.5)
+        tok, text = ours(tokens, None), random_text(rng, 16)
+        ids = {token.text: i for token, i in tok.added_tokens.items()}
+        expected: list[int] = []
+        last = 0
+        for start, stop, name in oracles.find_added(text, names, allowed):
+            expected += [*text[last:start].encode(), ids[name]]
+            last = stop
+        expected += text[last:].encode()
+        assert tok.encode(text, special=allowed).tolist() == expected, (text, tokens, allowed)
+
+
+def test_batches_are_single_texts():
+    rng = np.random.default_rng(15)
+    for normalizer in NORMALIZERS:
+        tokens = random_tokens(rng)
+        tok = ours(tokens, normalizer)
+        texts = [random_text(rng, 30) for _ in range(300)]
+        for special in ("none", "all", [t.text for t in tokens if t.special][:1]):
+            rows = [tok.encode(text, special=special).tolist() for text in texts]
+            assert tok.encode_batch(texts, special=special).to_list() == rows
+            assert tok.encode_batch(texts, special=special, as_list=True, workers=1) == rows
+
+
+def test_a_long_document_is_cut_where_no_token_is(tmp_path):
+    tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=256)
+    tok = tok.add_tokens(["<tool>", "ab", ft.AddedToken("<s>", special=True)])
+    text = "a<tool>b ab <s> abab c " * 400_000
+    (tmp_path / "long.txt").write_text(text)
+    for special in ("none", "all"):
+        ids = tok.encode(text, special=special)
+        assert np.array_equal(tok.encode_files(tmp_path / "long.txt", special=special).values, ids)
+
+
+def test_special_raise_names_the_first_special_token():
+    tokens = [ft.AddedToken("<t>"), ft.AddedToken("<S>", special=True, normalized=True)]
+    tok = ours(tokens, "lowercase")
+    assert tok.encode("É<t>", special="raise").tolist() == [*"é".encode(), 256]
+    with pytest.raises(ft.SpecialTokenError, match="'<S>' at byte 5 of document 0"):
+        tok.encode("É<t><s>", special="raise")
+    with pytest.raises(ft.SpecialTokenError, match="at byte 2 of document 1"):
+        tok.encode_batch(["a", "É<S>"], special="raise")
+
+
+def test_plain_text_never_becomes_a_special_token():
+    tok = ours([ft.AddedToken("<s>", special=True), ft.AddedToken("s>")], None)
+    assert tok.encode("<s>s>").tolist() == [*b"<s>", 257]
+    assert tok.decode([256, 257], skip_special_tokens=True) == "s>"
+
+
+def test_adding_tokens():
+    tok = ft.train(ft.PretokenCounts.from_dict({"ab": 1}), vocab_size=258, special_tokens=["<s>"])
+    more = tok.add_tokens(["<tool>", ft.AddedToken("<e>", special=True)])
+    assert more.vocab_size == tok.vocab_size + 2
+    assert more.special_tokens == {"<s>": 257, "<e>": 259}
+    assert more.id_to_piece(258) == b"<tool>"
+    assert more.piece_to_id("<tool>") == 258
+    assert more.fingerprint() != tok.fingerprint()
+    for twice in (["<s>"], ["x", "x"]):
+        with pytest.raises(ValueError, match="is there already"):
+            more.add_tokens(twice)
+    for wrong in ("one", b"one", {"a": 1}, 3, [b"x"], [""], [3]):
+        with pytest.raises((TypeError, ValueError)):
+            more.add_tokens(wrong)
+
+
+def test_an_added_token_may_share_the_id_of_its_piece():
+    tok = ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("a"): 97})
+    assert tok.encode("ba").tolist() == [98, 97]
+    with pytest.raises(ValueError, match="has id 97, which is the piece"):
+        ft.Tokenizer(ft.ByteModel(), "none", {"a": 97})
+    with pytest.raises(ValueError, match="has id 98, which is the piece"):
+        ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("a"): 98})
+
+
+@pytest.mark.parametrize("flags", COMBINATIONS, ids=str)
+def test_files_pickles_and_fingerprints(flags, tmp_path):
+    tok = ours([ft.AddedToken("<x> ", **flags), ft.AddedToken("é", special=True)], "lowercase")
+    tok.save(tmp_path / "tok.json")
+    with allowing_imports([]):
+        again = ft.load(tmp_path / "tok.json")
+    for other in (again, pickle.loads(pickle.dumps(tok))):
+        assert other.added_tokens == tok.added_tokens
+        assert other.fingerprint() == tok.fingerprint()
+        assert (
+            other.encode("a <x>  é", special="all").tolist() == tok.encode("a <x>  é", special="all").tolist()
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [(("",), ValueError), ((3,), ValueError), (("a\0",), ValueError), (("\ud800",), UnicodeEncodeError)]
+    + [(("a", "yes"), TypeError), (("a", True, 1), TypeError)],
+)
+def test_what_no_token_is(arguments, error):
+    with pytest.raises(error):
+        ft.AddedToken(*arguments)

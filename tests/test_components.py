@@ -1,0 +1,146 @@
+"""The one list that every registered normalizer and pretokenizer runs through."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.core.component import Component, name_of
+from fasttok.text.normalizers.charsmap import CharsMapNormalizer
+from fasttok.text.normalizers.registry import NAMES, NORMALIZERS
+from fasttok.text.pipeline import Pipeline
+from fasttok.text.pretokenizers.registry import PRETOKENIZERS
+from fasttok.text.rows import Rows
+from tests import hostile
+from tests.pipelines import list_pretokens, prepare, pretokens
+
+# Components with options; those without are made from their names.
+WITH_OPTIONS: dict[str, list[Component]] = {
+    "charsmap": [CharsMapNormalizer.from_rules({"ab": "x", "é": ""})],
+    "replace": [ft.Replace("a", "bb"), ft.Replace("  ", " ")],
+    "prepend": [ft.Prepend("▁"), ft.Prepend("> ", scope="segment")],
+    "strip": [ft.Strip(left=False), ft.Strip(scope="segment")],
+    "bert": [ft.BertNormalizer(lowercase=False, strip_accents=True)],
+    "regex": [ft.get_pretokenizer(r"\d+|\s"), ft.get_pretokenizer(r"(?i:a)|.")],
+    "metaspace": [
+        ft.Metaspace(remove_extra_whitespaces=False),
+        ft.Metaspace(treat_whitespace_as_suffix=True),
+        ft.Metaspace(False, False, split_by_whitespace=False, scope="segment"),
+    ],
+}
+ALL_NORMALIZERS = [
+    *(ft.get_normalizer(name) for name in NAMES),
+    *(step for name, steps in WITH_OPTIONS.items() for step in steps if isinstance(step, ft.Normalizer)),
+    ft.get_normalizer(["nfd", ft.Strip(), "strip_accents"]),
+]
+ALL_PRETOKENIZERS = [
+    *(ft.get_pretokenizer(name) for name in PRETOKENIZERS if name != "regex"),
+    *(step for name, steps in WITH_OPTIONS.items() for step in steps if isinstance(step, ft.Pretokenizer)),
+    ft.get_pretokenizer(["digits_single", "gpt2"]),
+    ft.get_pretokenizer(["whitespace_split", "metaspace"]),
+    ft.get_pretokenizer(["bert", "digits_threes_right"]),
+    ft.get_pretokenizer(["metaspace", "script"]),
+    ft.get_pretokenizer(["script", "metaspace", "whitespace_split", "digits_single"]),
+]
+COMPONENTS = [*ALL_NORMALIZERS, *ALL_PRETOKENIZERS]
+TEXTS = [b"", b" ", b"a", "  A b\u0301 é 12 ▁ ﬁ東 \r\n".encode(), *hostile.byte_strings(150, seed=300)]
+
+
+def remake(component: Component) -> Component:
+    config = json.loads(json.dumps(component.config()))
+    make = ft.get_normalizer if isinstance(component, ft.Normalizer) else ft.get_pretokenizer
+    return make(config)
+
+
+def pipeline_of(component: Component) -> Pipeline:
+    if isinstance(component, ft.Normalizer):
+        return Pipeline(component, ft.get_pretokenizer("gpt2"))
+    return Pipeline(None, component)
+
+
+def test_every_registered_name_is_tried():
+    names = {name_of(component) for component in COMPONENTS}
+    assert names == {*NORMALIZERS, *PRETOKENIZERS, "sequence"}
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=repr)
+def test_a_component_is_a_value(component):
+    again = remake(component)
+    assert again.config() == component.config()
+    assert name_of(again) == component.config()["name"]
+    copied = pickle.loads(pickle.dumps(component))
+    assert copied.config() == component.config()
+    if not isinstance(component, CharsMapNormalizer):  # it compares as the object it is: rules are many
+        assert again == copied == component
+        assert hash(again) == hash(component)
+    assert repr(copied) == repr(component)
+    for text in TEXTS:
+        expected = pretokens(pipeline_of(component), text)
+        assert pretokens(pipeline_of(again), text) == expected
+        assert pretokens(pipeline_of(copied), text) == expected
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=repr)
+def test_rows_are_apart_and_alignment_changes_nothing(component):
+    pipeline = pipeline_of(component)
+    alone = [pretokens(pipeline, text) for text in TEXTS]
+    for aligned in (False, True):
+        prepared = pipeline.prepare(Rows.of(ft.Ragged.from_bytes(TEXTS), aligned=aligned))
+        places = list_pretokens(prepared)
+        data = prepared.rows.documents.values.tobytes()
+        assert [data[a:b] for a, b in places.tolist()] == [p for found in alone for p in found]
+        if aligned:
+            spans = prepared.rows.spans
+            assert spans.shape == (len(data), 2)
+            assert (np.diff(spans, axis=0) >= 0).all()
+            assert (spans[:, 0] <= spans[:, 1]).all()
+            assert spans.min(initial=0) >= 0
+            assert spans.max(initial=0) <= sum(map(len, TEXTS))
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=repr)
+def test_parts_that_are_cut_where_it_is_safe_are_the_whole(component):
+    pipeline = pipeline_of(component)
+    for text in TEXTS:
+        whole = pretokens(pipeline, text)
+        for end in range(len(text) + 1):
+            cut = pipeline.find_cut(np.frombuffer(text[:end], np.uint8))
+            if cut:
+                parts = pretokens(pipeline, text[:cut], ends=False) + pretokens(
+                    pipeline, text[cut:], begins=False
+                )
+                assert parts == whole, (text, cut)
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=repr)
+def test_input_may_be_read_only_or_mapped(component, tmp_path):
+    text = b"  The newest, A1 \xff b  "
+    expected = pretokens(pipeline_of(component), text)
+    (tmp_path / "text").write_bytes(text)
+    mapped = np.memmap(tmp_path / "text", np.uint8, "r")
+    locked = np.frombuffer(text, np.uint8)
+    for values in (mapped, locked):
+        rows = Rows.of(ft.Ragged(values, np.array([0, len(values)])))
+        prepared = pipeline_of(component).prepare(rows)
+        data = prepared.rows.documents.values.tobytes()
+        assert [data[a:b] for a, b in list_pretokens(prepared).tolist()] == expected
+
+
+def test_unknown_names_and_options_are_refused():
+    for make, kind in ((ft.get_normalizer, "normalizer"), (ft.get_pretokenizer, "pretokenizer")):
+        for config in ({"name": "nope"}, {"name": "strip", "lefft": True}, {"name": 3}, {}, {"left": True}):
+            with pytest.raises(ValueError, match=f"(no|of a) {kind}"):
+                make(config)
+
+
+def test_steps_after_a_cut_see_every_pretoken_as_a_text():
+    words = ft.get_pretokenizer(["whitespace_split", "metaspace"]).split_text(" Hello  new world ")
+    assert [word.decode() for word in words] == ["▁Hello", "▁new", "▁world"]
+    prepared = prepare(
+        Pipeline(None, ft.get_pretokenizer(["whitespace_split", "metaspace"])), b"a  bc", aligned=True
+    )
+    assert prepared.rows.spans.tolist() == [[0, 0]] * 3 + [[0, 1]] + [[3, 3]] * 3 + [[3, 4], [4, 5]]

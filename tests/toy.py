@@ -1,0 +1,83 @@
+"""Components as a user of fasttok writes them, outside the package: docs/design/extending.md explains them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fasttok as ft
+from fasttok.text.rows import Rows
+
+
+@dataclass(frozen=True)
+class BeforeVowels(ft.Pretokenizer):
+    """Cuts before every vowel."""
+
+    vowels: str = "aeiou"
+
+    def boundaries(self, documents: ft.Ragged) -> Iterator[NDArray[np.int64]]:
+        first, last = documents.offsets[[0, -1]]
+        letters = np.frombuffer(self.vowels.encode(), np.uint8)
+        places = np.flatnonzero(np.isin(documents.values[first:last], letters)) + first
+        yield np.unique(np.concatenate([documents.offsets, places]))
+
+
+@dataclass(frozen=True)
+class Rot13(ft.Normalizer):
+    """Replaces every letter of ASCII by the one 13 places on."""
+
+    def rewrite(self, rows: Rows) -> Rows:
+        table = np.arange(256, dtype=np.uint8)
+        for start in (ord("a"), ord("A")):
+            table[start : start + 26] = np.roll(table[start : start + 26], -13)
+        documents = ft.Ragged(table[rows.documents.values], rows.documents.offsets)
+        return rows.rewritten(documents, rows.spans)  # every byte was made of the one at its place
+
+
+class PairModel(ft.Model):
+    """Two bytes at a time: an id for a pair of bytes that is known, an id per byte otherwise."""
+
+    def __init__(self, pairs: list[bytes]) -> None:
+        self.pairs = pairs
+        self.pieces = ft.Ragged.from_bytes([bytes([byte]) for byte in range(256)] + pairs)
+        self._ids = {pair: 256 + i for i, pair in enumerate(pairs)}
+
+    is_lossless = True
+
+    def encode_pretoken(self, pretoken: bytes) -> list[int]:
+        ids: list[int] = []
+        i = 0
+        while i < len(pretoken):
+            pair = pretoken[i : i + 2]
+            ids.append(self._ids.get(pair, pretoken[i]))
+            i += 2 if pair in self._ids else 1
+        return ids
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"pairs": [list(pair) for pair in self.pairs]}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> PairModel:
+        return cls([bytes(pair) for pair in fields["pairs"]])
+
+
+@dataclass(frozen=True)
+class PairTrainer(ft.Trainer):
+    """Takes the most frequent pairs of bytes."""
+
+    vocab_size: int
+
+    def train(
+        self, counts: ft.PretokenCounts, *, workers: int | None = None, progress: bool = False
+    ) -> ft.Trained:
+        found: Counter[bytes] = Counter()
+        for pretoken, count in counts.to_dict().items():
+            for i in range(len(pretoken) - 1):
+                found[pretoken[i : i + 2]] += count
+        best = sorted(found, key=lambda pair: (-found[pair], pair))
+        return ft.Trained(PairModel(best[: self.vocab_size - 256]), {})
