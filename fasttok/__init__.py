@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from fasttok.experiment.spec.spec import Experiment
     from fasttok.formats.registry import load
     from fasttok.models.base import Trained
-    from fasttok.models.bpe.characters import CharacterBPEModel
+    from fasttok.models.bpe.alphabets import Bytes, Characters
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
-    from fasttok.models.sampling import Sampling
+    from fasttok.models.sampling import Dropout, Sampling
     from fasttok.models.unigram.lattice import Lattice, Segmentation
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.models.unigram.trainer import UnigramTrainer
@@ -107,12 +107,12 @@ _HOMES = {
     "fasttok.experiment.run.verify": ["verify"],
     "fasttok.formats.registry": ["load"],
     "fasttok.models.base": ["Trained"],
-    "fasttok.models.bpe.characters": ["CharacterBPEModel"],
+    "fasttok.models.bpe.alphabets": ["Bytes", "Characters"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
     "fasttok.models.units.byte": ["ByteModel", "ByteTrainer"],
     "fasttok.models.units.character": ["CharacterModel", "CharacterTrainer"],
-    "fasttok.models.sampling": ["Sampling"],
+    "fasttok.models.sampling": ["Dropout", "Sampling"],
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
@@ -144,12 +144,14 @@ __all__ = [
     "BertNormalizer",
     "ByteModel",
     "ByteTrainer",
-    "CharacterBPEModel",
+    "Bytes",
     "CharacterModel",
     "CharacterTrainer",
+    "Characters",
     "ColouredTokens",
     "Corpus",
     "CorpusError",
+    "Dropout",
     "Encoding",
     "Experiment",
     "ExperimentError",

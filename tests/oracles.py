@@ -450,6 +450,48 @@ def characters_of(text: bytes) -> list[bytes]:
     return [c.encode(errors="surrogateescape") for c in text.decode(errors="surrogateescape")]
 
 
+def encode_characters(
+    pretoken: bytes,
+    symbols: dict[bytes, int],
+    merges: dict[tuple[int, int], tuple[int, int]],
+    *,
+    prefix: bytes = b"",
+    suffix: bytes = b"",
+    byte_ids: list[int] | None = None,
+    unk_id: int | None = None,
+    fuse_unk: bool = False,
+    whole: dict[bytes, int] | None = None,
+) -> list[tuple[int, int]]:
+    """BPE over characters: the ids of a pretoken, and how many of its bytes each stands for.
+
+    The names of `symbols` have prefix and suffix; what is in `whole` is not merged. A ValueError holds the
+    place of a character that has no id.
+    """
+    if whole and pretoken in whole:
+        return [(whole[pretoken], len(pretoken))]
+    characters = characters_of(pretoken)
+    word: list[tuple[int, int]] = []
+    for i, character in enumerate(characters):
+        name = (prefix if i else b"") + character + (suffix if i == len(characters) - 1 else b"")
+        if name in symbols:
+            word.append((symbols[name], len(character)))
+        elif byte_ids is not None:
+            word += [(byte_ids[byte], 1) for byte in character]
+        elif unk_id is None:
+            raise ValueError(len(b"".join(characters[:i])))
+        elif fuse_unk and word and word[-1][0] == unk_id:
+            word[-1] = unk_id, word[-1][1] + len(character)
+        else:
+            word.append((unk_id, len(character)))
+    while True:
+        pairs = [(left[0], right[0]) for left, right in pairwise(word)]
+        ranked = [(merges[pair][0], i) for i, pair in enumerate(pairs) if pair in merges]
+        if not ranked:
+            return word
+        _, i = min(ranked)
+        word[i : i + 2] = [(merges[pairs[i]][1], word[i][1] + word[i + 1][1])]
+
+
 def segmentations(
     text: bytes, scores: dict[bytes, float], unk_score: float
 ) -> list[tuple[float, tuple[bytes, ...]]]:

@@ -317,7 +317,8 @@ def test_an_unknown_token():
 
 def model_of(pieces, merges, **options):
     table = np.array(merges, np.uint32).reshape(-1, 3)
-    return ft.CharacterBPEModel(ft.Ragged.from_bytes(pieces), table[:, :2], table[:, 2], **options)
+    alphabet = ft.Characters(**options)
+    return ft.BPEModel(ft.Ragged.from_bytes(pieces), table[:, :2], table[:, 2], alphabet=alphabet)
 
 
 def test_pieces_called_alike():
@@ -333,17 +334,8 @@ def test_pieces_called_alike():
 @pytest.mark.parametrize(
     ("pieces", "merges", "options", "message"),
     [
-        ([b"a", b"ab"], [], {}, "piece 1, b'ab', is no character, and no merge makes it"),
         ([b"a", b"a"], [], {}, "ids 0 and 1 have the same piece b'a'"),
-        ([b"a", b"b</w>"], [], {}, "piece 1, b'b</w>', is no character"),
-        ([b"a", b"</w>"], [], {"end_of_word_suffix": SUFFIX}, "piece 1, b'</w>', is no character"),
         ([b"a", b"aa"], [[0, 0, 1], [0, 0, 1]], {}, "a pair is merged twice"),
-        (
-            [b"a", b"aa", b"aaa"],
-            [[1, 0, 2], [0, 0, 1]],
-            {},
-            "merge 0 joins ids 1 and 0, one of which is made",
-        ),
         (
             [b"a", b"b</w>", b"b</w>a"],
             [[1, 0, 2]],
@@ -358,6 +350,14 @@ def test_pieces_called_alike():
 def test_models_that_cannot_be(pieces, merges, options, message):
     with pytest.raises(ValueError, match=message):
         model_of(pieces, merges, **options)
+
+
+def test_pieces_that_are_never_met_and_merges_before_those_of_their_parts():
+    model = model_of([b"a", b"ab", b"aa", b"aaa"], [[2, 0, 3], [0, 0, 2]])
+    assert encode_pretokens(model, [b"aaaa", b"aaa", b"aa"]) == [[3, 0], [3], [2]]
+    model = model_of([b"a", b"ab", b"a</w>", b"</w>", b"ba</w>"], [], end_of_word_suffix=SUFFIX)
+    assert model.ends_word.tolist() == [False, False, True, False, True]
+    assert encode_pretokens(model, [b"aa"]) == [[0, 2]]
 
 
 def test_an_id_that_both_ends_a_pretoken_and_does_not():
@@ -464,9 +464,8 @@ def test_merges_and_ids_with_a_suffix_are_tokenizers(shared, name):
     # Their model in ours: the alphabet has some characters that only stand inside, or only at the end.
     rows = [b"", *(piece.encode() for piece in pieces[1:])]
     merge_ids = np.arange(n_alphabet, len(pieces), dtype=np.uint32)
-    model = ft.CharacterBPEModel(
-        ft.Ragged.from_bytes(rows), learned, merge_ids, end_of_word_suffix=SUFFIX, unk_id=0
-    )
+    alphabet = ft.Characters(end_of_word_suffix=SUFFIX, unk_id=0)
+    model = ft.BPEModel(rows, learned, merge_ids, alphabet=alphabet)
     ours = ft.Tokenizer(model, ft.get_pretokenizer("whitespace_split"), {"<unk>": 0})
     for line in [*text.split("\n")[:500], *hostile.texts(300, seed=95)]:
         ids = theirs.encode(line).ids

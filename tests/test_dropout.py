@@ -12,7 +12,6 @@ import pytest
 
 import fasttok as ft
 from fasttok.corpus import corpus as corpus_module
-from fasttok.models.base import Model
 from tests import hostile, oracles
 from tests.chances import assert_as_likely
 
@@ -192,6 +191,24 @@ def test_each_number_matters():
     assert tok.encode(text, dropout=0.5, seed=0).tolist() == outcomes[0]
 
 
+def test_the_value_that_says_it():
+    value = ft.Dropout(Fraction(1, 4), seed=7)
+    assert value == ft.Dropout(0.25, 7, 0)
+    assert hash(value) == hash(ft.Dropout(0.25, 7, 0))
+    assert repr(ft.Dropout(0.25, seed=7, epoch=3)) == "Dropout(probability=0.25, seed=7, epoch=3)"
+    limits = [ft.Dropout(p, 0).limit for p in (0, 5e-324, Fraction(1, 4), 1)]
+    assert limits == [0, 1, 1 << 61, 1 << 63]
+    for probability in (-0.1, 1.001, float("nan")):
+        with pytest.raises(ValueError, match="must be a probability, from 0 to 1"):
+            ft.Dropout(probability, 0)
+    for seed, epoch in ((-1, 0), (1 << 64, 0), (True, 0), (0, 1.0)):
+        with pytest.raises(ValueError, match=r"must be an integer from 0 to 2\^64 - 1"):
+            ft.Dropout(0.1, seed, epoch)
+    assert ft.BPEModel.can_sample == (ft.Dropout,)
+    assert ft.UnigramModel.can_sample == (ft.Sampling,)
+    assert ft.WordPieceModel.can_sample == ()
+
+
 # What cannot be
 
 
@@ -223,12 +240,11 @@ def test_bad_arguments(tok, options, message):
 
 def test_a_model_without_merges(tok):
     class NoMerges(ft.BPEModel):
-        kind = "none of them"
-        drawn_encoder = Model.drawn_encoder
+        can_sample = ()
 
     model = NoMerges(tok.model.pieces, tok.model.merges, tok.model.merge_ids)
     plain = ft.Tokenizer(model, tok.pretokenizer)
     assert plain.encode("a").tolist() == tok.encode("a").tolist()
     for encode in (plain.encode, lambda text, **options: plain.encode_batch([text], **options)):
-        with pytest.raises(ValueError, match="not for a model of kind 'none of them'"):
+        with pytest.raises(ValueError, match="kind 'bpe', which takes neither Dropout nor Sampling"):
             encode("a", dropout=0.1, seed=1)

@@ -13,18 +13,24 @@ import pytest
 
 from fasttok.core.ragged import Ragged
 from fasttok.models.merging import engine, likelihood
+from fasttok.models.merging.orders import Frequency, Likelihood
 from tests import oracles
 
+ORDERS = [Frequency(), Likelihood()]
 
-def check(words, n_alphabet, n_symbols, **options):
+
+def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: B008  (a value)
     counts = np.array([n for _, n in words], np.int64)
     ours = engine.learn_merges(
         Ragged.from_rows([w for w, _ in words]),
         counts,
         n_alphabet,
         n_symbols,
+        order=order,
         **{k: Ragged.from_rows(v) if k == "veto" else v for k, v in options.items()},
     )
+    options["by_likelihood"] = isinstance(order, Likelihood)
+    options["by_length"] = order == Frequency(shortest_first=True)
     theirs = oracles.learn_merges(words, n_alphabet, n_symbols, **options)
     merged = range(n_alphabet, n_alphabet + len(ours))  # no string is made twice, here or by the oracle
     assert [(*row, new) for row, new in zip(ours.tolist(), merged, strict=True)] == theirs
@@ -37,23 +43,23 @@ def test_wikipedias_example():
     assert check([(word, 1)], 4, 7) == [(0, 0, 4), (0, 1, 5), (4, 5, 6)]
 
 
-@pytest.mark.parametrize("by_likelihood", [False, True])
-def test_every_string_of_two_letters_up_to_length_8(by_likelihood):
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_string_of_two_letters_up_to_length_8(order):
     for n in range(1, 9):
         for word in itertools.product([0, 1], repeat=n):
-            check([(list(word), 3)], 2, 12, by_likelihood=by_likelihood)
+            check([(list(word), 3)], 2, 12, order=order)
 
 
 @pytest.mark.parametrize(
     "options",
     [
         {},
-        {"by_length": True},
+        {"order": Frequency(shortest_first=True)},
         {"min_count": 3},
         {"max_length": 3},
-        {"by_likelihood": True},
-        {"by_likelihood": True, "min_count": 9},
-        {"by_likelihood": True, "max_length": 3},
+        {"order": Likelihood()},
+        {"order": Likelihood(), "min_count": 9},
+        {"order": Likelihood(), "max_length": 3},
     ],
 )
 def test_random_corpora(options):
@@ -67,20 +73,20 @@ def test_random_corpora(options):
         check(words, n_alphabet, n_alphabet + rng.choice([3, 20, 200]), **options)
 
 
-@pytest.mark.parametrize("by_likelihood", [False, True])
-def test_runs(by_likelihood):
+@pytest.mark.parametrize("order", ORDERS)
+def test_runs(order):
     for n in range(1, 40):
         words = [([0] * n, 2), ([0, 1] * n, 1), ([1] * (n // 2 + 1), 5)]
-        check(words, 2, 60, by_likelihood=by_likelihood)
+        check(words, 2, 60, order=order)
 
 
-@pytest.mark.parametrize("by_likelihood", [False, True])
-def test_pausing_and_growing_change_nothing(monkeypatch, by_likelihood):
+@pytest.mark.parametrize("order", ORDERS)
+def test_pausing_and_growing_change_nothing(monkeypatch, order):
     rng = random.Random(16)
     words = [(rng.choices(range(3), k=rng.randint(1, 20)), rng.randint(1, 5)) for _ in range(9)] + [
         ([0] * 99, 1)
     ]
-    expected = check(words, 3, 300, by_likelihood=by_likelihood)
+    expected = check(words, 3, 300, order=order)
     grown = []
     monkeypatch.setattr(engine, "SLICE", 1)  # pause at every posting, and give no more room than needed
     monkeypatch.setattr(
@@ -90,23 +96,23 @@ def test_pausing_and_growing_change_nothing(monkeypatch, by_likelihood):
             grown.append(needed) or np.resize(array, (max(int(needed), len(array)), *array.shape[1:]))
         ),
     )
-    assert check(words, 3, 300, by_likelihood=by_likelihood) == expected
+    assert check(words, 3, 300, order=order) == expected
     assert grown
 
 
-@pytest.mark.parametrize("by_likelihood", [False, True])
-def test_counts_beyond_32_bits(by_likelihood):
+@pytest.mark.parametrize("order", ORDERS)
+def test_counts_beyond_32_bits(order):
     words = [([0, 1, 0, 1], 1 << 40), ([1, 0, 0], (1 << 40) + 1), ([0, 0, 1], 3)]
-    check(words, 2, 10, by_likelihood=by_likelihood)
+    check(words, 2, 10, order=order)
 
 
-@pytest.mark.parametrize("by_likelihood", [False, True])
-def test_strings_in_the_veto(by_likelihood):
+@pytest.mark.parametrize("order", ORDERS)
+def test_strings_in_the_veto(order):
     rng = random.Random(17)
     for _ in range(200):
         words = [(rng.choices(range(3), k=rng.randint(1, 12)), rng.randint(1, 9)) for _ in range(8)]
         veto = [tuple(rng.choices(range(3), k=rng.randint(2, 4))) for _ in range(5)]
-        check(words, 3, 40, veto=veto, by_likelihood=by_likelihood)
+        check(words, 3, 40, veto=veto, order=order)
 
 
 # The order by likelihood
@@ -115,7 +121,7 @@ def test_strings_in_the_veto(by_likelihood):
 def test_scores_that_rise():
     """Merging (0, 1) makes 1 rare, and (1, 2), which was behind (3, 4), the next."""
     words = [([0, 1], 10), ([1, 2], 3), ([2], 1), ([3, 4], 10), ([3], 2), ([4], 2)]
-    assert check(words, 5, 8, by_likelihood=True)[:2] == [(0, 1, 5), (1, 2, 6)]
+    assert check(words, 5, 8, order=Likelihood())[:2] == [(0, 1, 5), (1, 2, 6)]
 
 
 def test_scores_that_differ_by_less_than_a_float_shows():
@@ -129,7 +135,7 @@ def test_scores_that_differ_by_less_than_a_float_shows():
                 x, y = 2 * pair, 2 * pair + 1
                 more, less = rng.choice([(0, 0), (1, 0), (0, 1), (n, n), (n - 1, n), (n + 1, n)])
                 words += [([x, y], n + rng.randint(-1, 1)), ([x], 1 + more), ([y], 1 + less)]
-            check(words, 8, 12, by_likelihood=True)
+            check(words, 8, 12, order=Likelihood())
 
 
 def test_exact_comparison_of_the_largest_numbers():
@@ -150,7 +156,7 @@ def test_pairs_beyond_64_bits_are_refused():
     with pytest.raises(OverflowError, match=r"pairs in the corpus; the most is 2\^63 - 1"):
         engine.learn_merges(words, np.array([(1 << 62) + 1] * 2), 2, 4)
     with pytest.raises(OverflowError, match=r"symbols in the corpus; the most is 2\^63 - 1"):
-        engine.learn_merges(words, np.array([(1 << 61) + 1] * 2), 2, 4, by_likelihood=True)
+        engine.learn_merges(words, np.array([(1 << 61) + 1] * 2), 2, 4, order=Likelihood())
 
 
 def test_more_symbols_asked_for_than_there_can_be():

@@ -30,6 +30,31 @@ class WholeWords:
 
 
 UNKNOWN = {"special_tokens": ["<s>", "<unk>"], "unk": "<unk>"}
+
+
+class CharacterMerges:
+    """BPE over characters with byte fallback, or a prefix, as no trainer makes it."""
+
+    def __init__(self, *, prefix="", **options):
+        self.prefix, self.options = prefix, options
+
+    def train(self, counts):
+        model = ft.BPETrainer(vocab_size=45, units="character").train(counts).model
+        n = len(model.pieces)
+        pieces = model.pieces.to_bytes()
+        pieces += [self.prefix.encode() + piece for piece in pieces] if self.prefix else []
+        pieces += [b"<0x%02X>" % byte for byte in range(256)] if self.options.get("byte_fallback") else []
+        shifts = ((0, n, 0), (n, n, n)) if self.prefix else ((0, 0, 0),)
+        rows = np.concatenate([model.merges, model.merge_ids[:, None]], axis=1)
+        merges = np.concatenate([rows + np.array(shift, np.uint32) for shift in shifts])[::-1]
+        alphabet = ft.Characters(
+            continuing_subword_prefix=self.prefix, unk_id=len(pieces), fuse_unk=True, **self.options
+        )
+        pieces.append(b"")
+        model = ft.BPEModel(pieces, merges[:, :2], merges[:, 2], alphabet=alphabet)
+        return model, {"<unk>": len(pieces) - 1}
+
+
 CHARACTERS = ft.BPETrainer(vocab_size=50, units="character", **UNKNOWN)
 CLASSIC = ft.BPETrainer(vocab_size=50, units="character", end_of_word_suffix="</w>", **UNKNOWN)
 CASES = {
@@ -38,6 +63,9 @@ CASES = {
     "characters": (CHARACTERS, "gpt2"),
     "characters with a suffix": (CLASSIC, "gpt2"),
     "words of characters with a suffix": (CLASSIC, "whitespace_split"),
+    "characters with bytes": (CharacterMerges(byte_fallback=True), "gpt2"),
+    "characters with a prefix": (CharacterMerges(prefix="##"), "whitespace_split"),
+    "characters with a prefix and bytes": (CharacterMerges(prefix="##", byte_fallback=True), "gpt2"),
     "unigram": (ft.UnigramTrainer(vocab_size=33), "gpt2"),
     "unigram, fewest pieces": (ft.UnigramTrainer(vocab_size=40, method="mingram"), "gpt2"),
     "unigram of whole words": (WholeWords(), "gpt2"),

@@ -177,9 +177,11 @@ def test_samplings_that_cannot_be(arguments, message):
 
 
 def test_each_kind_of_draw_has_its_models(words, tok):
-    with pytest.raises(ValueError, match="sample is for Unigram, not for a model of kind 'bpe'"):
+    with pytest.raises(ValueError, match="Sampling is not for a model of kind 'bpe', which takes Dropout"):
         tok.encode("a", sample=ft.Sampling(0.1, 1))
-    with pytest.raises(ValueError, match="dropout is for byte-level BPE, not for a model of kind 'unigram'"):
+    with pytest.raises(
+        ValueError, match="Dropout is not for a model of kind 'unigram', which takes Sampling"
+    ):
         words.encode("a", dropout=0.1, seed=1)
     with pytest.raises(ValueError, match="dropout is for BPE and sample for Unigram; pass one"):
         words.encode_batch(["a"], dropout=0.1, seed=1, sample=ft.Sampling(0.1, 1))

@@ -366,7 +366,7 @@ def test_with_sentencepieces_sums_a_document_is_never_cut(monkeypatch):
     texts = ["".join(rng.choices("ab ", k=3000)) for _ in range(5)]
     for compat in (None, "sentencepiece"):
         model = ft.UnigramModel(["", *pieces], [0, *scores], unk_id=0, compat=compat)
-        assert model.takes_rows_whole == (compat is not None)
+        assert model.needs_whole_rows == (compat is not None)
         tok = tokenizer_of(model, "whitespace")
         expected = [tok.encode(text).tolist() for text in texts]
         for workers, size in itertools.product((1, 2), (10, 1000)):

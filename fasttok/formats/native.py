@@ -14,7 +14,7 @@ from typing import Any
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.saving import atomic_write
 from fasttok.models.base import Model
-from fasttok.models.bpe.characters import CharacterBPEModel
+from fasttok.models.bpe.alphabets import Bytes, Characters
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.unigram.model import UnigramModel
 from fasttok.models.units.byte import ByteModel
@@ -33,11 +33,9 @@ VERSIONS = (1, 2)  # the first has special tokens only, and no decoder
 TO_MEASURE = "; to measure it, open it with its own library and give that to ft.wrap"
 _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
 MODELS: dict[str, type[Model]] = {
-    model.kind: model
-    for model in (
-        *(BPEModel, CharacterBPEModel, UnigramModel, WordPieceModel),
-        *(CharacterModel, ByteModel, WordModel),
-    )
+    Bytes.kind: BPEModel,
+    Characters.kind: BPEModel,
+    **{model.kind: model for model in (UnigramModel, WordPieceModel, CharacterModel, ByteModel, WordModel)},
 }
 
 

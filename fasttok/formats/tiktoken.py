@@ -17,6 +17,7 @@ from fasttok.core.errors import ModelExportError, ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
 from fasttok.models.bpe._splits import split_pieces
+from fasttok.models.bpe.alphabets import Bytes
 from fasttok.models.bpe.model import BPEModel
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer.tokenizer import Tokenizer
@@ -139,7 +140,7 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
         that the rule puts together from another pair, or merges whose order is not that of the ids.
     """
     model = tokenizer.model
-    if not isinstance(model, BPEModel):
+    if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
         raise ModelExportError(f"a rank file holds byte-level BPE, not {model.kind}")
     try:
         splits = split_pieces(model.pieces.values, model.pieces.offsets)

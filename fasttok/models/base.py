@@ -14,8 +14,7 @@ from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
-from fasttok.models.dropout import Dropout
-from fasttok.models.sampling import Sampling
+from fasttok.models.sampling import Dropout, Sampling
 from fasttok.text._spans import Boundaries
 
 
@@ -73,10 +72,12 @@ class Model(ABC):
         The id of what is not in the vocabulary, where the model has one. It is a special token's.
     begins_word, ends_word : ndarray of bool, or None
         Whether each piece is marked as the beginning of a pretoken, or as its end; None where none are.
-    takes_rows_whole : bool
+    needs_whole_rows : bool
         Whether the ids of a text depend on more than its pretokens, so that it must not be cut.
-    joins_unknown : bool
+    fuse_unk : bool
         Whether a run of unknown tokens in a text is one, also across pretokens.
+    can_sample : tuple of type
+        The values that `sampling_encoder` takes: `Dropout`, `Sampling`, or none of them.
     """
 
     kind: str
@@ -84,8 +85,9 @@ class Model(ABC):
     unk_id: int | None = None
     begins_word: NDArray[np.bool_] | None = None
     ends_word: NDArray[np.bool_] | None = None
-    takes_rows_whole: bool = False
-    joins_unknown: bool = False
+    needs_whole_rows: bool = False
+    fuse_unk: bool = False
+    can_sample: ClassVar[tuple[type, ...]] = ()
 
     @property
     @abstractmethod
@@ -97,26 +99,49 @@ class Model(ABC):
         """The same for rows that are parts of documents, where that makes a difference."""
         return self.encoder
 
-    def drawn_encoder(
-        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    def sampling_encoder(
+        self, sampling: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
-        """The kernel that encodes some rows of text by chance, once.
+        """Return the kernel that encodes some rows of text by chance, once.
 
         Parameters
         ----------
-        draws : Dropout or Sampling
+        sampling : Dropout or Sampling
             What is drawn, and what the chance depends on.
         documents, starts : ndarray of int64, shape (k,)
             Of every row, the number of its document, and where in the document it begins, in bytes.
 
         Raises
         ------
-        ValueError
-            If the model has no such draws.
+        TypeError, ValueError
+            As `check_sampling`.
         """
-        if isinstance(draws, Dropout):
-            raise ValueError(f"dropout is for byte-level BPE, not for a model of kind {self.kind!r}")
-        raise ValueError(f"sample is for Unigram, not for a model of kind {self.kind!r}")
+        self.check_sampling(sampling)
+        return self._make_sampling_encoder(sampling, documents, starts)
+
+    def check_sampling(self, sampling: Any) -> None:
+        """Refuse what `sampling_encoder` does not take.
+
+        Raises
+        ------
+        TypeError
+            If it is neither a `Dropout` nor a `Sampling`.
+        ValueError
+            If the model does not take it; `can_sample` says what it takes.
+        """
+        if not isinstance(sampling, (Dropout, Sampling)):
+            raise TypeError(f"sampling must be a Dropout or a Sampling, not {type(sampling).__name__}")
+        if not isinstance(sampling, self.can_sample):
+            taken = " or ".join(kind.__name__ for kind in self.can_sample) or "neither Dropout nor Sampling"
+            raise ValueError(
+                f"{type(sampling).__name__} is not for a model of kind {self.kind!r}, which takes {taken}"
+            )
+
+    def _make_sampling_encoder(
+        self, sampling: Any, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    ) -> PretokenEncoder:
+        """Do what `sampling_encoder` says, for a value that the model takes."""
+        raise NotImplementedError(f"{type(self).__name__} says that it can sample, but does not")
 
     def encode_pretokens(
         self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
@@ -151,7 +176,7 @@ class Model(ABC):
         Parameters
         ----------
         pretokens : Ragged of uint8
-            The pretokens, one after another; whole rows of text, if the model `takes_rows_whole`.
+            The pretokens, one after another; whole rows of text, if the model `needs_whole_rows`.
         ids : ndarray of uint32, shape (n,)
             What the encoder made of them.
         n_bytes : int

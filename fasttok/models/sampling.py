@@ -1,4 +1,4 @@
-"""`Sampling`: segmentations that are drawn by chance, and what the chance depends on."""
+"""`Dropout` and `Sampling`: segmentations that are drawn by chance, and what the chance depends on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,65 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fasttok.models.dropout import Dropout, check_seeds, resolve_dropout
+
+@dataclass(frozen=True)
+class Dropout:
+    """BPE-dropout: skip merges by chance.
+
+    Parameters
+    ----------
+    probability : float or Fraction
+        The probability of skipping a merge, from 0, which gives the ids of encoding without dropout, to 1,
+        which leaves the bytes or characters.
+    seed, epoch : int
+        What the draws depend on, besides the document and the position in it; from 0 to 2^64 - 1.
+
+    Raises
+    ------
+    ValueError
+        If `probability` is not from 0 to 1, or a number is out of range.
+
+    Notes
+    -----
+    As in Provilkov et al. (2020), section 3: in every pretoken, the merges that are possible are gone through
+    by rank, then position. Each is skipped with the given probability; the first that is not is made, and
+    all that are then possible, those skipped before among them, are gone through anew. The pretoken is done
+    when all are skipped. One that is a piece is not taken whole.
+
+    Each pretoken has a generator of its own, SplitMix64 (Steele et al. 2014), which draws once for every
+    merge gone through. All arithmetic is modulo 2^64. To draw is ``s += G; return mix(s)``, where G is
+    0x9E3779B97F4A7C15 and ``mix(x)`` is ::
+
+        x ^= x >> 30; x *= 0xBF58476D1CE4E5B9
+        x ^= x >> 27; x *= 0x94D049BB133111EB
+        return x ^ x >> 31
+
+    The merge is skipped if what was drawn, shifted right by one, is below ``probability * 2**63``. At first s
+    is ``h(h(h(h(seed) ^ epoch) ^ document) ^ byte)``, where ``h(x)`` is ``mix(x + G)``, ``document`` is the
+    number of the document from 0, and ``byte`` is where in the document, in UTF-8, the pretoken begins; the
+    texts of special tokens count. Where text is rewritten first, it is a byte of the document that came out,
+    and special tokens do not count.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Dropout(0.1, seed=7, epoch=3)
+    Dropout(probability=0.1, seed=7, epoch=3)
+    """
+
+    probability: float | Fraction
+    seed: int
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"dropout must be a probability, from 0 to 1, not {self.probability}")
+        check_seeds(self.seed, self.epoch)
+
+    @property
+    def limit(self) -> int:
+        """The number, from 0 to 2^63, below which a draw of 63 bits skips a merge."""
+        return math.ceil(Fraction(self.probability) * (1 << 63))
 
 
 @dataclass(frozen=True)
@@ -30,7 +88,7 @@ class Sampling:
     Notes
     -----
     Kudo (2018), section 3.3, with all segmentations instead of some of the best. Each pretoken has a
-    generator of its own, the one of `fasttok.models.dropout.Dropout`. It draws once for every piece, from the
+    generator of its own, the one of `Dropout`. It draws once for every piece, from the
     front of the pretoken to its end. What was drawn, shifted right by 11 and divided by 2^53, is u. Of the
     pieces that could stand next, from the shortest to the longest, an unknown character last, the first is
     taken with which the sum of their chances is more than u.
@@ -56,6 +114,9 @@ class Sampling:
         check_seeds(self.seed, self.epoch)
 
 
+Sampler = Dropout | Sampling
+
+
 def check_alpha(alpha: float, largest_score: float = 0.0) -> None:
     """Refuse what makes no distribution, or not one over segmentations with such scores.
 
@@ -73,26 +134,14 @@ def check_alpha(alpha: float, largest_score: float = 0.0) -> None:
         raise ValueError(f"alpha is {alpha}, and with scores of up to {largest_score} that is too much")
 
 
-def resolve_draws(
-    dropout: float | Fraction | None, seed: int | None, epoch: int, sample: Sampling | None
-) -> Dropout | Sampling | None:
-    """Check the arguments of `Tokenizer.encode`; None where nothing is drawn.
+def check_seeds(seed: int, epoch: int) -> None:
+    """Refuse numbers that do not fit the generator.
 
     Raises
     ------
-    TypeError
-        If `sample` is no `Sampling`.
     ValueError
-        If both kinds are asked for, or as for `resolve_dropout`.
+        If one is not an integer from 0 to 2^64 - 1.
     """
-    resolved = resolve_dropout(dropout, seed, epoch)
-    if sample is None:
-        return resolved
-    if not isinstance(sample, Sampling):
-        raise TypeError(f"sample must be a Sampling, not a {type(sample).__name__}")
-    if dropout is not None:
-        raise ValueError("dropout is for BPE and sample for Unigram; pass one of them")
-    return sample
-
-
-Sampler = Dropout | Sampling
+    for name, number in (("seed", seed), ("epoch", epoch)):
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 64:
+            raise ValueError(f"{name} must be an integer from 0 to 2^64 - 1, not {number!r}")

@@ -17,7 +17,7 @@ from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.corpus.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models.base import Model
-from fasttok.models.sampling import Sampler
+from fasttok.models.sampling import Dropout, Sampler
 from fasttok.text._spans import Spans
 from fasttok.text.added import Special
 from fasttok.text.pipeline import Pipeline, Prepared
@@ -73,6 +73,7 @@ class TextEncoder:
         self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None = None
     ) -> NDArray[np.uint32]:
         """Return the ids of one text."""
+        sampling = self._checked(sampling)
         prepared = self._pipeline.prepare(Rows.of_text(encode_utf8(text, errors)), special)
         cache = self._take_cache()
         try:
@@ -142,13 +143,14 @@ class TextEncoder:
         self, corpus: Corpus, special: Special, workers: int | None, sampling: Sampler | None
     ) -> Ragged:
         """Return the ids of every document, found on threads."""
+        sampling = self._checked(sampling)
         # What is drawn depends on where pretokens begin in the document as it was rewritten, which is only known
         # of whole ones.
         is_drawn = sampling is not None and self._pipeline.rewrites
-        is_whole = is_drawn or self._model.takes_rows_whole or not self._pipeline.may_cut(special)
+        is_whole = is_drawn or self._model.needs_whole_rows or not self._pipeline.may_cut(special)
         batches = corpus.batches(None if is_whole else self._pipeline)
         n_ids = corpus.most_bytes() // 2  # natural text has far fewer; there can be more
-        joined = _JoinedRows(n_ids, self._model.unk_id if self._model.joins_unknown else None)
+        joined = _JoinedRows(n_ids, self._model.unk_id if self._model.fuse_unk else None)
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
         _ = self._model.encoder, self._model.part_encoder  # made once, not by every thread that asks first
@@ -182,7 +184,7 @@ class TextEncoder:
             if batch is not None:
                 starts = np.where(documents == 0, starts + batch.start, starts)
                 documents = documents + batch.first
-            encoder = self._model.drawn_encoder(sampling, documents, starts)
+            encoder = self._model.sampling_encoder(sampling, documents, starts)
         buffer = self._take_buffer(len(prepared.rows.documents.values))
         out_offsets = np.empty(len(prepared.rows) + 1, np.int64)
         n = prepared.run(
@@ -209,6 +211,13 @@ class TextEncoder:
         found = prepared.join(Ragged(ids[:n], out_offsets)).values.copy()
         self._keep_buffer(ids)
         return found, prepared.join_spans(spans[:n], out_offsets)
+
+    def _checked(self, sampling: Sampler | None) -> Sampler | None:
+        """A way to sample that the model knows; None where nothing is left to chance."""
+        if sampling is None:
+            return None
+        self._model.check_sampling(sampling)
+        return None if isinstance(sampling, Dropout) and sampling.limit == 0 else sampling
 
     def _take_cache(self) -> PretokenCache:
         """Take a cache that nobody else uses until it is put on the list again."""

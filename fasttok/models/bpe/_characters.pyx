@@ -5,54 +5,73 @@ import numpy as np
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._encoder cimport UNKNOWN
+from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models.bpe._encode cimport MergeEncoder
 from fasttok.text.unicode._utf8 cimport read_code_point
 
-cdef uint32_t NOTHING = 0xFFFFFFFFU
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
 
 
 @cython.final
 cdef class CharacterEncoder(MergeEncoder):
-    """Merges from characters; the last one of a pretoken may have an id of its own.
+    """Merges from characters; the first and the last one of a pretoken may have ids of their own.
 
     Parameters
     ----------
     characters : uint32[k]
-        Code points, twice each; one more for the last of a pretoken.
+        Code points, four times each; two more where the character is not the first of a pretoken, if
+        `marks_rest`; one more where it is the last, if `marks_last`.
     ids : uint32[k]
         Their ids.
-    marks_last : bool
-        Whether the last of a pretoken is looked up as such.
+    marks_rest, marks_last : bool
+        Whether characters are looked up so.
     merges : uint32[m, 2], merge_ids : uint32[m]
         As for `BPEEncoder`.
+    byte_ids : uint32[256] or None
+        The ids of the bytes of a character that is not there.
     unk_id : int
-        The id of characters that are not there; -1 where that is an error.
+        The id of such a character where there are no `byte_ids`; -1 where that is an error.
+    fuse_unk : bool
+        Whether a run of such characters has it once.
+    whole : PieceTable or None
+        Where a pretoken is looked up before it is merged.
     """
 
     cdef uint64_t* table  # of characters: the key, then the id
     cdef int shift_characters
+    cdef bint marks_rest
     cdef bint marks_last
+    cdef bint has_bytes
+    cdef uint32_t byte_ids[256]
     cdef uint32_t unk_id
+    cdef bint fuse_unk
 
     def __cinit__(
         self,
         const uint32_t[::1] characters,
         const uint32_t[::1] ids,
+        bint marks_rest,
         bint marks_last,
         const uint32_t[:, ::1] merges,
         const uint32_t[::1] merge_ids,
+        const uint32_t[::1] byte_ids,
         Py_ssize_t unk_id,
+        bint fuse_unk,
+        PieceTable whole,
     ):
         cdef Py_ssize_t i
         cdef int bits = 4
         cdef uint64_t place
+        self.marks_rest = marks_rest
         self.marks_last = marks_last
+        self.has_bytes = byte_ids is not None
         self.unk_id = NOTHING if unk_id < 0 else unk_id
+        self.fuse_unk = fuse_unk
+        self.whole = whole
         while (<Py_ssize_t>1) << bits < 2 * characters.shape[0]:
             bits += 1
         self.shift_characters = 64 - bits
@@ -65,11 +84,11 @@ cdef class CharacterEncoder(MergeEncoder):
             while self.table[place] != EMPTY:
                 place = (place + 1) & (((<uint64_t>1) << bits) - 1)
             self.table[place] = <uint64_t>characters[i] << 32 | ids[i]
-        self.set_merges(
-            merges,
-            merge_ids,
-            max(np.max(ids, initial=0), np.max(merge_ids, initial=0), np.max(merges, initial=0), unk_id, 0),
-        )
+        largest = max(np.max(ids, initial=0), np.max(merge_ids, initial=0), np.max(merges, initial=0), unk_id, 0)
+        if self.has_bytes:
+            memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
+            largest = max(largest, np.max(byte_ids))
+        self.set_merges(merges, merge_ids, largest)
 
     def __dealloc__(self):
         free(self.table)
@@ -84,23 +103,44 @@ cdef class CharacterEncoder(MergeEncoder):
                 return NOTHING
             place = (place + 1) & (((<uint64_t>1) << (64 - self.shift_characters)) - 1)
 
+    cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
+        cdef Py_ssize_t i = 0, j, n = 0, size
+        cdef uint32_t character
+        cdef bint was_unknown = False
+        while i < length:
+            character = read_code_point(pretoken, i, length, &size) << 2
+            if self.marks_rest and i:
+                character |= 2
+            if self.marks_last and i + size == length:
+                character |= 1
+            ids[n] = self._find(character)
+            if ids[n] != NOTHING:
+                n += 1
+                was_unknown = False
+            elif self.has_bytes:
+                for j in range(i, i + size):
+                    ids[n] = self.byte_ids[pretoken[j]]
+                    n += 1
+            elif self.unk_id == NOTHING:
+                return UNKNOWN - i
+            else:
+                if not (self.fuse_unk and was_unknown):
+                    ids[n] = self.unk_id
+                    n += 1
+                was_unknown = True
+            i += size
+        return n
+
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        cdef Py_ssize_t i = 0, n = 0, size
-        cdef uint32_t character
-        while i < length:
-            character = read_code_point(pretoken, i, length, &size) << 1
-            if self.marks_last and i + size == length:
-                character |= 1
-            out[n] = self._find(character)
-            if out[n] == NOTHING:
-                if self.unk_id == NOTHING:
-                    return UNKNOWN - i
-                out[n] = self.unk_id
-            i += size
-            n += 1
-        return self.merge(out, n, interrupt)
+        cdef Py_ssize_t n
+        if self.whole is not None:
+            out[0] = self.whole.find(pretoken, length)
+            if out[0] != NOTHING:
+                return 1
+        n = self.begin(pretoken, length, out)
+        return self.merge(out, n, interrupt) if n >= 0 else n
 
 
 cdef inline uint64_t hash_character(uint64_t character) noexcept nogil:

@@ -9,32 +9,32 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.models._drawn cimport DrawnEncoder, draw
+from fasttok.models._sampling_loop cimport SamplingLoop, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
-from fasttok.models.bpe._encode cimport BPEEncoder
+from fasttok.models.bpe._encode cimport MergeEncoder
 
-cdef uint32_t NO_RANK = 0xFFFFFFFFU  # of a pair that does not merge, as BPEEncoder has it
+cdef uint32_t NO_RANK = 0xFFFFFFFFU  # of a pair that does not merge, as MergeEncoder has it
 cdef uint64_t ALWAYS = 1ULL << 63  # the limit that every draw is below
 
 
 @cython.final
-cdef class DropoutEncoder(DrawnEncoder):
+cdef class DropoutEncoder(SamplingLoop):
     """Merges that are skipped by chance.
 
     Parameters
     ----------
     seed, epoch, documents, starts
-        As for `DrawnEncoder`.
-    encoder : BPEEncoder
+        As for `SamplingLoop`.
+    encoder : MergeEncoder
         The model.
     limit : int
         As in `Dropout`.
     """
 
-    cdef BPEEncoder encoder
+    cdef MergeEncoder encoder
     cdef uint64_t limit
     cdef Py_ssize_t n_draws
-    # Room for pretokens of up to `size` bytes: by position, where a symbol begins,
+    # Buffers for pretokens of up to `size` symbols: by position, where a symbol begins,
     cdef Py_ssize_t size
     cdef uint32_t* ranks  # of the pair it forms with the next
     cdef uint32_t* lengths  # of the symbol, also at its last place
@@ -49,7 +49,7 @@ cdef class DropoutEncoder(DrawnEncoder):
         uint64_t epoch,
         const int64_t[::1] documents,
         const int64_t[::1] starts,
-        BPEEncoder encoder not None,
+        MergeEncoder encoder not None,
         uint64_t limit,
     ):
         self.encoder = encoder
@@ -58,15 +58,14 @@ cdef class DropoutEncoder(DrawnEncoder):
     def __dealloc__(self):
         free(self.merges)
 
-    cdef Py_ssize_t encode_drawn(
-        self, const uint8_t* pretoken, Py_ssize_t n, uint32_t* ids, uint64_t state, Interrupt interrupt
+    cdef Py_ssize_t sample_pretoken(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids, uint64_t state, Interrupt interrupt
     ) noexcept nogil:
-        cdef Py_ssize_t i, j, k, n_ids = 0
+        cdef Py_ssize_t n = self.encoder.begin(pretoken, length, ids), i, j, k, n_ids = 0
+        cdef const uint32_t* byte_ranks = self.encoder.byte_ranks
         cdef uint64_t merge
         cdef uint32_t rank
-        for i in range(n):
-            ids[i] = self.encoder.byte_ids[pretoken[i]]
-        if n == 1 or self.limit == ALWAYS:
+        if n <= 1 or self.limit == ALWAYS:
             return n
         if not self._reserve(n):
             return OUT_OF_MEMORY
@@ -75,7 +74,11 @@ cdef class DropoutEncoder(DrawnEncoder):
         self.n_heap = 0
         self.n_skipped = 0
         for i in range(n - 1):
-            self._add(i, self.encoder.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]])
+            if byte_ranks != NULL:
+                rank = byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]]
+            else:
+                rank = self.encoder._rank(ids[i], ids[i + 1])
+            self._add(i, rank)
         while self.n_heap:
             merge = self._pop()
             i = merge & 0xFFFFFFFFU
@@ -111,7 +114,7 @@ cdef class DropoutEncoder(DrawnEncoder):
         return n_ids
 
     cdef bint _reserve(self, Py_ssize_t n) noexcept nogil:
-        """Make room for a pretoken of n bytes.
+        """Make the buffers large enough for a pretoken of n symbols.
 
         It has n - 1 merges at first. Every merge made takes one away and brings two at most, so that there
         are never more than 2n.

@@ -1,7 +1,7 @@
 """The merging that the encoders of bytes and of characters share; see _encode.pyx."""
 
 cimport cython
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._encoder cimport PretokenEncoder
@@ -22,10 +22,13 @@ cdef class MergeEncoder(PretokenEncoder):
     cdef int id_bits
     cdef Py_ssize_t n_ranks
     cdef bint ascends  # whether a pair ranks behind the merges that make its two
+    cdef PieceTable whole  # of pretokens that are not merged; None for none
+    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b; NULL for characters
 
     cdef int set_merges(
         self, const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
     ) except -1
+    cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil
     @cython.final
     cdef void _insert(self, const uint32_t[:, ::1] merges, const uint32_t[::1] ranks) noexcept nogil
     @cython.final
@@ -45,5 +48,3 @@ cdef class MergeEncoder(PretokenEncoder):
 @cython.final
 cdef class BPEEncoder(MergeEncoder):
     cdef uint32_t byte_ids[256]
-    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b
-    cdef PieceTable whole

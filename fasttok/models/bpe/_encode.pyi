@@ -6,7 +6,9 @@ from fasttok.models._pieces import PieceTable
 
 MOST_PIECES: int
 
-class BPEEncoder(PretokenEncoder):
+class MergeEncoder(PretokenEncoder): ...
+
+class BPEEncoder(MergeEncoder):
     def __init__(
         self,
         byte_ids: NDArray[np.uint32],

@@ -44,7 +44,7 @@ cdef inline uint64_t hash_pair(uint64_t pair) noexcept nogil:
 
 
 cdef class MergeEncoder(PretokenEncoder):
-    """The merges of one model; never changed, shared by all threads. Derived classes have the first ids.
+    """The merges of one model; never changed, shared by all threads. Derived classes have a `begin`.
 
     An entry of the table of pairs is one word: both ids, and the rank in the bits that they leave. So a
     vocabulary of 100,000 pieces has its pairs in 2 MiB. Most look-ups find nothing, and most of these are
@@ -92,6 +92,11 @@ cdef class MergeEncoder(PretokenEncoder):
         free(self.pairs_block)
         free(self.filter_block)
         free(self.merged)
+        free(self.byte_ranks)
+
+    cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
+        """Write the ids that a pretoken begins with; return how many, or UNKNOWN less the place of a character."""
+        return OUT_OF_MEMORY
 
     @cython.final
     cdef void _insert(self, const uint32_t[:, ::1] merges, const uint32_t[::1] ranks) noexcept nogil:
@@ -288,9 +293,6 @@ cdef class BPEEncoder(MergeEncoder):
             for b in range(256):
                 self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
 
-    def __dealloc__(self):
-        free(self.byte_ranks)
-
     def come_out_whole(self, const uint8_t[::1] values, const int64_t[::1] offsets):
         """Which pieces are what their own bytes merge to: uint8, 1 or 0 for each."""
         cdef Py_ssize_t i, length, n_pieces = offsets.shape[0] - 1, n_ids
@@ -308,6 +310,12 @@ cdef class BPEEncoder(MergeEncoder):
                 answers[i] = n_ids == 1 and ids[0] == <uint32_t>i
         return answers.base
 
+    cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(length):
+            ids[i] = self.byte_ids[pretoken[i]]
+        return length
+
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
@@ -317,8 +325,7 @@ cdef class BPEEncoder(MergeEncoder):
             out[0] = self.whole.find(pretoken, length)
             if out[0] != NOTHING:
                 return 1
-        for i in range(length):
-            out[i] = self.byte_ids[pretoken[i]]
+        self.begin(pretoken, length, out)
         if length > SHORT:
             return self._merge_long(out, length, interrupt)
         for i in range(length - 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,10 +109,11 @@ def begin_with_start(counts: PretokenCounts, start: Start) -> Beginning:
                 f"corpus with {name}=start.{name}"
             )
     model: BPEModel = start.model
+    byte_ids = cast("NDArray[np.uint32]", model.byte_ids)  # of bytes, as the trainer has checked
     text = counts.text
     encoded = model.encode_pretokens(text.values, text.offsets, PretokenCache(CACHE_BYTES))
     ids, symbols = np.unique(encoded.values, return_inverse=True)
-    rank_of_byte = np.argsort(np.argsort(model.byte_ids)).astype(np.uint32)
+    rank_of_byte = np.argsort(np.argsort(byte_ids)).astype(np.uint32)
     pieces = model.pieces.to_bytes()
     strings = model.pieces.take(ids)
     return Beginning(
@@ -120,17 +121,17 @@ def begin_with_start(counts: PretokenCounts, start: Start) -> Beginning:
         ids,
         pieces + [b""] * (start.vocab_size - len(pieces)),
         Ragged(rank_of_byte[strings.values], strings.offsets),
-        _never_made(model, rank_of_byte),
+        _never_made(model, byte_ids, rank_of_byte),
     )
 
 
-def _never_made(model: BPEModel, rank_of_byte: NDArray[np.uint32]) -> Ragged:
+def _never_made(model: BPEModel, byte_ids: NDArray[np.uint32], rank_of_byte: NDArray[np.uint32]) -> Ragged:
     """The pieces that the merges do not make of their own bytes.
 
     A merge behind the model's cannot join to any other piece: where neighbours joined are the bytes of a
     piece that is made, they would be that piece already.
     """
-    encoder = BPEEncoder(model.byte_ids, model.merges, model.merge_ids, None)
+    encoder = BPEEncoder(byte_ids, model.merges, model.merge_ids, None)
     is_made = encoder.come_out_whole(model.pieces.values, model.pieces.offsets)
     never = model.pieces.take(np.flatnonzero((is_made == 0) & (model.pieces.lengths > 0)))
     return Ragged(rank_of_byte[never.values], never.offsets)

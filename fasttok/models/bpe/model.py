@@ -1,166 +1,250 @@
-"""`BPEModel`: byte-pair encoding over bytes."""
+"""`BPEModel`: byte-pair encoding, over bytes or over characters."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model
+from fasttok.models.bpe._characters import CharacterEncoder
 from fasttok.models.bpe._dropout import DropoutEncoder
-from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder
-from fasttok.models.dropout import Dropout
-from fasttok.models.sampling import Sampling
+from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder, MergeEncoder
+from fasttok.models.bpe.alphabets import Bytes, Characters
+from fasttok.models.bpe.spelling import Spelling, check_merges, find_merged, spell_pieces
+from fasttok.models.pieces import as_pieces, check_id, ids_by_piece
+from fasttok.models.sampling import Dropout
 
 
 class BPEModel(Model):
-    """Byte-pair encoding over bytes: merge the neighbours of lowest rank, the leftmost first.
+    """Byte-pair encoding: merge the neighbours of lowest rank, the leftmost first.
+
+    With a suffix or a prefix, a character at the end or at the beginning of a pretoken is another symbol than
+    the same character elsewhere. Pieces are told apart by what they are, not by what they are called: where
+    text holds the suffix itself, two may be called alike.
 
     Parameters
     ----------
-    pieces : Ragged of uint8
-        The bytes of each id. Every single byte must be a piece; an empty row is an unused id.
-    merges : ndarray of uint32, shape (m, 2)
-        Pairs of ids, each once; the row is the rank.
-    merge_ids : ndarray of uint32, shape (m,)
-        What each pair becomes: the id of its joined bytes.
+    pieces : Ragged of uint8, or sequence of str or bytes
+        The name of each id, in UTF-8 with bytes that are not UTF-8 as they are: the bytes of text that it
+        stands for, and the prefix and suffix of the alphabet. An empty row is an unused id, or the unknown
+        token's. A piece that neither a character nor a merge becomes is allowed, and never met.
+    merges : array_like of uint32, shape (m, 2)
+        Pairs of ids, each once; the row is the rank. A part may be made by a merge of any rank.
+    merge_ids : array_like of uint32, shape (m,), optional
+        The id that each pair becomes; by default the one that has the joined name.
+    alphabet : Bytes or Characters
+        The symbols that merging begins with, and the options that go with them. Every single byte must be a
+        piece for `Bytes`.
     ignore_merges : bool
         Whether a pretoken that is itself a piece is taken whole, whatever the merges make of it; tiktoken
         does so, and tokenizers by the option of this name.
 
+    Attributes
+    ----------
+    byte_ids : ndarray of uint32, shape (256,), or None
+        The id of each byte, where bytes have ids of their own.
+    begins_word : ndarray of bool, shape (n,), or None
+        Whether each piece has no prefix and does not begin with the piece of a byte, where there is a prefix
+        and no suffix. With a suffix, `ends_word` says where words are.
+    ends_word : ndarray of bool, shape (n,), or None
+        Whether each piece has the suffix, where there is one.
+
     Raises
     ------
+    TypeError
+        If an argument is of the wrong type.
     ValueError
-        If a byte is missing, two ids have the same bytes, a merge does not fit the pieces, or there are
-        more than 2,097,151 pieces or merges.
+        If a byte is missing, two ids have the same piece, a merge does not fit the pieces, `unk_id` is a
+        piece's, or there are more than 2,097,151 pieces or merges.
 
     Notes
     -----
-    Sennrich et al. (2016), section 3.2, over bytes as in Radford et al. (2019), section 2.2. A pretoken
-    of n bytes takes O(n log n), if every merge comes behind those that make what it joins, as in all that
+    Sennrich et al. (2016), section 3.2; over bytes as in Radford et al. (2019), section 2.2. A pretoken
+    of n symbols takes O(n log n), if every merge comes after those that make what it joins, as in all that
     are learned; one met before takes a look into the cache.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> pieces = ["", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "a", "b", "▁ab", "ab"]
+    >>> merges = [[257, 261], [258, 259]]  # the first joins what the second makes
+    >>> model = ft.BPEModel(pieces, merges, alphabet=ft.Characters(byte_fallback=True))
+    >>> ft.Tokenizer(model, "none").encode("▁abé").tolist()
+    [260, 196, 170]
     """
 
-    kind = "bpe"
+    can_sample = (Dropout,)
 
     def __init__(
         self,
-        pieces: Ragged,
-        merges: NDArray[np.uint32],
-        merge_ids: NDArray[np.uint32],
+        pieces: Ragged | Sequence[str | bytes],
+        merges: ArrayLike,
+        merge_ids: ArrayLike | None = None,
         *,
+        alphabet: Bytes | Characters = Bytes(),  # noqa: B008  (a value that does not change)
         ignore_merges: bool = False,
     ) -> None:
-        self.pieces = Ragged(read_only(pieces.values), read_only(pieces.offsets))
+        if not isinstance(alphabet, (Bytes, Characters)):
+            raise TypeError(f"alphabet must be Bytes() or Characters(...), not {alphabet!r}")
+        if not isinstance(ignore_merges, bool):
+            raise TypeError(f"ignore_merges must be True or False, not {ignore_merges!r}")
+        self.pieces = as_pieces(pieces)
         self.merges = read_only(np.ascontiguousarray(merges, np.uint32).reshape(-1, 2))
-        self.merge_ids = read_only(np.ascontiguousarray(merge_ids, np.uint32))
+        self.alphabet = alphabet
         self.ignore_merges = ignore_merges
-        self.byte_ids = _byte_ids(pieces)
-        check_merges(pieces, self.merges, self.merge_ids)
+        self.kind = alphabet.kind
+        self._check_ids()
+        prefix = alphabet.continuing_subword_prefix if isinstance(alphabet, Characters) else ""
+        if merge_ids is None:
+            merge_ids = find_merged(self.pieces, self.merges, prefix)
+        self.merge_ids = read_only(np.ascontiguousarray(merge_ids, np.uint32).reshape(-1))
+        self._check_merge_ids()
+        self._spelling: Spelling | None = None
+        if isinstance(alphabet, Bytes):
+            self.byte_ids: NDArray[np.uint32] | None = _find_bytes(self.pieces)
+            check_merges(self.pieces, self.merges, self.merge_ids)
+        else:
+            self.unk_id = check_id("unk_id", alphabet.unk_id, self.pieces)
+            spelling = self._spelling = spell_pieces(self.pieces, self.merges, self.merge_ids, alphabet)
+            self.byte_ids = spelling.byte_ids
+            if alphabet.end_of_word_suffix:
+                self.ends_word = spelling.ends_word
+            elif prefix:
+                self.begins_word = spelling.begins_word
+        self._check_pairs_differ()
+
+    def _check_ids(self) -> None:
+        n, n_merges = len(self.pieces), len(self.merges)
+        if n > MOST_PIECES or n_merges > MOST_PIECES:
+            raise ValueError(f"{n:,} pieces and {n_merges:,} merges; the most is {MOST_PIECES:,} of each")
+        if n_merges and int(self.merges.max()) >= n:
+            raise ValueError(f"a merge names id {self.merges.max()}, but there are {n} pieces")
+        unk_id = self.alphabet.unk_id if isinstance(self.alphabet, Characters) else None
+        if unk_id is not None and not 0 <= unk_id < MOST_PIECES:
+            raise ValueError(f"unk_id must be from 0 to {MOST_PIECES - 1:,}, not {unk_id}")
+
+    def _check_merge_ids(self) -> None:
+        if len(self.merges) != len(self.merge_ids):
+            raise ValueError(f"{len(self.merges)} merges but {len(self.merge_ids)} merged ids")
+        if len(self.merge_ids) and int(self.merge_ids.max()) >= len(self.pieces):
+            raise ValueError(
+                f"a merge names id {self.merge_ids.max()}, but there are {len(self.pieces)} pieces"
+            )
+
+    def _check_pairs_differ(self) -> None:
+        pairs = self.merges[:, 0].astype(np.uint64) << np.uint64(32) | self.merges[:, 1]
+        if len(np.unique(pairs)) < len(pairs):
+            raise ValueError("a pair is merged twice")
 
     @cached_property
-    def encoder(self) -> BPEEncoder:
-        tables = self.byte_ids, self.merges, self.merge_ids
-        taken_whole = np.ones(len(self.pieces), np.uint8)
-        if not self.ignore_merges:
-            # To look a pretoken up costs less than to merge it; most pieces come out of their bytes whole.
-            taken_whole = BPEEncoder(*tables, None).come_out_whole(self.pieces.values, self.pieces.offsets)
-        return BPEEncoder(*tables, PieceTable(self.pieces.values, self.pieces.offsets, taken_whole))
+    def encoder(self) -> MergeEncoder:
+        tables = self.merges, self.merge_ids
+        names = self.pieces.values, self.pieces.offsets
+        if self._spelling is None:
+            byte_ids = cast("NDArray[np.uint32]", self.byte_ids)
+            taken_whole = np.ones(len(self.pieces), np.uint8)
+            if not self.ignore_merges:
+                # To look a pretoken up costs less than to merge it; most pieces come out of their bytes
+                # whole.
+                taken_whole = BPEEncoder(byte_ids, *tables, None).come_out_whole(*names)
+            return BPEEncoder(byte_ids, *tables, PieceTable(*names, taken_whole))
+        whole, options = None, self._spelling.alphabet
+        if self.ignore_merges:
+            whole = PieceTable(*names, self._spelling.is_named_by_text.view(np.uint8))
+        return CharacterEncoder(
+            self._spelling.characters,
+            self._spelling.ids,
+            bool(options.continuing_subword_prefix),
+            bool(options.end_of_word_suffix),
+            *tables,
+            self.byte_ids,
+            -1 if self.unk_id is None else self.unk_id,
+            options.fuse_unk,
+            whole,
+        )
 
-    def drawn_encoder(
-        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    def _make_sampling_encoder(
+        self, sampling: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
-        """A pretoken that is a piece is not taken whole; otherwise as `Model.drawn_encoder`."""
-        if isinstance(draws, Sampling):
-            return super().drawn_encoder(draws, documents, starts)
-        return DropoutEncoder(draws.seed, draws.epoch, documents, starts, self.encoder, draws.limit)
+        """A pretoken that is a piece is not taken whole, unless there is no dropout."""
+        if sampling.limit == 0:
+            return self.encoder
+        return DropoutEncoder(sampling.seed, sampling.epoch, documents, starts, self.encoder, sampling.limit)
+
+    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
+        lengths: NDArray[np.int64]
+        if self._spelling is None or self.unk_id is None or self.byte_ids is not None:
+            lengths = self.decoded_pieces.lengths[ids]
+            return lengths
+        is_unknown = ids == self.unk_id
+        lengths = self._spelling.texts.lengths[np.where(is_unknown, 0, ids)]
+        lengths[is_unknown] = 0
+        # An unknown token begins where the ids before it leave off.
+        unknown = np.flatnonzero(is_unknown)
+        places = (np.cumsum(lengths) - lengths)[unknown].tolist()
+        text, offsets, shift = pretokens.values.tobytes(), pretokens.offsets, 0
+        for i, place in zip(unknown.tolist(), places, strict=True):
+            at = place + shift
+            row = int(np.searchsorted(offsets, at, side="right"))
+            begin, end = int(offsets[row - 1]), int(offsets[row])
+            lengths[i] = self._spelling.measure_unknown(text[begin:end], at - begin)
+            shift += int(lengths[i])
+        return lengths
+
+    @property
+    def decoded_pieces(self) -> Ragged:
+        return self.pieces if self._spelling is None else self._spelling.texts
 
     @property
     def is_lossless(self) -> bool:
-        return True  # every byte is a piece
+        return self.byte_ids is not None  # otherwise there is always a character that is not a piece
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "ignore_merges": self.ignore_merges,
-            **tables_to_fields(self.pieces, self.merges, self.merge_ids),
+        fields: dict[str, Any] = {"kind": self.kind}
+        if isinstance(self.alphabet, Characters):
+            fields |= {"end_of_word_suffix": self.alphabet.end_of_word_suffix, "unk_id": self.unk_id}
+            for option in ("continuing_subword_prefix", "byte_fallback", "fuse_unk"):
+                if value := getattr(self.alphabet, option):
+                    fields[option] = value
+        if self.ignore_merges or isinstance(self.alphabet, Bytes):
+            fields["ignore_merges"] = self.ignore_merges
+        rows = [*self.merges.T.tolist(), self.merge_ids.tolist()]
+        return fields | {
+            "pieces": [row.decode(errors="surrogateescape") for row in self.pieces.to_bytes()],
+            "merges": list(zip(*rows, strict=True)),
         }
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> BPEModel:
-        if not isinstance(fields["ignore_merges"], bool):
-            raise TypeError("ignore_merges must be true or false")
-        return cls(*fields_to_tables(fields), ignore_merges=fields["ignore_merges"])
+        alphabet: Bytes | Characters = Bytes()
+        if fields["kind"] == Characters.kind:
+            alphabet = Characters(
+                fields["end_of_word_suffix"],
+                fields.get("continuing_subword_prefix", ""),
+                fields["unk_id"],
+                fields.get("byte_fallback", False),
+                fields.get("fuse_unk", False),
+            )
+        pieces = Ragged.from_bytes([piece.encode(errors="surrogateescape") for piece in fields["pieces"]])
+        rows = fields["merges"]
+        if not all(type(i) is int and 0 <= i < len(pieces) for row in rows for i in row):
+            raise ValueError("merges must be rows of ids")
+        table = np.array(rows, np.uint32).reshape(len(rows), 3)
+        whole = fields["ignore_merges"] if isinstance(alphabet, Bytes) else fields.get("ignore_merges", False)
+        return cls(pieces, table[:, :2], table[:, 2], alphabet=alphabet, ignore_merges=whole)
 
 
-def tables_to_fields(
-    pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]
-) -> dict[str, Any]:
-    """Pieces and merges as the native file holds them."""
-    rows = [*merges.T.tolist(), merge_ids.tolist()]
-    return {
-        "pieces": [row.decode(errors="surrogateescape") for row in pieces.to_bytes()],
-        "merges": list(zip(*rows, strict=True)),
-    }
-
-
-def fields_to_tables(fields: dict[str, Any]) -> tuple[Ragged, NDArray[np.uint32], NDArray[np.uint32]]:
-    """The inverse of `tables_to_fields`."""
-    pieces = Ragged.from_bytes([piece.encode(errors="surrogateescape") for piece in fields["pieces"]])
-    rows = fields["merges"]
-    if not all(type(i) is int and 0 <= i < len(pieces) for row in rows for i in row):
-        raise ValueError("merges must be rows of ids")
-    table = np.array(rows, np.uint32).reshape(len(rows), 3)
-    return pieces, table[:, :2], table[:, 2]
-
-
-def _byte_ids(pieces: Ragged) -> NDArray[np.uint32]:
+def _find_bytes(pieces: Ragged) -> NDArray[np.uint32]:
     """The id of each single byte."""
-    seen: dict[bytes, int] = {}
-    for i, piece in enumerate(pieces.to_bytes()):
-        if piece and seen.setdefault(piece, i) != i:
-            raise ValueError(f"ids {seen[piece]} and {i} have the same piece {piece!r}")
-    missing = [b for b in range(256) if bytes([b]) not in seen]
+    ids = ids_by_piece(pieces)
+    missing = [b for b in range(256) if bytes([b]) not in ids]
     if missing:
         raise ValueError(f"{len(missing)} of the 256 bytes are no piece, the first is 0x{missing[0]:02X}")
-    return np.array([seen[bytes([b])] for b in range(256)], np.uint32)
-
-
-def check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
-    """Refuse merges that do not fit the pieces.
-
-    Raises
-    ------
-    ValueError
-        If a merge names an id that is not in use, is not its parts joined, or stands twice.
-    """
-    if len(pieces) > MOST_PIECES or len(merges) > MOST_PIECES:
-        raise ValueError(
-            f"{len(pieces):,} pieces and {len(merges):,} merges; the most is {MOST_PIECES:,} of each"
-        )
-    if len(merges) != len(merge_ids):
-        raise ValueError(f"{len(merges)} merges but {len(merge_ids)} merged ids")
-    if len(merges) == 0:
-        return
-    largest = max(int(merges.max()), int(merge_ids.max()))
-    if largest >= len(pieces):
-        raise ValueError(f"a merge names id {largest}, but there are {len(pieces)} pieces")
-    parts, wholes = pieces.take(merges.ravel()), pieces.take(merge_ids)
-    fits = parts.lengths.reshape(-1, 2).sum(axis=1) == wholes.lengths
-    fits &= parts.lengths.reshape(-1, 2).all(axis=1)
-    if fits.all() and np.array_equal(parts.values, wholes.values):
-        pairs = merges[:, 0].astype(np.uint64) << np.uint64(32) | merges[:, 1]
-        if len(np.unique(pairs)) < len(pairs):
-            raise ValueError("a pair is merged twice")
-        return
-    for row in np.flatnonzero(~fits)[:1].tolist() or range(len(merges)):
-        left, right, whole = parts[2 * row], parts[2 * row + 1], wholes[row]
-        if not fits[row] or bytes(left) + bytes(right) != bytes(whole):
-            raise ValueError(
-                f"merge {row} joins {bytes(left)!r} and {bytes(right)!r}, which is not {bytes(whole)!r}"
-            )
+    return np.array([ids[bytes([b])] for b in range(256)], np.uint32)

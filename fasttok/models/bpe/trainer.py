@@ -16,6 +16,7 @@ from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained
 from fasttok.models.bpe._encode import MOST_PIECES
+from fasttok.models.bpe.alphabets import Bytes, Characters
 from fasttok.models.bpe.beginning import (
     Beginning,
     Start,
@@ -23,7 +24,6 @@ from fasttok.models.bpe.beginning import (
     begin_with_characters,
     begin_with_start,
 )
-from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.text.unicode.byte_alphabet import BYTES_IN_ORDER, read_bytes
@@ -209,7 +209,8 @@ class BPETrainer:
             smallest = n_units + len(self.special_tokens)
             parts = f"{n_units} {self.units}s and {len(self.special_tokens)} special tokens"
         else:
-            if not isinstance(getattr(self.start, "model", None), BPEModel):
+            model = getattr(self.start, "model", None)
+            if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
                 raise TypeError(f"start must be a Tokenizer of byte-level BPE, not {self.start!r}")
             n_new = len(self._new_special_tokens())
             smallest = self.start.vocab_size + max(1, n_new)
@@ -245,7 +246,7 @@ class BPETrainer:
         Returns
         -------
         Trained
-            The `BPEModel`, or `CharacterBPEModel` for characters, and the id of each special token.
+            The `BPEModel` and the id of each special token.
 
         Raises
         ------
@@ -262,6 +263,7 @@ class BPETrainer:
         check_not_empty(counts)
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
+        from fasttok.models.merging.orders import Frequency
 
         beginning = self._begin(counts)
         words, ids, pieces = beginning.words, beginning.ids, list(beginning.pieces)
@@ -274,7 +276,8 @@ class BPETrainer:
                 f"vocab_size must be at least {smallest} ({len(ids)} characters and {len(new_tokens)} "
                 f"special tokens), not {self.vocab_size}"
             )
-        megabytes = estimate_bytes(len(words.values), n_symbols) / 1e6
+        order = Frequency(shortest_first=self.tie_break == "shortest")
+        megabytes = estimate_bytes(len(words.values), n_symbols, order) / 1e6
         announce(
             f"training on {len(words):,} distinct pretokens, {len(words.values):,} symbols: takes about "
             f"{megabytes:,.0f} MB of memory",
@@ -287,7 +290,7 @@ class BPETrainer:
             n_symbols=n_symbols,
             min_count=self.min_frequency,
             max_length=self.max_piece_length,
-            by_length=self.tie_break == "shortest",
+            order=order,
             strings=beginning.strings,
             veto=beginning.veto,
             progress=progress,
@@ -311,9 +314,8 @@ class BPETrainer:
         rows = Ragged.from_bytes(pieces)
         if self.units == "character":
             unk_id = None if self.unk is None else special_tokens[self.unk]
-            suffix = self.end_of_word_suffix or ""
-            characters = CharacterBPEModel(rows, merges, merge_ids, end_of_word_suffix=suffix, unk_id=unk_id)
-            return Trained(characters, special_tokens)
+            alphabet = Characters(self.end_of_word_suffix or "", unk_id=unk_id)
+            return Trained(BPEModel(rows, merges, merge_ids, alphabet=alphabet), special_tokens)
         if self.start is None:
             return Trained(BPEModel(rows, merges, merge_ids), special_tokens)
         before: BPEModel = self.start.model

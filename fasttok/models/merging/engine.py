@@ -15,13 +15,13 @@ from fasttok.core.jit import announce_compilation
 from fasttok.core.progress import Bar
 from fasttok.core.ragged import Ragged
 from fasttok.models.merging import kernels as k
-from fasttok.models.merging import likelihood
+from fasttok.models.merging.orders import Frequency, Histogram, Order, check_total
 
 SLICE = 200_000  # postings a slice looks at: a few milliseconds
 PASS = 1 << 22  # cells a call looks at before the merges begin
 
 
-def estimate_bytes(n_cells: int, n_symbols: int, by_likelihood: bool = False) -> int:
+def estimate_bytes(n_cells: int, n_symbols: int, order: Order) -> int:
     """About how much memory `learn_merges` takes on natural text; see its notes.
 
     Parameters
@@ -30,11 +30,11 @@ def estimate_bytes(n_cells: int, n_symbols: int, by_likelihood: bool = False) ->
         Symbols in the words.
     n_symbols : int
         How many different ones there are to be in the end.
-    by_likelihood : bool
-        In which order they are merged.
+    order : Order
+        The order of merging.
     """
     n_pairs = n_cells // 4
-    return 28 * n_cells + (104 if by_likelihood else 64) * n_pairs + 80 * n_symbols
+    return 28 * n_cells + order.bytes_per_pair * n_pairs + 80 * n_symbols
 
 
 def learn_merges(
@@ -45,13 +45,12 @@ def learn_merges(
     *,
     min_count: int = 1,
     max_length: int | None = None,
-    by_length: bool = False,
+    order: Order = Frequency(),  # noqa: B008  (a value that does not change)
     strings: Ragged | None = None,
     veto: Ragged | None = None,
-    by_likelihood: bool = False,
     progress: bool = False,
 ) -> NDArray[np.uint32]:
-    """Merge the most frequent pair of neighbours, or the likeliest, again and again.
+    """Merge the pair of neighbours that comes first in an order, again and again.
 
     Parameters
     ----------
@@ -67,17 +66,13 @@ def learn_merges(
         A pair that occurs less often is not merged.
     max_length : int, optional
         The longest string that a merged symbol may stand for.
-    by_length : bool
-        How ties break: False, the pair of lesser ids goes first; True, the shorter merged string,
-        then the lesser one, then the lesser ids.
+    order : Order
+        The order of merging: `Frequency` or `Likelihood`.
     strings : Ragged of uint32, optional
         What each symbol of the alphabet stands for; itself by default. A merged symbol stands for the
         strings of its two joined.
     veto : Ragged of uint32, optional
         Strings that no merge may join to.
-    by_likelihood : bool
-        Merge the pair (x, y) of greatest f(xy) / (f(x) f(y)), where f is how often the pair and its symbols
-        occur in what the merges before have left; compared exactly. Ties go to the pair of lesser ids.
     progress : bool
         Show a bar on the standard error stream.
 
@@ -91,20 +86,20 @@ def learn_merges(
     Overlapping occurrences count (``aaa`` holds the pair ``aa`` twice) and are merged from the left.
     Each step costs time in the occurrences of its pair, the heap aside: O(n log n) in all for n symbols.
     By likelihood a step takes, besides, as long as there are pairs with one of its two symbols.
-    Memory: 28 bytes a symbol (cells and postings), then 64 a distinct pair, 104 by likelihood, and up to as
-    much again while arrays grow. `estimate_bytes` puts that into a number.
+    Memory: 28 bytes a symbol (cells and postings), then those of the order for each distinct pair, and up
+    to as much again while arrays grow. `estimate_bytes` puts that into a number.
 
     Raises
     ------
     OverflowError
         If the pairs, or the symbols, together occur 2^63 times or more.
     """
-    run: Any = likelihood.run_likely_merges if by_likelihood else k.run_merges
-    announce_compilation(run, "the trainer of merges")
+    loop = order.loop
+    announce_compilation(loop, "the trainer of merges")
     n_cells = len(words.values)
     if n_cells >= 0xFFFFFFFF:
         raise ValueError(f"{n_cells:,} symbols in distinct pretokens; the most is {0xFFFFFFFE:,}")
-    _check_total("pairs", counts, np.maximum(words.lengths - 1, 0))
+    check_total("pairs", counts, np.maximum(words.lengths - 1, 0))
     counts = counts.copy()  # the kernels are compiled for arrays that can be written
     # Every new symbol takes a cell away.
     n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
@@ -112,13 +107,12 @@ def learn_merges(
     reg = np.zeros(k.N_REG, np.int64)
     reg[[k.N_SYMBOLS, k.TARGET, k.MIN_COUNT]] = n_alphabet, n_symbols, min_count
     reg[k.MAX_LENGTH] = np.iinfo(np.int64).max if max_length is None else max_length
-    reg[k.BY_LENGTH], reg[k.CURRENT] = by_length, -1
+    reg[k.CURRENT] = -1
 
     count, pairs = _count_pairs(cells, counts, reg)
     postings = _fill_postings(cells, pairs, reg)
     events = np.empty((1 << 10, 2), np.uint32)
     scratch = np.full((2, n_symbols), k.NONE, np.uint32)
-    reg[k.FLOOR] = max(count[: reg[k.N_PAIRS]].max(initial=0) + 1, min_count)
     if strings is None:
         strings = Ragged(np.arange(n_alphabet, dtype=np.uint32), np.arange(n_alphabet + 1))
     piece_values = np.empty(max(len(strings.values), 16 * n_symbols), np.uint32)
@@ -128,20 +122,12 @@ def learn_merges(
     vetoed = set() if veto is None else {row.astype(np.uint32).tobytes() for row in veto}
     reg[k.ASK] = bool(vetoed)
     merges = np.empty((n_symbols - n_alphabet, 2), np.uint32)
-    if by_likelihood:
-        _check_total("symbols", counts, words.lengths)
-        frequencies = np.zeros(n_symbols, np.int64)
-        np.add.at(frequencies, words.values, np.repeat(counts, words.lengths))
-        by_pair = [np.empty((len(count), *shape), dtype) for shape, dtype in likelihood.BY_PAIR]
-        by_symbol = [frequencies, np.full((n_symbols, 2), -1)]
-        likelihood.add_pairs(count, pairs, piece_offsets, reg, 0, *by_pair, *by_symbol)
-    else:
-        by_pair, by_symbol = [np.empty((len(count), 3), np.int64)], []  # the heap alone
+    by_pair, by_symbol = order.begin(Histogram(words, counts, count, pairs, piece_offsets, reg))
 
     status = k.PAUSED
     with Bar(total=n_symbols - n_alphabet, desc="merging", unit="merge", disable=not progress) as bar:
         while status in (k.PAUSED, k.NO_ROOM, k.BEGUN):
-            status = run(
+            status = loop(
                 cells, counts, count, pairs, postings, events, scratch, piece_values, piece_offsets, merges,
                 reg, SLICE, *by_pair, *by_symbol,
             )  # fmt: skip
@@ -162,13 +148,6 @@ def learn_merges(
                 by_pair = [_with_room(array, len(count)) for array in by_pair]
                 piece_values = _with_room(piece_values, reg[k.NEED_VALUES])
     return merges[: reg[k.N_SYMBOLS] - n_alphabet].copy()
-
-
-def _check_total(what: str, counts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
-    if float(counts @ lengths.astype(np.float64)) >= 2.0**62:
-        total = sum(a * b for a, b in zip(counts.tolist(), lengths.tolist(), strict=True))
-        if total >= 1 << 63:
-            raise OverflowError(f"{total:,} {what} in the corpus; the most is 2^63 - 1")
 
 
 def _lay_out(words: Ragged) -> NDArray[np.uint32]:

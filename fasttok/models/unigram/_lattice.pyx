@@ -19,7 +19,7 @@ from libc.stdlib cimport free, realloc
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
-from fasttok.models._drawn cimport draw, hash_number
+from fasttok.models._sampling_loop cimport draw, hash_number
 from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN
 from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder
 from fasttok.text.unicode._utf8 cimport read_code_point

@@ -1,10 +1,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.models._drawn import DrawnEncoder
+from fasttok.models._sampling_loop import SamplingLoop
 from fasttok.models.unigram._viterbi import UnigramEncoder
 
-class SamplingEncoder(DrawnEncoder):
+class SamplingEncoder(SamplingLoop):
     def __init__(
         self,
         seed: int,

@@ -14,7 +14,7 @@ from libc.string cimport memmove
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._cache cimport PretokenCache
-from fasttok.models._drawn cimport DrawnEncoder, draw
+from fasttok.models._sampling_loop cimport SamplingLoop, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
 from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder, join_runs
 from fasttok.text._spans cimport Spans
@@ -22,13 +22,13 @@ from fasttok.text.unicode._utf8 cimport read_code_point
 
 
 @cython.final
-cdef class SamplingEncoder(DrawnEncoder):
+cdef class SamplingEncoder(SamplingLoop):
     """Segmentations drawn by chance.
 
     Parameters
     ----------
     seed, epoch, documents, starts
-        As for `DrawnEncoder`.
+        As for `SamplingLoop`.
     encoder : UnigramEncoder
         The model.
     alpha : float
@@ -67,7 +67,7 @@ cdef class SamplingEncoder(DrawnEncoder):
         int64_t* out_offsets,
     ) noexcept nogil:
         cdef Py_ssize_t row, n, begin = 0, written = 0
-        n = DrawnEncoder.encode_rows(self, text, n_text, offsets, n_rows, spans, cache, out, out_offsets)
+        n = SamplingLoop.encode_rows(self, text, n_text, offsets, n_rows, spans, cache, out, out_offsets)
         if n < 0 or not self.encoder.joins_unknown or self.encoder.unk_id < 0 or self.encoder.has_bytes:
             return n
         for row in range(n_rows):
@@ -78,7 +78,7 @@ cdef class SamplingEncoder(DrawnEncoder):
             out_offsets[row + 1] = written
         return written
 
-    cdef Py_ssize_t encode_drawn(
+    cdef Py_ssize_t sample_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, uint64_t state, Interrupt interrupt
     ) noexcept nogil:
         cdef Py_ssize_t n

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.ragged import read_only
-from fasttok.models.dropout import check_seeds
-from fasttok.models.sampling import check_alpha
+from fasttok.models.sampling import check_alpha, check_seeds
 from fasttok.models.unigram import _lattice
 from fasttok.models.unigram._elementary import exp
 from fasttok.models.unigram._viterbi import UnigramEncoder

@@ -13,7 +13,6 @@ from fasttok.core._trie import Trie
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
-from fasttok.models.dropout import Dropout
 from fasttok.models.pieces import (
     as_id,
     as_pieces,
@@ -95,6 +94,7 @@ class UnigramModel(Model):
     """
 
     kind = "unigram"
+    can_sample = (Sampling,)
 
     def __init__(
         self,
@@ -114,8 +114,8 @@ class UnigramModel(Model):
         self.user_defined = frozenset(as_id("user_defined", i) for i in user_defined)
         self.compat = compat
         self.fewest_pieces = fewest_pieces
-        self.takes_rows_whole = compat == "sentencepiece"
-        self.joins_unknown = compat != "huggingface"
+        self.needs_whole_rows = compat == "sentencepiece"
+        self.fuse_unk = compat != "huggingface"
         if compat not in (None, "sentencepiece", "huggingface"):
             raise ValueError(f'compat must be None, "sentencepiece" or "huggingface", not {compat!r}')
         if fewest_pieces and compat is not None:
@@ -209,19 +209,17 @@ class UnigramModel(Model):
             -1 if self.unk_id is None else self.unk_id,
             self.byte_ids,
             settles_ties=self.compat is None and not self.fewest_pieces,
-            joins_unknown=self.joins_unknown,
+            joins_unknown=self.fuse_unk,
             is_of_parts=is_of_parts,
         )
 
-    def drawn_encoder(
-        self, draws: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
+    def _make_sampling_encoder(
+        self, sampling: Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
-        """Every pretoken by itself and in double precision; otherwise as `Model.drawn_encoder`."""
-        if isinstance(draws, Dropout):
-            return super().drawn_encoder(draws, documents, starts)
-        check_alpha(draws.alpha, self._largest_score)
+        """Every pretoken by itself and in double precision."""
+        check_alpha(sampling.alpha, self._largest_score)
         return SamplingEncoder(
-            draws.seed, draws.epoch, documents, starts, self._likelihood_encoder, draws.alpha
+            sampling.seed, sampling.epoch, documents, starts, self._likelihood_encoder, sampling.alpha
         )
 
     def lattice(self, text: str | bytes) -> Lattice:

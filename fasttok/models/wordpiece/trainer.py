@@ -224,11 +224,12 @@ class WordPieceTrainer:
         """The characters that continue a word, and the merged pieces."""
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
+        from fasttok.models.merging.orders import Frequency, Likelihood
 
         words, n_symbols = spelled.words, spelled.n_symbols
         n_pieces = min(n_pieces, len(words.values))  # a merge takes a symbol away
-        by_likelihood = self.method == "likelihood"
-        megabytes = estimate_bytes(len(words.values), n_symbols + n_pieces, by_likelihood) / 1e6
+        order = Likelihood() if self.method == "likelihood" else Frequency()
+        megabytes = estimate_bytes(len(words.values), n_symbols + n_pieces, order) / 1e6
         announce(
             f"training on {len(words):,} distinct words, {len(words.values):,} characters: takes about "
             f"{megabytes:,.0f} MB of memory",
@@ -242,7 +243,7 @@ class WordPieceTrainer:
             min_count=self._limit("min_frequency") or 1,
             max_length=self._limit("max_piece_length"),
             veto=spelled.spell(self.special_tokens),
-            by_likelihood=by_likelihood,
+            order=order,
             progress=progress,
         )
         prefix = self.continuing_subword_prefix

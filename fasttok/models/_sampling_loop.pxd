@@ -1,4 +1,4 @@
-"""Encoders that draw by chance, and what they draw from; see _drawn.pyx."""
+"""Encoders that draw by chance, and what they draw from; see _sampling_loop.pyx."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -23,11 +23,11 @@ cdef inline uint64_t hash_number(uint64_t number) noexcept nogil:
     return draw(&number)
 
 
-cdef class DrawnEncoder(PretokenEncoder):
+cdef class SamplingLoop(PretokenEncoder):
     cdef uint64_t key  # from seed and epoch
     cdef const int64_t[::1] documents
     cdef const int64_t[::1] starts
 
-    cdef Py_ssize_t encode_drawn(
+    cdef Py_ssize_t sample_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, uint64_t state, Interrupt interrupt
     ) noexcept nogil

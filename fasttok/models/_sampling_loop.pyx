@@ -15,10 +15,10 @@ cdef enum:
     CHUNK = 512  # spans that are asked for at once
 
 
-cdef class DrawnEncoder(PretokenEncoder):
+cdef class SamplingLoop(PretokenEncoder):
     """Encodes rows of text once; asks the cache for nothing but whether to go on.
 
-    What derives from it must have an `encode_drawn` of its own.
+    What derives from it must have an `sample_pretoken` of its own.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ cdef class DrawnEncoder(PretokenEncoder):
         self.documents = documents
         self.starts = starts
 
-    cdef Py_ssize_t encode_drawn(
+    cdef Py_ssize_t sample_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, uint64_t state, Interrupt interrupt
     ) noexcept nogil:
         """As `encode_pretoken`; the generator begins with `state`."""
@@ -64,7 +64,7 @@ cdef class DrawnEncoder(PretokenEncoder):
             while position < offsets[row + 1]:
                 n = spans.next(text, offsets[row], offsets[row + 1], &position, begins, ends, CHUNK)
                 for i in range(n):
-                    n_ids = self.encode_drawn(
+                    n_ids = self.sample_pretoken(
                         text + begins[i],
                         ends[i] - begins[i],
                         out + written,

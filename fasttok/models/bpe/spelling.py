@@ -1,0 +1,300 @@
+"""The text that each piece of a vocabulary of characters stands for, and its place in a word.
+
+A piece is told apart by what makes it, not by its name alone: where text holds the suffix itself, ``a</w>``
+may be those five characters, or an ``a`` at the end. What a merge makes continues a word if its left part
+does, and ends one if its right part does. What no merge makes is read by its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.core.ragged import Ragged, read_only
+from fasttok.models.bpe.alphabets import Characters
+from fasttok.models.pieces import find_byte_ids, ids_by_piece, write_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Spelling:
+    """The pieces of a vocabulary of characters, read.
+
+    Attributes
+    ----------
+    alphabet : Characters
+        The options.
+    texts : Ragged of uint8
+        The bytes of text that each id stands for, without prefix and suffix.
+    is_named_by_text : ndarray of bool, shape (n,)
+        Whether the name of the piece is its text: it has no mark and is not made of the pieces of bytes.
+    begins_word, ends_word : ndarray of bool, shape (n,)
+        Whether the piece is marked as the beginning of a pretoken, or as its end; always for the former, and
+        never for the latter, where nothing is marked.
+    characters, ids : ndarray of uint32, shape (k,)
+        The characters, as `CharacterEncoder` takes them, and their ids.
+    byte_ids : ndarray of uint32, shape (256,), or None
+        The id of each byte, with byte fallback.
+    """
+
+    alphabet: Characters
+    texts: Ragged
+    is_named_by_text: NDArray[np.bool_]
+    begins_word: NDArray[np.bool_]
+    ends_word: NDArray[np.bool_]
+    characters: NDArray[np.uint32]
+    ids: NDArray[np.uint32]
+    byte_ids: NDArray[np.uint32] | None
+
+    @cached_property
+    def _known(self) -> frozenset[int]:
+        return frozenset(self.characters.tolist())
+
+    def measure_unknown(self, pretoken: bytes, at: int) -> int:
+        """Return how many bytes the unknown token stands for that begins at a byte of a pretoken."""
+        alphabet, end = self.alphabet, at
+        while end < len(pretoken):
+            character = pretoken[end : end + 4].decode(errors="surrogateescape")[0]
+            after = end + len(character.encode(errors="surrogateescape"))
+            continues = bool(alphabet.continuing_subword_prefix) and end > 0
+            is_last = bool(alphabet.end_of_word_suffix) and after == len(pretoken)
+            if end > at and ord(character) << 2 | continues << 1 | is_last in self._known:
+                break
+            end = after
+            if not alphabet.fuse_unk:
+                break
+        return end - at
+
+
+def spell_pieces(
+    pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32], alphabet: Characters
+) -> Spelling:
+    """Read the pieces, and check that the merges fit them.
+
+    Parameters
+    ----------
+    pieces : Ragged of uint8
+        The names of the ids; an empty row is not a piece.
+    merges : ndarray of uint32, shape (m, 2)
+        Pairs of ids that are in use.
+    merge_ids : ndarray of uint32, shape (m,)
+        The id that each becomes.
+    alphabet : Characters
+        The options.
+
+    Raises
+    ------
+    ValueError
+        If a merge does not fit the pieces, two ids have the same piece, or one for a byte is missing.
+
+    Notes
+    -----
+    O(n log n) for n pieces; the order of the merges does not matter.
+    """
+    n = len(pieces)
+    prefix, suffix = alphabet.continuing_subword_prefix.encode(), alphabet.end_of_word_suffix.encode()
+    rows, is_piece = pieces.to_bytes(), pieces.lengths > 0
+    is_made = np.zeros(n, np.bool_)
+    is_made[merge_ids] = True
+    byte_ids, is_byte = None, np.zeros(n, np.bool_)
+    if alphabet.byte_fallback:
+        byte_ids = find_byte_ids({row: i for i, row in enumerate(rows) if not is_made[i]})
+        is_byte[byte_ids] = True
+    first = _follow(merges[:, 0], merge_ids, n)
+    continues, ends = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    if prefix or suffix:
+        for i in np.flatnonzero(is_piece & ~is_made & ~is_byte).tolist():
+            continues[i], ends[i] = _read_marks(rows[i], prefix, suffix)
+        continues, ends = continues[first], ends[_follow(merges[:, 1], merge_ids, n)]
+    begins = is_piece & ~continues & ~is_byte[first]
+    _check_names(pieces, _cut(pieces, len(prefix) * continues, 0), merges, merge_ids)
+    _check_marks(merges, merge_ids, begins if prefix else None, continues, ends)
+
+    texts = write_bytes(_cut(pieces, len(prefix) * continues, len(suffix) * ends), byte_ids)
+    is_of_bytes = is_byte.copy()
+    if is_byte[merges].any():
+        texts = _spell_bytes(texts, merges, merge_ids, is_of_bytes)
+    _check_different(rows, list(zip(continues.tolist(), ends.tolist(), is_of_bytes.tolist(), strict=True)))
+    characters = {}
+    may_be = is_piece & ~is_made & ~is_byte & (texts.lengths <= 4)
+    spelled = texts.to_bytes()
+    for i in np.flatnonzero(may_be).tolist():
+        if _is_character(spelled[i]):
+            code_point = ord(spelled[i].decode(errors="surrogateescape"))
+            characters[code_point << 2 | bool(continues[i]) << 1 | bool(ends[i])] = i
+    return Spelling(
+        alphabet,
+        Ragged(read_only(texts.values), read_only(texts.offsets)),
+        read_only(is_piece & ~continues & ~ends & ~is_of_bytes),
+        read_only(begins),
+        read_only(ends),
+        np.array(list(characters), np.uint32),
+        np.array(list(characters.values()), np.uint32),
+        byte_ids,
+    )
+
+
+def find_merged(pieces: Ragged, merges: NDArray[np.uint32], prefix: str = "") -> NDArray[np.uint32]:
+    """Look up the id that each pair becomes, by the joined names: uint32 of shape (m,).
+
+    Raises
+    ------
+    ValueError
+        If there is no such piece, or two ids have the same.
+    """
+    ids, rows, mark = ids_by_piece(pieces), pieces.to_bytes(), prefix.encode()
+    rests = [row.removeprefix(mark) for row in rows] if mark else rows
+    left, right = merges.T.tolist()
+    joined = [rows[a] + rests[b] for a, b in zip(left, right, strict=True)]
+    found = [ids.get(name, -1) for name in joined]
+    if -1 in found:
+        rank = found.index(-1)
+        raise ValueError(
+            f"merge {rank} joins {rows[left[rank]]!r} and {rows[right[rank]]!r} to {joined[rank]!r}, "
+            "which is not a piece"
+        )
+    return np.array(found, np.uint32)
+
+
+def check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
+    """Refuse merges of bytes that do not fit the pieces.
+
+    Raises
+    ------
+    ValueError
+        If a merge is not its parts joined.
+    """
+    _check_names(pieces, pieces, merges, merge_ids)
+
+
+def _follow(parts: NDArray[np.uint32], merge_ids: NDArray[np.uint32], n: int) -> NDArray[np.int64]:
+    """Find the first symbol of each piece, if `parts` are the left ones, or the last, if the right ones.
+
+    Of several merges that make a piece the first counts.
+    """
+    there = np.arange(n)
+    there[merge_ids[::-1]] = parts[::-1]
+    for _ in range(n.bit_length()):  # every round doubles the steps; no chain is longer than all pieces
+        there = there[there]
+    return there
+
+
+def _read_marks(name: bytes, prefix: bytes, suffix: bytes) -> tuple[bool, bool]:
+    """Tell by a name whether a piece continues a pretoken, and ends it; a character where it can be one."""
+    readings = []
+    for continues, ends in ((False, False), (False, True), (True, False), (True, True)):
+        front, back = prefix * continues, suffix * ends
+        is_marked = bool(front) == continues and bool(back) == ends
+        if (
+            is_marked
+            and len(front) + len(back) < len(name)
+            and name.startswith(front)
+            and name.endswith(back)
+        ):
+            if _is_character(name[len(front) : len(name) - len(back)]):
+                return continues, ends
+            readings.append((continues, ends))
+    return readings[-1]
+
+
+def _is_character(text: bytes) -> bool:
+    return len(text) <= 4 and len(text.decode(errors="surrogateescape")) == 1
+
+
+def _cut(pieces: Ragged, fronts: NDArray[np.int64] | int, backs: NDArray[np.int64] | int) -> Ragged:
+    """The rows without so many bytes at the front and at the back of each."""
+    if not np.any(fronts) and not np.any(backs):
+        return pieces
+    lengths = pieces.lengths - fronts - backs
+    bounds = np.stack([pieces.offsets[:-1] + fronts, pieces.offsets[:-1] + fronts + lengths], axis=1)
+    return Ragged(pieces.values, np.append(bounds.ravel(), len(pieces.values))).take(
+        np.arange(0, 2 * len(pieces), 2)
+    )
+
+
+def _check_names(
+    pieces: Ragged, rests: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]
+) -> None:
+    """Refuse merges that do not join the name of the left part and the rest of the right one to a piece."""
+    left, right, wholes = pieces.take(merges[:, 0]), rests.take(merges[:, 1]), pieces.take(merge_ids)
+    fits = left.lengths + right.lengths == wholes.lengths
+    fits &= (left.lengths > 0) & (right.lengths > 0)
+    if fits.all():
+        both = Ragged(
+            np.concatenate([left.values, right.values]),
+            np.concatenate([left.offsets, right.offsets[1:] + len(left.values)]),
+        )
+        joined = both.take(np.arange(2 * len(left)).reshape(2, -1).T.ravel())
+        if np.array_equal(joined.values, wholes.values):
+            return
+    for row in range(len(merges)):
+        parts = bytes(pieces[int(merges[row, 0])]), bytes(pieces[int(merges[row, 1])])
+        if not fits[row] or bytes(left[row]) + bytes(right[row]) != bytes(wholes[row]):
+            raise ValueError(
+                f"merge {row} joins {parts[0]!r} and {parts[1]!r}, which is not {bytes(wholes[row])!r}"
+            )
+
+
+def _check_marks(
+    merges: NDArray[np.uint32],
+    merge_ids: NDArray[np.uint32],
+    begins: NDArray[np.bool_] | None,
+    continues: NDArray[np.bool_],
+    ends: NDArray[np.bool_],
+) -> None:
+    """Refuse merges across the end of a word, and pieces whose marks depend on the merge that makes them."""
+    left, right = merges.T
+    for rank in np.flatnonzero(ends[left])[:1].tolist():
+        raise ValueError(f"merge {rank} goes on behind id {left[rank]}, which ends a pretoken")
+    if begins is not None:
+        for rank in np.flatnonzero(begins[right])[:1].tolist():
+            raise ValueError(f"merge {rank} joins id {right[rank]}, which begins a pretoken, to its left")
+    for rank in np.flatnonzero(ends[merge_ids] != ends[right])[:1].tolist():
+        raise ValueError(
+            f"id {merge_ids[rank]} ends a pretoken by one merge and not by another, merge {rank}"
+        )
+    for rank in np.flatnonzero(continues[merge_ids] != continues[left])[:1].tolist():
+        raise ValueError(
+            f"id {merge_ids[rank]} continues a pretoken by one merge and not by another, merge {rank}"
+        )
+
+
+def _spell_bytes(
+    texts: Ragged,
+    merges: NDArray[np.uint32],
+    merge_ids: NDArray[np.uint32],
+    is_of_bytes: NDArray[np.bool_],
+) -> Ragged:
+    """Join the texts of what merges make of the pieces of bytes, and mark it in `is_of_bytes`."""
+    n_marked, n_before = np.count_nonzero(is_of_bytes), np.intp(0)
+    while n_marked > n_before:
+        is_of_bytes[merge_ids[is_of_bytes[merges].any(axis=1)]] = True
+        n_marked, n_before = np.count_nonzero(is_of_bytes), n_marked
+    ranks = np.flatnonzero(is_of_bytes[merge_ids])
+    rows = texts.to_bytes()
+    steps = [(rank, *merges[rank].tolist(), int(merge_ids[rank])) for rank in ranks.tolist()]
+    waits = {merged for *_, merged in steps}
+    left_over = steps
+    while left_over:
+        waiting = []
+        for step in left_over:
+            _, left, right, merged = step
+            if left in waits or right in waits:
+                waiting.append(step)
+            elif merged in waits:
+                rows[merged] = rows[left] + rows[right]
+                waits.remove(merged)
+        left_over = waiting
+    for rank, left, right, merged in steps:
+        if rows[merged] != rows[left] + rows[right]:
+            raise ValueError(f"id {merged} stands for other bytes by merge {rank} than by another")
+    return Ragged.from_bytes(rows)
+
+
+def _check_different(rows: list[bytes], marks: list[tuple[bool, bool, bool]]) -> None:
+    seen: dict[tuple[bytes, tuple[bool, bool, bool]], int] = {}
+    for i, piece in enumerate(zip(rows, marks, strict=True)):
+        if piece[0] and seen.setdefault(piece, i) != i:
+            raise ValueError(f"ids {seen[piece]} and {i} have the same piece {piece[0]!r}")
