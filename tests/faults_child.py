@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ def encoding_with_dropout(folder):
     text = (folder / "text.txt").read_bytes()  # a single pretoken
 
     def encode(texts):
-        return tok.encode_batch(texts, workers=2, dropout=0.5, seed=1).values.tobytes()
+        return tok.encode_batch(texts, workers=2, sampling=ft.Dropout(0.5, seed=1)).values.tobytes()
 
     return lambda: encode([text] * 4), lambda: encode([text[:50_000]])
 
@@ -118,7 +119,7 @@ def segmenting(folder):
 
     def segment(n):
         lattice = model.lattice("a" * (n // 400))
-        best, drawn = (tok.encode("a" * n, sample=sample) for sample in (None, ft.Sampling(0.1, seed=1)))
+        best, drawn = (tok.encode("a" * n, sampling=sample) for sample in (None, ft.Sampling(0.1, seed=1)))
         return best.tobytes(), drawn.tobytes(), lattice.entropy(), lattice.nbest(2)
 
     return lambda: segment(4_000_000), lambda: segment(20_000)
@@ -146,7 +147,7 @@ def saving(folder):
     def save(n):
         for _ in range(n):
             tok.save(own / "tok.json")
-            tok.to_tiktoken(own / "tok.tiktoken")
+            tok.save(own / "tok.tiktoken", format="tiktoken")
             counts.save(own / "counts.npz")
 
     def check():
@@ -273,7 +274,7 @@ def fill_disk(folder: str) -> None:
     path = Path(folder) / "file"
     path.write_bytes(b"old")
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
-    for save in (tok.save, tok.to_tiktoken, counts.save):
+    for save in (tok.save, partial(tok.save, format="tiktoken"), counts.save):
         with pytest.raises(OSError, match="File too large") as caught:
             save(path)
         assert caught.value.filename == str(path)
@@ -319,9 +320,9 @@ def run_out_of_memory() -> None:
     # Room for the ids, not for the merges of a long pretoken.
     resource.setrlimit(resource.RLIMIT_AS, (used + 12 * len(text), resource.RLIM_INFINITY))
     with pytest.raises(MemoryError, match="a pretoken is too long"):
-        whole.encode(text, dropout=0.5, seed=1)
+        whole.encode(text, sampling=ft.Dropout(0.5, seed=1))
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    assert whole.decode_bytes(whole.encode(text, dropout=0.5, seed=1)) == text
+    assert whole.decode_bytes(whole.encode(text, sampling=ft.Dropout(0.5, seed=1))) == text
     assert tok.decode_bytes(tok.encode(text)) == text
     assert ft.count_pretokens(corpus, "none").to_dict() == {text: 1}
 

@@ -234,8 +234,8 @@ def test_pairs_are_texts_of_a_batch(bert):
 
 def test_draws_for_pairs_count_the_texts(tok):
     pairs = [("the lowest", "the newest")] * 3
-    rows = tok.encode_batch([text for pair in pairs for text in pair], dropout=0.5, seed=1)
-    ids, _ = tok.encode_pairs(pairs, dropout=0.5, seed=1)
+    rows = tok.encode_batch([text for pair in pairs for text in pair], sampling=ft.Dropout(0.5, seed=1))
+    ids, _ = tok.encode_pairs(pairs, sampling=ft.Dropout(0.5, seed=1))
     assert ids.to_list() == [[*rows[2 * i], *rows[2 * i + 1]] for i in range(3)]
 
 

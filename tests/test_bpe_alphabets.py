@@ -291,15 +291,15 @@ def test_dropout_over_characters_is_the_oracles(byte_fallback):
             word = [piece for piece, _ in before.oracle(text)]
             state = oracles.dropout_state(seed, 2, 0, 0)
             expected = oracles.encode_word_with_dropout(word, merges, 0.25, state)
-            assert tok.encode(text, dropout=0.25, seed=seed, epoch=2).tolist() == expected, i
-            assert tok.encode(text, dropout=1, seed=seed).tolist() == word
-            assert tok.encode(text, dropout=0, seed=seed).tolist() == tok.encode(text).tolist()
+            assert tok.encode(text, sampling=ft.Dropout(0.25, seed=seed, epoch=2)).tolist() == expected, i
+            assert tok.encode(text, sampling=ft.Dropout(1, seed=seed)).tolist() == word
+            assert tok.encode(text, sampling=ft.Dropout(0, seed=seed)).tolist() == tok.encode(text).tolist()
 
 
 def test_dropout_says_where_a_character_is_unknown():
     tok = ft.Tokenizer(ft.BPEModel(["a", "aa"], [[0, 0]], alphabet=ft.Characters()), "whitespace_split")
     with pytest.raises(ft.UnknownCharacterError) as caught:
-        tok.encode_batch(["aa", "aa aaé"], dropout=0.5, seed=1)
+        tok.encode_batch(["aa", "aa aaé"], sampling=ft.Dropout(0.5, seed=1))
     assert (caught.value.character, caught.value.position, caught.value.document) == ("é", 5, 1)
 
 

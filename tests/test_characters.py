@@ -379,7 +379,7 @@ def test_files(tmp_path):
     assert loaded.fingerprint() == tok.fingerprint()
     assert loaded.decode(loaded.encode("ab ba,")) == "ab ba,"
     with pytest.raises(ft.ModelExportError, match="a rank file holds byte-level BPE, not bpe_characters"):
-        tok.to_tiktoken(tmp_path / "a.tiktoken")
+        tok.save(tmp_path / "a.tiktoken", format="tiktoken")
     for field, value in {"unk_id": "0", "end_of_word_suffix": None}.items():
         damaged = fields | {"model": fields["model"] | {field: value}}
         (tmp_path / "b.json").write_text(json.dumps(damaged))

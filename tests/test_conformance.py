@@ -11,6 +11,7 @@ import tiktoken
 import tokenizers
 
 import fasttok as ft
+from fasttok.text.unicode.byte_alphabet import write_bytes
 from tests import hostile
 from tests.conformance import (
     OUTPUT,
@@ -30,17 +31,9 @@ from tests.conformance import (
 EXPECTED = json.loads(OUTPUT.read_text())
 
 
-def written_as_gpt2_does() -> dict[int, str]:
-    """The character that GPT-2 writes each byte as."""
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [b for b in range(256) if b not in visible]
-    return {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(others)}
-
-
 def as_tokenizers_writes(tok: ft.Tokenizer) -> tuple[list[str], list[list[str]]]:
     """Our pieces by id and our merges, in the writing of tokenizers."""
-    written = written_as_gpt2_does()
-    pieces = ["".join(written[b] for b in piece) for piece in tok.model.pieces.to_bytes()]
+    pieces = [write_bytes(piece) for piece in tok.model.pieces.to_bytes()]
     for token, i in tok.special_tokens.items():
         pieces[i] = token
     return pieces, [[pieces[left], pieces[right]] for left, right in tok.merges.tolist()]

@@ -182,7 +182,7 @@ def test_a_rank_file_is_continued(shared, tmp_path):
     assert tok.decode_bytes(ids) == document
     assert tok.encode("Plain old English text").tolist() == start.encode("Plain old English text").tolist()
     # Every new piece comes about by the one merge under tiktoken's rule too.
-    tok.to_tiktoken(tmp_path / "more.tiktoken")
+    tok.save(tmp_path / "more.tiktoken", format="tiktoken")
     more = ft.load(tmp_path / "more.tiktoken", pretokenizer="cl100k", special_tokens=tok.special_tokens)
     assert more.encode(document).tolist() == ids.tolist()
 

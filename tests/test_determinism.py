@@ -32,8 +32,8 @@ for method in ("frequency", "likelihood", "greedy"):
     units.append(wordpiece.encode_files(path, workers=workers))
 ids = tok.encode_files(path, workers=workers)
 segmented = unigram.encode_files(path, workers=workers)
-sampled = unigram.encode_files(path, workers=workers, sample=ft.Sampling(alpha=0.3, seed=5))
-dropped = tok.encode_files(path, workers=workers, dropout=0.1, seed=5)
+sampled = unigram.encode_files(path, workers=workers, sampling=ft.Sampling(alpha=0.3, seed=5))
+dropped = tok.encode_files(path, workers=workers, sampling=ft.Dropout(0.1, seed=5))
 for rows in (ids, dropped, segmented, sampled, *units):
     print(counts.fingerprint(), hashlib.sha256(rows.values.tobytes() + rows.offsets.tobytes()).hexdigest())
 """

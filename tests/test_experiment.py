@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import os
 import re
 
@@ -11,9 +10,10 @@ import pytest
 
 import fasttok as ft
 from fasttok.corpus.sample import parallel_sample
-from fasttok.experiment.spec.tokenizers import OF_LOADERS, Loading, Training
+from fasttok.experiment.spec.tokenizers import Loading, Training
 from fasttok.experiment.spec.toml import TomlFile, suggest
-from fasttok.formats.registry import LOADERS
+from fasttok.formats.base import Format, Option
+from fasttok.formats.registry import FORMATS
 from tests import sentencepiece_file
 from tests.conftest import ROOT
 
@@ -210,7 +210,6 @@ WRONG = [
         "lowercase: no option of tiny.json, which needs a [[tokenizer]]",
     ),
     ('name = "found"', 'lowercase = "no"', 28, "lowercase: must be true or false, not 'no'"),
-    ('name = "found"', "max_input_chars_per_word = 0", 28, "must be at least 1"),
     ('name = "found"', "unk = 1979-05-27", 28, "unk: must be text, not datetime.date(1979, 5, 27)"),
     ('name = "found"', "special_tokens = { a = 300 }", 28, "special_tokens: no option of tiny.json"),
     ('"tiny.json"', '"bare.tiktoken"', 29, "bare.tiktoken does not hold its pattern: write pretokenizer"),
@@ -309,11 +308,24 @@ def test_arguments_of_loaders(folder):
     assert bare.options["pretokenizer"] == ft.get_pretokenizer("cl100k").config()
     with pytest.raises(ft.ExperimentError, match="must be a sequence of str, not dict"):
         read(load_group('load = "vocab.txt"\nspecial_tokens = { a = 1 }'), folder)
+    with pytest.raises(ft.ExperimentError, match="max_input_chars_per_word must be at least 1, not 0"):
+        read(load_group('load = "vocab.txt"\nmax_input_chars_per_word = 0'), folder)
 
 
-def test_every_argument_of_loaders_can_be_given():
-    names = {name for load in LOADERS.values() for name in inspect.signature(load).parameters}
-    assert names == {"path", "pretokenizer", "special_tokens", *OF_LOADERS}
+def test_a_format_of_a_later_day(folder, monkeypatch):
+    option = Option((int,), missing=lambda path: "has no size")
+    toy = Format("toy", "a toy", lambda head, _: head.startswith(b"toy"), ft.load, None, {"size": option})
+    monkeypatch.setitem(FORMATS, "vocab.txt", toy)
+    (folder / "a.toy").write_text("toy")
+    assert read(load_group('load = "a.toy"\nsize = 3'), folder).tokenizers[-1].options == {"size": 3}
+    for group, message in [
+        ('load = "a.toy"\nsize = "3"', "size: must be a whole number, not '3'"),
+        ('load = "a.toy"', "a.toy has no size: write size"),
+        ('load = "a.toy"\nsize = 3\npretokenizer = "gpt2"', "pretokenizer: no option of a.toy"),
+        ('load = "vocab.txt"', "vocab.txt is neither a fasttok file nor a tiktoken rank file nor a toy"),
+    ]:
+        with pytest.raises(ft.ExperimentError, match=message):
+            read(load_group(group), folder)
 
 
 def test_names_of_files_keep_versions(folder):
@@ -344,7 +356,7 @@ def test_a_file_that_cannot_be_opened(folder, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("fasttok.experiment.spec.tokenizers.kind_of", refuse)
+    monkeypatch.setattr("fasttok.experiment.spec.tokenizers.find_format", refuse)
     with pytest.raises(ft.ExperimentError, match="tiny.json: Permission denied") as caught:
         read(GOOD, folder)
     assert caught.value.line == 29

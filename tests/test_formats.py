@@ -13,8 +13,7 @@ import tiktoken
 
 import fasttok as ft
 from fasttok.core.saving import atomic_write
-from fasttok.formats.registry import kind_of
-from tests import hostile, oracles, sentencepiece_file
+from tests import hostile, oracles
 
 
 def small():
@@ -110,42 +109,6 @@ def test_foreign_files(tmp_path, data):
         ft.load(path)
 
 
-def test_files_of_other_libraries_are_named(tmp_path, shared):
-    models = [*(shared / "tokenizers").rglob("*.model")]
-    assert models
-    for path in models:
-        with pytest.raises(ft.ModelFormatError, match="a sentencepiece model, which is not read .* ft.wrap$"):
-            ft.load(path)
-    for kind in range(1, 7):
-        path = tmp_path / "sp.model"
-        path.write_bytes(sentencepiece_file.write([("\n", -1.5, kind), ("b", -1.0, 1)]))
-        with pytest.raises(ft.ModelFormatError, match="a sentencepiece model"):
-            ft.load(path)
-    with pytest.raises(ft.ModelFormatError, match="a Hugging Face tokenizer.json, .* ft.wrap$"):
-        ft.load(shared / "tokenizers/bert/minilm/tokenizer.json")
-
-
-def test_a_vocabulary_that_begins_as_a_sentencepiece_model(tmp_path):
-    path = tmp_path / "vocab.txt"
-    path.write_bytes(b"\na\n[UNK]\nlow\n")
-    assert kind_of(path) == "vocab.txt"
-
-
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(IsADirectoryError, match="a folder; name a tokenizer's file in it"):
-        ft.load(tmp_path)
-
-
-def test_missing_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="missing"):
-        ft.load(tmp_path / "missing.json")
-    with pytest.raises(FileNotFoundError):
-        ft.PretokenCounts.load(tmp_path / "missing.npz")
-    small().save(tmp_path / "a.json")
-    with pytest.raises(TypeError, match="takes no options"):
-        ft.load(tmp_path / "a.json", pretokenizer="gpt2")
-
-
 # Saving
 
 
@@ -238,12 +201,12 @@ def test_every_word_of_two_letters_under_hostile_ranks(tmp_path):
 def test_rank_files_come_back_byte_for_byte(tmp_path):
     ranks = random_ranks(random.Random(31))
     path = write_ranks(tmp_path / "x.tiktoken", ranks)
-    ft.load(path, pretokenizer="gpt2").to_tiktoken(tmp_path / "y.tiktoken")
+    ft.load(path, pretokenizer="gpt2").save(tmp_path / "y.tiktoken", format="tiktoken")
     assert (tmp_path / "y.tiktoken").read_bytes() == path.read_bytes()
 
 
 def test_what_we_trained_tiktoken_reads(tmp_path, tok):
-    tok.to_tiktoken(tmp_path / "x.tiktoken")
+    tok.save(tmp_path / "x.tiktoken", format="tiktoken")
     ranks = {}
     for line in (tmp_path / "x.tiktoken").read_text().splitlines():
         piece, rank = line.split()
@@ -274,22 +237,40 @@ def test_models_that_tiktoken_would_change_are_not_written(tmp_path):
     with pytest.raises(
         ft.ModelExportError, match=r"1 pieces .* id 258, b'abc', from \[b'ab', b'c'\] instead"
     ):
-        other_pair.to_tiktoken(path)
+        other_pair.save(path, format="tiktoken")
     other_order = model_of([b"ab", b"bc"], [[98, 99], [97, 98]], [257, 256])
     with pytest.raises(
         ft.ModelExportError, match="in the order of ids, but merge 1 makes id 256 after id 257"
     ):
-        other_order.to_tiktoken(path)
+        other_order.save(path, format="tiktoken")
     no_merge = model_of([b"ab", b"cd"], [[97, 98]], [256])
     with pytest.raises(ft.ModelExportError, match=r"id 257, b'cd', from \[b'c', b'd'\] instead of no merge"):
-        no_merge.to_tiktoken(path)
+        no_merge.save(path, format="tiktoken")
     unreachable = model_of([b"abc"], [], [])
     unreachable_whole = model_of([b"abc"], [], [], ignore_merges=True)
     with pytest.raises(ft.ModelExportError, match="from no merge instead of no merge"):
-        unreachable.to_tiktoken(path)
+        unreachable.save(path, format="tiktoken")
     assert not path.exists()
-    unreachable_whole.to_tiktoken(path)
+    unreachable_whole.save(path, format="tiktoken")
     assert ft.load(path, pretokenizer="gpt2").encode("abc").tolist() == [256]
+
+
+def test_what_a_rank_file_does_not_hold_is_refused(tmp_path):
+    path = tmp_path / "x.tiktoken"
+    model = small().model
+    for pretokenizer, options, message in [
+        ("gpt2", {"normalizer": "nfc"}, "holds no normalizer, .*nfc"),
+        ("metaspace", {}, r"only cut text, but Metaspace\(.* rewrites it first"),
+        (["metaspace", "script"], {}, "rewrites it first"),
+        ("gpt2", {"template": ft.Template("<s> $A")}, "holds no template, .*<s>"),
+    ]:
+        with pytest.raises(ft.ModelExportError, match=message):
+            ft.Tokenizer(model, pretokenizer, {"<s>": 300}, **options).save(path, format="tiktoken")
+    assert not path.exists()
+    tok = ft.Tokenizer(model, "whitespace_split", {"<s>": 300})
+    tok.save(path, format="tiktoken")
+    again = ft.load(path, pretokenizer="whitespace_split", special_tokens={"<s>": 300})
+    assert again.encode_batch(hostile.texts(100)).to_list() == tok.encode_batch(hostile.texts(100)).to_list()
 
 
 BYTES = b"".join(base64.b64encode(bytes([b])) + b" %d\n" % b for b in range(256))

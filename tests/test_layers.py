@@ -29,7 +29,7 @@ PEERS = (
 
 # Imports of a later package, each inside a method of `Tokenizer` that delegates in one line.
 DELEGATES = {
-    *(("tokenizer.tokenizer", f"formats.{name}") for name in ("native", "tiktoken", "vocab_txt")),
+    ("tokenizer.tokenizer", "formats.registry"),
     ("tokenizer.tokenizer", "display.colours"),
 }
 MOST_MODULES = 16  # in a folder

@@ -121,10 +121,14 @@ def test_batches_change_nothing(tmp_path, monkeypatch, texts, normalizer, steps)
                 monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, n))
                 assert tok.encode_files(path, special=special).to_list() == [expected]
                 drawn = [
-                    tok.encode_files(path, special=special, dropout=0.5, seed=1, workers=w).to_list()
+                    tok.encode_files(
+                        path, special=special, sampling=ft.Dropout(0.5, seed=1), workers=w
+                    ).to_list()
                     for w in (1, 2)
                 ]
-                assert drawn == 2 * [[tok.encode(data, special=special, dropout=0.5, seed=1).tolist()]]
+                assert drawn == 2 * [
+                    [tok.encode(data, special=special, sampling=ft.Dropout(0.5, seed=1)).tolist()]
+                ]
 
 
 def test_counting_and_encoding_see_the_same_pretokens(texts):

@@ -41,14 +41,14 @@ def test_all_small_texts_are_the_oracles(alpha):
     for seed in range(4):
         model = random_model(rng, "abc" if seed % 2 else "ab")
         sampling = ft.Sampling(alpha, seed, epoch=rng.randrange(1 << 64))
-        rows = tokenizer_of(model).encode_batch(texts, sample=sampling).to_list()
+        rows = tokenizer_of(model).encode_batch(texts, sampling=sampling).to_list()
         assert rows == [oracle(model, text.encode(), sampling, i) for i, text in enumerate(texts)]
 
 
 def test_hostile_pretokens_are_the_oracles(words):
     texts = [*hostile.texts(100, seed=91), *hostile.byte_strings(100, seed=92)]
     sampling = ft.Sampling(0.3, seed=5, epoch=1)
-    rows = words.encode_batch(texts, sample=sampling)
+    rows = words.encode_batch(texts, sampling=sampling)
     by_piece = {piece: score for piece, score in scores_of(words.model).items() if b"<0x" not in piece}
     ids = {piece: i for piece, i in ids_in(words.model).items() if piece in by_piece}
     for document, (data, row) in enumerate(zip(ft.Corpus.from_texts(texts), rows, strict=True)):
@@ -75,9 +75,9 @@ def test_segmentations_are_as_likely_as_they_should_be(alpha):
     assert len(ids) == len(chances) > 10
     tok = tokenizer_of(model)
     samples = {
-        "documents": tok.encode_batch([text] * n, sample=ft.Sampling(alpha, 1)).to_list(),
-        "epochs": [tok.encode(text, sample=ft.Sampling(alpha, 1, i), as_list=True) for i in range(n)],
-        "seeds": [tok.encode(text, sample=ft.Sampling(alpha, i), as_list=True) for i in range(n)],
+        "documents": tok.encode_batch([text] * n, sampling=ft.Sampling(alpha, 1)).to_list(),
+        "epochs": [tok.encode(text, sampling=ft.Sampling(alpha, 1, i), as_list=True) for i in range(n)],
+        "seeds": [tok.encode(text, sampling=ft.Sampling(alpha, i), as_list=True) for i in range(n)],
     }
     for sample in samples.values():
         assert_as_likely(map(tuple, sample), ids, at_least=9)
@@ -89,7 +89,7 @@ def test_a_large_alpha_takes_the_best():
     tok = tokenizer_of(model)
     texts = ["".join(rng.choices("abé東", k=k)) for k in range(40)]
     scores = scores_of(model)
-    for text, row in zip(texts, tok.encode_batch(texts, sample=ft.Sampling(1e6, 1)), strict=True):
+    for text, row in zip(texts, tok.encode_batch(texts, sampling=ft.Sampling(1e6, 1)), strict=True):
         best = tok.encode(text)
         drawn, taken = (
             sum(scores.get(bytes(model.pieces[i]), 0) for i in ids.tolist()) for ids in (row, best)
@@ -103,7 +103,7 @@ def test_long_pretokens(unit, alpha):
     model = ft.UnigramModel(["", "a", "b", "ab" * 8, "aa", "東"], [0, -1, -2, -5, -2, -3], unk_id=0)
     tok = tokenizer_of(model)
     text = unit * (1 << 18)
-    ids = tok.encode(text, sample=ft.Sampling(alpha, 3))
+    ids = tok.encode(text, sampling=ft.Sampling(alpha, 3))
     assert tok.decode(ids) == ("<unk>" if unit == "x" else text)
 
 
@@ -129,20 +129,20 @@ def test_batches_threads_and_lists_change_nothing(words, monkeypatch):
 def test_files_are_their_documents(words, tmp_path, monkeypatch):
     texts = ["one\r\nabc bc " * 200, "", "<|end|> naïve 東東 abc\n" * 50]
     (tmp_path / "d.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    expected = words.encode_batch(texts, sample=ft.Sampling(0.3, 7))
+    expected = words.encode_batch(texts, sampling=ft.Sampling(0.3, 7))
     for workers, size in itertools.product((1, 2), (1, 100, 1 << 22)):
         monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, size))
-        assert words.encode_files(tmp_path, workers=workers, sample=ft.Sampling(0.3, 7)) == expected
+        assert words.encode_files(tmp_path, workers=workers, sampling=ft.Sampling(0.3, 7)) == expected
 
 
 def test_each_number_matters(words):
     text = " abc" * 40
-    rows = words.encode_batch([text] * 3, sample=ft.Sampling(0.5, 0))
+    rows = words.encode_batch([text] * 3, sampling=ft.Sampling(0.5, 0))
     outcomes = [rows[i].tolist() for i in range(3)]
     last = (1 << 64) - 1
     for options in ({"seed": 1}, {"seed": last}, {"epoch": 1}, {"epoch": last}):
         sampling = ft.Sampling(**{"alpha": 0.5, "seed": 0, **options})
-        outcomes.append(words.encode(text, sample=sampling).tolist())
+        outcomes.append(words.encode(text, sampling=sampling).tolist())
     assert len(set(map(tuple, outcomes))) == len(outcomes)
 
 
@@ -152,7 +152,7 @@ def test_compat_changes_no_draws():
     other = ft.UnigramModel(model.pieces, model.scores, unk_id=0, compat="sentencepiece")
     texts = ["".join(rng.choices("ab ", k=40)) for _ in range(20)]
     sampling = ft.Sampling(0.3, 1)
-    rows = [tokenizer_of(m, "whitespace").encode_batch(texts, sample=sampling) for m in (model, other)]
+    rows = [tokenizer_of(m, "whitespace").encode_batch(texts, sampling=sampling) for m in (model, other)]
     assert rows[0] == rows[1]
 
 
@@ -178,38 +178,35 @@ def test_samplings_that_cannot_be(arguments, message):
 
 def test_each_kind_of_draw_has_its_models(words, tok):
     with pytest.raises(ValueError, match="Sampling is not for a model of kind 'bpe', which takes Dropout"):
-        tok.encode("a", sample=ft.Sampling(0.1, 1))
+        tok.encode("a", sampling=ft.Sampling(0.1, 1))
     with pytest.raises(
         ValueError, match="Dropout is not for a model of kind 'unigram', which takes Sampling"
     ):
-        words.encode("a", dropout=0.1, seed=1)
-    with pytest.raises(ValueError, match="dropout is for BPE and sample for Unigram; pass one"):
-        words.encode_batch(["a"], dropout=0.1, seed=1, sample=ft.Sampling(0.1, 1))
-    with pytest.raises(ValueError, match="seed and epoch are for dropout"):
-        words.encode("a", seed=1, sample=ft.Sampling(0.1, 1))
-    with pytest.raises(TypeError, match="sample must be a Sampling, not a float"):
-        words.encode("a", sample=0.1)
+        words.encode("a", sampling=ft.Dropout(0.1, seed=1))
+    for encode in (words.encode, lambda text, **options: words.encode_batch([text], **options)):
+        with pytest.raises(TypeError, match="sampling must be a Dropout or a Sampling, not float"):
+            encode("a", sampling=0.1)
 
 
 def test_draws_need_sums_that_are_finite():
     tok = tokenizer_of(ft.UnigramModel(["a"], [-1e200]))
     with pytest.raises(ValueError, match=r"alpha is 1e\+100"):
-        tok.encode("a", sample=ft.Sampling(1e100, 0))
+        tok.encode("a", sampling=ft.Sampling(1e100, 0))
 
 
 def test_a_character_without_an_id_is_an_error():
     tok = tokenizer_of(ft.UnigramModel([*"ab "], [-1, -1, -1]), "whitespace")
     with pytest.raises(ft.UnknownCharacterError, match="no piece for 'c'.* at byte 4 of document 1"):
-        tok.encode_batch(["ab", "ab bcc"], sample=ft.Sampling(0.1, 1))
+        tok.encode_batch(["ab", "ab bcc"], sampling=ft.Sampling(0.1, 1))
 
 
 def test_runs_of_unknown_characters_are_one_token(tmp_path, monkeypatch):
     tok = tokenizer_of(ft.UnigramModel(["", "a"], [0, -1], unk_id=0), "whitespace")
     text = "a x x x x x a"
     sampling = ft.Sampling(1.0, 3)
-    assert tok.encode(text, sample=sampling).tolist() == [1, 0, 1]
-    assert tok.encode_batch([text, "x x", ""], sample=sampling).to_list() == [[1, 0, 1], [0], []]
+    assert tok.encode(text, sampling=sampling).tolist() == [1, 0, 1]
+    assert tok.encode_batch([text, "x x", ""], sampling=sampling).to_list() == [[1, 0, 1], [0], []]
     (tmp_path / "text.txt").write_text(text)
     for n_bytes in range(1, len(text)):
         monkeypatch.setattr(ft.Corpus.batches, "__defaults__", (None, n_bytes))
-        assert tok.encode_files(tmp_path / "text.txt", sample=sampling).to_list() == [[1, 0, 1]]
+        assert tok.encode_files(tmp_path / "text.txt", sampling=sampling).to_list() == [[1, 0, 1]]

@@ -50,10 +50,10 @@ def test_sampling(name):
     texts = [row["text"] for row in expected["rows"][:9]]
     draws = [(text, epoch) for text in texts for epoch in (0, 2)]
     for (text, epoch), ids in zip(draws, expected.get("dropout", []), strict=False):
-        assert tok.encode(text, dropout=0.3, seed=7, epoch=epoch).tolist() == ids
+        assert tok.encode(text, sampling=ft.Dropout(0.3, seed=7, epoch=epoch)).tolist() == ids
     for (text, epoch), ids in zip(draws, expected.get("sampling", []), strict=False):
         sample = ft.Sampling(0.3, seed=7, epoch=epoch)
-        assert attempt(lambda t=text, s=sample: tok.encode(t, sample=s).tolist()) == ids
+        assert attempt(lambda t=text, s=sample: tok.encode(t, sampling=s).tolist()) == ids
 
 
 @pytest.mark.parametrize("name", COUNTS)

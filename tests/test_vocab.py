@@ -71,7 +71,7 @@ def test_case_is_seen_from_the_pieces(path):
 def test_what_is_written_is_what_was_read(tmp_path, lines):
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     first.write_bytes("".join(line + "\n" for line in lines).encode())
-    ft.load(first).to_vocab(second)
+    ft.load(first).save(second, format="vocab.txt")
     assert second.read_bytes() == first.read_bytes()
 
 
@@ -103,7 +103,7 @@ def test_of_lines_alike_the_last_has_the_piece(tmp_path):
     with pytest.raises(IndexError, match="not in use"):
         tok.decode([1])
     with pytest.raises(ModelExportError, match="id 0 is not in use"):
-        tok.to_vocab(tmp_path / "out.txt")
+        tok.save(tmp_path / "out.txt", format="vocab.txt")
     assert not (tmp_path / "out.txt").exists()
 
 
@@ -142,6 +142,11 @@ def test_options_are_those_of_the_model_and_are_blamed_as_such(path):
     assert ft.load(path, unk="<unk>").encode("un x").tolist() == [1, 0]
 
 
+def bert(pieces, special=None, *, normalizer="bert", pretokenizer="bert", template=None, **options):
+    model = ft.WordPieceModel(pieces, **options)
+    return ft.Tokenizer(model, pretokenizer, special, normalizer=normalizer, template=template)
+
+
 def test_what_a_vocab_txt_cannot_hold(tmp_path):
     out = tmp_path / "out.txt"
     for pieces, special, message in [
@@ -149,14 +154,69 @@ def test_what_a_vocab_txt_cannot_hold(tmp_path):
         (["a\rb"], {}, "cannot be a line"),
         (["a "], {}, "cannot be a line"),
         (["\ufeffa"], {}, "cannot be a line"),
+        ([""], {"a\0": 0}, "cannot be a line"),
         (["a", "", "b"], {}, "id 1 is not in use"),
         (["a", ""], {"a": 1}, "a line twice"),
+        (["a", "b"], {}, "no special token, and no piece begins with ##"),
+        (["{", "##a"], {}, "cannot begin with .* another format"),
     ]:
         with pytest.raises(ModelExportError, match=message):
-            ft.Tokenizer(ft.WordPieceModel(pieces), "bert", special).to_vocab(out)
+            bert(pieces, special).save(out, format="vocab.txt")
     with pytest.raises(ModelExportError, match="'bpe'"):
-        ft.train(ft.Corpus.from_texts(["aa"]), vocab_size=257).to_vocab(out)
+        ft.train(ft.Corpus.from_texts(["aa"]), vocab_size=257).save(out, format="vocab.txt")
     assert not out.exists()
+
+
+def test_what_loading_would_not_bring_back_is_not_written(tmp_path):
+    out = tmp_path / "out.txt"
+    pieces, special = ["", "", "", "un", "##able"], {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}
+    for options, message in [
+        ({"normalizer": None}, "holds no normalizer .* has None; train with normalizer"),
+        ({"normalizer": ["nfc", "bert"]}, "holds no normalizer .*nfc"),
+        ({"normalizer": ft.BertNormalizer(clean_text=False)}, "holds no normalizer"),
+        ({"pretokenizer": "whitespace_split"}, "holds no pretokenizer .*whitespace_split.*; train with"),
+        ({"template": ft.Template("[CLS] $A")}, "BERT's template, not with .*CLS"),
+        ({"max_input_bytes_per_word": 100}, "holds no max_input_bytes_per_word.* 100"),
+    ]:
+        with pytest.raises(ModelExportError, match=message):
+            bert(pieces, special, unk_id=0, **options).save(out, format="vocab.txt")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+@pytest.mark.parametrize("strip_accents", [None, False, True])
+@pytest.mark.parametrize(
+    ("special", "unk", "limit", "prefix"),
+    [
+        ({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, "[UNK]", 100, "##"),
+        ({"[UNK]": 0, "<x>": 1, "[SEP]": 2}, "<x>", None, "##"),
+        ({"[UNK]": 0, "[CLS]": 1, "!": 2}, None, 3, "@"),
+    ],
+)
+def test_what_is_written_loads_back_the_same(tmp_path, lowercase, strip_accents, special, unk, limit, prefix):
+    normalizer = ft.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
+    letters = ["a", "b", "Z", "word", "e", "12", "東"]
+    tok = bert(
+        ["", "", "", *letters, *(prefix + letter for letter in letters)],
+        special,
+        normalizer=normalizer,
+        unk_id=None if unk is None else special[unk],
+        continuing_subword_prefix=prefix,
+        max_input_chars_per_word=limit,
+    )
+    tok.save(tmp_path / "vocab.txt", format="vocab.txt")
+    again = ft.load(
+        tmp_path / "vocab.txt",
+        lowercase=lowercase,
+        strip_accents=strip_accents,
+        special_tokens=list(special),
+        unk=unk or "[none]",
+        continuing_subword_prefix=prefix,
+        max_input_chars_per_word=limit,
+    )
+    assert again.model.to_dict() == tok.model.to_dict()
+    assert (again.normalizer, again.pretokenizer) == (tok.normalizer, tok.pretokenizer)
+    assert again.special_tokens == tok.special_tokens
 
 
 def test_ids_are_those_of_tokenizers_on_hostile_text(shared):

@@ -13,10 +13,9 @@ from benchmarks.peers.common import GPT2, Work, hash_pieces, read_text
 
 def unwritten(piece: str) -> bytes:
     """The bytes of a piece in GPT-2's writing."""
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [b for b in range(256) if b not in visible]
-    byte_of = {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(others)}
-    return bytes(byte_of[c] for c in piece)
+    from fasttok.text.unicode.byte_alphabet import BYTE_OF_CHARACTER
+
+    return bytes(BYTE_OF_CHARACTER[c] for c in piece)
 
 
 def train_fasttok(path: str, vocab_size: int, threads: int, documents: str = "file", **options: Any) -> Work:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.saving import atomic_write
+from fasttok.formats.base import Format
 from fasttok.models.base import Model
 from fasttok.models.bpe.alphabets import Bytes, Characters
 from fasttok.models.bpe.model import BPEModel
@@ -155,3 +156,10 @@ def _checked(value: Any, expected: type) -> Any:
     if not isinstance(value, expected):
         raise TypeError(f"a {type(value).__name__}, not a {expected.__name__}")
     return value
+
+
+def _sniff(head: bytes, path: str) -> bool:
+    return head.lstrip().startswith(b"{")
+
+
+NATIVE = Format("fasttok", "a fasttok file", _sniff, load, save)

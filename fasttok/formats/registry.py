@@ -1,37 +1,38 @@
-"""`load`: open a tokenizer file, whoever wrote it."""
+"""`load` and `save`: tokenizers from files and to files, in any format."""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from fasttok.core.errors import ModelFormatError
-from fasttok.formats import native, tiktoken
-from fasttok.formats import vocab_txt as vocab
+from fasttok.core.component import allowing_imports
+from fasttok.core.errors import ModelExportError, ModelFormatError
+from fasttok.formats.base import Format
+from fasttok.formats.foreign import describe_foreign
+from fasttok.formats.native import NATIVE
+from fasttok.formats.tiktoken import TIKTOKEN
+from fasttok.formats.vocab_txt import VOCAB_TXT
 from fasttok.tokenizer.tokenizer import Tokenizer
 
-LOADERS: dict[str, Callable[..., Tokenizer]] = {
-    "fasttok": native.load,
-    "tiktoken": tiktoken.load,
-    "vocab.txt": vocab.load,
-}
-# A sentencepiece model begins with a piece: its length, the length of its text, the text; a score or type.
-_PIECE = re.compile(rb"\n[\0-\x7f]\n([\0-\x7f])", re.DOTALL)
-_BEHIND_TEXT = (b"\x15", b"\x18")
+# The first format that recognizes a file reads it.
+FORMATS: dict[str, Format] = {format.name: format for format in (NATIVE, TIKTOKEN, VOCAB_TXT)}
+HEAD = 1 << 10  # bytes that a format is recognized by
 
 
-def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
-    """Open a tokenizer file: fasttok's own, a tiktoken rank file, or BERT's ``vocab.txt``.
+def load(path: str | os.PathLike[str], *, allow_import: Sequence[str] = (), **options: Any) -> Tokenizer:
+    """Open a tokenizer's file: fasttok's own, a tiktoken rank file, or BERT's ``vocab.txt``.
 
-    What it is shows in its content.
+    The format is recognized by the content.
 
     Parameters
     ----------
     path : path
         The file.
+    allow_import : sequence of str
+        Packages from which the file may name components, such as a pretokenizer of your own. They are
+        imported, so name only packages that you trust. Components of fasttok are always allowed.
     **options
         For a rank file, ``pretokenizer`` and ``special_tokens``, which it does not hold; see
         `fasttok.formats.tiktoken.load`. For a vocabulary, ``lowercase`` and others; see
@@ -42,22 +43,70 @@ def load(path: str | os.PathLike[str], **options: Any) -> Tokenizer:
     OSError
         If the file cannot be opened.
     ModelFormatError
-        If it is damaged, or of a kind that is not known here.
+        If it is damaged, of a format that is not known here, names a component from a package that is not
+        allowed, or is given an option of another format.
+    TypeError
+        If no format has such an option, or `allow_import` is not a sequence of ``str``.
     """
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, "a folder; name a tokenizer's file in it", os.fspath(path))
-    kind = kind_of(path)
-    if kind == "fasttok" and options:
-        raise TypeError(f"a fasttok file takes no options, but there are {', '.join(options)}")
-    if kind == "vocab.txt" and "pretokenizer" in options:
-        raise ModelFormatError("no tiktoken rank file, which alone takes a pretokenizer", os.fspath(path))
-    if kind is None:
-        raise ModelFormatError(describe_other(path), os.fspath(path))
-    return LOADERS[kind](path, **options)
+    name = os.fspath(path)
+    format = find_format(name)
+    if format is None:
+        if os.path.isdir(name):
+            raise IsADirectoryError(errno.EISDIR, "a folder; name a tokenizer's file in it", name)
+        raise ModelFormatError(describe_unknown(name), name)
+    _check_options(format, name, options)
+    with allowing_imports(allow_import):
+        return format.load(name, **options)
 
 
-def kind_of(path: str | os.PathLike[str]) -> str | None:
-    """Which of `LOADERS` reads a file, by how it begins; None if it is none of these.
+def save(tokenizer: Tokenizer, path: str | os.PathLike[str], format: str = "fasttok") -> None:
+    """Write a tokenizer to a file, whole or not at all.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+        The tokenizer.
+    path : path
+        The file.
+    format : str
+        The name of the format: "fasttok", which holds every tokenizer whole; "tiktoken", for byte-level BPE
+        (`fasttok.formats.tiktoken.save`); or "vocab.txt", for WordPiece as in BERT
+        (`fasttok.formats.vocab_txt.save`).
+
+    Raises
+    ------
+    ValueError
+        If there is no such format.
+    ModelExportError
+        If the format cannot be written, or cannot hold the tokenizer; says what it cannot hold.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.PretokenCounts.from_dict({"low": 2}), vocab_size=258)
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "low.tiktoken")
+    >>> tok.save(path, format="tiktoken")
+    >>> path.read_text().splitlines()[-1]
+    'bG93 257'
+    >>> ft.load(path, pretokenizer="gpt2").encode("low").tolist()
+    [257]
+    """
+    if format not in FORMATS:
+        raise ValueError(f"no format is named {format!r}; the names are {', '.join(FORMATS)}")
+    write = FORMATS[format].save
+    if write is None:
+        writable = ", ".join(name for name, other in FORMATS.items() if other.save is not None)
+        raise ModelExportError(
+            f"the format {format!r} can only be read; those that can be written are {writable}"
+        )
+    write(tokenizer, os.fspath(path))
+
+
+def find_format(path: str) -> Format | None:
+    """Return the format of a file or folder, recognized by its content; None if it has none of these.
 
     Raises
     ------
@@ -65,32 +114,40 @@ def kind_of(path: str | os.PathLike[str]) -> str | None:
         If the file cannot be opened.
     """
     head = _read_head(path)
-    if _is_sentencepiece(head):
+    if describe_foreign(head):
         return None
-    head = head.lstrip()
-    if head.startswith(b"{"):
-        return "fasttok"
-    first_line = head.split(b"\n", 1)[0].split()
-    if len(first_line) == 2 and first_line[1].isdigit():
-        return "tiktoken"
-    return "vocab.txt" if len(first_line) == 1 and not head.startswith(b"PK") else None
+    return next((format for format in FORMATS.values() if format.sniff(head, path)), None)
 
 
-def describe_other(path: str | os.PathLike[str]) -> str:
-    """What a file is that none of `LOADERS` reads, and who takes it."""
-    head = _read_head(path)
-    if _is_sentencepiece(head):
-        return "a sentencepiece model, which is not read here" + native.TO_MEASURE
-    is_archive = head.lstrip().startswith(b"PK")
-    hint = "; pretoken counts are opened with PretokenCounts.load" if is_archive else ""
-    return "neither a fasttok file nor a tiktoken rank file nor a vocab.txt" + hint
+def describe_unknown(path: str) -> str:
+    """Return what a file without a format is, as far as is known."""
+    found = describe_foreign(_read_head(path))
+    return found or "neither " + " nor ".join(format.description for format in FORMATS.values())
 
 
-def _is_sentencepiece(head: bytes) -> bool:
-    piece = _PIECE.match(head)
-    return piece is not None and head[piece.end() + piece[1][0] :].startswith(_BEHIND_TEXT)
+def formats_with(options: Collection[str]) -> list[Format]:
+    """Return the formats whose loaders take all of the options."""
+    return [format for format in FORMATS.values() if format.options.keys() >= set(options)]
 
 
-def _read_head(path: str | os.PathLike[str]) -> bytes:
+def _check_options(format: Format, path: str, options: dict[str, Any]) -> None:
+    unknown = [name for name in options if name not in format.options]
+    if not unknown:
+        return
+    names = ", ".join(unknown)
+    if not format.options:
+        raise TypeError(f"{format.description} takes no options, but there are {names}")
+    takes = f"which takes {', '.join(format.options)}, but not {names}"
+    others = formats_with(options)
+    if not others:
+        raise TypeError(f"{path}: {format.description}, {takes}")
+    # The file may be damaged, so that it is taken for another format than the caller's.
+    meant = " or ".join(other.description for other in others)
+    raise ModelFormatError(f"looks like {format.description}, {takes}; {meant} does", path)
+
+
+def _read_head(path: str) -> bytes:
+    if os.path.isdir(path):
+        return b""
     with open(path, "rb") as file:
-        return file.read(1 << 10)
+        return file.read(HEAD)

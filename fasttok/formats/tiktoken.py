@@ -10,17 +10,20 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from fasttok.core.errors import ModelExportError, ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
+from fasttok.formats.base import Format, Option
 from fasttok.models.bpe._splits import split_pieces
 from fasttok.models.bpe.alphabets import Bytes
 from fasttok.models.bpe.model import BPEModel
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer.tokenizer import Tokenizer
+from fasttok.tokenizer.vocabulary import as_added_tokens, check_added_tokens
 
 END, PREFIX, MIDDLE, SUFFIX = "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"
 # File name to pretokenizer and special tokens, as tiktoken 0.14 registers them.
@@ -67,7 +70,7 @@ def load(
     that is a piece is taken whole, also one that the rule would never put together.
     """
     name = os.fspath(path)
-    stem = stem_of(name)
+    stem = _stem_of(name)
     if pretokenizer is None and stem not in KNOWN:
         raise ValueError(
             f"{name}: a rank file does not hold its pattern, and {stem!r} is none of {', '.join(KNOWN)}; "
@@ -91,8 +94,8 @@ def load(
     return Tokenizer(model, cutter, special, {"format": "tiktoken"})
 
 
-def stem_of(path: str) -> str:
-    """What `KNOWN` has a file under."""
+def _stem_of(path: str) -> str:
+    """Return the name under which `KNOWN` has a file."""
     return os.path.basename(path).split(".", 1)[0]
 
 
@@ -131,17 +134,56 @@ def _read_rows(path: str) -> list[bytes]:
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
-    """Write a tiktoken rank file; whoever reads it must know the pattern and the special tokens.
+    """Write a tiktoken rank file.
+
+    The file holds the pieces and nothing else. Whoever reads it must know the pretokenizer and the special
+    tokens: they are arguments of `load`, and of ``tiktoken.Encoding``. The provenance is not written.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+        A tokenizer of byte-level BPE.
+    path : path
+        The file; written whole or not at all.
 
     Raises
     ------
     ModelExportError
-        If the model is not byte-level BPE, or tiktoken's rule would not reproduce its merges: a piece
-        that the rule puts together from another pair, or merges whose order is not that of the ids.
+        If the model is not byte-level BPE; if the tokenizer has what no reader of the file can be told, a
+        normalizer, a pretokenizer that rewrites text, or a template; or if tiktoken's rule would not
+        reproduce its merges: a piece that the rule puts together from another pair, or merges whose order is
+        not that of the ids.
     """
     model = tokenizer.model
     if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
         raise ModelExportError(f"a rank file holds byte-level BPE, not {model.kind}")
+    _check_pipeline(tokenizer)
+    _check_merges(model)
+    with atomic_write(path) as file:
+        for i, piece in enumerate(model.pieces.to_bytes()):
+            if piece:
+                file.write(base64.b64encode(piece) + b" %d\n" % i)
+
+
+def _check_pipeline(tokenizer: Tokenizer) -> None:
+    if tokenizer.normalizer is not None:
+        raise ModelExportError(
+            f"a rank file holds no normalizer, but this tokenizer has one: {tokenizer.normalizer}"
+        )
+    if tokenizer.pretokenizer.rewrites:
+        raise ModelExportError(
+            f"tiktoken's pretokenizers only cut text, but {tokenizer.pretokenizer} rewrites it first"
+        )
+    if not tokenizer.has_plain_tokens:
+        raise ModelExportError(
+            "tiktoken's special tokens have no flags, but this tokenizer has added tokens with flags"
+        )
+    if tokenizer.template is not None:
+        raise ModelExportError(f"a rank file holds no template, but there is one: {tokenizer.template}")
+
+
+def _check_merges(model: BPEModel) -> None:
+    """Refuse a model whose merges tiktoken's rule would not reproduce."""
     try:
         splits = split_pieces(model.pieces.values, model.pieces.offsets)
     except ValueError as error:
@@ -166,7 +208,38 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
             f"{len(wrong)} pieces would come about differently under tiktoken's rule; the first, id {i}, "
             f"{bytes(model.pieces[i])!r}, from {theirs} instead of {parts}"
         )
-    with atomic_write(path) as file:
-        for i, piece in enumerate(model.pieces.to_bytes()):
-            if piece:
-                file.write(base64.b64encode(piece) + b" %d\n" % i)
+
+
+def _sniff(head: bytes, path: str) -> bool:
+    first_line = head.lstrip().split(b"\n", 1)[0].split()
+    return len(first_line) == 2 and first_line[1].isdigit()
+
+
+def _parse_pretokenizer(value: Any, path: str) -> dict[str, Any]:
+    return get_pretokenizer(value).config()
+
+
+def _missing_pretokenizer(path: str) -> str | None:
+    return None if _stem_of(path) in KNOWN else "does not hold its pattern"
+
+
+def _parse_special_tokens(value: Any, path: str) -> Any:
+    tokens = as_added_tokens(value)
+    check_added_tokens(tokens, Ragged.from_bytes([]))
+    largest = max(tokens.values(), default=0)
+    if largest >= os.path.getsize(path):  # every id up to it would take memory
+        raise ValueError(f"the id {largest} is larger than {os.path.basename(path)}")
+    return value
+
+
+TIKTOKEN = Format(
+    "tiktoken",
+    "a tiktoken rank file",
+    _sniff,
+    load,
+    save,
+    {
+        "pretokenizer": Option((str, list, dict), _parse_pretokenizer, _missing_pretokenizer),
+        "special_tokens": Option(parse=_parse_special_tokens),
+    },
+)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
+from fasttok.core.checks import checked_size
 from fasttok.core.errors import ModelExportError, ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
+from fasttok.formats.base import Format, Option
 from fasttok.models.options import as_texts
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer
+from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.text.rows import Rows
 from fasttok.tokenizer.template import Template
 from fasttok.tokenizer.tokenizer import Tokenizer
@@ -146,22 +150,71 @@ def _read(name: str) -> list[str]:
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
     """Write the pieces and special tokens of a WordPiece tokenizer, a line each.
 
+    The file holds nothing else. `load` assumes BERT's normalizer, pretokenizer and template. The options of
+    the normalizer, the special tokens, ``unk``, the prefix and the most characters of a word are arguments of
+    `load`. A tokenizer without a template, or without one for pairs, is loaded with BERT's if it has the
+    special tokens [CLS] and [SEP]. The provenance is not written.
+
     Parameters
     ----------
     tokenizer : Tokenizer
-        Its normalizer, pretokenizer and template are not written.
+        A WordPiece tokenizer.
     path : path
         The file; written whole or not at all.
 
     Raises
     ------
     ModelExportError
-        If the model is not WordPiece, an id is not in use, or a piece cannot be a line.
+        If the model is not WordPiece; if the tokenizer has what no argument of `load` expresses: another
+        normalizer than `BertNormalizer` with ``clean_text``, another pretokenizer than "bert", another
+        template than BERT's, or a limit of bytes for a word; if an id is not in use or a piece cannot be a
+        line; or if nothing in the file would say that it is a vocabulary.
     """
-    if not isinstance(tokenizer.model, WordPieceModel):
+    model = tokenizer.model
+    if not isinstance(model, WordPieceModel):
+        raise ModelExportError(f"a vocab.txt is for WordPiece, not for a model of kind {model.kind!r}")
+    data = "".join(line + "\n" for line in _lines_of(tokenizer)).encode()
+    _check_assumed(tokenizer, model)
+    prefix = model.continuing_subword_prefix.encode()
+    if not tokenizer.special_tokens and all(not row.startswith(prefix) for row in model.pieces.to_bytes()):
         raise ModelExportError(
-            f"a vocab.txt is for WordPiece, not for a model of kind {tokenizer.model.kind!r}"
+            "nothing would say that the file is a vocabulary: there is no special token, and no piece begins "
+            f"with {prefix.decode()}"
         )
+    if not _sniff(data, ""):
+        raise ModelExportError(
+            f"a vocab.txt cannot begin with {data[:10]!r}: it would be taken for another format"
+        )
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def _check_assumed(tokenizer: Tokenizer, model: WordPieceModel) -> None:
+    """Refuse what the file does not hold and `load` would not assume."""
+    normalizer, pretokenizer = tokenizer.normalizer, tokenizer.pretokenizer
+    if not isinstance(normalizer, BertNormalizer) or not normalizer.clean_text:
+        raise ModelExportError(
+            f"a vocab.txt holds no normalizer and is read with BERT's, but this one has {normalizer}; "
+            'train with normalizer="bert"'
+        )
+    if pretokenizer != get_pretokenizer("bert"):
+        raise ModelExportError(
+            f"a vocab.txt holds no pretokenizer and is read with BERT's, but this one has {pretokenizer}; "
+            'train with pretokenizer="bert"'
+        )
+    if tokenizer.template not in (None, TEMPLATE, Template(TEMPLATE.single)):
+        raise ModelExportError(f"a vocab.txt is read with BERT's template, not with {tokenizer.template}")
+    if not tokenizer.has_plain_tokens:
+        raise ModelExportError(
+            "a vocab.txt has special tokens only, but this tokenizer has added tokens with flags"
+        )
+    if model.max_input_bytes_per_word is not None:
+        raise ModelExportError(
+            f"a vocab.txt holds no max_input_bytes_per_word, but this model: {model.max_input_bytes_per_word}"
+        )
+
+
+def _lines_of(tokenizer: Tokenizer) -> list[str]:
     lines = []
     for i in range(tokenizer.vocab_size):
         try:
@@ -170,12 +223,42 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
             raise ModelExportError(
                 f"id {i} is not in use, but every line of a vocab.txt is a piece"
             ) from None
-        if not WHITE_SPACE_SET.isdisjoint(line) or line.startswith(MARK):
+        if "\0" in line or not WHITE_SPACE_SET.isdisjoint(line) or line.startswith(MARK):
             raise ModelExportError(
-                f"the piece {line!r} of id {i} cannot be a line: white space or a byte order mark"
+                f"the piece {line!r} of id {i} cannot be a line: white space, U+0000 or a byte order mark"
             )
         lines.append(line)
     if len(set(lines)) < len(lines):
         raise ModelExportError("a special token reads like a piece, so that the file would have a line twice")
-    with atomic_write(path) as file:
-        file.write("".join(line + "\n" for line in lines).encode())
+    return lines
+
+
+def _sniff(head: bytes, path: str) -> bool:
+    first_line = head.lstrip().split(b"\n", 1)[0].split()
+    return len(first_line) == 1 and not first_line[0].startswith(b"{")
+
+
+def _parse_special_tokens(value: Any, path: str) -> list[str]:
+    return list(as_texts("special_tokens", value))
+
+
+def _parse_limit(value: Any, path: str) -> int:
+    return checked_size("max_input_chars_per_word", value, 1)
+
+
+VOCAB_TXT = Format(
+    "vocab.txt",
+    "a vocab.txt",
+    _sniff,
+    load,
+    save,
+    {
+        "lowercase": Option((bool,)),
+        "strip_accents": Option((bool,)),
+        "handle_chinese_chars": Option((bool,)),
+        "special_tokens": Option(parse=_parse_special_tokens),
+        "unk": Option((str,)),
+        "continuing_subword_prefix": Option((str,)),
+        "max_input_chars_per_word": Option((int,), _parse_limit),
+    },
+)

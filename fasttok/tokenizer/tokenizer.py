@@ -799,23 +799,11 @@ class Tokenizer:
 
     # Files
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the tokenizer to one self-contained file, whole or not at all; `fasttok.load` reads it."""
-        from fasttok.formats.native import save
+    def save(self, path: str | os.PathLike[str], format: str = "fasttok") -> None:
+        """Write the tokenizer to a file, whole or not at all; see `fasttok.formats.registry.save`."""
+        from fasttok.formats.registry import save
 
-        save(self, path)
-
-    def to_tiktoken(self, path: str | os.PathLike[str]) -> None:
-        """Write a tiktoken rank file; see `fasttok.formats.tiktoken.save`."""
-        from fasttok.formats.tiktoken import save
-
-        save(self, path)
-
-    def to_vocab(self, path: str | os.PathLike[str]) -> None:
-        """Write the ``vocab.txt`` of a WordPiece tokenizer; see `fasttok.formats.vocab_txt.save`."""
-        from fasttok.formats.vocab_txt import save
-
-        save(self, path)
+        save(self, path, format)
 
 
 def _make(

@@ -5,30 +5,18 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import MISSING, dataclass, fields
-from inspect import signature
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
-from fasttok.core.ragged import Ragged
 from fasttok.experiment.spec.toml import Table, find_files_of, shown, suggest
-from fasttok.formats.registry import LOADERS, describe_other, kind_of
-from fasttok.formats.tiktoken import KNOWN, stem_of
-from fasttok.models.options import as_texts
+from fasttok.formats.registry import FORMATS, describe_unknown, find_format
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.tokenizer.train import TRAINERS
-from fasttok.tokenizer.vocabulary import as_added_tokens, check_added_tokens
 
 OF_GROUPS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")  # keys that are no trainer's option
-# Of the arguments of loaders those whose kind says all.
-OF_LOADERS = {
-    **dict.fromkeys(("lowercase", "strip_accents", "handle_chinese_chars"), bool),
-    **dict.fromkeys(("unk", "continuing_subword_prefix"), str),
-    "max_input_chars_per_word": int,
-}
 SUFFIXES = (".json", ".tiktoken", ".txt")  # of tokenizers; what else is behind a dot belongs to the name
 LONGEST_NAME = 200  # bytes, of 255 that a file may be called by: while it is written it is called longer
-NO_PIECES = Ragged.from_bytes([])
 # What a comparison needs and a trainer does not take for granted: an id for what training did not see.
 UNKNOWN = {"character": "<unk>", "word": "<unk>"}
 
@@ -83,15 +71,14 @@ def read_tokenizers(root: Table, folder: str) -> tuple[Training | Loading, ...]:
 
 
 def _loadings(group: Table, folder: str) -> list[Loading]:
-    group.check_keys("load", "name", "pretokenizer", "special_tokens", *OF_LOADERS)
-    options = {key: value for key, value in group.values.items() if key not in ("load", "name")}
-    for key in options:
-        if key in OF_LOADERS:
-            group.value(key, OF_LOADERS[key])
-    if options.get("max_input_chars_per_word", 1) < 1:
-        raise group.error("must be at least 1", "max_input_chars_per_word")
-    if "pretokenizer" in options:
-        options["pretokenizer"] = _pretokenizer(group)
+    kinds: dict[str, list[tuple[type, ...]]] = {}
+    for format in FORMATS.values():
+        for key, option in format.options.items():
+            kinds.setdefault(key, []).append(option.kinds)
+    group.check_keys("load", "name", *kinds)
+    for key, of_formats in kinds.items():
+        if key in group.values and all(of_formats):  # otherwise the format says what is wrong
+            group.value(key, *chain.from_iterable(of_formats))
     for path in group.values_of("load", str):
         if os.path.isdir(os.path.join(folder, path)):
             files = os.path.join(path, "*.json")
@@ -101,41 +88,33 @@ def _loadings(group: Table, folder: str) -> list[Loading]:
         name = os.path.basename(file)
         base, suffix = os.path.splitext(name)
         group.check_name(name, "load")
-        _check_loader(group, file, options)
+        options = _loading_options(group, file)
         loadings.append(Loading(_name(group, base if suffix.lower() in SUFFIXES else name), file, options))
     return loadings
 
 
-def _check_loader(group: Table, file: str, options: dict[str, Any]) -> None:
-    """See that the options go with the kind of the file, which its beginning tells."""
+def _loading_options(group: Table, file: str) -> dict[str, Any]:
+    """The options for a file, checked by its format, which its beginning tells."""
     name = os.path.basename(file)
     try:
-        kind = kind_of(file)
+        format = find_format(file)
     except OSError as error:
         raise group.error(f"{name}: {error.strerror}", "load") from None
-    if kind is None:
-        raise group.error(f"{name} is {describe_other(file)}", "load")
-    for key in options:
-        if key not in signature(LOADERS[kind]).parameters:
+    if format is None:
+        raise group.error(f"{name} is {describe_unknown(file)}", "load")
+    options: dict[str, Any] = {}
+    for key in [key for key in group.values if key not in ("load", "name")]:
+        option = format.options.get(key)
+        if option is None:
             raise group.error(f"no option of {name}, which needs a [[tokenizer]] of its own", key)
-    if kind == "tiktoken" and "pretokenizer" not in options and stem_of(file) not in KNOWN:
-        raise group.error(f"{name} does not hold its pattern: write pretokenizer", "load")
-    if "special_tokens" in options:
-        _check_special_tokens(group, options["special_tokens"], kind, file)
-
-
-def _check_special_tokens(group: Table, tokens: Any, kind: str, file: str) -> None:
-    try:
-        if kind == "tiktoken":
-            added = as_added_tokens(tokens)
-            check_added_tokens(added, NO_PIECES)
-            ids = added.values()
-            if max(ids, default=0) >= os.path.getsize(file):  # every id up to it would take memory
-                raise ValueError(f"the id {max(ids)} is larger than {os.path.basename(file)}")
-        else:
-            as_texts("special_tokens", tokens)
-    except (TypeError, ValueError) as error:
-        raise group.error(str(error), "special_tokens") from None
+        try:
+            options[key] = option.parse(group.values[key], file)
+        except (TypeError, ValueError) as error:
+            raise group.error(str(error), key) from None
+    for key, option in format.options.items():
+        if key not in options and (reason := option.missing(file)):
+            raise group.error(f"{name} {reason}: write {key}", "load")
+    return options
 
 
 def _trainings(group: Table) -> list[Training]:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from fasttok.core.component import Registry, is_import_path
 from fasttok.text.pretokenizers.expressions import RegexPretokenizer
+from fasttok.text.pretokenizers.known_patterns import find_known
 from fasttok.text.pretokenizers.scanners import NAMED
 from fasttok.text.pretokenizers.sequence import in_sequence
 from fasttok.text.steps import Pretokenizer
@@ -33,7 +34,9 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     Parameters
     ----------
     pretokenizer : str, sequence, dict or Pretokenizer
-        A name, see below; any other string is a regular expression for the ``regex`` module. A list or
+        A name, see below, or the import path of a pretokenizer from elsewhere, ``package.module:Class``; any other
+        string is a regular expression for the ``regex`` module, which runs on a scanner where it is one of the
+        patterns below in the spelling of tiktoken or a tokenizer.json. A list or
         tuple has the steps of a sequence, each of which cuts the pretokens of the step before further;
         a sequence inside it counts as its steps, and a single step is that step itself. A dict is what
         `Pretokenizer.config` gave.
@@ -120,7 +123,8 @@ def _from_string(text: str) -> Pretokenizer:
             f"no pretokenizer is named {text!r}; the names are {', '.join(names)}, and any other string is read "
             "as a regular expression"
         )
-    return RegexPretokenizer(text)
+    known = find_known(text)
+    return RegexPretokenizer(text) if known is None else PRETOKENIZERS.make({"name": known})
 
 
 def _from_config(config: dict[str, Any]) -> Pretokenizer:
