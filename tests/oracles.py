@@ -396,6 +396,40 @@ def locate(text: bytes, pieces: list[bytes]) -> tuple[list[list[int]], list[list
     return byte_spans, char_spans
 
 
+def place_tokens(
+    spans: Sequence[tuple[int, int]], tokens: Sequence[Sequence[tuple[int, int]]], joined: int | None = None
+) -> list[tuple[int, int, int]]:
+    """The ids of a row, each with its first byte and the one after its last.
+
+    `tokens` has the ids of each pretoken, which lies at one of the `spans`, with how many bytes each id is for. Of
+    ids `joined` that follow each other one is left, from the beginning of the first to the end of the last.
+    """
+    placed: list[tuple[int, int, int]] = []
+    for (start, end), row in zip(spans, tokens, strict=True):
+        for i, length in row:
+            if i == joined and placed and placed[-1][0] == joined:
+                placed[-1] = (i, placed[-1][1], start + length)
+            else:
+                placed.append((i, start, start + length))
+            start += length
+        assert start == end
+    return placed
+
+
+def locate_spans(text: bytes, byte_spans: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The spans in code points of spans in bytes: all characters of which a byte is in the span.
+
+    An empty span within a character has all of it; one between two characters is empty.
+    """
+    characters = text.decode(errors="surrogateescape")
+    bounds = list(accumulate((len(c.encode(errors="surrogateescape")) for c in characters), initial=0))
+    spans = []
+    for start, end in byte_spans:
+        first = max(i for i, bound in enumerate(bounds) if bound <= start)
+        spans.append([first, sum(bound < end for bound in bounds[:-1])])
+    return spans
+
+
 def splitmix(state: int) -> tuple[int, int]:
     """The next state and the next number of SplitMix64."""
     state = (state + 0x9E3779B97F4A7C15) % (1 << 64)

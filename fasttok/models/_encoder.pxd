@@ -26,6 +26,8 @@ cdef int raise_reason(
 
 
 cdef class PretokenEncoder:
+    cdef const uint32_t[::1] id_lengths  # see `set_lengths`
+
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil
@@ -39,6 +41,17 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
         int64_t* out_offsets,
+    ) noexcept nogil
+    cdef Py_ssize_t encode_row(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* places,
     ) noexcept nogil
     cdef Py_ssize_t _encode_spans(
         self,
@@ -59,3 +72,39 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
     ) noexcept nogil
+    cdef Py_ssize_t locate_spans(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* starts,
+        const int64_t* ends,
+        Py_ssize_t n,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* places,
+    ) noexcept nogil
+    cdef Py_ssize_t measure_pretoken(
+        self,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        const uint32_t* ids,
+        Py_ssize_t n,
+        int64_t* lengths,
+        Interrupt interrupt,
+    ) noexcept nogil
+
+
+cdef inline Py_ssize_t known_length(PretokenEncoder encoder, uint32_t i) noexcept nogil:
+    """For how many bytes an id is; 0 if it does not say."""
+    return encoder.id_lengths[i] if i < <size_t>encoder.id_lengths.shape[0] else 0
+
+
+cdef inline void write_places(
+    int64_t* places, const int64_t* lengths, Py_ssize_t n, Py_ssize_t start
+) noexcept nogil:
+    """Write where n ids begin and end, the first at `start`; `lengths` may be in `places` from the nth number on."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        places[2 * i] = start
+        start += lengths[i]
+        places[2 * i + 1] = start

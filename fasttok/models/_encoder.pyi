@@ -14,6 +14,17 @@ class PretokenEncoder:
         out: NDArray[np.uint32],
         out_offsets: NDArray[np.int64],
     ) -> int: ...
+    def set_lengths(self, lengths: NDArray[np.uint32]) -> None: ...
+    def encode_located(
+        self,
+        text: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        spans: Spans,
+        cache: PretokenCache,
+        out: NDArray[np.uint32],
+        out_spans: NDArray[np.int64],
+        out_offsets: NDArray[np.int64],
+    ) -> int: ...
     def encode_to_list(
         self, text: str | bytes, spans: Spans, cache: PretokenCache, integers: list[int]
     ) -> list[int]: ...

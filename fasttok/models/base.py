@@ -92,7 +92,7 @@ class Model(ABC):
     @property
     @abstractmethod
     def encoder(self) -> PretokenEncoder:
-        """The kernel that encodes; never changed, shared by all threads."""
+        """The kernel that encodes, with its table of lengths; never changed, shared by all threads."""
 
     @property
     def part_encoder(self) -> PretokenEncoder:
@@ -166,30 +166,6 @@ class Model(ABC):
         offsets = np.empty(len(boundaries), np.int64)
         n = self.encoder.encode(text, boundaries, Boundaries(boundaries), cache, out, offsets)
         return Ragged(out[:n], offsets)
-
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
-        """How many bytes of its pretoken each id stands for; those of a pretoken are together all of it.
-
-        Here, those that the id is called by. A model in which a piece is called otherwise, or where what is
-        unknown has an id, says it otherwise.
-
-        Parameters
-        ----------
-        pretokens : Ragged of uint8
-            The pretokens, one after another; whole rows of text, if the model `needs_whole_rows`.
-        ids : ndarray of uint32, shape (n,)
-            What the encoder made of them.
-        n_bytes : int
-            The bytes of the row of text that they were cut from.
-
-        Returns
-        -------
-        ndarray of int64, shape (n,)
-            At least 0, and 0 only where several ids stand for the same
-            bytes, of which the last then has them all.
-        """
-        lengths: NDArray[np.int64] = self.pieces.lengths[ids]
-        return lengths
 
     @property
     def decoded_pieces(self) -> Ragged:

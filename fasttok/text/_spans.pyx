@@ -120,3 +120,17 @@ def list_spans(Spans spans, const uint8_t[::1] text, const int64_t[::1] offsets)
             )
         bounds[row + 1] = k
     return np.ascontiguousarray(np.asarray(places[:, :k]).T), bounds.base
+
+
+def trace_spans(int64_t[:, ::1] spans, const int64_t[:, ::1] made_of):
+    """Put in the place of each span of a rewritten text that of what it was made of; see `Rows.spans`.
+
+    A span that is empty becomes an empty one before what was made into the byte after it.
+    """
+    cdef Py_ssize_t i, start, end
+    with nogil:
+        for i in range(spans.shape[0]):
+            start = spans[i, 0]
+            end = spans[i, 1]
+            spans[i, 0] = made_of[start, 0]
+            spans[i, 1] = made_of[end - 1, 1] if start < end else spans[i, 0]

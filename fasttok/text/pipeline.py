@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fasttok.core.errors import PatternError, SpecialTokenError, UnknownCharacterError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text._added import TokenFinder
-from fasttok.text._spans import Spans
+from fasttok.text._spans import Spans, trace_spans
 from fasttok.text.added import AddedTokens, Special
 from fasttok.text.cuts import Cuts
 from fasttok.text.rows import BEGINS_DOCUMENT, BEGINS_SEGMENT, ENDS_DOCUMENT, ENDS_SEGMENT, Rows
@@ -266,14 +266,9 @@ class Prepared:
         offsets : ndarray of int64
             Where the tokens of each row begin.
         """
-        if (made_of := self.rows.known_spans) is not None and len(spans):
-            if not len(made_of):
-                made_of = np.zeros((1, 2), np.int64)
-            begins, ends = spans.T
-            most = len(made_of) - 1
-            first = made_of[np.minimum(begins, most), 0]
-            last = np.where(ends > begins, made_of[np.maximum(ends, 1) - 1, 1], first)
-            spans = np.stack([first, last], axis=1)
+        spans = spans.copy()
+        if self.rows.known_spans is not None:
+            trace_spans(spans, self.rows.known_spans)
         return np.insert(spans, offsets[self._places], self._spans, axis=0) if len(self._ids) else spans
 
     @contextmanager

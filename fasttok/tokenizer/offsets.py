@@ -54,7 +54,7 @@ class Encoding:
 
 
 def locate(text: bytes, ids: NDArray[np.uint32], byte_spans: NDArray[np.int64]) -> Encoding:
-    """Return the encoding whose tokens are at the given bytes of the text, int64[n, 2], which ascend. O(n)."""
+    """The encoding of tokens at the given bytes of the text, of which neither end decreases. O(n)."""
     char_spans = np.empty_like(byte_spans)
     locate_code_points(np.frombuffer(text, np.uint8), byte_spans, char_spans)
     return Encoding(ids, byte_spans, char_spans)

@@ -16,7 +16,7 @@ from fasttok.core.checks import checked_choice, checked_integer, checked_size
 from fasttok.core.errors import TemplateError
 from fasttok.core.ids import Ids, as_ids, as_known_rows, as_rows
 from fasttok.core.ids import Rows as IdRows
-from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.core.ragged import Ragged
 from fasttok.corpus.corpus import Corpus
 from fasttok.corpus.readers import PathLike
 from fasttok.decoders.decoding import TextDecoder
@@ -553,11 +553,6 @@ class Tokenizer:
         ['low', 'e', 'r']
         """
         data = encode_utf8(text)
-        if self.is_lossless:
-            # Nothing is lost between the pieces, so their lengths alone say where they stand.
-            ids = self._encoder.encode_text(data, special, "strict")
-            bounds = lengths_to_offsets(self.decoder().lengths(ids))
-            return locate(data, ids, np.stack([bounds[:-1], bounds[1:]], axis=1))
         ids, spans = self._encoder.encode_located(data, special)
         return locate(data, ids, spans)
 

@@ -3,12 +3,12 @@
 import numpy as np
 
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.models._encoder cimport UNKNOWN
+from fasttok.models._encoder cimport UNKNOWN, known_length
 from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models.bpe._encode cimport MergeEncoder
 from fasttok.text.unicode._utf8 cimport read_code_point
@@ -103,17 +103,22 @@ cdef class CharacterEncoder(MergeEncoder):
                 return NOTHING
             place = (place + 1) & (((<uint64_t>1) << (64 - self.shift_characters)) - 1)
 
+    cdef inline Py_ssize_t _find_at(
+        self, const uint8_t* pretoken, Py_ssize_t i, Py_ssize_t length, Py_ssize_t* size
+    ) noexcept nogil:
+        """The id of the character of a pretoken at byte i, NOTHING if there is none; and its bytes."""
+        cdef uint32_t character = read_code_point(pretoken, i, length, size) << 2
+        if self.marks_rest and i:
+            character |= 2
+        if self.marks_last and i + size[0] == length:
+            character |= 1
+        return self._find(character)
+
     cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
         cdef Py_ssize_t i = 0, j, n = 0, size
-        cdef uint32_t character
         cdef bint was_unknown = False
         while i < length:
-            character = read_code_point(pretoken, i, length, &size) << 2
-            if self.marks_rest and i:
-                character |= 2
-            if self.marks_last and i + size == length:
-                character |= 1
-            ids[n] = self._find(character)
+            ids[n] = self._find_at(pretoken, i, length, &size)
             if ids[n] != NOTHING:
                 n += 1
                 was_unknown = False
@@ -141,6 +146,27 @@ cdef class CharacterEncoder(MergeEncoder):
                 return 1
         n = self.begin(pretoken, length, out)
         return self.merge(out, n, interrupt) if n >= 0 else n
+
+    cdef Py_ssize_t measure_pretoken(
+        self,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        const uint32_t* ids,
+        Py_ssize_t n,
+        int64_t* lengths,
+        Interrupt interrupt,
+    ) noexcept nogil:
+        cdef Py_ssize_t i, at = 0, end, size
+        for i in range(n):
+            end = at + known_length(self, ids[i])
+            if end == at:  # the unknown token, for one character or for a run of them
+                read_code_point(pretoken, at, length, &size)
+                end += size
+                while self.fuse_unk and end < length and self._find_at(pretoken, end, length, &size) == NOTHING:
+                    end += size
+            lengths[i] = end - at
+            at = end
+        return 0
 
 
 cdef inline uint64_t hash_character(uint64_t character) noexcept nogil:

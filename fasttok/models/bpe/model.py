@@ -154,11 +154,13 @@ class BPEModel(Model):
                 # To look a pretoken up costs less than to merge it; most pieces come out of their bytes
                 # whole.
                 taken_whole = BPEEncoder(byte_ids, *tables, None).come_out_whole(*names)
-            return BPEEncoder(byte_ids, *tables, PieceTable(*names, taken_whole))
+            encoder: MergeEncoder = BPEEncoder(byte_ids, *tables, PieceTable(*names, taken_whole))
+            encoder.set_lengths(self.pieces.lengths.astype(np.uint32))
+            return encoder
         whole, options = None, self._spelling.alphabet
         if self.ignore_merges:
             whole = PieceTable(*names, self._spelling.is_named_by_text.view(np.uint8))
-        return CharacterEncoder(
+        encoder = CharacterEncoder(
             self._spelling.characters,
             self._spelling.ids,
             bool(options.continuing_subword_prefix),
@@ -169,6 +171,8 @@ class BPEModel(Model):
             options.fuse_unk,
             whole,
         )
+        encoder.set_lengths(self._spelling.texts.lengths.astype(np.uint32))
+        return encoder
 
     def _make_sampling_encoder(
         self, sampling: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
@@ -177,26 +181,6 @@ class BPEModel(Model):
         if sampling.limit == 0:
             return self.encoder
         return DropoutEncoder(sampling.seed, sampling.epoch, documents, starts, self.encoder, sampling.limit)
-
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
-        lengths: NDArray[np.int64]
-        if self._spelling is None or self.unk_id is None or self.byte_ids is not None:
-            lengths = self.decoded_pieces.lengths[ids]
-            return lengths
-        is_unknown = ids == self.unk_id
-        lengths = self._spelling.texts.lengths[np.where(is_unknown, 0, ids)]
-        lengths[is_unknown] = 0
-        # An unknown token begins where the ids before it leave off.
-        unknown = np.flatnonzero(is_unknown)
-        places = (np.cumsum(lengths) - lengths)[unknown].tolist()
-        text, offsets, shift = pretokens.values.tobytes(), pretokens.offsets, 0
-        for i, place in zip(unknown.tolist(), places, strict=True):
-            at = place + shift
-            row = int(np.searchsorted(offsets, at, side="right"))
-            begin, end = int(offsets[row - 1]), int(offsets[row])
-            lengths[i] = self._spelling.measure_unknown(text[begin:end], at - begin)
-            shift += int(lengths[i])
-        return lengths
 
     @property
     def decoded_pieces(self) -> Ragged:

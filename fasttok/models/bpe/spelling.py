@@ -8,7 +8,6 @@ does, and ends one if its right part does. What no merge makes is read by its na
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,25 +46,6 @@ class Spelling:
     characters: NDArray[np.uint32]
     ids: NDArray[np.uint32]
     byte_ids: NDArray[np.uint32] | None
-
-    @cached_property
-    def _known(self) -> frozenset[int]:
-        return frozenset(self.characters.tolist())
-
-    def measure_unknown(self, pretoken: bytes, at: int) -> int:
-        """Return how many bytes the unknown token stands for that begins at a byte of a pretoken."""
-        alphabet, end = self.alphabet, at
-        while end < len(pretoken):
-            character = pretoken[end : end + 4].decode(errors="surrogateescape")[0]
-            after = end + len(character.encode(errors="surrogateescape"))
-            continues = bool(alphabet.continuing_subword_prefix) and end > 0
-            is_last = bool(alphabet.end_of_word_suffix) and after == len(pretoken)
-            if end > at and ord(character) << 2 | continues << 1 | is_last in self._known:
-                break
-            end = after
-            if not alphabet.fuse_unk:
-                break
-        return end - at
 
 
 def spell_pieces(

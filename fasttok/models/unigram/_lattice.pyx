@@ -21,7 +21,8 @@ from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._sampling_loop cimport draw, hash_number
 from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN
-from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder
+from fasttok.models.unigram._paths cimport STEPS, UNKNOWN_ARC
+from fasttok.models.unigram._viterbi cimport UnigramEncoder
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 from fasttok.core.errors import UnknownCharacterError
@@ -67,21 +68,21 @@ cdef Py_ssize_t write_arcs(
 ) noexcept nogil:
     """Count the arcs, and write them if there is somewhere to; INTERRUPTED if that is why it ended."""
     cdef Py_ssize_t start = 0, end, size, n = 0, steps = 0
-    cdef TrieNode root = trie_root(encoder.units), node
+    cdef TrieNode root = trie_root(encoder.pieces.units), node
     cdef bint is_piece
     while start < length:
         read_code_point(text, start, length, &size)
         is_piece = False
         node = root
         end = start
-        while end < length and trie_step(encoder.units, &node, text[end]):
+        while end < length and trie_step(encoder.pieces.units, &node, text[end]):
             end += 1
             if trie_has_value(node):
                 if starts != NULL:
                     starts[n] = start
                     ends[n] = end
-                    pieces[n] = trie_value(encoder.units, node)
-                    scores[n] = encoder.scores[pieces[n]]
+                    pieces[n] = trie_value(encoder.pieces.units, node)
+                    scores[n] = encoder.pieces.scores[pieces[n]]
                 n += 1
                 is_piece |= end - start == size
         if not is_piece:
@@ -89,7 +90,7 @@ cdef Py_ssize_t write_arcs(
                 starts[n] = start
                 ends[n] = start + size
                 pieces[n] = -size
-                scores[n] = encoder.unk_score
+                scores[n] = encoder.pieces.unk_score
             n += 1
         steps += end - start + 1
         start += size

@@ -16,7 +16,8 @@ from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, 
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._sampling_loop cimport SamplingLoop, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
-from fasttok.models.unigram._viterbi cimport STEPS, UNKNOWN_ARC, UnigramEncoder, join_runs
+from fasttok.models.unigram._paths cimport STEPS, UNKNOWN_ARC
+from fasttok.models.unigram._viterbi cimport UnigramEncoder, join_runs
 from fasttok.text._spans cimport Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
 
@@ -71,7 +72,7 @@ cdef class SamplingEncoder(SamplingLoop):
         if n < 0 or not self.encoder.joins_unknown or self.encoder.unk_id < 0 or self.encoder.has_bytes:
             return n
         for row in range(n_rows):
-            n = join_runs(out + begin, out_offsets[row + 1] - begin, self.encoder.unk_id)
+            n = join_runs(out + begin, out_offsets[row + 1] - begin, self.encoder.unk_id, NULL)
             memmove(out + written, out + begin, n * sizeof(uint32_t))
             written += n
             begin = out_offsets[row + 1]
@@ -111,7 +112,7 @@ cdef bint filter_backward(
 
     `sizes` is for sample_forward: the bytes of every character where it begins, and 0 within characters.
     """
-    cdef const uint32_t* units = encoder.units
+    cdef const uint32_t* units = encoder.pieces.units
     cdef Py_ssize_t start = 0, end, size, i, steps = 0
     cdef TrieNode root = trie_root(units), node
     cdef double most, total, weight
@@ -134,11 +135,11 @@ cdef bint filter_backward(
         while end < length and trie_step(units, &node, text[end]):
             end += 1
             if trie_has_value(node):
-                weight = alpha * encoder.scores[trie_value(units, node)] + sums[end]
+                weight = alpha * encoder.pieces.scores[trie_value(units, node)] + sums[end]
                 add_weight(&most, &total, weight)
                 is_piece |= end - start == sizes[start]
         if not is_piece:
-            add_weight(&most, &total, alpha * encoder.unk_score + sums[start + sizes[start]])
+            add_weight(&most, &total, alpha * encoder.pieces.unk_score + sums[start + sizes[start]])
         sums[start] = most if total == 1 else most + log(total)
         steps += end - start + 1
         if steps >= STEPS:
@@ -175,7 +176,7 @@ cdef Py_ssize_t sample_forward(
     drawn; the shortest stand first, an unknown character last. No more pieces are written than bytes are read,
     so that sizes are there when they are needed.
     """
-    cdef const uint32_t* units = encoder.units
+    cdef const uint32_t* units = encoder.pieces.units
     cdef Py_ssize_t start = 0, end, size, n = 0, steps = 0, end_taken
     cdef TrieNode root = trie_root(units), node
     cdef double left
@@ -193,7 +194,7 @@ cdef Py_ssize_t sample_forward(
             end += 1
             if trie_has_value(node):
                 piece = trie_value(units, node)
-                left -= exp(alpha * encoder.scores[piece] + sums[end] - sums[start])
+                left -= exp(alpha * encoder.pieces.scores[piece] + sums[end] - sums[start])
                 # What is taken where rounding leaves something: the last one.
                 taken = piece
                 end_taken = end

@@ -6,37 +6,19 @@ from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport Trie
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._encoder cimport PretokenEncoder
+from fasttok.models.unigram._paths cimport ScoredPieces
 from fasttok.text._spans cimport Spans
-
-cdef enum:
-    STEPS = 0x10000  # between questions whether to go on
-
-# What stands for an unknown character where ids are expected, with its length in bytes in the lower bits.
-cdef extern from *:
-    """
-    #define FT_UNKNOWN_ARC 0xFF000000U
-    """
-    const uint32_t UNKNOWN_ARC "FT_UNKNOWN_ARC"
-
-
-cdef inline int length_of_character(uint8_t first) noexcept nogil:
-    """The bytes of a character by its first one, if it is valid."""
-    return 1 + (first >= 0xC0) + (first >= 0xE0) + (first >= 0xF0)
 
 
 cdef class UnigramEncoder(PretokenEncoder):
     cdef Trie trie
-    cdef const uint32_t* units
-    cdef object tables  # what the next three point into
-    cdef const double* scores
+    cdef object tables  # what the next two point into
+    cdef ScoredPieces pieces
     cdef const double* costs  # how far from 0 each id can take the score of a row
     cdef double most_a_byte  # and how far a byte can
     cdef bint settles_ties
     cdef bint joins_unknown
     cdef Py_ssize_t n_short  # the bytes of rows in which ties are settled
-    cdef const uint32_t* lengths
-    cdef double unk_score
-    cdef Py_ssize_t longest
     cdef Py_ssize_t unk_id
     cdef bint has_bytes
     cdef uint32_t byte_ids[256]
@@ -50,6 +32,7 @@ cdef class UnigramEncoder(PretokenEncoder):
         Spans spans,
         PretokenCache cache,
         uint32_t* out,
+        int64_t* places,
     ) noexcept nogil
     cdef bint _is_small(self, Py_ssize_t length, Py_ssize_t n, const uint32_t* ids) noexcept nogil
     cdef Py_ssize_t _encode_in_a_row(
@@ -59,7 +42,18 @@ cdef class UnigramEncoder(PretokenEncoder):
         const int64_t* ends,
         Py_ssize_t n,
         uint32_t* out,
+        int64_t* places,
         Interrupt interrupt,
+    ) noexcept nogil
+    cdef void measure_arcs(self, const uint32_t* arcs, Py_ssize_t n_arcs, int64_t* lengths) noexcept nogil
+    cdef Py_ssize_t write_located(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t length,
+        Py_ssize_t n_arcs,
+        uint32_t* out,
+        int64_t* places,
     ) noexcept nogil
     cdef Py_ssize_t find_arcs(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -69,4 +63,4 @@ cdef class UnigramEncoder(PretokenEncoder):
     ) noexcept nogil
 
 
-cdef Py_ssize_t join_runs(uint32_t* ids, Py_ssize_t n, uint32_t unk_id) noexcept nogil
+cdef Py_ssize_t join_runs(uint32_t* ids, Py_ssize_t n, uint32_t unk_id, int64_t* places) noexcept nogil

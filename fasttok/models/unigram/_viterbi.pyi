@@ -17,12 +17,5 @@ class UnigramEncoder(PretokenEncoder):
         joins_unknown: bool = False,
         is_of_parts: bool = False,
     ) -> None: ...
-    def measure_tokens(
-        self,
-        text: NDArray[np.uint8],
-        pretokens: NDArray[np.int64],
-        n_bytes: int,
-        lengths: NDArray[np.int64],
-    ) -> None: ...
 
 class RowEncoder(UnigramEncoder): ...

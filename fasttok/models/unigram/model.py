@@ -201,7 +201,7 @@ class UnigramModel(Model):
         if per_piece is None:
             per_piece = PER_PIECE if self.fewest_pieces else 0
         kind = RowEncoder if self.compat == "sentencepiece" else UnigramEncoder
-        return kind(
+        encoder = kind(
             self._trie,
             scores + per_piece,
             self.pieces.lengths.astype(np.uint32),
@@ -212,6 +212,12 @@ class UnigramModel(Model):
             joins_unknown=self.fuse_unk,
             is_of_parts=is_of_parts,
         )
+        lengths = self.pieces.lengths.astype(np.uint32)
+        if self.byte_ids is not None:
+            # tokenizers finds pieces of bytes in text too, so that there the id does not say which it is.
+            lengths[self.byte_ids] = 0 if self.compat == "huggingface" else 1
+        encoder.set_lengths(lengths)
+        return encoder
 
     def _make_sampling_encoder(
         self, sampling: Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
@@ -240,12 +246,6 @@ class UnigramModel(Model):
         ('a', 'aa')
         """
         return Lattice(self._likelihood_encoder, encode_utf8(text))
-
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
-        # The ids alone do not say how many characters an unknown token stands for.
-        lengths = np.empty(len(ids), np.int64)
-        self.encoder.measure_tokens(pretokens.values, pretokens.offsets, n_bytes, lengths)
-        return lengths
 
     @property
     def decoded_pieces(self) -> Ragged:

@@ -65,17 +65,12 @@ class UnitModel(Model):
     def encoder(self) -> UnitEncoder:
         table = PieceTable(self.pieces.values, self.pieces.offsets, self.is_unit.view(np.uint8))
         unk_id = -1 if self.unk_id is None else self.unk_id
-        return UnitEncoder(table, self.takes_whole, self.byte_ids, unk_id)
-
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
-        if self.byte_ids is None:
-            return self._measure_units(pretokens)  # each is a token, known or not
-        lengths: NDArray[np.int64] = np.where(self.is_unit, self.pieces.lengths, 1)[ids]
-        return lengths
-
-    @abstractmethod
-    def _measure_units(self, pretokens: Ragged) -> NDArray[np.int64]:
-        """The bytes of each unit of the pretokens."""
+        encoder = UnitEncoder(table, self.takes_whole, self.byte_ids, unk_id)
+        lengths = self.pieces.lengths.astype(np.uint32)
+        if self.byte_ids is not None:
+            lengths[self.byte_ids] = 1
+        encoder.set_lengths(lengths)
+        return encoder
 
     @property
     def decoded_pieces(self) -> Ragged:

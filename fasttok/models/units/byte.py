@@ -37,7 +37,9 @@ class ByteModel(Model):
     @cached_property
     def encoder(self) -> UnitEncoder:
         no_units = PieceTable(self.pieces.values, self.pieces.offsets, np.zeros(256, np.uint8))
-        return UnitEncoder(no_units, True, BYTES.astype(np.uint32), -1)
+        encoder = UnitEncoder(no_units, True, BYTES.astype(np.uint32), -1)
+        encoder.set_lengths(np.ones(256, np.uint32))
+        return encoder
 
     @property
     def is_lossless(self) -> bool:

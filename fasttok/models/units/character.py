@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.units.base import UnitModel, UnitTrainer
-from fasttok.text.unicode._utf8 import decode_code_points
 
 
 class CharacterModel(UnitModel):
@@ -65,15 +63,6 @@ class CharacterModel(UnitModel):
         for i in np.flatnonzero(self.is_unit).tolist():
             if len(rows[i].decode(errors="surrogateescape")) != 1:
                 raise ValueError(f"piece {i}, {rows[i]!r}, is not one character")
-
-    def _measure_units(self, pretokens: Ragged) -> NDArray[np.int64]:
-        code_points = np.empty(len(pretokens.values), np.uint32)
-        text = np.ascontiguousarray(pretokens.values)
-        n = decode_code_points(text, pretokens.offsets, code_points, np.empty_like(pretokens.offsets))
-        code_points = code_points[:n]
-        lengths: NDArray[np.int64] = 1 + np.searchsorted([0x80, 0x800, 0x10000], code_points, side="right")
-        lengths[(code_points >= 0xDC80) & (code_points <= 0xDCFF)] = 1  # a byte that is not UTF-8
-        return lengths
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,6 @@ class WordModel(UnitModel):
         super().__init__(pieces, unk_id=unk_id, byte_fallback=byte_fallback)
         self.begins_word = self.is_unit
 
-    def _measure_units(self, pretokens: Ragged) -> NDArray[np.int64]:
-        return pretokens.lengths
-
 
 @dataclass(frozen=True)
 class WordTrainer(UnitTrainer):

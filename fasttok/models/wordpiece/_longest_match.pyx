@@ -16,7 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_offset, trie_step, trie_value
-from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN, PretokenEncoder
+from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN, PretokenEncoder, known_length
 
 cdef enum:
     STEPS = 0x10000  # between questions whether to go on
@@ -185,6 +185,23 @@ cdef class LongestMatchEncoder(PretokenEncoder):
             place = self.failures[place].place
             node = node_at(units, place)
         return n
+
+    cdef Py_ssize_t measure_pretoken(
+        self,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        const uint32_t* ids,
+        Py_ssize_t n,
+        int64_t* lengths,
+        Interrupt interrupt,
+    ) noexcept nogil:
+        """The table has the lengths of pieces that continue a word; the first is what they leave."""
+        cdef Py_ssize_t i
+        lengths[0] = length
+        for i in range(1, n):
+            lengths[i] = known_length(self, ids[i])
+            lengths[0] -= lengths[i]
+        return 0
 
     cdef inline Py_ssize_t _pop(self, int32_t place, uint32_t* out, Py_ssize_t n) noexcept nogil:
         """Write the pops of a node behind `n` ids; return how many ids there are then."""

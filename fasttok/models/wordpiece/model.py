@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from fasttok.core._trie import Trie
 from fasttok.core.checks import checked_size, checked_text
 from fasttok.core.ragged import Ragged, read_only
-from fasttok.models._cache import PretokenCache
 from fasttok.models.base import Model
 from fasttok.models.pieces import as_pieces, check_id, check_texts, ids_by_piece
 from fasttok.models.wordpiece._longest_match import MARK, LongestMatchEncoder
 
 NO_LIMIT = (1 << 63) - 1
-CACHE_BYTES = 1 << 20
 
 
 class WordPieceModel(Model):
@@ -113,26 +111,15 @@ class WordPieceModel(Model):
         flat = Ragged.from_bytes(in_order)
         trie = Trie.build(flat, np.array([keys[key] for key in in_order], np.int32))
         limits = (self.max_input_chars_per_word, self.max_input_bytes_per_word)
-        return LongestMatchEncoder(
+        encoder = LongestMatchEncoder(
             trie,
             flat.values,
             flat.offsets,
             -1 if self.unk_id is None else self.unk_id,
             *(NO_LIMIT if limit is None else limit for limit in limits),
         )
-
-    def token_lengths(self, pretokens: Ragged, ids: NDArray[np.uint32], n_bytes: int) -> NDArray[np.int64]:
-        # Whether a piece stands for its prefix too, and how long an unknown word is, only the words tell.
-        rows = self.encode_pretokens(pretokens.values, pretokens.offsets, PretokenCache(CACHE_BYTES))
-        starts = rows.offsets[:-1]
-        whole = np.append(self.pieces.lengths, 0)
-        known = np.minimum(ids, len(self.pieces))
-        lengths = whole[known] - len(self._prefix)
-        lengths[starts] = whole[known[starts]]
-        if self.unk_id is not None:
-            is_unknown = ids[starts] == self.unk_id
-            lengths[starts[is_unknown]] = pretokens.lengths[is_unknown]
-        return lengths
+        encoder.set_lengths(np.maximum(self.pieces.lengths - n, 0).astype(np.uint32))
+        return encoder
 
     @property
     def decoded_pieces(self) -> Ragged:

@@ -54,21 +54,41 @@ def locate_code_points(
 ):
     """Write for each span of bytes the span of the code points that its first to its last byte belong to.
 
-    Spans must ascend, not overlap, and lie within the text. One that is empty is so in code points too, unless
-    it lies inside one.
+    Spans must lie within the text, and neither their starts nor their ends may decrease. One that is empty is so in
+    code points too, unless it lies inside one. In ASCII both are the same.
     """
-    cdef Py_ssize_t i = 0, end = text.shape[0], token, length = 0, n = -1  # code point n is at i
+    cdef Py_ssize_t end = text.shape[0], n = byte_spans.shape[0], i
     with nogil:
-        for token in range(byte_spans.shape[0]):
-            while i + length <= byte_spans[token, 0] and i < end or n < 0:
-                i += length
-                n += 1
-                length = 0
-                if i < end:
-                    read_code_point(&text[0], i, end, &length)
-            out[token, 0] = n
-            while i + length < byte_spans[token, 1]:
-                i += length
-                n += 1
-                read_code_point(&text[0], i, end, &length)
-            out[token, 1] = n + (i < byte_spans[token, 1])
+        if end and not is_ascii(&text[0], end):
+            locate_characters(&text[0], end, byte_spans, out)
+        else:
+            for i in range(n):
+                out[i, 0] = byte_spans[i, 0]
+                out[i, 1] = byte_spans[i, 1]
+
+
+cdef void locate_characters(
+    const uint8_t* text, Py_ssize_t end, const int64_t[:, ::1] byte_spans, int64_t[:, ::1] out
+) noexcept nogil:
+    cdef Py_ssize_t i, size = 0
+    cdef Py_ssize_t n_begun = 0, at = 0  # code points that begin up to a span's first byte, and where they end
+    cdef Py_ssize_t n_before = 0, before = 0  # code points that begin before its end, and where they end
+    for i in range(byte_spans.shape[0]):
+        while at <= byte_spans[i, 0] and at < end:
+            read_code_point(text, at, end, &size)
+            at += size
+            n_begun += 1
+        while before < byte_spans[i, 1]:
+            read_code_point(text, before, end, &size)
+            before += size
+            n_before += 1
+        out[i, 0] = n_begun - (byte_spans[i, 0] < end)
+        out[i, 1] = n_before
+
+
+cdef bint is_ascii(const uint8_t* text, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef uint8_t bits = 0
+    for i in range(n):
+        bits |= text[i]
+    return bits < 0x80
