@@ -5,6 +5,10 @@ import re
 from pathlib import Path
 
 import fasttok
+from fasttok.evaluation import metric
+from fasttok.evaluation.columns import COLUMNS
+from fasttok.evaluation.metrics import totals
+from fasttok.evaluation.metrics.registry import METRICS
 
 project = "fasttok"
 version = release = fasttok.__version__
@@ -42,4 +46,45 @@ def write_modules() -> None:
     (DOCS / "modules.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def describe_metric(one: metric.Metric) -> list[str]:
+    """Return the lines of a metric on its page."""
+    better = "neither more nor less is better" if one.better == "neither" else f"{one.better} is better"
+    unit = f", in {one.unit}" if one.unit else ""
+    of = ", ".join(f"`{total}`" for total in one.of)
+    function = f"{one.function.__module__}.{one.function.__name__}"
+    return [
+        "",
+        f"### {one.name}",
+        "",
+        f"**{one.label}**{unit}; {better}. {one.definition}",
+        "",
+        f"- Function of {of}; rests on `{one.rests_on}`: {{py:func}}`{function}`.",
+        *([f"- Needs {one.needs}."] if one.needs else []),
+        f"- Source: {one.source}.",
+    ]
+
+
+def write_metrics() -> None:
+    """Write metrics.md: every metric as its value describes it, and the totals that metrics are made of."""
+    lines = ["# Metrics", "", "Generated from the values that `fasttok.measure` and the report read."]
+    lines += ["A heading names the group that a metric is asked for by, the one below it the row."]
+    for group, metrics in METRICS.items():
+        lines += ["", f"## {group}"]
+        for one in metrics:
+            lines += describe_metric(one)
+    lines += ["", "## Totals", "", "What {py:class}`fasttok.Metric` can be a function of, beside a column of"]
+    lines += ["its own, {py:class}`fasttok.Column`. Totals of counts per document are resampled."]
+    columns = {name: column.definition for name, column in COLUMNS.items()}
+    for head, known in (
+        ("Sums of counts per document", columns),
+        ("Of the pieces that a text uses, and of the vocabulary", totals.OF_PIECES),
+        ("Of another tokenizer or language", totals.OF_OTHERS),
+        ("Of morphemes, resampled by word", totals.OF_MORPHEMES),
+    ):
+        lines += ["", f"### {head}", "", "| total | contents |", "|---|---|"]
+        lines += [f"| `{name}` | {text} |" for name, text in known.items()]
+    (DOCS / "metrics.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 write_modules()
+write_metrics()

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
     from fasttok.display.colours import ColouredTokens
+    from fasttok.evaluation.columns import Column
     from fasttok.evaluation.measure import measure
+    from fasttok.evaluation.metric import Metric
     from fasttok.evaluation.sample import TestCorpus
     from fasttok.evaluation.wrappers import wrap
     from fasttok.experiment.report.report import write_report
@@ -98,7 +100,9 @@ _HOMES = {
         "UnknownCharacterError",
     ],
     "fasttok.evaluation.wrappers": ["wrap"],
+    "fasttok.evaluation.columns": ["Column"],
     "fasttok.evaluation.measure": ["measure"],
+    "fasttok.evaluation.metric": ["Metric"],
     "fasttok.evaluation.sample": ["TestCorpus"],
     "fasttok.experiment.report.report": ["write_report"],
     "fasttok.experiment.run.results": ["Results"],
@@ -149,6 +153,7 @@ __all__ = [
     "CharacterTrainer",
     "Characters",
     "ColouredTokens",
+    "Column",
     "Corpus",
     "CorpusError",
     "Dropout",
@@ -158,6 +163,7 @@ __all__ = [
     "FasttokError",
     "Lattice",
     "Metaspace",
+    "Metric",
     "ModelExportError",
     "ModelFormatError",
     "Normalizer",

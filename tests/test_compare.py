@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 import fasttok as ft
+from fasttok.experiment.run import costs as costs_module
 from fasttok.experiment.run import counting as counting_module
 from fasttok.experiment.run import run as run_module
 from fasttok.experiment.run.costs import measure_cost
@@ -211,9 +212,10 @@ def test_a_cost_is_the_median_of_several_runs(monkeypatch):
 def test_warm_coding_is_done_five_times(small, monkeypatch):
     change(small, 'use = "compression"', 'use = "speed"')
     times = []
-    monkeypatch.setattr(
-        run_module, "measure_cost", lambda work, n=1: times.append(n) or measure_cost(work, n)
-    )
+    for module in (run_module, costs_module):
+        monkeypatch.setattr(
+            module, "measure_cost", lambda work, n=1: times.append(n) or measure_cost(work, n)
+        )
     ft.compare(small, small.parent / "results")
     assert times == [1] * 4 + [1, 1, 5, 5] * 2  # training cold and warm; encoding and decoding
 
@@ -224,7 +226,7 @@ def test_a_finished_run_is_not_run_again(copied, monkeypatch):
     timings = (results / "timings.jsonl").read_bytes()
     for module, name in (
         (run_module, "train"),
-        (run_module, "measure"),
+        (run_module, "score"),
         (counting_module, "count_pretokens"),
     ):
         monkeypatch.setattr(module, name, None)
@@ -649,7 +651,7 @@ def test_what_fails_in_counting_leaves_results_as_they_are(small):
         (type("_ArrayMemoryError", (MemoryError,), {})("of NumPy"), "MemoryError", "of NumPy"),
     ],
 )
-@pytest.mark.parametrize("step", ["train", "measure"])
+@pytest.mark.parametrize("step", ["train", "score"])
 def test_errors_of_one_tokenizer(small, monkeypatch, step, error, kind, message):
     work = getattr(run_module, step)
 
@@ -660,7 +662,7 @@ def test_errors_of_one_tokenizer(small, monkeypatch, step, error, kind, message)
 
     monkeypatch.setattr(run_module, step, fail_for_words)
     results = ft.compare(small, small.parent / "results")
-    corpus = "held" if step == "measure" else ""
+    corpus = "held" if step == "score" else ""
     assert results.failures == [{"tokenizer": "word", "corpus": corpus, "error": kind, "message": message}]
     assert {row["tokenizer"] for row in results.rows} == {"byte"}
 
@@ -757,8 +759,12 @@ def test_an_experiment_that_was_changed_is_not_verified(small):
 def test_manifests_that_are_not_whole(small_results, place, damage):
     path = small_results / "manifest.json"
     manifest = json.loads(path.read_text())
+    manifest["own_metrics"] = {"toy:toy": ft.Metric("toy", ("tokens",), definition="Toys.").describe()}
     *keys, last = (
-        place.replace("languages.*", "languages.held").replace("tokenizers.*", "tokenizers.byte").split(".")
+        place.replace("languages.*", "languages.held")
+        .replace("tokenizers.*", "tokenizers.byte")
+        .replace("own_metrics.*", "own_metrics.toy:toy")
+        .split(".")
     )
     inner = manifest
     for key in keys:

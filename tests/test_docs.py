@@ -49,10 +49,12 @@ def test_every_public_name_says_what_it_is(name, thing, doc):
 @pytest.mark.parametrize(
     "name",
     [
+        "Column",
         "Corpus",
         "Encoding",
         "Experiment",
         "Lattice",
+        "Metric",
         "PretokenCounts",
         "Ragged",
         "Sampling",

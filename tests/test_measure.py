@@ -205,13 +205,6 @@ def test_figures_of_morphemes(tokenizers, gold):
     assert rows["wordpiece", "eng", "boundary_f1"]["value"] == 1.0  # cat ##s, low ##est
 
 
-def test_the_docstring_of_a_figure_is_its_definition():
-    for figures in METRICS.values():
-        for figure in figures:
-            assert figure.function.__name__ in (figure.name, "token_count")
-            assert "Returns" in figure.function.__doc__, figure.name
-
-
 def test_metrics_give_their_rows_and_no_others(tokenizers, gold):
     corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold)
     everything = ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe")

@@ -19,7 +19,7 @@ from numpy._core import _multiarray_umath as multiarray
 import fasttok as ft
 from fasttok.core.errors import CorpusError
 from fasttok.evaluation import bootstrap
-from fasttok.evaluation.metrics import distribution, morphology, parity, vocabulary
+from fasttok.evaluation.metrics import distribution, morphology, parity, unreached, vocabulary
 from fasttok.evaluation.metrics.cost import embedding_cost
 from fasttok.evaluation.metrics.totals import divide
 from tests import metric_oracles as oracles
@@ -175,30 +175,30 @@ def test_what_is_never_reached(tok):
     whole = {i: text for i, text in texts.items() if "\ufffd" not in text.decode(errors="replace")}
     assert len(whole) < len(texts)
     never = [i for i, text in whole.items() if i not in tok.encode(text).tolist()]
-    assert vocabulary.find_unreached(tok).tolist() == never == []
+    assert unreached.find_unreached(tok).tolist() == never == []
     counts = ft.PretokenCounts.from_dict({"ab ab": 9}, pretokenizer="none")
     trained = ft.train(counts, vocab_size=259)
     cut = ft.Tokenizer(trained.model, "gpt2")  # cuts before a space
-    reached = [cut.id_to_piece(i) for i in range(256, 259) if i not in vocabulary.find_unreached(cut)]
+    reached = [cut.id_to_piece(i) for i in range(256, 259) if i not in unreached.find_unreached(cut)]
     assert reached == [b"ab", b" ab"]  # and not ab ab
 
 
 def test_never_reached_where_texts_cannot_be_encoded():
     tok = ft.Tokenizer(ft.WordPieceModel(["b", "##c", "bc", "b c"]), "bert")  # knows no neighbour
-    assert [tok.id_to_piece(i) for i in vocabulary.find_unreached(tok)] == [b"##c", b"b c"]
+    assert [tok.id_to_piece(i) for i in unreached.find_unreached(tok)] == [b"##c", b"b c"]
     counts = np.bincount(tok.encode("bcc"), minlength=4)
-    assert [tok.id_to_piece(i) for i in vocabulary.find_unreached(tok, counts)] == [b"b c"]
+    assert [tok.id_to_piece(i) for i in unreached.find_unreached(tok, counts)] == [b"b c"]
     theirs = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({"a": 0, "a b": 1}, "[UNK]")
     )  # which is not there
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    assert vocabulary.find_unreached(ft.wrap(theirs)).tolist() == [1]
+    assert unreached.find_unreached(ft.wrap(theirs)).tolist() == [1]
 
 
 def test_never_reached_of_bert(shared):
     path = shared / "tokenizers/bert/minilm/tokenizer.json"
     tok = ft.wrap(tokenizers.Tokenizer.from_file(str(path)))
-    found = {tok.id_to_piece(i).decode() for i in vocabulary.find_unreached(tok)}
+    found = {tok.id_to_piece(i).decode() for i in unreached.find_unreached(tok)}
     apart = regex.compile(r"[!-/:-@\[-`{-~\p{P}\u4e00-\u9fff]")  # what BERT makes a pretoken of its own
     pieces = {tok.id_to_piece(i).decode() for i in np.flatnonzero(vocabulary.find_ordinary(tok))}
     cut = {piece for piece in pieces if len(piece) > 1 and apart.search(piece.removeprefix("##"))}
@@ -217,13 +217,13 @@ def test_never_reached_of_bytes_whose_character_is_a_piece(shared):
         pieces = tok.pieces.to_bytes()
         characters = {piece: f"<0x{piece[0]:02X}>".encode() for piece in pieces if len(piece) == 1}
         expected = {characters[piece] for piece in characters if piece < b"\x80"} | {b"<0x20>"}  # of ▁
-        assert {pieces[i] for i in vocabulary.find_unreached(tok)} == expected
+        assert {pieces[i] for i in unreached.find_unreached(tok)} == expected
 
 
 def test_parts_of_characters_are_not_tested(shared):
     path = shared / "tokenizers/huggingface/lenml_llama3_1/tokenizer.json"
     tok = ft.wrap(tokenizers.Tokenizer.from_file(str(path)))
-    assert vocabulary.find_unreached(tok).tolist() == []
+    assert unreached.find_unreached(tok).tolist() == []
 
 
 def test_overlap():

@@ -379,12 +379,31 @@ def show(text: str, paths: tuple[str, ...]) -> None:
         click.echo(f"{path:<{width}}  {len(tokens):>{digits}} tokens  {_coloured(tokens)}")
 
 
+allow_import_option = click.option(
+    "--allow-import",
+    metavar="PACKAGE",
+    multiple=True,
+    help="A package that the files may import, if they name metrics or components as package.module:name; "
+    "repeatable. It is also looked for in the current folder.",
+)
+
+
+def _find_here(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """The packages; if there are any, modules of the current folder can be imported from here on."""
+    if packages and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return packages
+
+
 @main.command()
 @click.argument("experiment", type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the results.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> None:
+@allow_import_option
+def compare(
+    experiment: str, output: str, workers: int | None, quiet: bool, allow_import: tuple[str, ...]
+) -> None:
     """Train and measure many tokenizers, as an experiment.toml says.
 
     What is in OUTPUT already is not worked out again, so that an interrupted run continues where it was. A
@@ -394,13 +413,13 @@ def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> N
     Example:
       fasttok compare experiment.toml -o results/ && fasttok verify results/
     """
-    from fasttok.evaluation.metrics.registry import NEEDS
-
-    results = ft.compare(experiment, output, workers=workers, progress=not quiet)
+    results = ft.compare(
+        experiment, output, workers=workers, progress=not quiet, allow_import=_find_here(allow_import)
+    )
     n = len(results.tokenizers)
     click.echo(f"{n:,} tokenizer{'s' * (n != 1)} and {len(results.rows):,} rows of figures are in {output}")
     for metric in results.unmeasured:
-        needs = NEEDS.get(metric, "tokenizers that do not fail")
+        needs = results.needs(metric) or "tokenizers that do not fail"
         click.echo(f"{metric} was not measured: it needs {needs}", err=True)
     for row in results.failures:
         where = f" on {row['corpus']}" if row["corpus"] else ""
@@ -415,7 +434,8 @@ def compare(experiment: str, output: str, workers: int | None, quiet: bool) -> N
 @click.option(
     "-o", "--output", type=click.Path(), help="The file to write; report.html in the folder by default."
 )
-def report(results: str, output: str | None) -> None:
+@allow_import_option
+def report(results: str, output: str | None, allow_import: tuple[str, ...]) -> None:
     """Make a page of a folder of results: tables, charts and sentences cut by every tokenizer.
 
     The page is one HTML file that needs nothing else. Needs the extra "report".
@@ -424,7 +444,7 @@ def report(results: str, output: str | None) -> None:
     Example:
       fasttok compare experiment.toml -o results/ && fasttok report results/
     """
-    click.echo(ft.write_report(results, output))
+    click.echo(ft.write_report(results, output, allow_import=_find_here(allow_import)))
 
 
 @main.command()
@@ -432,7 +452,10 @@ def report(results: str, output: str | None) -> None:
 @click.option("--folder", type=click.Path(), help="What relative paths in the experiment start from.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def verify(results: str, folder: str | None, workers: int | None, quiet: bool) -> None:
+@allow_import_option
+def verify(
+    results: str, folder: str | None, workers: int | None, quiet: bool, allow_import: tuple[str, ...]
+) -> None:
     """Run the experiment of a folder of results again, and compare byte for byte.
 
     The exit status is 1 if anything differs.
@@ -441,7 +464,13 @@ def verify(results: str, folder: str | None, workers: int | None, quiet: bool) -
     Example:
       fasttok verify results/ --folder where/its/text/is
     """
-    differences = ft.verify(results, folder=folder, workers=workers, progress=not quiet)
+    differences = ft.verify(
+        results,
+        folder=folder,
+        workers=workers,
+        progress=not quiet,
+        allow_import=_find_here(allow_import),
+    )
     for difference in differences:
         click.echo(difference)
     if differences:

@@ -120,8 +120,7 @@ class Registry(Generic[C]):
             return cast("type[C]", _import(self._homes[name]))
         if not is_import_path(name):
             raise ValueError(f"no {self._bare_kind} is named {name!r}; the names are {', '.join(self)}")
-        _check_allowed(name, self.kind)
-        found = _import(name)
+        found = find_import(name, self.kind)
         if not isinstance(found, type) or not issubclass(found, self._base):
             raise ValueError(f"{name} is not {self.kind}")
         return found
@@ -152,6 +151,25 @@ def is_import_path(name: str) -> bool:
     return _IMPORT_PATH.fullmatch(name) is not None
 
 
+def find_import(path: str, kind: str) -> Any:
+    """Return the object of an import path, if it may be imported; see `allowing_imports`.
+
+    Parameters
+    ----------
+    path : str
+        The import path, ``package.module:name``.
+    kind : str
+        The kind of object with its article, for messages: "a metric".
+
+    Raises
+    ------
+    ValueError
+        If there is no such object, or the path may not be imported.
+    """
+    _check_allowed(path, kind)
+    return _import(path)
+
+
 @contextmanager
 def allowing_imports(packages: Iterable[str]) -> Iterator[None]:
     """While a file is read, let it name components from these packages and from no others.
@@ -178,7 +196,11 @@ def _check_allowed(path: str, kind: str) -> None:
     allowed = _allowed.get()
     if allowed is None:
         if module not in sys.modules:
-            raise ValueError(f"{kind} is named by {path}, but {module} is not imported; import it first")
+            package = module.partition(".")[0]
+            raise ValueError(
+                f"{kind} from outside fasttok is named, {path}, and {module} is not imported; import it, or "
+                f'pass allow_import=["{package}"] (on the command line --allow-import) if you trust it'
+            )
     elif not any(module == name or module.startswith(name + ".") for name in allowed):
         package = module.partition(".")[0]
         raise ValueError(

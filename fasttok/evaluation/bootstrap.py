@@ -1,8 +1,8 @@
-"""How far a figure could lie by chance: bootstrap over documents.
+"""How far a metric could lie by chance: bootstrap over documents.
 
-Documents are drawn with replacement, as many as there are, and the figure is worked out again; the interval
-has the middle 95 % of a thousand such figures. What is drawn depends on the seed and on the name of the text,
-so that all tokenizers, and all languages of aligned text, are worked out from the same documents: two figures
+Documents are drawn with replacement, as many as there are, and the metric is worked out again; the interval
+has the middle 95 % of a thousand such values. What is drawn depends on the seed and on the name of the text,
+so that all tokenizers, and all languages of aligned text, are worked out from the same documents: two values
 are compared in pairs.
 """
 
@@ -79,18 +79,18 @@ def resample(
     return np.concatenate(totals)
 
 
-def interval(figures: NDArray[np.float64]) -> tuple[float, float] | None:
-    """The 2.5th and 97.5th percentile of figures.
+def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The 2.5th and 97.5th percentile of values.
 
     Parameters
     ----------
-    figures : ndarray of float64, shape (k,)
-        The figure of each draw of documents.
+    values : ndarray of float64, shape (k,)
+        The value of each draw of documents.
 
     Returns
     -------
     tuple of float, or None
-        Both percentiles, between two figures in proportion; in the unit of the figures. None if one of these
+        Both percentiles, between two values in proportion; in the unit of the values. None if one of these
         is NaN, as where documents drawn by chance have nothing to divide by, or there is but one document.
 
     Notes
@@ -103,7 +103,7 @@ def interval(figures: NDArray[np.float64]) -> tuple[float, float] | None:
     >>> interval(np.arange(1001.0))
     (25.0, 975.0)
     """
-    if np.isnan(figures).any():
+    if np.isnan(values).any():
         return None
-    low, high = np.percentile(figures, [2.5, 97.5])
+    low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

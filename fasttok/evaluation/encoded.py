@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.errors import FasttokError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.evaluation.wrappers import AnyTokenizer
 from fasttok.text.pretokenizers.metaspace import MARK
+from fasttok.tokenizer.offsets import Encoding
 from fasttok.tokenizer.tokenizer import Tokenizer
 
 
@@ -37,15 +40,13 @@ class Encoded:
         """Where each token stands: int64 of shape (n, 2), in bytes of ``documents.values``.
 
         Those of a lossless tokenizer follow from the lengths of its pieces, O(n). Those of others are found
-        document by document, which takes about as long as encoding, and more for many short ones.
+        document by document, which encodes the text again unless `encode` was told that they are needed.
         """
         tokenizer, offsets = self.tokenizer, self.documents.offsets
         if isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless:
             bounds = lengths_to_offsets(tokenizer.decoder().lengths(self.ids.values)) + offsets[0]
             return np.stack([bounds[:-1], bounds[1:]], axis=1)
-        rows = zip(self.documents.to_bytes(), offsets.tolist(), strict=False)
-        spans = [tokenizer.encode_with_offsets(text).byte_spans + start for text, start in rows]
-        return np.concatenate([np.empty((0, 2), np.int64), *spans])
+        return _join_spans(map(tokenizer.encode_with_offsets, self.documents.to_bytes()), self.documents)
 
     @cached_property
     def is_text(self) -> NDArray[np.bool_]:
@@ -84,7 +85,9 @@ def _find_piece(pieces: Ragged, piece: bytes) -> list[int]:
     return found
 
 
-def encode(tokenizer: AnyTokenizer, documents: Ragged, *, workers: int | None = None) -> Encoded:
+def encode(
+    tokenizer: AnyTokenizer, documents: Ragged, *, workers: int | None = None, with_spans: bool = False
+) -> Encoded:
     """Encode documents, without the special tokens of a template.
 
     Parameters
@@ -95,6 +98,9 @@ def encode(tokenizer: AnyTokenizer, documents: Ragged, *, workers: int | None = 
         The text, a row a document.
     workers : int, optional
         Threads; the result does not depend on it.
+    with_spans : bool
+        Whether `Encoded.byte_spans` will be asked for. A tokenizer that is not lossless then finds them
+        together with the ids, document by document on one thread, and does not encode the text twice.
 
     Raises
     ------
@@ -109,4 +115,26 @@ def encode(tokenizer: AnyTokenizer, documents: Ragged, *, workers: int | None = 
     >>> encoded.ids.lengths.tolist(), encoded.byte_spans.tolist()
     ([3, 1], [[0, 3], [3, 4], [4, 5], [5, 8]])
     """
-    return Encoded(tokenizer, documents, tokenizer.encode_batch(documents.to_bytes(), workers=workers))
+    texts = documents.to_bytes()
+    if not with_spans or _spans_follow(tokenizer):
+        return Encoded(tokenizer, documents, tokenizer.encode_batch(texts, workers=workers))
+    try:
+        encodings = [tokenizer.encode_with_offsets(text) for text in texts]
+    except FasttokError:
+        tokenizer.encode_batch(texts, workers=workers)  # fails as well, and names the document
+        raise
+    encoded = Encoded(tokenizer, documents, Ragged.from_arrays([encoding.ids for encoding in encodings]))
+    encoded.__dict__["byte_spans"] = _join_spans(encodings, documents)  # as if it had been asked for already
+    return encoded
+
+
+def _spans_follow(tokenizer: AnyTokenizer) -> bool:
+    """Whether the places of tokens follow from their ids alone."""
+    return isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless
+
+
+def _join_spans(encodings: Iterable[Encoding], documents: Ragged) -> NDArray[np.int64]:
+    """The places of the tokens of each document, in bytes of all documents."""
+    starts = documents.offsets.tolist()
+    spans = [encoding.byte_spans + start for encoding, start in zip(encodings, starts, strict=False)]
+    return np.concatenate([np.empty((0, 2), np.int64), *spans])

@@ -23,7 +23,7 @@ class TestCorpus:
     Parameters
     ----------
     name : str
-        What it is called, in figures and in errors.
+        Its name, in rows and in errors.
     documents : mapping of str to Ragged of uint8
         The text in each language, a row a document. The language is "" where there is but one and it has no
         name.

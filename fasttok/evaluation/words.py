@@ -48,7 +48,7 @@ def find_words(documents: Ragged, words: str) -> NDArray[np.int64]:
 
         - "whitespace": runs of what is not white space (Unicode's White_Space), with the punctuation at them.
         - "dzongkha": syllables, runs of what is neither white space nor a tsheg or shad (U+0F0B to U+0F14 and
-          U+0FD2). What is a word of several syllables no mark shows; tokens a syllable is the figure in use.
+          U+0FD2). What is a word of several syllables no mark shows; tokens a syllable is the metric in use.
         - "unicode": what lies between the word boundaries of UAX #29 and holds a letter or number. Without a
           dictionary, as here, Han, Hiragana, Thai, Lao, Khmer and Myanmar are cut at every character or
           cluster; Katakana is not.
@@ -150,6 +150,28 @@ def count_by_document(documents: Ragged, places: NDArray[np.int64]) -> NDArray[n
     """
     rows = np.searchsorted(documents.offsets, places, side="right") - 1
     return np.bincount(rows, minlength=len(documents))
+
+
+def count_places(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places between the tokens, or the characters, of each document.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64, shape (k,)
+        How many of them each document has.
+
+    Returns
+    -------
+    ndarray of int64, shape (k,)
+        One less, and 0 of an empty document.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> count_places(np.array([3, 1, 0]))
+    array([2, 0, 0])
+    """
+    return np.maximum(lengths - 1, 0)
 
 
 def _decode(documents: Ragged) -> Ragged:

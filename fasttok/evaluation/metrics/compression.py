@@ -6,9 +6,7 @@ be arrays, as of `fasttok.evaluation.bootstrap.resample`; then so is what comes 
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
 
@@ -31,6 +29,19 @@ def token_count(n_tokens: Total) -> Quotient:
     250.0
     """
     return divide(n_tokens, 1)
+
+
+N_TOKENS = Metric(
+    "n_tokens",
+    ("tokens",),
+    token_count,
+    "documents",
+    label="Tokens",
+    unit="tokens",
+    definition="All tokens of the corpus, without the special tokens of a template.",
+    source="Schmidt et al. 2024, arXiv 2402.18376",
+    better="less",
+)
 
 
 def bytes_per_token(n_bytes: Total, n_tokens: Total) -> Quotient:
@@ -59,6 +70,19 @@ def bytes_per_token(n_bytes: Total, n_tokens: Total) -> Quotient:
     4.0
     """
     return divide(n_bytes, n_tokens)
+
+
+BYTES_PER_TOKEN = Metric(
+    "bytes_per_token",
+    ("bytes", "tokens"),
+    bytes_per_token,
+    label="Bytes per token",
+    unit="bytes/token",
+    definition="Bytes of text in UTF-8, divided by tokens, both over the whole corpus, so that a long "
+    "document counts for more.",
+    source="fasttok's own; on compression see Goldman et al. 2024, arXiv 2403.06265",
+    better="more",
+)
 
 
 def characters_per_token(n_characters: Total, n_tokens: Total) -> Quotient:
@@ -90,6 +114,18 @@ def characters_per_token(n_characters: Total, n_tokens: Total) -> Quotient:
     return divide(n_characters, n_tokens)
 
 
+CHARACTERS_PER_TOKEN = Metric(
+    "characters_per_token",
+    ("characters", "tokens"),
+    characters_per_token,
+    label="Characters per token",
+    unit="characters/token",
+    definition="Code points of text, divided by tokens, both over the whole corpus.",
+    source="fasttok's own, as bytes per token",
+    better="more",
+)
+
+
 def nsl(n_tokens: Total, n_baseline_tokens: Total) -> Quotient:
     """Normalized sequence length: tokens as a share of those of another tokenizer for the same text.
 
@@ -108,7 +144,7 @@ def nsl(n_tokens: Total, n_baseline_tokens: Total) -> Quotient:
     Notes
     -----
     Weighted by length. After Dagan, Synnaeve and Rozière (2024), arXiv:2402.01035, who divide by Llama's
-    tokenizer: a figure says nothing without the name of its baseline.
+    tokenizer: a value says nothing without the name of its baseline.
 
     Examples
     --------
@@ -116,6 +152,18 @@ def nsl(n_tokens: Total, n_baseline_tokens: Total) -> Quotient:
     0.8
     """
     return divide(n_tokens, n_baseline_tokens)
+
+
+NSL = Metric(
+    "nsl",
+    ("tokens", "baseline_tokens"),
+    nsl,
+    label="NSL",
+    definition="Normalized sequence length: tokens, divided by those of the baseline tokenizer for the same "
+    "text.",
+    source="Dagan et al. 2024, arXiv 2402.01035",
+    better="less",
+)
 
 
 def segmentality(n_cuts: Total, n_places: Total) -> Quotient:
@@ -136,7 +184,8 @@ def segmentality(n_cuts: Total, n_places: Total) -> Quotient:
 
     Notes
     -----
-    Weighted by length. For one document it is (tokens - 1) / (characters - 1). `count_places` has both terms.
+    Weighted by length. For one document it is (tokens - 1) / (characters - 1).
+    `fasttok.evaluation.words.count_places` has both terms.
 
     Examples
     --------
@@ -146,23 +195,13 @@ def segmentality(n_cuts: Total, n_places: Total) -> Quotient:
     return divide(n_cuts, n_places)
 
 
-def count_places(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places between the tokens, or the characters, of each document.
-
-    Parameters
-    ----------
-    lengths : ndarray of int64, shape (k,)
-        How many of them each document has.
-
-    Returns
-    -------
-    ndarray of int64, shape (k,)
-        One less, and 0 of an empty document.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> count_places(np.array([3, 1, 0]))
-    array([2, 0, 0])
-    """
-    return np.maximum(lengths - 1, 0)
+SEGMENTALITY = Metric(
+    "segmentality",
+    ("cuts", "places"),
+    segmentality,
+    label="Segmentality",
+    definition="Cuts between tokens of a document, divided by the places between its characters, both over "
+    "the whole corpus; above 1 where characters are cut into bytes.",
+    source="fasttok's own",
+    better="less",
+)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.totals import Quotient, divide
 
 # Roots and logarithms of floats differ in the last bit from one processor and C library to the next.
@@ -32,7 +33,7 @@ def renyi_efficiency(counts: NDArray[Any], alpha: float = 2.5, n_types: int | No
         The order: above 0, and 1 is Shannon's entropy. The larger, the more the most frequent tokens count;
         at infinity the most frequent id alone does.
     n_types : int, optional
-        ``|V|``; by default the ids that occur. The figure falls where the nominal size of the vocabulary is
+        ``|V|``; by default the ids that occur. The value falls where the nominal size of the vocabulary is
         given and part of it is not used.
 
     Returns
@@ -86,6 +87,20 @@ def renyi_efficiency(counts: NDArray[Any], alpha: float = 2.5, n_types: int | No
         return float(entropy / Decimal(n_types).ln()) + 0.0  # of one token the entropy is 0, not -0
 
 
+RENYI_EFFICIENCY = Metric(
+    "renyi_efficiency",
+    ("counts",),
+    renyi_efficiency,
+    "counted",
+    label="Rényi efficiency",
+    definition="Rényi entropy of order 2.5 of the distribution of ids, divided by the logarithm of the "
+    "number of ids that occur. It can be raised by tokenizers that are no better (Cognetta et al. 2024, "
+    "arXiv 2402.14614).",
+    source="Zouhar et al. 2023, arXiv 2306.16842",
+    better="more",
+)
+
+
 def renyi_efficiency_nominal(counts: NDArray[Any], vocab_size: int) -> float:
     """Rényi entropy of the tokens at α = 2.5, by that of a vocabulary all of whose ids are used alike.
 
@@ -108,6 +123,19 @@ def renyi_efficiency_nominal(counts: NDArray[Any], vocab_size: int) -> float:
     0.711914
     """
     return renyi_efficiency(counts, n_types=vocab_size)
+
+
+RENYI_EFFICIENCY_NOMINAL = Metric(
+    "renyi_efficiency_nominal",
+    ("counts", "vocab_size"),
+    renyi_efficiency_nominal,
+    "counted",
+    label="Rényi, nominal",
+    definition="Rényi entropy of order 2.5 of the distribution of ids, divided by the logarithm of the size "
+    "of the vocabulary.",
+    source="Zouhar et al. 2023, arXiv 2306.16842",
+    better="more",
+)
 
 
 def percentile_frequency(counts: NDArray[Any], low: int = 3, high: int = 83) -> float:
@@ -149,6 +177,18 @@ def percentile_frequency(counts: NDArray[Any], low: int = 3, high: int = 83) -> 
     return float(divide(int(frequencies[low * n // 100 : high * n // 100].sum()), int(frequencies.sum())))
 
 
+PERCENTILE_FREQUENCY = Metric(
+    "percentile_frequency",
+    ("counts",),
+    percentile_frequency,
+    "counted",
+    label="Percentile frequency",
+    definition="Occurrences of the ids that rank between the 3rd and the 83rd percentile by frequency, "
+    "divided by all.",
+    source="Gowda and May 2020, arXiv 2004.02334; percentiles of Zouhar et al. 2023, arXiv 2306.16842",
+)
+
+
 def type_token_ratio(counts: NDArray[Any]) -> float:
     """Different ids by tokens.
 
@@ -175,6 +215,17 @@ def type_token_ratio(counts: NDArray[Any]) -> float:
     0.5
     """
     return float(divide(int(np.count_nonzero(counts)), int(counts.sum())))
+
+
+TYPE_TOKEN_RATIO = Metric(
+    "type_token_ratio",
+    ("counts",),
+    type_token_ratio,
+    "counted",
+    label="Type–token ratio",
+    definition="Different ids that occur, divided by tokens.",
+    source="Covington and McFall 2010, of words",
+)
 
 
 def mattr(n_distinct: int, n_in_windows: int) -> Quotient:
@@ -204,6 +255,16 @@ def mattr(n_distinct: int, n_in_windows: int) -> Quotient:
     0.8333333333333334
     """
     return divide(n_distinct, n_in_windows)
+
+
+MATTR = Metric(
+    "mattr",
+    ("distinct", "in_windows"),
+    mattr,
+    label="MATTR",
+    definition="Different ids in a window of 2,000 tokens, divided by its tokens, over all windows.",
+    source="Covington and McFall 2010, of words",
+)
 
 
 def count_in_windows(ids: NDArray[Any], window: int = 2000) -> tuple[int, int]:

@@ -6,6 +6,7 @@ goes in.
 
 from __future__ import annotations
 
+from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
 
@@ -28,7 +29,7 @@ def fertility(n_tokens: Total, n_words: Total) -> Quotient:
     -----
     Weighted by length. After Rust et al. (2021), "How Good is Your Tokenizer?", ACL. Words that are encoded
     each alone give another number, as a word in text has a space before it. By the rule "unicode" punctuation
-    is no word, though its tokens are counted, so the figure is higher than by "whitespace".
+    is no word, though its tokens are counted, so the value is higher than by "whitespace".
 
     Examples
     --------
@@ -36,6 +37,18 @@ def fertility(n_tokens: Total, n_words: Total) -> Quotient:
     1.3
     """
     return divide(n_tokens, n_words)
+
+
+FERTILITY = Metric(
+    "fertility",
+    ("tokens", "words"),
+    fertility,
+    label="Fertility",
+    unit="tokens/word",
+    definition="All tokens of the running text, divided by its words.",
+    source="Rust et al. 2021, arXiv 2012.15613",
+    better="less",
+)
 
 
 def pcw(n_continued: Total, n_words: Total) -> Quotient:
@@ -67,6 +80,17 @@ def pcw(n_continued: Total, n_words: Total) -> Quotient:
     return divide(n_continued, n_words)
 
 
+PCW = Metric(
+    "pcw",
+    ("continued", "words"),
+    pcw,
+    label="Continued words",
+    definition="Words that are cut into two or more tokens, divided by all words.",
+    source="Rust et al. 2021, arXiv 2012.15613",
+    better="less",
+)
+
+
 def strr(n_single: Total, n_words: Total) -> Quotient:
     """Single-token retention rate: the share of words with exactly one token.
 
@@ -94,3 +118,14 @@ def strr(n_single: Total, n_words: Total) -> Quotient:
     0.75
     """
     return divide(n_single, n_words)
+
+
+STRR = Metric(
+    "strr",
+    ("single", "words"),
+    strr,
+    label="Whole words",
+    definition="Words that are one token (STRR), divided by all words.",
+    source="Nayeem et al. 2025, arXiv 2510.09947",
+    better="more",
+)

@@ -2,7 +2,7 @@
 
 Gold segmentations name morphemes in canonical form as often as not: "happily" is "happy" and "ly". Where that
 is so nobody can say at which byte one ends, so only entries whose morphemes put together are the word are
-scored, and their share belongs to every figure: it differs much between languages.
+scored, and their share belongs to every metric: it differs much between languages.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fasttok.core.errors import CorpusError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
 _CONTINUED = " @@"  # what a morpheme that goes on with a word begins with
@@ -206,6 +207,17 @@ def boundary_precision(n_correct: Total, n_predicted: Total) -> Quotient:
     return divide(n_correct, n_predicted)
 
 
+BOUNDARY_PRECISION = Metric(
+    "boundary_precision",
+    ("correct", "predicted"),
+    boundary_precision,
+    label="Boundary precision",
+    definition="Cuts inside words that are boundaries of morphemes, divided by all cuts inside words.",
+    source="as Virpioja et al. 2011 describe it",
+    better="more",
+)
+
+
 def boundary_recall(n_correct: Total, n_gold: Total) -> Quotient:
     """The share of boundaries of morphemes at which a token begins.
 
@@ -235,6 +247,17 @@ def boundary_recall(n_correct: Total, n_gold: Total) -> Quotient:
     return divide(n_correct, n_gold)
 
 
+BOUNDARY_RECALL = Metric(
+    "boundary_recall",
+    ("correct", "gold"),
+    boundary_recall,
+    label="Boundary recall",
+    definition="Boundaries of morphemes inside words that are cuts, divided by all such boundaries.",
+    source="as Virpioja et al. 2011 describe it",
+    better="more",
+)
+
+
 def boundary_f1(n_correct: Total, n_predicted: Total, n_gold: Total) -> Quotient:
     """The harmonic mean of `boundary_precision` and `boundary_recall`.
 
@@ -255,6 +278,17 @@ def boundary_f1(n_correct: Total, n_predicted: Total, n_gold: Total) -> Quotient
     0.3333333333333333
     """
     return divide(2 * n_correct, n_predicted + n_gold)
+
+
+BOUNDARY_F1 = Metric(
+    "boundary_f1",
+    ("correct", "predicted", "gold"),
+    boundary_f1,
+    label="Boundary F1",
+    definition="The harmonic mean of boundary precision and recall.",
+    source="as Virpioja et al. 2011 describe it",
+    better="more",
+)
 
 
 def morph_score(n_hit: Total, n_scored: Total) -> Quotient:
@@ -287,6 +321,18 @@ def morph_score(n_hit: Total, n_scored: Total) -> Quotient:
     return divide(n_hit, n_scored)
 
 
+MORPH_SCORE = Metric(
+    "morph_score",
+    ("hit", "scored"),
+    morph_score,
+    label="MorphScore",
+    definition="Words with a cut at a boundary of morphemes, divided by the words of two or more tokens that "
+    "have such a boundary.",
+    source="Arnett and Bergen 2025, arXiv 2411.14198",
+    better="more",
+)
+
+
 def morpheme_coverage(n_aligned: Total, n_entries: Total) -> Quotient:
     """The share of a gold segmentation that is scored at all.
 
@@ -304,7 +350,7 @@ def morpheme_coverage(n_aligned: Total, n_entries: Total) -> Quotient:
 
     Notes
     -----
-    Every word of the file weighs the same. It is a figure of the file, not of the tokenizer, and says how far
+    Every word of the file weighs the same. It is a metric of the file, not of the tokenizer, and says how far
     to trust the others: where it is low, most words are written otherwise than their morphemes.
 
     Examples
@@ -313,3 +359,13 @@ def morpheme_coverage(n_aligned: Total, n_entries: Total) -> Quotient:
     0.75
     """
     return divide(n_aligned, n_entries)
+
+
+MORPHEME_COVERAGE = Metric(
+    "morpheme_coverage",
+    ("aligned_entries", "entries"),
+    morpheme_coverage,
+    label="Words scored",
+    definition="Words whose morphemes join to the word as written, divided by all words of the list.",
+    source="fasttok's own",
+)

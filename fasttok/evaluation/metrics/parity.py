@@ -1,7 +1,7 @@
 """How fair a tokenizer is to languages: over aligned text, which says the same in each.
 
-Functions of totals, as in `fasttok.evaluation.metrics.compression`. What compares all languages takes an array
-with a row per language.
+Functions of totals, as in `fasttok.evaluation.metrics.compression`. What compares all languages takes an
+array with a row per language.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
 
@@ -42,6 +43,17 @@ def premium(n_tokens: Total, n_baseline_tokens: Total) -> Quotient:
     return divide(n_tokens, n_baseline_tokens)
 
 
+PREMIUM = Metric(
+    "premium",
+    ("tokens", "aligned_tokens"),
+    premium,
+    label="Premium",
+    definition="Tokens of a language, divided by those of the baseline language for the same sentences.",
+    source="Petrov et al. 2023, arXiv 2305.15425",
+    better="less",
+)
+
+
 def max_min(n_tokens: NDArray[Any]) -> Quotient:
     """Tokens of the language that takes most, by those of the language that takes fewest.
 
@@ -67,6 +79,19 @@ def max_min(n_tokens: NDArray[Any]) -> Quotient:
     4.0
     """
     return divide(n_tokens.max(axis=0), n_tokens.min(axis=0))
+
+
+MAX_MIN = Metric(
+    "max_min",
+    ("tokens_by_language",),
+    max_min,
+    "languages",
+    label="Max / min",
+    definition="Tokens of the most expensive language, divided by those of the cheapest, for the same "
+    "sentences.",
+    source="the largest premium of Petrov et al. 2023, arXiv 2305.15425",
+    better="less",
+)
 
 
 def gini(n_tokens: NDArray[Any]) -> Quotient:
@@ -100,6 +125,20 @@ def gini(n_tokens: NDArray[Any]) -> Quotient:
     n = len(n_tokens)
     weights = 2 * np.arange(n, dtype=np.int64) - n + 1
     return divide(weights @ np.sort(n_tokens, axis=0), n * n_tokens.sum(axis=0))
+
+
+GINI = Metric(
+    "gini",
+    ("tokens_by_language",),
+    gini,
+    "languages",
+    label="Gini",
+    definition="Differences in tokens between all ordered pairs of languages, divided by twice the squared "
+    "number of languages times their mean, for the same sentences; every language weighs the same. 0 is "
+    "equal treatment.",
+    source="Gini 1912; Foroutan et al. 2025, arXiv 2508.04796",
+    better="less",
+)
 
 
 def lorenz(n_tokens: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,128 +1,89 @@
-"""`METRICS`: which figures each metric has, and what totals they follow from."""
+"""`METRICS`: the metrics of fasttok, in the groups that they are asked for by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from fasttok.evaluation.metrics.compression import (
-    bytes_per_token,
-    characters_per_token,
-    nsl,
-    segmentality,
-    token_count,
-)
-from fasttok.evaluation.metrics.distribution import (
-    mattr,
-    percentile_frequency,
-    renyi_efficiency,
-    renyi_efficiency_nominal,
-    type_token_ratio,
-)
-from fasttok.evaluation.metrics.fertility import fertility, pcw, strr
-from fasttok.evaluation.metrics.morphology import (
-    boundary_f1,
-    boundary_precision,
-    boundary_recall,
-    morph_score,
-    morpheme_coverage,
-)
-from fasttok.evaluation.metrics.parity import gini, max_min, premium
-from fasttok.evaluation.metrics.totals import Quotient
-from fasttok.evaluation.metrics.vocabulary import (
-    lossless_rate,
-    mean_piece_length,
-    unk_rate,
-    unreached_pieces,
-    vocabulary_use,
-    vocabulary_use_10,
+from fasttok.evaluation.metric import Metric
+from fasttok.evaluation.metrics import (
+    compression,
+    distribution,
+    fertility,
+    morphology,
+    parity,
+    unreached,
+    vocabulary,
 )
 
-
-@dataclass(frozen=True)
-class Figure:
-    """A number that `fasttok.evaluation.measure.measure` finds, and what it follows from.
-
-    Attributes
-    ----------
-    name : str
-        What it is called in rows.
-    unit : str
-        What it is in; "" without unit.
-    function : callable
-        What makes it of totals; its docstring is the definition.
-    of : tuple of str
-        The totals, in the order of the function's arguments.
-    n : str
-        The total that says how much it rests on: what it is divided by.
-    """
-
-    name: str
-    unit: str
-    function: Callable[..., Quotient]
-    of: tuple[str, ...]
-    n: str
-
-
-SPEED = "speed"  # what an experiment is asked for beside `METRICS`: with a clock, and no figure of the ids
-# What the text must have for a metric, where not all text has it.
-NEEDS = {
-    **dict.fromkeys(("parity", "gini"), "parallel text of several languages"),
-    "morphology": "morphemes of a language of the text",
-}
-# By what is asked for.
-METRICS: dict[str, tuple[Figure, ...]] = {
+SPEED = "speed"  # what an experiment is asked for beside `METRICS`: measured with a clock, without rows
+METRICS: dict[str, tuple[Metric, ...]] = {
     "compression": (
-        Figure("n_tokens", "tokens", token_count, ("tokens",), "documents"),
-        Figure("bytes_per_token", "bytes/token", bytes_per_token, ("bytes", "tokens"), "tokens"),
-        Figure(
-            "characters_per_token",
-            "characters/token",
-            characters_per_token,
-            ("characters", "tokens"),
-            "tokens",
-        ),
-        Figure("segmentality", "", segmentality, ("cuts", "places"), "places"),
+        compression.BYTES_PER_TOKEN,
+        compression.CHARACTERS_PER_TOKEN,
+        compression.N_TOKENS,
+        compression.SEGMENTALITY,
     ),
-    "fertility": (Figure("fertility", "tokens/word", fertility, ("tokens", "words"), "words"),),
-    "pcw": (
-        Figure("pcw", "", pcw, ("continued", "words"), "words"),
-        Figure("strr", "", strr, ("single", "words"), "words"),
-    ),
-    "nsl": (Figure("nsl", "", nsl, ("tokens", "baseline_tokens"), "baseline_tokens"),),
-    "parity": (
-        Figure("premium", "", premium, ("tokens", "aligned_tokens"), "aligned_tokens"),
-        Figure("max_min", "", max_min, ("tokens_by_language",), "languages"),
-    ),
-    "gini": (Figure("gini", "", gini, ("tokens_by_language",), "languages"),),
-    "renyi": (
-        Figure("renyi_efficiency", "", renyi_efficiency, ("counts",), "counted"),
-        Figure(
-            "renyi_efficiency_nominal",
-            "",
-            renyi_efficiency_nominal,
-            ("counts", "vocab_size"),
-            "counted",
-        ),
-    ),
+    "fertility": (fertility.FERTILITY,),
+    "pcw": (fertility.PCW, fertility.STRR),
+    "nsl": (compression.NSL,),
+    "parity": (parity.PREMIUM, parity.MAX_MIN),
+    "gini": (parity.GINI,),
+    "renyi": (distribution.RENYI_EFFICIENCY, distribution.RENYI_EFFICIENCY_NOMINAL),
     "distribution": (
-        Figure("percentile_frequency", "", percentile_frequency, ("counts",), "counted"),
-        Figure("type_token_ratio", "", type_token_ratio, ("counts",), "counted"),
-        Figure("mattr", "", mattr, ("distinct", "in_windows"), "in_windows"),
+        distribution.PERCENTILE_FREQUENCY,
+        distribution.TYPE_TOKEN_RATIO,
+        distribution.MATTR,
     ),
     "vocabulary": (
-        Figure("vocabulary_use", "", vocabulary_use, ("counts", "is_ordinary"), "ordinary"),
-        Figure("vocabulary_use_10", "", vocabulary_use_10, ("counts", "is_ordinary"), "ordinary"),
-        Figure("unreached_pieces", "pieces", unreached_pieces, ("unreached",), "ordinary"),
-        Figure("mean_piece_length", "bytes", mean_piece_length, ("pieces", "is_ordinary"), "ordinary"),
+        vocabulary.VOCABULARY_USE,
+        vocabulary.VOCABULARY_USE_10,
+        unreached.UNREACHED_PIECES,
+        vocabulary.MEAN_PIECE_LENGTH,
     ),
-    "unk": (Figure("unk_rate", "", unk_rate, ("unknown", "tokens"), "tokens"),),
-    "lossless": (Figure("lossless_rate", "", lossless_rate, ("lossless", "documents"), "documents"),),
+    "unk": (vocabulary.UNK_RATE,),
+    "lossless": (vocabulary.LOSSLESS_RATE,),
     "morphology": (
-        Figure("boundary_precision", "", boundary_precision, ("correct", "predicted"), "predicted"),
-        Figure("boundary_recall", "", boundary_recall, ("correct", "gold"), "gold"),
-        Figure("boundary_f1", "", boundary_f1, ("correct", "predicted", "gold"), "gold"),
-        Figure("morph_score", "", morph_score, ("hit", "scored"), "scored"),
-        Figure("morpheme_coverage", "", morpheme_coverage, ("aligned_entries", "entries"), "entries"),
+        morphology.BOUNDARY_PRECISION,
+        morphology.BOUNDARY_RECALL,
+        morphology.BOUNDARY_F1,
+        morphology.MORPH_SCORE,
+        morphology.MORPHEME_COVERAGE,
     ),
 }
+KNOWN = {metric.name: metric for metrics in METRICS.values() for metric in metrics}
+
+
+def find_metrics(asked: Iterable[str | Metric]) -> list[Metric]:
+    """Return the metrics that are asked for, each once.
+
+    Parameters
+    ----------
+    asked : iterable of str or Metric
+        Names of groups, and metrics.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such group, one is not a Metric, or two metrics have the same name.
+
+    Examples
+    --------
+    >>> [metric.name for metric in find_metrics(["pcw", compression.NSL, "pcw"])]
+    ['pcw', 'strr', 'nsl']
+    """
+    found: dict[str, Metric] = {}
+    for one in asked:
+        for metric in _find_group(one) if isinstance(one, str) else (one,):
+            if not isinstance(metric, Metric):
+                raise TypeError(f"a metric must be a name or a Metric, not {type(metric).__name__}")
+            if metric != found.setdefault(metric.name, KNOWN.get(metric.name, metric)):
+                raise ValueError(f"another metric is called {metric.name!r}; give this one another name")
+    return list(found.values())
+
+
+def _find_group(name: str) -> tuple[Metric, ...]:
+    if name == SPEED:
+        raise ValueError(f"{name!r} is a metric of experiments, which ft.compare runs")
+    if name not in METRICS:
+        raise ValueError(f"no metric {name!r}; there are {', '.join(METRICS)}")
+    return METRICS[name]

@@ -1,4 +1,4 @@
-"""What a report tells of single languages: what they pay, and the figures of each."""
+"""What a report tells of single languages: what they pay, and the metrics of each."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ SHOWN = ("bytes_per_token", "fertility", "pcw", "nsl", "unk_rate")  # of each la
 UNSPACED = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan")  # scripts
 
 
-def tabulate(rows: Sequence[Row], names: Sequence[str]) -> dict[str, dict[str, list[Value]]]:
+def tabulate(
+    rows: Sequence[Row], names: Sequence[str], shown: Sequence[str] = SHOWN
+) -> dict[str, dict[str, list[Value]]]:
     """By metric and language a value for each tokenizer; `rows` are those of one test corpus."""
     found = {(row["metric"], row["language"], row["tokenizer"]): row for row in rows if row["language"]}
     languages = sorted({language for _, language, _ in found})
     tables: dict[str, dict[str, list[Value]]] = {}
-    for metric in SHOWN if len(languages) > 1 else ():
+    for metric in shown if len(languages) > 1 else ():
         column = [row["value"] for (of, *_), row in found.items() if of == metric]
         numbers = [value for value in column if value is not None]
         if numbers:

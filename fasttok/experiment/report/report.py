@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from fasttok.core.saving import atomic_write
 from fasttok.corpus.readers import PathLike
 from fasttok.display.colours import STYLE, to_html
+from fasttok.evaluation.metrics.registry import KNOWN
 from fasttok.experiment.report import languages, plots, tables, vocabularies
 from fasttok.experiment.report.charts import MARKER_TEXTS, OTHER, Drawing, find_hue
-from fasttok.experiment.report.definitions import DEFINITIONS, WORDS
 from fasttok.experiment.report.languages import Premiums
 from fasttok.experiment.report.plots import Chart
 from fasttok.experiment.report.tables import BarChart, Value
@@ -30,7 +30,11 @@ from fasttok.tokenizer.tokenizer import Tokenizer
 REPORT = "report.html"
 MANY = 12  # tokenizers
 N_LONGEST = 6  # pieces that are shown of each vocabulary
-HIGHER = {name: definition.more_is_better for name, definition in DEFINITIONS.items()}
+WORDS = {
+    "whitespace": "what stands between white space, with the punctuation at it",
+    "dzongkha": "what stands between tshegs, shads and white space, a syllable",
+    "unicode": "what lies between the word boundaries of Unicode (UAX #29) and holds a letter or a digit",
+}
 FACTS = {
     "bytes_per_token": "bytes per token, the most",
     "fertility": "tokens per word, the fewest",
@@ -38,7 +42,9 @@ FACTS = {
 }
 
 
-def write_report(folder: PathLike, output: PathLike | None = None) -> str:
+def write_report(
+    folder: PathLike, output: PathLike | None = None, *, allow_import: Sequence[str] = ()
+) -> str:
     """Write the report of a comparison: one self-contained HTML file.
 
     Parameters
@@ -47,6 +53,8 @@ def write_report(folder: PathLike, output: PathLike | None = None) -> str:
         What `fasttok.compare` has left.
     output : path, optional
         The file to write; by default ``report.html`` in the folder.
+    allow_import : sequence of str
+        Packages that the files of the tokenizers may import; see `Results.load`.
 
     Returns
     -------
@@ -68,7 +76,7 @@ def write_report(folder: PathLike, output: PathLike | None = None) -> str:
     n pieces. The bytes depend on the results and on the version of Matplotlib.
     """
     path = os.path.join(os.fspath(folder), REPORT) if output is None else os.fspath(output)
-    page = render_report(Results.load(folder))
+    page = render_report(Results.load(folder, allow_import=allow_import))
     with atomic_write(path) as file:
         file.write(page.encode())
     return path
@@ -95,7 +103,7 @@ def render_report(results: Results) -> str:
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
     report = Report(results)
     return environment.get_template("report.html").render(
-        report=report, definitions=DEFINITIONS, tokens_style=STYLE, marker_texts=MARKER_TEXTS
+        report=report, definitions=results.definitions, tokens_style=STYLE, marker_texts=MARKER_TEXTS
     )
 
 
@@ -124,7 +132,7 @@ class CorpusReport:
 
     @property
     def facts(self) -> list[Fact]:
-        """The best values of the figures that most readers look for."""
+        """The best values of the metrics that most readers look for."""
         found = []
         for metric, text in FACTS.items():
             column = self.metrics.index(metric) if metric in self.metrics else None
@@ -180,7 +188,8 @@ class Report:
         names = [one.name for one in self.compared if (corpus, one.name) in self._curves]
         incapable = self.incapable[corpus]
         curves = {name: self._curves[corpus, name] for name in names}
-        metrics, headline = tables.headline(rows, names, HIGHER, incapable)
+        better = {metric: known["better"] for metric, known in self.results.definitions.items()}
+        metrics, headline = tables.headline(rows, names, better, incapable)
         premiums = languages.find_premiums(rows)
         return CorpusReport(
             name=corpus,
@@ -188,12 +197,17 @@ class Report:
             metrics=metrics,
             headline=headline,
             compression=plots.draw_compression(f"compression-{i}", rows, self.compared, incapable),
-            by_language=languages.tabulate(rows, names),
+            by_language=languages.tabulate(rows, names, self._shown_by_language),
             premiums=languages.compare_languages(rows, self._scripts(corpus), incapable),
             lorenz=plots.draw_lorenz(f"lorenz-{i}", premiums, self.drawn, incapable) if premiums else None,
             ranks=plots.draw_ranks(f"ranks-{i}", curves, self.drawn, incapable),
             documents=self._collect_documents(corpus, names),
         )
+
+    @property
+    def _shown_by_language(self) -> list[str]:
+        """The metrics whose values in each language are shown: some of those of fasttok, and all others."""
+        return [*languages.SHOWN, *(name for name in self.results.definitions if name not in KNOWN)]
 
     @cached_property
     def lengths(self) -> Drawing | None:
@@ -259,7 +273,7 @@ class Report:
 
     @property
     def has_intervals(self) -> bool:
-        """Whether any figure has an interval."""
+        """Whether any metric has an interval."""
         return any(row["low"] is not None for row in self.results.rows)
 
     @property
@@ -282,9 +296,10 @@ class Report:
 
     @cached_property
     def footnotes(self) -> dict[str, int]:
-        """The numbers of the definitions of all figures that there are."""
+        """The numbers of the definitions of all metrics that there are."""
         metrics = {metric for corpus in self.corpora for metric in corpus.metrics}
-        return {metric: i for i, metric in enumerate((name for name in DEFINITIONS if name in metrics), 1)}
+        defined = [name for name in self.results.definitions if name in metrics]
+        return {metric: i for i, metric in enumerate(defined, 1)}
 
     @property
     def trained_on(self) -> dict[str, str]:

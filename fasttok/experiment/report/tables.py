@@ -158,7 +158,7 @@ def representatives(compared: Iterable[Compared]) -> list[Compared]:
 
 
 def headline(
-    rows: Sequence[Row], names: Sequence[str], higher: Mapping[str, bool | None], incapable: Set[str]
+    rows: Sequence[Row], names: Sequence[str], better: Mapping[str, str], incapable: Set[str]
 ) -> tuple[list[str], dict[str, list[Value]]]:
     """The metrics over all languages, and for each tokenizer its values with the best of each marked.
 
@@ -168,27 +168,27 @@ def headline(
         The rows of one test corpus.
     names : sequence of str
         The tokenizers.
-    higher : mapping of str to bool or None
-        Whether more is better, by metric, in the order in which to show them; None where neither is.
+    better : mapping of str to {"more", "less", "neither"}
+        Which values are better, by metric, in the order in which to show them.
     incapable : set of str
         The tokenizers that take no part in the contest for the best; see `find_incapable`.
     """
     found = {(row["metric"], row["tokenizer"]): row for row in rows if not row["language"]}
     measured = {metric for metric, _ in found}
-    metrics = [metric for metric in higher if metric in measured]
+    metrics = [metric for metric in better if metric in measured]
     metrics += sorted(measured - set(metrics))
     table: dict[str, list[Value]] = {name: [] for name in names}
     for metric in metrics:
         column = [found.get((metric, name)) for name in names]
         numbers = [row["value"] for row in column if row is not None and row["value"] is not None]
         n_digits = decimals(numbers)
-        more = higher.get(metric)
+        choose = {"more": max, "less": min}.get(better.get(metric, "neither"))
         able = [
             row["value"]
             for name, row in zip(names, column, strict=True)
             if row is not None and row["value"] is not None and name not in incapable
         ]
-        best = None if more is None or len(able) < 2 else (max if more else min)(able)
+        best = None if choose is None or len(able) < 2 else choose(able)
         for name, row in zip(names, column, strict=True):
             table[name].append(make_value(row, n_digits, None if name in incapable else best))
     return metrics, table

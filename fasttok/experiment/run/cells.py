@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class Cells:
     ----------
     folder : str
         Where they lie.
+    code : mapping of str to str
+        Fingerprints of code outside fasttok that takes part; see `fingerprint_modules`.
 
     Notes
     -----
@@ -35,12 +38,13 @@ class Cells:
     that nothing is taken from another version; what is kept of other inputs stays, and is in nobody's way.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, code: Mapping[str, str]) -> None:
         self._folder = folder
+        self._environment = {**environment(), **code}
 
     def path(self, inputs: Inputs, suffix: str) -> str:
         """Where something that has these inputs is kept."""
-        digest = hashlib.sha256(json.dumps([inputs, environment()], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps([inputs, self._environment], sort_keys=True).encode())
         return os.path.join(self._folder, digest.hexdigest()[:32] + suffix)
 
     def find(self, inputs: Inputs, suffix: str = "") -> Any:
@@ -79,6 +83,15 @@ def environment() -> dict[str, str]:
         **versions,
         "platform": f"{sys.platform} {platform.machine()}",
     }
+
+
+def fingerprint_modules(modules: Iterable[str]) -> dict[str, str]:
+    """Return a SHA-256 of the file of each module; always another of one without a file, as in a notebook."""
+    found = {}
+    for name in modules:
+        path = getattr(sys.modules.get(name), "__file__", None)
+        found[f"code of {name}"] = os.urandom(32).hex() if path is None else fingerprint_file(path)
+    return found
 
 
 def describe_machine() -> dict[str, Any]:

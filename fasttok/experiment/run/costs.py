@@ -5,11 +5,18 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
+from fasttok.core.ragged import Ragged
+from fasttok.evaluation.sample import TestCorpus
+from fasttok.tokenizer.tokenizer import Tokenizer
+
 Result = TypeVar("Result")
+WARM_RUNS = 5  # of encoding and decoding: a short time varies much
+STATES = ("cold", "warm")  # the first time, which may have to compile and to fill caches, and again
 STATUS = Path("/proc/self/status")  # of Linux
 CLEAR = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # written there, the peak is what there is now
@@ -68,6 +75,41 @@ def describe_cost(
         "memory": cost.memory,
         "n_bytes": n_bytes,
     }
+
+
+def time_coding(tok: Tokenizer, name: str, corpus: TestCorpus, workers: int) -> list[dict[str, Any]]:
+    """Time encoding and decoding of a test corpus: once with empty caches, then several times with full ones.
+
+    Parameters
+    ----------
+    tok : Tokenizer
+        A tokenizer that has not encoded anything yet.
+    name : str
+        Its name.
+    corpus : TestCorpus
+        The text. It is encoded for the clock alone, which must not see anything else.
+    workers : int
+        Threads.
+
+    Returns
+    -------
+    list of dict
+        Rows of the timings that `Results` has.
+    """
+    texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
+    n_bytes = sum(map(len, texts))
+    timings = []
+    for state, times in zip(STATES, (1, WARM_RUNS), strict=True):
+        ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=workers), times)
+        _, decoding = measure_cost(partial(_decode, tok, ids), times)
+        for stage, cost in (("encode", encoding), ("decode", decoding)):
+            timings.append(describe_cost(cost, stage, name, corpus.name, state, n_bytes, workers))
+    return timings
+
+
+def _decode(tok: Tokenizer, rows: Ragged) -> None:
+    for row in rows:
+        tok.decode_bytes(row)
 
 
 def _reset_peak() -> int | None:

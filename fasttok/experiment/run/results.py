@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fasttok.core.component import allowing_imports
 from fasttok.core.errors import ExperimentError
 from fasttok.core.saving import atomic_write
 from fasttok.corpus.readers import PathLike
-from fasttok.evaluation.metrics.registry import METRICS as FIGURES
-from fasttok.evaluation.metrics.registry import SPEED
+from fasttok.evaluation.metrics.registry import KNOWN, SPEED
+from fasttok.evaluation.metrics.registry import METRICS as GROUPS
 from fasttok.formats.registry import load
 from fasttok.tokenizer.tokenizer import Tokenizer
 
@@ -31,11 +32,13 @@ LOCK = "fasttok.lock"  # among the cells: held by whoever works in the folder, a
 IDENTITY = ("tokenizer", "corpus", "language", "metric")  # what tells rows of metrics apart
 NUMBERS = ("value", "low", "high")
 COLUMNS = (*IDENTITY, *NUMBERS, "unit", "n")
+DESCRIBED = ("name", "label", "unit", "definition", "source", "better", "needs")  # of a metric
 # What stands in a manifest, by the keys that lead there; * is every key.
 SHAPE: dict[str, type] = {
     **{"name": str, "metrics": list, "corpora.train": dict, "corpora.test": dict, "languages.*": list},
     **{"tokenizers.*.sha256": str, "files": dict, "versions": dict, "folder": str, "command": str},
     **{"machine.processor": str, "machine.cores": int, "workers": int},
+    **{f"own_metrics.*.{key}": str for key in DESCRIBED},
 }
 
 
@@ -64,6 +67,8 @@ class Results:
     manifest : dict
         What it was made of: specification, fingerprints of text, counts and tokenizers, versions, seed,
         machine, command.
+    allow_import : tuple of str
+        Packages that the files of the tokenizers may import.
 
     Notes
     -----
@@ -79,10 +84,19 @@ class Results:
     failures: list[dict[str, Any]]
     timings: list[dict[str, Any]]
     manifest: dict[str, Any]
+    allow_import: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, folder: PathLike) -> Results:
+    def load(cls, folder: PathLike, *, allow_import: Sequence[str] = ()) -> Results:
         """Read a folder that `compare` has left.
+
+        Parameters
+        ----------
+        folder : path
+            The folder.
+        allow_import : sequence of str
+            Packages that the files of the tokenizers may import, if they name components from outside
+            fasttok. Metrics of your own need none: the manifest says what readers are told of them.
 
         Raises
         ------
@@ -99,7 +113,7 @@ class Results:
             [json.loads(line) for line in read_listed(name, file, manifest).splitlines()]
             for file in (METRICS, CURVES, FAILURES, TIMINGS)
         )
-        return cls(name, rows, curves, failures, timings, manifest)
+        return cls(name, rows, curves, failures, timings, manifest, tuple(allow_import))
 
     @property
     def tokenizers(self) -> list[str]:
@@ -110,15 +124,34 @@ class Results:
     def unmeasured(self) -> list[str]:
         """The metrics that were asked for and have no row, in the order of the experiment; speed has none.
 
-        The text does not have what they need (`fasttok.evaluation.metrics.registry.NEEDS`), or all that
-        could be measured is among the failures.
+        The text does not have what they need, or all that could be measured is among the failures.
         """
         measured = {row["metric"] for row in self.rows}
         return [
-            metric
-            for metric in self.manifest["metrics"]
-            if metric != SPEED and not any(figure.name in measured for figure in FIGURES.get(metric, ()))
+            name
+            for name in self.manifest["metrics"]
+            if name != SPEED and not any(metric["name"] in measured for metric in self._find_group(name))
         ]
+
+    @property
+    def definitions(self) -> dict[str, dict[str, str]]:
+        """What readers are told of each metric, by its name; see `fasttok.Metric.describe`."""
+        own = {described["name"]: described for described in self._own_metrics.values()}
+        return {name: metric.describe() for name, metric in KNOWN.items()} | own
+
+    def needs(self, name: str) -> str:
+        """What a text must have for a metric that was asked for; "" for most."""
+        return next((metric["needs"] for metric in self._find_group(name)), "")
+
+    @property
+    def _own_metrics(self) -> dict[str, dict[str, str]]:
+        own: dict[str, dict[str, str]] = self.manifest["own_metrics"]
+        return own
+
+    def _find_group(self, name: str) -> list[dict[str, str]]:
+        if name in self._own_metrics:
+            return [self._own_metrics[name]]
+        return [metric.describe() for metric in GROUPS.get(name, ())]
 
     def tokenizer(self, name: str) -> Tokenizer:
         """Open one of the tokenizers.
@@ -133,7 +166,8 @@ class Results:
         if name not in self.tokenizers:
             raise KeyError(f"no tokenizer {name!r}; there are {', '.join(self.tokenizers)}")
         sha256 = self.manifest["tokenizers"][name]["sha256"]
-        return open_tokenizer(os.path.join(self.folder, TOKENIZERS, f"{name}.json"), sha256)
+        path = os.path.join(self.folder, TOKENIZERS, f"{name}.json")
+        return open_tokenizer(path, sha256, self.allow_import)
 
     def to_pandas(self) -> Any:
         """The rows as a ``pandas.DataFrame``, with "value", "low" and "high" as float64.
@@ -187,6 +221,7 @@ def read_manifest(folder: str) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(data)
         found = (manifest["format"], manifest["version"])
+        manifest.setdefault("own_metrics", {})  # which the first manifests do not have
     except (ValueError, KeyError, TypeError) as error:
         raise ExperimentError(f"not the manifest of a comparison ({error})", path) from None
     if found != (FORMAT, VERSION):
@@ -217,10 +252,11 @@ def read_unchanged(path: str, sha256: str | None) -> bytes:
     return data
 
 
-def open_tokenizer(path: str, sha256: str, **options: Any) -> Tokenizer:
+def open_tokenizer(path: str, sha256: str, allow_import: Sequence[str], **options: Any) -> Tokenizer:
     """Open a tokenizer; an `ExperimentError` if it is another one than that with this SHA-256."""
     read_unchanged(path, sha256)
-    return load(path, **options)
+    with allowing_imports(allow_import):
+        return load(path, **options)
 
 
 def write_rows(folder: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str:

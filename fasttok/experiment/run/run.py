@@ -7,28 +7,30 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fasttok.core.parallel import resolve_workers
 from fasttok.core.progress import announce
-from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
 from fasttok.corpus.readers import PathLike
 from fasttok.counts.table import PretokenCounts
-from fasttok.evaluation.encoded import encode
-from fasttok.evaluation.measure import measure
+from fasttok.evaluation.encoded import Encoded, encode
+from fasttok.evaluation.measure import score
 from fasttok.evaluation.metrics.registry import SPEED
 from fasttok.evaluation.sample import TestCorpus
-from fasttok.experiment.run.cells import Cells, Inputs, describe_machine, environment
+from fasttok.experiment.run.cells import Cells, Inputs, describe_machine, environment, fingerprint_modules
 from fasttok.experiment.run.corpora import (
     fingerprint_file,
     fingerprint_test,
     fingerprint_text,
     read_test_corpus,
 )
-from fasttok.experiment.run.costs import describe_cost, measure_cost
+from fasttok.experiment.run.costs import STATES, describe_cost, measure_cost, time_coding
 from fasttok.experiment.run.counting import Counting, recipe_of, size_of
 from fasttok.experiment.run.curves import collect
 from fasttok.experiment.run.failures import Failure, attempt
@@ -56,9 +58,7 @@ from fasttok.tokenizer.tokenizer import Tokenizer
 from fasttok.tokenizer.train import train
 
 Work = Callable[[], dict[str, Any]]
-WARM_RUNS = 5  # of encoding and decoding; what takes so little time as a small text takes now more, now less
-STATES = ("cold", "warm")  # the first time, which may have to compile and to fill caches, and again
-RELATIVE = "nsl"  # the metric that takes a second tokenizer
+RELATIVE = "baseline_tokens"  # the total that takes a second tokenizer
 MADE = ".tokenizer"  # the file that is kept beside a cell
 
 
@@ -68,6 +68,7 @@ def compare(
     *,
     workers: int | None = None,
     progress: bool = False,
+    allow_import: Sequence[str] = (),
 ) -> Results:
     """Run an experiment: count once, train everything, measure everything.
 
@@ -82,6 +83,9 @@ def compare(
         Threads; by default one a processor. The results do not depend on it.
     progress : bool
         Say on the standard error stream what is done, with bars.
+    allow_import : sequence of str
+        Packages that the experiment's file may import, if it names metrics or components by import path; see
+        `Experiment.load`. An `Experiment` brings those that it was loaded with.
 
     Returns
     -------
@@ -120,7 +124,7 @@ def compare(
     1.0
     """
     if not isinstance(experiment, Experiment):
-        experiment = Experiment.load(experiment)
+        experiment = Experiment.load(experiment, allow_import=allow_import)
     run = Run(experiment, os.fspath(output), resolve_workers(workers), progress)
     check_folder(run.folder, experiment)
     run.read()
@@ -130,7 +134,7 @@ def compare(
         run.train()
         run.measure()
         run.finish()
-        return Results.load(run.folder)
+        return Results.load(run.folder, allow_import=run.allow_import)
 
 
 class Run:
@@ -153,7 +157,9 @@ class Run:
         self._experiment = experiment
         self._workers = workers
         self._progress = progress
-        self._cells = Cells(os.path.join(folder, CELLS))
+        self.allow_import = (*experiment.allow_import, *experiment.modules)
+        self._code = fingerprint_modules(experiment.modules)
+        self._cells = Cells(os.path.join(folder, CELLS), self._code)
         self._corpora: dict[str, TestCorpus] = {}
         self._fingerprints: dict[str, dict[str, str]] = {}  # of text, by what it is for and its name
         self._counts: dict[str, PretokenCounts | Failure] = {}  # by recipe
@@ -162,6 +168,7 @@ class Run:
         self._curves: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
         self._timings: list[dict[str, Any]] = []
+        self._baseline_lengths: dict[str, dict[str, NDArray[np.int64]]] = {}  # by corpus and language
         self._n_done = 0
 
     def read(self) -> None:
@@ -235,7 +242,7 @@ class Run:
 
         def work() -> dict[str, Any]:
             try:
-                tok = open_tokenizer(loading.file, inputs["file"], **loading.options)
+                tok = open_tokenizer(loading.file, inputs["file"], self.allow_import, **loading.options)
             except TypeError as error:  # its options do not go with a file of its kind
                 raise ValueError(str(error)) from error
             return self._save(tok, inputs) | {"timings": []}
@@ -264,7 +271,7 @@ class Run:
 
     def _open(self, name: str) -> Tokenizer:
         made = self._made[name]
-        return open_tokenizer(self._cells.path(made["inputs"], MADE), made["sha256"])
+        return open_tokenizer(self._cells.path(made["inputs"], MADE), made["sha256"], self.allow_import)
 
     # Measuring
 
@@ -277,22 +284,32 @@ class Run:
 
     def _measure(self, name: str, corpus: TestCorpus) -> None:
         experiment, baseline = self._experiment, self._experiment.baseline
-        metrics = [metric for metric in experiment.metrics if metric not in (SPEED, RELATIVE)]
-        is_relative = RELATIVE in experiment.metrics and not self._has_failed(baseline, corpus.name)
+        metrics = experiment.measured
+        is_relative = any(RELATIVE in metric.totals for metric in metrics)
+        if is_relative and self._has_failed(baseline, corpus.name):
+            is_relative, metrics = False, [metric for metric in metrics if RELATIVE not in metric.totals]
 
         def work() -> dict[str, Any]:
             tok = self._open(name)
-            options: Any = {"seed": experiment.seed, "workers": self._workers}
-            rows = measure({name: tok}, corpus, metrics, **options)
-            if is_relative:
-                both = {name: tok, baseline: self._baseline}
-                found = measure(both, corpus, [RELATIVE], baseline_tokenizer=baseline, **options)
-                rows += [row for row in found if row["tokenizer"] == name]
-            timings = self._time_coding(name, corpus) if SPEED in experiment.metrics else []
-            encoded = {
-                language: encode(tok, documents, workers=self._workers)
-                for language, documents in corpus.documents.items()
-            }
+            encoded: dict[str, Encoded] = {}
+
+            def keep(language: str, found: Encoded) -> None:
+                encoded[language] = Encoded(tok, found.documents, found.ids)  # without what was found of it
+
+            rows = score(
+                {name: tok},
+                corpus,
+                metrics,
+                seed=experiment.seed,
+                baseline=name if name == baseline else self._find_lengths(corpus) if is_relative else None,
+                workers=self._workers,
+                visit=keep,
+            )
+            if name == baseline:
+                self._baseline_lengths[corpus.name] = _lengths_of(encoded)
+            timings = []
+            if SPEED in experiment.metrics:
+                timings = time_coding(self._open(name), name, corpus, self._workers)
             return {"rows": rows, "timings": timings, "curve": collect(name, corpus, encoded)}
 
         inputs = {
@@ -308,22 +325,17 @@ class Run:
             self._rows += result["rows"]
             self._curves.append(result["curve"])
 
-    @cached_property
-    def _baseline(self) -> Tokenizer:
-        return self._open(self._experiment.baseline)
-
-    def _time_coding(self, name: str, corpus: TestCorpus) -> list[dict[str, Any]]:
-        """Encode and decode all text: once with empty caches, then some times with what is in them."""
-        tok = self._open(name)
-        texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
-        n_bytes = sum(map(len, texts))
-        timings = []
-        for state, times in zip(STATES, (1, WARM_RUNS), strict=True):
-            ids, encoding = measure_cost(lambda: tok.encode_batch(texts, workers=self._workers), times)
-            _, decoding = measure_cost(partial(_decode, tok, ids), times)
-            for stage, cost in (("encode", encoding), ("decode", decoding)):
-                timings.append(describe_cost(cost, stage, name, corpus.name, state, n_bytes, self._workers))
-        return timings
+    def _find_lengths(self, corpus: TestCorpus) -> dict[str, NDArray[np.int64]]:
+        """The tokens of the baseline in each document; encoded here only if its cell was kept."""
+        if corpus.name not in self._baseline_lengths:
+            tok = self._open(self._experiment.baseline)
+            self._baseline_lengths[corpus.name] = _lengths_of(
+                {
+                    language: encode(tok, documents, workers=self._workers)
+                    for language, documents in corpus.documents.items()
+                }
+            )
+        return self._baseline_lengths[corpus.name]
 
     def _has_failed(self, name: str, corpus: str) -> bool:
         return any(row["tokenizer"] == name and row["corpus"] in ("", corpus) for row in self._failures)
@@ -387,13 +399,14 @@ class Run:
             "name": experiment.name,
             "seed": experiment.seed,
             "metrics": experiment.metrics,
+            "own_metrics": {path: metric.describe() for path, metric in experiment.own_metrics.items()},
             "words": experiment.words,
             "baseline": experiment.baseline,
             "corpora": self._fingerprints,
             "languages": {name: corpus.languages for name, corpus in self._corpora.items()},
             "tokenizers": {name: self._made[name] for name in order if name in self._made},
             "files": digests,
-            "versions": environment(),
+            "versions": environment() | self._code,
             "machine": describe_machine(),
             "workers": self._workers,
             "folder": os.path.relpath(os.path.realpath(experiment.folder), os.path.realpath(self.folder)),
@@ -403,6 +416,5 @@ class Run:
             file.write((json.dumps(manifest, indent=1) + "\n").encode())
 
 
-def _decode(tok: Tokenizer, rows: Ragged) -> None:
-    for row in rows:
-        tok.decode_bytes(row)
+def _lengths_of(encoded: dict[str, Encoded]) -> dict[str, NDArray[np.int64]]:
+    return {language: part.ids.lengths for language, part in encoded.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ def verify(
     folder: PathLike | None = None,
     workers: int | None = None,
     progress: bool = False,
+    allow_import: Sequence[str] = (),
 ) -> list[str]:
     """Run the experiment of a folder of results again, from the beginning, and compare byte for byte.
 
@@ -48,6 +49,9 @@ def verify(
         Threads; by default one a processor.
     progress : bool
         Show what is done on the standard error stream.
+    allow_import : sequence of str
+        Packages that the experiment may import, if it names metrics or components by import path; see
+        `Experiment.load`.
 
     Returns
     -------
@@ -64,7 +68,8 @@ def verify(
     then = read_manifest(name)
     read_listed(name, SPECIFICATION, then)
     start = os.path.join(name, then["folder"]) if folder is None else folder
-    experiment = Experiment.load(os.path.join(name, SPECIFICATION), folder=start)
+    path = os.path.join(name, SPECIFICATION)
+    experiment = Experiment.load(path, folder=start, allow_import=allow_import)
     with tempfile.TemporaryDirectory() as temporary:
         now = compare(experiment, temporary, workers=workers, progress=progress).manifest
         folders = (Path(name), Path(temporary))
