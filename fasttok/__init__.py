@@ -38,8 +38,11 @@ if TYPE_CHECKING:
     from fasttok.corpus.sample import parallel_sample
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
+    from fasttok.decoders.base import Decoder
+    from fasttok.decoders.registry import get_decoder
+    from fasttok.decoders.streaming import StreamDecoder
     from fasttok.display.colours import ColouredTokens
-    from fasttok.evaluation.columns import Column
+    from fasttok.evaluation.columns import Column, Cut
     from fasttok.evaluation.measure import measure
     from fasttok.evaluation.metric import Metric
     from fasttok.evaluation.sample import TestCorpus
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from fasttok.experiment.run.verify import verify
     from fasttok.experiment.spec.spec import Experiment
     from fasttok.formats.registry import load
-    from fasttok.models.base import Trained
+    from fasttok.models.base import Model, Trained, Trainer
     from fasttok.models.bpe.alphabets import Bytes, Characters
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
@@ -73,7 +76,6 @@ if TYPE_CHECKING:
     from fasttok.text.steps import Normalizer, Pretokenizer
     from fasttok.tokenizer.batches import Padded, Pairs, Windows
     from fasttok.tokenizer.offsets import Encoding
-    from fasttok.tokenizer.streaming import StreamDecoder
     from fasttok.tokenizer.template import Template
     from fasttok.tokenizer.tokenizer import Tokenizer
     from fasttok.tokenizer.train import train
@@ -89,6 +91,7 @@ _HOMES = {
         "CorpusError",
         "ExperimentError",
         "FasttokError",
+        "Model",
         "ModelExportError",
         "ModelFormatError",
         "PatternError",
@@ -100,7 +103,7 @@ _HOMES = {
         "UnknownCharacterError",
     ],
     "fasttok.evaluation.wrappers": ["wrap"],
-    "fasttok.evaluation.columns": ["Column"],
+    "fasttok.evaluation.columns": ["Column", "Cut"],
     "fasttok.evaluation.measure": ["measure"],
     "fasttok.evaluation.metric": ["Metric"],
     "fasttok.evaluation.sample": ["TestCorpus"],
@@ -110,7 +113,7 @@ _HOMES = {
     "fasttok.experiment.spec.spec": ["Experiment"],
     "fasttok.experiment.run.verify": ["verify"],
     "fasttok.formats.registry": ["load"],
-    "fasttok.models.base": ["Trained"],
+    "fasttok.models.base": ["Model", "Trained", "Trainer"],
     "fasttok.models.bpe.alphabets": ["Bytes", "Characters"],
     "fasttok.models.bpe.model": ["BPEModel"],
     "fasttok.models.bpe.trainer": ["BPETrainer"],
@@ -125,7 +128,9 @@ _HOMES = {
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.tokenizer.offsets": ["Encoding"],
     "fasttok.core.ragged": ["Ragged"],
-    "fasttok.tokenizer.streaming": ["StreamDecoder"],
+    "fasttok.decoders.base": ["Decoder"],
+    "fasttok.decoders.registry": ["get_decoder"],
+    "fasttok.decoders.streaming": ["StreamDecoder"],
     "fasttok.tokenizer.template": ["Template"],
     "fasttok.corpus.corpus": ["Corpus"],
     "fasttok.text.pretokenizers.metaspace": ["Metaspace"],
@@ -156,6 +161,8 @@ __all__ = [
     "Column",
     "Corpus",
     "CorpusError",
+    "Cut",
+    "Decoder",
     "Dropout",
     "Encoding",
     "Experiment",
@@ -164,6 +171,7 @@ __all__ = [
     "Lattice",
     "Metaspace",
     "Metric",
+    "Model",
     "ModelExportError",
     "ModelFormatError",
     "Normalizer",
@@ -190,6 +198,7 @@ __all__ = [
     "TextError",
     "Tokenizer",
     "Trained",
+    "Trainer",
     "UnigramModel",
     "UnigramTrainer",
     "UnknownCharacterError",
@@ -200,6 +209,7 @@ __all__ = [
     "WordTrainer",
     "compare",
     "count_pretokens",
+    "get_decoder",
     "get_normalizer",
     "get_pretokenizer",
     "load",

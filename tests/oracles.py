@@ -399,25 +399,25 @@ def locate(text: bytes, pieces: list[bytes]) -> tuple[list[list[int]], list[list
 def place_tokens(
     spans: Sequence[tuple[int, int]], tokens: Sequence[Sequence[tuple[int, int]]], joined: int | None = None
 ) -> list[tuple[int, int, int]]:
-    """The ids of a row, each with its first byte and the one after its last.
+    """Give the ids of a row, each with its first byte and the one after its last.
 
-    `tokens` has the ids of each pretoken, which lies at one of the `spans`, with how many bytes each id is for. Of
-    ids `joined` that follow each other one is left, from the beginning of the first to the end of the last.
+    `tokens` has the ids of each pretoken, with the number of bytes that each is for; `spans` say where the
+    pretokens are. Of several ids `joined` in a row one is left, from where the first begins to where the last
+    ends.
     """
     placed: list[tuple[int, int, int]] = []
     for (start, end), row in zip(spans, tokens, strict=True):
+        at = start
         for i, length in row:
-            if i == joined and placed and placed[-1][0] == joined:
-                placed[-1] = (i, placed[-1][1], start + length)
-            else:
-                placed.append((i, start, start + length))
-            start += length
-        assert start == end
+            first = placed.pop()[1] if i == joined and placed and placed[-1][0] == joined else at
+            placed.append((i, first, at + length))
+            at += length
+        assert at == end
     return placed
 
 
 def locate_spans(text: bytes, byte_spans: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The spans in code points of spans in bytes: all characters of which a byte is in the span.
+    """Give the spans in code points of spans in bytes: all characters of which a byte is in the span.
 
     An empty span within a character has all of it; one between two characters is empty.
     """
@@ -964,7 +964,8 @@ def find_added(
     """Where added tokens are in a text, as begin, end and name: leftmost, then longest.
 
     A token is its name, the text that is looked for, and flags: "special", "lstrip", "rstrip", "single_word".
-    `allowed` are the names of special tokens that are found; the text of others hides tokens that are not special.
+    `allowed` are the names of special tokens that are found; the text of others hides tokens that are not
+    special.
     """
     found: list[tuple[int, int, str]] = []
     i = hidden_to = last_stop = 0
@@ -994,6 +995,7 @@ def find_added(
             start = max(len(before.rstrip()), last_stop)
         if "rstrip" in flags:
             stop += len(after) - len(after.lstrip())
-        found.append((start, stop, name))
-        last_stop = stop
+        if start < stop:
+            found.append((start, stop, name))
+            last_stop = stop
     return found

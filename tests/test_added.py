@@ -26,12 +26,17 @@ NORMALIZERS = {
 }
 
 
-def random_text(rng: np.random.Generator, most: int, least: int = 0) -> str:
-    return "".join(LETTERS[i] for i in rng.integers(0, len(LETTERS), rng.integers(least, most + 1)))
+def random_letters(rng: np.random.Generator) -> str:
+    """A few letters: texts of them hold many tokens of them."""
+    return "".join(LETTERS[i] for i in rng.integers(0, len(LETTERS), rng.integers(2, 5)))
 
 
-def random_tokens(rng: np.random.Generator) -> list[ft.AddedToken]:
-    texts = dict.fromkeys(random_text(rng, 4, 2) for _ in range(rng.integers(1, 7)))
+def random_text(rng: np.random.Generator, letters: str, most: int, least: int = 0) -> str:
+    return "".join(letters[i] for i in rng.integers(0, len(letters), rng.integers(least, most + 1)))
+
+
+def random_tokens(rng: np.random.Generator, letters: str) -> list[ft.AddedToken]:
+    texts = dict.fromkeys(random_text(rng, letters, 4, 2) for _ in range(rng.integers(1, 7)))
     return [ft.AddedToken(text, **COMBINATIONS[rng.integers(0, 32)]) for text in texts]
 
 
@@ -54,17 +59,30 @@ def theirs(tokens: list[ft.AddedToken], normalizer: str | None) -> tokenizers.To
     return peer
 
 
+def encode_with(peer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding | None:
+    """Encode a text; None where the library fails on it, as where a token has taken all of the next one."""
+    try:
+        return peer.encode(text, add_special_tokens=False)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
+
+
 def test_ids_and_offsets_are_those_of_tokenizers():
     rng = np.random.default_rng(13)
     n_found = n_cases = 0
     while n_cases < 5000:
-        tokens = random_tokens(rng)
+        letters = random_letters(rng)
+        tokens = random_tokens(rng, letters)
         normalizer = list(NORMALIZERS)[rng.integers(0, 3)]
         tok, peer = ours(tokens, normalizer), theirs(tokens, normalizer)
-        for text in [random_text(rng, 14) for _ in range(10)]:
+        for text in [random_text(rng, letters, 14) for _ in range(10)]:
             for special, reads_specials in (("all", False), ("none", True)):
                 peer.encode_special_tokens = reads_specials
-                expected = peer.encode(text, add_special_tokens=False)
+                expected = encode_with(peer, text)
+                if expected is None:
+                    continue
                 case = (text, tokens, normalizer, special)
                 encoding = tok.encode_with_offsets(text, special=special)
                 assert encoding.ids.tolist() == expected.ids, case
@@ -79,11 +97,12 @@ def test_ids_and_offsets_are_those_of_tokenizers():
 def test_some_special_tokens_allowed_is_the_oracle():
     rng = np.random.default_rng(14)
     for _ in range(1500):
-        tokens = random_tokens(rng)
+        letters = random_letters(rng)
+        tokens = random_tokens(rng, letters)
         tokens = [ft.AddedToken(t.text, t.special, t.lstrip, t.rstrip, t.single_word, False) for t in tokens]
         names = [(t.text, t.text, frozenset(f for f in FLAGS if getattr(t, f))) for t in tokens]
         allowed = frozenset(t.text for t in tokens if t.special and rng.random() < 0.5)
-        tok, text = ours(tokens, None), random_text(rng, 16)
+        tok, text = ours(tokens, None), random_text(rng, letters, 16)
         ids = {token.text: i for token, i in tok.added_tokens.items()}
         expected: list[int] = []
         last = 0
@@ -97,9 +116,10 @@ def test_some_special_tokens_allowed_is_the_oracle():
 def test_batches_are_single_texts():
     rng = np.random.default_rng(15)
     for normalizer in NORMALIZERS:
-        tokens = random_tokens(rng)
+        letters = random_letters(rng)
+        tokens = random_tokens(rng, letters)
         tok = ours(tokens, normalizer)
-        texts = [random_text(rng, 30) for _ in range(300)]
+        texts = [random_text(rng, letters, 30) for _ in range(300)]
         for special in ("none", "all", [t.text for t in tokens if t.special][:1]):
             rows = [tok.encode(text, special=special).tolist() for text in texts]
             assert tok.encode_batch(texts, special=special).to_list() == rows
@@ -127,7 +147,7 @@ def test_special_raise_names_the_first_special_token():
 
 
 def test_plain_text_never_becomes_a_special_token():
-    tok = ours([ft.AddedToken("<s>", special=True), ft.AddedToken("s>")], None)
+    tok = ours([ft.AddedToken("<s>", special=True), ft.AddedToken("s>", normalized=False)], None)
     assert tok.encode("<s>s>").tolist() == [*b"<s>", 257]
     assert tok.decode([256, 257], skip_special_tokens=True) == "s>"
 
@@ -163,7 +183,7 @@ def test_files_pickles_and_fingerprints(flags, tmp_path):
     tok.save(tmp_path / "tok.json")
     with allowing_imports([]):
         again = ft.load(tmp_path / "tok.json")
-    for other in (again, pickle.loads(pickle.dumps(tok))):
+    for other in (again, pickle.loads(pickle.dumps(tok))):  # noqa: S301
         assert other.added_tokens == tok.added_tokens
         assert other.fingerprint() == tok.fingerprint()
         assert (
@@ -173,8 +193,10 @@ def test_files_pickles_and_fingerprints(flags, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
-    [(("",), ValueError), ((3,), ValueError), (("a\0",), ValueError), (("\ud800",), UnicodeEncodeError)]
-    + [(("a", "yes"), TypeError), (("a", True, 1), TypeError)],
+    [
+        *((("",), ValueError), ((3,), ValueError), (("a\0",), ValueError), (("\ud800",), UnicodeEncodeError)),
+        *((("a", "yes"), TypeError), (("a", True, 1), TypeError)),
+    ],
 )
 def test_what_no_token_is(arguments, error):
     with pytest.raises(error):

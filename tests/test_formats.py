@@ -61,7 +61,7 @@ def test_a_file_with_flipped_bits(tmp_path):
     ("change", "message"),
     [
         (lambda f: f.update(format="other"), "format: not a fasttok tokenizer"),
-        (lambda f: f.update(version=2), "version: version 2; this fasttok reads 1"),
+        (lambda f: f.update(version=3), "version: version 3; this fasttok reads"),
         (lambda f: f.pop("model"), "'model' is missing"),
         (lambda f: f["model"].update(kind="lstm"), "model: 'lstm' is missing or unknown"),
         (lambda f: f["model"]["pieces"].__setitem__(1, ""), "model: 1 of the 256 bytes are no piece"),

@@ -148,7 +148,7 @@ def test_no_module_imports_a_peer():
 
 
 def test_oracles_import_nothing_of_fasttok():
-    for name in ("oracles", "metric_oracles", "hostile"):
+    for name in ("oracles", "metric_oracles", "decoder_oracles", "hostile"):
         allowed = set(sys.stdlib_module_names) | {"numpy", "regex"}
         assert {module.split(".")[0] for module in imports(ROOT / "tests" / f"{name}.py")} <= allowed
 

@@ -10,7 +10,6 @@ import pytest
 
 import fasttok as ft
 from fasttok.models._cache import SPARE_IDS, PretokenCache
-from fasttok.models.bpe.characters import CharacterBPEModel
 from fasttok.text._spans import list_spans
 from fasttok.text.unicode._utf8 import locate_code_points
 from tests import hostile, oracles
@@ -36,7 +35,7 @@ def encode(tok, rows, cache):
 
 
 def encode_located(tok, rows, cache):
-    """For each row its ids, each with the first byte in the row that it stands for and the one after the last."""
+    """The ids of each row, each with the first byte in the row and the one after the last."""
     text = ft.Ragged.from_bytes(rows)
     n = len(text.values) + SPARE_IDS
     out, places, offsets = (
@@ -66,23 +65,21 @@ def bytes_naively(model, pretokens):
 
 
 def characters_naively(model, pretokens):
-    suffix = model.end_of_word_suffix.encode()
-    ends = model.ends_word.tolist()
-    ids = {(p, end): i for i, (p, end) in enumerate(zip(model.pieces.to_bytes(), ends, strict=True)) if p}
+    alphabet, made = model.alphabet, set(model.merge_ids.tolist())
     rows = zip(model.merges.tolist(), model.merge_ids.tolist(), strict=True)
     merges = {tuple(pair): (rank, merged) for rank, (pair, merged) in enumerate(rows)}
+    symbols = {p: i for i, p in enumerate(model.pieces.to_bytes()) if p and i not in made}
     for pretoken in pretokens:
-        characters = oracles.characters_of(pretoken)
-        names = [(c, False) for c in characters]
-        if suffix:
-            names[-1] = (characters[-1] + suffix, True)
-        word = [ids.get(name, model.unk_id) for name in names]
-        unknown = iter([len(c) for c, i in zip(characters, word, strict=True) if i == model.unk_id])
-        tokens = []
-        for i in oracles.encode_word(word, merges):
-            known = len(model.pieces[i]) - len(suffix) * ends[i] if i != model.unk_id else 0
-            tokens.append((i, known or next(unknown)))
-        yield tokens
+        yield oracles.encode_characters(
+            pretoken,
+            symbols,
+            merges,
+            prefix=alphabet.continuing_subword_prefix.encode(),
+            suffix=alphabet.end_of_word_suffix.encode(),
+            byte_ids=None if model.byte_ids is None else model.byte_ids.tolist(),
+            unk_id=model.unk_id,
+            fuse_unk=alphabet.fuse_unk,
+        )
 
 
 def unigram_naively(model, pretokens, n_bytes):
@@ -147,18 +144,19 @@ def units_naively(model, pretokens):
 
 def locate_naively(tok, row):
     model, text = tok.model, np.frombuffer(row, np.uint8)
-    spans = [tuple(s) for s in list_spans(tok.pretokenizer.spans(ft.Ragged.from_bytes([row])), text).tolist()]
-    if model.takes_rows_whole:
+    documents = ft.Ragged.from_bytes([row])
+    places, _ = list_spans(tok.pretokenizer.spans(documents), text, documents.offsets)
+    spans = [tuple(span) for span in places.tolist()]
+    if model.needs_whole_rows:
         spans = [(0, len(row))] if row else []
     pretokens = [row[start:end] for start, end in spans]
     joined = None
     if isinstance(model, ft.BPEModel):
-        tokens = bytes_naively(model, pretokens)
-    elif isinstance(model, CharacterBPEModel):
-        tokens = characters_naively(model, pretokens)
+        naively = bytes_naively if isinstance(model.alphabet, ft.Bytes) else characters_naively
+        tokens = naively(model, pretokens)
     elif isinstance(model, ft.UnigramModel):
         tokens = unigram_naively(model, pretokens, len(row))
-        joined = model.unk_id if model.joins_unknown and not model.byte_fallback else None
+        joined = model.unk_id if model.fuse_unk and not model.byte_fallback else None
     elif isinstance(model, ft.WordPieceModel):
         tokens = wordpiece_naively(model, pretokens)
     else:
@@ -259,7 +257,7 @@ def test_pieces_of_bytes_that_text_holds_too():
     parts = ["<0x41>", "<0x61>", "A", "é", "a", " ", "<0x", "東"]
     for compat in (None, "sentencepiece", "huggingface"):
         model = ft.UnigramModel(
-            ["", "a", "<0x", " "] + names, [0, -2, -3, -1] + [-5] * 256, compat=compat, byte_fallback=True
+            ["", "a", "<0x", " ", *names], [0, -2, -3, -1] + [-5] * 256, compat=compat, byte_fallback=True
         )
         tok = tokenizer_of(model, "whitespace_split")
         check(tok, ["".join(rng.choices(parts, k=rng.randint(0, 12))).encode() for _ in range(200)])
@@ -277,7 +275,8 @@ def test_the_unknown_id_of_characters_may_be_beyond_all_pieces():
     check(tokenizer_of(characters, "none"), rows)
     pieces = ft.Ragged.from_bytes([b"a", b"b</w>", b"a</w>"])
     empty = np.empty((0, 2), np.uint32), np.empty(0, np.uint32)
-    marked = CharacterBPEModel(pieces, *empty, end_of_word_suffix="</w>", unk_id=70)
+    alphabet = ft.Characters(end_of_word_suffix="</w>", unk_id=70)
+    marked = ft.BPEModel(pieces, *empty, alphabet=alphabet)
     check(tokenizer_of(marked, "none"), rows)
 
 

@@ -81,3 +81,19 @@ class PairTrainer(ft.Trainer):
                 found[pretoken[i : i + 2]] += count
         best = sorted(found, key=lambda pair: (-found[pair], pair))
         return ft.Trained(PairModel(best[: self.vocab_size - 256]), {})
+
+
+def count_vowel_tokens(cut: ft.Cut) -> NDArray[np.int64]:
+    """Count the tokens of each document that hold a vowel."""
+    encoded = cut.encoded
+    has_vowel = np.array(
+        [any(letter in b"aeiou" for letter in piece) for piece in encoded.tokenizer.pieces.to_bytes()]
+    )
+    return np.array([np.count_nonzero(has_vowel[row]) for row in encoded.ids], np.int64)
+
+
+VOWEL_SHARE = ft.Metric(
+    "vowel_share",
+    of=(ft.Column("vowel_tokens", count_vowel_tokens), "tokens"),
+    definition="Tokens with a vowel, divided by all tokens.",
+)

@@ -181,7 +181,7 @@ def train(
       fasttok train books/ -o mine.json --model wordpiece --pretokenizer bert --normalizer bert
       fasttok train books/ -o mine.json --model word --vocab-size 50000 --unk "[UNK]"
     """
-    from fasttok.tokenizer.train import TRAINERS
+    from fasttok.models.registry import TRAINERS
 
     folder = os.path.dirname(os.path.abspath(output))
     if not os.path.isdir(folder):
@@ -192,7 +192,7 @@ def train(
     else:
         source = _open_corpus(files, document, field)
     options = {name: value for name, value in options.items() if value is not None}
-    known = {option.name: option for option in dataclasses.fields(TRAINERS[options["model"]])}
+    known = {option.name: option for option in dataclasses.fields(TRAINERS.find(options["model"]))}
     for name in options.keys() - known.keys() - {"model"}:
         raise click.UsageError(f"--{name.replace('_', '-')} does not go with --model {options['model']}")
     if "vocab_size" in known and known["vocab_size"].default is dataclasses.MISSING:

@@ -76,8 +76,11 @@ def _options_of(kind: type) -> list[Field[Any]]:
 def name_of(component: Component) -> str:
     """Return the name of a component of fasttok, or the import path of one from elsewhere."""
     kind = type(component)
-    if kind.__module__.partition(".")[0] == "fasttok":
-        return component.name
+    return component.name if kind.__module__.partition(".")[0] == "fasttok" else import_path(kind)
+
+
+def import_path(kind: type) -> str:
+    """Return the import path of a class, ``package.module:Class``."""
     return f"{kind.__module__}:{kind.__qualname__}"
 
 

@@ -44,7 +44,7 @@ class Encoded:
         """
         tokenizer, offsets = self.tokenizer, self.documents.offsets
         if isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless:
-            bounds = lengths_to_offsets(tokenizer.decoder().lengths(self.ids.values)) + offsets[0]
+            bounds = lengths_to_offsets(tokenizer.text_decoder().lengths(self.ids.values)) + offsets[0]
             return np.stack([bounds[:-1], bounds[1:]], axis=1)
         return _join_spans(map(tokenizer.encode_with_offsets, self.documents.to_bytes()), self.documents)
 

@@ -13,15 +13,9 @@ from typing import Any
 
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.saving import atomic_write
+from fasttok.decoders.registry import get_decoder
 from fasttok.formats.base import Format
-from fasttok.models.base import Model
-from fasttok.models.bpe.alphabets import Bytes, Characters
-from fasttok.models.bpe.model import BPEModel
-from fasttok.models.unigram.model import UnigramModel
-from fasttok.models.units.byte import ByteModel
-from fasttok.models.units.character import CharacterModel
-from fasttok.models.units.word import WordModel
-from fasttok.models.wordpiece.model import WordPieceModel
+from fasttok.models.registry import read_model
 from fasttok.text.added import AddedToken
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
@@ -33,24 +27,21 @@ FORMAT = "fasttok"
 VERSIONS = (1, 2)  # the first has special tokens only, and no decoder
 TO_MEASURE = "; to measure it, open it with its own library and give that to ft.wrap"
 _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
-MODELS: dict[str, type[Model]] = {
-    Bytes.kind: BPEModel,
-    Characters.kind: BPEModel,
-    **{model.kind: model for model in (UnigramModel, WordPieceModel, CharacterModel, ByteModel, WordModel)},
-}
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
     """Write a tokenizer to one file, whole or not at all."""
+    decoder = tokenizer.given_decoder
     fields = {
         "format": FORMAT,
-        "version": 1 if tokenizer.has_plain_tokens else 2,
+        "version": 1 if tokenizer.has_plain_tokens and decoder is None else 2,
         "provenance": tokenizer.provenance,
         "normalizer": tokenizer.normalizer and tokenizer.normalizer.config(),
         "pretokenizer": tokenizer.pretokenizer.config(),
         **_added_fields(tokenizer),
         "template": tokenizer.template and tokenizer.template.config(),
-        "model": tokenizer.model.to_dict(),
+        **({} if decoder is None else {"decoder": decoder.config()}),
+        "model": {"kind": tokenizer.model.kind} | tokenizer.model.to_dict(),
     }
     text = _to_lines(fields, depth=2) + "\n"
     with atomic_write(path) as file:
@@ -104,7 +95,7 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         pretokenizer = get_pretokenizer(_checked(fields["pretokenizer"], dict))
         place = "model"
         model_fields = _checked(fields["model"], dict)
-        model = MODELS[model_fields["kind"]].from_dict(model_fields)
+        model = read_model(model_fields)
         place = "added_tokens" if "added_tokens" in fields else "special_tokens"
         added_tokens = _read_added(fields)
         most = len(data) + len(model.pieces)  # a model of bytes has more pieces than its file has bytes
@@ -117,10 +108,18 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
             template.bind(
                 {t.text: i for t, i in added_tokens.items() if t.special}
             )  # here, where the place of an error is known
+        place = "decoder"
+        decoder = get_decoder(_checked(fields["decoder"], dict)) if "decoder" in fields else None
         place = "provenance"
         provenance = _checked(fields["provenance"], dict)
         return Tokenizer(
-            model, pretokenizer, added_tokens, provenance, normalizer=normalizer, template=template
+            model,
+            pretokenizer,
+            added_tokens,
+            provenance,
+            normalizer=normalizer,
+            template=template,
+            decoder=decoder,
         )
     except KeyError as error:
         raise ModelFormatError(f"{error} is missing or unknown", name, place) from None

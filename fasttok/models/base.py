@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import Field
-from typing import Any, ClassVar, NamedTuple, Protocol, TypedDict
+from dataclasses import Field, fields
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.component import import_path
 from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
+from fasttok.models._python import PythonEncoder
 from fasttok.models.sampling import Dropout, Sampling
 from fasttok.text._spans import Boundaries
 
@@ -45,22 +47,39 @@ class Trained(NamedTuple):
     rounds: Sequence[Round] = ()
 
 
-class Trainer(Protocol):
-    """Makes a model from counts: a frozen dataclass, whose fields are the options."""
+class Trainer(ABC):
+    """Makes a model from counts. Derived classes are frozen dataclasses; their fields are the options.
+
+    A trainer of your own is used by `train` as any other, by its class or its import path; the how-to in the
+    documentation has an example.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
-    def __init__(self, **options: Any) -> None: ...
+    @abstractmethod
+    def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
+        """Learn a model.
 
-    def train(
-        self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False
-    ) -> Trained: ...
+        Parameters
+        ----------
+        counts : PretokenCounts
+            The training corpus.
+        workers : int, optional
+            Number of threads; default: all CPUs. The model does not depend on it.
+        progress : bool
+            Show bars on the standard error stream.
+        """
 
-    def config(self) -> dict[str, Any]: ...
+    def config(self) -> dict[str, Any]:
+        """Return the options by name, for the provenance of what is trained."""
+        return {option.name: getattr(self, option.name) for option in fields(self)}
 
 
 class Model(ABC):
     """Turns pretokens into ids. Immutable; what it remembers is in caches that the tokenizer owns.
+
+    A model of your own needs `pieces`, `encode_pretoken`, `is_lossless`, `to_dict` and `from_dict`; the
+    how-to in the documentation has an example.
 
     Attributes
     ----------
@@ -80,9 +99,9 @@ class Model(ABC):
         The values that `sampling_encoder` takes: `Dropout`, `Sampling`, or none of them.
     """
 
-    kind: str
     pieces: Ragged
     unk_id: int | None = None
+    _encoder: PretokenEncoder | None = None
     begins_word: NDArray[np.bool_] | None = None
     ends_word: NDArray[np.bool_] | None = None
     needs_whole_rows: bool = False
@@ -90,9 +109,29 @@ class Model(ABC):
     can_sample: ClassVar[tuple[type, ...]] = ()
 
     @property
-    @abstractmethod
+    def kind(self) -> str:
+        """The name of the family in files and for people; of a model from elsewhere, its import path."""
+        return import_path(type(self))
+
+    @property
     def encoder(self) -> PretokenEncoder:
         """The kernel that encodes, with its table of lengths; never changed, shared by all threads."""
+        if self._encoder is None:
+            self._encoder = PythonEncoder(self.encode_pretoken)
+            self._encoder.set_lengths(self.decoded_pieces.lengths.astype(np.uint32))
+        return self._encoder
+
+    def encode_pretoken(self, pretoken: bytes) -> Sequence[int]:
+        """Return the ids of one pretoken, at least one and at most one per byte.
+
+        Models of fasttok have a kernel instead (`encoder`).
+
+        Raises
+        ------
+        UnknownCharacterError
+            At a byte of the pretoken from which on the model has no id.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither encode_pretoken nor an encoder")
 
     @property
     def part_encoder(self) -> PretokenEncoder:

@@ -1,7 +1,7 @@
 """Added tokens: texts with an id of their own beside the model's, and how they are found.
 
-Tokens that are not special are always found in text. A special token is found only where the caller allows it; its
-text is ordinary text otherwise.
+Tokens that are not special are always found in text. A special token is found only where the caller allows
+it; its text is ordinary text otherwise.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class AddedToken(Component):
     text : str
         The text.
     special : bool
-        Whether plain text never becomes this token unless `Tokenizer.encode` is told so by ``special=``, and decoding
-        leaves it out with ``skip_special_tokens=True``. Other tokens are always found.
+        Whether plain text never becomes this token unless `Tokenizer.encode` is told so by ``special=``, and
+        decoding leaves it out with ``skip_special_tokens=True``. Other tokens are always found.
     lstrip, rstrip : bool
         Whether the token takes the white space before it, or after it.
     single_word : bool
         Whether the token is found only where no letter, digit, mark or underscore is next to it.
     normalized : bool, optional
-        Whether it is looked for in the normalized text, and its text normalized too; by default only if it is not
-        special.
+        Whether it is looked for in the normalized text, and its text normalized too; by default only if it is
+        not special.
 
     Raises
     ------
@@ -97,8 +97,8 @@ class AddedToken(Component):
 class AddedTokens:
     """The added tokens of one pipeline, and the automata that find them. Immutable.
 
-    They are looked for twice, the longest at the leftmost place each time: those that are not normalized in the raw
-    text, then the others in what the normalizer has made of the text between.
+    They are looked for twice, the longest at the leftmost place each time: those that are not normalized in
+    the raw text, then the others in what the normalizer has made of the text between.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class AddedTokens:
         return dict(zip(numbers, rows.to_bytes(), strict=True))
 
     def _make_finder(self, texts: dict[int, bytes]) -> TokenFinder | None:
-        """The automaton of texts by number. Of the same texts the first counts, special ones before others."""
+        """The automaton of texts by number. Of the same texts the first counts, special ones first."""
         numbers: dict[bytes, int] = {}
         for of_special in (True, False):
             for number, text in texts.items():
@@ -235,7 +235,8 @@ class AddedTokens:
         """Drop what is not a single word, and let tokens take the white space next to them."""
         kept = []
         last_row, last_stop = -1, 0
-        for row, start, stop, number in found.tolist():
+        for row, first, last, number in found.tolist():
+            start, stop = first, last
             token = self.tokens[number]
             begin, end = int(offsets[row]), int(offsets[row + 1])
             if row != last_row:
@@ -252,8 +253,9 @@ class AddedTokens:
             if token.rstrip:
                 while _first_character(text, stop, end) in _SPACES:
                     stop += len(_first_character(text, stop, end).encode())
-            kept.append((row, start, stop, number))
-            last_stop = stop
+            if start < stop:  # else a token before has taken all of it
+                kept.append((row, start, stop, number))
+                last_stop = stop
         return np.array(kept, np.int64).reshape(-1, 4)
 
 

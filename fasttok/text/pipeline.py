@@ -1,7 +1,7 @@
 """`Pipeline`: all that happens to raw text before a model sees it, and the way back.
 
-Added tokens, a normalizer and a pretokenizer. `Pipeline.prepare` is the one place that splits text at added tokens,
-rewrites and cuts it; counting, encoding, offsets and the places of errors all come through it.
+Added tokens, a normalizer and a pretokenizer. `Pipeline.prepare` is the one place that splits text at added
+tokens, rewrites and cuts it; counting, encoding, offsets and the places of errors all come through it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ NO_TOKENS = AddedTokens()
 
 
 class Pipeline:
-    """Added tokens, a normalizer, if there is one, and a pretokenizer. Immutable; safe to share between threads.
+    """Added tokens, a normalizer, if there is one, and a pretokenizer. Immutable; safe to share between
+    threads.
 
     Parameters
     ----------
@@ -125,8 +126,8 @@ class Pipeline:
     def may_cut(self, special: Special) -> bool:
         """Whether a document may be cut at places that `find_cut` finds, with these tokens to be found.
 
-        The two code points beside a place decide, so that no token is cut apart if there is no such place inside
-        it. What takes or looks at the text around it may be.
+        The two code points beside a place decide, so that no token is cut apart if there is no such place
+        inside it. What takes or looks at the text around it may be.
         """
         if self.added.rules(special) is None:
             return True
@@ -155,8 +156,8 @@ class Prepared:
     raw : Rows
         The documents that were given.
     rows : Rows
-        Their text between added tokens, rewritten; where a step takes the pretokens of another for texts of their
-        own, a row per pretoken.
+        Their text between added tokens, rewritten; where a step takes the pretokens of another for texts of
+        their own, a row per pretoken.
     spans : Spans
         The places of the pretokens in the rows, to be used up once.
     """
@@ -171,7 +172,8 @@ class Prepared:
         self._bounds: NDArray[np.int64] | None = None
         # Where each row begins in the raw text of its document; of use only if nothing rewrites it.
         self._starts: NDArray[np.int64] | None = None
-        # The added tokens in order: their ids, the row before which each is, its document, its place in the raw text.
+        # The added tokens in order: their ids, the row before which each is, its document, its place in the
+        # raw text.
         self._ids = np.empty(0, np.uint32)
         self._places = np.empty(0, np.int64)
         self._documents = np.empty(0, np.int64)
@@ -288,7 +290,9 @@ class Prepared:
             raise error.at(int(self._document_of(np.array([error.document or 0]))[0]), 0) from None
 
     def place(self, row: int, position: int) -> tuple[int, int]:
-        """Return the document, and the byte in it, of a row and a position in the values of aligned or raw rows."""
+        """Return the document, and the byte in it, of a row and a position in the values of aligned or raw
+        rows.
+        """
         document = int(self._document_of(np.array([row]))[0])
         if self.rows.known_spans is not None:
             position = int(self.rows.known_spans[position, 0])

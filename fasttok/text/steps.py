@@ -1,6 +1,7 @@
 """The two kinds of steps: `Normalizer`, which rewrites text, and `Pretokenizer`, which cuts it.
 
-A pipeline is a row of them. Each is a component: a frozen dataclass with a name, whose fields are its options.
+A pipeline is a row of them. Each is a component: a frozen dataclass with a name, whose fields are its
+options.
 """
 
 from __future__ import annotations
@@ -128,8 +129,8 @@ class Pretokenizer(Component, ABC):
     def find_cut(self, text: NDArray[np.uint8]) -> int:
         """Return the last position at which cutting the text changes no pretoken; 0 if none is known.
 
-        That holds whatever comes before and after the text, which may begin and end inside a character; the two
-        code points beside a position decide. `fasttok.text.cuts` has the proofs.
+        That holds whatever comes before and after the text, which may begin and end inside a character; the
+        two code points beside a position decide. `fasttok.text.cuts` has the proofs.
         """
         return self.cuts.find(text)
 
@@ -191,7 +192,9 @@ class CompositePretokenizer(Pretokenizer):
 
 
 class Stage(NamedTuple):
-    """Steps that rewrite rows, then steps that cut what was written, of which only the last may leave text out."""
+    """Steps that rewrite rows, then steps that cut what was written, of which only the last may leave text
+    out.
+    """
 
     rewriters: tuple[Normalizer, ...]
     cutters: tuple[Pretokenizer, ...]

@@ -144,8 +144,8 @@ class TextEncoder:
     ) -> Ragged:
         """Return the ids of every document, found on threads."""
         sampling = self._checked(sampling)
-        # What is drawn depends on where pretokens begin in the document as it was rewritten, which is only known
-        # of whole ones.
+        # What is drawn depends on where pretokens begin in the document as it was rewritten, which is only
+        # known of whole ones.
         is_drawn = sampling is not None and self._pipeline.rewrites
         is_whole = is_drawn or self._model.needs_whole_rows or not self._pipeline.may_cut(special)
         batches = corpus.batches(None if is_whole else self._pipeline)

@@ -19,7 +19,10 @@ from fasttok.core.ids import Rows as IdRows
 from fasttok.core.ragged import Ragged
 from fasttok.corpus.corpus import Corpus
 from fasttok.corpus.readers import PathLike
-from fasttok.decoders.decoding import TextDecoder
+from fasttok.decoders.base import Decoder
+from fasttok.decoders.derived import derive_decoder
+from fasttok.decoders.registry import AnyDecoder, get_decoder
+from fasttok.decoders.text import TextDecoder
 from fasttok.models.base import Model
 from fasttok.models.sampling import Sampler
 from fasttok.text.added import AddedToken, AddedTokens, Special
@@ -67,14 +70,17 @@ class Tokenizer:
     pretokenizer : str, sequence, dict or Pretokenizer
         The pretokenizer, which cuts text into pretokens; see `get_pretokenizer`.
     added_tokens : mapping of str or AddedToken to int
-        Texts with ids beside the model's; see `AddedToken`. A ``str`` is a special token, which plain text never
-        becomes.
+        Texts with ids beside the model's; see `AddedToken`. A ``str`` is a special token, which plain text
+        never becomes.
     provenance : mapping, optional
         Where the tokenizer comes from; plain JSON, kept in the file.
     normalizer : str, sequence, dict or Normalizer, optional
         The normalizer, which rewrites text before it is cut; see `get_normalizer`.
     template : Template, optional
         The special tokens around a text, which ``add_special_tokens=True`` asks for.
+    decoder : str, sequence, dict or Decoder, optional
+        The decoder, which turns ids into text; see `get_decoder`. It is kept in the file. Without one, the
+        decoder follows from the pretokenizer and the model.
 
     Raises
     ------
@@ -103,6 +109,7 @@ class Tokenizer:
         *,
         normalizer: AnyNormalizer = None,
         template: Template | None = None,
+        decoder: AnyDecoder = None,
     ) -> None:
         if template is not None and not isinstance(template, Template):
             raise TypeError(f"template must be a Template, not {type(template).__name__}")
@@ -121,8 +128,9 @@ class Tokenizer:
         self._ends = self._bound.ends
         self._pipeline = Pipeline(self.normalizer, self.pretokenizer, self._added)
         self._encoder = TextEncoder(self._pipeline, model, self.vocab_size)
-        self._decoders: dict[bool, TextDecoder] = {}
-        self.decoder()
+        self.given_decoder = get_decoder(decoder)
+        self._derived_decoder = derive_decoder(self.pretokenizer, model)
+        self._text_decoders: dict[bool, TextDecoder] = {}
 
     # What it is
 
@@ -141,7 +149,9 @@ class Tokenizer:
     @property
     def is_lossless(self) -> bool:
         """Whether ``decode_bytes(encode(x))`` is x for every text and every byte string."""
-        return not self._pipeline.rewrites and self.pretokenizer.is_partition and self.model.is_lossless
+        if self._pipeline.rewrites or self.decoder != self._derived_decoder:
+            return False
+        return self.pretokenizer.is_partition and self.model.is_lossless
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over all that the ids depend on; provenance does not enter."""
@@ -152,6 +162,8 @@ class Tokenizer:
             parts.append(self.normalizer.config())
         if self.template is not None:
             parts.append(self.template.config())
+        if self.given_decoder is not None:
+            parts.append({"decoder": self.given_decoder.config()})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:
@@ -159,7 +171,11 @@ class Tokenizer:
         return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {', '.join(map(str, steps))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {"normalizer": self.normalizer, "template": self.template}
+        options = {
+            "normalizer": self.normalizer,
+            "template": self.template,
+            "decoder": self.given_decoder,
+        }
         return _make, (type(self), self.model, self.pretokenizer, self.added_tokens, self.provenance, options)
 
     def with_template(self, single: str, pair: str | None = None) -> Tokenizer:
@@ -267,6 +283,7 @@ class Tokenizer:
             self.provenance,
             normalizer=self.normalizer,
             template=self.template,
+            decoder=self.given_decoder,
         )
 
     # Text to ids
@@ -342,8 +359,8 @@ class Tokenizer:
         divided by 1 - p, and no pretoken is known from before.
 
         What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in a
-        corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on nothing else.
-        `Dropout` says how.
+        corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on nothing
+        else. `Dropout` says how.
 
         Examples
         --------
@@ -590,19 +607,31 @@ class Tokenizer:
 
     # Ids to text
 
-    def decoder(self, clean_up: bool = True) -> TextDecoder:
-        """What turns ids into bytes; `clean_up` as in `decode`."""
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder: the one given, or the one that follows from the pretokenizer and the model."""
+        return self._derived_decoder if self.given_decoder is None else self.given_decoder
+
+    def text_decoder(self, clean_up: bool = True) -> TextDecoder:
+        """Return the decoder with the tables of this vocabulary; `clean_up` as in `decode`.
+
+        Raises
+        ------
+        TypeError
+            If `clean_up` is neither True nor False.
+        """
         if not isinstance(clean_up, bool):
             raise TypeError(f"clean_up must be True or False, not {clean_up!r}")
-        if clean_up not in self._decoders:
-            self._decoders[clean_up] = TextDecoder(
-                self.pretokenizer,
-                self.model,
-                self._added.ids_by_text,
-                self._added.special_ids.values(),
-                clean_up=clean_up,
+        if clean_up not in self._text_decoders:
+            decoder = self.decoder if clean_up else self.decoder.without_clean_up()
+            self._text_decoders[clean_up] = (
+                self.text_decoder()
+                if not clean_up and decoder == self.decoder
+                else TextDecoder(
+                    decoder, self.model, self._added.ids_by_text, self._added.special_ids.values()
+                )
             )
-        return self._decoders[clean_up]
+        return self._text_decoders[clean_up]
 
     def decode(
         self,
@@ -626,7 +655,7 @@ class Tokenizer:
         clean_up : bool
             Where words are joined by spaces because the pretokenizer dropped those of the text, as with
             WordPiece: leave out the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``, ``'s``, ``'ve``
-            and ``'re``, as tokenizers does.
+            and ``'re``, as tokenizers does. False also turns off the `clean_up` of a decoder that was given.
 
         Returns
         -------
@@ -645,7 +674,7 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Ids, *, skip_special_tokens: bool = False, clean_up: bool = True) -> bytes:
         """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
-        return self.decoder(clean_up).decode(as_ids(ids), skip_special_tokens)
+        return self.text_decoder(clean_up).decode(as_ids(ids), skip_special_tokens)
 
     def decode_batch(
         self,
@@ -657,7 +686,7 @@ class Tokenizer:
     ) -> list[str]:
         """Turn every row of a batch into text; otherwise as `decode`."""
         checked_choice("errors", errors, "replace", "strict")
-        texts = self.decoder(clean_up).decode_rows(as_rows(batch), skip_special_tokens)
+        texts = self.text_decoder(clean_up).decode_rows(as_rows(batch), skip_special_tokens)
         return [text.decode(errors=errors) for text in texts]
 
     # Batches for a model

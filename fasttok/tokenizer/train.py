@@ -7,33 +7,20 @@ from dataclasses import asdict
 from typing import Any
 
 from fasttok import __version__
+from fasttok.core.component import import_path
 from fasttok.corpus.corpus import Corpus
 from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trainer
-from fasttok.models.bpe.trainer import BPETrainer
-from fasttok.models.unigram.trainer import UnigramTrainer
-from fasttok.models.units.byte import ByteTrainer
-from fasttok.models.units.character import CharacterTrainer
-from fasttok.models.units.word import WordTrainer
-from fasttok.models.wordpiece.trainer import WordPieceTrainer
+from fasttok.models.registry import TRAINERS
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer.tokenizer import Tokenizer
 
-TRAINERS: dict[str, type[Trainer]] = {
-    "bpe": BPETrainer,
-    "unigram": UnigramTrainer,
-    "wordpiece": WordPieceTrainer,
-    "character": CharacterTrainer,
-    "byte": ByteTrainer,
-    "word": WordTrainer,
-}
-
 
 def train(
     source: Corpus | PretokenCounts,
-    model: str = "bpe",
+    model: str | type[Trainer] = "bpe",
     *,
     pretokenizer: AnyPretokenizer | None = None,
     normalizer: AnyNormalizer = None,
@@ -48,8 +35,9 @@ def train(
     source : Corpus or PretokenCounts
         What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
         made here.
-    model : {"bpe", "unigram", "wordpiece", "character", "byte", "word"}
-        The algorithm.
+    model : {"bpe", "unigram", "wordpiece", "character", "byte", "word"}, or Trainer
+        The algorithm: its name, the import path of a trainer, ``package.module:Class``, or a class derived
+        from `Trainer`.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
     normalizer : str, sequence, dict or Normalizer, optional
@@ -82,13 +70,11 @@ def train(
     >>> [tok.id_to_piece(i) for i in (256, 257)]
     [b'at', b'he']
     """
-    if model not in TRAINERS:
-        raise ValueError(f"model must be one of {', '.join(TRAINERS)}, not {model!r}")
+    kind = find_trainer(model)
     try:
-        trainer = TRAINERS[model](**options)
+        trainer = kind(**options)
     except TypeError as error:
-        name = f"{TRAINERS[model].__name__}.__init__() "
-        raise TypeError(f"train() for {model}: {error}".replace(name, "")) from None
+        raise TypeError(f"train() for {model}: {error}".replace(f"{kind.__name__}.__init__() ", "")) from None
     if not isinstance(source, (Corpus, PretokenCounts)):
         raise TypeError(
             f"source must be a Corpus or PretokenCounts, not {type(source).__name__}; make a corpus with "
@@ -109,7 +95,7 @@ def train(
     learned, special_tokens, rounds = trainer.train(counts, workers=workers, progress=progress)
     provenance: dict[str, Any] = {
         "fasttok": __version__,
-        "trainer": {"model": model, **trainer.config()},
+        "trainer": {"model": model if isinstance(model, str) else import_path(kind), **trainer.config()},
         "recipe": asdict(counts.recipe),
         "counts": {
             "fingerprint": counts.fingerprint(),
@@ -128,3 +114,18 @@ def train(
         normalizer=get_normalizer(counts.recipe.normalizer),
         template=getattr(options.get("start"), "template", None),
     )
+
+
+def find_trainer(model: str | type[Trainer]) -> type[Trainer]:
+    """Return the class of a trainer by its name or import path; a class is returned as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such trainer.
+    """
+    if isinstance(model, str):
+        return TRAINERS.find(model)
+    if not isinstance(model, type) or not issubclass(model, Trainer):
+        raise TypeError(f"model must be the name of an algorithm or a Trainer class, not {model!r}")
+    return model

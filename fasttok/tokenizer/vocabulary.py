@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,14 @@ def as_added_tokens(tokens: Any) -> dict[AddedToken, int]:
     }
     if len({token.text for token in found}) < len(tokens):
         twice = sorted(token.text for token in found)
-        text = next(a for a, b in zip(twice, twice[1:], strict=False) if a == b)
+        text = next(a for a, b in pairwise(twice) if a == b)
         raise ValueError(f"added token {text!r} is given twice")
     return found
 
 
 def append_tokens(known: Mapping[AddedToken, int], tokens: Any, first: int) -> dict[AddedToken, int]:
-    """Give tokens the ids from `first` on, after those that are known; a ``str`` is a token that is not special.
+    """Give tokens the ids from `first` on, after those that are known; a ``str`` is a token that is not
+    special.
 
     Raises
     ------
@@ -130,7 +132,7 @@ def check_added_tokens(tokens: Mapping[AddedToken, Any], pieces: Ragged) -> None
             if owners.setdefault(i, token.text) != token.text:
                 raise ValueError(f"added tokens {owners[i]!r} and {token.text!r} have the same id {i}")
     for token, i in tokens.items():
-        if i < len(pieces) and len(piece := bytes(pieces[i])):
-            if token.special or piece != token.text.encode():
-                kind = "special" if token.special else "added"
-                raise ValueError(f"{kind} token {token.text!r} has id {i}, which is the piece {piece!r}")
+        piece = bytes(pieces[i]) if i < len(pieces) else b""
+        if piece and (token.special or piece != token.text.encode()):
+            kind = "special" if token.special else "added"
+            raise ValueError(f"{kind} token {token.text!r} has id {i}, which is the piece {piece!r}")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from fasttok.experiment.report.charts import N_COLOURS, OTHER
+from fasttok.models.registry import TRAINERS
 from fasttok.tokenizer.tokenizer import Tokenizer
-from fasttok.tokenizer.train import TRAINERS
 
 Row = Mapping[str, Any]
 ENOUGH = 1_000_000  # ids, for any model
@@ -121,7 +121,7 @@ def _options(tok: Tokenizer) -> str:
     trainer = _trainer(tok)
     if not trainer:
         return ""
-    model = TRAINERS[trainer.pop("model")]
+    model = TRAINERS.find(trainer.pop("model"))
     has_size = any(option.name == "vocab_size" for option in fields(model))
     defaults = model(**({"vocab_size": ENOUGH} if has_size else {})).config() | {"vocab_size": tok.vocab_size}
     defaults = json.loads(json.dumps(defaults))  # lists for tuples, as in the file

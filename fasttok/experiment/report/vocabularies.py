@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fasttok.decoders.decoding import written_pieces
+from fasttok.decoders.derived import derive_decoder
+from fasttok.decoders.text import TextDecoder
 from fasttok.display.colours import visible
 from fasttok.text.pretokenizers.metaspace import MARK
 from fasttok.tokenizer.tokenizer import Tokenizer
@@ -19,10 +20,9 @@ def pieces_of(tok: Tokenizer) -> set[bytes]:
 
     So ``Ġthe``, ``▁the`` and a ``the`` that begins a word are one piece, whatever their files call them.
     """
-    keeps_spaces = tok.pretokenizer.is_partition or tok.pretokenizer.rewrites
-    written = written_pieces(tok.model, b"" if keeps_spaces else b" ").to_bytes()
-    special = set(tok.special_tokens.values())
-    return {piece.replace(MARK, b" ") for i, piece in enumerate(written) if piece and i not in special}
+    decoder = derive_decoder(tok.pretokenizer, tok.model).without_clean_up()
+    written = TextDecoder(decoder, tok.model).written.to_bytes()
+    return {piece.replace(MARK, b" ") for piece in written if piece}
 
 
 def piece_lengths(pieces: Iterable[bytes]) -> list[float]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fasttok.core.component import allowing_imports
 from fasttok.core.errors import ExperimentError
 from fasttok.core.saving import atomic_write
 from fasttok.corpus.readers import PathLike
@@ -255,8 +254,7 @@ def read_unchanged(path: str, sha256: str | None) -> bytes:
 def open_tokenizer(path: str, sha256: str, allow_import: Sequence[str], **options: Any) -> Tokenizer:
     """Open a tokenizer; an `ExperimentError` if it is another one than that with this SHA-256."""
     read_unchanged(path, sha256)
-    with allowing_imports(allow_import):
-        return load(path, **options)
+    return load(path, allow_import=allow_import, **options)
 
 
 def write_rows(folder: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str:

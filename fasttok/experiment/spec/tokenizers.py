@@ -8,11 +8,13 @@ from dataclasses import MISSING, dataclass, fields
 from itertools import chain, product
 from typing import Any
 
+from fasttok.core.component import is_import_path
 from fasttok.experiment.spec.toml import Table, find_files_of, shown, suggest
 from fasttok.formats.registry import FORMATS, describe_unknown, find_format
+from fasttok.models.base import Trainer
+from fasttok.models.registry import TRAINERS
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
-from fasttok.tokenizer.train import TRAINERS
 
 OF_GROUPS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")  # keys that are no trainer's option
 SUFFIXES = (".json", ".tiktoken", ".txt")  # of tokenizers; what else is behind a dot belongs to the name
@@ -121,10 +123,8 @@ def _trainings(group: Table) -> list[Training]:
     if "model" not in group.values:
         raise group.error("which one? Write model or load")
     models = group.values_of("model", str)
-    for model in models:
-        if model not in TRAINERS:
-            raise group.error(f"{model!r} is not known; {suggest(model, TRAINERS)}", "model")
-    known = {model: {option.name for option in fields(TRAINERS[model])} - {"start"} for model in models}
+    trainers = {model: _find_trainer(group, model) for model in models}
+    known = {model: {option.name for option in fields(trainers[model])} - {"start"} for model in models}
     group.check_keys(*OF_GROUPS, *sorted(set().union(*known.values()).difference(OF_GROUPS)))
     given = {key: value for key, value in group.values.items() if key not in OF_GROUPS}
     for key, model in product(given, models):
@@ -140,22 +140,32 @@ def _trainings(group: Table) -> list[Training]:
             options = given if size is None else {**given, "vocab_size": size}
             if model in UNKNOWN and not options.keys() & {"unk", "byte_fallback"}:
                 options = {**options, "unk": UNKNOWN[model]}
-            _check_options(group, model, options)
-            name = _name(group, model if size is None else f"{model}-{size}")
+            _check_options(group, model, trainers[model], options)
+            short = model.rpartition(":")[2]
+            name = _name(group, short if size is None else f"{short}-{size}")
             trainings.append(Training(name, model, options, pretokenizer, normalizer))
     return trainings
 
 
-def _check_options(group: Table, model: str, options: dict[str, Any]) -> None:
+def _find_trainer(group: Table, model: str) -> type[Trainer]:
+    if model not in TRAINERS and not is_import_path(model):
+        raise group.error(f"{model!r} is not known; {suggest(model, list(TRAINERS))}", "model")
+    try:
+        return TRAINERS.find(model)
+    except ValueError as error:
+        raise group.error(str(error), "model") from None
+
+
+def _check_options(group: Table, model: str, trainer: type[Trainer], options: dict[str, Any]) -> None:
     """Let the trainer say what is wrong with its options."""
-    for option in fields(TRAINERS[model]):
+    for option in fields(trainer):
         if option.default is MISSING and option.name not in options:
             raise group.error(f"{model} needs {option.name}")
     for key, value in options.items():
         if isinstance(value, int) and abs(value) >> 63:
             raise group.error("must fit into 64 bits", key)
     try:
-        TRAINERS[model](**options)
+        trainer(**options)
     except (TypeError, ValueError) as error:
         named = [key for key in re.findall(r"\w+", str(error)) if key in options and key in group.values]
         raise group.error(f"{model}: {error}", *named[:1]) from None

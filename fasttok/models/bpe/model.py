@@ -94,12 +94,11 @@ class BPEModel(Model):
         if not isinstance(alphabet, (Bytes, Characters)):
             raise TypeError(f"alphabet must be Bytes() or Characters(...), not {alphabet!r}")
         if not isinstance(ignore_merges, bool):
-            raise TypeError(f"ignore_merges must be True or False, not {ignore_merges!r}")
+            raise TypeError(f"ignore_merges must be true or false, not {ignore_merges!r}")
         self.pieces = as_pieces(pieces)
         self.merges = read_only(np.ascontiguousarray(merges, np.uint32).reshape(-1, 2))
         self.alphabet = alphabet
         self.ignore_merges = ignore_merges
-        self.kind = alphabet.kind
         self._check_ids()
         prefix = alphabet.continuing_subword_prefix if isinstance(alphabet, Characters) else ""
         if merge_ids is None:
@@ -142,6 +141,10 @@ class BPEModel(Model):
         pairs = self.merges[:, 0].astype(np.uint64) << np.uint64(32) | self.merges[:, 1]
         if len(np.unique(pairs)) < len(pairs):
             raise ValueError("a pair is merged twice")
+
+    @property
+    def kind(self) -> str:
+        return self.alphabet.kind
 
     @cached_property
     def encoder(self) -> MergeEncoder:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models.bpe.alphabets import Characters
-from fasttok.models.pieces import find_byte_ids, ids_by_piece, write_bytes
+from fasttok.models.pieces import BYTE_NAMES, find_byte_ids, ids_by_piece, write_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,8 @@ def spell_pieces(
     byte_ids, is_byte = None, np.zeros(n, np.bool_)
     if alphabet.byte_fallback:
         byte_ids = find_byte_ids({row: i for i, row in enumerate(rows) if not is_made[i]})
-        is_byte[byte_ids] = True
+        names = set(BYTE_NAMES)
+        is_byte = ~is_made & np.array([row in names for row in rows], np.bool_)
     first = _follow(merges[:, 0], merge_ids, n)
     continues, ends = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     if prefix or suffix:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from fasttok.core.parallel import import_whole
 from fasttok.core.progress import announce
 from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
-from fasttok.models.base import Trained
+from fasttok.models.base import Trained, Trainer
 from fasttok.models.bpe._encode import MOST_PIECES
 from fasttok.models.bpe.alphabets import Bytes, Characters
 from fasttok.models.bpe.beginning import (
@@ -42,7 +42,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class BPETrainer:
+class BPETrainer(Trainer):
     """Learn merges from pretoken counts: join the most frequent pair of neighbours, again and again.
 
     Parameters
@@ -227,8 +227,7 @@ class BPETrainer:
 
     def config(self) -> dict[str, Any]:
         """The options by name, for the provenance of what is trained: of the start its fingerprint."""
-        options = {option.name: getattr(self, option.name) for option in fields(self)}
-        return options | {"start": None if self.start is None else self.start.fingerprint()}
+        return super().config() | {"start": None if self.start is None else self.start.fingerprint()}
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Learn a model.

@@ -69,7 +69,7 @@ cdef class SamplingEncoder(SamplingLoop):
     ) noexcept nogil:
         cdef Py_ssize_t row, n, begin = 0, written = 0
         n = SamplingLoop.encode_rows(self, text, n_text, offsets, n_rows, spans, cache, out, out_offsets)
-        if n < 0 or not self.encoder.joins_unknown or self.encoder.unk_id < 0 or self.encoder.has_bytes:
+        if n < 0 or not self.encoder.fuse_unk or self.encoder.unk_id < 0 or self.encoder.has_bytes:
             return n
         for row in range(n_rows):
             n = join_runs(out + begin, out_offsets[row + 1] - begin, self.encoder.unk_id, NULL)

@@ -17,7 +17,7 @@ cdef class UnigramEncoder(PretokenEncoder):
     cdef const double* costs  # how far from 0 each id can take the score of a row
     cdef double most_a_byte  # and how far a byte can
     cdef bint settles_ties
-    cdef bint joins_unknown
+    cdef bint fuse_unk
     cdef Py_ssize_t n_short  # the bytes of rows in which ties are settled
     cdef Py_ssize_t unk_id
     cdef bint has_bytes

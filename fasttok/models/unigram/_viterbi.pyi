@@ -14,7 +14,7 @@ class UnigramEncoder(PretokenEncoder):
         unk_id: int,
         byte_ids: NDArray[np.uint32] | None,
         settles_ties: bool = False,
-        joins_unknown: bool = False,
+        fuse_unk: bool = False,
         is_of_parts: bool = False,
     ) -> None: ...
 

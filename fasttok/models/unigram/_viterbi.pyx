@@ -45,7 +45,7 @@ cdef class UnigramEncoder(PretokenEncoder):
         What a run of such characters becomes; -1 where that is an error.
     byte_ids : uint32[256] or None
         What the bytes of such characters become instead.
-    settles_ties, joins_unknown : bool
+    settles_ties, fuse_unk : bool
         Whether near ties in short rows are settled, and whether runs of unknown tokens are one, as in
         sentencepiece.
     is_of_parts : bool
@@ -61,7 +61,7 @@ cdef class UnigramEncoder(PretokenEncoder):
         Py_ssize_t unk_id,
         const uint32_t[::1] byte_ids,
         bint settles_ties=False,
-        bint joins_unknown=False,
+        bint fuse_unk=False,
         bint is_of_parts=False,
     ):
         cdef Py_ssize_t i
@@ -77,7 +77,7 @@ cdef class UnigramEncoder(PretokenEncoder):
             self.pieces.longest = max(self.pieces.longest, <Py_ssize_t>lengths[i])
         self.has_bytes = byte_ids is not None
         self.settles_ties = settles_ties
-        self.joins_unknown = joins_unknown
+        self.fuse_unk = fuse_unk
         self.n_short = SHORT if settles_ties and not is_of_parts else -1
         costs = np.abs(scores)
         self.most_a_byte = max(np.max(costs, initial=0), abs(unk_score))
@@ -126,11 +126,11 @@ cdef class UnigramEncoder(PretokenEncoder):
         before, and pretokens with such segmentations are never kept in the cache.
         """
         cdef Py_ssize_t n
-        if self.joins_unknown and end - begin <= self.n_short:
+        if self.fuse_unk and end - begin <= self.n_short:
             n = self._encode_short(text, n_text, begin, end, spans, cache, out, places)
         else:
             n = PretokenEncoder.encode_row(self, text, n_text, begin, end, spans, cache, out, places)
-        if n > 0 and self.joins_unknown and self.unk_id >= 0 and not self.has_bytes:
+        if n > 0 and self.fuse_unk and self.unk_id >= 0 and not self.has_bytes:
             n = join_runs(out, n, self.unk_id, places)
         return n
 

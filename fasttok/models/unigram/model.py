@@ -209,7 +209,7 @@ class UnigramModel(Model):
             -1 if self.unk_id is None else self.unk_id,
             self.byte_ids,
             settles_ties=self.compat is None and not self.fewest_pieces,
-            joins_unknown=self.fuse_unk,
+            fuse_unk=self.fuse_unk,
             is_of_parts=is_of_parts,
         )
         lengths = self.pieces.lengths.astype(np.uint32)

@@ -15,7 +15,7 @@ from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import Bar, announce
 from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
-from fasttok.models.base import Round, Trained
+from fasttok.models.base import Round, Trained, Trainer
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.unigram._elementary import log
@@ -48,7 +48,7 @@ SEEDS_AN_ID = 6  # or so many for each id if that is more
 
 
 @dataclass(frozen=True)
-class UnigramTrainer:
+class UnigramTrainer(Trainer):
     """Learn pieces and their probabilities: begin with too many, and let the least useful go.
 
     Parameters
@@ -182,10 +182,6 @@ class UnigramTrainer:
     def n_reserved(self) -> int:
         """How many ids are taken before there are characters."""
         return len(self.special_tokens) + len(self.user_defined) + 256 * self.byte_fallback
-
-    def config(self) -> dict[str, Any]:
-        """The options by name, for the provenance of what is trained."""
-        return {option.name: getattr(self, option.name) for option in fields(self)}
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Learn a model.

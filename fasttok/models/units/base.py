@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
@@ -16,7 +16,7 @@ from fasttok.core.checks import checked_integer
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
-from fasttok.models.base import Model, Trained
+from fasttok.models.base import Model, Trained, Trainer
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES, as_pieces, check_id, find_byte_ids, ids_by_piece, write_bytes
 from fasttok.models.units._units import UnitEncoder
@@ -102,7 +102,7 @@ class UnitModel(Model):
 
 
 @dataclass(frozen=True)
-class UnitTrainer(ABC):
+class UnitTrainer(Trainer):
     """The options of a vocabulary and the order of its ids; which units there are is for others to say."""
 
     vocab_size: int | None = None
@@ -136,10 +136,6 @@ class UnitTrainer(ABC):
     def n_reserved(self) -> int:
         """How many ids are special tokens or bytes."""
         return len(self.special_tokens) + 256 * self.byte_fallback
-
-    def config(self) -> dict[str, Any]:
-        """The options by name, for the provenance of what is trained."""
-        return {option.name: getattr(self, option.name) for option in fields(self)}
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Learn a model. O(n) in the characters of the distinct pretokens.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
-from fasttok.models.base import Model, Trained
+from fasttok.models.base import Model, Trained, Trainer
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.units._units import UnitEncoder
 
@@ -54,7 +54,7 @@ class ByteModel(Model):
 
 
 @dataclass(frozen=True)
-class ByteTrainer:
+class ByteTrainer(Trainer):
     """Take all bytes for a vocabulary, whatever occurs: id i is byte i, and special tokens stand behind.
 
     Parameters
@@ -81,10 +81,6 @@ class ByteTrainer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "special_tokens", as_texts("special_tokens", self.special_tokens))
-
-    def config(self) -> dict[str, Any]:
-        """The options by name, for the provenance of what is trained."""
-        return {option.name: getattr(self, option.name) for option in fields(self)}
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Make a model.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from fasttok.core.checks import checked_integer, checked_size, checked_text
 from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import announce
 from fasttok.counts.table import PretokenCounts
-from fasttok.models.base import Trained
+from fasttok.models.base import Trained, Trainer
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.wordpiece.greedy import HIGHEST, SLACK, learn_greedily
 from fasttok.models.wordpiece.model import WordPieceModel
@@ -27,7 +27,7 @@ LONGEST_WORD = 1000  # with "greedy"; sorting substrings would take long
 
 
 @dataclass(frozen=True)
-class WordPieceTrainer:
+class WordPieceTrainer(Trainer):
     """Learn the pieces that words are made of: characters, and longer pieces by one of three methods.
 
     A piece that continues a word is another one than the same text at its start, and is called by a prefix
@@ -143,8 +143,7 @@ class WordPieceTrainer:
 
     def config(self) -> dict[str, Any]:
         """The options by name, for the provenance of what is trained; the method's where none is given."""
-        given = {option.name: getattr(self, option.name) for option in fields(self)}
-        return given | {option: self._limit(option) for option in LEAST}
+        return super().config() | {option: self._limit(option) for option in LEAST}
 
     def _limit(self, option: str) -> int | None:
         """An option as it is given, or as the method has it."""

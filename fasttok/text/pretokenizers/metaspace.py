@@ -40,9 +40,9 @@ class Metaspace(CompositePretokenizer):
     split_by_whitespace : bool
         Whether words are pretokens; if not, a document is one.
     scope : {"document", "segment"}
-        What begins and ends: the document, as in sentencepiece, or every stretch of it between two added tokens, as
-        with ``prepend_scheme="always"`` in tokenizers. After a step that cuts, every pretoken is a text of its own
-        either way.
+        What begins and ends: the document, as in sentencepiece, or every stretch of it between two added
+        tokens, as with ``prepend_scheme="always"`` in tokenizers. After a step that cuts, every pretoken is a
+        text of its own either way.
 
     Notes
     -----

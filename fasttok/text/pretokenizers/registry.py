@@ -34,12 +34,11 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     Parameters
     ----------
     pretokenizer : str, sequence, dict or Pretokenizer
-        A name, see below, or the import path of a pretokenizer from elsewhere, ``package.module:Class``; any other
-        string is a regular expression for the ``regex`` module, which runs on a scanner where it is one of the
-        patterns below in the spelling of tiktoken or a tokenizer.json. A list or
-        tuple has the steps of a sequence, each of which cuts the pretokens of the step before further;
-        a sequence inside it counts as its steps, and a single step is that step itself. A dict is what
-        `Pretokenizer.config` gave.
+        A name, see below, or the import path of a pretokenizer from elsewhere, ``package.module:Class``; any
+        other string is a regular expression for the ``regex`` module, which runs on a scanner where it is one
+        of the patterns below in the spelling of tiktoken or a tokenizer.json. A list or tuple has the steps
+        of a sequence, each of which cuts the pretokens of the step before further; a sequence inside it
+        counts as its steps, and a single step is that step itself. A dict is what `Pretokenizer.config` gave.
 
     Raises
     ------
@@ -118,10 +117,10 @@ def _from_string(text: str) -> Pretokenizer:
     if not text:
         raise ValueError('a pretokenizer must not be empty; for none at all give "none"')
     if text.isidentifier():  # no expression anybody means looks like a name
-        names = [*PRETOKENIZERS, *ALIASES]
+        names = ", ".join([*PRETOKENIZERS, *ALIASES])
         raise ValueError(
-            f"no pretokenizer is named {text!r}; the names are {', '.join(names)}, and any other string is read "
-            "as a regular expression"
+            f"no pretokenizer is named {text!r}; the names are {names}, and any other string is read as a regular "
+            "expression"
         )
     known = find_known(text)
     return RegexPretokenizer(text) if known is None else PRETOKENIZERS.make({"name": known})

@@ -20,9 +20,10 @@ MAX_STEPS = 100  # of a sequence; each is a frame on Python's stack
 class SequencePretokenizer(Pretokenizer):
     """Steps, each of which takes the pretokens of the step before for texts of their own.
 
-    What comes before and after a pretoken is out of a step's sight. Where all steps only cut, memory is bounded
-    by a slice per step; a step that rewrites text, or comes after one that leaves text out, is given the pretokens as
-    rows. A regular expression that is not the first step runs once per pretoken, and is as slow as that sounds.
+    What comes before and after a pretoken is out of a step's sight. Where all steps only cut, memory is
+    bounded by a slice per step; a step that rewrites text, or comes after one that leaves text out, is given
+    the pretokens as rows. A regular expression that is not the first step runs once per pretoken, and is as
+    slow as that sounds.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ class SequencePretokenizer(Pretokenizer):
 
     @property
     def cuts(self) -> Cuts:
-        # Steps after one that leaves text out, or before one that rewrites, get whole pretokens, so that only those
-        # that come first have to cut at a place.
+        # Steps after one that leaves text out, or before one that rewrites, get whole pretokens, so that only
+        # those that come first have to cut at a place.
         cuts = self.steps[0].cuts
         for before, step in zip(self.steps, self.steps[1:], strict=False):
             if step.rewrites or not before.is_partition:

@@ -6,6 +6,7 @@ are each other's inverse on every byte string.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
+from fasttok.core._keys cimport load8
 from fasttok.text.unicode._utf8 cimport read_code_point, write_code_point
 
 
@@ -49,46 +50,54 @@ def encode_code_points(
     return n
 
 
+cdef struct Cursor:
+    Py_ssize_t at  # the end of a code point,
+    Py_ssize_t n  # of so many
+    Py_ssize_t end_of_ascii  # up to here all bytes from `at` on are ASCII
+
+
+cdef inline void move_to(Cursor* cursor, const uint8_t* text, Py_ssize_t end, Py_ssize_t stop) noexcept nogil:
+    """Move on past all code points that begin before `stop`."""
+    cdef Py_ssize_t size
+    while cursor.at < stop:
+        if cursor.at < cursor.end_of_ascii:
+            size = min(stop, cursor.end_of_ascii) - cursor.at
+            cursor.n += size
+        elif text[cursor.at] < 0x80:
+            cursor.end_of_ascii = find_end_of_ascii(text, cursor.at, end)
+            continue
+        else:
+            read_code_point(text, cursor.at, end, &size)
+            cursor.n += 1
+        cursor.at += size
+
+
+cdef Py_ssize_t find_end_of_ascii(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    while i + 8 <= end and load8(text + i) & 0x8080808080808080U == 0:
+        i += 8
+    while i < end and text[i] < 0x80:
+        i += 1
+    return i
+
+
 def locate_code_points(
     const uint8_t[::1] text, const int64_t[:, ::1] byte_spans, int64_t[:, ::1] out
 ):
     """Write for each span of bytes the span of the code points that its first to its last byte belong to.
 
     Spans must lie within the text, and neither their starts nor their ends may decrease. One that is empty is so in
-    code points too, unless it lies inside one. In ASCII both are the same.
+    code points too, unless it lies inside one.
     """
-    cdef Py_ssize_t end = text.shape[0], n = byte_spans.shape[0], i
+    cdef Py_ssize_t i, start, end = text.shape[0]
+    cdef Cursor begun = Cursor(0, 0, 0)  # the code points that begin up to a span's first byte,
+    cdef Cursor before = begun  # and those that begin before its end
+    cdef const uint8_t* data = &text[0] if end else NULL
     with nogil:
-        if end and not is_ascii(&text[0], end):
-            locate_characters(&text[0], end, byte_spans, out)
-        else:
-            for i in range(n):
-                out[i, 0] = byte_spans[i, 0]
-                out[i, 1] = byte_spans[i, 1]
-
-
-cdef void locate_characters(
-    const uint8_t* text, Py_ssize_t end, const int64_t[:, ::1] byte_spans, int64_t[:, ::1] out
-) noexcept nogil:
-    cdef Py_ssize_t i, size = 0
-    cdef Py_ssize_t n_begun = 0, at = 0  # code points that begin up to a span's first byte, and where they end
-    cdef Py_ssize_t n_before = 0, before = 0  # code points that begin before its end, and where they end
-    for i in range(byte_spans.shape[0]):
-        while at <= byte_spans[i, 0] and at < end:
-            read_code_point(text, at, end, &size)
-            at += size
-            n_begun += 1
-        while before < byte_spans[i, 1]:
-            read_code_point(text, before, end, &size)
-            before += size
-            n_before += 1
-        out[i, 0] = n_begun - (byte_spans[i, 0] < end)
-        out[i, 1] = n_before
-
-
-cdef bint is_ascii(const uint8_t* text, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef uint8_t bits = 0
-    for i in range(n):
-        bits |= text[i]
-    return bits < 0x80
+        for i in range(byte_spans.shape[0]):
+            start = byte_spans[i, 0]
+            if begun.at < before.at <= start:
+                begun = before  # the usual case: they were read for the span before
+            move_to(&begun, data, end, min(start + 1, end))
+            move_to(&before, data, end, byte_spans[i, 1])
+            out[i, 0] = begun.n - (start < end)
+            out[i, 1] = before.n

@@ -1,7 +1,7 @@
 """GPT-2's byte alphabet: each byte as one visible character (Radford et al. 2019, as released).
 
-A byte that is a visible character of Latin-1 is written as that character; the others, in order, are written as
-U+0100 and on.
+A byte that is a visible character of Latin-1 is written as that character; the others, in order, are written
+as U+0100 and on.
 """
 
 from __future__ import annotations

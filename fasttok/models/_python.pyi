@@ -1,0 +1,6 @@
+from collections.abc import Callable, Sequence
+
+from fasttok.models._encoder import PretokenEncoder
+
+class PythonEncoder(PretokenEncoder):
+    def __init__(self, function: Callable[[bytes], Sequence[int]]) -> None: ...

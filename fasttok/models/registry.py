@@ -1,0 +1,45 @@
+"""Model families: the trainers by the names that `train` takes, and the models by the kinds in files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fasttok.core.component import Registry
+from fasttok.models.base import Model, Trainer
+
+TRAINERS: Registry[Trainer] = Registry(
+    "a trainer",
+    Trainer,  # type: ignore[type-abstract]
+    {
+        "bpe": "fasttok.models.bpe.trainer:BPETrainer",
+        "unigram": "fasttok.models.unigram.trainer:UnigramTrainer",
+        "wordpiece": "fasttok.models.wordpiece.trainer:WordPieceTrainer",
+        "character": "fasttok.models.units.character:CharacterTrainer",
+        "byte": "fasttok.models.units.byte:ByteTrainer",
+        "word": "fasttok.models.units.word:WordTrainer",
+    },
+)
+MODELS: Registry[Model] = Registry(
+    "a model",
+    Model,  # type: ignore[type-abstract]
+    {
+        "bpe": "fasttok.models.bpe.model:BPEModel",
+        "bpe_characters": "fasttok.models.bpe.model:BPEModel",
+        "unigram": "fasttok.models.unigram.model:UnigramModel",
+        "wordpiece": "fasttok.models.wordpiece.model:WordPieceModel",
+        "character": "fasttok.models.units.character:CharacterModel",
+        "byte": "fasttok.models.units.byte:ByteModel",
+        "word": "fasttok.models.units.word:WordModel",
+    },
+)
+
+
+def read_model(fields: dict[str, Any]) -> Model:
+    """Make a model from what `Model.to_dict` returned.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the fields are not a model.
+    """
+    return MODELS.find(fields["kind"]).from_dict(fields)

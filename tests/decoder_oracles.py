@@ -1,0 +1,116 @@
+"""Naive twins of decoders: texts from lists of tokens, each of them bytes and whether it is an added token.
+
+The standard library only, never fasttok.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+Token = tuple[bytes, bool]
+MARK = "▁".encode()
+
+
+def byte_fallback(tokens: list[Token]) -> list[Token]:
+    names = {b"<0x%02X>" % i: bytes([i]) for i in range(256)}
+    names |= {name.lower(): byte for name, byte in names.items()}
+    return [(text if added else names.get(text, text), added) for text, added in tokens]
+
+
+def wordpiece(tokens: list[Token], prefix: str = "##", clean_up: bool = True) -> list[Token]:
+    result = []
+    for i, (text, added) in enumerate(tokens):
+        if added:
+            joined = i == 0 or (clean_up and re.match(rb"[.?!,]|n't|'m|'s|'ve|'re", text))
+            result.append((text if joined else b" " + text, True))
+            continue
+        row = text
+        if i:
+            row = row[len(prefix.encode()) :] if row.startswith(prefix.encode()) else b" " + row
+        if clean_up:
+            for mark in (b".", b"?", b"!", b","):
+                row = row.replace(b" " + mark, mark)
+            row = row.replace(b" ' ", b"'").replace(b" n't", b"n't").replace(b" 'm", b"'m")
+            row = row.replace(b" do not", b" don't")
+            for rest in (b"'s", b"'ve", b"'re"):
+                row = row.replace(b" " + rest, rest)
+        result.append((row, False))
+    return result
+
+
+def suffix(tokens: list[Token], suffix: str = "</w>") -> list[Token]:
+    space = [b" "] * (len(tokens) - 1) + [b""]
+    return [
+        (text if added else end.join(text.split(suffix.encode())), added)
+        for (text, added), end in zip(tokens, space, strict=False)
+    ]
+
+
+def fuse(tokens: list[Token]) -> list[Token]:
+    joined = []
+    for added, group in groupby(tokens, key=lambda token: token[1]):
+        texts = [text for text, _ in group]
+        joined += [(text, True) for text in texts] if added else [(b"".join(texts), False)]
+    return [token for token in joined if token[0]]
+
+
+def metaspace(
+    tokens: list[Token],
+    add_dummy_prefix: bool = True,
+    remove_extra_whitespaces: bool = True,
+    treat_whitespace_as_suffix: bool = False,
+) -> list[Token]:
+    """The text as a list of single bytes and of added tokens, in which marks are three items in a row."""
+    items: list[Token] = []
+    for text, added in tokens:
+        items += [(text, True)] if added else [(bytes([byte]), False) for byte in text]
+    mark = [(bytes([byte]), False) for byte in MARK]
+    if not treat_whitespace_as_suffix:
+        n = len(items) if remove_extra_whitespaces else int(add_dummy_prefix)
+        while n and items[:3] == mark:
+            items, n = items[3:], n - 1
+    elif add_dummy_prefix and items[-3:] == mark:
+        items = items[:-3]
+    result, i = [], 0
+    while i < len(items):
+        is_mark = items[i : i + 3] == mark
+        result.append((b" ", False) if is_mark else items[i])
+        i += 3 if is_mark else 1
+    return fuse(result)
+
+
+STEPS = {
+    "byte_fallback": byte_fallback,
+    "wordpiece": wordpiece,
+    "suffix": suffix,
+    "fuse": fuse,
+    "metaspace": metaspace,
+}
+
+
+def decode(tokens: list[Token], *steps: dict) -> bytes:
+    """Steps one after another; after one that joins tokens, added tokens are left alone."""
+    is_joined = False
+    for step in steps:
+        name, options = step["name"], {key: value for key, value in step.items() if key != "name"}
+        if is_joined:
+            tokens = fuse(tokens)
+            changed = STEPS[name](tokens, **options)
+            if name == "metaspace":
+                tokens = changed
+            else:
+                tokens = [old if old[1] else new for old, new in zip(tokens, changed, strict=True)]
+        else:
+            tokens = STEPS[name](tokens, **options)
+        is_joined |= name in ("fuse", "metaspace")
+    return b"".join(text for text, _ in tokens)
+
+
+def decode_words(tokens: list[tuple[bytes, bool, bool]], clean_up: bool = True) -> bytes:
+    """Texts of pieces or added tokens, and whether each begins a word; an added token does."""
+    text = b""
+    for i, (piece, begins, added) in enumerate(tokens):
+        row = b" " + piece if i and (begins or added) else piece
+        text += re.sub(rb"^ (?=[.?!,]|n't|'m|'s|'ve|'re)", b"", row) if clean_up and i else row
+    return text
