@@ -211,14 +211,18 @@ def test_the_steps_are_named_and_written_down():
     for config in ({"name": "metaspace", "split": True}, {"name": "script", "x": 1}):
         with pytest.raises(ValueError, match="not the configuration"):
             ft.get_pretokenizer(config)
-    with pytest.raises(TypeError, match="add_dummy_prefix must be True or False, not 'no'"):
+    with pytest.raises(ValueError, match="add_dummy_prefix must be True or False, not 'no'"):
         ft.get_pretokenizer({"name": "metaspace", "add_dummy_prefix": "no"})
 
 
-def test_only_the_first_step_may_rewrite():
-    for steps in (["gpt2", "metaspace"], ["script", ["metaspace", "script"]], ["metaspace", "metaspace"]):
-        with pytest.raises(ValueError, match="rewrites text, so that it can only be the first step"):
-            ft.get_pretokenizer(steps)
+def test_a_step_after_a_cut_rewrites_every_pretoken():
+    for steps, words in (
+        (["gpt2", "metaspace"], ["▁a", "▁b", "▁c"]),
+        (["script", ["metaspace", "script"]], ["▁a", "▁b", "▁c"]),
+        (["metaspace", "metaspace"], ["▁", "▁a", "▁", "▁b", "▁", "▁c"]),
+        (["whitespace_split", "metaspace"], ["▁a", "▁b", "▁c"]),
+    ):
+        assert [w.decode() for w in ft.get_pretokenizer(steps).split_text("a b c")] == words, steps
     assert ft.get_pretokenizer(["metaspace", "whitespace_split"]).split_text("a\tb c") == [
         "▁a".encode(), b"b", "▁c".encode()
     ]  # fmt: skip

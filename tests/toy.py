@@ -1,4 +1,4 @@
-"""Components as a user of fasttok writes them, outside the package: docs/design/extending.md explains them."""
+"""Components as users write them, outside the package; docs/design/extending.md explains them."""
 
 from __future__ import annotations
 

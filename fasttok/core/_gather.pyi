@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+def are_offsets(offsets: NDArray[np.int64], n_values: int) -> bool: ...
 def measure_rows(offsets: NDArray[np.int64], rows: NDArray[Any], allow_empty: bool) -> tuple[int, int]: ...
 def gather_rows(
     values: NDArray[np.uint8], offsets: NDArray[np.int64], rows: NDArray[Any], out: NDArray[np.uint8]

@@ -11,6 +11,17 @@ ctypedef fused row_t:
     int64_t
 
 
+def are_offsets(const int64_t[:] offsets, Py_ssize_t n_values):
+    """Whether offsets do not decrease and lie within so many values; there must be one at least."""
+    cdef Py_ssize_t i
+    if offsets[0] < 0 or offsets[offsets.shape[0] - 1] > n_values:
+        return False
+    for i in range(offsets.shape[0] - 1):
+        if offsets[i + 1] < offsets[i]:
+            return False
+    return True
+
+
 def measure_rows(const int64_t[::1] offsets, const row_t[::1] rows, bint allow_empty):
     """The bytes of the rows together, and the first position whose row does not exist; -1 if all do.
 

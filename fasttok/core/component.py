@@ -138,8 +138,8 @@ class Registry(Generic[C]):
         """
         if not isinstance(config, dict) or not isinstance(config.get("name"), str):
             raise ValueError(f"not the configuration of {self.kind}: {config!r}")
-        found: Any = self.find(config["name"])
         try:
+            found: Any = self.find(config["name"])
             return cast("C", found.from_config(config))
         except (TypeError, ValueError) as error:
             raise ValueError(f"not the configuration of {self.kind}: {error}") from None

@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core._gather import gather_rows, measure_rows
+from fasttok.core._gather import are_offsets, gather_rows, measure_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Ragged:
         offsets = self.offsets
         if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0 or self.values.ndim != 1:
             raise ValueError("a Ragged takes flat values and at least one offset, of int64")
-        if offsets[0] < 0 or offsets[-1] > len(self.values) or (offsets[1:] < offsets[:-1]).any():
+        if not are_offsets(offsets, len(self.values)):
             raise ValueError("offsets must not decrease and must lie within the values")
 
     @classmethod

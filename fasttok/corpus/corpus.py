@@ -64,13 +64,12 @@ class Batch:
         """Whether its rows are not whole documents."""
         return self.continues or self.start > 0
 
-    @property
-    def rows(self) -> Rows:
-        """The text, as `Pipeline.prepare` takes it."""
+    def rows(self, aligned: bool = False) -> Rows:
+        """Return the text as `Pipeline.prepare` takes it."""
         begins, ends = np.ones((2, len(self.documents)), np.bool_)
         begins[:1] = self.start == 0
         ends[-1:] = not self.continues
-        return Rows.of(self.documents, begins, ends)
+        return Rows.of(self.documents, begins, ends, aligned)
 
     @contextmanager
     def placing_errors(self) -> Iterator[None]:

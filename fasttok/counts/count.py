@@ -151,7 +151,7 @@ def count_pretokens(
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
         with batch.placing_errors():
-            prepared = pipeline.prepare(batch.rows, "all")
+            prepared = pipeline.prepare(batch.rows(), "all")
             spill.make_room(table, len(prepared.rows.documents.values))
             prepared.run(table.count)
         return len(batch.documents.values)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,4 +14,4 @@ class Nested(Spans):
 def list_spans(
     spans: Spans, text: NDArray[np.uint8], offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
-def trace_spans(spans: NDArray[np.int64], made_of: NDArray[np.int64]) -> None: ...
+def trace(spans: NDArray[np.int64], bounds: NDArray[np.int64], rewritings: list[Any]) -> None: ...

@@ -8,6 +8,7 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport free, malloc
 
 
 cdef class Spans:
@@ -122,15 +123,67 @@ def list_spans(Spans spans, const uint8_t[::1] text, const int64_t[::1] offsets)
     return np.ascontiguousarray(np.asarray(places[:, :k]).T), bounds.base
 
 
-def trace_spans(int64_t[:, ::1] spans, const int64_t[:, ::1] made_of):
-    """Put in the place of each span of a rewritten text that of what it was made of; see `Rows.spans`.
+cdef struct Layer:
+    const int64_t* made_of  # begin and end of what each byte was made of,
+    Py_ssize_t step  # from one begin to the next
+    Py_ssize_t n  # bytes
+    const int64_t* offsets  # of the rows
+    const int64_t* parents  # the row before of each row; NULL if they are the same
 
-    A span that is empty becomes an empty one before what was made into the byte after it.
+
+cdef inline void trace_stretch(Layer* layer, int64_t row, int64_t* start, int64_t* end) noexcept nogil:
+    """Replace a stretch of a row by what it was made of.
+
+    One that is empty comes before what follows it, or, at the end of its row, after what is before it; between two
+    bytes that were made of the same it was made of that.
     """
-    cdef Py_ssize_t i, start, end
-    with nogil:
-        for i in range(spans.shape[0]):
-            start = spans[i, 0]
-            end = spans[i, 1]
-            spans[i, 0] = made_of[start, 0]
-            spans[i, 1] = made_of[end - 1, 1] if start < end else spans[i, 0]
+    cdef bint is_empty = start[0] == end[0], is_last = start[0] == layer.offsets[row + 1]
+    start[0] = layer.made_of[min(start[0], layer.n - 1) * layer.step] if layer.n else 0
+    end[0] = layer.made_of[(end[0] - 1) * layer.step + 1] if end[0] > 0 else 0
+    if is_empty:
+        if is_last:
+            start[0] = end[0]
+        end[0] = max(start[0], end[0])
+
+
+def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
+    """Follow spans of a text to what their first to their last bytes were made of, in place.
+
+    Those of row i of the text are from `bounds[i]` to `bounds[i + 1]`. Each of the `rewritings`, the last one first,
+    has what each byte was made of, int64[n, 2], the offsets of the rows, and the row before of each, or None.
+    """
+    cdef const int64_t[:, :] made_of
+    cdef const int64_t[::1] offsets, parents
+    cdef Py_ssize_t i, k, n_layers = len(rewritings)
+    cdef int64_t row, at, first, first_end, last, last_end
+    cdef Layer* layers = <Layer*>malloc(n_layers * sizeof(Layer) + 1)
+    if layers == NULL:
+        raise MemoryError("no memory to trace spans")
+    try:
+        for k in range(n_layers):
+            made_of, offsets, before = rewritings[k]
+            layers[k].n = made_of.shape[0]
+            layers[k].made_of = &made_of[0, 0] if layers[k].n else NULL
+            layers[k].step = made_of.strides[0] // 8
+            layers[k].offsets = &offsets[0]
+            layers[k].parents = NULL
+            if before is not None:
+                parents = before
+                layers[k].parents = &parents[0] if parents.shape[0] else NULL
+        for row in range(bounds.shape[0] - 1):
+            for i in range(bounds[row], bounds[row + 1]):
+                at = row
+                first = spans[i, 0]
+                first_end = first + 1
+                last_end = spans[i, 1]
+                last = last_end - (first < last_end)
+                for k in range(n_layers):
+                    trace_stretch(&layers[k], at, &first, &first_end)
+                    if spans[i, 0] < spans[i, 1]:
+                        trace_stretch(&layers[k], at, &last, &last_end)
+                    if layers[k].parents != NULL:
+                        at = layers[k].parents[at]
+                spans[i, 1] = last_end if spans[i, 0] < spans[i, 1] else first
+                spans[i, 0] = first
+    finally:
+        free(layers)

@@ -6,8 +6,7 @@ tokens, rewrites and cuts it; counting, encoding, offsets and the places of erro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from fasttok.core.errors import PatternError, SpecialTokenError, UnknownCharacterError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text._added import TokenFinder
-from fasttok.text._spans import Spans, trace_spans
+from fasttok.text._spans import Spans
 from fasttok.text.added import AddedTokens, Special
 from fasttok.text.cuts import Cuts
 from fasttok.text.rows import BEGINS_DOCUMENT, BEGINS_SEGMENT, ENDS_DOCUMENT, ENDS_SEGMENT, Rows
@@ -86,11 +85,13 @@ class Pipeline:
         if rules is not None:
             self._split(prepared, self.added.normalized_finder, rules)
         *others, last = self._stages
-        with prepared.placing_errors():
+        try:
             for stage in others:
                 prepared.replace(*cut_rows(stage, stage.rewrite(prepared.rows)))
             prepared.rows = last.rewrite(prepared.rows)
             prepared.spans = last.spans(prepared.rows.documents)
+        except PatternError as error:
+            raise prepared.placed(error) from None
         return prepared
 
     def _split(self, prepared: Prepared, finder: TokenFinder | None, rules: NDArray[np.uint8]) -> None:
@@ -103,7 +104,7 @@ class Pipeline:
             prepared.split(found, self.added.ids)
 
     def _refuse(self, prepared: Prepared, found: NDArray[np.int64]) -> None:
-        """Raise at a special token that was found; where text was rewritten, by going through it once more."""
+        """Raise at a special token that was found; of rewritten text, by preparing it once more."""
         is_special = self.added.is_special[found[:, 3]]
         if not is_special.any():
             return
@@ -120,7 +121,7 @@ class Pipeline:
         return cuts if self.normalizer is None else self.normalizer.cuts.then(cuts)
 
     def find_cut(self, text: NDArray[np.uint8]) -> int:
-        """Return the last position at which cutting raw text changes no pretoken; as `Pretokenizer.find_cut`."""
+        """Return the last position at which cutting raw text changes no pretoken, 0 if none is known."""
         return self._cuts.find(text)
 
     def may_cut(self, special: Special) -> bool:
@@ -195,14 +196,11 @@ class Prepared:
         edges[first] = edges[first] & ~np.uint8(beginning) | old.edges & beginning
         edges[last] = edges[last] & ~np.uint8(ending) | old.edges & ending
         parents = np.repeat(np.arange(len(old)), n_in_row + 1)
-        spans = np.stack([starts, stops], axis=1)
-        if old.known_spans is not None:
-            known = old.known_spans
-            spans = np.stack([known[starts, 0], known[np.maximum(stops, 1) - 1, 1]], axis=1)
+        spans = old.trace(np.stack([starts, stops], axis=1), lengths_to_offsets(n_in_row))
         documents = self._document_of(rows)
         before = begins - offsets[parents]
         self._starts = before if self._starts is None else self._starts[parents] + before
-        self.replace(old.cut(np.stack([begins, ends], axis=1), edges), bounds)
+        self.replace(old.cut(np.stack([begins, ends], axis=1), edges, parents), bounds)
         # Among those that were there, each after the row that it follows.
         places = np.concatenate([self._places, np.arange(len(found)) + rows + 1])
         order = np.argsort(places, kind="stable")
@@ -245,8 +243,10 @@ class Prepared:
     def run(self, kernel: Callable[[NDArray[np.uint8], NDArray[np.int64], Spans], Result]) -> Result:
         """Call a kernel with the text of the rows, their offsets and spans; its errors name raw places."""
         documents = self.rows.documents
-        with self.placing_errors():
+        try:
             return kernel(np.ascontiguousarray(documents.values), documents.offsets, self.spans)
+        except (PatternError, UnknownCharacterError) as error:
+            raise self.placed(error) from None
 
     def join(self, encoded: Ragged) -> Ragged:
         """Return the ids of the documents, added tokens among them, from those of the rows."""
@@ -259,7 +259,7 @@ class Prepared:
         return Ragged(np.insert(encoded.values, encoded.offsets[self._places], self._ids), offsets)
 
     def join_spans(self, spans: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the raw places of all tokens of aligned rows: int64 of shape (n, 2).
+        """Return the raw places of all tokens of aligned rows: int64 of shape (n, 2). Writes to `spans`.
 
         Parameters
         ----------
@@ -268,32 +268,25 @@ class Prepared:
         offsets : ndarray of int64
             Where the tokens of each row begin.
         """
-        spans = spans.copy()
-        if self.rows.known_spans is not None:
-            trace_spans(spans, self.rows.known_spans)
+        spans = self.rows.trace(spans, offsets)
         return np.insert(spans, offsets[self._places], self._spans, axis=0) if len(self._ids) else spans
 
-    @contextmanager
-    def placing_errors(self) -> Iterator[None]:
-        """Let errors that name a row and a byte in it name the document and the byte there."""
-        try:
-            yield
-        except UnknownCharacterError as error:
-            row, position = error.document, error.position
-            prepared = self
-            if not self.raw.aligned and (self._pipeline.rewrites or self._bounds is not None):
-                raw = Rows(self.raw.documents, self.raw.edges, True)
-                prepared = self._pipeline.prepare(raw, self.special)
-            place = int(prepared.rows.documents.offsets[row]) + position
-            raise error.at(*prepared.place(row, place)) from None
-        except PatternError as error:
-            raise error.at(int(self._document_of(np.array([error.document or 0]))[0]), 0) from None
+    def placed(self, error: PatternError | UnknownCharacterError) -> PatternError | UnknownCharacterError:
+        """Return an error that names a row, and a byte in it, with the document and the byte there."""
+        row = error.document or 0
+        if isinstance(error, PatternError):
+            return error.at(int(self._document_of(np.array([row]))[0]), 0)
+        prepared = self
+        if not self.raw.aligned and (self._pipeline.rewrites or self._bounds is not None):
+            raw = Rows(self.raw.documents, self.raw.edges, True)
+            prepared = self._pipeline.prepare(raw, self.special)
+        return error.at(*prepared.place(row, int(prepared.rows.documents.offsets[row]) + error.position))
 
     def place(self, row: int, position: int) -> tuple[int, int]:
         """Return the document, and the byte in it, of a row and a position in the values of aligned or raw
         rows.
         """
         document = int(self._document_of(np.array([row]))[0])
-        if self.rows.known_spans is not None:
-            position = int(self.rows.known_spans[position, 0])
+        bounds = (np.arange(len(self.rows) + 1) > row).astype(np.int64)
+        [[position, _]] = self.rows.trace(np.array([[position, position + 1]]), bounds).tolist()
         return document, position - int(self.raw.documents.offsets[document])

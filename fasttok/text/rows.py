@@ -7,12 +7,14 @@ every byte came from, if that is asked for. A step takes rows and gives rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.text._spans import trace
 
 Scope = Literal["document", "segment"]
 SCOPES = ("document", "segment")
@@ -22,6 +24,25 @@ BEGINS_DOCUMENT, ENDS_DOCUMENT, BEGINS_SEGMENT, ENDS_SEGMENT = 1, 2, 4, 8
 WHOLE = 15
 _BEGINS = {"document": BEGINS_DOCUMENT, "segment": BEGINS_SEGMENT}
 _ENDS = {"document": ENDS_DOCUMENT, "segment": ENDS_SEGMENT}
+
+
+class Rewriting(NamedTuple):
+    """Where the bytes that a step has written came from.
+
+    Attributes
+    ----------
+    spans : ndarray of int64, shape (n, 2)
+        Begin and end in the text before of what each byte was made of. Neither column decreases. A byte that was
+        made of nothing has an empty stretch at its place.
+    offsets : ndarray of int64, shape (k + 1,)
+        The offsets of the rows in the text that was written.
+    parents : ndarray of int64, shape (k,), or None
+        The row before that each row is a part of; None if they are the same rows.
+    """
+
+    spans: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    parents: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +58,14 @@ class Rows:
         `ENDS_DOCUMENT`, `BEGINS_SEGMENT` and `ENDS_SEGMENT`. A segment is what is between two added tokens.
     aligned : bool
         Whether steps keep track of where each byte came from, which takes 16 bytes more per byte.
-    known_spans : ndarray of int64, shape (n, 2), optional
-        See `spans`; None while the text is the raw one.
+    rewritings : tuple of Rewriting
+        What steps have done to the raw text, the first one first; empty if the rows are not aligned.
     """
 
     documents: Ragged
     edges: NDArray[np.uint8]
     aligned: bool = False
-    known_spans: NDArray[np.int64] | None = None
+    rewritings: tuple[Rewriting, ...] = ()
 
     @classmethod
     def of(
@@ -83,58 +104,64 @@ class Rows:
         found: NDArray[np.bool_] = (self.edges & edge) != 0
         return found
 
+    def trace(self, spans: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Follow stretches of these rows to where they came from, in place, and return them.
+
+        They are begin and end in the values of the raw documents then.
+
+        A stretch came from where its first to its last byte came from; an empty one from the beginning of the
+        byte after it. O(n) for n stretches.
+
+        Parameters
+        ----------
+        spans : ndarray of int64, shape (n, 2)
+            Begin and end in the values of these rows.
+        bounds : ndarray of int64, shape (k + 1,)
+            The index of the first stretch of each row, and n.
+        """
+        if self.rewritings:
+            trace(spans, bounds, list(reversed(self.rewritings)))
+        return spans
+
     @property
     def spans(self) -> NDArray[np.int64] | None:
         """The stretch of the raw text that each of the n bytes was made of: int64 of shape (n, 2).
 
-        Begin and end in the values of the raw documents. Neither column decreases. What is between bytes
-        ``a`` and ``b``, which comes after ``a``, was made of what is between ``spans[a, 0]`` and
-        ``spans[b - 1, 1]``. A byte that was made of nothing has an empty stretch at its place. None if the
-        rows are not aligned.
+        Begin and end in the values of the raw documents. None if the rows are not aligned.
         """
-        if not self.aligned or self.known_spans is not None:
-            return self.known_spans
+        if not self.aligned:
+            return None
         places = np.arange(len(self.documents.values))
-        return np.stack([places, places + 1], axis=1)
+        return self.trace(np.stack([places, places + 1], axis=1), self.documents.offsets)
 
     def rewritten(self, documents: Ragged, spans: NDArray[np.int64] | None) -> Rows:
-        """These rows with another text, whose bytes were made of the given stretches of this one. O(n).
+        """Return these rows with another text, whose bytes were made of the given stretches of this one.
 
         Parameters
         ----------
         documents : Ragged of uint8
             The text that was written, row by row.
         spans : ndarray of int64, shape (n, 2), or None
-            As `spans`, but of the text of these rows; needed if they are aligned.
+            As `Rewriting.spans`; needed if these rows are aligned.
         """
         if not self.aligned or spans is None:
             return Rows(documents, self.edges)
-        if self.known_spans is None:
-            return Rows(documents, self.edges, True, spans)
-        starts, ends = spans.T
-        made_of = self.known_spans if len(self.known_spans) else np.zeros((1, 2), np.int64)
-        first = made_of[np.minimum(starts, len(made_of) - 1), 0]
-        last = np.where(ends > 0, made_of[ends - 1, 1], 0)
-        # What is made of nothing comes before what follows it, or, at the end of its document, after what is
-        # before it; between two that were made of the same, it was made of that.
-        of_nothing = np.flatnonzero(starts == ends)
-        rows = np.searchsorted(documents.offsets, of_nothing, side="right") - 1
-        is_last = starts[of_nothing] == self.documents.offsets[rows + 1]
-        first[of_nothing] = np.where(is_last, last[of_nothing], first[of_nothing])
-        last[of_nothing] = np.maximum(first[of_nothing], last[of_nothing])
-        return Rows(documents, self.edges, True, np.stack([first, last], axis=1))
+        rewriting = Rewriting(spans, documents.offsets)
+        return Rows(documents, self.edges, True, (*self.rewritings, rewriting))
 
     def rewritten_from(self, documents: Ragged, origins: NDArray[np.int64] | None) -> Rows:
         """As `rewritten`, where each byte goes on to where the next begins; `origins` has their end as well.
 
         So what is dropped belongs to what is before it; at the start of a document, to the one before.
         """
-        return self.rewritten(
-            documents, None if origins is None else np.stack([origins[:-1], origins[1:]], axis=1)
-        )
+        if origins is None:
+            return self.rewritten(documents, None)
+        step = origins.strides[0]
+        spans = as_strided(origins, (len(origins) - 1, 2), (step, step), writeable=False)  # no copy
+        return self.rewritten(documents, spans)
 
-    def cut(self, places: NDArray[np.int64], edges: NDArray[np.uint8]) -> Rows:
-        """The stretches of these rows at the given places of their values, a row each.
+    def cut(self, places: NDArray[np.int64], edges: NDArray[np.uint8], parents: NDArray[np.int64]) -> Rows:
+        """Return the stretches of these rows at the given places of their values, a row each.
 
         Parameters
         ----------
@@ -142,20 +169,21 @@ class Rows:
             Begin and end of each stretch; where they overlap or go back, text is repeated.
         edges : ndarray of uint8, shape (k,)
             As `edges`, of the new rows.
+        parents : ndarray of int64, shape (k,)
+            The row that each is a stretch of.
         """
         values = np.ascontiguousarray(self.documents.values)
         bounds = np.append(places, len(values))
-        is_ascending = bool((bounds[1:] >= bounds[:-1]).all())
-        if is_ascending and not self.aligned:
+        if not self.aligned and (bounds[1:] >= bounds[:-1]).all():
             return Rows(Ragged(values, bounds).take(np.arange(0, 2 * len(places), 2)), edges)
         lengths = np.maximum(places[:, 1] - places[:, 0], 0)
         offsets = lengths_to_offsets(lengths)
         at = np.arange(offsets[-1]) + np.repeat(places[:, 0] - offsets[:-1], lengths)
-        spans = None
-        if self.aligned:
-            known = self.known_spans
-            spans = np.stack([at, at + 1], axis=1) if known is None else known[at]
-        return Rows(Ragged(values[at], offsets), edges, self.aligned, spans)
+        documents = Ragged(values[at], offsets)
+        if not self.aligned:
+            return Rows(documents, edges)
+        rewriting = Rewriting(np.stack([at, at + 1], axis=1), offsets, parents)
+        return Rows(documents, edges, True, (*self.rewritings, rewriting))
 
 
 _ONE_WHOLE = np.full(1, WHOLE, np.uint8)

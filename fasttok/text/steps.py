@@ -118,7 +118,7 @@ class Pretokenizer(Component, ABC):
         return None
 
     def spans(self, documents: Ragged) -> Spans:
-        """Give the places of the pretokens of a batch to a kernel, which uses them up document by document."""
+        """Return the places of the pretokens of a batch, which a kernel uses up document by document."""
         return self.scanner or Boundaries(self.split(documents))
 
     @property
@@ -181,7 +181,7 @@ class ScanningPretokenizer(Pretokenizer):
 
 
 class CompositePretokenizer(Pretokenizer):
-    """A pretokenizer that consists of others and of steps that rewrite: it has `primitives`, no boundaries."""
+    """A pretokenizer that consists of steps which cut and rewrite: its `primitives`."""
 
     @property
     @abstractmethod
@@ -248,7 +248,8 @@ def cut_rows(stage: Stage, rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
     places, bounds = list_spans(
         stage.spans(documents), np.ascontiguousarray(documents.values), documents.offsets
     )
-    return rows.cut(places, np.full(len(places), WHOLE, np.uint8)), bounds
+    parents = np.repeat(np.arange(len(rows)), np.diff(bounds))
+    return rows.cut(places, np.full(len(places), WHOLE, np.uint8), parents), bounds
 
 
 def pretokenize(stages: Sequence[Stage], rows: Rows) -> tuple[Rows, Spans]:

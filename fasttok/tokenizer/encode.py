@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from typing import TypedDict
@@ -16,6 +17,7 @@ from fasttok.core.parallel import map_ordered, resolve_workers
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.corpus.corpus import BATCH_BYTES, Batch, Corpus
 from fasttok.models._cache import SPARE_IDS, PretokenCache
+from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.sampling import Dropout, Sampler
 from fasttok.text._spans import Spans
@@ -27,6 +29,7 @@ from fasttok.text.unicode.utf8 import Errors, encode_utf8
 CACHE_BYTES = 64 << 20
 KEPT_IDS = 2 * BATCH_BYTES  # the largest buffer of ids that is kept
 KEPT_BUFFERS = 8  # the number of buffers that are kept
+PART_BYTES = 1 << 16  # of a text whose tokens are located
 SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gathered
 
 
@@ -63,6 +66,7 @@ class TextEncoder:
         self._n_ids = n_ids
         self._caches: list[PretokenCache] = []  # those that are idle
         self._buffers: list[NDArray[np.uint32]] = []
+        self._located = threading.local()  # buffers for ids and spans
 
     @cached_property
     def _integers(self) -> list[int]:
@@ -126,7 +130,7 @@ class TextEncoder:
         return lists_of_rows(rows.values, rows.offsets, self._integers)
 
     def _scanner_of(self, text: str | bytes, special: Special) -> Spans | None:
-        """The spans of a text that can be encoded as it is: nothing rewrites it, and it holds no added token."""
+        """Return the spans of a text that is encoded as it is: not rewritten, without added tokens."""
         rules = self._pipeline.added.rules(special)
         if rules is not None and self._pipeline.added.may_occur_in(text, rules):
             return None
@@ -157,7 +161,7 @@ class TextEncoder:
 
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
             with batch.placing_errors():
-                prepared = self._pipeline.prepare(batch.rows, special)
+                prepared = self._pipeline.prepare(batch.rows(), special)
                 rows, buffer = self._encode(cache, prepared, sampling, batch)
             return rows, batch.continues, buffer
 
@@ -193,23 +197,56 @@ class TextEncoder:
         return prepared.join(Ragged(buffer[:n], out_offsets)), buffer
 
     def encode_located(self, data: bytes, special: Special) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Return the ids of one text, and where in it each begins and ends, in bytes: int64 of shape (n, 2)."""
-        prepared = self._pipeline.prepare(Rows.of_text(data, aligned=True), special)
-        n_bytes = len(prepared.rows.documents.values)
-        ids = self._take_buffer(n_bytes)
-        spans = np.empty((n_bytes + SPARE_IDS, 2), np.int64)
-        out_offsets = np.empty(len(prepared.rows) + 1, np.int64)
+        """Return the ids of one text, and begin and end of each in its bytes: int64 of shape (n, 2).
+
+        A long text is worked on in parts, so that what is known of every byte stays in the processor's cache.
+        """
         cache = self._take_cache()
         try:
-            n = prepared.run(
-                lambda text, offsets, pretokens: self._model.encoder.encode_located(
-                    text, offsets, pretokens, cache, ids, spans, out_offsets
-                )
-            )
+            if len(data) <= PART_BYTES or self._model.needs_whole_rows or not self._pipeline.may_cut(special):
+                rows = Rows.of_text(data, aligned=True)
+                ids, spans = self._locate(cache, rows, self._model.encoder, special)
+                return ids.copy(), spans.copy()
+            located = _JoinedSpans(len(data), self._model.unk_id if self._model.fuse_unk else None)
+            for batch in self._parts_of(data):
+                encoder = self._model.part_encoder if batch.is_part else self._model.encoder
+                with batch.placing_errors():
+                    ids, spans = self._locate(cache, batch.rows(aligned=True), encoder, special)
+                located.add(ids, spans, batch.start, len(batch.documents.values))
+            return located.finish()
         finally:
             self._caches.append(cache)
-        found = prepared.join(Ragged(ids[:n], out_offsets)).values.copy()
-        self._keep_buffer(ids)
+
+    def _parts_of(self, data: bytes) -> Iterator[Batch]:
+        """Cut a text into parts that can be encoded apart, each of about `PART_BYTES`."""
+        text, start, n_bytes = np.frombuffer(data, np.uint8), 0, PART_BYTES
+        while start + n_bytes < len(text):
+            cut = self._pipeline.find_cut(text[start : start + n_bytes])
+            if cut:
+                part = Ragged(text[start : start + cut], np.array([0, cut]))
+                yield Batch(part, 0, continues=True, start=start)
+                start += cut
+            n_bytes = PART_BYTES if cut else 2 * n_bytes
+        yield Batch(Ragged(text[start:], np.array([0, len(text) - start])), 0, start=start)
+
+    def _locate(
+        self, cache: PretokenCache, rows: Rows, encoder: PretokenEncoder, special: Special
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Encode one aligned row; the ids and spans are in buffers of this thread until it locates more."""
+        prepared = self._pipeline.prepare(rows, special)
+        n = len(prepared.rows.documents.values) + SPARE_IDS
+        if n > len(getattr(self._located, "ids", ())):
+            self._located.ids, self._located.spans = np.empty(n, np.uint32), np.empty((n, 2), np.int64)
+        ids, spans = self._located.ids, self._located.spans
+        out_offsets = np.empty(len(prepared.rows) + 1, np.int64)
+        n = prepared.run(
+            lambda text, offsets, pretokens: encoder.encode_located(
+                text, offsets, pretokens, cache, ids, spans, out_offsets
+            )
+        )
+        if n > PART_BYTES:
+            self._located = threading.local()  # a text in one part, whose buffers are not worth their memory
+        found = prepared.join(Ragged(ids[:n], out_offsets)).values
         return found, prepared.join_spans(spans[:n], out_offsets)
 
     def _checked(self, sampling: Sampler | None) -> Sampler | None:
@@ -227,7 +264,7 @@ class TextEncoder:
             return PretokenCache(CACHE_BYTES)
 
     def _take_buffer(self, n_bytes: int) -> NDArray[np.uint32]:
-        """Take a buffer for the ids of so many bytes: memory used before, as fresh memory is slow at first."""
+        """Take a buffer for the ids of so many bytes; memory used before is faster than fresh."""
         n = n_bytes + SPARE_IDS
         try:
             buffer = self._buffers.pop()
@@ -289,3 +326,45 @@ class _JoinedRows:
         return Ragged(
             self._values, lengths_to_offsets(np.concatenate(self._lengths) if self._lengths else [])
         )
+
+
+class _JoinedSpans:
+    """The ids and spans of the parts of a text, one after the other; a run of unknown tokens is one.
+
+    Parameters
+    ----------
+    n_bytes : int
+        The bytes of the text.
+    unk_id : int, optional
+        The id of which a run is one, also across parts.
+    """
+
+    def __init__(self, n_bytes: int, unk_id: int | None) -> None:
+        self._n_bytes = n_bytes
+        self._unk_id = unk_id
+        self._ids, self._spans = np.empty(0, np.uint32), np.empty((0, 2), np.int64)
+        self._n = 0
+
+    def add(self, ids: NDArray[np.uint32], spans: NDArray[np.int64], start: int, n_bytes: int) -> None:
+        """Copy the next part, of `n_bytes` from a byte of the text on, to its place."""
+        n, end = self._n, self._n + len(ids)
+        if n and len(ids) and self._ids[n - 1] == ids[0] == self._unk_id:
+            self._spans[n - 1, 1] = spans[0, 1] + start
+            self.add(ids[1:], spans[1:], start, n_bytes)
+            return
+        if end > len(self._ids):
+            # With as many ids per byte as so far, and some more, this is the last time.
+            share = self._n_bytes / max(1, start + n_bytes)
+            size = end if share <= 1 else int(1.1 * share * end) + 1
+            ids_before, spans_before = self._ids, self._spans
+            self._ids, self._spans = np.empty(size, np.uint32), np.empty((size, 2), np.int64)
+            self._ids[:n], self._spans[:n] = ids_before[:n], spans_before[:n]
+        self._ids[n:end] = ids
+        np.add(spans, start, out=self._spans[n:end])
+        self._n = end
+
+    def finish(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Return all ids and spans; the memory that is not used is given back."""
+        self._ids.resize(self._n, refcheck=False)
+        self._spans.resize((self._n, 2), refcheck=False)
+        return self._ids, self._spans

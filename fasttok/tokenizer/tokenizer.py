@@ -155,7 +155,8 @@ class Tokenizer:
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over all that the ids depend on; provenance does not enter."""
-        parts: list[Any] = [self.pretokenizer.config(), self.model.to_dict(), self.special_tokens]
+        model = {"kind": self.model.kind} | self.model.to_dict()
+        parts: list[Any] = [self.pretokenizer.config(), model, self.special_tokens]
         if not self._added.are_plain_specials:
             parts[2] = self._added.config()
         if self.normalizer is not None:

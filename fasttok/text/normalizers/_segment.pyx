@@ -14,10 +14,9 @@ cdef class Segment:
     """Code points, the class of each, and the stretch of text it was made of; for one thread."""
 
     def __cinit__(self):
-        self.codes = np.empty(0, np.uint32)
-        self.classes = np.empty(0, np.uint8)
-        self.spans = np.empty((0, 2), np.int64)
-        self.grow(64)
+        self.codes = np.empty(64, np.uint32)
+        self.classes = np.empty(64, np.uint8)
+        self.spans = np.empty((64, 2), np.int64)
 
     cdef int grow(self, Py_ssize_t capacity) except -1:
         self.codes = np.resize(self.codes, capacity)

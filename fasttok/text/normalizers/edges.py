@@ -53,7 +53,7 @@ class Strip(Normalizer):
         strip(text, documents.offsets, left.view(np.uint8), right.view(np.uint8), kept)
         if np.array_equal(kept.ravel(), np.repeat(documents.offsets, 2)[1:-1]):
             return rows
-        return rows.cut(kept, rows.edges)
+        return rows.cut(kept, rows.edges, np.arange(len(rows)))
 
     @property
     def cuts(self) -> RewritingCuts:

@@ -119,8 +119,8 @@ def _from_string(text: str) -> Pretokenizer:
     if text.isidentifier():  # no expression anybody means looks like a name
         names = ", ".join([*PRETOKENIZERS, *ALIASES])
         raise ValueError(
-            f"no pretokenizer is named {text!r}; the names are {names}, and any other string is read as a regular "
-            "expression"
+            f"no pretokenizer is named {text!r}; the names are {names}, and any other string is read as a "
+            "regular expression"
         )
     known = find_known(text)
     return RegexPretokenizer(text) if known is None else PRETOKENIZERS.make({"name": known})

@@ -98,6 +98,6 @@ def locate_code_points(
             if begun.at < before.at <= start:
                 begun = before  # the usual case: they were read for the span before
             move_to(&begun, data, end, min(start + 1, end))
-            move_to(&before, data, end, byte_spans[i, 1])
+            move_to(&before, data, end, min(<Py_ssize_t>byte_spans[i, 1], end))
             out[i, 0] = begun.n - (start < end)
             out[i, 1] = before.n
