@@ -40,8 +40,8 @@ def main(context: click.Context) -> None:
     """Measure everything, or what a command names."""
     if context.invoked_subcommand is None:
         for command in (
-            *(train, encode, decode, small, unigram, segment, quality, wordpiece, bert, batch),
-            *(hostile, memory, startup),
+            *(train, encode, decode, small, offsets, added, unigram, segment, quality),
+            *(wordpiece, bert, batch, hostile, memory, startup),
         ):
             context.invoke(command)
         context.invoke(page)
@@ -118,6 +118,30 @@ def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], 
         for n_texts, n_calls in ((1, 20_000), (1000, 40)):
             arguments = [text or texts.english(), rank_file(name), str(n_texts), str(n_calls)]
             run("small", libraries, processes, 4, arguments)
+
+
+@main.command()
+@text_option
+@libraries_option
+@repeats_option
+def offsets(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
+    """Strings of 50 characters and of a million, a call each, to ids with offsets, and to ids alone."""
+    path = text or texts.english()
+    for vocabulary in (rank_file("r50k_base"), texts.bert_vocabulary(), texts.sentencepiece_model(path)):
+        for n_characters, n_calls in ((50, 20_000), (1_000_000, 5)):
+            run("offsets", libraries, processes, 4, [path, vocabulary, str(n_characters), str(n_calls)])
+
+
+@main.command()
+@click.option("--tokens", default=400_000, show_default=True, help="How many added tokens.")
+@libraries_option
+@repeats_option
+def added(tokens: int, libraries: tuple[str, ...], processes: int) -> None:
+    """Many added tokens: opening the file, and encoding 10 MB; without them too, to show what they cost."""
+    for n_tokens in (tokens, 0):
+        for what in ("load", "encode"):
+            arguments = [texts.english_start(), rank_file("r50k_base"), str(n_tokens), what]
+            run("added", libraries, processes, 4, arguments)
 
 
 @main.command()

@@ -29,6 +29,8 @@ NOTES = {
     "process's, with the text in it.",
     "memory": "{mb} MB of text, one process each.",
     "small": "Lists of int out; threads as the library chooses.",
+    "offsets": "One thread. *Ids only* is what the same strings take without offsets.",
+    "added": "{mb} MB of text on one thread. The tokens are 6 to 12 random letters, anywhere in a word.",
     "unigram": "{mb} MB of text, a document a line, normalised by `nmt_nfkc`. The pieces differ: compared "
     "is how many there are.",
     "segment": "{mb} MB of text; pieces and scores are what sentencepiece learned from its first 10 MB.",
@@ -68,6 +70,12 @@ TITLES: dict[str, Callable[..., str]] = {
     "batch": lambda text, vocab, n: f"A batch of {some(n, 'text')} of {text}",
     "quality": lambda: "Unigram on held-out text",
     "small": lambda text, ranks, n, calls: f"Encoding {some(n, 'string')} of 50 characters with {ranks}",
+    "offsets": lambda text, vocabulary, n, calls: (
+        f"Ids and offsets of strings of {int(n):,} characters with {vocabulary}"
+    ),
+    "added": lambda text, ranks, n, what: (
+        f"{some(n, 'added token')} beside {ranks}: {'opening the file' if what == 'load' else 'encoding'}"
+    ),
     "hostile": lambda: "Hostile text: one pretoken",
     "startup": lambda: "Starting",
 }
@@ -92,8 +100,8 @@ def microseconds(per: int) -> Callable[[Row], float | None]:
     """Of a call, whose number is the last argument, or of a string, whose number a call stands before it."""
 
     def value(row: Row) -> float:
-        n_texts, n_calls = map(int, row["arguments"][-2:])
-        return statistics.median(row["warm_s"]) * 1e6 / (n_calls, n_calls * n_texts)[per]
+        n, n_calls = map(int, row["arguments"][-2:])
+        return statistics.median(row["warm_s"]) * 1e6 / (n_calls, n_calls * n)[per]
 
     return value
 
@@ -125,6 +133,8 @@ COLUMNS: dict[str, list[Column]] = {
         ("%", change("tokens"), "+.2f"),
     ],
     "small": [("µs a call", microseconds(0), ".1f"), ("µs a string", microseconds(1), ".2f")],
+    "offsets": [("µs a call", microseconds(0), ",.1f")],
+    "added": [*COLD, *WARM, *PEAK],
     "hostile": [("s", seconds("cold_s"), ".2f"), *PEAK],
     "startup": [("s", seconds("cold_s"), ".2f")],
 }

@@ -20,6 +20,16 @@ def english() -> str:
     return _made_once("english.txt", SHARED / "data/prose/english.txt.xz", _unpacked)
 
 
+def english_start() -> str:
+    """The first 10 MB of the English."""
+
+    def start(source: Path) -> Iterable[bytes]:
+        with open(source, encoding="utf-8", newline="\n") as file:
+            return [line.encode() for line in _first_lines(file, 10_000_000)]
+
+    return _made_once("english-10mb.txt", Path(english()), start)
+
+
 def ntrex() -> str:
     """25 MB of news in 128 languages: NTREX's files one after another, sorted by name."""
     return _made_once("ntrex.txt", SHARED / "data/parallel/ntrex128", _joined)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fasttok.corpus.sample import parallel_sample
     from fasttok.counts.count import count_pretokens
     from fasttok.counts.table import PretokenCounts, Recipe
-    from fasttok.decoders.base import Decoder
+    from fasttok.decoders.base import Decoder, Filter
     from fasttok.decoders.registry import get_decoder
     from fasttok.decoders.streaming import StreamDecoder
     from fasttok.display.colours import ColouredTokens
@@ -128,7 +128,7 @@ _HOMES = {
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.tokenizer.offsets": ["Encoding"],
     "fasttok.core.ragged": ["Ragged"],
-    "fasttok.decoders.base": ["Decoder"],
+    "fasttok.decoders.base": ["Decoder", "Filter"],
     "fasttok.decoders.registry": ["get_decoder"],
     "fasttok.decoders.streaming": ["StreamDecoder"],
     "fasttok.tokenizer.template": ["Template"],
@@ -168,6 +168,7 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "FasttokError",
+    "Filter",
     "Lattice",
     "Metaspace",
     "Metric",

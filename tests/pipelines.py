@@ -35,5 +35,5 @@ def pretokens(pipeline: Pipeline, data: bytes, begins: bool = True, ends: bool =
 def located_pretokens(pipeline: Pipeline, data: bytes) -> np.ndarray:
     """Begin and end of each pretoken in the raw document."""
     prepared = prepare(pipeline, data, aligned=True)
-    spans, places = prepared.rows.spans, list_pretokens(prepared)
+    spans, places = prepared.rows.raw_spans, list_pretokens(prepared)
     return np.stack([spans[places[:, 0], 0], spans[places[:, 1] - 1, 1]], axis=1)

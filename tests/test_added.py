@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+from functools import partialmethod
 
 import numpy as np
 import pytest
@@ -160,10 +161,16 @@ def test_adding_tokens():
     assert more.id_to_piece(258) == b"<tool>"
     assert more.piece_to_id("<tool>") == 258
     assert more.fingerprint() != tok.fingerprint()
-    for twice in (["<s>"], ["x", "x"]):
-        with pytest.raises(ValueError, match="is there already"):
+    for twice, message in (
+        (["<s>"], "has an id already, 257"),
+        (["ab"], "already, 256"),
+        (["xx", "xx"], "twice"),
+    ):
+        with pytest.raises(ValueError, match=message):
             more.add_tokens(twice)
-    for wrong in ("one", b"one", {"a": 1}, 3, [b"x"], [""], [3]):
+    with pytest.raises(ValueError, match="'a' is given twice"):
+        ft.Tokenizer(ft.ByteModel(), "none", {"a": 300, ft.AddedToken("a", special=True): 301})
+    for wrong in ("one", b"one", {"a": 1}, 3, [b"x"], [""], [3], ft.AddedToken("x")):
         with pytest.raises((TypeError, ValueError)):
             more.add_tokens(wrong)
 
@@ -194,10 +201,86 @@ def test_files_pickles_and_fingerprints(flags, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        *((("",), ValueError), ((3,), ValueError), (("a\0",), ValueError), (("\ud800",), UnicodeEncodeError)),
+        *((("",), ValueError), ((3,), ValueError), (("\ud800",), ft.TextError)),
         *((("a", "yes"), TypeError), (("a", True, 1), TypeError)),
     ],
 )
 def test_what_no_token_is(arguments, error):
     with pytest.raises(error):
         ft.AddedToken(*arguments)
+
+
+def test_continued_training_keeps_added_tokens_and_the_decoder():
+    counts = ft.PretokenCounts.from_dict({"abc": 3, "bcd": 2})
+    start = ft.train(counts, vocab_size=258, special_tokens=["<s>"]).add_tokens(["<tool>"])
+    start = ft.Tokenizer(start.model, start.pretokenizer, start.added_tokens, decoder="fuse")
+    tok = ft.train(counts, start=start, vocab_size=261, special_tokens=["<e>"])
+    assert tok.added_tokens.items() >= start.added_tokens.items()
+    assert tok.special_tokens == {"<s>": 257, "<e>": 260}
+    assert tok.given_decoder == start.given_decoder
+    assert tok.encode("<tool>abc").tolist() == [258, 259]
+
+
+def test_order_changes_no_fingerprint():
+    tokens = {ft.AddedToken("<t>"): 256, ft.AddedToken("<u>", lstrip=True): 257}
+    turned = dict(reversed(tokens.items()))
+    prints = {ft.Tokenizer(ft.ByteModel(), "none", t).fingerprint() for t in (tokens, turned)}
+    assert len(prints) == 1
+
+
+def test_white_space_that_is_taken_is_lost():
+    tok = ft.Tokenizer(ft.ByteModel(), "none")
+    assert tok.add_tokens(["<t>"]).is_lossless
+    assert tok.add_tokens([ft.AddedToken("<t>", lstrip=True, special=True)]).is_lossless
+    assert not tok.add_tokens([ft.AddedToken("<t>", rstrip=True)]).is_lossless
+
+
+def parts_of(monkeypatch, n_bytes):
+    """Have documents worked on in parts of about so many bytes."""
+    monkeypatch.setattr("fasttok.tokenizer.encode.PART_BYTES", n_bytes)
+    monkeypatch.setattr(ft.Corpus, "batches", partialmethod(ft.Corpus.batches, batch_bytes=n_bytes))
+
+
+WORDS = ft.UnigramModel(["\u2581", "a", "\u2581a"], [-2.0, -3.0, -1.0], unk_id=3)
+UNKNOWN = {"<unk>": 3, "<s>": 4}
+SEAMS = {
+    "rows of words": ft.Tokenizer(WORDS, ["whitespace_split", "metaspace"], UNKNOWN),
+    "one row": ft.Tokenizer(WORDS, "metaspace", UNKNOWN),
+    "segments": ft.Tokenizer(WORDS, ft.Metaspace(scope="segment"), {**UNKNOWN, ft.AddedToken("<t>"): 5}),
+    "no prefix": ft.Tokenizer(WORDS, ft.Metaspace(scope="segment", add_dummy_prefix=False), UNKNOWN),
+    "strip": ft.Tokenizer(ft.ByteModel(), "gpt2", {"<s>": 256}, normalizer=ft.Strip(scope="segment")),
+}
+
+
+@pytest.mark.parametrize("name", SEAMS)
+def test_parts_of_a_document_are_the_whole(name, monkeypatch):
+    tok = SEAMS[name]
+    rng = np.random.default_rng(21)
+    pieces = ["a", " ", "  ", "\u2603", "<unk>", "<s>", "<t>", "aa "]
+    texts = ["".join(rng.choice(pieces, 200).tolist()) for _ in range(20)] + ["\u2603 " * 400]
+    for special in ("none", "all"):
+        whole = [tok.encode(text, special=special).tolist() for text in texts]
+        monkeypatch.undo()
+        spans = [tok.encode_with_offsets(text, special=special).byte_spans for text in texts]
+        for n_bytes in (7, 64):
+            parts_of(monkeypatch, n_bytes)
+            assert tok.encode_batch(texts, special=special).to_list() == whole
+            for text, ids, places in zip(texts, whole, spans, strict=True):
+                encoding = tok.encode_with_offsets(text, special=special)
+                assert encoding.ids.tolist() == ids
+                assert np.array_equal(encoding.byte_spans, places)
+    monkeypatch.undo()
+    corpus = ft.Corpus.from_texts(texts)
+    steps = (tok.pretokenizer, tok.normalizer)
+    counts = [
+        ft.count_pretokens(corpus, *steps, split_special=["<s>"], workers=1, batch_bytes=n)
+        for n in (7, 1 << 20)
+    ]
+    assert counts[0].fingerprint() == counts[1].fingerprint()
+
+
+def test_a_token_may_hold_any_character():
+    tok = ft.Tokenizer(ft.ByteModel(), "none", {"a\0": 256, "\0": 257, "\U0010ffff": 258})
+    data = "b\0aa\0\U0010ffff".encode() + b"\xff\xfe\0a\xff"
+    assert tok.encode(data, special="all").tolist() == [98, 257, 97, 256, 258, 255, 254, 257, 97, 255]
+    assert tok.decode_bytes(tok.encode(data, special="all")) == data

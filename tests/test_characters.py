@@ -308,7 +308,7 @@ def test_an_unknown_token():
     assert tok.decode(ids) == "ab <unk><unk>a<unk>b"
     for data in hostile.byte_strings(300, seed=92):
         assert tok.encode_batch([data]).to_list() == [tok.encode(data).tolist()]
-    with pytest.raises(ValueError, match=f"unknown token has id {unknown}, which is no special token's"):
+    with pytest.raises(ValueError, match=f"unknown token has id {unknown}, which no special token has"):
         ft.Tokenizer(tok.model, tok.pretokenizer, {"<s>": unknown + 1})
 
 
@@ -340,7 +340,7 @@ def test_pieces_called_alike():
             [b"a", b"b</w>", b"b</w>a"],
             [[1, 0, 2]],
             {"end_of_word_suffix": SUFFIX},
-            "merge 0 goes on behind id 1, which ends a pretoken",
+            "merge 0 goes on after id 1, which ends a pretoken",
         ),
         ([b"a", b"b"], [[0, 1, 2]], {}, "a merge names id 2, but there are 2 pieces"),
         ([b"a", b"b"], [], {"unk_id": 1}, "unk_id 1 is the piece b'b'"),

@@ -76,15 +76,15 @@ def same_as_oracle(normalizer: ft.Normalizer, texts: list[bytes], expected: list
     whole = ft.Ragged.from_bytes([b"before", *texts, b"behind"])
     part = ft.Ragged(whole.values, whole.offsets[1:-1])
     rewritten = normalizer.rewrite(Rows.of(part, aligned=True))
-    assert normalizer.rewrite(Rows.of(part)).spans is None
+    assert normalizer.rewrite(Rows.of(part)).raw_spans is None
     assert normalizer.rewrite(Rows.of(part)).documents == rewritten.documents
-    assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
-    assert (np.diff(rewritten.spans, axis=0) >= 0).all()
+    assert rewritten.raw_spans.shape == (len(rewritten.documents.values), 2)
+    assert (np.diff(rewritten.raw_spans, axis=0) >= 0).all()
     bounds = itertools.pairwise(rewritten.documents.offsets.tolist())
     for text, made, start, (a, b) in zip(texts, expected, part.offsets.tolist(), bounds, strict=False):
         written = "".join(c for c, _, _ in made).encode(errors="surrogateescape")
         assert rewritten.documents.values[a:b].tobytes() == written, text
-        spans = (rewritten.spans[a:b] - start).tolist()
+        spans = (rewritten.raw_spans[a:b] - start).tolist()
         for c, first, last in made:
             encoded = c.encode(errors="surrogateescape")
             found, spans = spans[: len(encoded)], spans[len(encoded) :]
@@ -139,7 +139,7 @@ def test_what_is_normal_stays_the_very_same(form):
     again = ft.get_normalizer(form).rewrite(Rows.of(whole, aligned=True))
     assert again.documents is whole
     places = np.arange(len(whole.values))
-    assert np.array_equal(again.spans, np.stack([places, places + 1], axis=1))
+    assert np.array_equal(again.raw_spans, np.stack([places, places + 1], axis=1))
     part = ft.Ragged(whole.values, whole.offsets[1:3])
     assert ft.get_normalizer(form).rewrite(Rows.of(part)).documents is part
 
@@ -153,7 +153,7 @@ def test_worked_examples():
         Rows.of(ft.Ragged.from_bytes(["xe\u0301\u0323y".encode()]), aligned=True)
     )
     assert rewritten.documents.to_bytes() == ["xẹ\u0301y".encode()]
-    assert rewritten.spans.tolist() == [[0, 1], *[[1, 6]] * 3, *[[2, 6]] * 2, [6, 7]]
+    assert rewritten.raw_spans.tolist() == [[0, 1], *[[1, 6]] * 3, *[[2, 6]] * 2, [6, 7]]
 
 
 # One code point at a time
@@ -252,7 +252,7 @@ def test_offsets_leave_out_what_was_dropped():
         Rows.of(ft.Ragged.from_bytes(["\x00É\u0301中\u200d".encode()]), aligned=True)
     )
     assert rewritten.documents.to_bytes() == ["e 中 ".encode()]
-    assert rewritten.spans.tolist() == [[1, 3], *[[5, 8]] * 5]
+    assert rewritten.raw_spans.tolist() == [[1, 3], *[[5, 8]] * 5]
 
 
 def test_what_is_not_utf8_is_neither_dropped_nor_taken_for_something_else():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -94,7 +96,7 @@ def test_rows_are_apart_and_alignment_changes_nothing(component):
         data = prepared.rows.documents.values.tobytes()
         assert [data[a:b] for a, b in places.tolist()] == [p for found in alone for p in found]
         if aligned:
-            spans = prepared.rows.spans
+            spans = prepared.rows.raw_spans
             assert spans.shape == (len(data), 2)
             assert (np.diff(spans, axis=0) >= 0).all()
             assert (spans[:, 0] <= spans[:, 1]).all()
@@ -143,4 +145,50 @@ def test_steps_after_a_cut_see_every_pretoken_as_a_text():
     prepared = prepare(
         Pipeline(None, ft.get_pretokenizer(["whitespace_split", "metaspace"])), b"a  bc", aligned=True
     )
-    assert prepared.rows.spans.tolist() == [[0, 0]] * 3 + [[0, 1]] + [[3, 3]] * 3 + [[3, 4], [4, 5]]
+    assert prepared.rows.raw_spans.tolist() == [[0, 0]] * 3 + [[0, 1]] + [[3, 3]] * 3 + [[3, 4], [4, 5]]
+
+
+@dataclass(frozen=True)
+class Breaking(ft.Pretokenizer):
+    """Has the boundaries that a function gives for a batch."""
+
+    function: Callable[[ft.Ragged], list[np.ndarray]]
+
+    def boundaries(self, documents):
+        yield from self.function(documents)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda documents: [documents.offsets[1:]],
+        lambda documents: [documents.offsets[:-1]],
+        lambda documents: [],
+        lambda documents: [documents.offsets[[0, -1]]],
+        lambda documents: [documents.offsets[:1], documents.offsets[1:]],
+        lambda documents: [documents.offsets + 1],
+        lambda documents: [np.array([0, 5, 3, *documents.offsets[1:]])],
+        lambda documents: [documents.offsets.astype(np.int32)],
+        lambda documents: [documents.offsets.tolist()],
+    ],
+)
+def test_boundaries_that_a_kernel_must_not_see(broken):
+    step = Breaking(broken)
+    batch = ft.Ragged.from_bytes([b"hello", b"world"])
+    for steps in (step, ft.get_pretokenizer([step, "gpt2"]), ft.get_pretokenizer(["gpt2", step])):
+        with pytest.raises(ValueError, match="Breaking.boundaries must yield int64 arrays of ascending"):
+            steps.split(batch)
+    with pytest.raises(ValueError, match=r"Breaking\.boundaries must"):
+        ft.Tokenizer(ft.ByteModel(), step).encode_batch(["hello", "world"])
+    with pytest.raises(ValueError, match=r"Breaking\.boundaries must"):
+        ft.count_pretokens(ft.Corpus.from_texts(["hello", "world"]), step)
+
+
+def test_spans_that_a_kernel_must_not_see():
+    rows = Rows.of(ft.Ragged.from_bytes([b"hello", b"world"]), aligned=True)
+    for spans in (None, np.zeros((3, 2), np.int64), np.zeros(10, np.int64)):
+        with pytest.raises(ValueError, match=r"aligned rows need their spans, of shape \(n, 2\) with n = 10"):
+            rows.rewritten(rows.documents, spans)
+    far = rows.rewritten(rows.documents, np.full((10, 2), 10**12, np.int64))
+    again = far.rewritten(far.documents, np.full((10, 2), -(10**12), np.int64))
+    assert again.raw_spans.shape == (10, 2)

@@ -155,7 +155,7 @@ def test_long_pretokens(unit):
 
 def test_batches_threads_and_lists_change_nothing(tok, monkeypatch):
     texts = [*hostile.texts(200, seed=60), "", "x" * 500, *hostile.byte_strings(200, seed=61), f"a{END}b"]
-    options = {"dropout": 0.3, "seed": 7, "epoch": 2}
+    options = {"sampling": ft.Dropout(0.3, seed=7, epoch=2)}
     for special in ("none", "all"):
         expected = tok.encode_batch(texts, special=special, **options)
         assert tok.encode_batch(texts, special=special, as_list=True, **options) == expected.to_list()
@@ -174,7 +174,7 @@ def test_files_are_their_documents(tok, tmp_path, monkeypatch):
     for name, text in zip("abc", texts, strict=True):
         (tmp_path / f"{name}.txt").write_text(text, newline="")
     (tmp_path / "d.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    options = {"dropout": 0.3, "seed": 7, "epoch": 2}
+    options = {"sampling": ft.Dropout(0.3, seed=7, epoch=2)}
     for special in ("none", "all"):
         expected = tok.encode_batch(texts * 2, special=special, **options)
         for workers, size in itertools.product((1, 2, 7), (1, 100, 1 << 22)):

@@ -272,15 +272,15 @@ def load_group(group):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        ("{ a = 1979-05-27 }", "must be from 0 to 2^31 - 1, not datetime.date(1979, 5, 27)"),
-        ('{ a = "300" }', "the id of special token 'a' must be from 0 to 2^31 - 1, not '300'"),
+        ("{ a = 1979-05-27 }", "must be from 0 to 2^24 - 1, not datetime.date(1979, 5, 27)"),
+        ('{ a = "300" }', "the id of added token 'a' must be from 0 to 2^24 - 1, not '300'"),
         ("{ a = 300.0 }", "not 300.0"),
         ("{ a = true }", "not True"),
         ("{ a = -1 }", "not -1"),
         (f"{{ a = {1 << 31} }}", "not 2147483648"),
-        ("{ a = 300, b = 300 }", "special tokens 'a' and 'b' have the same id 300"),
+        ("{ a = 300, b = 300 }", "added tokens 'a' and 'b' have the same id 300"),
         ("{ a = 300, b = 5000 }", "the id 5000 is larger than bare.tiktoken"),
-        ('["a"]', "special_tokens must map each text to its id"),
+        ('["a"]', "added_tokens must map each text, or AddedToken, to its id"),
     ],
 )
 def test_ids_that_are_none(folder, ids, message):

@@ -40,7 +40,7 @@ def test_rewriting_is_the_oracles(options):
         written = rewrite(step, [text])
         expected, origins = oracles.write_marks(text, **options)
         assert written.documents.values.tobytes() == expected
-        assert written.spans.tolist() == [list(pair) for pair in itertools.pairwise(origins)]
+        assert written.raw_spans.tolist() == [list(pair) for pair in itertools.pairwise(origins)]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
@@ -57,11 +57,11 @@ def test_rows_are_rewritten_apart_and_know_what_they_are_of_their_document(optio
     assert written.documents.to_bytes() == [text for text, _ in expected]
     bounds, starts = written.documents.offsets.tolist(), np.cumsum([0, *map(len, rows)]).tolist()
     for (_, origins), start, (a, b) in zip(expected, starts, itertools.pairwise(bounds), strict=False):
-        assert written.spans[a:b, 0].tolist() == [start + i for i in origins[:-1]]
-    assert (written.spans[1:, 0] == written.spans[:-1, 1]).all()
-    assert (np.diff(written.spans) >= 0).all()
+        assert written.raw_spans[a:b, 0].tolist() == [start + i for i in origins[:-1]]
+    assert (written.raw_spans[1:, 0] == written.raw_spans[:-1, 1]).all()
+    assert (np.diff(written.raw_spans) >= 0).all()
     again = rewrite(step, rows, aligned=False, begins=begins, ends=ends)
-    assert again.spans is None
+    assert again.raw_spans is None
     assert again.documents == written.documents
 
 
@@ -80,8 +80,8 @@ def test_rewriting_is_sentencepieces(options):
         places = np.cumsum([0, *(len(c.encode()) for c in text)]).tolist()
         at = np.cumsum([0, *(len(c.encode()) for c in normalized)])
         if normalized:  # where nothing is left, the peer's end is the beginning
-            assert written.spans[at[:-1], 0].tolist() == [places[i] for i in origins[:-1]]
-            assert written.spans[-1, 1] == places[origins[-1]]
+            assert written.raw_spans[at[:-1], 0].tolist() == [places[i] for i in origins[:-1]]
+            assert written.raw_spans[-1, 1] == places[origins[-1]]
 
 
 def train_peer(texts: list[str], **options: object) -> sentencepiece.SentencePieceProcessor:

@@ -87,17 +87,17 @@ def same_as_oracle(normalizer: CharsMapNormalizer, known: dict[str, str], texts:
     documents = ft.Ragged.from_bytes([b"before", *texts, b"behind"])
     part = ft.Ragged(documents.values, documents.offsets[1:-1])
     rewritten = normalizer.rewrite(Rows.of(part, aligned=True))
-    assert normalizer.rewrite(Rows.of(part)).spans is None
+    assert normalizer.rewrite(Rows.of(part)).raw_spans is None
     assert normalizer.rewrite(Rows.of(part)).documents == rewritten.documents
-    assert rewritten.spans.dtype == np.int64
-    assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
-    assert np.array_equal(rewritten.spans[1:, 0], rewritten.spans[:-1, 1])
+    assert rewritten.raw_spans.dtype == np.int64
+    assert rewritten.raw_spans.shape == (len(rewritten.documents.values), 2)
+    assert np.array_equal(rewritten.raw_spans[1:, 0], rewritten.raw_spans[:-1, 1])
     for row, text in enumerate(texts):
         expected, origins = oracles.rewrite(known, text, longest)
         start, end = rewritten.documents.offsets[row : row + 2]
         assert rewritten.documents[row].tobytes() == expected, text
-        assert (rewritten.spans[start:end, 0] - part.offsets[row]).tolist() == origins[:-1], text
-    assert rewritten.spans[-1:, 1].tolist() in ([], [part.offsets[-1]])
+        assert (rewritten.raw_spans[start:end, 0] - part.offsets[row]).tolist() == origins[:-1], text
+    assert rewritten.raw_spans[-1:, 1].tolist() in ([], [part.offsets[-1]])
 
 
 # The rules
@@ -236,7 +236,7 @@ def test_places_where_a_long_text_goes_on(filler, rule):
         parts = normalizer.rewrite(Rows.of(ft.Ragged.from_bytes([first, last]), aligned=True))
         assert whole.documents.values.tobytes() == peer.Normalize(first + last)
         assert np.array_equal(whole.documents.values, parts.documents.values)
-        assert np.array_equal(whole.spans, parts.spans)
+        assert np.array_equal(whole.raw_spans, parts.raw_spans)
 
 
 def test_no_documents_and_empty_ones(any_name):
@@ -244,7 +244,7 @@ def test_no_documents_and_empty_ones(any_name):
     for texts in ([], [b""], [b"", b"", b"ab", b""], [b"\x01"]):
         rewritten = normalizer.rewrite(Rows.of(ft.Ragged.from_bytes(texts), aligned=True))
         assert len(rewritten.documents) == len(texts)
-        assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
+        assert rewritten.raw_spans.shape == (len(rewritten.documents.values), 2)
 
 
 def test_text_that_grows_and_text_that_goes():
@@ -253,7 +253,7 @@ def test_text_that_grows_and_text_that_goes():
     rewritten = normalizer.rewrite(Rows.of(ft.Ragged.from_bytes([text, text]), aligned=True))
     assert rewritten.documents.lengths.tolist() == [20_000 * MAX_BYTES] * 2
     assert (rewritten.documents.values == ord("x")).all()
-    assert np.array_equal(np.unique(rewritten.spans[:, 0])[:20_000], np.arange(20_000))
+    assert np.array_equal(np.unique(rewritten.raw_spans[:, 0])[:20_000], np.arange(20_000))
 
 
 def test_read_only_text_and_every_other_byte(name):
@@ -416,8 +416,8 @@ def outcome(data: bytes, texts: list[bytes]) -> str:
         return "refused"
     documents = ft.Ragged.from_bytes(texts)
     rewritten = normalizer.rewrite(Rows.of(documents, aligned=True))
-    assert (np.diff(rewritten.spans, axis=0) >= 0).all()
-    assert (np.diff(rewritten.spans) >= 0).all()
+    assert (np.diff(rewritten.raw_spans, axis=0) >= 0).all()
+    assert (np.diff(rewritten.raw_spans) >= 0).all()
     assert len(rewritten.documents.values) <= MAX_BYTES * len(documents.values)
     return "read"
 
@@ -589,7 +589,7 @@ def test_spans_compose():
     b = CharsMapNormalizer.from_rules({"e\u0301": "!!!", "\u0301": "?"})
     for text in small_byte_strings(200, seed=106):
         first = a.rewrite(Rows.of(ft.Ragged.from_bytes([text]), aligned=True))
-        spans = b.rewrite(first).spans
+        spans = b.rewrite(first).raw_spans
         middle, expected_first = oracles.rewrite({"é": "e\u0301", "x": ""}, text, 1)
         _, expected_second = oracles.rewrite({"e\u0301": "!!!", "\u0301": "?"}, middle, 2)
         origins = [expected_first[o] for o in expected_second]

@@ -60,8 +60,8 @@ def test_strip_asks_which_rows_begin_and_end_their_document():
     documents = ft.Ragged.from_bytes([b"x", *rows])
     part = ft.Ragged(documents.values, documents.offsets[1:])
     rewritten = ft.Strip().rewrite(Rows.of(part, begins=begins, ends=ends, aligned=True))
-    assert rewritten.spans[:, 0].tolist() == [2, 3, 4, 5, 9, 10]
-    assert rewritten.spans[:, 1].tolist() == [3, 4, 5, 6, 10, 11]
+    assert rewritten.raw_spans[:, 0].tolist() == [2, 3, 4, 5, 9, 10]
+    assert rewritten.raw_spans[:, 1].tolist() == [3, 4, 5, 6, 10, 11]
     same = ft.Ragged.from_bytes([b"a b", b""])
     assert ft.Strip().rewrite(Rows.of(same)).documents is same
 
@@ -89,7 +89,7 @@ def test_prepend():
     part = ft.Ragged(documents.values, documents.offsets[1:])
     rewritten = ft.Prepend("__").rewrite(Rows.of(part, begins=begins, aligned=True))
     assert rewritten.documents.to_bytes() == [b"", b"__ab", b"c", b""]
-    assert rewritten.spans.tolist() == [[1, 1], [1, 1], [1, 2], [2, 3], [3, 4]]
+    assert rewritten.raw_spans.tolist() == [[1, 1], [1, 1], [1, 2], [2, 3], [3, 4]]
     assert rewrite(ft.Prepend("__"), rows) == [b"", b"__ab", b"__c", b""]
 
 
@@ -103,17 +103,17 @@ def test_steps_one_after_the_other():
         sequence = ft.get_normalizer(steps)
         rewritten = sequence.rewrite(Rows.of(ft.Ragged.from_bytes([text.encode()]), aligned=True))
         assert rewritten.documents.to_bytes() == [expected.encode()]
-        assert rewritten.spans.shape == (len(rewritten.documents.values), 2)
-        assert (np.diff(rewritten.spans, axis=0) >= 0).all()
-        assert (rewritten.spans[:, 0] <= rewritten.spans[:, 1]).all()
-        assert rewritten.spans.max(initial=0) <= len(text.encode())
+        assert rewritten.raw_spans.shape == (len(rewritten.documents.values), 2)
+        assert (np.diff(rewritten.raw_spans, axis=0) >= 0).all()
+        assert (rewritten.raw_spans[:, 0] <= rewritten.raw_spans[:, 1]).all()
+        assert rewritten.raw_spans.max(initial=0) <= len(text.encode())
 
 
 def test_where_what_steps_have_written_comes_from():
     sequence = ft.get_normalizer([ft.Strip(), ft.Replace("é", "e!"), ft.Prepend("▁"), "nfd", "lowercase"])
     rewritten = sequence.rewrite(Rows.of(ft.Ragged.from_bytes(["  éÀx ".encode()]), aligned=True))
     assert rewritten.documents.to_bytes() == ["▁e!a\u0300x".encode()]
-    assert rewritten.spans.tolist() == [*[[2, 2]] * 4, [2, 4], *[[4, 6]] * 3, [6, 7]]
+    assert rewritten.raw_spans.tolist() == [*[[2, 2]] * 4, [2, 4], *[[4, 6]] * 3, [6, 7]]
 
 
 @pytest.mark.parametrize(

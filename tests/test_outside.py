@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -147,7 +148,10 @@ def test_experiments(tmp_path):
     [
         ([], "gives 0 ids"),
         ([1, 2, 3], "gives 3 ids for a pretoken of 2 bytes"),
-        ([-1], "negative"),
+        ([-1], "gives id -1; its ids are 0 to 255"),
+        ([256], "gives id 256; its ids are 0 to 255"),
+        ([10**30], "gives id 10+; its ids"),
+        ([1.5], "'float' object cannot be interpreted as an integer"),
         ("x", "integer"),
     ],
 )
@@ -158,7 +162,7 @@ def test_a_model_that_gives_what_are_no_ids(ids, message):
 
     broken = ft.Tokenizer(Broken([]), "none")
     for encode in (broken.encode, lambda text: broken.encode_batch([text] * 3, workers=2)):
-        with pytest.raises((ValueError, OverflowError, TypeError), match=message):
+        with pytest.raises((ValueError, TypeError), match=message):
             encode("ab")
 
 
@@ -166,10 +170,53 @@ def test_a_model_without_an_id():
     class Picky(toy.PairModel):
         def encode_pretoken(self, pretoken):
             if b"x" in pretoken:
-                raise ft.UnknownCharacterError("x", pretoken.index(b"x"), 0)
+                raise ft.UnknownCharacterError("x", pretoken.index(b"x"))
             return super().encode_pretoken(pretoken)
 
     picky = ft.Tokenizer(Picky([]), "gpt2")
     with pytest.raises(ft.UnknownCharacterError, match="'x'.* at byte 4 of document 1"):
         picky.encode_batch(["a b", "a bcxd"])
     assert np.array_equal(picky.encode("a b"), list(b"a b"))
+
+
+def test_places_of_ids_whose_pieces_are_not_the_text_are_refused():
+    class Doubling(toy.PairModel):
+        def encode_pretoken(self, pretoken):
+            return [256] * len(pretoken)
+
+    doubling = ft.Tokenizer(Doubling([b"ab"]), "none")
+    assert doubling.encode("ab").tolist() == [256, 256]
+    with pytest.raises(ValueError, match="pieces that the model gives for b'ab' have 4 bytes"):
+        doubling.encode_with_offsets("ab")
+
+
+def test_places_behind_other_steps():
+    normalizer = ft.get_normalizer([ft.Replace("a", "bbb"), toy.Rot13()])
+    tok = ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("<t>"): 256}, normalizer=normalizer)
+    for text in ("xayz", "ab<t>cd<t>ef"):
+        encoding = tok.encode_with_offsets(text)
+        for i, (begin, end) in zip(encoding.ids.tolist(), encoding.byte_spans.tolist(), strict=True):
+            if i == 256:
+                assert text[begin:end] == "<t>"
+            else:
+                source = {"o": "ab"}.get(tok.id_to_piece(i).decode())  # Rot13 of b, which a became, or was
+                assert text[begin:end] in (source or chr((i - 97 - 13) % 26 + 97))
+
+
+def test_what_no_file_can_name_is_refused_before_any_work():
+    @dataclass(frozen=True)
+    class Local(ft.Normalizer):
+        def rewrite(self, rows):
+            raise AssertionError("no work is to be done")
+
+    with pytest.raises(ValueError, match="Local is inside a function"):
+        ft.train(CORPUS, vocab_size=257, normalizer=Local())
+
+
+def test_the_provenance_has_any_trainers_options():
+    tok = ft.train(CORPUS, model=toy.PairTrainer, vocab_size=np.int64(257))
+    assert tok.provenance["trainer"] == {"model": "tests.toy:PairTrainer", "vocab_size": 257}
+    with pytest.raises(
+        TypeError, match="tests.toy:PairTrainer: option vocab_size must be plain JSON, not \\{257}"
+    ):
+        ft.train(CORPUS, model=toy.PairTrainer, vocab_size={257})

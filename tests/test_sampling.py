@@ -112,7 +112,7 @@ def test_long_pretokens(unit, alpha):
 
 def test_batches_threads_and_lists_change_nothing(words, monkeypatch):
     texts = [*hostile.texts(200, 95), "", "abc" * 200, *hostile.byte_strings(200, 96), "a<|end|>b"]
-    options = {"sample": ft.Sampling(0.3, seed=7, epoch=2)}
+    options = {"sampling": ft.Sampling(0.3, seed=7, epoch=2)}
     for special in ("none", "all"):
         expected = words.encode_batch(texts, special=special, **options)
         assert words.encode_batch(texts, special=special, as_list=True, **options) == expected.to_list()

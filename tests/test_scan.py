@@ -188,7 +188,7 @@ def test_bad_expressions():
         ft.get_pretokenizer("a(")
     with pytest.raises(
         ValueError,
-        match="no pretokenizer is named 'gpt3'; the names are gpt2.*, script, p50k, sentencepiece, and",
+        match="no pretokenizer is named 'gpt3'; the names are gpt2.*, script, regex, .*sentencepiece, and",
     ):
         ft.get_pretokenizer("gpt3")
     with pytest.raises(TypeError, match="must be a name, a pattern or a list of them, not int"):
@@ -201,7 +201,7 @@ def test_an_expression_that_backtracks_is_stopped():
     from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 
     pretokenizer = RegexPretokenizer(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.1)
-    with pytest.raises(ft.PatternError, match=r"ran longer than 0.1 s behind code point 0, on document 1"):
+    with pytest.raises(ft.PatternError, match=r"ran longer than 0.1 s after code point 0, on document 1"):
         pretokenizer.split(ft.Ragged.from_bytes([b"b", b"a" * 28 + b"b" + b"a" * 40_000 + b"b"]))
 
 

@@ -13,7 +13,7 @@ from tokenizers import Regex, pre_tokenizers
 
 import fasttok as ft
 from fasttok.text import steps as base
-from fasttok.text.pretokenizers import registry as pretokenizers
+from fasttok.text.pretokenizers import expressions
 from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
@@ -102,7 +102,7 @@ def test_two_steps(steps):
 
 @pytest.mark.parametrize("slice_length", [1, 2, 3, 7])
 def test_slices_of_any_length(monkeypatch, slice_length):
-    for module in (base, pretokenizers):
+    for module in (base, expressions):
         monkeypatch.setattr(module, "SLICE", slice_length)
     rng = random.Random(54)
     names = [*EXPRESSIONS, "digits_threes_right", "gpt2", "cl100k"]

@@ -405,7 +405,7 @@ def test_models_that_cannot_be(pieces, scores, options, message):
 
 
 def test_too_many_pieces(monkeypatch):
-    monkeypatch.setattr("fasttok.models.pieces.MOST_PIECES", 2)
+    monkeypatch.setattr("fasttok.models.pieces.MOST_IDS", 2)
     with pytest.raises(ValueError, match="3 pieces; the most is 2"):
         ft.UnigramModel(["a", "b", "c"], [0, 0, 0])
 

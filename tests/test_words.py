@@ -96,12 +96,12 @@ def test_words_are_those_of_tokenizers(name):
 
 def test_what_leaves_text_out_has_no_boundaries():
     text = ft.Ragged.from_bytes([b"a b"])
-    for steps in ("bert", "whitespace_split", ["punctuation", "whitespace_split"]):
-        with pytest.raises(ValueError, match="leaves text out between pretokens, so that they have no bound"):
+    sequences = [["punctuation", "whitespace_split"], ["whitespace_split", "punctuation"], ["bert", "bert"]]
+    for steps in ("bert", "whitespace_split", *sequences):
+        with pytest.raises(
+            ValueError, match="leaves? (text|some) out.*, so that (they have|it has) no bound"
+        ):
             ft.get_pretokenizer(steps).split(text)
-    for steps in (["whitespace_split", "punctuation"], ["bert", "bert"]):
-        with pytest.raises(ValueError, match="it can only be the last step of a sequence"):
-            ft.get_pretokenizer(steps)
 
 
 @pytest.mark.parametrize("name", DROPPING)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.peers import decode, encode, hostile, small, train, unigram, wordpiece
+from benchmarks.peers import added, decode, encode, hostile, offsets, small, train, unigram, wordpiece
 from benchmarks.peers.common import Work
 
 TASKS: dict[str, dict[str, Callable[..., Work]]] = {
@@ -17,6 +17,8 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "encode": encode.TASK,
     "decode": decode.TASK,
     "small": small.TASK,
+    "offsets": offsets.TASK,
+    "added": added.TASK,
     "unigram": unigram.TRAIN,
     "segment": unigram.ENCODE,
     "wordpiece": wordpiece.TRAIN,

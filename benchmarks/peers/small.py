@@ -13,21 +13,21 @@ from typing import Any
 
 from benchmarks.peers.common import Work, hash_rows, huggingface_file, read_text, tiktoken_encoding
 
-N_TEXTS, N_CHARACTERS = 1000, 50
+N_TEXTS = 1000
 One = Callable[[str], list[int]]
 Many = Callable[[list[str]], list[list[int]]]
 
 
-def short_texts(path: str) -> list[str]:
-    """As many strings from all over a file."""
+def strings(path: str, n: int = N_TEXTS, n_characters: int = 50) -> list[str]:
+    """So many strings of so many characters from all over a file."""
     text = read_text(path)
-    step = len(text) // N_TEXTS
-    return [text[i * step : i * step + N_CHARACTERS] for i in range(N_TEXTS)]
+    step = len(text) // n
+    return [text[i * step : i * step + n_characters] for i in range(n)]
 
 
 def calls(path: str, n_texts: int, n_calls: int, one: One, many: Many) -> Work:
     """The work of so many calls; compared is what the last thousand strings or the last call gave."""
-    texts = short_texts(path)
+    texts = strings(path)
 
     def work() -> Any:
         if n_texts == 1:

@@ -65,7 +65,8 @@ def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:
     return work, lambda tok: f"{len(json.loads(tok.to_str())['model']['vocab'])} ids"
 
 
-def encode_fasttok(path: str, model: str, threads: int) -> Work:
+def load_in_fasttok(model: str) -> Any:
+    """A Unigram model of sentencepiece's as a tokenizer of fasttok's."""
     import sentencepiece
 
     import fasttok as ft
@@ -75,12 +76,13 @@ def encode_fasttok(path: str, model: str, threads: int) -> Work:
     special = {processor.id_to_piece(i): i for i in ids if processor.is_control(i) or processor.is_unknown(i)}
     pieces = ["" if i in special.values() else processor.id_to_piece(i) for i in ids]
     unigram = ft.UnigramModel(pieces, [processor.get_score(i) for i in ids], unk_id=processor.unk_id())
-    tok = ft.Tokenizer(
-        unigram,
-        ft.get_pretokenizer("metaspace"),
-        special,
-        normalizer=ft.get_normalizer("nmt_nfkc"),
-    )
+    return ft.Tokenizer(unigram, "metaspace", special, normalizer="nmt_nfkc")
+
+
+def encode_fasttok(path: str, model: str, threads: int) -> Work:
+    import fasttok as ft
+
+    tok = load_in_fasttok(model)
     lines = ft.Corpus.from_files(path, document="line")
     return lambda: tok.encode_files(lines, workers=threads).values, hash_ids
 

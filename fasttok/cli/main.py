@@ -72,7 +72,7 @@ def corpus_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--document", type=click.Choice(["whole", "line", "paragraph"]), default="whole",
                      show_default=True,
                      help="What a document is: a whole file or record, a line, a paragraph."),
-        click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default."),
+        click.option("--workers", type=click.IntRange(min=1), help="Number of threads; default: all CPUs."),
         click.argument("files", nargs=-1),
     ):  # fmt: skip
         command = decorate(command)
@@ -82,6 +82,22 @@ def corpus_options(command: Callable[..., None]) -> Callable[..., None]:
 tokenizer_option = click.option(
     "-t", "--tokenizer", "path", required=True, type=click.Path(), help="The tokenizer's file."
 )
+
+
+allow_import_option = click.option(
+    "--allow-import",
+    metavar="PACKAGE",
+    multiple=True,
+    help="A package that the files may import, if they name metrics or components as package.module:name; "
+    "repeatable. It is also looked for in the current folder.",
+)
+
+
+def _find_here(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """The packages; if there are any, modules of the current folder can be imported from here on."""
+    if packages and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return packages
 
 
 def _open_corpus(files: tuple[str, ...], document: str, field: str) -> ft.Corpus:
@@ -216,6 +232,7 @@ def train(
               help="What the text of a special token becomes: plain ids, its own id, an error.")  # fmt: skip
 @click.option("--show", type=click.Choice(["ids", "pieces", "count"]), default="ids", show_default=True,
               help="What to write of each document.")  # fmt: skip
+@allow_import_option
 def encode(
     path: str,
     files: tuple[str, ...],
@@ -224,6 +241,7 @@ def encode(
     workers: int | None,
     special: Any,
     show: str,
+    allow_import: tuple[str, ...],
 ) -> None:
     """Turn text into ids: a line of numbers a document, on standard output.
 
@@ -232,7 +250,7 @@ def encode(
       echo "Hello world" | fasttok encode -t mine.json --show pieces
       fasttok encode -t cl100k_base.tiktoken --show count novels/*.txt
     """
-    tok = ft.load(path)
+    tok = ft.load(path, allow_import=_find_here(allow_import))
     for row in tok.encode_files(_open_corpus(files, document, field), special=special, workers=workers):
         if show == "count":
             click.echo(len(row))
@@ -250,14 +268,15 @@ def encode(
 @tokenizer_option
 @click.option("--document", type=click.Choice(["line"]), help="End every document with a line end.")
 @click.argument("files", nargs=-1, type=click.File("r"))
-def decode(path: str, document: str | None, files: tuple[Any, ...]) -> None:
+@allow_import_option
+def decode(path: str, document: str | None, files: tuple[Any, ...], allow_import: tuple[str, ...]) -> None:
     """Turn lines of ids, as `fasttok encode` writes them, back into text.
 
     \b
     Example:
       fasttok encode -t mine.json < a.txt | fasttok decode -t mine.json | cmp - a.txt
     """
-    tok = ft.load(path)
+    tok = ft.load(path, allow_import=_find_here(allow_import))
     for file in files or (sys.stdin,):
         for number, line in enumerate(file, 1):
             try:
@@ -334,7 +353,8 @@ def count(
     show_default=True,
     help="How many pieces of each kind to show.",
 )
-def inspect(path: str, text: str | None, top: int) -> None:
+@allow_import_option
+def inspect(path: str, text: str | None, top: int, allow_import: tuple[str, ...]) -> None:
     """Show what is in a tokenizer's file, or in counts that `fasttok count` saved."""
     if path.endswith(".npz"):
         counts = ft.PretokenCounts.load(path)
@@ -342,7 +362,7 @@ def inspect(path: str, text: str | None, top: int) -> None:
         click.echo(f"recipe        {counts.recipe.to_json()}\nfingerprint   {counts.fingerprint()}")
         _show_counts(counts, top)
         return
-    tok = ft.load(path)
+    tok = ft.load(path, allow_import=_find_here(allow_import))
     click.echo(tok)
     click.echo(f"lossless      {'yes' if tok.is_lossless else 'no'}")
     click.echo(f"model         {tok.model!r}")
@@ -361,7 +381,8 @@ def inspect(path: str, text: str | None, top: int) -> None:
 @click.option(
     "--with", "paths", multiple=True, required=True, type=click.Path(), help="A tokenizer's file; repeatable."
 )
-def show(text: str, paths: tuple[str, ...]) -> None:
+@allow_import_option
+def show(text: str, paths: tuple[str, ...], allow_import: tuple[str, ...]) -> None:
     """Show how tokenizers cut a text: a line each, with the number of tokens.
 
     Tokens are in turning colours; with | between them where colours cannot be shown, or NO_COLOR is set. A
@@ -372,33 +393,18 @@ def show(text: str, paths: tuple[str, ...]) -> None:
     Example:
       fasttok show "unaffable naïve 12345 東京" --with bpe.json --with cl100k_base.tiktoken
     """
-    rows = [(path, ft.load(path).show(text)) for path in paths]
+    packages = _find_here(allow_import)
+    rows = [(path, ft.load(path, allow_import=packages).show(text)) for path in paths]
     width = max(map(len, paths))
     digits = max(len(str(len(tokens))) for _, tokens in rows)
     for path, tokens in rows:
         click.echo(f"{path:<{width}}  {len(tokens):>{digits}} tokens  {_coloured(tokens)}")
 
 
-allow_import_option = click.option(
-    "--allow-import",
-    metavar="PACKAGE",
-    multiple=True,
-    help="A package that the files may import, if they name metrics or components as package.module:name; "
-    "repeatable. It is also looked for in the current folder.",
-)
-
-
-def _find_here(packages: tuple[str, ...]) -> tuple[str, ...]:
-    """The packages; if there are any, modules of the current folder can be imported from here on."""
-    if packages and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    return packages
-
-
 @main.command()
 @click.argument("experiment", type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the results.")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
+@click.option("--workers", type=click.IntRange(min=1), help="Number of threads; default: all CPUs.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @allow_import_option
 def compare(
@@ -450,7 +456,7 @@ def report(results: str, output: str | None, allow_import: tuple[str, ...]) -> N
 @main.command()
 @click.argument("results", type=click.Path())
 @click.option("--folder", type=click.Path(), help="What relative paths in the experiment start from.")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads; one a processor by default.")
+@click.option("--workers", type=click.IntRange(min=1), help="Number of threads; default: all CPUs.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @allow_import_option
 def verify(

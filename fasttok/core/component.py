@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -70,18 +70,43 @@ class Component:
 
 def _options_of(kind: type) -> list[Field[Any]]:
     """Return the fields that are options: what makes no difference to comparing makes none to a file."""
+    if not is_dataclass(kind):
+        raise TypeError(f"{import_path(kind)} must be a frozen dataclass, whose fields are its options")
     return [field for field in fields(kind) if field.init and field.compare]
 
 
 def name_of(component: Component) -> str:
-    """Return the name of a component of fasttok, or the import path of one from elsewhere."""
+    """Return the name of a component of fasttok, or the import path of one from elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If it has no import path.
+    """
     kind = type(component)
-    return component.name if kind.__module__.partition(".")[0] == "fasttok" else import_path(kind)
+    if kind.__module__.partition(".")[0] == "fasttok":
+        return component.name
+    return check_importable(import_path(kind))
 
 
 def import_path(kind: type) -> str:
     """Return the import path of a class, ``package.module:Class``."""
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def check_importable(path: str) -> str:
+    """Return the import path of a class that is not defined inside a function.
+
+    Raises
+    ------
+    ValueError
+        If it is; no file can name it then.
+    """
+    if "<locals>" in path:
+        raise ValueError(
+            f"{path} is inside a function, where no file can name it; move it to the module's level"
+        )
+    return path
 
 
 class Registry(Generic[C]):

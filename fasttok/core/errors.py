@@ -105,7 +105,7 @@ class UnknownCharacterError(FasttokError):
         The index of the document in its batch or corpus.
     """
 
-    def __init__(self, character: str, position: int, document: int) -> None:
+    def __init__(self, character: str, position: int, document: int = 0) -> None:
         super().__init__(
             f"no piece for {character!r} (U+{ord(character):04X}) at byte {position} of document {document}, "
             "or for the word that it begins: training did not see it there; an unknown token (unk) or, where "

@@ -37,7 +37,7 @@ def import_whole(module: str) -> None:
 
 
 def resolve_workers(workers: int | None) -> int:
-    """The number of threads to use: `workers`, or one a processor this process may run on."""
+    """The number of threads to use: `workers`, or one per CPU this process may run on."""
     if workers is None:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity else os.cpu_count() or 1

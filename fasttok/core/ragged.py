@@ -54,7 +54,7 @@ class Ragged:
 
     @classmethod
     def from_arrays(cls, rows: Sequence[NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
-        """Put flat arrays behind one another; `dtype` is for the case that there are none."""
+        """Join flat arrays, one after the other; `dtype` is for the case that there are none."""
         values = np.concatenate(rows) if rows else np.empty(0, dtype)
         return cls(values, lengths_to_offsets([len(row) for row in rows]))
 

@@ -45,7 +45,7 @@ class Batch:
     Attributes
     ----------
     documents : Ragged of uint8
-        UTF-8 text, a row a document.
+        UTF-8 text, a row per document.
     first : int
         The index in the corpus of the document in the first row.
     continues : bool
@@ -218,7 +218,7 @@ class Corpus:
         separator: str | bytes | None = None,
         errors: Errors = "strict",
     ) -> Corpus:
-        """Take documents from a column of text in a table, a row a document.
+        """Take documents from a column of text in a table, a row per document.
 
         Named for what data frames, datasets and Arrow streams all are: rows with named columns.
 

@@ -71,7 +71,7 @@ def count_pretokens(
         Texts of special tokens. Documents are cut where one stands, and it is not counted; where two
         could start at one place the longer one does. Without this their text is ordinary text.
     workers : int, optional
-        Threads; by default one a processor. The result does not depend on it.
+        Number of threads; default: all CPUs. The result does not depend on it.
     progress : bool
         Show a bar on the standard error stream.
     batch_bytes : int
@@ -139,6 +139,12 @@ def count_pretokens(
             )
             for tag, part in corpus.items()
         }
+    recipe = Recipe(
+        pipeline.pretokenizer.config(),
+        None if pipeline.normalizer is None else pipeline.normalizer.config(),
+        corpus.document_rule,
+        specials,
+    )
     tables = [PretokenTable() for _ in range(resolve_workers(workers))]
     share = None
     if max_memory is not None:
@@ -168,10 +174,5 @@ def count_pretokens(
     return PretokenCounts.from_sorted(
         rows,
         counts,
-        Recipe(
-            pipeline.pretokenizer.config(),
-            None if pipeline.normalizer is None else pipeline.normalizer.config(),
-            corpus.document_rule,
-            specials,
-        ),
+        recipe,
     )

@@ -196,7 +196,7 @@ class PretokenCounts:
         Returns
         -------
         Ragged of uint32
-            A row a pretoken.
+            A row per pretoken.
 
         Examples
         --------

@@ -142,7 +142,7 @@ class StreamDecoder:
         Returns
         -------
         str
-            The text behind what was given before; empty where no character is complete. A byte that can
+            The text after what was returned before; empty where no character is complete. A byte that can
             be part of no character is U+FFFD, as in `Tokenizer.decode`.
 
         Raises

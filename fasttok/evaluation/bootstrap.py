@@ -26,7 +26,7 @@ def resample(
     Parameters
     ----------
     columns : ndarray of int64, shape (n, m)
-        What is added up, a row a document.
+        What is added up, a row per document.
     seed : int
         What the draws depend on, with `names`.
     names : sequence of str

@@ -26,9 +26,9 @@ class Encoded:
     tokenizer : Tokenizer, or what `fasttok.wrap` gives
         What encoded them.
     documents : Ragged of uint8
-        The text, a row a document.
+        The text, a row per document.
     ids : Ragged of uint32
-        The ids, a row a document.
+        The ids, a row per document.
     """
 
     tokenizer: AnyTokenizer
@@ -95,7 +95,7 @@ def encode(
     tokenizer : Tokenizer, or what `fasttok.wrap` gives
         The tokenizer.
     documents : Ragged of uint8
-        The text, a row a document.
+        The text, a row per document.
     workers : int, optional
         Threads; the result does not depend on it.
     with_spans : bool

@@ -25,7 +25,7 @@ class TestCorpus:
     name : str
         Its name, in rows and in errors.
     documents : mapping of str to Ragged of uint8
-        The text in each language, a row a document. The language is "" where there is but one and it has no
+        The text in each language, a row per document. The language is "" where there is but one and it has no
         name.
     words : {"whitespace", "dzongkha", "unicode"}
         What a word is; see `fasttok.evaluation.words.find_words`.

@@ -50,7 +50,7 @@ class AnyTokenizer(Protocol):
     def pieces(self) -> Ragged: ...
 
     def encode_batch(self, texts: Iterable[str | bytes], *, workers: int | None = None) -> Ragged:
-        """The ids of texts, a row a text, with no special tokens."""
+        """The ids of texts, a row per text, with no special tokens."""
 
     def encode_with_offsets(self, text: str | bytes) -> Encoding:
         """The ids of a text, and where each stands."""

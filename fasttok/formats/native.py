@@ -11,6 +11,7 @@ import json
 import os
 from typing import Any
 
+from fasttok.core.component import check_importable
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.saving import atomic_write
 from fasttok.decoders.registry import get_decoder
@@ -30,7 +31,13 @@ _to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` 
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
-    """Write a tokenizer to one file, whole or not at all."""
+    """Write a tokenizer to one file, whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If a component is of a class that is defined inside a function.
+    """
     decoder = tokenizer.given_decoder
     fields = {
         "format": FORMAT,
@@ -41,7 +48,7 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
         **_added_fields(tokenizer),
         "template": tokenizer.template and tokenizer.template.config(),
         **({} if decoder is None else {"decoder": decoder.config()}),
-        "model": {"kind": tokenizer.model.kind} | tokenizer.model.to_dict(),
+        "model": {"kind": check_importable(tokenizer.model.kind)} | tokenizer.model.to_dict(),
     }
     text = _to_lines(fields, depth=2) + "\n"
     with atomic_write(path) as file:
@@ -98,9 +105,6 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         model = read_model(model_fields)
         place = "added_tokens" if "added_tokens" in fields else "special_tokens"
         added_tokens = _read_added(fields)
-        most = len(data) + len(model.pieces)  # a model of bytes has more pieces than its file has bytes
-        if any(isinstance(i, int) and i >= most for i in added_tokens.values()):
-            raise ValueError("an id larger than the file")
         place = "template"
         template = None
         if fields.get("template") is not None:
@@ -112,6 +116,7 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         decoder = get_decoder(_checked(fields["decoder"], dict)) if "decoder" in fields else None
         place = "provenance"
         provenance = _checked(fields["provenance"], dict)
+        place = "added_tokens" if "added_tokens" in fields else "special_tokens"
         return Tokenizer(
             model,
             pretokenizer,
@@ -139,8 +144,8 @@ def _added_fields(tokenizer: Tokenizer) -> dict[str, Any]:
 def _read_added(fields: dict[str, Any]) -> dict[AddedToken, int]:
     if "added_tokens" not in fields:
         return as_added_tokens(_checked(fields["special_tokens"], dict))
-    rows = [dict(_checked(row, dict)) for row in _checked(fields["added_tokens"], list)]
-    ids = [row.pop("id") for row in rows]
+    rows = _checked(fields["added_tokens"], list)
+    ids = [_checked(row, dict).pop("id") for row in rows]
     found = {AddedToken(**row): i for row, i in zip(rows, ids, strict=True)}
     if len(found) < len(rows):
         raise ValueError("an added token is there twice")

@@ -150,9 +150,9 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
     ------
     ModelExportError
         If the model is not byte-level BPE; if the tokenizer has what no reader of the file can be told, a
-        normalizer, a pretokenizer that rewrites text, or a template; or if tiktoken's rule would not
-        reproduce its merges: a piece that the rule puts together from another pair, or merges whose order is
-        not that of the ids.
+        normalizer, a pretokenizer that rewrites text, a decoder of its own or a template; or if tiktoken's
+        rule would not reproduce its merges: a piece that the rule puts together from another pair, or merges
+        whose order is not that of the ids.
     """
     model = tokenizer.model
     if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
@@ -176,7 +176,11 @@ def _check_pipeline(tokenizer: Tokenizer) -> None:
         )
     if not tokenizer.has_plain_tokens:
         raise ModelExportError(
-            "tiktoken's special tokens have no flags, but this tokenizer has added tokens with flags"
+            "tiktoken has special tokens without flags only, but this tokenizer has other added tokens"
+        )
+    if tokenizer.given_decoder is not None:
+        raise ModelExportError(
+            f"a rank file holds no decoder, but this tokenizer was given one: {tokenizer.given_decoder}"
         )
     if tokenizer.template is not None:
         raise ModelExportError(f"a rank file holds no template, but there is one: {tokenizer.template}")

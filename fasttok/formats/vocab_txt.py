@@ -202,11 +202,15 @@ def _check_assumed(tokenizer: Tokenizer, model: WordPieceModel) -> None:
             f"a vocab.txt holds no pretokenizer and is read with BERT's, but this one has {pretokenizer}; "
             'train with pretokenizer="bert"'
         )
+    if tokenizer.given_decoder is not None:
+        raise ModelExportError(
+            f"a vocab.txt holds no decoder, but this tokenizer was given one: {tokenizer.given_decoder}"
+        )
     if tokenizer.template not in (None, TEMPLATE, Template(TEMPLATE.single)):
         raise ModelExportError(f"a vocab.txt is read with BERT's template, not with {tokenizer.template}")
     if not tokenizer.has_plain_tokens:
         raise ModelExportError(
-            "a vocab.txt has special tokens only, but this tokenizer has added tokens with flags"
+            "a vocab.txt holds special tokens without flags only, but this tokenizer has other added tokens"
         )
     if model.max_input_bytes_per_word is not None:
         raise ModelExportError(

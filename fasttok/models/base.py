@@ -39,7 +39,7 @@ class Trained(NamedTuple):
         The id of each special token.
     rounds : sequence of Round
         Of a training that goes in rounds: the pieces left after each, the log likelihood of the corpus with
-        them in nats a character, and its tokens.
+        them in nats per character, and its tokens.
     """
 
     model: Model
@@ -48,7 +48,8 @@ class Trained(NamedTuple):
 
 
 class Trainer(ABC):
-    """Makes a model from counts. Derived classes are frozen dataclasses; their fields are the options.
+    """Makes a model from counts. Derived classes are frozen dataclasses; their fields, plain JSON, are the
+    options.
 
     A trainer of your own is used by `train` as any other, by its class or its import path; the how-to in the
     documentation has an example.
@@ -94,7 +95,8 @@ class Model(ABC):
     needs_whole_rows : bool
         Whether the ids of a text depend on more than its pretokens, so that it must not be cut.
     fuse_unk : bool
-        Whether a run of unknown tokens in a text is one, also across pretokens.
+        Whether a run of unknown tokens is one: of all that a text has between added tokens, also across
+        pretokens, or, where a step takes the pretokens of another for texts, of each of those.
     can_sample : tuple of type
         The values that `sampling_encoder` takes: `Dropout`, `Sampling`, or none of them.
     """
@@ -117,7 +119,8 @@ class Model(ABC):
     def encoder(self) -> PretokenEncoder:
         """The kernel that encodes, with its table of lengths; never changed, shared by all threads."""
         if self._encoder is None:
-            self._encoder = PythonEncoder(self.encode_pretoken)
+            n_ids = max(len(self.pieces), 0 if self.unk_id is None else self.unk_id + 1)
+            self._encoder = PythonEncoder(self.encode_pretoken, n_ids)
             self._encoder.set_lengths(self.decoded_pieces.lengths.astype(np.uint32))
         return self._encoder
 
@@ -199,7 +202,7 @@ class Model(ABC):
         Returns
         -------
         Ragged of uint32
-            A row a pretoken.
+            A row per pretoken.
         """
         out = np.empty(int(boundaries[-1] - boundaries[0]) + SPARE_IDS, np.uint32)
         offsets = np.empty(len(boundaries), np.int64)

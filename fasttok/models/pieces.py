@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.text.unicode.utf8 import encode_utf8
 
-MOST_PIECES = (1 << 31) - 1  # as many values as a trie has
+MOST_IDS = 1 << 24  # a tokenizer has a row for every id, in use or not
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 
 
@@ -26,14 +26,14 @@ def as_pieces(pieces: Ragged | Sequence[str | bytes]) -> Ragged:
     TextError
         At a lone surrogate in a ``str``.
     ValueError
-        If there are more than 2^31 - 1.
+        If there are more than 2^24.
     """
     if not isinstance(pieces, Ragged):
         pieces = Ragged.from_bytes([_encoded(piece) for piece in pieces])
     if pieces.values.dtype != np.uint8:
         raise TypeError(f"pieces must be a Ragged of uint8, not of {pieces.values.dtype}")
-    if len(pieces) > MOST_PIECES:
-        raise ValueError(f"{len(pieces):,} pieces; the most is {MOST_PIECES:,}")
+    if len(pieces) > MOST_IDS:
+        raise ValueError(f"{len(pieces):,} pieces; the most is {MOST_IDS:,}")
     return Ragged(read_only(pieces.values.copy()), read_only(pieces.offsets.copy()))
 
 
@@ -70,8 +70,8 @@ def check_id(option: str, i: Any, pieces: Ragged) -> int | None:
     if i is None:
         return None
     checked = as_id(option, i)
-    if not 0 <= checked <= MOST_PIECES:
-        raise ValueError(f"{option} must be from 0 to 2^31 - 1, not {checked}")
+    if not 0 <= checked < MOST_IDS:
+        raise ValueError(f"{option} must be from 0 to 2^24 - 1, not {checked}")
     if checked < len(pieces) and len(pieces[checked]):
         raise ValueError(f"{option} {checked} is the piece {bytes(pieces[checked])!r}")
     return checked

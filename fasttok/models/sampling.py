@@ -99,7 +99,7 @@ class Sampling:
     >>> model = ft.UnigramModel([*"abc", "ab", "bc"], [-2, -2, -2, -3, -3])
     >>> tok = ft.Tokenizer(model, ft.get_pretokenizer("none"))
     >>> for epoch in range(3):
-    ...     [tok.id_to_piece(i) for i in tok.encode("abc", sample=ft.Sampling(0.5, seed=7, epoch=epoch))]
+    ...     [tok.id_to_piece(i) for i in tok.encode("abc", sampling=ft.Sampling(0.5, seed=7, epoch=epoch))]
     [b'a', b'bc']
     [b'a', b'bc']
     [b'ab', b'c']

@@ -25,7 +25,7 @@ class Substrings:
     Parameters
     ----------
     words : Ragged of uint32
-        Symbols from 0 on, a row a distinct pretoken.
+        Symbols from 0 on, a row per distinct pretoken.
     n_symbols : int
         How many different ones there are.
     longest : int

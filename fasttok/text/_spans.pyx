@@ -138,8 +138,8 @@ cdef inline void trace_stretch(Layer* layer, int64_t row, int64_t* start, int64_
     bytes that were made of the same it was made of that.
     """
     cdef bint is_empty = start[0] == end[0], is_last = start[0] == layer.offsets[row + 1]
-    start[0] = layer.made_of[min(start[0], layer.n - 1) * layer.step] if layer.n else 0
-    end[0] = layer.made_of[(end[0] - 1) * layer.step + 1] if end[0] > 0 else 0
+    start[0] = layer.made_of[max(0, min(start[0], layer.n - 1)) * layer.step] if layer.n else 0
+    end[0] = layer.made_of[(min(end[0], layer.n) - 1) * layer.step + 1] if end[0] > 0 and layer.n else 0
     if is_empty:
         if is_last:
             start[0] = end[0]

@@ -20,6 +20,7 @@ from fasttok.core.ragged import Ragged
 from fasttok.text._added import TokenFinder
 from fasttok.text.rows import Rows
 from fasttok.text.steps import Normalizer
+from fasttok.text.unicode.utf8 import encode_utf8
 
 Special = Literal["none", "all", "raise"] | Collection[str]
 
@@ -54,7 +55,7 @@ class AddedToken(Component):
     Raises
     ------
     TypeError, ValueError
-        If the text is empty, has no UTF-8 form or holds U+0000, or a flag is not a bool.
+        If the text is empty or has no UTF-8 form, or a flag is not a bool.
 
     Examples
     --------
@@ -76,13 +77,12 @@ class AddedToken(Component):
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text:
             raise ValueError(f"an added token must be a str that is not empty, not {self.text!r}")
-        self.text.encode()
-        if "\0" in self.text:
-            raise ValueError(f"an added token must not hold U+0000, as {self.text!r} does")
+        if not self.text.isascii():
+            encode_utf8(self.text, "strict")
         if self.normalized is None:
             object.__setattr__(self, "normalized", not self.special)
         for flag in (self.special, self.lstrip, self.rstrip, self.single_word, self.normalized):
-            if not isinstance(flag, bool):
+            if flag is not True and flag is not False:
                 raise TypeError(f"the flags of added token {self.text!r} must be True or False, not {flag!r}")
 
     def __hash__(self) -> int:
@@ -95,7 +95,7 @@ class AddedToken(Component):
 
 
 class AddedTokens:
-    """The added tokens of one pipeline, and the automata that find them. Immutable.
+    """The added tokens of one pipeline, and the tries that find them. Immutable.
 
     They are looked for twice, the longest at the leftmost place each time: those that are not normalized in
     the raw text, then the others in what the normalizer has made of the text between.
@@ -105,7 +105,7 @@ class AddedTokens:
     tokens : sequence of AddedToken
         The tokens, no text twice.
     ids : sequence of int
-        The id of each, from 0 to 2^31 - 1.
+        The id of each, from 0 to 2^24 - 1.
     normalizer : Normalizer, optional
         What rewrites text, and the texts of normalized tokens.
     """
@@ -154,21 +154,27 @@ class AddedTokens:
             If `special` is not what `Tokenizer.encode` takes.
         """
         if isinstance(special, str):
+            if special in self._rules:
+                return self._rules[special]
             if special not in ("none", "all", "raise"):
                 raise ValueError(
                     f'special must be "none", "all", "raise" or a set of tokens, not {special!r}'
                 )
-            if special not in self._rules:
-                self._rules[special] = self._make_rules(PASSED_OVER if special == "none" else FOUND_INSIDE)
+            self._rules[special] = self._make_rules(PASSED_OVER if special == "none" else FOUND_INSIDE)
             return self._rules[special]
         if not isinstance(special, Collection):
             raise TypeError(f'special must be "none", "all", "raise" or a set of tokens, not {special!r}')
-        allowed = set(special)
+        allowed = list(special)
         for token in allowed:
-            if token not in self.special_ids:
+            if not isinstance(token, str) or isinstance(special, bytes) or token not in self.special_ids:
                 raise ValueError(f"{token!r} is not a special token of this tokenizer")
         is_allowed = np.array([token.text in allowed for token in self.tokens], np.bool_)
         return self._make_rules(np.where(is_allowed, FOUND_INSIDE, PASSED_OVER))
+
+    def finds(self, i: int, special: Special) -> bool:
+        """Whether a token with this id may be found in text."""
+        rules = self.rules(special)
+        return rules is not None and bool(rules[self.ids == i].any())
 
     def _make_rules(self, of_special: int | NDArray[np.int64]) -> NDArray[np.uint8] | None:
         rules = np.where(self.is_special, of_special, FOUND).astype(np.uint8)
@@ -176,12 +182,12 @@ class AddedTokens:
 
     @cached_property
     def raw_finder(self) -> TokenFinder | None:
-        """The automaton of the tokens that are looked for in the raw text."""
+        """The trie of the tokens that are looked for in the raw text."""
         return self._make_finder({i: t.text.encode() for i, t in enumerate(self.tokens) if not t.normalized})
 
     @cached_property
     def normalized_finder(self) -> TokenFinder | None:
-        """The automaton of the tokens that are looked for in the normalized text."""
+        """The trie of the tokens that are looked for in the normalized text."""
         return self._make_finder({i: text for i, text in self.normalized_texts.items() if text})
 
     @cached_property
@@ -194,17 +200,18 @@ class AddedTokens:
         return dict(zip(numbers, rows.to_bytes(), strict=True))
 
     def _make_finder(self, texts: dict[int, bytes]) -> TokenFinder | None:
-        """The automaton of texts by number. Of the same texts the first counts, special ones first."""
-        numbers: dict[bytes, int] = {}
-        for of_special in (True, False):
-            for number, text in texts.items():
-                if self.tokens[number].special == of_special:
-                    numbers.setdefault(text, number)
-        if not numbers:
+        """The trie of texts by number. Of the same texts the first counts, special ones first."""
+        if not texts:
             return None
+        order = [*texts]
+        if len(set(texts.values())) < len(
+            texts
+        ):  # the last one stays: the first special one, if there is one
+            order.sort(key=lambda number: (self.tokens[number].special, -number))
+        numbers = {texts[number].replace(b"\0", b"\xff"): number for number in order}
         keys = sorted(numbers)
         trie = Trie.build(Ragged.from_bytes(keys), np.array([numbers[key] for key in keys], np.int32))
-        return TokenFinder(trie, bytes({key[0] for key in keys}))
+        return TokenFinder(trie, bytes({0 if key[0] == 0xFF else key[0] for key in keys}))
 
     def may_occur_in(self, text: str | bytes, rules: NDArray[np.uint8]) -> bool:
         """Whether a text may hold a token: certainly not, if this is False."""
@@ -221,13 +228,13 @@ class AddedTokens:
         documents = rows.documents
         text = np.ascontiguousarray(documents.values)
         found = finder.find(text, documents.offsets, rules)
-        if len(found) and not self._are_plain:
+        if self._have_flags[found[:, 3]].any():
             found = self._apply_flags(found, text, documents.offsets)
         return found
 
     @cached_property
-    def _are_plain(self) -> bool:
-        return all(token.is_plain for token in self.tokens)
+    def _have_flags(self) -> NDArray[np.bool_]:
+        return np.array([not token.is_plain for token in self.tokens], np.bool_)
 
     def _apply_flags(
         self, found: NDArray[np.int64], text: NDArray[np.uint8], offsets: NDArray[np.int64]
@@ -247,12 +254,12 @@ class AddedTokens:
             ):
                 continue
             if token.lstrip:
-                while _last_character(text, begin, start) in _SPACES:
-                    start -= len(_last_character(text, begin, start).encode())
+                while (space := _last_character(text, last_stop, start)) in _SPACES:
+                    start -= len(space.encode())
                 start = max(start, last_stop)
             if token.rstrip:
-                while _first_character(text, stop, end) in _SPACES:
-                    stop += len(_first_character(text, stop, end).encode())
+                while (space := _first_character(text, stop, end)) in _SPACES:
+                    stop += len(space.encode())
             if start < stop:  # else a token before has taken all of it
                 kept.append((row, start, stop, number))
                 last_stop = stop

@@ -20,8 +20,8 @@ the text before it ends in no white space, so that no alternative asks what foll
 every pair is neutral.
 
 **whitespace_split** is ``\s|\S+``, of which the white space is dropped in the end, and **bert** the same with
-punctuation apart. They too cut between two code points or not according to these two alone; and as they are
-always the last step, what they drop changes nothing else.
+punctuation apart. They too cut between two code points or not according to these two alone; what they drop is
+beside a boundary on both sides, so a step after them sees the same pretokens.
 
 **digits_threes_left** and **digits_threes_right** cut at both ends of a run of numbers, and inside it they
 count from one of its ends. A place with no number on one side is inside no run, and the same runs lie on
@@ -51,6 +51,10 @@ place, if the place is inside of one, which the parts have in two. The next step
 same way. The one around the place is a text in which the same two code points stand beside the place, so
 it and its two parts differ by the place at most; and if this step always cuts there, not at all. From then
 on the place is a boundary both ways.
+
+Where a step rewrites text after a cut, or comes after one that drops text, it is given whole pretokens. So
+a place in a sequence is safe if it is for the steps before that: it is a boundary then, and no later step
+sees both sides.
 
 **What rewrites text** before it is cut (`RewritingCuts`) is asked something else: between code points of
 which kinds may raw text be cut so that its parts, each rewritten on its own, joined, are the whole rewritten?

@@ -53,6 +53,11 @@ class Pipeline:
         """Whether the pretokens are those of another text than the raw one."""
         return self.normalizer is not None or self.pretokenizer.rewrites or len(self._stages) > 1
 
+    @property
+    def has_one_stage(self) -> bool:
+        """Whether no step takes the pretokens of another for texts of their own."""
+        return len(self._stages) == 1
+
     @cached_property
     def scanner(self) -> Spans | None:
         """The spans of any raw text without added tokens, if they need no look at all of it beforehand."""
@@ -136,6 +141,9 @@ class Pipeline:
 
     @cached_property
     def _keeps_tokens(self) -> bool:
+        steps = (self.normalizer, *self.pretokenizer.primitives)
+        if any(isinstance(step, Normalizer) and step.looks_at_segments for step in steps):
+            return False  # a part that begins or ends at a token does not know it
         written = self.added.normalized_texts
         return not any(
             not token.is_plain

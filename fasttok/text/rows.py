@@ -7,6 +7,7 @@ every byte came from, if that is asked for. A step takes rows and gives rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,8 +33,8 @@ class Rewriting(NamedTuple):
     Attributes
     ----------
     spans : ndarray of int64, shape (n, 2)
-        Begin and end in the text before of what each byte was made of. Neither column decreases. A byte that was
-        made of nothing has an empty stretch at its place.
+        Begin and end in the text before of what each byte was made of. Neither column decreases. A byte that
+        was made of nothing has an empty stretch at its place.
     offsets : ndarray of int64, shape (k + 1,)
         The offsets of the rows in the text that was written.
     parents : ndarray of int64, shape (k,), or None
@@ -123,8 +124,8 @@ class Rows:
             trace(spans, bounds, list(reversed(self.rewritings)))
         return spans
 
-    @property
-    def spans(self) -> NDArray[np.int64] | None:
+    @cached_property
+    def raw_spans(self) -> NDArray[np.int64] | None:
         """The stretch of the raw text that each of the n bytes was made of: int64 of shape (n, 2).
 
         Begin and end in the values of the raw documents. None if the rows are not aligned.
@@ -142,10 +143,21 @@ class Rows:
         documents : Ragged of uint8
             The text that was written, row by row.
         spans : ndarray of int64, shape (n, 2), or None
-            As `Rewriting.spans`; needed if these rows are aligned.
+            As `Rewriting.spans`; needed if these rows are aligned, of no use otherwise.
+
+        Raises
+        ------
+        ValueError
+            If the rows are aligned and there is not one stretch for every byte that was written.
         """
-        if not self.aligned or spans is None:
+        if not self.aligned:
             return Rows(documents, self.edges)
+        if spans is None or spans.shape != (len(documents.values), 2):
+            given = "none" if spans is None else f"an array of shape {spans.shape}"
+            expected = f"(n, 2) with n = {len(documents.values)}, the bytes written"
+            raise ValueError(f"aligned rows need their spans, of shape {expected}, not {given}")
+        if spans.strides[-1] != spans.itemsize:
+            spans = np.ascontiguousarray(spans)
         rewriting = Rewriting(spans, documents.offsets)
         return Rows(documents, self.edges, True, (*self.rewritings, rewriting))
 

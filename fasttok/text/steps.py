@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.component import Component
+from fasttok.core.component import Component, import_path
 from fasttok.core.errors import PatternError
 from fasttok.core.ragged import Ragged
 from fasttok.text._spans import Boundaries, Nested, Spans, list_spans
@@ -52,6 +52,11 @@ class Normalizer(Component, ABC):
         """Where text may be cut so that its parts can be rewritten apart; see `fasttok.text.cuts`."""
         return REWRITES_ANYTHING
 
+    @property
+    def looks_at_segments(self) -> bool:
+        """Whether it does something else where text begins or ends at an added token."""
+        return False
+
     def normalize(self, text: str | bytes) -> str | bytes:
         """Rewrite one text, for looking at; a ``str`` gives a ``str``, bytes give bytes.
 
@@ -88,6 +93,14 @@ class Pretokenizer(Component, ABC):
         Of a pretokenizer that rewrites text, the text it has written.
         """
         return True
+
+    @property
+    def decoder_config(self) -> dict[str, Any] | None:
+        """The configuration of the decoder that undoes what the step writes; None if it writes nothing.
+
+        A tokenizer that is given no decoder has this one, after the one for its model.
+        """
+        return None
 
     @abstractmethod
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
@@ -144,7 +157,7 @@ class Pretokenizer(Component, ABC):
         >>> ft.get_pretokenizer("gpt2").split(text).tolist()
         [0, 5, 11, 13, 15]
         """
-        slices = [part[1:].copy() for part in self.boundaries(documents)]
+        slices = [part[1:].copy() for part in _boundaries_of(self, documents)]
         return np.concatenate([documents.offsets[:1], *slices])
 
     def split_text(self, text: str | bytes) -> list[bytes]:
@@ -261,6 +274,41 @@ def pretokenize(stages: Sequence[Stage], rows: Rows) -> tuple[Rows, Spans]:
     return rows, last.spans(rows.documents)
 
 
+def _boundaries_of(step: Pretokenizer, documents: Ragged) -> Iterator[NDArray[np.int64]]:
+    """Yield what a step's `boundaries` yields, which the kernels rely on: checked, if Python code made it.
+
+    Raises
+    ------
+    ValueError
+        If it is not what `Pretokenizer.boundaries` says.
+    """
+    if isinstance(step, ScanningPretokenizer):
+        yield from step.boundaries(documents)
+        return
+    offsets = documents.offsets
+    position = offsets[0]
+    for part in step.boundaries(documents):
+        is_array = (
+            isinstance(part, np.ndarray) and part.dtype == np.int64 and part.ndim == 1 and len(part) > 0
+        )
+        if not is_array or part[0] != position or (part[1:] < part[:-1]).any() or part[-1] > offsets[-1]:
+            break
+        ends = offsets[
+            np.searchsorted(offsets, position, "right") : np.searchsorted(offsets, part[-1], "right")
+        ]
+        if (part[np.searchsorted(part, ends)] != ends).any():
+            break
+        position = part[-1]
+        yield part
+    else:
+        if position == offsets[-1]:
+            return
+    raise ValueError(
+        f"{import_path(type(step))}.boundaries must yield int64 arrays of ascending positions, the first "
+        "documents.offsets[0], each going on where the one before ended, the end of every document among them"
+    )
+
+
 def boundaries_in_turn(cutters: Sequence[Pretokenizer], documents: Ragged) -> Iterator[NDArray[np.int64]]:
     """Yield the boundaries of steps each of which cuts the pretokens of the one before; all are partitions.
 
@@ -269,7 +317,7 @@ def boundaries_in_turn(cutters: Sequence[Pretokenizer], documents: Ragged) -> It
     """
     documents = Ragged(np.ascontiguousarray(documents.values), documents.offsets)
     first, *others = cutters
-    slices = first.boundaries(documents)
+    slices = _boundaries_of(first, documents)
     for step in others:
         slices = _cut_further(step, documents, slices)
     return slices
@@ -286,7 +334,7 @@ def _cut_further(
     """Yield the boundaries of a step whose documents are the pretokens of the step before."""
     for pretokens in slices:
         try:
-            yield from step.boundaries(Ragged(documents.values, pretokens))
+            yield from _boundaries_of(step, Ragged(documents.values, pretokens))
         except PatternError as error:
             start = pretokens[error.document or 0]
             document = int(np.searchsorted(documents.offsets, start, side="right")) - 1

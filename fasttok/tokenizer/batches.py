@@ -63,7 +63,7 @@ class Windows(NamedTuple):
     Attributes
     ----------
     ids : Ragged of uint32
-        A row a window.
+        A row per window.
     documents : ndarray of int64, shape (k,)
         The row that each window was cut from; they ascend.
     """

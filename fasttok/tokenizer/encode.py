@@ -30,6 +30,7 @@ CACHE_BYTES = 64 << 20
 KEPT_IDS = 2 * BATCH_BYTES  # the largest buffer of ids that is kept
 KEPT_BUFFERS = 8  # the number of buffers that are kept
 PART_BYTES = 1 << 16  # of a text whose tokens are located
+KEPT_SPANS = 4 * PART_BYTES  # the largest buffer of spans that is kept
 SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gathered
 
 
@@ -45,6 +46,9 @@ class BatchOptions(EncodeOptions, total=False):
     """Options of `Tokenizer.encode_batch`."""
 
     workers: int | None
+
+
+_NO_BUFFERS = np.empty(0, np.uint32), np.empty((0, 2), np.int64)
 
 
 class TextEncoder:
@@ -101,8 +105,13 @@ class TextEncoder:
         """Return the ids of one text as a list."""
         if errors == "strict" and sampling is None and type(text) in (str, bytes) and len(text) < SMALL_BATCH:
             try:
-                if (scanner := self._scanner_of(text, special)) is not None:
-                    return self._encode_small([text], scanner)[0]
+                scanner = self._scanner if special == "none" else None
+                if scanner is not None or (scanner := self._scanner_of((text,), special)) is not None:
+                    cache = self._take_cache()
+                    try:
+                        return self._model.encoder.encode_to_list(text, scanner, cache, self._integers)
+                    finally:
+                        self._caches.append(cache)
             except UnicodeEncodeError:
                 pass  # what follows says where
         ids = self.encode_text(text, special, errors, sampling)
@@ -120,28 +129,32 @@ class TextEncoder:
         resolve_workers(workers)  # wrong ones are wrong for few texts too
         if errors == "strict" and sampling is None and isinstance(texts, (list, tuple)):
             try:
-                if sum(map(len, texts)) < SMALL_BATCH and self._pipeline.scanner is not None:
-                    scanners = {self._scanner_of(text, special) for text in texts}
-                    if len(scanners) == 1 and (scanner := scanners.pop()) is not None:
-                        return self._encode_small(texts, scanner)
+                if sum(map(len, texts)) < SMALL_BATCH and (scanner := self._scanner_of(texts, special)):
+                    encode, integers, cache = (
+                        self._model.encoder.encode_to_list,
+                        self._integers,
+                        self._take_cache(),
+                    )
+                    try:
+                        return [encode(text, scanner, cache, integers) for text in texts]
+                    finally:
+                        self._caches.append(cache)
             except (TypeError, UnicodeEncodeError, UnknownCharacterError):
                 pass  # what follows says what is wrong, and where
         rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, sampling)
         return lists_of_rows(rows.values, rows.offsets, self._integers)
 
-    def _scanner_of(self, text: str | bytes, special: Special) -> Spans | None:
-        """Return the spans of a text that is encoded as it is: not rewritten, without added tokens."""
-        rules = self._pipeline.added.rules(special)
-        if rules is not None and self._pipeline.added.may_occur_in(text, rules):
-            return None
-        return self._pipeline.scanner
+    @cached_property
+    def _scanner(self) -> Spans | None:
+        """The spans of any text that is encoded as it is, if no special token is to be found."""
+        return self._pipeline.scanner if self._pipeline.added.rules("none") is None else None
 
-    def _encode_small(self, texts: Sequence[str | bytes], scanner: Spans) -> list[list[int]]:
-        encode, integers, cache = self._model.encoder.encode_to_list, self._integers, self._take_cache()
-        try:
-            return [encode(text, scanner, cache, integers) for text in texts]
-        finally:
-            self._caches.append(cache)
+    def _scanner_of(self, texts: Sequence[str | bytes], special: Special) -> Spans | None:
+        """Return the spans of texts that are encoded as they are: not rewritten, without added tokens."""
+        scanner, added = self._pipeline.scanner, self._pipeline.added
+        if scanner is None or (rules := added.rules(special)) is None:
+            return scanner
+        return None if any(added.may_occur_in(text, rules) for text in texts) else scanner
 
     def encode_corpus(
         self, corpus: Corpus, special: Special, workers: int | None, sampling: Sampler | None
@@ -151,10 +164,10 @@ class TextEncoder:
         # What is drawn depends on where pretokens begin in the document as it was rewritten, which is only
         # known of whole ones.
         is_drawn = sampling is not None and self._pipeline.rewrites
-        is_whole = is_drawn or self._model.needs_whole_rows or not self._pipeline.may_cut(special)
+        is_whole = is_drawn or not self._may_cut(special)
         batches = corpus.batches(None if is_whole else self._pipeline)
         n_ids = corpus.most_bytes() // 2  # natural text has far fewer; there can be more
-        joined = _JoinedRows(n_ids, self._model.unk_id if self._model.fuse_unk else None)
+        joined = _JoinedRows(n_ids, self._fused_id)
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
         _ = self._model.encoder, self._model.part_encoder  # made once, not by every thread that asks first
@@ -173,6 +186,19 @@ class TextEncoder:
         finally:
             self._caches.extend(caches)
         return joined.finish()
+
+    @property
+    def _fused_id(self) -> int | None:
+        """The id of which a run in a document is one, also where the document is cut."""
+        return self._model.unk_id if self._model.fuse_unk and self._pipeline.has_one_stage else None
+
+    def _may_cut(self, special: Special) -> bool:
+        """Whether a document may be encoded in parts."""
+        if self._model.needs_whole_rows:
+            return False
+        if (unk_id := self._fused_id) is not None and self._pipeline.added.finds(unk_id, special):
+            return False  # one that was found must not become one with those that were not
+        return self._pipeline.may_cut(special)
 
     def _encode(
         self,
@@ -203,11 +229,11 @@ class TextEncoder:
         """
         cache = self._take_cache()
         try:
-            if len(data) <= PART_BYTES or self._model.needs_whole_rows or not self._pipeline.may_cut(special):
+            if len(data) <= PART_BYTES or not self._may_cut(special):
                 rows = Rows.of_text(data, aligned=True)
                 ids, spans = self._locate(cache, rows, self._model.encoder, special)
                 return ids.copy(), spans.copy()
-            located = _JoinedSpans(len(data), self._model.unk_id if self._model.fuse_unk else None)
+            located = _JoinedSpans(len(data), self._fused_id)
             for batch in self._parts_of(data):
                 encoder = self._model.part_encoder if batch.is_part else self._model.encoder
                 with batch.placing_errors():
@@ -235,17 +261,17 @@ class TextEncoder:
         """Encode one aligned row; the ids and spans are in buffers of this thread until it locates more."""
         prepared = self._pipeline.prepare(rows, special)
         n = len(prepared.rows.documents.values) + SPARE_IDS
-        if n > len(getattr(self._located, "ids", ())):
-            self._located.ids, self._located.spans = np.empty(n, np.uint32), np.empty((n, 2), np.int64)
-        ids, spans = self._located.ids, self._located.spans
+        ids, spans = getattr(self._located, "buffers", _NO_BUFFERS)
+        if n > len(ids):
+            ids, spans = np.empty(n, np.uint32), np.empty((n, 2), np.int64)
+            if n <= KEPT_SPANS:
+                self._located.buffers = ids, spans
         out_offsets = np.empty(len(prepared.rows) + 1, np.int64)
         n = prepared.run(
             lambda text, offsets, pretokens: encoder.encode_located(
                 text, offsets, pretokens, cache, ids, spans, out_offsets
             )
         )
-        if n > PART_BYTES:
-            self._located = threading.local()  # a text in one part, whose buffers are not worth their memory
         found = prepared.join(Ragged(ids[:n], out_offsets)).values
         return found, prepared.join_spans(spans[:n], out_offsets)
 
@@ -278,12 +304,12 @@ class TextEncoder:
 
 
 class _JoinedRows:
-    """Batches put behind one another; where one continues, its last row and the next one's first are one.
+    """Batches one after the other; where one continues, its last row and the next one's first are one.
 
     Parameters
     ----------
     n_ids : int
-        For how many ids to make room at first. What stays unused of it is memory never touched.
+        How many ids to allocate memory for at first. What stays unused of it is memory never touched.
     unk_id : int, optional
         An id of which a run is one, also across batches.
     """
@@ -350,8 +376,7 @@ class _JoinedSpans:
         n, end = self._n, self._n + len(ids)
         if n and len(ids) and self._ids[n - 1] == ids[0] == self._unk_id:
             self._spans[n - 1, 1] = spans[0, 1] + start
-            self.add(ids[1:], spans[1:], start, n_bytes)
-            return
+            ids, spans, end = ids[1:], spans[1:], end - 1
         if end > len(self._ids):
             # With as many ids per byte as so far, and some more, this is the last time.
             share = self._n_bytes / max(1, start + n_bytes)

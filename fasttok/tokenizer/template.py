@@ -46,7 +46,7 @@ class BoundTemplate(NamedTuple):
 
     @property
     def ends(self) -> tuple[list[int], list[int]]:
-        """The ids before a single text, and those behind it."""
+        """The ids before a single text, and those after it."""
         place = next(i for i, part in enumerate(self.single) if part.text is not None)
         return [part.id for part in self.single[:place]], [part.id for part in self.single[place + 1 :]]
 

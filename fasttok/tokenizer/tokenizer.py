@@ -29,7 +29,6 @@ from fasttok.text.added import AddedToken, AddedTokens, Special
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
-from fasttok.text.steps import Pretokenizer
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
 from fasttok.tokenizer.batches import (
     Ends,
@@ -61,7 +60,7 @@ class Tokenizer:
     """A pipeline, a model and a decoder: turns text into ids and ids into text.
 
     Made by `fasttok.train` or `fasttok.load`. Immutable and safe to share between threads; caches of
-    pretokens, one a thread and each of about 64 MiB at most, are kept from call to call.
+    pretokens, one per thread and each of about 64 MiB at most, are kept from call to call.
 
     Parameters
     ----------
@@ -151,14 +150,16 @@ class Tokenizer:
         """Whether ``decode_bytes(encode(x))`` is x for every text and every byte string."""
         if self._pipeline.rewrites or self.decoder != self._derived_decoder:
             return False
+        if any((token.lstrip or token.rstrip) and not token.special for token in self.added_tokens):
+            return False
         return self.pretokenizer.is_partition and self.model.is_lossless
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over all that the ids depend on; provenance does not enter."""
+        """Return a SHA-256 over all that ids and decoded text depend on; provenance does not enter."""
         model = {"kind": self.model.kind} | self.model.to_dict()
         parts: list[Any] = [self.pretokenizer.config(), model, self.special_tokens]
         if not self._added.are_plain_specials:
-            parts[2] = self._added.config()
+            parts[2] = sorted(self._added.config(), key=lambda token: int(token["id"]))
         if self.normalizer is not None:
             parts.append(self.normalizer.config())
         if self.template is not None:
@@ -172,12 +173,19 @@ class Tokenizer:
         return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {', '.join(map(str, steps))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {
+        return _make, (type(self), self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        """What the constructor makes the same tokenizer of."""
+        return {
+            "model": self.model,
+            "pretokenizer": self.pretokenizer,
+            "added_tokens": self.added_tokens,
+            "provenance": self.provenance,
             "normalizer": self.normalizer,
             "template": self.template,
             "decoder": self.given_decoder,
         }
-        return _make, (type(self), self.model, self.pretokenizer, self.added_tokens, self.provenance, options)
 
     def with_template(self, single: str, pair: str | None = None) -> Tokenizer:
         """The same tokenizer with another template; `single` and `pair` are those of `Template`.
@@ -263,8 +271,10 @@ class Tokenizer:
 
         Raises
         ------
-        TypeError, ValueError
-            If a token is empty, is there already or is given twice.
+        TypeError
+            If a token is neither.
+        ValueError
+            If a token is empty, is given twice, or is there already, be it as a piece of the model.
 
         Examples
         --------
@@ -276,16 +286,8 @@ class Tokenizer:
         >>> tok.encode("a<tool><s>", special="all").tolist()
         [97, 256, 257]
         """
-        added = append_tokens(self.added_tokens, tokens, self.vocab_size)
-        return Tokenizer(
-            self.model,
-            self.pretokenizer,
-            added,
-            self.provenance,
-            normalizer=self.normalizer,
-            template=self.template,
-            decoder=self.given_decoder,
-        )
+        added = append_tokens(self._vocabulary, self.added_tokens, tokens)
+        return _make(type(self), self._arguments() | {"added_tokens": added})
 
     # Text to ids
 
@@ -381,8 +383,8 @@ class Tokenizer:
         ids = self._encoder.encode_text(text, special, errors, sampling)
         if not add_special_tokens:
             return ids
-        before, behind = (np.array(end, np.uint32) for end in self._ends)
-        return np.concatenate([before, ids, behind])
+        before, after = (np.array(end, np.uint32) for end in self._ends)
+        return np.concatenate([before, ids, after])
 
     @overload
     def encode_batch(
@@ -424,14 +426,14 @@ class Tokenizer:
         as_list : bool
             Give lists of ``int`` instead of arrays.
         workers : int, optional
-            Threads; by default one a processor. The result does not depend on it.
+            Number of threads; default: all CPUs. The result does not depend on it.
         sampling
             As in `encode`; the draws for a text depend on its row.
 
         Returns
         -------
         Ragged of uint32, or list of lists of int
-            A row a text.
+            A row per text.
         """
         if not as_list:
             corpus = Corpus.from_texts(texts, errors=errors)
@@ -439,8 +441,8 @@ class Tokenizer:
         if add_special_tokens:
             self._require_template()
         lists = self._encoder.encode_lists(texts, special, errors, workers, sampling)
-        before, behind = self._ends
-        return [[*before, *row, *behind] for row in lists] if add_special_tokens else lists
+        before, after = self._ends
+        return [[*before, *row, *after] for row in lists] if add_special_tokens else lists
 
     def encode_files(
         self,
@@ -465,7 +467,7 @@ class Tokenizer:
         Returns
         -------
         Ragged of uint32
-            A row a document.
+            A row per document.
         """
         corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
         return self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
@@ -479,7 +481,7 @@ class Tokenizer:
         add_special_tokens: bool = False,
         **options: Unpack[BatchOptions],
     ) -> Pairs:
-        """Turn pairs of texts into ids, a row a pair, with type ids that tell the texts apart.
+        """Turn pairs of texts into ids, a row per pair, with type ids that tell the texts apart.
 
         Parameters
         ----------
@@ -831,13 +833,6 @@ class Tokenizer:
         save(self, path, format)
 
 
-def _make(
-    kind: type[Tokenizer],
-    model: Model,
-    pretokenizer: Pretokenizer,
-    added_tokens: dict[AddedToken, int],
-    provenance: dict[str, Any],
-    options: dict[str, Any],
-) -> Tokenizer:
-    """Make a tokenizer again that was pickled."""
-    return kind(model, pretokenizer, added_tokens, provenance, **options)
+def _make(kind: type[Tokenizer], arguments: dict[str, Any]) -> Tokenizer:
+    """Make a tokenizer of its arguments, by name."""
+    return kind(**arguments)

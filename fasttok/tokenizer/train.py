@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from fasttok import __version__
 from fasttok.core.component import import_path
 from fasttok.corpus.corpus import Corpus
@@ -13,6 +15,7 @@ from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trainer
 from fasttok.models.registry import TRAINERS
+from fasttok.text.added import AddedToken
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
 from fasttok.tokenizer.tokenizer import Tokenizer
@@ -44,7 +47,7 @@ def train(
         For a corpus, what rewrites it before that; by default that of the `start`, or none. Counts know
         theirs.
     workers : int, optional
-        Threads; by default one a processor. The result does not depend on it.
+        Number of threads; default: all CPUs. The result does not depend on it.
     progress : bool
         Show bars on the standard error stream.
     **options
@@ -71,10 +74,12 @@ def train(
     [b'at', b'he']
     """
     kind = find_trainer(model)
+    name = model if isinstance(model, str) else import_path(kind)
     try:
         trainer = kind(**options)
     except TypeError as error:
-        raise TypeError(f"train() for {model}: {error}".replace(f"{kind.__name__}.__init__() ", "")) from None
+        raise TypeError(f"train() for {name}: {error}".replace(f"{kind.__name__}.__init__() ", "")) from None
+    about_trainer = {"model": name, **_as_json(trainer.config(), name)}
     if not isinstance(source, (Corpus, PretokenCounts)):
         raise TypeError(
             f"source must be a Corpus or PretokenCounts, not {type(source).__name__}; make a corpus with "
@@ -86,16 +91,19 @@ def train(
         if normalizer is not None:
             raise ValueError("counts know their normalizer; give one only with a corpus")
         counts = source
+        cutter = get_pretokenizer(counts.recipe.pretokenizer)
+        rewriter = get_normalizer(counts.recipe.normalizer)
     else:
         if pretokenizer is None:
             pretokenizer = getattr(options.get("start"), "pretokenizer", "gpt2")
         if normalizer is None:
             normalizer = getattr(options.get("start"), "normalizer", None)
-        counts = count_pretokens(source, pretokenizer, normalizer, workers=workers, progress=progress)
+        cutter, rewriter = get_pretokenizer(pretokenizer), get_normalizer(normalizer)
+        counts = count_pretokens(source, cutter, rewriter, workers=workers, progress=progress)
     learned, special_tokens, rounds = trainer.train(counts, workers=workers, progress=progress)
     provenance: dict[str, Any] = {
         "fasttok": __version__,
-        "trainer": {"model": model if isinstance(model, str) else import_path(kind), **trainer.config()},
+        "trainer": about_trainer,
         "recipe": asdict(counts.recipe),
         "counts": {
             "fingerprint": counts.fingerprint(),
@@ -106,14 +114,39 @@ def train(
     if rounds:
         provenance["rounds"] = rounds
     provenance = json.loads(json.dumps(provenance))  # lists for tuples, as a file gives it back
+    start: Tokenizer | None = options.get("start")
+    added = {} if start is None else start.added_tokens
+    known = {token.text for token in added}
+    added |= {AddedToken(t, special=True): i for t, i in special_tokens.items() if t not in known}
     return Tokenizer(
         learned,
-        get_pretokenizer(counts.recipe.pretokenizer),
-        special_tokens,
+        cutter,
+        added,
         provenance,
-        normalizer=get_normalizer(counts.recipe.normalizer),
-        template=getattr(options.get("start"), "template", None),
+        normalizer=rewriter,
+        template=None if start is None else start.template,
+        decoder=None if start is None else start.given_decoder,
     )
+
+
+def _as_json(options: dict[str, Any], name: str) -> dict[str, Any]:
+    """The options of a trainer as the provenance has them."""
+    written = {}
+    for option, value in options.items():
+        try:
+            written[option] = json.loads(json.dumps(value, default=_item))
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"train() for {name}: option {option} must be plain JSON, not {value!r}"
+            ) from None
+    return written
+
+
+def _item(value: Any) -> Any:
+    """The Python value of a scalar of NumPy."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError
 
 
 def find_trainer(model: str | type[Trainer]) -> type[Trainer]:

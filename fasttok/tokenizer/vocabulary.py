@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from fasttok.core.ids import as_ids, gather_pieces
 from fasttok.core.ragged import Ragged
+from fasttok.models.pieces import MOST_IDS
 from fasttok.text.added import AddedToken, AddedTokens
-
-MOST_IDS = 1 << 31
 
 
 class Vocabulary:
@@ -58,6 +57,9 @@ class Vocabulary:
         """
         return gather_pieces(self.pieces, as_ids([i]))
 
+    def __contains__(self, piece: bytes) -> bool:
+        return piece in self._ids
+
     def piece_to_id(self, piece: bytes) -> int:
         """Return the id of a piece, or of an added token whose text is not a piece too.
 
@@ -79,37 +81,34 @@ def as_added_tokens(tokens: Any) -> dict[AddedToken, int]:
     """
     if not isinstance(tokens, Mapping):
         raise TypeError("added_tokens must map each text, or AddedToken, to its id")
-    found = {
-        token if isinstance(token, AddedToken) else AddedToken(token, special=True): i
-        for token, i in tokens.items()
-    }
-    if len({token.text for token in found}) < len(tokens):
-        twice = sorted(token.text for token in found)
-        text = next(a for a, b in pairwise(twice) if a == b)
-        raise ValueError(f"added token {text!r} is given twice")
-    return found
+    given = [t if isinstance(t, AddedToken) else AddedToken(t, special=True) for t in tokens]
+    texts = Counter(token.text for token in given)
+    if len(texts) < len(given):
+        raise ValueError(f"added token {texts.most_common(1)[0][0]!r} is given twice")
+    return dict(zip(given, tokens.values(), strict=True))
 
 
-def append_tokens(known: Mapping[AddedToken, int], tokens: Any, first: int) -> dict[AddedToken, int]:
-    """Give tokens the ids from `first` on, after those that are known; a ``str`` is a token that is not
-    special.
+def append_tokens(known: Vocabulary, added: Mapping[AddedToken, int], tokens: Any) -> dict[AddedToken, int]:
+    """Give tokens the ids after those of a vocabulary and its added tokens; a ``str`` is not special.
 
     Raises
     ------
     TypeError
         If `tokens` is not a sequence of ``str`` and AddedToken.
     ValueError
-        If a text has a token already, or is given twice.
+        If a text has an id already, be it as a piece, or is given twice.
     """
-    if isinstance(tokens, (str, bytes, Mapping)) or not isinstance(tokens, Iterable):
-        raise TypeError(f"tokens must be a sequence of str or AddedToken, not {type(tokens).__name__}")
-    ids = dict(known)
-    texts = {token.text for token in known}
-    for i, given in enumerate(tokens, first):
+    if isinstance(tokens, (str, bytes, Mapping, AddedToken)) or not isinstance(tokens, Iterable):
+        raise TypeError(f"tokens must be a sequence of str or AddedToken, not one {type(tokens).__name__}")
+    ids, texts = dict(added), set()
+    for i, given in enumerate(tokens, len(known.pieces)):
         token = given if isinstance(given, AddedToken) else AddedToken(given)
-        if token.text in texts:
-            raise ValueError(f"added token {token.text!r} is there already")
-        texts.add(token.text)
+        text = token.text.encode()
+        if text in texts:
+            raise ValueError(f"added token {token.text!r} is given twice")
+        if text in known:
+            raise ValueError(f"added token {token.text!r} has an id already, {known.piece_to_id(text)}")
+        texts.add(text)
         ids[token] = i
     return ids
 
@@ -125,14 +124,15 @@ def check_added_tokens(tokens: Mapping[AddedToken, Any], pieces: Ragged) -> None
     for i in tokens.values():
         if isinstance(i, (bool, np.bool_)) or not isinstance(i, (int, np.integer)) or not 0 <= i < MOST_IDS:
             token = next(token for token, other in tokens.items() if other is i)
-            raise ValueError(f"the id of added token {token.text!r} must be from 0 to 2^31 - 1, not {i!r}")
+            raise ValueError(f"the id of added token {token.text!r} must be from 0 to 2^24 - 1, not {i!r}")
     if len(set(tokens.values())) < len(tokens):
         owners: dict[int, str] = {}
         for token, i in tokens.items():
             if owners.setdefault(i, token.text) != token.text:
                 raise ValueError(f"added tokens {owners[i]!r} and {token.text!r} have the same id {i}")
+    n_pieces = len(pieces)
     for token, i in tokens.items():
-        piece = bytes(pieces[i]) if i < len(pieces) else b""
+        piece = bytes(pieces[i]) if i < n_pieces else b""
         if piece and (token.special or piece != token.text.encode()):
             kind = "special" if token.special else "added"
             raise ValueError(f"{kind} token {token.text!r} has id {i}, which is the piece {piece!r}")

@@ -80,7 +80,7 @@ def compare(
         The folder for the results, see `Results`; made if it is not there. In one that an earlier run of the
         experiment has left, also one that was interrupted, only what is not there yet is worked out.
     workers : int, optional
-        Threads; by default one a processor. The results do not depend on it.
+        Number of threads; default: all CPUs. The results do not depend on it.
     progress : bool
         Say on the standard error stream what is done, with bars.
     allow_import : sequence of str

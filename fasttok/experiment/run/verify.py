@@ -46,7 +46,7 @@ def verify(
         What relative paths in the experiment start from; by default the folder that they started from then,
         as seen from the results.
     workers : int, optional
-        Threads; by default one a processor.
+        Number of threads; default: all CPUs.
     progress : bool
         Show what is done on the standard error stream.
     allow_import : sequence of str

@@ -1,8 +1,8 @@
 """The kernels of BPE encoding: what a pretoken becomes that the cache does not know.
 
 It is merged from its bytes, or its characters: the pair of lowest rank first, the leftmost where several have
-it. Up to 64 of them all pairs are looked at for the lowest rank; beyond, positions stand in a queue for each
-rank, so that the time stays at O(n log n).
+it. Up to 64 of them all pairs are looked at for the lowest rank; beyond, each rank has a queue of positions, or,
+where a merge may come before one that makes what it joins, all are in a heap: the time is O(n log n) in any case.
 """
 
 import numpy as np
@@ -41,6 +41,37 @@ MOST_PIECES = (1 << MOST_ID_BITS) - 1  # that BPEEncoder takes
 
 cdef inline uint64_t hash_pair(uint64_t pair) noexcept nogil:
     return pair * 0x9E3779B97F4A7C15ULL
+
+
+cdef inline void push(uint64_t* heap, Py_ssize_t* size, uint32_t rank, Py_ssize_t position) noexcept nogil:
+    """Put a rank and its position into a heap that has the lowest of them first."""
+    cdef uint64_t entry = <uint64_t>rank << 32 | <uint64_t>position
+    cdef Py_ssize_t i = size[0], above
+    size[0] += 1
+    while i:
+        above = (i - 1) >> 1
+        if heap[above] <= entry:
+            break
+        heap[i] = heap[above]
+        i = above
+    heap[i] = entry
+
+
+cdef inline void pop(uint64_t* heap, Py_ssize_t* size) noexcept nogil:
+    """Take the first entry out."""
+    cdef Py_ssize_t i = 0, below = 1, n = size[0] - 1
+    cdef uint64_t entry = heap[n]
+    size[0] = n
+    while below < n:
+        if below + 1 < n and heap[below + 1] < heap[below]:
+            below += 1
+        if entry <= heap[below]:
+            break
+        heap[i] = heap[below]
+        i = below
+        below = 2 * i + 1
+    heap[i] = entry
+
 
 
 cdef class MergeEncoder(PretokenEncoder):
@@ -189,18 +220,19 @@ cdef class MergeEncoder(PretokenEncoder):
 
     @cython.final
     cdef Py_ssize_t _merge_long(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
-        """Take the ranks from the lowest on, and of each its positions, from the left where that matters.
+        """Take the ranks from the lowest on, and of each its positions, of overlapping pairs from the left.
 
-        It matters for pairs of twice the same, which overlap, and for models in which a merge comes before
-        one that makes what it joins: there every merge may bring up a lower rank, which goes first.
+        A merge brings up higher ranks only, unless the model has one before another that makes what it joins.
         """
         cdef Queues queues
         cdef uint32_t* lengths  # at a symbol's first and last place
         cdef uint32_t* taken = NULL
         cdef Py_ssize_t i, j, k, t, n_taken, room = 0, result = 0, n_steps = 0
-        cdef uint32_t rank = 0, lower = 0
+        cdef uint32_t rank = 0
         if n >= TAKEN:
             return OUT_OF_MEMORY
+        if not self.ascends:
+            return self._merge_in_any_order(ids, n, interrupt)
         lengths = <uint32_t*>malloc(n * sizeof(uint32_t))
         if not open_queues(&queues, n, self.n_ranks) or lengths == NULL:
             free(lengths)
@@ -218,7 +250,7 @@ cdef class MergeEncoder(PretokenEncoder):
                 result = OUT_OF_MEMORY
                 break
             i = taken[0]
-            if not self.ascends or ids[i] == ids[i + lengths[i]]:
+            if ids[i] == ids[i + lengths[i]]:
                 sort_positions(taken, n_taken)
             for t in range(n_taken):
                 i = taken[t]
@@ -239,14 +271,6 @@ cdef class MergeEncoder(PretokenEncoder):
                     j = i - lengths[i - 1]
                     leave_queue(&queues, j)
                     add_to_queue(&queues, j, self._rank(ids[j], ids[i]))
-                if not self.ascends and lowest_queue(&queues, &lower) and lower < rank:
-                    for k in range(t + 1, n_taken):
-                        if queues.rank[taken[k]] == rank:
-                            add_to_queue(&queues, taken[k], rank)
-                    n_steps += n_taken
-                    if interrupt.check():
-                        result = INTERRUPTED
-                    break
         i = 0
         while result >= 0 and i < n:
             ids[result] = ids[i]
@@ -255,6 +279,64 @@ cdef class MergeEncoder(PretokenEncoder):
         free(taken)
         free(lengths)
         close_queues(&queues)
+        return result
+
+    @cython.final
+    cdef Py_ssize_t _merge_in_any_order(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
+        """Take the lowest rank each time, and of it the leftmost position: O(n log n), by a heap of both.
+
+        What a merge has changed meanwhile stays in the heap and is passed over.
+        """
+        # A pair to begin with at each place, and two more a merge.
+        cdef uint64_t* heap = <uint64_t*>malloc(3 * n * sizeof(uint64_t))
+        cdef uint32_t* lengths = <uint32_t*>malloc(2 * n * sizeof(uint32_t))  # at a symbol's first and last place
+        cdef uint32_t* ranks  # of the pair at each position
+        cdef Py_ssize_t i, j, k, size = 0, result = 0, n_steps = 0
+        cdef uint32_t rank
+        if heap == NULL or lengths == NULL:
+            free(heap)
+            free(lengths)
+            return OUT_OF_MEMORY
+        ranks = lengths + n
+        for i in range(n):
+            lengths[i] = 1
+            ranks[i] = self._rank(ids[i], ids[i + 1]) if i + 1 < n else NO_RANK
+            if ranks[i] != NO_RANK:
+                push(heap, &size, ranks[i], i)
+            if i & ASK_EVERY == ASK_EVERY and interrupt.check():
+                result = INTERRUPTED
+                break
+        while result == 0 and size:
+            rank = heap[0] >> 32
+            i = <uint32_t>heap[0]
+            pop(heap, &size)
+            if ranks[i] != rank:
+                continue
+            n_steps += 1
+            if n_steps & ASK_EVERY == 0 and interrupt.check():
+                result = INTERRUPTED
+                break
+            j = i + lengths[i]
+            k = j + lengths[j]
+            ranks[j] = NO_RANK
+            ids[i] = self._merged(rank)
+            lengths[i] = k - i
+            lengths[k - 1] = k - i
+            ranks[i] = self._rank(ids[i], ids[k]) if k < n else NO_RANK
+            if ranks[i] != NO_RANK:
+                push(heap, &size, ranks[i], i)
+            if i:
+                j = i - lengths[i - 1]
+                ranks[j] = self._rank(ids[j], ids[i])
+                if ranks[j] != NO_RANK:
+                    push(heap, &size, ranks[j], j)
+        i = 0
+        while result >= 0 and i < n:
+            ids[result] = ids[i]
+            i += lengths[i]
+            result += 1
+        free(heap)
+        free(lengths)
         return result
 
 

@@ -228,7 +228,7 @@ def _check_marks(
     """Refuse merges across the end of a word, and pieces whose marks depend on the merge that makes them."""
     left, right = merges.T
     for rank in np.flatnonzero(ends[left])[:1].tolist():
-        raise ValueError(f"merge {rank} goes on behind id {left[rank]}, which ends a pretoken")
+        raise ValueError(f"merge {rank} goes on after id {left[rank]}, which ends a pretoken")
     if begins is not None:
         for rank in np.flatnonzero(begins[right])[:1].tolist():
             raise ValueError(f"merge {rank} joins id {right[rank]}, which begins a pretoken, to its left")

@@ -75,7 +75,7 @@ class BPETrainer(Trainer):
         The ids of single bytes, which decide ties: by value, or in the order of the characters that
         GPT-2 writes them as (``!`` first).
     special_ids : {"last", "first"}
-        Whether special tokens have the ids behind the pieces or before them.
+        Whether special tokens have the ids after the pieces or before them.
     compat : {"huggingface"}, optional
         A preset of the last three: the merges, ids and vocabulary of tokenizers' ``BpeTrainer`` with
         ``ByteLevel`` pretokens and its whole alphabet as ``initial_alphabet``. Its ``max_token_length=n``
@@ -84,9 +84,9 @@ class BPETrainer(Trainer):
         there. A special token whose text is also a piece would there share its id, so that plain text could
         become it; here that is an error.
     start : Tokenizer, optional
-        Go on from this byte-level BPE: the pretokens are encoded with it first, then merging goes on. Its
-        ids keep their bytes and meaning, its special tokens too; new merges have the ids behind, in order,
-        and new special tokens those behind them. `byte_order` and `special_ids` follow from it.
+        Go on from this byte-level BPE: the pretokens are encoded with it first, then merging goes on. Its ids
+        keep their bytes and meaning, its special tokens too; new merges have the ids after them, in order,
+        and new special tokens those after them. `byte_order` and `special_ids` follow from it.
 
     Raises
     ------

@@ -55,7 +55,7 @@ def learn_merges(
     Parameters
     ----------
     words : Ragged of uint32
-        Symbols below `n_alphabet`, a row a pretoken. Pairs do not reach across rows.
+        Symbols below `n_alphabet`, a row per pretoken. Pairs do not reach across rows.
     counts : ndarray of int64
         How often each row occurs.
     n_alphabet : int

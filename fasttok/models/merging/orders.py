@@ -24,7 +24,7 @@ class Histogram:
     Attributes
     ----------
     words : Ragged of uint32
-        The text in symbols, a row a pretoken.
+        The text in symbols, a row per pretoken.
     weights : ndarray of int64
         How often each row occurs.
     count : ndarray of int64, shape (p,)

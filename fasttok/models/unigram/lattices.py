@@ -31,7 +31,7 @@ class Lattices:
     Parameters
     ----------
     words : Ragged of uint32
-        Symbols, a row a distinct pretoken.
+        Symbols, a row per distinct pretoken.
     counts : ndarray of int64
         How often each word occurs.
     offsets : ndarray of int64

@@ -76,7 +76,7 @@ class UnigramModel(Model):
     ValueError
         If a piece is not UTF-8, has the character U+0000 or stands twice, a score is not finite, the numbers
         of pieces and scores differ, pieces for bytes are missing, an id is out of range, `unk_id` is a
-        piece's or a user-defined id is none's, or there are more than 2^31 - 1 pieces.
+        piece's or a user-defined id is none's, or there are more than 2^24 pieces.
 
     Notes
     -----

@@ -191,7 +191,7 @@ class UnigramTrainer(Trainer):
         counts : PretokenCounts
             The training corpus.
         workers : int, optional
-            Threads; by default one a processor. The result does not depend on it.
+            Number of threads; default: all CPUs. The result does not depend on it.
         progress : bool
             Show a bar on the standard error stream.
 

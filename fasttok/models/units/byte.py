@@ -55,7 +55,7 @@ class ByteModel(Model):
 
 @dataclass(frozen=True)
 class ByteTrainer(Trainer):
-    """Take all bytes for a vocabulary, whatever occurs: id i is byte i, and special tokens stand behind.
+    """Take all bytes for a vocabulary, whatever occurs: id i is byte i, and special tokens follow.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ class CharacterTrainer(UnitTrainer):
         Texts with ids of their own; plain text never becomes them.
     unk : str, optional
         The special token that every unknown character becomes; one that is not among `special_tokens` is
-        added behind them. Without one, encoding an unknown character is an error.
+        added after them. Without one, encoding an unknown character is an error.
     byte_fallback : bool
         Whether an unknown character becomes its bytes instead.
 

@@ -86,7 +86,7 @@ class WordTrainer(UnitTrainer):
         Texts with ids of their own; plain text never becomes them.
     unk : str, optional
         The special token that every unknown pretoken becomes; one that is not among `special_tokens` is added
-        behind them. Without one, encoding an unknown pretoken is an error.
+        after them. Without one, encoding an unknown pretoken is an error.
     byte_fallback : bool
         Whether an unknown pretoken becomes its bytes instead. A pretoken that reads like the name of a byte,
         ``<0x41>``, then is unknown.

@@ -71,7 +71,7 @@ def spell_words(
 ) -> SpelledWords:
     """Write pretokens in symbols, and warn of those that are left out because no pieces could write them.
 
-    A word that begins with the prefix is cut behind it: a piece that were both would be read as one that
+    A word that begins with the prefix is cut after it: a piece that were both would be read as one that
     continues a word.
 
     Parameters

@@ -91,7 +91,7 @@ class WordPieceTrainer(Trainer):
     frequent first, then by code points.
 
     Words with U+0000 or bytes that are not UTF-8 are left out. So that no piece can be read in two ways, a
-    word that begins with the prefix is cut behind it, and no piece of several characters reads like a
+    word that begins with the prefix is cut after it, and no piece of several characters reads like a
     special token.
 
     O(n log n) for n characters of distinct words, but by likelihood a merge takes as long as there are pairs
@@ -158,8 +158,8 @@ class WordPieceTrainer(Trainer):
         counts : PretokenCounts
             The training corpus.
         workers : int, optional
-            Threads that sort substrings with "greedy"; by default one a processor. The result does not depend
-            on it.
+            Number of threads that sort substrings with "greedy"; default: all CPUs. The result does not
+            depend on it.
         progress : bool
             Show a bar on the standard error stream.
 

@@ -237,7 +237,7 @@ class BertNormalizer(CodePointNormalizer):
         Whether U+0000, U+FFFD, and control, format and private characters (Cc, Cf, Co) are dropped; other
         white space, and tabs and line ends, become spaces.
     handle_chinese_chars : bool
-        Whether a space is put before and behind every Chinese character.
+        Whether a space is put before and after every Chinese character.
     strip_accents : bool or None
         Whether text is decomposed (NFD) and marks that take no room of their own (Mn) are dropped. None is as
         `lowercase`.

@@ -59,6 +59,10 @@ class Strip(Normalizer):
     def cuts(self) -> RewritingCuts:
         return REWRITING_CUTS["strip"]
 
+    @property
+    def looks_at_segments(self) -> bool:
+        return self.scope == "segment"
+
 
 @dataclass(frozen=True)
 class Prepend(Normalizer):
@@ -100,7 +104,7 @@ class Prepend(Normalizer):
         prefix = np.frombuffer(self.text.encode(), np.uint8)
         starts = documents.offsets[:-1]
         offsets = lengths_to_offsets(documents.lengths + len(prefix) * is_first)
-        # Where the bytes that came in are now: behind all prefixes so far.
+        # Where the bytes that came in are now: after all prefixes so far.
         shifts = np.repeat(offsets[1:] - documents.offsets[1:], documents.lengths)
         first, last = documents.offsets[[0, -1]]
         places = np.arange(first, last) + shifts
@@ -114,3 +118,7 @@ class Prepend(Normalizer):
         spans[places] = np.stack([np.arange(first, last), np.arange(first, last) + 1], axis=1)
         spans[written] = starts[is_first][:, None, None]
         return rows.rewritten(Ragged(values, offsets), spans)
+
+    @property
+    def looks_at_segments(self) -> bool:
+        return self.scope == "segment"

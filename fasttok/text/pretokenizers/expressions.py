@@ -84,7 +84,7 @@ class RegexPretokenizer(Pretokenizer):
                     ends.append(end)
         except TimeoutError:
             raise PatternError(
-                f"pattern {self.pattern!r} ran longer than {self.timeout:g} s behind code point {ends[-1]}",
+                f"pattern {self.pattern!r} ran longer than {self.timeout:g} s after code point {ends[-1]}",
                 row,
             ) from None
         if ends[-1] < len(text):

@@ -80,6 +80,11 @@ class Metaspace(CompositePretokenizer):
         return (marks, _Words(self.treat_whitespace_as_suffix)) if self.split_by_whitespace else (marks,)
 
     @property
+    def decoder_config(self) -> dict[str, Any]:
+        options = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix")
+        return {"name": self.name} | {option: getattr(self, option) for option in options}
+
+    @property
     def cuts(self) -> Cuts:
         if not self.split_by_whitespace:
             return NOTHING_KNOWN
@@ -116,6 +121,10 @@ class _Marks(Normalizer):
             origins,
         )
         return rows.rewritten_from(Ragged(out[:n], offsets), origins[: n + 1] if rows.aligned else None)
+
+    @property
+    def looks_at_segments(self) -> bool:
+        return self.step.scope == "segment"
 
 
 @dataclass(frozen=True)

@@ -45,15 +45,15 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     PatternError
         If an expression does not compile.
     ValueError
-        If there are no steps, or more than 100, if one that leaves text out is not the last, or one that
-        rewrites text not the first.
+        If there is none of this name, or there are no steps, or more than 100.
     ImportError
         If an expression is given and the ``regex`` module is missing.
 
     Notes
     -----
-    Nearly all of them only cut, so that nothing is lost; the expressions stand in
-    `fasttok.text.pretokenizers.registry.PATTERNS`. Words:
+    Nearly all of them only cut, so that nothing is lost; their expressions are in
+    `fasttok.text.pretokenizers.scanners.PATTERNS`. In a sequence every step takes the pretokens of the step
+    before for texts of their own. Words:
 
     - "gpt2": the pattern of Radford et al. (2019), section 2.2, as released with the model; "p50k" is
       another name for it.
@@ -61,13 +61,14 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     - "llama3", "qwen2": those of the models' tokenizer files.
     - "whitespace": words with the one space before them.
     - "whitespace_split": words alone. White space separates them and is dropped, so that no tokenizer with
-      this step is lossless. In a sequence it can only be the last step.
+      this step is lossless.
     - "bert": single characters of punctuation (P, and the symbols of ASCII), and words between them and white
-      space, which is dropped; so it, too, can only be the last step. That is how BERT cuts (Devlin et al.
-      2019), once text is cleaned, lower-cased and has spaces around Chinese characters.
+      space, which is dropped. That is how BERT cuts (Devlin et al. 2019), once text is cleaned, lower-cased
+      and has spaces around Chinese characters.
     - "punctuation": the same cuts, but white space is kept, as pretokens of its own.
     - "metaspace": words with a ▁ before them for the space, as in sentencepiece: `fasttok.Metaspace`, which
-      has options. It rewrites text, so that in a sequence it can only be the first step.
+      has options. It rewrites the text that it is given: the document, or in a sequence every pretoken of
+      the step before, so that ``["whitespace_split", "metaspace"]`` is T5's.
     - "sentencepiece": "metaspace" and "script", which are the pretokens that the pieces of sentencepiece's
       models lie in, as they are trained by default.
     - "none": a document is one pretoken.
@@ -75,9 +76,9 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     Scripts:
 
     - "script": runs of one script, where Hiragana, Katakana and Han are one, and digits, punctuation and
-      white space another. A combining mark is of the script before it, a ▁ of the one behind it.
+      white space another. A combining mark is of the script before it, a ▁ of the one after it.
 
-    Digits, as steps to put before or behind another; what lies between runs of numbers (general category N,
+    Digits, as steps to put before or after another; what lies between runs of numbers (general category N,
     of any script) is one pretoken. Singh & Strouse (2024) compare them:
 
     - "digits_single": every digit alone. (The ``split_digits`` of sentencepiece takes only the digits of

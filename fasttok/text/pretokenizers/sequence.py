@@ -39,6 +39,10 @@ class SequencePretokenizer(Pretokenizer):
         return tuple(primitive for step in self.steps for primitive in step.primitives)
 
     @property
+    def decoder_config(self) -> dict[str, Any] | None:
+        return next((c for step in self.steps if (c := step.decoder_config) is not None), None)
+
+    @property
     def is_partition(self) -> bool:
         return all(step.is_partition for step in self.steps)
 

@@ -1,0 +1,65 @@
+"""Ids and where each stands in the text: a string a call, on one thread.
+
+``fasttok, ids only`` is what the same strings take without offsets. What is compared are the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle, islice
+from typing import Any
+
+from benchmarks.peers.common import Work, hash_rows, huggingface_file
+from benchmarks.peers.small import N_TEXTS, strings
+from benchmarks.peers.unigram import load_in_fasttok
+from benchmarks.peers.wordpiece import json_beside
+
+
+def calls(path: str, n_characters: int, n_calls: int, one: Callable[[str], Any]) -> Work:
+    """The work of so many calls; the last thousand at most are compared."""
+    texts = strings(path, min(n_calls, N_TEXTS), n_characters)
+    return lambda: [one(text) for text in islice(cycle(texts), n_calls)][-N_TEXTS:], hash_rows
+
+
+def load(vocabulary: str) -> Any:
+    """A model of sentencepiece's, a vocabulary of BERT's or a rank file in fasttok."""
+    import fasttok as ft
+
+    if vocabulary.endswith(".model"):
+        return load_in_fasttok(vocabulary)
+    return ft.load(vocabulary, lowercase=True) if vocabulary.endswith(".txt") else ft.load(vocabulary)
+
+
+def offsets_fasttok(path: str, vocabulary: str, n_characters: int, n_calls: int) -> Work:
+    tok = load(vocabulary)
+    return calls(path, n_characters, n_calls, lambda text: tok.encode_with_offsets(text).ids)
+
+
+def ids_fasttok(path: str, vocabulary: str, n_characters: int, n_calls: int) -> Work:
+    return calls(path, n_characters, n_calls, load(vocabulary).encode)
+
+
+def offsets_tokenizers(path: str, vocabulary: str, n_characters: int, n_calls: int) -> Work:
+    import tokenizers
+
+    if vocabulary.endswith(".model"):
+        raise LookupError("no tokenizer.json of this vocabulary")
+    file_of = json_beside if vocabulary.endswith(".txt") else huggingface_file
+    tok = tokenizers.Tokenizer.from_file(file_of(vocabulary))
+    tok.no_padding()
+    tok.no_truncation()
+
+    def one(text: str) -> list[int]:
+        encoding = tok.encode(text, add_special_tokens=False)
+        _ = encoding.offsets
+        ids: list[int] = encoding.ids
+        return ids
+
+    return calls(path, n_characters, n_calls, one)
+
+
+TASK = {
+    "fasttok": offsets_fasttok,
+    "fasttok, ids only": ids_fasttok,
+    "tokenizers": offsets_tokenizers,
+}
