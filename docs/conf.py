@@ -34,7 +34,7 @@ def summary(path: Path) -> str:
 def write_modules() -> None:
     """Write modules.md: every module in the order of the packages, with the first line of its docstring."""
     order = re.search(r"^    (core text .* cli)$", (DOCS / "architecture.md").read_text(), re.M)[1]
-    lines = ["# Modules", "", "Generated from their docstrings; packages stand in the order of the flow."]
+    lines = ["# Modules", "", "Generated from their docstrings; packages are in the order of the flow."]
     for package in re.findall(r"\w+", order):
         paths = [*(PACKAGE / package).rglob("*.py"), *(PACKAGE / package).rglob("*.pyx")]
         paths = sorted(path for path in paths if path.stem != "__init__")

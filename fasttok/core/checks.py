@@ -38,6 +38,19 @@ def checked_size(name: str, value: Any, least: int) -> int:
     return min(number, _LARGEST)
 
 
+def checked_flag(name: str, value: Any) -> bool:
+    """Return True or False, whichever it is.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
 def checked_choice(name: str, value: Any, *choices: str) -> str:
     """A word that is one of the choices.
 

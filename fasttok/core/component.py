@@ -109,6 +109,38 @@ def check_importable(path: str) -> str:
     return path
 
 
+MAX_STEPS = 100  # of a sequence; each may be a frame on Python's stack
+
+
+def make_sequence(kind: str, given: Iterable[C | None], sequence: type[C]) -> C:
+    """Return one component that does several in turn; a single one is that one itself.
+
+    Parameters
+    ----------
+    kind : str
+        The kind with its article, for messages: "a normalizer".
+    given : iterable
+        The components. A sequence among them counts as its steps.
+    sequence : type
+        The class of sequences, made of the steps.
+
+    Raises
+    ------
+    TypeError
+        If one is None.
+    ValueError
+        If there are no steps, or more than 100.
+    """
+    steps: list[C] = []
+    for one in given:
+        if one is None:
+            raise TypeError(f"a step of a sequence must be {kind}, not None")
+        steps.extend(cast("Any", one).steps if isinstance(one, sequence) else [one])
+    if not 1 <= len(steps) <= MAX_STEPS:
+        raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
+    return cast("Any", sequence)(tuple(steps)) if len(steps) > 1 else steps[0]
+
+
 class Registry(Generic[C]):
     """The components of one kind by name.
 

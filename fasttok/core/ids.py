@@ -88,7 +88,7 @@ def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | N
 
 
 def measure_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> int:
-    """How many bytes `gather_pieces` gives."""
+    """Return the number of bytes that `gather_pieces` gives."""
     n_bytes, bad = measure_rows(pieces.offsets, ids, False)
     if bad >= 0:
         raise unknown_id(ids, bad, len(pieces), rows)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from fasttok.core.checks import checked_flag
 from fasttok.decoders.base import Decoder, Filter
-from fasttok.decoders.steps import check_flag
 from fasttok.text.pretokenizers._metaspace import write_spaces
 from fasttok.text.pretokenizers.metaspace import MARK
 
@@ -43,7 +43,7 @@ class Metaspace(Decoder):
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            check_flag(field.name, getattr(self, field.name))
+            checked_flag(field.name, getattr(self, field.name))
 
     @property
     def drops_last(self) -> bool:

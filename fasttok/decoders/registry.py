@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Sequence as AnySequence
 from typing import Any, TypeAlias
 
-from fasttok.core.component import Registry
+from fasttok.core.component import Registry, make_sequence
 from fasttok.decoders.base import Decoder
 from fasttok.decoders.steps import Sequence
 
@@ -86,18 +85,8 @@ def get_decoder(decoder: AnyDecoder) -> Decoder | None:
             return DECODERS.make(decoder)
         if decoder.keys() != {"name", "steps"} or not isinstance(decoder["steps"], list):
             raise ValueError(f"not the configuration of a decoder: {decoder!r}")
-        return _in_sequence(map(DECODERS.make, decoder["steps"]))
+        return make_sequence("a decoder", map(DECODERS.make, decoder["steps"]), Sequence)
     if isinstance(decoder, (list, tuple)):
-        return _in_sequence(map(get_decoder, decoder))
+        return make_sequence("a decoder", map(get_decoder, decoder), Sequence)
     given = type(decoder).__name__
     raise TypeError(f"a decoder must be a name, a list of them, a configuration or a Decoder, not {given}")
-
-
-def _in_sequence(decoders: Iterable[Decoder | None]) -> Decoder:
-    """The decoders as the steps of one, those of a sequence one by one."""
-    steps: list[Decoder] = []
-    for given in decoders:
-        if given is None:
-            raise TypeError("a step of a sequence must be a decoder, not None")
-        steps.extend(given.steps if isinstance(given, Sequence) else [given])
-    return steps[0] if len(steps) == 1 else Sequence(tuple(steps))

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_text
+from fasttok.core.checks import checked_flag, checked_text
+from fasttok.core.component import MAX_STEPS
 from fasttok.decoders.base import Decoder, Filter, join_filters
 from fasttok.models.base import Model
 
-MAX_STEPS = 100  # of a sequence
 BYTE_NAME = re.compile(rb"<0x([0-9A-Fa-f]{2})>")
 # Words that have no space before them, by how they begin; those of tokenizers' decoder of WordPiece.
 CLEANED = re.compile(rb" (?:[.?!,]|n't|'m|'s|'ve|'re)")
@@ -32,18 +32,6 @@ REPLACED = [
     (b" do not", b" don't"),
     *((b" " + rest, rest) for rest in (b"'s", b"'ve", b"'re")),
 ]
-
-
-def check_flag(name: str, value: Any) -> None:
-    """Refuse what is neither True nor False.
-
-    Raises
-    ------
-    TypeError
-        If it is not.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,7 @@ class SpaceBefore(Decoder):
     reads_model = True
 
     def __post_init__(self) -> None:
-        check_flag("clean_up", self.clean_up)
+        checked_flag("clean_up", self.clean_up)
 
     def rewrite_pieces(
         self, model: Model, ids: NDArray[np.int64], *, is_first: bool, is_last: bool
@@ -164,7 +152,7 @@ class WordPiece(Decoder):
 
     def __post_init__(self) -> None:
         checked_text("prefix", self.prefix)
-        check_flag("clean_up", self.clean_up)
+        checked_flag("clean_up", self.clean_up)
 
     def rewrite(self, token: bytes, *, is_first: bool, is_last: bool) -> bytes:
         prefix = self.prefix.encode()

@@ -1,4 +1,4 @@
-"""How far a metric could lie by chance: bootstrap over documents.
+"""Confidence intervals of metrics: bootstrap over documents.
 
 Documents are drawn with replacement, as many as there are, and the metric is worked out again; the interval
 has the middle 95 % of a thousand such values. What is drawn depends on the seed and on the name of the text,

@@ -153,7 +153,7 @@ class Metric:
 
     @property
     def needs(self) -> str:
-        """What a text must have for it, where not every text has it; "" for most metrics."""
+        """The property that a text must have for it, where not every text has it; "" for most."""
         return next((NEEDS[total] for total in self.of if isinstance(total, str) and total in NEEDS), "")
 
     def describe(self) -> dict[str, str]:

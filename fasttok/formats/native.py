@@ -2,7 +2,7 @@
 
 A piece is a JSON string; its bytes that are not UTF-8 are escaped as U+DC80 to U+DCFF, as in Python's
 surrogateescape. A merge is a row ``[left, right, merged]`` of ids, in order of rank. Pieces and merges
-stand one a line. The same tokenizer always gives the same bytes.
+have a line each. The same tokenizer always gives the same bytes.
 """
 
 from __future__ import annotations

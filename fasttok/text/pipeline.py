@@ -236,7 +236,7 @@ class Prepared:
         return self._document_of(np.arange(len(self.rows)))
 
     def row_starts(self) -> NDArray[np.int64]:
-        """Where each row begins in its document, as that is cut; in bytes, int64[k].
+        """The place of each row in its document, as that is cut; in bytes, int64[k].
 
         In the raw document with its added tokens; where text is rewritten, in what is written of it, without.
         """

@@ -28,7 +28,7 @@ _ENDS = {"document": ENDS_DOCUMENT, "segment": ENDS_SEGMENT}
 
 
 class Rewriting(NamedTuple):
-    """Where the bytes that a step has written came from.
+    """The origins of the bytes that a step has written.
 
     Attributes
     ----------

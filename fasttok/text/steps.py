@@ -49,7 +49,7 @@ class Normalizer(Component, ABC):
 
     @property
     def cuts(self) -> RewritingCuts:
-        """Where text may be cut so that its parts can be rewritten apart; see `fasttok.text.cuts`."""
+        """The places at which text may be cut and its parts rewritten apart; see `fasttok.text.cuts`."""
         return REWRITES_ANYTHING
 
     @property
@@ -136,7 +136,7 @@ class Pretokenizer(Component, ABC):
 
     @property
     def cuts(self) -> Cuts:
-        """What is known of places at which raw text may be cut; see `fasttok.text.cuts`."""
+        """The places at which raw text may be cut, as far as known; see `fasttok.text.cuts`."""
         return NOTHING_KNOWN
 
     def find_cut(self, text: NDArray[np.uint8]) -> int:

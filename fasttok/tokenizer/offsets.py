@@ -1,4 +1,4 @@
-"""`Encoding`: ids, and where in the text each of them stands."""
+"""`Encoding`: ids, and the place in the text of each."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fasttok.core.checks import checked_choice, checked_integer, checked_size
+from fasttok.core.checks import checked_choice, checked_flag, checked_integer, checked_size
 from fasttok.core.errors import TemplateError
 from fasttok.core.ids import Ids, as_ids, as_known_rows, as_rows
 from fasttok.core.ids import Rows as IdRows
@@ -176,7 +176,7 @@ class Tokenizer:
         return _make, (type(self), self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        """What the constructor makes the same tokenizer of."""
+        """Return the arguments with which the constructor makes the same tokenizer."""
         return {
             "model": self.model,
             "pretokenizer": self.pretokenizer,
@@ -623,8 +623,7 @@ class Tokenizer:
         TypeError
             If `clean_up` is neither True nor False.
         """
-        if not isinstance(clean_up, bool):
-            raise TypeError(f"clean_up must be True or False, not {clean_up!r}")
+        checked_flag("clean_up", clean_up)
         if clean_up not in self._text_decoders:
             decoder = self.decoder if clean_up else self.decoder.without_clean_up()
             self._text_decoders[clean_up] = (
@@ -704,7 +703,7 @@ class Tokenizer:
         pad_id: int | None = None,
         dtype: DTypeLike = np.int64,
     ) -> Padded:
-        """Put rows of ids in a matrix for a model, with a mask that says where they stand.
+        """Put rows of ids in a matrix for a model, with a mask that says where they are.
 
         Parameters
         ----------
@@ -713,11 +712,11 @@ class Tokenizer:
         max_length : int, optional
             Longer rows are cut to so many ids. One that was made with the template keeps its special tokens.
         side : {"right", "left"}
-            Where the padding stands. Rows are always cut on the right.
+            The side of the padding. Rows are always cut on the right.
         width : int, optional
             The number of columns; by default the length of the longest row, after cutting.
         pad_id : int, optional
-            What stands in the padding; by default the id of ``[PAD]``, ``<pad>`` or ``<|pad|>``, whichever is
+            The id of the padding; by default the id of ``[PAD]``, ``<pad>`` or ``<|pad|>``, whichever is
             a special token.
         dtype : {np.int64, np.int32}
             The type of the ids: int64 is what most models take, int32 half the memory.

@@ -43,7 +43,7 @@ def find_unreached(tokenizer: AnyTokenizer, counts: NDArray[Any] | None = None) 
     pieces are found only inside words or at their end, with "a", "q", "z" or "1" before, behind, or on both
     sides. So what only other neighbours bring out is listed though a text could have it. For BPE over bytes
     that cannot be: what merging makes of a text it makes of the piece alone, unless the pretokenizer cuts it.
-    An id that stands for part of a character, so that its piece or what decoding writes is no UTF-8 or has
+    An id that stands for part of a character, so that its piece or what decoding writes is not UTF-8 or has
     U+FFFD, is not tested.
 
     Thirteen passes over the ids at most, each over what the ones before have not reached. What is never
@@ -74,7 +74,7 @@ def find_unreached(tokenizer: AnyTokenizer, counts: NDArray[Any] | None = None) 
 
 
 def unreached_pieces(n_unreached: Total) -> Quotient:
-    """How many pieces of a vocabulary no text seems to become.
+    """The pieces of a vocabulary that no text seems to become.
 
     Parameters
     ----------

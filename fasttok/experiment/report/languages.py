@@ -1,4 +1,4 @@
-"""What a report tells of single languages: what they pay, and the metrics of each."""
+"""The part of a report on single languages: the costs and metrics of each."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from fasttok.core.checks import checked_flag
 from fasttok.models.pieces import as_id
 
 
@@ -72,7 +73,6 @@ class Characters:
                 raise TypeError(f"{option} must be a str, not {type(text).__name__}")
             text.encode()
         for option in ("byte_fallback", "fuse_unk"):
-            if not isinstance(getattr(self, option), bool):
-                raise TypeError(f"{option} must be True or False, not {getattr(self, option)!r}")
+            checked_flag(option, getattr(self, option))
         if self.unk_id is not None:
             object.__setattr__(self, "unk_id", as_id("unk_id", self.unk_id))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_integer
+from fasttok.core.checks import checked_flag, checked_integer
 from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import Bar, announce
 from fasttok.core.ragged import Ragged
@@ -147,8 +147,7 @@ class UnigramTrainer(Trainer):
         for option in ("character_coverage", "token_cost", "shrinking_factor"):
             if isinstance(getattr(self, option), bool) or not isinstance(getattr(self, option), (int, float)):
                 raise TypeError(f"{option} must be a number, not {getattr(self, option)!r}")
-        if not isinstance(self.byte_fallback, bool):
-            raise TypeError(f"byte_fallback must be True or False, not {self.byte_fallback!r}")
+        checked_flag("byte_fallback", self.byte_fallback)
         for option in ("special_tokens", "user_defined"):
             object.__setattr__(self, option, _checked_texts(option, getattr(self, option)))
         if self.unk is not None and self.unk not in self.special_tokens:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_integer
+from fasttok.core.checks import checked_flag, checked_integer
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
@@ -118,8 +118,7 @@ class UnitTrainer(Trainer):
             value = getattr(self, option)
             if value is not None or option == "min_frequency":
                 object.__setattr__(self, option, checked_integer(option, value))
-        if not isinstance(self.byte_fallback, bool):
-            raise TypeError(f"byte_fallback must be True or False, not {self.byte_fallback!r}")
+        checked_flag("byte_fallback", self.byte_fallback)
         tokens = as_texts("special_tokens", self.special_tokens)
         if self.unk is not None and self.unk not in tokens:
             tokens += as_texts("unk", [self.unk])

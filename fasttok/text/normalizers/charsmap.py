@@ -127,7 +127,7 @@ def _named(name: str) -> CharsMapNormalizer:
 class Replace(Normalizer):
     """Writes one text for every other, from the left and without overlaps.
 
-    What is replaced by nothing belongs to what stands before it in its document.
+    What is replaced by nothing belongs to what is before it in its document.
 
     Parameters
     ----------

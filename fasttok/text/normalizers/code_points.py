@@ -14,6 +14,7 @@ from itertools import chain
 
 import numpy as np
 
+from fasttok.core.checks import checked_flag
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
 from fasttok.text.normalizers._code_points import CodePoints
@@ -267,8 +268,8 @@ class BertNormalizer(CodePointNormalizer):
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not isinstance(value, bool) and not (name == "strip_accents" and value is None):
-                raise TypeError(f"{name} must be True or False, not {value!r}")
+            if name != "strip_accents" or value is not None:
+                checked_flag(name, value)
 
     @property
     def _strips(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fasttok.core.checks import checked_choice
+from fasttok.core.checks import checked_choice, checked_flag
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
 from fasttok.text.pretokenizers._words import strip
@@ -42,8 +42,7 @@ class Strip(Normalizer):
     def __post_init__(self) -> None:
         checked_choice("scope", self.scope, *SCOPES)
         for name in ("left", "right"):
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
+            checked_flag(name, getattr(self, name))
 
     def rewrite(self, rows: Rows) -> Rows:
         documents = rows.documents

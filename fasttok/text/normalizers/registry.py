@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from fasttok.core.component import Registry, is_import_path
+from fasttok.core.component import Registry, is_import_path, make_sequence
 from fasttok.text.normalizers.sequence import SequenceNormalizer
 from fasttok.text.steps import Normalizer
 
@@ -24,7 +24,6 @@ NORMALIZERS: Registry[Normalizer] = Registry(
     },
 )
 NAMES = (*RULES, *UNICODE, "bert", "strip")  # those that need no options
-MAX_STEPS = 100  # of a sequence
 
 AnyNormalizer: TypeAlias = "str | dict[str, Any] | Sequence[AnyNormalizer] | Normalizer | None"
 
@@ -87,7 +86,7 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
     if isinstance(normalizer, dict):
         return _from_config(normalizer)
     if isinstance(normalizer, (list, tuple)):
-        return _in_sequence(map(get_normalizer, normalizer))
+        return make_sequence("a normalizer", map(get_normalizer, normalizer), SequenceNormalizer)
     raise TypeError(
         f"a normalizer must be a name, a list of them or a configuration, not {type(normalizer).__name__}"
     )
@@ -96,17 +95,6 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
 def _from_config(config: dict[str, Any]) -> Normalizer:
     is_list = isinstance(config.get("steps"), list)
     if config.get("name") == "sequence" and config.keys() == {"name", "steps"} and is_list:
-        return _in_sequence(map(NORMALIZERS.make, config["steps"]))  # one is never written inside another
+        steps = map(NORMALIZERS.make, config["steps"])  # a sequence is never written inside another
+        return make_sequence("a normalizer", steps, SequenceNormalizer)
     return NORMALIZERS.make(config)
-
-
-def _in_sequence(normalizers: Iterable[Normalizer | None]) -> Normalizer:
-    """Return the normalizers as the steps of one, those of a sequence one by one."""
-    steps: list[Normalizer] = []
-    for given in normalizers:
-        if given is None:
-            raise TypeError("a step of a sequence must be a normalizer, not None")
-        steps.extend(given.steps if isinstance(given, SequenceNormalizer) else [given])
-    if not 1 <= len(steps) <= MAX_STEPS:
-        raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
-    return SequenceNormalizer(tuple(steps)) if len(steps) > 1 else steps[0]

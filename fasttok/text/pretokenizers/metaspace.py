@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fasttok.core.checks import checked_choice
+from fasttok.core.checks import checked_choice, checked_flag
 from fasttok.core.ragged import Ragged
 from fasttok.text._spans import Spans
 from fasttok.text.cuts import NOTHING_KNOWN, Cuts, cuts_of_words
@@ -71,8 +71,8 @@ class Metaspace(CompositePretokenizer):
         for name, value in asdict(self).items():
             if name == "scope":
                 checked_choice("scope", value, *SCOPES)
-            elif not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, not {value!r}")
+            else:
+                checked_flag(name, value)
 
     @cached_property
     def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]:  # type: ignore[override]

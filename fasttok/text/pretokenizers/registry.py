@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from fasttok.core.component import Registry, is_import_path
+from fasttok.core.component import Registry, is_import_path, make_sequence
 from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from fasttok.text.pretokenizers.known_patterns import find_known
 from fasttok.text.pretokenizers.scanners import NAMED
-from fasttok.text.pretokenizers.sequence import in_sequence
+from fasttok.text.pretokenizers.sequence import SequencePretokenizer
 from fasttok.text.steps import Pretokenizer
 
 PRETOKENIZERS: Registry[Pretokenizer] = Registry(
@@ -104,7 +104,7 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     if isinstance(pretokenizer, dict):
         return _from_config(pretokenizer)
     if isinstance(pretokenizer, (list, tuple)):
-        return in_sequence(map(get_pretokenizer, pretokenizer))
+        return make_sequence("a pretokenizer", map(get_pretokenizer, pretokenizer), SequencePretokenizer)
     raise TypeError(
         f"a pretokenizer must be a name, a pattern or a list of them, not {type(pretokenizer).__name__}"
     )
@@ -131,5 +131,6 @@ def _from_config(config: dict[str, Any]) -> Pretokenizer:
     if config.get("name") == "sequence" and config.keys() == {"name", "steps"}:
         if not isinstance(config["steps"], list):
             raise ValueError(f"not the configuration of a pretokenizer: {config!r}")
-        return in_sequence(map(PRETOKENIZERS.make, config["steps"]))  # one is never written inside another
+        steps = map(PRETOKENIZERS.make, config["steps"])  # a sequence is never written inside another
+        return make_sequence("a pretokenizer", steps, SequencePretokenizer)
     return PRETOKENIZERS.make(config)

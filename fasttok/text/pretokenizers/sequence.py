@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import Cuts
 from fasttok.text.steps import Normalizer, Pretokenizer, boundaries_in_turn
-
-MAX_STEPS = 100  # of a sequence; each is a frame on Python's stack
 
 
 @dataclass(frozen=True)
@@ -65,19 +63,3 @@ class SequencePretokenizer(Pretokenizer):
     def config(self) -> dict[str, Any]:
         """Return the configurations of the steps."""
         return {"name": self.name, "steps": [step.config() for step in self.steps]}
-
-
-def in_sequence(pretokenizers: Iterable[Pretokenizer]) -> Pretokenizer:
-    """Return the pretokenizers as the steps of one, those of a sequence one by one.
-
-    Raises
-    ------
-    ValueError
-        If there are no steps, or more than 100.
-    """
-    steps: list[Pretokenizer] = []
-    for given in pretokenizers:
-        steps.extend(given.steps if isinstance(given, SequencePretokenizer) else [given])
-    if not 1 <= len(steps) <= MAX_STEPS:
-        raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
-    return SequencePretokenizer(tuple(steps)) if len(steps) > 1 else steps[0]
