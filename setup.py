@@ -1,4 +1,4 @@
-"""The extension modules; everything else about the package is in pyproject.toml."""
+"""Build the extension modules; all other settings of the package are in pyproject.toml."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,12 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 DEBUG = os.environ.get("FASTTOK_DEBUG") == "1"
-# -ffp-contract=off: a fused multiply-add would make results depend on the processor.
+# -ffp-contract=off: fused multiply-adds would make results depend on the processor.
 FLAGS = [] if os.name == "nt" else ["-O3", "-ffp-contract=off", "-g0"]
-# What Cython needs for memoryviews, written by it: compiled once, not in every module, a fifth of the time.
+# Cython's support code for memoryviews: compiled once, not in every module; the build is five times faster.
 SHARED = "fasttok.core._cyutility"
 
-if __name__ == "__main__":  # cythonize starts processes
+if __name__ == "__main__":  # guard: cythonize starts processes that import this file
     sources = {SHARED: "fasttok/core/_cyutility.c"}
     for path in sorted(Path("fasttok").rglob("*.pyx")):
         sources[".".join(path.with_suffix("").parts)] = str(path)
