@@ -1,7 +1,7 @@
-"""``python -m benchmarks``: fasttok beside the libraries installed with it, on the same text.
+"""Benchmark fasttok and the other installed libraries on the same texts: ``python -m benchmarks``.
 
-Every run is a process of its own; results are compared before times are reported; rows are appended to
-benchmarks/results.jsonl, from which ``python -m benchmarks page`` writes docs/benchmarks.md.
+Every run is a separate process. Results are compared before times are reported. Rows are appended to
+benchmarks/results.jsonl, from which ``python -m benchmarks page`` writes docs/design/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from benchmarks.peers.hostile import TEXTS as HOSTILE
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results.jsonl"
+# Packages whose versions are recorded with every row.
 PACKAGES = (
     *("fasttok", "gigabpe", "gigatoken", "rustbpe", "sentencepiece", "tiktoken", "tokenizers", "tokie"),
     *("numpy", "numba", "scipy"),
@@ -37,7 +38,7 @@ PACKAGES = (
 @click.group(invoke_without_command=True)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Measure everything, or what a command names."""
+    """Run all benchmarks and write the page, or run a single command."""
     if context.invoked_subcommand is None:
         for command in (
             *(train, encode, decode, small, offsets, added, unigram, segment, quality),
@@ -48,13 +49,23 @@ def main(context: click.Context) -> None:
 
 
 text_option = click.option(
-    "--text", type=click.Path(exists=True), help="A UTF-8 file; by default 100 MB of English."
+    "--text", type=click.Path(exists=True), help="UTF-8 file.  [default: 100 MB of English]"
 )
-ranks_option = click.option("--ranks", multiple=True, default=("r50k_base",), show_default=True)
-vocab_option = click.option("--vocab-size", default=32_000, show_default=True)
-threads_option = click.option("--threads", default=2, show_default=True)
-libraries_option = click.option("--library", "libraries", multiple=True, help="Only these; repeatable.")
-repeats_option = click.option("--processes", default=3, show_default=True, help="Processes a library.")
+ranks_option = click.option(
+    "--ranks",
+    multiple=True,
+    default=("r50k_base",),
+    show_default=True,
+    help="Name of a tiktoken vocabulary; repeatable.",
+)
+vocab_option = click.option("--vocab-size", default=32_000, show_default=True, help="Number of ids.")
+threads_option = click.option("--threads", default=2, show_default=True, help="Number of threads.")
+libraries_option = click.option(
+    "--library", "libraries", multiple=True, help="Library to run; repeatable.  [default: all]"
+)
+repeats_option = click.option(
+    "--processes", default=3, show_default=True, help="Number of processes per library."
+)
 
 
 @main.command()
@@ -66,7 +77,7 @@ repeats_option = click.option("--processes", default=3, show_default=True, help=
 def train(
     text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...], processes: int
 ) -> None:
-    """Byte-level BPE from a text file: seconds from the file to the tokenizer."""
+    """Train byte-level BPE on a text file."""
     run("train", libraries, processes, 5, [text or texts.english(), str(vocab_size), str(threads)])
 
 
@@ -76,7 +87,7 @@ def train(
     "paths",
     multiple=True,
     type=click.Path(exists=True),
-    help="A UTF-8 file, repeatable; by default 100 MB of English and 25 MB in 128 languages.",
+    help="UTF-8 file; repeatable.  [default: 100 MB of English, and 25 MB in 128 languages]",
 )
 @click.option("--ranks", multiple=True, default=("r50k_base", "cl100k_base", "o200k_base"), show_default=True)
 @click.option("--threads", multiple=True, default=(1, 2), show_default=True)
@@ -89,7 +100,7 @@ def encode(
     libraries: tuple[str, ...],
     processes: int,
 ) -> None:
-    """A text file to ids with a tiktoken vocabulary: seconds for the first pass and for the next."""
+    """Encode a text file with a tiktoken vocabulary."""
     for path in paths or (texts.english(), texts.ntrex()):
         for name in ranks:
             for n in threads:
@@ -102,7 +113,7 @@ def encode(
 @libraries_option
 @repeats_option
 def decode(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
-    """The ids of a text file to its bytes, on one thread."""
+    """Decode the ids of a text file on one thread."""
     for name in ranks:
         run("decode", libraries, processes, 4, [text or texts.english(), rank_file(name)])
 
@@ -113,7 +124,7 @@ def decode(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...],
 @libraries_option
 @repeats_option
 def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
-    """Strings of 50 characters to lists of ids: one a call, and a thousand a call."""
+    """Encode strings of 50 characters to lists: one string per call, and 1,000 per call."""
     for name in ranks:
         for n_texts, n_calls in ((1, 20_000), (1000, 40)):
             arguments = [text or texts.english(), rank_file(name), str(n_texts), str(n_calls)]
@@ -125,7 +136,7 @@ def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], 
 @libraries_option
 @repeats_option
 def offsets(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
-    """Strings of 50 characters and of a million, a call each, to ids with offsets, and to ids alone."""
+    """Encode strings of 50 and of 1,000,000 characters, one per call, with and without offsets."""
     path = text or texts.english()
     for vocabulary in (rank_file("r50k_base"), texts.bert_vocabulary(), texts.sentencepiece_model(path)):
         for n_characters, n_calls in ((50, 20_000), (1_000_000, 5)):
@@ -133,14 +144,14 @@ def offsets(text: str | None, libraries: tuple[str, ...], processes: int) -> Non
 
 
 @main.command()
-@click.option("--tokens", default=400_000, show_default=True, help="How many added tokens.")
+@click.option("--tokens", default=400_000, show_default=True, help="Number of added tokens.")
 @libraries_option
 @repeats_option
 def added(tokens: int, libraries: tuple[str, ...], processes: int) -> None:
-    """Many added tokens: opening the file, and encoding 10 MB; without them too, to show what they cost."""
+    """Load a tokenizer and encode 10 MB, with many added tokens and without."""
     for n_tokens in (tokens, 0):
-        for what in ("load", "encode"):
-            arguments = [texts.english_start(), rank_file("r50k_base"), str(n_tokens), what]
+        for step in ("load", "encode"):
+            arguments = [texts.english_start(), rank_file("r50k_base"), str(n_tokens), step]
             run("added", libraries, processes, 4, arguments)
 
 
@@ -149,14 +160,14 @@ def added(tokens: int, libraries: tuple[str, ...], processes: int) -> None:
 @libraries_option
 @repeats_option
 def unigram(threads: int, libraries: tuple[str, ...], processes: int) -> None:
-    """Unigram from the lines of English, Japanese and Khmer: seconds from the file to the tokenizer."""
+    """Train Unigram on the lines of English, Japanese and Khmer."""
     for path, vocab_size in (
         (texts.english(), 32_000),
         (texts.japanese(), 32_000),
         (texts.language("km"), 6_000),
         (texts.japanese(), 8_000),
     ):
-        # tokenizers, which takes long, is measured on the last one only.
+        # Hugging Face tokenizers is slow and therefore trains only on the last text.
         chosen = libraries or tuple(
             name for name in TASKS["unigram"] if name != "tokenizers" or vocab_size == 8_000
         )
@@ -167,14 +178,14 @@ def unigram(threads: int, libraries: tuple[str, ...], processes: int) -> None:
 @libraries_option
 @repeats_option
 def segment(libraries: tuple[str, ...], processes: int) -> None:
-    """The lines of English, Japanese and Khmer to ids with a model of sentencepiece's, on one thread."""
+    """Encode the lines of English, Japanese and Khmer with a sentencepiece model on one thread."""
     for path in (texts.english(), texts.japanese(), texts.language("km")):
         run("segment", libraries, processes, 4, [path, texts.sentencepiece_model(path), "1"])
 
 
 @main.command()
 def quality() -> None:
-    """Likelihood and tokens of held-out text in five languages, beside sentencepiece."""
+    """Compare Unigram vocabularies of fasttok and sentencepiece on held-out text in five languages."""
     from benchmarks.quality import compare
 
     paths = [
@@ -205,7 +216,7 @@ def quality() -> None:
 def wordpiece(
     text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...], processes: int
 ) -> None:
-    """WordPiece from a text file, in three ways: seconds from the file to the tokenizer."""
+    """Train WordPiece on a text file with each of three methods."""
     run("wordpiece", libraries, processes, 3, [text or texts.english(), str(vocab_size), str(threads)])
 
 
@@ -214,7 +225,7 @@ def wordpiece(
 @libraries_option
 @repeats_option
 def bert(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -> None:
-    """English and 128 languages to ids with BERT's vocabulary."""
+    """Encode English and 128 languages with BERT's vocabulary."""
     for path in (texts.english(), texts.ntrex()):
         for n in threads:
             run("bert", libraries, processes, 3, [path, texts.bert_vocabulary(), str(n)])
@@ -225,14 +236,14 @@ def bert(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -
 @libraries_option
 @repeats_option
 def batch(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
-    """10,000 texts to ids with BERT's vocabulary, and those to a matrix with its mask."""
+    """Encode a batch of 10,000 texts with BERT's vocabulary, and pad its ids to a matrix."""
     run("batch", libraries, processes, 20, [text or texts.english(), texts.bert_vocabulary(), "10000"])
 
 
 @main.command()
 @text_option
 def hostile(text: str | None) -> None:
-    """Single pretokens of 10 and 100 MB: training on each, and encoding it with a model of English."""
+    """Train on and encode single pretokens of 10 and 100 MB."""
     import fasttok as ft
 
     model = str(texts.SCRATCH / "english.json")
@@ -243,26 +254,26 @@ def hostile(text: str | None) -> None:
             try:
                 measured = measure(task, "fasttok", 1, arguments)
             except subprocess.CalledProcessError as error:
-                click.echo(f"  {task} {name} did not run: {last_line(error)}", err=True)
+                click.echo(f"  Warning: {task} {name} failed and is skipped: {last_line(error)}", err=True)
                 continue
             rows.append(record(summary(task, "fasttok", [name], len(make()), [measured])))
     click.echo(page_module.list_of_runs(rows))
 
 
 @main.command()
-@click.option("--text", type=click.Path(exists=True), help="A UTF-8 file; by default 1 GB.")
+@click.option("--text", type=click.Path(exists=True), help="UTF-8 file.  [default: 1 GB of English]")
 @vocab_option
 @threads_option
 @libraries_option
 def memory(text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...]) -> None:
-    """The most memory that training on a large file takes; one process a library."""
+    """Measure the peak memory of training on a large file, with one process per library."""
     run("memory", libraries, 1, 1, [text or texts.gigabyte(), str(vocab_size), str(threads)])
 
 
 @main.command()
 @repeats_option
 def startup(processes: int) -> None:
-    """What starting costs: importing, and the first training ever, with an empty cache of machine code."""
+    """Measure the time to import, and to train for the first time with and without compiled code on disk."""
     corpus = "ft.Corpus.from_texts(['the cat sat on the mat ' * 50])"
     training = f"import fasttok as ft; ft.train({corpus}, vocab_size=270)"
     commands = {
@@ -272,11 +283,11 @@ def startup(processes: int) -> None:
         "first training in a process": training,
     }
     rows = []
-    for what, code in commands.items():
+    for name, code in commands.items():
         seconds = []
         for _ in range(processes):
             with tempfile.TemporaryDirectory() as empty:
-                cache = empty if "ever" in what else os.environ.get("NUMBA_CACHE_DIR", "")
+                cache = empty if "ever" in name else os.environ.get("NUMBA_CACHE_DIR", "")
                 environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
                 command = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
                 done = subprocess.run(
@@ -287,26 +298,26 @@ def startup(processes: int) -> None:
                     check=True,
                 )
                 seconds.append(float(done.stdout))
-        rows.append(record({"task": "startup", "library": "fasttok", "arguments": [what], "cold_s": seconds}))
+        rows.append(record({"task": "startup", "library": "fasttok", "arguments": [name], "cold_s": seconds}))
     click.echo(page_module.list_of_runs(rows))
 
 
 @main.command()
 def page() -> None:
-    """Write docs/benchmarks.md from the committed rows."""
-    (ROOT / "docs/benchmarks.md").write_text(page_module.render(RESULTS))
+    """Write docs/design/benchmarks.md from results.jsonl."""
+    (ROOT / "docs/design/benchmarks.md").write_text(page_module.render(RESULTS))
 
 
 def rank_file(name: str) -> str:
-    """The path of a rank file of tiktoken's."""
+    """Return the path of a tiktoken rank file."""
     return str(texts.SHARED / f"tokenizers/tiktoken/{name}.tiktoken")
 
 
 def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arguments: list[str]) -> None:
-    """Run a task with every library in turn, several times over, compare, then report and record."""
+    """Run a task with every library in several processes, compare results, then print and record times."""
     shown = [os.path.basename(a) for a in arguments]
     click.echo(f"\n{task} {' '.join(shown)}", err=True)
-    outcomes: dict[str, str] = {}  # of fasttok, by what it is told to do
+    outcomes: dict[str, str] = {}  # hash of the result of each run of fasttok that is compared with
     found: dict[str, list[dict[str, Any]]] = {library: [] for library in libraries or TASKS[task]}
     for _ in range(processes):
         for library, rows in list(found.items()):
@@ -318,11 +329,13 @@ def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arg
             try:
                 rows.append(measure(task, library, repeats, arguments))
             except subprocess.CalledProcessError as error:
-                click.echo(f"  {library} did not run: {last_line(error)}", err=True)
+                click.echo(f"  Warning: {library} failed and is skipped: {last_line(error)}", err=True)
                 del found[library]
                 continue
             if rows[-1]["outcome"] != outcomes[reference]:
-                click.echo(f"  {library} gives another result than fasttok: not compared", err=True)
+                click.echo(
+                    f"  Warning: {library} is skipped: its result differs from that of fasttok", err=True
+                )
                 del found[library]
     n_bytes = os.path.getsize(arguments[0])
     recorded = [record(summary(task, library, shown, n_bytes, rows)) for library, rows in found.items()]
@@ -331,7 +344,7 @@ def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arg
 
 
 def measure(task: str, library: str, repeats: int, arguments: list[str]) -> dict[str, Any]:
-    """Run a task in a process of its own."""
+    """Run a task with one library in a new process and return its measurements."""
     command = [sys.executable, "-m", "benchmarks.measure", task, library, str(repeats), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -339,15 +352,15 @@ def measure(task: str, library: str, repeats: int, arguments: list[str]) -> dict
 
 
 def last_line(error: subprocess.CalledProcessError) -> str:
-    """What a process said last, or how it ended."""
-    said: list[str] = error.stderr.strip().splitlines()
-    return said[-1][:90] if said else f"exit status {error.returncode}"
+    """Return the last line on stderr of a failed process, or its exit status."""
+    lines: list[str] = error.stderr.strip().splitlines()
+    return lines[-1][:90] if lines else f"exit status {error.returncode}"
 
 
 def summary(
     task: str, library: str, arguments: list[str], n_bytes: int, rows: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What is recorded of the processes of one library."""
+    """Return the row to record for the runs of one library, given the measurements of each process."""
     return {
         "task": task,
         "library": library,
@@ -360,7 +373,7 @@ def summary(
 
 
 def record(row: dict[str, Any]) -> dict[str, Any]:
-    """Append a row with what is needed to place it; return it."""
+    """Append a row with its date, commit, versions and machine to the results; return it."""
     row = {**row, **context_of_run()}
     with open(RESULTS, "a") as file:
         file.write(json.dumps(row) + "\n")
@@ -368,7 +381,7 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit, marked if anything has changed since; rows that were added do not count."""
+    """Return the current commit, with "-dirty" if a tracked file except results.jsonl has changed since."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(ROOT), *arguments]
@@ -379,7 +392,7 @@ def commit() -> str:
 
 
 def context_of_run() -> dict[str, Any]:
-    """The commit, versions and machine."""
+    """Return the date, commit, versions and machine of this run."""
     versions = {}
     for package in PACKAGES:
         try:

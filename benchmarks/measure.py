@@ -1,8 +1,8 @@
-"""Run one task of one library in this process and print what it took, as one line of JSON.
+"""Run one task with one library in this process and print its measurements as one line of JSON.
 
-``python -m benchmarks.measure TASK LIBRARY REPEATS ARGUMENT...``: the first time is cold (the library is
-imported, nothing else has run), the following ones are warm; a slow library has fewer of these, or none. A
-library written ``=NAME`` is fasttok doing what NAME does, for comparison.
+Usage: ``python -m benchmarks.measure TASK LIBRARY REPEATS ARGUMENT...``. The first run is cold (the library
+is imported, but has not run yet), the following runs are warm. A slow library has fewer warm runs, or none.
+The library ``=NAME`` is fasttok with the same settings as library NAME, for comparing results.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import time
 
 from benchmarks.peers import REFERENCES, TASKS
 
-ENOUGH_S = 15
+ENOUGH_S = 15  # seconds of measured time after which a task is not repeated
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the task of the command line and print its measurements."""
     task, library, repeats, *arguments = sys.argv[1:]
     prepare = REFERENCES[task][library[1:]] if library.startswith("=") else TASKS[task][library]
     work, compare = prepare(*[int(a) if a.isdigit() else a for a in arguments])
@@ -33,7 +33,9 @@ def main() -> None:
         if sum(seconds) > ENOUGH_S:
             break
     if len(outcomes) != 1:
-        raise SystemExit(f"{library} gave {len(outcomes)} different results")
+        raise SystemExit(
+            f"{library} is not deterministic: {len(seconds)} runs gave {len(outcomes)} different results"
+        )
     print(json.dumps({"seconds": seconds, "peak_mb": round(peak / 1024), "outcome": outcomes.pop()}))
 
 

@@ -1,9 +1,9 @@
-"""How good Unigram vocabularies are on text that was held out, by one scorer.
+"""Score the Unigram vocabularies of fasttok and sentencepiece on held-out text.
 
-A vocabulary is its pieces and their probabilities, which are made to sum to 1. The scorer is given the same
-words and the same characters for all: those that cover 0.9995 of the training text, as both trainers choose
-them; other characters are left out of the text. It says how probable the text is over all segmentations, and
-how many tokens its most probable segmentation has.
+The probabilities of a vocabulary are normalized to sum to 1. All vocabularies are scored on the same words
+and the same characters: those that cover 0.9995 of the training text, as both trainers choose them. Other
+characters are removed from the text. The score has two parts: the negative log-likelihood per character over
+all segmentations, and the number of tokens of the most probable segmentation.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import fasttok as ft
 from benchmarks import texts
 from fasttok.core.ragged import Ragged
 from fasttok.models.substrings import Substrings
-from fasttok.models.unigram.alphabet import choose_characters, spell
+from fasttok.models.unigram.alphabet import choose_characters, to_symbols
 from fasttok.models.unigram.lattices import Lattices
 
 Vocabulary = dict[str, float]  # piece to log probability
-LONGEST = 32  # characters; no piece of either trainer has more
-NORMALIZER = "nmt_nfkc"
+LONGEST = 32  # maximum length of a piece in characters; no piece of either trainer is longer
+NORMALIZER = "nmt_nfkc"  # the default of sentencepiece
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a vocabulary makes of a text."""
+    """Negative log-likelihood per character of a text in nats, and number of its tokens."""
 
     nats_per_character: float
     n_tokens: int
@@ -43,20 +43,20 @@ class Scorer:
     Parameters
     ----------
     test : Corpus
-        The text.
+        Text to score.
     characters : ndarray of uint32
-        The code points that all vocabularies have.
+        Code points that all vocabularies contain.
     """
 
     def __init__(self, test: ft.Corpus, characters: NDArray[np.uint32]) -> None:
         self._characters = [chr(c) for c in characters.tolist()]
         counts = ft.count_pretokens(test, "metaspace", NORMALIZER)
-        corpus = spell(counts, characters)
+        corpus = to_symbols(counts, characters)
         self._words, self._counts = corpus.words, corpus.counts
         self._substrings = Substrings(self._words, len(characters), LONGEST)
 
     def score(self, vocabulary: Vocabulary) -> Score:
-        """The negative log likelihood a character, and the tokens."""
+        """Return the score of a vocabulary."""
         numbers = {c: i for i, c in enumerate(self._characters)}
         longer = sorted((p for p in vocabulary if len(p) > 1 and numbers.keys() >= set(p)), key=len)
         probabilities = np.exp([vocabulary[piece] for piece in self._characters + longer])
@@ -65,17 +65,18 @@ class Scorer:
         n = len(numbers)
         offsets, arcs = self._substrings.arcs(rows, n)
         lengths = np.concatenate([np.ones(n, np.int64), rows[:, 0]])
-        places = np.zeros(len(lengths), np.int64)
-        lattices = Lattices(self._words, self._counts, offsets, arcs, places, lengths, 2)
+        positions = np.zeros(len(lengths), np.int64)
+        lattices = Lattices(self._words, self._counts, offsets, arcs, positions, lengths, 2)
         _, log_likelihood = lattices.expect(np.exp(scores))
         n_characters = int(self._words.lengths @ self._counts)
         return Score(-log_likelihood / n_characters, int(lattices.count_best(scores).sum()))
 
 
 def hold_out(path: str) -> tuple[Path, Path]:
-    """Two files of its lines: for training, and every tenth by a hash of its content for testing.
+    """Split the lines of a file into a training file and a test file, and return their paths.
 
-    A line for testing that stands in the other file too is left out.
+    About every tenth line is for testing, chosen by a hash of its content. A test line that also occurs in
+    the training file is discarded.
     """
     train, test = (texts.SCRATCH / f"{Path(path).stem}.{part}.txt" for part in ("train", "test"))
     if not test.exists():
@@ -93,7 +94,7 @@ def hold_out(path: str) -> tuple[Path, Path]:
 
 
 def train_sentencepiece(path: Path, vocab_size: int) -> Vocabulary:
-    """Its pieces, of its largest vocabulary if it refuses so many."""
+    """Return the pieces that sentencepiece trains; fewer than `vocab_size` ids if it cannot find as many."""
     import sentencepiece
 
     model = io.BytesIO()
@@ -106,21 +107,21 @@ def train_sentencepiece(path: Path, vocab_size: int) -> Vocabulary:
         minloglevel=2,
     )
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    first = 3  # behind <unk>, <s> and </s>
+    first = 3  # after <unk>, <s> and </s>
     return {processor.id_to_piece(i): processor.get_score(i) for i in range(first, len(processor))}
 
 
 def train_fasttok(counts: ft.PretokenCounts, n_pieces: int) -> Vocabulary:
-    """Exactly so many pieces."""
+    """Return exactly `n_pieces` pieces that fasttok trains."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # there must be so many
+        warnings.simplefilter("error")  # fewer pieces are an error
         tok = ft.train(counts, model="unigram", vocab_size=n_pieces + 1)
     pieces = [piece.decode() for piece in tok.model.pieces.to_bytes()]
     return dict(zip(pieces[1:], tok.model.scores[1:].tolist(), strict=True))
 
 
 def compare(path: str, vocab_size: int) -> tuple[int, Score, Score]:
-    """The number of pieces, and the scores of sentencepiece and fasttok."""
+    """Return the number of pieces, the score of sentencepiece and the score of fasttok."""
     train, test = hold_out(path)
     corpus = ft.Corpus.from_files(train, document="line")
     counts = ft.count_pretokens(corpus, "sentencepiece", NORMALIZER)

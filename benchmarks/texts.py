@@ -1,4 +1,4 @@
-"""The texts to measure with, each made once from the shared data, in a scratch folder."""
+"""Texts and models for the benchmarks, made once from the shared data and kept in a scratch folder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from pathlib import Path
 import click
 import numpy as np
 
+# Folder with the shared data, and folder for files that are made from it.
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 SCRATCH = Path(tempfile.gettempdir()) / "fasttok-benchmarks"
 
 
 def english() -> str:
-    """100 MB of English."""
+    """Return the path of 100 MB of English."""
     return _made_once("english.txt", SHARED / "data/prose/english.txt.xz", _unpacked)
 
 
 def english_start() -> str:
-    """The first 10 MB of the English."""
+    """Return the path of the first 10 MB of `english`."""
 
     def start(source: Path) -> Iterable[bytes]:
         with open(source, encoding="utf-8", newline="\n") as file:
@@ -31,27 +32,27 @@ def english_start() -> str:
 
 
 def ntrex() -> str:
-    """25 MB of news in 128 languages: NTREX's files one after another, sorted by name."""
+    """Return the path of 25 MB of news in 128 languages: the files of NTREX-128, joined in order of name."""
     return _made_once("ntrex.txt", SHARED / "data/parallel/ntrex128", _joined)
 
 
 def japanese() -> str:
-    """10 MB of Japanese manual pages."""
+    """Return the path of 10 MB of Japanese manual pages."""
     return str(SHARED / "data/prose/ja_manpages.txt")
 
 
 def language(code: str) -> str:
-    """Help of an office suite in a language, 1 to 6 MB."""
+    """Return the path of the help texts of an office suite in a language, 1 to 6 MB."""
     return str(SHARED / f"data/languages/{code}.txt")
 
 
 def bert_vocabulary() -> str:
-    """The 30,522 pieces of BERT, uncased."""
+    """Return the path of the vocabulary of uncased BERT with 30,522 pieces."""
     return str(SHARED / "tokenizers/bert/minilm/vocab.txt")
 
 
 def sentencepiece_model(text: str) -> str:
-    """A Unigram model that sentencepiece has trained on the first 10 MB of a text."""
+    """Return the path of a Unigram model that sentencepiece trains on the first 10 MB of a text."""
 
     def train(source: Path) -> Iterable[bytes]:
         import sentencepiece
@@ -73,7 +74,7 @@ def sentencepiece_model(text: str) -> str:
 
 
 def _first_lines(lines: Iterable[str], n: int) -> Iterator[str]:
-    """The first lines of so many bytes."""
+    """Yield the first lines with at most `n` bytes in total."""
     for line in lines:
         n -= len(line.encode())
         if n < 0:
@@ -82,21 +83,24 @@ def _first_lines(lines: Iterable[str], n: int) -> Iterator[str]:
 
 
 def gigabyte() -> str:
-    """The English ten times, with new words as there would be if it went on.
+    """Return the path of ten copies of `english`, changed so that later copies contain new words.
 
-    In the second to tenth copy one in 55 of the words of six or more small letters has the last three
-    letters of another such word. So the distinct pretokens grow about as the text itself lets them expect
-    (1.4 times for twice the text), and the copies are as long as the original and as hard to compress.
+    In the second to tenth copy, one in 55 words of six or more lowercase letters gets the last three letters
+    of another such word. The number of distinct pretokens therefore grows about as it does in natural text
+    (1.4 times for twice the text). All copies have the same length and are about as hard to compress.
     """
     return _made_once("gigabyte.txt", Path(english()), _recombined)
 
 
 def _made_once(name: str, source: Path, make: Callable[[Path], Iterable[bytes]]) -> str:
+    """Return the path of a scratch file; write it with `make` if it does not exist."""
     path = SCRATCH / name
     SCRATCH.mkdir(exist_ok=True)
     if not path.exists():
         if not source.exists():
-            raise click.ClickException(f"there is no {source} to make {name} from; give a file with --text")
+            raise click.ClickException(
+                f"cannot make {name}: {source} does not exist. Name a text with --text."
+            )
         unfinished = path.with_suffix(".part")
         with open(unfinished, "wb") as file:
             file.writelines(make(source))

@@ -1,14 +1,25 @@
-"""fasttok: the research workbench for subword tokenizers.
+"""fasttok: train, run and compare subword tokenizers.
 
-Text flows one way::
+Training and encoding follow one path::
 
     Corpus --normalizer, pretokenizer--> PretokenCounts --trainer--> Model
                                                                        |
-                       Tokenizer = normalizer + pretokenizer + model + special tokens
+             Tokenizer = normalizer + pretokenizer + model + added tokens + decoder
                                                                        |
                                     encode, encode_batch, encode_files --> ids (Ragged)
 
-Start with `Corpus`, `count_pretokens`, `train` and `load`; `compare` does all of it for many tokenizers.
+Start with `train` for a new tokenizer and with `load` for a tokenizer in a file. `measure` computes metrics
+of tokenizers, and `compare` runs a whole experiment with many tokenizers.
+
+Examples
+--------
+>>> import fasttok as ft
+>>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+>>> tok = ft.train(corpus, vocab_size=262, special_tokens=["<|endoftext|>"])
+>>> tok.encode("lower lowest")
+array([257, 101, 114, 259, 260], dtype=uint32)
+>>> tok.show("lower lowest")
+low|e|r|·lowe|st
 """
 
 from __future__ import annotations
@@ -16,7 +27,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from fasttok.core.errors import (
@@ -34,6 +45,7 @@ if TYPE_CHECKING:
         UnknownCharacterError,
     )
     from fasttok.core.ragged import Ragged
+    from fasttok.core.versions import show_versions
     from fasttok.corpus.corpus import Corpus
     from fasttok.corpus.sample import parallel_sample
     from fasttok.counts.count import count_pretokens
@@ -69,8 +81,8 @@ if TYPE_CHECKING:
     from fasttok.text.added import AddedToken
     from fasttok.text.normalizers.charsmap import Replace
     from fasttok.text.normalizers.code_points import BertNormalizer
-    from fasttok.text.normalizers.edges import Prepend, Strip
     from fasttok.text.normalizers.registry import get_normalizer
+    from fasttok.text.normalizers.strip_prepend import Prepend, Strip
     from fasttok.text.pretokenizers.metaspace import Metaspace
     from fasttok.text.pretokenizers.registry import get_pretokenizer
     from fasttok.text.steps import Normalizer, Pretokenizer
@@ -80,8 +92,8 @@ if TYPE_CHECKING:
     from fasttok.tokenizer.tokenizer import Tokenizer
     from fasttok.tokenizer.train import train
 
-# Where each public name lives; imported when first asked for (PEP 562), so that `import fasttok` is quick.
-_HOMES = {
+# Public names by module. They are imported on first access (PEP 562), which keeps `import fasttok` fast.
+_NAMES_OF_MODULE = {
     "fasttok.tokenizer.batches": ["Padded", "Pairs", "Windows"],
     "fasttok.display.colours": ["ColouredTokens"],
     "fasttok.counts.count": ["count_pretokens"],
@@ -91,7 +103,6 @@ _HOMES = {
         "CorpusError",
         "ExperimentError",
         "FasttokError",
-        "Model",
         "ModelExportError",
         "ModelFormatError",
         "PatternError",
@@ -128,6 +139,7 @@ _HOMES = {
     "fasttok.models.wordpiece.trainer": ["WordPieceTrainer"],
     "fasttok.tokenizer.offsets": ["Encoding"],
     "fasttok.core.ragged": ["Ragged"],
+    "fasttok.core.versions": ["show_versions"],
     "fasttok.decoders.base": ["Decoder", "Filter"],
     "fasttok.decoders.registry": ["get_decoder"],
     "fasttok.decoders.streaming": ["StreamDecoder"],
@@ -135,7 +147,7 @@ _HOMES = {
     "fasttok.corpus.corpus": ["Corpus"],
     "fasttok.text.pretokenizers.metaspace": ["Metaspace"],
     "fasttok.text.normalizers.code_points": ["BertNormalizer"],
-    "fasttok.text.normalizers.edges": ["Prepend", "Strip"],
+    "fasttok.text.normalizers.strip_prepend": ["Prepend", "Strip"],
     "fasttok.text.added": ["AddedToken"],
     "fasttok.text.normalizers.charsmap": ["Replace"],
     "fasttok.text.normalizers.registry": ["get_normalizer"],
@@ -144,7 +156,9 @@ _HOMES = {
     "fasttok.tokenizer.tokenizer": ["Tokenizer"],
     "fasttok.tokenizer.train": ["train"],
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_OF = {
+    name: home for home, names in _NAMES_OF_MODULE.items() for name in names
+}  # module of each public name
 
 __all__ = [
     "AddedToken",
@@ -216,6 +230,7 @@ __all__ = [
     "load",
     "measure",
     "parallel_sample",
+    "show_versions",
     "train",
     "verify",
     "wrap",
@@ -224,9 +239,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'fasttok' has no attribute {name!r}")
-    value = getattr(import_module(_HOME_OF[name]), name)
+    value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 

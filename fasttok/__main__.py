@@ -1,4 +1,4 @@
-"""``python -m fasttok`` is the command ``fasttok``."""
+"""Entry point of ``python -m fasttok``, which runs the command ``fasttok``."""
 
 from fasttok.cli.main import main
 

@@ -1,8 +1,8 @@
-"""What the peers make of all the shared data, as hashes: ``python -m tests.conformance`` writes them.
+"""Compute hashes of the results of other libraries on the shared data; run ``python -m tests.conformance``.
 
-The hashes are computed by the peers alone and committed in tests/data/conformance.json, by file,
-tokenizer and version of the peer; tests/test_conformance.py checks fasttok against them, so that CI need
-not wait for the slower libraries.
+tests/data/conformance.json contains the hashes by tokenizer and file, and the versions of the libraries. They
+are computed without fasttok. tests/test_conformance.py compares fasttok with them, so CI does not have to run
+the slower libraries.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PATTERNS = {
         ]
     ),
 }
-# What tokenizers trains on, whole files as documents, and how many pieces.
+# Training files, each one document, and the size of the vocabulary that tokenizers trains on it.
 TRAININGS = {
     "data/prose/english.txt.xz": 32_000,
     "data/languages/km.txt": 8_000,
@@ -51,39 +51,39 @@ TRAININGS = {
 
 
 def data_files(shared: Path) -> list[Path]:
-    """Every file of text in the shared data."""
+    """Return the paths of all text files in the shared data, sorted."""
     return sorted(p for p in (shared / "data").rglob("*") if p.suffix in (".txt", ".tsv", ".xz"))
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes, decompressed."""
+    """Return the bytes of a file, decompressed."""
     data = path.read_bytes()
     return lzma.decompress(data) if path.suffix == ".xz" else data
 
 
 def hash_ids(ids) -> str:
-    """A hash of ids, whatever they are kept in."""
+    """Return a hash of ids, independent of their type."""
     return hashlib.sha256(np.asarray(ids, "<u4").tobytes()).hexdigest()
 
 
 def hash_spans(spans) -> str:
-    """A hash of where tokens stand."""
+    """Return a hash of spans of tokens."""
     return hashlib.sha256(np.asarray(spans, "<i8").tobytes()).hexdigest()
 
 
 def hash_rows(rows: list[list[str]]) -> str:
-    """A hash of a vocabulary or of merges, in their order."""
+    """Return a hash of rows of strings, for example merges, in their order."""
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def tiktoken_encoding(shared: Path, name: str) -> tiktoken.Encoding:
-    """tiktoken's encoding, from the shared rank file."""
+    """Return tiktoken's encoding for the shared rank file of this name."""
     ranks = load_tiktoken_bpe(str(shared / f"tokenizers/tiktoken/{name}.tiktoken"))
     return tiktoken.Encoding(name, pat_str=PATTERNS[name], mergeable_ranks=ranks, special_tokens={})
 
 
 def train_tokenizers(texts: list[str], vocab_size: int, **options) -> tokenizers.Tokenizer:
-    """A byte-level BPE as tokenizers trains it."""
+    """Train byte-level BPE with tokenizers."""
     tok = tokenizers.Tokenizer(tokenizers.models.BPE())
     tok.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     tok.decoder = tokenizers.decoders.ByteLevel()
@@ -98,7 +98,7 @@ def train_tokenizers(texts: list[str], vocab_size: int, **options) -> tokenizers
 
 
 def comparable_lines(text: str) -> str:
-    """The text without lines that hold a code point that an older Unicode, tokenizers', has otherwise."""
+    """Return the text without the lines that contain a code point that tokenizers treats differently."""
     differs = np.zeros(0x110000, np.bool_)
     for first, last in [*TOKENIZERS_BERT, *BERT]:
         differs[first : last + 1] = True
@@ -107,7 +107,7 @@ def comparable_lines(text: str) -> str:
 
 
 def bert_tokenizers(shared: Path) -> tokenizers.Tokenizer:
-    """BERT's WordPiece as tokenizers has it, without special tokens in text."""
+    """Return BERT's WordPiece tokenizer in tokenizers, which does not find special tokens in text."""
     vocab = str(shared / "tokenizers/bert/minilm/vocab.txt")
     tok = tokenizers.Tokenizer(tokenizers.models.WordPiece.from_file(vocab, unk_token="[UNK]"))  # noqa: S106
     tok.normalizer = tokenizers.normalizers.BertNormalizer()
@@ -116,7 +116,7 @@ def bert_tokenizers(shared: Path) -> tokenizers.Tokenizer:
 
 
 def bert_hashes(tok: tokenizers.Tokenizer, text: str) -> dict[str, str]:
-    """Hashes of the ids of the lines that can be compared, and of where each token stands, in code points."""
+    """Return hashes of the ids and of the spans in code points, for all comparable lines."""
     lines = comparable_lines(text).split("\n")
     ids, spans, start = [], [], 0
     for i in range(0, len(lines), 10_000):
@@ -128,13 +128,13 @@ def bert_hashes(tok: tokenizers.Tokenizer, text: str) -> dict[str, str]:
 
 
 def vocabulary_and_merges(tok: tokenizers.Tokenizer) -> tuple[list[str], list[list[str]]]:
-    """The pieces by id and the merges, written as tokenizers writes them."""
+    """Return the pieces by id and the merges, in the spelling of tokenizers."""
     model = json.loads(tok.to_str())["model"]
     return sorted(model["vocab"], key=model["vocab"].__getitem__), model["merges"]
 
 
 def main() -> None:
-    """Ask the peers and write the file."""
+    """Compute the hashes and write the file."""
     result: dict = {
         "versions": {"tiktoken": tiktoken.__version__, "tokenizers": tokenizers.__version__},
         "ids": {},

@@ -1,4 +1,4 @@
-"""Where test data lies, and a cache of compiled kernels that knows when any of them was edited."""
+"""Shared fixtures, and a cache of compiled kernels that is renewed when a source file changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
-# Numba looks only at the file a kernel stands in; a kernel it calls may stand in another.
+# Numba recompiles a kernel only if its own file changes, not if the file of a kernel that it calls changes.
 _sources = b"".join(path.read_bytes() for path in sorted((ROOT / "fasttok").rglob("*.py")))
 os.environ.setdefault(
     "NUMBA_CACHE_DIR",
@@ -23,16 +23,16 @@ os.environ.setdefault(
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real text and tokenizer files that lies beside the project where there is one."""
+    """Return the folder of real texts and tokenizer files next to the project; skip the test if missing."""
     if not SHARED.is_dir():
         assert not os.environ.get("CI"), "CI must have the shared data"
-        pytest.skip("no shared data beside the project")
+        pytest.skip("no folder of shared data next to the project")
     return SHARED
 
 
 @pytest.fixture(scope="session")
 def english(shared: Path) -> bytes:
-    """The first 8 MB of real English prose and documentation."""
+    """Return the first 8 MB of real English prose and documentation."""
     import lzma
 
     with lzma.open(shared / "data/prose/english.txt.xz") as file:
@@ -41,7 +41,7 @@ def english(shared: Path) -> bytes:
 
 @pytest.fixture(scope="session")
 def tok():
-    """A small byte-level BPE tokenizer with two special tokens."""
+    """Return a small byte-level BPE tokenizer with two special tokens."""
     import fasttok as ft
 
     texts = [

@@ -1,6 +1,6 @@
-"""Naive twins of decoders: texts from lists of tokens, each of them bytes and whether it is an added token.
+"""Reference implementations of decoders, written for clarity and independent of fasttok.
 
-The standard library only, never fasttok.
+A token is a pair of its bytes and whether it is an added token. Only the standard library is used.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def metaspace(
     remove_extra_whitespaces: bool = True,
     treat_whitespace_as_suffix: bool = False,
 ) -> list[Token]:
-    """The text as a list of single bytes and of added tokens, in which marks are three items in a row."""
+    # Items are single bytes and added tokens, so a ▁ is three items in a row.
     items: list[Token] = []
     for text, added in tokens:
         items += [(text, True)] if added else [(bytes([byte]), False) for byte in text]
@@ -90,7 +90,7 @@ STEPS = {
 
 
 def decode(tokens: list[Token], *steps: dict) -> bytes:
-    """Steps one after another; after one that joins tokens, added tokens are left alone."""
+    """Apply steps in order. After a step that joins the tokens, steps do not change added tokens."""
     is_joined = False
     for step in steps:
         name, options = step["name"], {key: value for key, value in step.items() if key != "name"}
@@ -108,7 +108,11 @@ def decode(tokens: list[Token], *steps: dict) -> bytes:
 
 
 def decode_words(tokens: list[tuple[bytes, bool, bool]], clean_up: bool = True) -> bytes:
-    """Texts of pieces or added tokens, and whether each begins a word; an added token does."""
+    """Join pieces with spaces between words.
+
+    Each token is a triple: its text, whether it begins a word, and whether it is an added token. An added
+    token always begins a word.
+    """
     text = b""
     for i, (piece, begins, added) in enumerate(tokens):
         row = b" " + piece if i and (begins or added) else piece

@@ -1,6 +1,6 @@
-"""What test_faults does in a process of its own: ``python -m tests.faults_child WHAT ARGUMENT...``.
+"""Functions that tests run in a separate process: ``python -m tests.faults_child FUNCTION ARGUMENT...``.
 
-Each function ends with an error if fasttok does not stand the fault.
+A function raises an exception if fasttok does not handle the fault.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from fasttok.text.rows import Rows
 from tests import hostile
 
-# Phases of work. Each function makes from a folder the phase, which lasts for seconds, and a short piece of
-# the same work, whose result is compared.
+# Phases of work. Each function takes a folder and returns two functions: one that works for several seconds,
+# and one that does a short piece of the same work and returns its result for comparison.
 
 
 def counting(folder):
@@ -44,7 +44,7 @@ def counting_by_expression(folder):
 
 
 def rewriting(folder):
-    normalizer = CharsMapNormalizer.from_rules({"a" * 255 + "b": "c"})  # so that every byte takes 255 steps
+    normalizer = CharsMapNormalizer.from_rules({"a" * 255 + "b": "c"})  # so every byte takes 255 steps
 
     def rewrite(n):
         return normalizer.rewrite(Rows.of(ft.Ragged.from_bytes([b"a" * n]))).documents.values.tobytes()
@@ -54,7 +54,7 @@ def rewriting(folder):
 
 def composing(folder):
     def compose(n):
-        marks = "\u0301\u0323\u05b0\u0345" * (n // 4)  # one segment, of marks to be put in order
+        marks = "\u0301\u0323\u05b0\u0345" * (n // 4)  # one segment of marks that must be reordered
         rows = [*["e\u0301" * (n // 9)] * 9, marks]
         return (
             ft.get_normalizer("nfc")
@@ -105,7 +105,7 @@ def encoding(folder):
 
 def encoding_with_dropout(folder):
     tok = ft.Tokenizer(ft.load(folder / "tok.json").model, ft.get_pretokenizer("none"))
-    text = (folder / "text.txt").read_bytes()  # a single pretoken
+    text = (folder / "text.txt").read_bytes()  # one pretoken
 
     def encode(texts):
         return tok.encode_batch(texts, workers=2, sampling=ft.Dropout(0.5, seed=1)).values.tobytes()
@@ -119,15 +119,15 @@ def segmenting(folder):
 
     def segment(n):
         lattice = model.lattice("a" * (n // 400))
-        best, drawn = (tok.encode("a" * n, sampling=sample) for sample in (None, ft.Sampling(0.1, seed=1)))
-        return best.tobytes(), drawn.tobytes(), lattice.entropy(), lattice.nbest(2)
+        best, sampled = (tok.encode("a" * n, sampling=sample) for sample in (None, ft.Sampling(0.1, seed=1)))
+        return best.tobytes(), sampled.tobytes(), lattice.entropy(), lattice.nbest(2)
 
     return lambda: segment(4_000_000), lambda: segment(20_000)
 
 
 def encoding_characters(folder):
     tok = ft.Tokenizer(ft.CharacterModel([b"\xfe", b"\xff"]), ft.get_pretokenizer("none"))
-    text = b"\xff\xfe" * 50_000_000  # a single pretoken, of as many characters as bytes
+    text = b"\xff\xfe" * 50_000_000  # one pretoken; every byte is a character
 
     return lambda: tok.encode(text), lambda: tok.encode(text[:100_000]).tobytes()
 
@@ -141,21 +141,23 @@ def decoding(folder):
 
 def saving(folder):
     tok, counts = ft.load(folder / "tok.json"), ft.PretokenCounts.load(folder / "counts.npz")
-    own = Path(folder / "saved")
-    own.mkdir()
+    target = Path(folder / "saved")
+    target.mkdir()
 
     def save(n):
         for _ in range(n):
-            tok.save(own / "tok.json")
-            tok.save(own / "tok.tiktoken", format="tiktoken")
-            counts.save(own / "counts.npz")
+            tok.save(target / "tok.json")
+            tok.save(target / "tok.tiktoken", format="tiktoken")
+            counts.save(target / "counts.npz")
 
     def check():
-        assert {path.name for path in own.iterdir()} <= {"tok.json", "tok.tiktoken", "counts.npz"}
-        for name in ("tok.json", "counts.npz"):  # whole, wherever the interrupt came
-            assert not (own / name).exists() or (own / name).read_bytes() == (folder / name).read_bytes()
+        assert {path.name for path in target.iterdir()} <= {"tok.json", "tok.tiktoken", "counts.npz"}
+        for name in ("tok.json", "counts.npz"):  # complete, whenever the interrupt came
+            assert (
+                not (target / name).exists() or (target / name).read_bytes() == (folder / name).read_bytes()
+            )
         save(1)
-        return sorted((path.name, path.stat().st_size) for path in own.iterdir())
+        return sorted((path.name, path.stat().st_size) for path in target.iterdir())
 
     return lambda: save(60), check
 
@@ -189,25 +191,25 @@ PHASES = (
 
 
 def interrupt(name: str, folder: str) -> None:
-    """For every line that comes in, begin the phase and wait for SIGINT; say when it was heard, and where."""
+    """For every line of input, start the phase and wait for SIGINT; print the state and the time."""
     phase, piece = {function.__name__: function for function in PHASES}[name](Path(folder))
     expected = piece()
     for _ in sys.stdin:
-        where = "in the phase"
+        state = "during the work"
         try:
             print("begun", flush=True)
             phase()
-            where = "behind it"
+            state = "after the work"
             signal.pause()
         except KeyboardInterrupt:
-            heard = time.monotonic()
+            received = time.monotonic()
         assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate())
         assert piece() == expected
-        print(json.dumps([where, heard]), flush=True)
+        print(json.dumps([state, received]), flush=True)
 
 
 def kill_saves(folder: str) -> None:
-    """Kill a process that saves over a file, 50 times; the file is always one of the two it may be."""
+    """Kill a process while it overwrites a file, 50 times; the file must be one of the two versions."""
     path = Path(folder) / "tok.json"
     versions = [
         ft.train(ft.PretokenCounts.from_dict({"low": n, "lower": 5 - n}), vocab_size=258 + n) for n in (1, 2)
@@ -228,26 +230,26 @@ def kill_saves(folder: str) -> None:
         os.waitpid(child, 0)
         assert path.read_bytes() in whole
         ft.load(path)
-    strays = [p.name for p in path.parent.iterdir() if p != path]
-    assert 0 < len(strays) <= 50  # some were killed in the middle
-    assert all(name.startswith(".tok.json.") for name in strays)
-    versions[0].save(path)  # strays are in nobody's way
+    temporary = [p.name for p in path.parent.iterdir() if p != path]
+    assert 0 < len(temporary) <= 50  # some processes were killed during a save
+    assert all(name.startswith(".tok.json.") for name in temporary)
+    versions[0].save(path)  # the temporary files do not prevent another save
     assert path.read_bytes() == whole[0]
-    with pytest.raises(FileNotFoundError):  # and no folder of texts takes one for text
+    with pytest.raises(FileNotFoundError):  # and they are not read as texts
         ft.Corpus.from_files(folder)
 
 
 def fork_in_use() -> None:
-    """Fork while threads encode and count: the child does both, too."""
+    """Fork while threads encode and count; encoding and counting must work in the child too."""
     tok = ft.train(ft.Corpus.from_texts(hostile.texts(100, seed=44)), vocab_size=300)
     texts = hostile.texts(300, seed=45)
-    ids, prints = tok.encode_batch(texts), _count(texts)
+    ids, fingerprint = tok.encode_batch(texts), _count(texts)
     done = threading.Event()
 
     def work() -> None:
         while not done.is_set():
             assert tok.encode_batch(texts, workers=2) == ids
-            assert _count(texts) == prints
+            assert _count(texts) == fingerprint
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
@@ -255,7 +257,7 @@ def fork_in_use() -> None:
     for _ in range(20):
         child = os.fork()
         if child == 0:
-            same = tok.encode_batch(texts, workers=2) == ids and _count(texts) == prints
+            same = tok.encode_batch(texts, workers=2) == ids and _count(texts) == fingerprint
             os._exit(0 if same and tok.decode_batch(ids) == texts else 1)
         assert os.waitpid(child, 0)[1] == 0
     done.set()
@@ -268,7 +270,7 @@ def _count(texts: list[str]) -> str:
 
 
 def fill_disk(folder: str) -> None:
-    """A file may not grow beyond a limit: every save is an error and leaves the old file alone there."""
+    """Save with a limit on the size of files: every save raises an error and keeps the old file."""
     counts = ft.PretokenCounts.from_dict({f"word{i}": i + 1 for i in range(2000)})
     tok = ft.train(counts, vocab_size=400)
     path = Path(folder) / "file"
@@ -283,14 +285,14 @@ def fill_disk(folder: str) -> None:
 
 
 def fill_disk_in_a_comparison(specification: str, folder: str) -> None:
-    """A file may not grow beyond a limit, which is raised little by little: every run goes further."""
+    """Compare with increasing limits on the size of files, which must fail, then without a limit."""
     n_cells = []
     for limit in (1000, 25_000, 50_000):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         with pytest.raises(OSError, match="File too large"):
             ft.compare(specification, folder)
         n_cells.append(len(list(Path(folder, "cells").glob("*.json"))))
-        with pytest.raises(ft.ExperimentError, match="has not ended"):
+        with pytest.raises(ft.ExperimentError, match="has not finished"):
             ft.Results.load(folder)
     assert 0 == n_cells[0] < n_cells[-1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -298,15 +300,15 @@ def fill_disk_in_a_comparison(specification: str, folder: str) -> None:
 
 
 def run_out_of_memory() -> None:
-    """With little memory left, work is a MemoryError; with more again, it is done."""
+    """Limit the memory: work raises MemoryError, and succeeds when the limit is lifted."""
     tok = ft.train(ft.Corpus.from_texts(["the cat and the hat"]), vocab_size=262)
     text = b"the cat" * 3_000_000
     corpus = ft.Corpus.from_texts([text])
     expected = tok.encode(text[:700])
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
-    for room in (1 << 20, 10 << 20, 30 << 20):
-        resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+    for free in (1 << 20, 10 << 20, 30 << 20):
+        resource.setrlimit(resource.RLIMIT_AS, (used + free, resource.RLIM_INFINITY))
         for work in (
             lambda: tok.encode(text),
             lambda: ft.count_pretokens(corpus, "none", workers=1),
@@ -317,9 +319,9 @@ def run_out_of_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert (tok.encode(text[:700]) == expected).all()
     whole = ft.Tokenizer(tok.model, ft.get_pretokenizer("none"))
-    # Room for the ids, not for the merges of a long pretoken.
+    # Enough memory for the ids, but not for the merges of a long pretoken.
     resource.setrlimit(resource.RLIMIT_AS, (used + 12 * len(text), resource.RLIM_INFINITY))
-    with pytest.raises(MemoryError, match="a pretoken is too long"):
+    with pytest.raises(MemoryError, match="cannot encode a pretoken"):
         whole.encode(text, sampling=ft.Dropout(0.5, seed=1))
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert whole.decode_bytes(whole.encode(text, sampling=ft.Dropout(0.5, seed=1))) == text

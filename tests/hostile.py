@@ -1,4 +1,4 @@
-"""Text that has broken tokenizers: made from a seed, shared by several tests."""
+"""Random texts made of parts that have broken tokenizers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ BROKEN = [
 
 
 def texts(n: int, seed: int = 0) -> list[str]:
-    """Valid text: parts in any order."""
+    """Return `n` valid texts of random parts."""
     rng = random.Random(seed)
     return ["".join(rng.choices(PARTS, k=rng.randint(0, 12))) for _ in range(n)]
 
 
 def byte_strings(n: int, seed: int = 0) -> list[bytes]:
-    """Parts with bytes among them that are not UTF-8."""
+    """Return `n` byte strings of random parts, including bytes that are not UTF-8."""
     rng = random.Random(seed)
     parts = [part.encode() for part in PARTS] + 8 * BROKEN
     return [b"".join(rng.choices(parts, k=rng.randint(0, 12))) for _ in range(n)]

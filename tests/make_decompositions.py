@@ -1,9 +1,9 @@
 """Write ``fasttok/text/unicode/_decompositions.py`` from unicodedata2, ``regex`` and ``tokenizers``.
 
-The version of Unicode is that of the rules that are built into sentencepiece, which must be reproduced, and
-of the standard library of Rust that ``tokenizers`` is built with, which has the lower case. Where other
-tables of ``tokenizers`` disagree, which are older, the code points are listed in
-``tests/normalizer_differences.py``, so that a comparison can leave out exactly those.
+The version of Unicode is that of sentencepiece's built-in rules, which fasttok must reproduce. It is also the
+version of the Rust standard library from which ``tokenizers`` takes lower case. Other tables of
+``tokenizers`` are older. Code points on which they disagree are listed in
+``tests/normalizer_differences.py``, so that comparisons can skip exactly these.
 
 Run: ``python -m tests.make_decompositions`` with ``unicodedata2==17.0.1`` installed.
 """
@@ -23,8 +23,8 @@ from tokenizers import normalizers
 from tests.make_unicode import ranges, wrapped
 
 VERSION = "17.0.0"
-LEVEL = ("COMBINING", "MARKS", "OTHERS")  # in a run of these, all have the same value
-# What BERT has spaces around, as its authors wrote it down.
+CONSTANT = ("COMBINING", "MARKS", "OTHERS")  # tables in which all code points of a run have the same value
+# The ranges of Chinese characters in BERT's original code.
 IDEOGRAPHS = (
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
     (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0x2F800, 0x2FA1F),
@@ -36,7 +36,7 @@ CODE_POINTS = [c for c in range(0x110000) if c not in SURROGATES and c not in HA
 
 
 def decompositions(ucd: ModuleType) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
-    """What each code point is decomposed to in one step: canonical, and compatible."""
+    """Return the canonical and the compatibility decompositions in one step."""
     canonical, compatible = {}, {}
     for c in CODE_POINTS:
         tag, _, parts = ucd.decomposition(chr(c)).rpartition(">")
@@ -46,7 +46,7 @@ def decompositions(ucd: ModuleType) -> tuple[dict[int, tuple[int, ...]], dict[in
 
 
 def foldings(ucd: ModuleType) -> dict[int, tuple[int, ...]]:
-    """Simple case folding. For the letter I the module knows two, Turkish has another; so it folds none."""
+    """Return the simple case folding. `regex` does not fold "I", because Turkish folds it differently."""
     found: dict[int, tuple[int, ...]] = {ord("I"): (ord("i"),)}
     for c in CODE_POINTS:
         folded = _regex.fold_case(int(regex.I | regex.U), chr(c))
@@ -56,19 +56,20 @@ def foldings(ucd: ModuleType) -> dict[int, tuple[int, ...]]:
 
 
 def lower_case() -> dict[int, tuple[int, ...]]:
+    """Return the lower-case mappings of `tokenizers`."""
     lower = normalizers.Lowercase().normalize_str
     found = {c: tuple(map(ord, lower(chr(c)))) for c in CODE_POINTS}
     return {c: target for c, target in found.items() if target != (c,)}
 
 
 def marks(ucd: ModuleType) -> dict[int, tuple[int, ...]]:
-    """1 for a mark that takes no room of its own (Mn), 2 for any other (Mc, Me)."""
+    """Return the marks: 1 for nonspacing marks (Mn), 2 for all others (Mc, Me)."""
     categories = {c: ucd.category(chr(c)) for c in CODE_POINTS}
     return {c: (1 if name == "Mn" else 2,) for c, name in categories.items() if name[0] == "M"}
 
 
 def differences(ucd: ModuleType) -> dict[str, set[int]]:
-    """The code points that a normalizer of ``tokenizers`` rewrites otherwise than these tables say."""
+    """Return the code points that normalizers of ``tokenizers`` rewrite differently from these tables."""
 
     def options(**given: bool) -> normalizers.BertNormalizer:
         names = ("clean_text", "handle_chinese_chars", "strip_accents", "lowercase")
@@ -77,7 +78,7 @@ def differences(ucd: ModuleType) -> dict[str, set[int]]:
     def dropped(step: normalizers.Normalizer) -> set[int]:
         return {c for c in CODE_POINTS if not step.normalize_str(chr(c))}
 
-    forms = set()
+    normal_forms = set()
     for name in ("NFC", "NFD", "NFKC", "NFKD"):
         step = getattr(normalizers, name)()
         for c in CODE_POINTS:
@@ -89,24 +90,24 @@ def differences(ucd: ModuleType) -> dict[str, set[int]]:
                     for text in (f"a{mark}{chr(c)}", f"a{chr(c)}{mark}")
                 ]
             if any(step.normalize_str(text) != ucd.normalize(name, text) for text in texts):
-                forms.add(c)
+                normal_forms.add(c)
     known = marks(ucd)
     nonspacing = {c for c, value in known.items() if value == (1,)}
     others = {c for c in CODE_POINTS if ucd.category(chr(c)) in ("Cc", "Cf", "Co")}
-    # BERT drops these too, or has spaces for them.
+    # BERT also drops U+FFFD, and replaces tabs and line ends by spaces.
     others = (others | {0xFFFD}) - set(map(ord, "\t\n\r"))
     bert = (nonspacing ^ dropped(options(strip_accents=True))) | (others ^ dropped(options(clean_text=True)))
     apart = options(handle_chinese_chars=True).normalize_str
     bert |= {c for c in CODE_POINTS if (len(apart(chr(c))) == 3) != any(a <= c <= b for a, b in IDEOGRAPHS)}
     return {
-        "forms": forms,
+        "normal_forms": normal_forms,
         "strip_accents": known.keys() ^ dropped(normalizers.StripAccents()),
         "bert": bert,
     }
 
 
 def written(mapping: dict[int, tuple[int, ...]], step: int) -> str:
-    """Entries ``first-last:target`` for runs in which a single target grows by `step`."""
+    """Return the entries of a table as text; in a run, a target of one code point grows by `step`."""
     entries: list[list[int]] = []
     for c, target in mapping.items():
         if entries and len(target) == 1:
@@ -127,7 +128,7 @@ def literal(name: str, text: str) -> str:
 
 
 def main() -> None:
-    ucd = import_module("unicodedata2")  # here, so that tests are collected without it
+    ucd = import_module("unicodedata2")  # imported here, so that tests can be collected without it
     assert ucd.unidata_version == VERSION
     canonical, compatible = decompositions(ucd)
     combining = {c: (ucd.combining(chr(c)),) for c in CODE_POINTS}
@@ -146,19 +147,23 @@ def main() -> None:
     (ROOT / "fasttok/text/unicode/_decompositions.py").write_text(
         f'"""Decompositions, case mappings and some categories of Unicode {VERSION}.\n\n'
         "Generated by tests/make_decompositions.py; do not edit.\n\n"
-        "An entry is a code point or the first and the last of a run, a colon, and what it stands for, in\n"
-        "hexadecimal; in a run, a single code point that it stands for counts up. CANONICAL and COMPATIBLE:\n"
-        "what it is decomposed to, in one step. COMBINING: its class, where that is not 0. EXCLUDED: it is\n"
-        "never composed, though it is decomposed to two. FOLDED: its simple case folding. LOWER: its lower\n"
-        "case, whatever stands around it. MARKS: 1 for Mn, 2 for Mc and Me. OTHERS: 1 for Cc, Cf and Co.\n"
-        'Hangul syllables are left out, their decomposition is arithmetic.\n"""\n\n'
-        + "\n".join(literal(name, written(table, name not in LEVEL)) for name, table in tables.items())
+        "An entry is a code point, or the first and last code point of a run, followed by a colon and\n"
+        "its value in hexadecimal. In a run, a value of one code point is that of the first entry and\n"
+        "grows by 1 per code point; the values of COMBINING, MARKS and OTHERS are the same in the\n"
+        "whole run.\n"
+        "\n"
+        "CANONICAL, COMPATIBLE: decomposition in one step. COMBINING: combining class, if not 0.\n"
+        "EXCLUDED: the two code points of the canonical decomposition do not compose to the entry.\n"
+        "FOLDED: simple case folding. LOWER: full lower case, without regard to context. MARKS: 1 for\n"
+        "Mn, 2 for Mc and Me. OTHERS: 1 for Cc, Cf and Co. Hangul syllables are not included, since\n"
+        'their decomposition is arithmetic.\n"""\n\n'
+        + "\n".join(literal(name, written(table, name not in CONSTANT)) for name, table in tables.items())
     )
     for name, table in tables.items():
         print(f"{name}: {len(table)} code points", file=sys.stderr)
 
     lines = [
-        '"""Code points that normalizers of tokenizers rewrite otherwise, in inclusive ranges.',
+        '"""Code points that tokenizers rewrites differently from fasttok, in inclusive ranges.',
         "",
         "Generated by tests/make_decompositions.py; do not edit.",
         '"""',

@@ -1,6 +1,6 @@
-"""Naive twins of the metrics: the standard library, numpy and regex only, never fasttok.
+"""Naive implementations of the metrics, with the standard library, numpy and regex, but without fasttok.
 
-Each is written to be seen to be right, not to be fast.
+Each is written to be obviously correct, not to be fast.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ TIBETAN_MARKS = [0x0F0B, 0x0F0C, 0x0FD2, *range(0x0F0D, 0x0F15)]
 
 
 def words(document: bytes, rule: str) -> list[tuple[int, int]]:
-    """Where words stand, in bytes."""
+    """Return the spans of the words in bytes."""
     text = document.decode(errors="surrogateescape")
     if rule == "unicode":
         units = regex.split(r"(?V1w)\b", text)
         is_word = [any(regex.match(r"[\p{L}\p{N}]", c) for c in unit) for unit in units]
     else:
-        apart = [regex.match(r"\p{White_Space}", c) for c in text]
+        is_separator = [regex.match(r"\p{White_Space}", c) for c in text]
         if rule == "dzongkha":
-            apart = [found or ord(c) in TIBETAN_MARKS for found, c in zip(apart, text, strict=True)]
+            is_separator = [
+                found or ord(c) in TIBETAN_MARKS for found, c in zip(is_separator, text, strict=True)
+            ]
         units = []
         for i, c in enumerate(text):
-            if i and bool(apart[i]) == bool(apart[i - 1]):
+            if i and bool(is_separator[i]) == bool(is_separator[i - 1]):
                 units[-1] += c
             else:
                 units.append(c)
@@ -47,7 +49,7 @@ def words(document: bytes, rule: str) -> list[tuple[int, int]]:
 
 
 def tokens_of_word(word: tuple[int, int], spans: list[list[int]]) -> int:
-    """Tokens that share a byte with a word; an empty one shares that before which it stands."""
+    """Count the tokens that share a byte with a word. An empty token counts for the byte after it."""
     filled = [range(start, max(end, start + 1)) for start, end in spans]
     return sum(bool(set(token) & set(range(*word))) for token in filled)
 
@@ -55,9 +57,10 @@ def tokens_of_word(word: tuple[int, int], spans: list[list[int]]) -> int:
 def spans_of_text(
     spans: list[list[int]], pieces: list[bytes], written: list[bytes], n_bytes: int
 ) -> list[list[int]]:
-    """The spans of tokens that may be part of a word, in a document of so many bytes.
+    """Return the spans of the tokens that can be part of a word, in a document of `n_bytes` bytes.
 
-    Not those of a space alone, of ▁ where that is not written as ▁; nor what stands behind the last byte.
+    Excluded are tokens that are only a space or only a ▁ that decodes to something else, and tokens after the
+    last byte.
     """
     found = []
     for span, piece, text in zip(spans, pieces, written, strict=True):
@@ -113,7 +116,10 @@ def count_in_windows(tokens: list[int], window: int) -> tuple[int, int]:
 
 
 def boundaries(word: tuple[int, int], gold: set[int], spans: list[list[int]], text: bytes) -> tuple[int, ...]:
-    """Gold, predicted and correct boundaries inside a word; whether MorphScore scores it, and as a hit."""
+    """Return the numbers of gold, predicted and correct boundaries inside a word, and MorphScore's two flags.
+
+    The first flag is 1 if the word is scored, the second if it has a correct boundary; else they are 0.
+    """
     characters = {len(text.decode()[:i].encode()) for i in range(len(text.decode()))}
     inside = set(range(word[0] + 1, word[1])) & characters
     gold, predicted = gold & inside, {start for start, _ in spans} & inside
@@ -122,7 +128,7 @@ def boundaries(word: tuple[int, int], gold: set[int], spans: list[list[int]], te
 
 
 def resample(columns: list[list[int]], seed: int, names: list[str], n_resamples: int) -> list[list[int]]:
-    """The totals of all documents, then of each draw."""
+    """Return the totals of the columns over all documents, then over each resample."""
     n = len(columns)
     key = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()
     stream = iter(
@@ -135,15 +141,15 @@ def resample(columns: list[list[int]], seed: int, names: list[str], n_resamples:
     return totals
 
 
-def percentile(figures: list[float], percent: float) -> float:
-    place = Fraction(percent) / 100 * (len(figures) - 1)
-    low = math.floor(place)
-    figures = sorted(figures)
-    return figures[low] + (figures[min(low + 1, len(figures) - 1)] - figures[low]) * float(place - low)
+def percentile(values: list[float], percent: float) -> float:
+    position = Fraction(percent) / 100 * (len(values) - 1)
+    low = math.floor(position)
+    values = sorted(values)
+    return values[low] + (values[min(low + 1, len(values) - 1)] - values[low]) * float(position - low)
 
 
 def text_of_pieces(pieces: list[bytes]) -> list[bytes]:
-    """Pieces as text: ``<0x41>`` is A where there is such a piece for each of the 256 bytes."""
+    """Return the pieces with ``<0x41>`` replaced by A, if there is such a piece for each of the 256 bytes."""
     if not all(name in pieces for name in BYTE_NAMES):
         return pieces
     return [bytes([BYTE_NAMES.index(piece)]) if piece in BYTE_NAMES else piece for piece in pieces]

@@ -1,6 +1,6 @@
-"""Naive twins of what fasttok computes: the standard library, numpy and regex only, never fasttok.
+"""Naive reference implementations, with the standard library, NumPy and regex only, never fasttok.
 
-Each is written to be seen to be right, not to be fast.
+They are written to be obviously correct, not fast.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import regex
 
 
 def split(pattern: str, document: bytes) -> list[bytes]:
-    """The matches of a pattern and the stretches between them, as bytes.
+    """Return the matches of a pattern and the texts between them, as bytes.
 
-    A byte that is not UTF-8 is one code point, U+DC80 to U+DCFF, which no class of `regex` contains.
+    An invalid byte 0xNN is decoded as U+DCNN. No character class of `regex` contains these code points.
     """
     text = document.decode(errors="surrogateescape")
     pretokens, end = [], 0
@@ -36,13 +36,13 @@ def split(pattern: str, document: bytes) -> list[bytes]:
 
 
 def find_all(pattern: str, document: bytes) -> list[bytes]:
-    """The matches of a pattern alone, as bytes; otherwise as `split`."""
+    """Return the matches of a pattern, as bytes, without the texts between them."""
     text = document.decode(errors="surrogateescape")
     return [match.encode(errors="surrogateescape") for match in regex.findall(pattern, text)]
 
 
 def split_in_steps(patterns: list[str], document: bytes) -> list[bytes]:
-    """Each pattern on the pretokens of the one before, every one a text of its own."""
+    """Apply each pattern to the pretokens of the previous pattern, each of which is a separate text."""
     pretokens = [document]
     for pattern in patterns:
         pretokens = [part for pretoken in pretokens for part in split(pattern, pretoken)]
@@ -57,7 +57,7 @@ def write_marks(
     begins: bool = True,
     ends: bool = True,
 ) -> tuple[bytes, list[int]]:
-    """White space as marks, and for each byte and the end where in the document it comes from."""
+    """Write ▁ for spaces, as `Metaspace` does; return the text and the origins of its bytes and its end."""
     out = [(bytes([byte]), i) for i, byte in enumerate(document)]
     end = len(document)
     if remove_extra_whitespaces:
@@ -79,7 +79,7 @@ def write_marks(
 
 
 def split_at_marks(text: bytes, treat_whitespace_as_suffix: bool = False) -> list[bytes]:
-    """The words that marks begin, or end."""
+    """Split a text before each ▁, or after it."""
     mark = "▁".encode()
     first, *others = text.split(mark)
     if treat_whitespace_as_suffix:
@@ -90,7 +90,10 @@ def split_at_marks(text: bytes, treat_whitespace_as_suffix: bool = False) -> lis
 
 
 def split_at_scripts(document: bytes, scripts: list[str]) -> list[bytes]:
-    """Runs of one script, of those given and Common, which is what is of none of them."""
+    """Split a text into runs of one script; a character of none of the given scripts is Common.
+
+    A ▁ belongs to the run of the character after it, and an inherited character to the run before it.
+    """
 
     def script(character: str) -> str:
         if regex.match(r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc]", character):
@@ -112,7 +115,7 @@ def split_at_scripts(document: bytes, scripts: list[str]) -> list[bytes]:
 
 
 def rewrite(rules: dict[str, str], data: bytes, longest: int) -> tuple[bytes, list[int]]:
-    """At every place what the longest rule says; and where each byte of that, and its end, came from.
+    """Apply the longest matching rule at each position; return the text and the origins of its bytes and end.
 
     No rule has more than `longest` code points.
     """
@@ -132,9 +135,9 @@ def rewrite(rules: dict[str, str], data: bytes, longest: int) -> tuple[bytes, li
 
 
 def nfkc_rules(folded: bool) -> dict[str, str]:
-    """Single code points to their NFKC, all ways of writing a character to that; of this Python's Unicode.
+    """Return rules from code points, and from all decomposed forms of characters, to their NFKC forms.
 
-    Code points that this version does not have are left as they are.
+    The version of Unicode is that of Python. Code points that it does not have are not changed.
     """
     normal = functools.partial(unicodedata.normalize, "NFKC")
     characters = [chr(c) for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
@@ -153,28 +156,28 @@ def nfkc_rules(folded: bool) -> dict[str, str]:
 
 
 def fold_simply(c: str) -> str:
-    """One code point for one."""
+    """Fold the case of one code point to one code point."""
     folded = c.casefold()
     return folded if len(folded) == 1 else c.lower() if len(c.lower()) == 1 else c
 
 
-Made = list[tuple[str, int, int]]  # code points, and the bytes from and to that each was made of
+Made = list[tuple[str, int, int]]  # code points, each with the byte span that it was made from
 
 
 def code_points(document: bytes) -> Made:
-    """A text code point by code point, as it stands; a byte that is not UTF-8 is one, U+DC80 to U+DCFF."""
+    """Return the code points of a text; an invalid byte 0xNN is U+DCNN."""
     text = document.decode(errors="surrogateescape")
     ends = list(accumulate((len(c.encode(errors="surrogateescape")) for c in text), initial=0))
     return list(zip(text, ends, ends[1:], strict=False))
 
 
 def normal_form(form: str, document: bytes) -> Made:
-    """NFC, NFD, NFKC or NFKD of this Python's Unicode, step by step."""
+    """Return the NFC, NFD, NFKC or NFKD of a text, step by step, with Python's version of Unicode."""
     return composed(decomposed(form, code_points(document)), form.endswith("C"))
 
 
 def decomposed(form: str, made: Made) -> Made:
-    """Code points decomposed one by one, and then their marks in order."""
+    """Decompose code points one by one, then sort their marks."""
     form = form.replace("C", "D")
     out = [(d, start, end) for c, start, end in made for d in unicodedata.normalize(form, c)]
     runs = [list(run) for _, run in groupby(out, lambda item: unicodedata.combining(item[0]) > 0)]
@@ -182,7 +185,7 @@ def decomposed(form: str, made: Made) -> Made:
 
 
 def composed(made: Made, composes: bool) -> Made:
-    """What can be composed is, if asked for; and where code points have changed places, stretches ascend."""
+    """Compose code points if `composes`, and make the byte spans ascend where code points changed places."""
     out: list[list[Any]] = []
     starter, last = None, 0
     for c, start, end in made:
@@ -205,7 +208,7 @@ def composed(made: Made, composes: bool) -> Made:
 def bert_text(
     document: bytes, clean_text: bool, handle_chinese_chars: bool, strip_accents: bool, lowercase: bool
 ) -> Made:
-    """BERT's four steps, one after the other."""
+    """Apply those of BERT's four normalization steps that are switched on, in order."""
     made = code_points(document)
     if clean_text:
         made = [
@@ -227,7 +230,7 @@ def bert_text(
 
 
 def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:
-    """Distinct pretokens and counts: most frequent first, ties by bytes."""
+    """Return the distinct pretokens with their counts, in order of descending count, then of bytes."""
     counts = Counter(pretoken for document in documents for pretoken in split(pattern, document))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -242,13 +245,15 @@ def learn_merges(
     veto: list[tuple[int, ...]] | None = None,
     by_likelihood: bool = False,
 ) -> list[tuple[int, int, int]]:
-    """Byte-pair encoding that counts all pairs anew after every merge.
+    """Learn merges by byte-pair encoding, counting all pairs again after every merge.
 
-    The most frequent pair is merged, overlaps counted, or the one whose count is the greatest share of the
-    product of its symbols' counts; ties go by `by_length` as the trainer documents. A merged string that is a
-    symbol already keeps its number; one in the veto is not made.
+    Overlapping occurrences count. The most frequent pair is merged; with `by_likelihood`, the pair with the
+    greatest quotient of its count and the product of the counts of its symbols. Ties go to the smallest pair.
+    With `by_length`, ties go to the shortest merged string, then to the smallest one, then to the smallest
+    pair. A merged string that already is a symbol keeps its number. Pairs that would give a string in `veto`
+    are not merged.
     """
-    strings = {i: (i,) for i in range(n_alphabet)}  # what each symbol stands for
+    strings = {i: (i,) for i in range(n_alphabet)}  # string of each symbol
     numbers = {string: i for i, string in strings.items()}
     words = [(list(word), n) for word, n in words]
     merges: list[tuple[int, int, int]] = []
@@ -292,12 +297,12 @@ def continue_merges(
     min_count: int = 1,
     max_length: int | None = None,
     by_length: bool = False,
-    takes_whole: bool = False,
+    ignore_merges: bool = False,
 ) -> list[tuple[int, int, int]]:
-    """The merges that `n_new` more steps add to a model, which encodes all words anew before each of them.
+    """Return the merges of up to `n_new` more training steps; all words are encoded again before each step.
 
-    A pair whose bytes joined are a piece is passed over; the new piece has the next id. The bytes are
-    ordered as their ids are.
+    Pairs whose joined bytes are already a piece are skipped. A new piece gets the next id. Bytes are ordered
+    by their ids.
     """
     pieces, merges, n_old = list(pieces), list(merges), len(merges)
     for _ in range(n_new):
@@ -305,7 +310,7 @@ def continue_merges(
         table = {(left, right): (rank, merged) for rank, (left, right, merged) in enumerate(merges)}
         counts: Counter[tuple[int, int]] = Counter()
         for word, n in words.items():
-            if not (takes_whole and word in ids):
+            if not (ignore_merges and word in ids):
                 for pair in pairwise(encode_word([ids[bytes([b])] for b in word], table)):
                     counts[pair] += n
 
@@ -337,9 +342,9 @@ def replace(word: list[int], pair: tuple[int, int], merged: int) -> list[int]:
 
 
 def encode_word(word: list[int], merges: dict[tuple[int, int], tuple[int, int]]) -> list[int]:
-    """Merge the pair of lowest rank, the leftmost of several, until none is left.
+    """Merge the pair with the lowest rank, ties from the left, until no pair merges.
 
-    `merges` maps a pair to its rank and what it becomes.
+    `merges` maps a pair to its rank and merged id.
     """
     word = list(word)
     while True:
@@ -351,8 +356,10 @@ def encode_word(word: list[int], merges: dict[tuple[int, int], tuple[int, int]])
 
 
 def encode_by_ranks(pretoken: bytes, ranks: dict[bytes, int]) -> list[int]:
-    """tiktoken's rule: a pretoken that is a piece is taken whole; otherwise neighbours whose joined bytes
-    are a piece merge, lowest rank first, leftmost of several.
+    """Encode a pretoken by tiktoken's rule.
+
+    A pretoken that is a piece gets its id. Otherwise, neighbours whose joined bytes are a piece are merged,
+    the lowest rank first, ties from the left.
     """
     if pretoken in ranks:
         return [ranks[pretoken]]
@@ -366,14 +373,14 @@ def encode_by_ranks(pretoken: bytes, ranks: dict[bytes, int]) -> list[int]:
 
 
 def is_sampled(index: int, fraction: Fraction, seed: int) -> bool:
-    """Whether a document is part of a sample."""
+    """Return whether a document is in a sample."""
     data, key = index.to_bytes(8, "little"), seed.to_bytes(8, "little")
     drawn = int.from_bytes(hashlib.blake2b(data, digest_size=8, key=key).digest(), "little")
     return Fraction(drawn, 1 << 64) < fraction
 
 
 def add_counts(parts: list[dict[bytes, int]]) -> list[tuple[bytes, int]]:
-    """All pretokens in the order of bytes, with their counts added."""
+    """Add counts; return all pretokens in the order of their bytes."""
     total: Counter[bytes] = Counter()
     for part in parts:
         total.update(part)
@@ -381,9 +388,9 @@ def add_counts(parts: list[dict[bytes, int]]) -> list[tuple[bytes, int]]:
 
 
 def locate(text: bytes, pieces: list[bytes]) -> tuple[list[list[int]], list[list[int]]]:
-    """Where each piece of a text begins and ends, in bytes and in code points.
+    """Return the spans of the pieces of a text, in bytes and in code points.
 
-    In code points, a span has all characters of which the piece has a byte.
+    A span in code points includes every character of which the piece has a byte.
     """
     characters = text.decode(errors="surrogateescape")
     owners = [i for i, c in enumerate(characters) for _ in c.encode(errors="surrogateescape")]
@@ -399,11 +406,10 @@ def locate(text: bytes, pieces: list[bytes]) -> tuple[list[list[int]], list[list
 def place_tokens(
     spans: Sequence[tuple[int, int]], tokens: Sequence[Sequence[tuple[int, int]]], joined: int | None = None
 ) -> list[tuple[int, int, int]]:
-    """Give the ids of a row, each with its first byte and the one after its last.
+    """Return the ids of a row, each with the start and end of its span in bytes.
 
-    `tokens` has the ids of each pretoken, with the number of bytes that each is for; `spans` say where the
-    pretokens are. Of several ids `joined` in a row one is left, from where the first begins to where the last
-    ends.
+    `tokens` has the ids of each pretoken with their numbers of bytes; `spans` are the spans of the pretokens.
+    Consecutive ids equal to `joined` become one id with the span of all.
     """
     placed: list[tuple[int, int, int]] = []
     for (start, end), row in zip(spans, tokens, strict=True):
@@ -417,9 +423,9 @@ def place_tokens(
 
 
 def locate_spans(text: bytes, byte_spans: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Give the spans in code points of spans in bytes: all characters of which a byte is in the span.
+    """Convert spans in bytes to spans in code points, with every character of which a byte is in the span.
 
-    An empty span within a character has all of it; one between two characters is empty.
+    An empty span inside a character becomes the span of this character; one between characters stays empty.
     """
     characters = text.decode(errors="surrogateescape")
     bounds = list(accumulate((len(c.encode(errors="surrogateescape")) for c in characters), initial=0))
@@ -431,7 +437,7 @@ def locate_spans(text: bytes, byte_spans: Sequence[Sequence[int]]) -> list[list[
 
 
 def splitmix(state: int) -> tuple[int, int]:
-    """The next state and the next number of SplitMix64."""
+    """Return the next state and the next number of SplitMix64."""
     state = (state + 0x9E3779B97F4A7C15) % (1 << 64)
     x = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) % (1 << 64)
     x = ((x ^ x >> 27) * 0x94D049BB133111EB) % (1 << 64)
@@ -439,7 +445,7 @@ def splitmix(state: int) -> tuple[int, int]:
 
 
 def dropout_state(seed: int, epoch: int, document: int, position: int) -> int:
-    """The state from which the draws for a pretoken begin: all that they depend on, hashed one by one."""
+    """Return the initial state of a pretoken's generator: a hash of the four numbers."""
     state = 0
     for number in (seed, epoch, document, position):
         _, state = splitmix(state ^ number)
@@ -449,9 +455,9 @@ def dropout_state(seed: int, epoch: int, document: int, position: int) -> int:
 def encode_word_with_dropout(
     word: list[int], merges: dict[tuple[int, int], tuple[int, int]], dropout: Fraction, state: int
 ) -> list[int]:
-    """Go through the possible merges by rank and position, make the first that is not skipped, begin again.
+    """Visit the possible merges by rank and position, apply the first that is not skipped, and start over.
 
-    The end is where all are skipped.
+    The word is finished when all merges are skipped.
     """
     word = list(word)
     while True:
@@ -464,15 +470,15 @@ def encode_word_with_dropout(
             return word
 
 
-def chances_with_dropout(
+def probabilities_with_dropout(
     word: tuple[int, ...], merges: dict[tuple[int, int], tuple[int, int]], dropout: Fraction
 ) -> dict[tuple[int, ...], Fraction]:
-    """How likely each outcome of `encode_word_with_dropout` is, by trying out what may happen."""
+    """Return the exact probability of each possible result of `encode_word_with_dropout`."""
     chances: Counter[tuple[int, ...]] = Counter()
     reached = Fraction(1)
     for _, i in sorted((merges[pair][0], i) for i, pair in enumerate(pairwise(word)) if pair in merges):
         merged = (*word[:i], merges[word[i], word[i + 1]][1], *word[i + 2 :])
-        for outcome, chance in chances_with_dropout(merged, merges, dropout).items():
+        for outcome, chance in probabilities_with_dropout(merged, merges, dropout).items():
             chances[outcome] += reached * (1 - dropout) * chance
         reached *= dropout
     chances[tuple(word)] += reached
@@ -480,7 +486,7 @@ def chances_with_dropout(
 
 
 def characters_of(text: bytes) -> list[bytes]:
-    """The characters of a text; a byte that is not UTF-8 is one."""
+    """Return the characters of a text; a byte that is not UTF-8 counts as a character."""
     return [c.encode(errors="surrogateescape") for c in text.decode(errors="surrogateescape")]
 
 
@@ -496,10 +502,10 @@ def encode_characters(
     fuse_unk: bool = False,
     whole: dict[bytes, int] | None = None,
 ) -> list[tuple[int, int]]:
-    """BPE over characters: the ids of a pretoken, and how many of its bytes each stands for.
+    """Encode a pretoken by BPE over characters; return its ids, each with its number of bytes.
 
-    The names of `symbols` have prefix and suffix; what is in `whole` is not merged. A ValueError holds the
-    place of a character that has no id.
+    The names in `symbols` include prefix and suffix. A pretoken in `whole` gets its id without merging. For a
+    character that cannot be encoded, a ValueError is raised whose argument is its byte offset.
     """
     if whole and pretoken in whole:
         return [(whole[pretoken], len(pretoken))]
@@ -529,10 +535,10 @@ def encode_characters(
 def segmentations(
     text: bytes, scores: dict[bytes, float], unk_score: float
 ) -> list[tuple[float, tuple[bytes, ...]]]:
-    """Every way to cut a text into pieces, each with the sum of its scores from the left; the best first.
+    """Return all segmentations of a text, each with the sum of its scores from the left, best first.
 
-    A character that is no piece is taken for one. Of equal sums, the one whose last piece starts earliest
-    comes first; where these are the same, the one whose last but one does, and so on.
+    An unknown character counts as a piece. Ties go to the segmentation whose last piece starts earlier, then
+    to the one whose last but one piece does, and so on.
     """
     characters = characters_of(text)
     ways: list[list[tuple[float, tuple[bytes, ...]]]] = [[(0.0, ())]]
@@ -553,10 +559,13 @@ def best_segmentation(
     rounded: Callable[[float], float] = float,
     before: float = 0.0,
 ) -> list[bytes]:
-    """The first of `segmentations`, for long texts; every sum is `rounded`, and begins with `before`."""
+    """Return the pieces of the first result of `segmentations`, in time that also suits long texts.
+
+    Sums of scores start with `before`, and `rounded` rounds every sum.
+    """
     places = list(accumulate(map(len, characters_of(text)), initial=0))
     longest = max(map(len, scores), default=1)
-    best: list[tuple[float, int]] = [(before, 0)]  # by character: the sum, and where the last piece begins
+    best: list[tuple[float, int]] = [(before, 0)]  # per character: the sum and the start of the last piece
     for end in range(1, len(places)):
         found = []
         for start in range(max(0, end - longest), end):
@@ -576,10 +585,10 @@ def best_segmentation(
 def best_in_a_row(
     pretokens: Sequence[bytes], n_bytes: int, scores: dict[bytes, float], unk_score: float
 ) -> list[bytes]:
-    """The best segmentations of the pretokens of a row of so many bytes.
+    """Return the best segmentations of the pretokens of a row of `n_bytes` bytes.
 
-    In a short row scores are added from its start on and in single precision; in others every pretoken is by
-    itself, in double precision.
+    In a row of at most 4,192 bytes, scores are added from the start of the row, in single precision. In a
+    longer row, they are added per pretoken, in double precision.
     """
 
     def single(x: float) -> float:
@@ -601,7 +610,7 @@ def best_in_a_row(
 def ids_of_pieces(
     pieces: Sequence[bytes], ids: dict[bytes, int], unk_id: int | None, byte_ids: list[int] | None = None
 ) -> list[int]:
-    """What a segmentation is written as: of a piece that has no id its bytes, or one id for a run of them."""
+    """Return the ids of a segmentation; unknown pieces become their bytes, or one unknown id per run."""
     out: list[int] = []
     for known, run in groupby(pieces, key=ids.__contains__):
         if known:
@@ -615,7 +624,7 @@ def ids_of_pieces(
 
 
 def substrings(words: dict[str, int], longest: int) -> dict[str, int]:
-    """How often the substrings occur that are not always followed by the same character, from two on."""
+    """Count the substrings of at least two characters that are not always followed by the same character."""
     found: Counter[str] = Counter()
     for word, count in words.items():
         for start in range(len(word)):
@@ -626,7 +635,7 @@ def substrings(words: dict[str, int], longest: int) -> dict[str, int]:
 
 
 def expected_pieces(words: dict[str, int], probabilities: dict[str, float]) -> tuple[dict[str, float], float]:
-    """How often each piece is expected over all segmentations of the words, and their log likelihood."""
+    """Return the expected count of each piece over all segmentations, and the log-likelihood of the words."""
     expected: dict[str, float] = dict.fromkeys(probabilities, 0.0)
     log_likelihood = 0.0
     scores = {piece.encode(): math.log(p) for piece, p in probabilities.items()}
@@ -644,7 +653,7 @@ def expected_pieces(words: dict[str, int], probabilities: dict[str, float]) -> t
 
 
 def best_pieces(words: dict[str, int], scores: dict[str, float]) -> dict[str, int]:
-    """How often each piece stands in the best segmentations of the words."""
+    """Count each piece in the best segmentations of the words."""
     found = dict.fromkeys(scores, 0)
     in_bytes = {piece.encode(): score for piece, score in scores.items()}
     for word, count in words.items():
@@ -656,7 +665,11 @@ def best_pieces(words: dict[str, int], scores: dict[str, float]) -> dict[str, in
 def loss_without(
     piece: str, occurrences: dict[str, int], scores: dict[str, float], token_cost: float
 ) -> float:
-    """What the best segmentations would lose, were the piece not there; see `losses`."""
+    """Return the loss of the best segmentations if the piece is removed.
+
+    The loss is −inf if the piece does not occur or has a better segmentation into other pieces, and inf if it
+    has no segmentation into other pieces.
+    """
     f = occurrences[piece]
     in_bytes = {other.encode(): score for other, score in scores.items() if other != piece}
     ways = [
@@ -680,7 +693,7 @@ def loss_without(
 def chances_of_segmentations(
     text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float
 ) -> dict[tuple[bytes, ...], float]:
-    """How likely each segmentation is to be drawn."""
+    """Return the probability of sampling each segmentation."""
     ways = segmentations(text, scores, unk_score)
     total = math.fsum(math.exp(alpha * score) for score, _ in ways)
     return {pieces: math.exp(alpha * score) / total for score, pieces in ways}
@@ -689,7 +702,7 @@ def chances_of_segmentations(
 def draw_segmentation(
     text: bytes, scores: dict[bytes, float], unk_score: float, alpha: float, state: int
 ) -> tuple[bytes, ...]:
-    """Draw the pieces one by one, each by its part in what the segmentations that begin so have together."""
+    """Sample the pieces one by one, in proportion to the total probability of the segmentations with them."""
     chances, drawn = chances_of_segmentations(text, scores, unk_score, alpha), ()
     while len(b"".join(drawn)) < len(text):
         nexts: Counter[bytes] = Counter()
@@ -713,7 +726,10 @@ def longest_matches(
     most_characters: float = inf,
     most_bytes: float = inf,
 ) -> list[int] | None:
-    """WordPiece: the longest piece, then the longest one behind it; None where some part is no piece."""
+    """Encode a word by WordPiece: repeatedly take the longest piece that matches.
+
+    The result is None if at some position no piece matches, or if the word is too long or is not UTF-8.
+    """
     try:
         text = word.decode()
     except UnicodeDecodeError:
@@ -733,8 +749,8 @@ def longest_matches(
     return found
 
 
-def unmatched(text: str, ids: dict[str, int], prefix: str = "##") -> int | None:
-    """Where in a word of ASCII the longest matches come to something that is no piece; None if nowhere."""
+def find_unmatched(text: str, ids: dict[str, int], prefix: str = "##") -> int | None:
+    """Return the offset in an ASCII word at which `longest_matches` finds no piece; None if there is none."""
     start = 0
     while start < len(text):
         ends = (e for e in range(len(text), start, -1) if (prefix if start else "") + text[start:e] in ids)
@@ -746,7 +762,7 @@ def unmatched(text: str, ids: dict[str, int], prefix: str = "##") -> int | None:
 
 
 def most_frequent_characters(words: dict[bytes, int], least: int, most: int | None) -> list[bytes]:
-    """The characters that occur at least so often, at most so many of them, by code point."""
+    """Return the `most` most frequent characters with a count of at least `least`, sorted by code point."""
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for character in word.decode(errors="surrogateescape"):
@@ -757,7 +773,7 @@ def most_frequent_characters(words: dict[bytes, int], least: int, most: int | No
 
 
 def most_frequent_words(words: dict[bytes, int], least: int, most: int | None) -> list[bytes]:
-    """The words that occur at least so often, at most so many of them, the most frequent first."""
+    """Return the `most` most frequent words with a count of at least `least`, by descending count."""
     frequent = [word for word, count in words.items() if count >= least]
     return sorted(frequent, key=lambda word: (-words[word], word))[:most]
 
@@ -765,12 +781,12 @@ def most_frequent_words(words: dict[bytes, int], least: int, most: int | None) -
 def ids_of_units(
     units: Sequence[bytes], ids: dict[bytes, int], unk_id: int | None, byte_ids: list[int] | None
 ) -> tuple[list[int], list[int]]:
-    """The id of each unit, or of its bytes, or the unknown one; and how many bytes each of these stands for.
+    """Return the id of each unit, or the ids of its bytes, or the unknown id, each with its number of bytes.
 
     Raises
     ------
     KeyError
-        At a unit that has none of them.
+        If a unit has no id, and there are neither byte ids nor an unknown id.
     """
     out: list[int] = []
     lengths: list[int] = []
@@ -784,8 +800,8 @@ def ids_of_units(
     return out, lengths
 
 
-def begin_wordpieces(words: dict[str, int], prefix: str) -> list[tuple[bool, str, int]]:
-    """Whether it continues a word, text and count of each word, or of the prefix and what is behind it."""
+def split_after_prefix(words: dict[str, int], prefix: str) -> list[tuple[bool, str, int]]:
+    """Split words after the prefix; return (continues a word, text, count) for each part."""
     rows = []
     for word, n in words.items():
         cut = len(prefix) if prefix and word.startswith(prefix) else 0
@@ -793,8 +809,8 @@ def begin_wordpieces(words: dict[str, int], prefix: str) -> list[tuple[bool, str
     return [row for row in rows if row[1]]
 
 
-def begin_vocabulary(words: dict[str, int], prefix: str, special: Sequence[str]) -> list[str]:
-    """Special tokens, all characters, and with the prefix those that ever continue a word."""
+def initial_vocabulary(words: dict[str, int], prefix: str, special: Sequence[str]) -> list[str]:
+    """Return special tokens, all characters, and characters inside words with the prefix."""
     continuing = {c for word in words for c in word[1:]} if prefix else set()
     return [*special, *sorted(set("".join(words))), *sorted(prefix + c for c in continuing)]
 
@@ -808,11 +824,14 @@ def merge_wordpieces(
     prefix: str = "##",
     special: Sequence[str] = ("[UNK]",),
 ) -> tuple[list[str], bool]:
-    """WordPiece by merging, all counted anew after every merge; and whether ids ever decided."""
-    vocabulary = begin_vocabulary(words, prefix, special)
+    """Learn WordPiece by merging, counting again after every merge.
+
+    Return the vocabulary, and whether any tie was decided by ids.
+    """
+    vocabulary = initial_vocabulary(words, prefix, special)
     rows = [
         ([c if i == 0 and not continues else prefix + c for i, c in enumerate(text)], n)
-        for continues, text, n in begin_wordpieces(words, prefix)
+        for continues, text, n in split_after_prefix(words, prefix)
     ]
     was_tied = False
     while len(vocabulary) < vocab_size:
@@ -844,7 +863,7 @@ def merge_wordpieces(
     return vocabulary, was_tied
 
 
-def learn_wordpieces_top_down(
+def learn_wordpieces_greedily(
     words: dict[str, int],
     vocab_size: int,
     lowest: int = 10,
@@ -853,7 +872,7 @@ def learn_wordpieces_top_down(
     prefix: str = "##",
     special: Sequence[str] = ("[UNK]",),
 ) -> list[str]:
-    """TensorFlow Text's learner: the longest frequent substrings, by a threshold that is searched."""
+    """Learn WordPiece as TensorFlow Text does: keep frequent substrings, and search for the threshold."""
     low, high = max(lowest, min(words.values())), min(10_000_000, max(words.values()))
     words = {word: n for word, n in words.items() if len(word) <= longest}
     characters: Counter[str] = Counter()
@@ -862,10 +881,10 @@ def learn_wordpieces_top_down(
             characters[c] += n
     allowed = set(sorted(characters, key=lambda c: (-characters[c], c))[:limit])
     words = {word: n for word, n in words.items() if set(word) <= allowed}
-    first = begin_vocabulary(words, prefix, special)
+    first = initial_vocabulary(words, prefix, special)
     while True:
         threshold = (low + high) // 2
-        kept = keep_frequent(begin_wordpieces(words, prefix), threshold, prefix != "")
+        kept = keep_frequent(split_after_prefix(words, prefix), threshold, prefix != "")
         names = {prefix * continues + text: n for (continues, text), n in kept.items() if len(text) > 1}
         names = {name: n for name, n in names.items() if name not in special}
         size = len(first) + len(names)
@@ -885,7 +904,7 @@ def learn_wordpieces_top_down(
 def keep_frequent(
     rows: list[tuple[bool, str, int]], threshold: int, marks: bool
 ) -> dict[tuple[bool, str], int]:
-    """The substrings kept with one threshold: whether they continue a word, their text, and how often."""
+    """Return the counts of the substrings that a threshold keeps, by (continues a word, text)."""
     kept: dict[tuple[bool, str], int] = {}
     for round_number in range(4):
         found: Counter[tuple[bool, str]] = Counter()
@@ -910,7 +929,7 @@ def keep_frequent(
 def fill_template(
     template: str, texts: Sequence[list[int]], special: dict[str, int]
 ) -> list[tuple[int, int]]:
-    """The ids of texts in a template with their type ids, word by word."""
+    """Fill texts into a template; return (id, type id) pairs."""
     filled = []
     for word in template.split(" "):
         name, _, type_id = word.partition(":")
@@ -919,14 +938,14 @@ def fill_template(
     return filled
 
 
-def shorten_pair(lengths: tuple[int, int], room: int, truncation: str) -> tuple[int, int] | None:
-    """What is left of two texts from which one id after another is taken; None where nothing would be.
+def shorten_pair(lengths: tuple[int, int], capacity: int, truncation: str) -> tuple[int, int] | None:
+    """Remove ids from two texts one by one until both fit `capacity`; None if one would be empty.
 
-    With "longest_first" the longer one loses an id; of two that are equal, the one that was not the longer at
-    first.
+    With "longest_first", the longer text loses an id; if both are equally long, the first text does, unless
+    it was longer originally.
     """
     left = list(lengths)
-    while sum(left) > room:
+    while sum(left) > capacity:
         if truncation == "longest_first":
             loser = left.index(max(left)) if left[0] != left[1] else int(lengths[0] > lengths[1])
         else:
@@ -937,19 +956,19 @@ def shorten_pair(lengths: tuple[int, int], room: int, truncation: str) -> tuple[
     return left[0], left[1]
 
 
-def cut_windows(text: list[int], room: int, stride: int) -> list[list[int]]:
-    """A text in stretches of at most `room` ids; each begins with the last `stride` of the one before."""
-    stretches, end = [text[:room]], room
+def cut_windows(text: list[int], capacity: int, stride: int) -> list[list[int]]:
+    """Split a text into windows of at most `capacity` ids, which overlap by `stride` ids."""
+    windows, end = [text[:capacity]], capacity
     while end < len(text):
-        stretches.append(text[end - stride : end - stride + room])
-        end += room - stride
-    return stretches
+        windows.append(text[end - stride : end - stride + capacity])
+        end += capacity - stride
+    return windows
 
 
 def pad(
     rows: list[list[int]], width: int, pad_id: int, side: str
 ) -> tuple[list[list[int]], list[list[bool]]]:
-    """Rows with the pad id on one side, and where their ids stand."""
+    """Return the rows padded on one side, and masks that are False for the padding."""
     ids, mask = [], []
     for row in rows:
         n = width - len(row)
@@ -961,11 +980,11 @@ def pad(
 def find_added(
     text: str, tokens: list[tuple[str, str, frozenset[str]]], allowed: frozenset[str] | None
 ) -> list[tuple[int, int, str]]:
-    """Where added tokens are in a text, as begin, end and name: leftmost, then longest.
+    """Find added tokens in a text, leftmost first, then longest; return (start, stop, name) triples.
 
-    A token is its name, the text that is looked for, and flags: "special", "lstrip", "rstrip", "single_word".
-    `allowed` are the names of special tokens that are found; the text of others hides tokens that are not
-    special.
+    A token is its name, its text, and its flags: "special", "lstrip", "rstrip", "single_word". Only
+    special tokens in `allowed` are found. The text of a special token that is not allowed hides tokens that
+    are not special.
     """
     found: list[tuple[int, int, str]] = []
     i = hidden_to = last_stop = 0

@@ -1,4 +1,4 @@
-"""A pipeline's pretokens, and where they came from, for tests to look at."""
+"""Helpers for tests: pretokens of a pipeline and their spans in raw text."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from fasttok.text.rows import Rows
 def prepare(
     pipeline: Pipeline, data: bytes, begins: bool = True, ends: bool = True, aligned: bool = False
 ) -> Prepared:
-    """Prepare a document, or part of one."""
+    """Prepare a document or a part of one."""
     documents = ft.Ragged.from_bytes([data])
     return pipeline.prepare(Rows.of(documents, np.array([begins]), np.array([ends]), aligned))
 
 
 def list_pretokens(prepared: Prepared) -> np.ndarray:
-    """Begin and end of each pretoken in the values of the rows."""
+    """Return the begin and end of each pretoken in the values of the rows."""
     documents = prepared.rows.documents
-    places, _ = list_spans(prepared.spans, np.ascontiguousarray(documents.values), documents.offsets)
-    return places
+    spans, _ = list_spans(prepared.spans, np.ascontiguousarray(documents.values), documents.offsets)
+    return spans
 
 
 def pretokens(pipeline: Pipeline, data: bytes, begins: bool = True, ends: bool = True) -> list[bytes]:
-    """Cut a document, or part of one."""
+    """Return the pretokens of a document or a part of one."""
     prepared = prepare(pipeline, data, begins, ends)
     text = prepared.rows.documents.values.tobytes()
     return [text[a:b] for a, b in list_pretokens(prepared).tolist()]
 
 
 def located_pretokens(pipeline: Pipeline, data: bytes) -> np.ndarray:
-    """Begin and end of each pretoken in the raw document."""
+    """Return the begin and end of each pretoken in the raw document."""
     prepared = prepare(pipeline, data, aligned=True)
-    spans, places = prepared.rows.raw_spans, list_pretokens(prepared)
-    return np.stack([spans[places[:, 0], 0], spans[places[:, 1] - 1, 1]], axis=1)
+    origins, spans = prepared.rows.raw_spans, list_pretokens(prepared)
+    return np.stack([origins[spans[:, 0], 0], origins[spans[:, 1] - 1, 1]], axis=1)

@@ -1,4 +1,4 @@
-"""As much of sentencepiece's file as tests need: pieces with scores and types, and no normalization."""
+"""Read and write the parts of sentencepiece's model file that tests need: pieces, scores and types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Piece = tuple[str, float, int]
 
 
 def number(value: int) -> bytes:
-    """A number as protobuf writes it."""
+    """Encode an integer as a protobuf varint."""
     out = b""
     while value > 127:
         out += bytes([value & 127 | 128])
@@ -21,11 +21,12 @@ def number(value: int) -> bytes:
 
 
 def message(field: int, value: bytes) -> bytes:
+    """Encode a protobuf field of bytes."""
     return number(field << 3 | 2) + number(len(value)) + value
 
 
 def write(pieces: list[Piece], byte_fallback: bool = False) -> bytes:
-    """A Unigram model that takes text as it is."""
+    """Return the file of a Unigram model without normalization."""
     out = b""
     for text, score, kind in pieces:
         row = message(1, text.encode()) + number(2 << 3 | 5) + struct.pack("<f", score)
@@ -36,7 +37,7 @@ def write(pieces: list[Piece], byte_fallback: bool = False) -> bytes:
 
 
 def fields(data: bytes) -> list[tuple[int, bytes | int]]:
-    """The fields of a message; numbers of 4 and 8 bytes as bytes."""
+    """Return the fields of a protobuf message; fixed-width numbers are returned as bytes."""
     found: list[tuple[int, bytes | int]] = []
     i = 0
 
@@ -62,7 +63,7 @@ def fields(data: bytes) -> list[tuple[int, bytes | int]]:
 
 
 def read(path: Path) -> tuple[list[Piece], bool]:
-    """The pieces of a model, and whether it has byte fallback."""
+    """Return the pieces of a model file, and whether the model has byte fallback."""
     pieces, byte_fallback = [], False
     for field, value in fields(path.read_bytes()):
         inner = dict(fields(value)) if field in (1, 2) else {}
@@ -77,7 +78,7 @@ def read(path: Path) -> tuple[list[Piece], bool]:
 def model_of(
     pieces: list[Piece], byte_fallback: bool = False, compat: str | None = "sentencepiece"
 ) -> ft.UnigramModel:
-    """The model of a file."""
+    """Make a `UnigramModel` from the pieces of a model file."""
     kinds = [kind for _, _, kind in pieces]
     return ft.UnigramModel(
         [text if kind in (NORMAL, USER_DEFINED, BYTE) else "" for text, _, kind in pieces],

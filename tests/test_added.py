@@ -1,4 +1,4 @@
-"""Added tokens: found as `tokenizers` finds them, with every flag, before and after normalizing."""
+"""Added tokens, with every flag, before and after normalization, compared with `tokenizers`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import oracles
 
 FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
 COMBINATIONS = [dict(zip(FLAGS, bits, strict=True)) for bits in itertools.product([False, True], repeat=5)]
-# Short letters, so that tokens overlap, begin each other and have neighbours of all kinds.
+# Few letters, so that tokens often overlap, are prefixes of each other, and have neighbours of all kinds.
 LETTERS = ["a", "b", "A", " ", " ", "\t", "\u00a0", "é", "_", "1", "<", "東", "\u0301", "-"]
 NORMALIZERS = {
     None: None,
@@ -28,12 +28,12 @@ NORMALIZERS = {
 
 
 def random_letters(rng: np.random.Generator) -> str:
-    """A few letters: texts of them hold many tokens of them."""
+    """Return a few letters. Texts of few letters contain many tokens of the same letters."""
     return "".join(LETTERS[i] for i in rng.integers(0, len(LETTERS), rng.integers(2, 5)))
 
 
-def random_text(rng: np.random.Generator, letters: str, most: int, least: int = 0) -> str:
-    return "".join(letters[i] for i in rng.integers(0, len(letters), rng.integers(least, most + 1)))
+def random_text(rng: np.random.Generator, letters: str, maximum: int, minimum: int = 0) -> str:
+    return "".join(letters[i] for i in rng.integers(0, len(letters), rng.integers(minimum, maximum + 1)))
 
 
 def random_tokens(rng: np.random.Generator, letters: str) -> list[ft.AddedToken]:
@@ -61,7 +61,7 @@ def theirs(tokens: list[ft.AddedToken], normalizer: str | None) -> tokenizers.To
 
 
 def encode_with(peer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding | None:
-    """Encode a text; None where the library fails on it, as where a token has taken all of the next one."""
+    """Encode a text; None if the library panics, for example if a token includes all of the next token."""
     try:
         return peer.encode(text, add_special_tokens=False)
     except BaseException as error:
@@ -95,7 +95,7 @@ def test_ids_and_offsets_are_those_of_tokenizers():
     assert n_found > 5000
 
 
-def test_some_special_tokens_allowed_is_the_oracle():
+def test_a_set_of_allowed_special_tokens_against_the_oracle():
     rng = np.random.default_rng(14)
     for _ in range(1500):
         letters = random_letters(rng)
@@ -114,7 +114,7 @@ def test_some_special_tokens_allowed_is_the_oracle():
         assert tok.encode(text, special=allowed).tolist() == expected, (text, tokens, allowed)
 
 
-def test_batches_are_single_texts():
+def test_batches_give_the_ids_of_single_texts():
     rng = np.random.default_rng(15)
     for normalizer in NORMALIZERS:
         letters = random_letters(rng)
@@ -127,7 +127,7 @@ def test_batches_are_single_texts():
             assert tok.encode_batch(texts, special=special, as_list=True, workers=1) == rows
 
 
-def test_a_long_document_is_cut_where_no_token_is(tmp_path):
+def test_a_long_document_is_not_cut_inside_a_token(tmp_path):
     tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=256)
     tok = tok.add_tokens(["<tool>", "ab", ft.AddedToken("<s>", special=True)])
     text = "a<tool>b ab <s> abab c " * 400_000
@@ -162,8 +162,8 @@ def test_adding_tokens():
     assert more.piece_to_id("<tool>") == 258
     assert more.fingerprint() != tok.fingerprint()
     for twice, message in (
-        (["<s>"], "has an id already, 257"),
-        (["ab"], "already, 256"),
+        (["<s>"], "is already in the vocabulary, with id 257"),
+        (["ab"], "already in the vocabulary, with id 256"),
         (["xx", "xx"], "twice"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -178,9 +178,9 @@ def test_adding_tokens():
 def test_an_added_token_may_share_the_id_of_its_piece():
     tok = ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("a"): 97})
     assert tok.encode("ba").tolist() == [98, 97]
-    with pytest.raises(ValueError, match="has id 97, which is the piece"):
+    with pytest.raises(ValueError, match="has id 97, which is already the id of the piece"):
         ft.Tokenizer(ft.ByteModel(), "none", {"a": 97})
-    with pytest.raises(ValueError, match="has id 98, which is the piece"):
+    with pytest.raises(ValueError, match="has id 98, which is already the id of the piece"):
         ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("a"): 98})
 
 
@@ -205,7 +205,7 @@ def test_files_pickles_and_fingerprints(flags, tmp_path):
         *((("a", "yes"), TypeError), (("a", True, 1), TypeError)),
     ],
 )
-def test_what_no_token_is(arguments, error):
+def test_invalid_tokens(arguments, error):
     with pytest.raises(error):
         ft.AddedToken(*arguments)
 
@@ -221,29 +221,30 @@ def test_continued_training_keeps_added_tokens_and_the_decoder():
     assert tok.encode("<tool>abc").tolist() == [258, 259]
 
 
-def test_order_changes_no_fingerprint():
+def test_the_fingerprint_does_not_depend_on_the_order():
     tokens = {ft.AddedToken("<t>"): 256, ft.AddedToken("<u>", lstrip=True): 257}
-    turned = dict(reversed(tokens.items()))
-    prints = {ft.Tokenizer(ft.ByteModel(), "none", t).fingerprint() for t in (tokens, turned)}
+    reordered = dict(reversed(tokens.items()))
+    prints = {ft.Tokenizer(ft.ByteModel(), "none", t).fingerprint() for t in (tokens, reordered)}
     assert len(prints) == 1
 
 
-def test_white_space_that_is_taken_is_lost():
+def test_is_lossless_with_tokens_that_strip_white_space():
     tok = ft.Tokenizer(ft.ByteModel(), "none")
     assert tok.add_tokens(["<t>"]).is_lossless
     assert tok.add_tokens([ft.AddedToken("<t>", lstrip=True, special=True)]).is_lossless
     assert not tok.add_tokens([ft.AddedToken("<t>", rstrip=True)]).is_lossless
 
 
-def parts_of(monkeypatch, n_bytes):
-    """Have documents worked on in parts of about so many bytes."""
+def set_part_size(monkeypatch, n_bytes):
+    """Process documents in parts of about `n_bytes` bytes."""
     monkeypatch.setattr("fasttok.tokenizer.encode.PART_BYTES", n_bytes)
     monkeypatch.setattr(ft.Corpus, "batches", partialmethod(ft.Corpus.batches, batch_bytes=n_bytes))
 
 
 WORDS = ft.UnigramModel(["\u2581", "a", "\u2581a"], [-2.0, -3.0, -1.0], unk_id=3)
 UNKNOWN = {"<unk>": 3, "<s>": 4}
-SEAMS = {
+# Tokenizers whose ids at the end of a part could depend on the text of the next part.
+SPLIT_CASES = {
     "rows of words": ft.Tokenizer(WORDS, ["whitespace_split", "metaspace"], UNKNOWN),
     "one row": ft.Tokenizer(WORDS, "metaspace", UNKNOWN),
     "segments": ft.Tokenizer(WORDS, ft.Metaspace(scope="segment"), {**UNKNOWN, ft.AddedToken("<t>"): 5}),
@@ -252,9 +253,9 @@ SEAMS = {
 }
 
 
-@pytest.mark.parametrize("name", SEAMS)
-def test_parts_of_a_document_are_the_whole(name, monkeypatch):
-    tok = SEAMS[name]
+@pytest.mark.parametrize("name", SPLIT_CASES)
+def test_parts_of_a_document_give_the_ids_of_the_whole(name, monkeypatch):
+    tok = SPLIT_CASES[name]
     rng = np.random.default_rng(21)
     pieces = ["a", " ", "  ", "\u2603", "<unk>", "<s>", "<t>", "aa "]
     texts = ["".join(rng.choice(pieces, 200).tolist()) for _ in range(20)] + ["\u2603 " * 400]
@@ -263,12 +264,12 @@ def test_parts_of_a_document_are_the_whole(name, monkeypatch):
         monkeypatch.undo()
         spans = [tok.encode_with_offsets(text, special=special).byte_spans for text in texts]
         for n_bytes in (7, 64):
-            parts_of(monkeypatch, n_bytes)
+            set_part_size(monkeypatch, n_bytes)
             assert tok.encode_batch(texts, special=special).to_list() == whole
-            for text, ids, places in zip(texts, whole, spans, strict=True):
+            for text, ids, expected in zip(texts, whole, spans, strict=True):
                 encoding = tok.encode_with_offsets(text, special=special)
                 assert encoding.ids.tolist() == ids
-                assert np.array_equal(encoding.byte_spans, places)
+                assert np.array_equal(encoding.byte_spans, expected)
     monkeypatch.undo()
     corpus = ft.Corpus.from_texts(texts)
     steps = (tok.pretokenizer, tok.normalizer)
@@ -279,7 +280,7 @@ def test_parts_of_a_document_are_the_whole(name, monkeypatch):
     assert counts[0].fingerprint() == counts[1].fingerprint()
 
 
-def test_a_token_may_hold_any_character():
+def test_a_token_may_contain_any_character():
     tok = ft.Tokenizer(ft.ByteModel(), "none", {"a\0": 256, "\0": 257, "\U0010ffff": 258})
     data = "b\0aa\0\U0010ffff".encode() + b"\xff\xfe\0a\xff"
     assert tok.encode(data, special="all").tolist() == [98, 257, 97, 256, 258, 255, 254, 257, 97, 255]

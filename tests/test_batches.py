@@ -1,4 +1,4 @@
-"""Batches for a model: templates, pairs, what is cut, windows, padding; and special tokens left out again."""
+"""Batches for a model: templates, pairs, truncation, windows, padding and skipping special tokens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRUNCATIONS = ("longest_first", "only_first", "only_second")
 
 @pytest.fixture(scope="module")
 def plain():
-    """Every byte is a token, its id the byte; no template."""
+    """Return a tokenizer without a template, in which the id of every byte is the byte."""
     counts = ft.PretokenCounts.from_dict({"a": 1})
     return ft.train(counts, vocab_size=260, special_tokens=SPECIAL)
 
@@ -38,7 +38,7 @@ def bert(plain):
 
 
 def peer(tok):
-    """The same tokenizer and template, for ASCII, of the library tokenizers."""
+    """Return the same tokenizer and template in tokenizers, for ASCII text."""
     vocabulary = {chr(i): i for i in range(128)} | tok.special_tokens
     other = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, []))
     other.add_special_tokens(SPECIAL)
@@ -60,7 +60,7 @@ def letters(n, first="a"):
 
 
 @pytest.mark.parametrize(("single", "pair"), TEMPLATES)
-def test_texts_in_templates(plain, single, pair, tmp_path):
+def test_templates_of_single_texts(plain, single, pair, tmp_path):
     tok = plain.with_template(single, pair)
     texts = ["", "abc", *hostile.texts(40, seed=51)]
     expected = []
@@ -82,7 +82,7 @@ def test_texts_in_templates(plain, single, pair, tmp_path):
 
 
 @pytest.mark.parametrize(("single", "pair"), TEMPLATES)
-def test_templates_do_what_they_do_in_tokenizers(plain, single, pair):
+def test_templates_equal_tokenizers(plain, single, pair):
     tok = plain.with_template(single, pair)
     other = peer(tok)
     for n, m in itertools.product(range(4), repeat=2):
@@ -94,7 +94,7 @@ def test_templates_do_what_they_do_in_tokenizers(plain, single, pair):
             assert (ids[0].tolist(), type_ids[0].tolist()) == (encoding.ids, encoding.type_ids)
 
 
-def test_a_template_of_only_texts_has_type_ids_too(plain):
+def test_type_ids_without_a_template(plain):
     ids, type_ids = plain.encode_pairs([("ab", "c"), ("", "d"), ("", "")])
     assert (ids.to_list(), type_ids.to_list()) == ([[97, 98, 99], [100], []], [[0, 0, 1], [1], []])
     assert (ids.values.dtype, type_ids.values.dtype) == (np.uint32, np.uint8)
@@ -103,21 +103,21 @@ def test_a_template_of_only_texts_has_type_ids_too(plain):
 @pytest.mark.parametrize(
     ("single", "pair", "message"),
     [
-        ("", None, "template '': there must be \\$A once, and no \\$B"),
+        ("", None, "template '': must contain \\$A once and not \\$B"),
         ("[CLS]", None, "\\$A once"),
         ("$A $A", None, "\\$A once"),
         ("$ $A", None, "\\$A once"),
-        ("$A $B", None, "no \\$B"),
+        ("$A $B", None, "not \\$B"),
         ("$A", "$A", "\\$A and \\$B once each"),
         ("$A", "$A $B $B", "\\$A and \\$B once each"),
-        ("$A $C", None, "'\\$C' is neither \\$A nor \\$B"),
-        ("$A:x", None, "'\\$A:x' is neither"),
-        ("$A:256", None, "type id 256 is above 255"),
+        ("$A $C", None, "'\\$C' is not a text; the texts are \\$A and \\$B"),
+        ("$A:x", None, "'\\$A:x' is not a text"),
+        ("$A:256", None, "type id 256 must be at most 255"),
         ("$A [CLS]:1:2", None, "'\\[CLS\\]:1' is not a special token"),
         ("[cls] $A", None, "template '\\[cls\\] \\$A': '\\[cls\\]' is not a special token of this tokenizer"),
     ],
 )
-def test_templates_that_cannot_be(plain, single, pair, message):
+def test_invalid_templates(plain, single, pair, message):
     with pytest.raises(ft.TemplateError, match=message) as error:
         plain.with_template(single, pair)
     assert error.value.template == (single if pair is None else pair)
@@ -131,7 +131,7 @@ def test_a_template_is_a_str(plain):
         ft.Tokenizer(plain.model, plain.pretokenizer, plain.special_tokens, template="[CLS] $A")
 
 
-def test_without_a_template_there_is_nothing_to_add(plain, tmp_path):
+def test_adding_special_tokens_requires_a_template(plain, tmp_path):
     (tmp_path / "a.txt").write_text("a")
     for encode in (
         lambda: plain.encode("a", add_special_tokens=True),
@@ -141,13 +141,13 @@ def test_without_a_template_there_is_nothing_to_add(plain, tmp_path):
         lambda: plain.encode_files(tmp_path, add_special_tokens=True),
         lambda: plain.encode_pairs([("a", "b")], add_special_tokens=True),
     ):
-        with pytest.raises(ft.TemplateError, match="no template; tok.with_template"):
+        with pytest.raises(ft.TemplateError, match="the tokenizer has no template; set one"):
             encode()
-    with pytest.raises(ft.TemplateError, match="says nothing of pairs"):
+    with pytest.raises(ft.TemplateError, match="template is for single texts only"):
         plain.with_template("<s> $A").encode_pairs([("a", "b")], add_special_tokens=True)
 
 
-def test_a_template_belongs_to_the_tokenizer(plain, bert, tmp_path):
+def test_the_template_is_fingerprinted_saved_and_pickled(plain, bert, tmp_path):
     assert (plain.template, bert.template) == (None, ft.Template(*TEMPLATES[0]))
     fingerprints = {tok.fingerprint() for tok in (plain, bert, plain.with_template(TEMPLATES[0][0]))}
     assert len(fingerprints) == 3
@@ -158,7 +158,7 @@ def test_a_template_belongs_to_the_tokenizer(plain, bert, tmp_path):
         assert copy.encode("a", add_special_tokens=True).tolist() == [257, 97, 258]
 
 
-def test_files_without_a_template(plain, bert, tmp_path):
+def test_loading_files_without_or_with_an_invalid_template(plain, bert, tmp_path):
     path = tmp_path / "tok.json"
     plain.save(path)
     fields = json.loads(path.read_text())
@@ -171,8 +171,8 @@ def test_files_without_a_template(plain, bert, tmp_path):
         ({"single": 1}, "must be a str"),
         ({"single": "$A", "triple": "$A"}, "triple"),
         ({}, "single"),
-        ("$A", "a str, not a dict"),
-        ([], "a list, not a dict"),
+        ("$A", "must be a dict, not a str"),
+        ([], "must be a dict, not a list"),
     ):
         path.write_text(json.dumps(fields | {"template": template}))
         with pytest.raises(ft.ModelFormatError, match=message) as error:
@@ -185,16 +185,16 @@ def test_files_without_a_template(plain, bert, tmp_path):
 
 @pytest.mark.parametrize("truncation", TRUNCATIONS)
 @pytest.mark.parametrize(("single", "pair"), TEMPLATES)
-def test_pairs_are_cut_as_in_the_oracle_and_in_tokenizers(plain, single, pair, truncation):
+def test_pairs_are_truncated_as_in_the_oracle_and_in_tokenizers(plain, single, pair, truncation):
     tok = plain.with_template(single, pair)
     other = peer(tok)
     n_added = count_added(pair)
-    for n, m, room in itertools.product(range(6), range(6), range(8)):
+    for n, m, capacity in itertools.product(range(6), range(6), range(8)):
         texts = letters(n), letters(m, "p")
-        if n_added + room == 0:
+        if n_added + capacity == 0:
             continue  # max_length is at least 1
-        options = {"max_length": n_added + room, "truncation": truncation, "add_special_tokens": True}
-        left = oracles.shorten_pair((n, m), room, truncation)
+        options = {"max_length": n_added + capacity, "truncation": truncation, "add_special_tokens": True}
+        left = oracles.shorten_pair((n, m), capacity, truncation)
         if left is None:
             with pytest.raises(ValueError, match="pair 1 is .* too long"):
                 tok.encode_pairs([("", ""), texts], **options)
@@ -203,14 +203,14 @@ def test_pairs_are_cut_as_in_the_oracle_and_in_tokenizers(plain, single, pair, t
         parts = [list(text[:k].encode()) for text, k in zip(texts, left, strict=True)]
         expected = oracles.fill_template(pair, parts, tok.special_tokens)
         assert list(zip(ids[1].tolist(), type_ids[1].tolist(), strict=True)) == expected
-        other.enable_truncation(n_added + room, strategy=truncation)
-        if room == 0 < n_added - count_added(single):
-            continue  # tokenizers asks for room beside the template of a single text alone
+        other.enable_truncation(n_added + capacity, strategy=truncation)
+        if capacity == 0 < n_added - count_added(single):
+            continue  # tokenizers only subtracts the special tokens of a single text from max_length
         encoding = other.encode(*texts)
         assert (ids[1].tolist(), type_ids[1].tolist()) == (encoding.ids, encoding.type_ids)
 
 
-def test_pairs_are_texts_of_a_batch(bert):
+def test_ids_and_type_ids_of_pairs_equal_the_oracle(bert):
     texts = hostile.texts(200, seed=52)
     pairs = list(zip(texts[::2], texts[1::2], strict=True))
     expected = [
@@ -232,14 +232,14 @@ def test_pairs_are_texts_of_a_batch(bert):
     assert bert.encode_pairs([("<s>", "a")], special="all").ids.to_list() == [[259, 97]]
 
 
-def test_draws_for_pairs_count_the_texts(tok):
+def test_sampling_of_pairs_numbers_the_texts_consecutively(tok):
     pairs = [("the lowest", "the newest")] * 3
     rows = tok.encode_batch([text for pair in pairs for text in pair], sampling=ft.Dropout(0.5, seed=1))
     ids, _ = tok.encode_pairs(pairs, sampling=ft.Dropout(0.5, seed=1))
     assert ids.to_list() == [[*rows[2 * i], *rows[2 * i + 1]] for i in range(3)]
 
 
-def test_bad_calls_of_pairs(bert):
+def test_invalid_arguments_of_encode_pairs(bert):
     with pytest.raises(ValueError, match="max_length must be at least 3, not 2"):
         bert.encode_pairs([("a", "b")], max_length=2, add_special_tokens=True)
     assert bert.encode_pairs([("a", "b")], max_length=2).ids.to_list() == [[97, 98]]
@@ -267,20 +267,20 @@ def test_bad_calls_of_pairs(bert):
 
 
 @pytest.mark.parametrize(("single", "pair"), TEMPLATES)
-def test_windows_are_those_of_the_oracle_and_of_tokenizers(plain, single, pair):
+def test_windows_equal_the_oracle_and_tokenizers(plain, single, pair):
     tok = plain.with_template(single, pair)
     other = peer(tok)
     n_added = count_added(single)
     texts = [letters(n) for n in range(12)]
-    for adds, room in itertools.product((False, True), range(1, 7)):
+    for adds, capacity in itertools.product((False, True), range(1, 7)):
         rows = tok.encode_batch(texts, add_special_tokens=adds)
-        for stride in range(room):
+        for stride in range(capacity):
             expected = []
             for i, text in enumerate(texts):
-                for part in oracles.cut_windows(list(text.encode()), room, stride):
+                for part in oracles.cut_windows(list(text.encode()), capacity, stride):
                     filled = oracles.fill_template(single, [part], tok.special_tokens)
                     expected.append((i, [j for j, _ in filled] if adds else part))
-            max_length = room + adds * n_added
+            max_length = capacity + adds * n_added
             ids, documents = tok.windows(rows, max_length, stride)
             assert (ids.values.dtype, documents.dtype) == (np.uint32, np.int64)
             assert list(zip(documents.tolist(), ids.to_list(), strict=True)) == expected
@@ -290,7 +290,7 @@ def test_windows_are_those_of_the_oracle_and_of_tokenizers(plain, single, pair):
                 assert ids.to_list() == [part.ids for e in encodings for part in (e, *e.overflowing)]
 
 
-def test_windows_of_rows_that_are_a_slice_or_lists(bert):
+def test_windows_of_slices_and_lists(bert):
     rows = bert.encode_batch(["abcdef", "gh", "ijklm"], add_special_tokens=True)
     expected = bert.windows(rows, 5, 1).ids.to_list()[3:]
     for part in (rows[1:], rows.to_list()[1:], ft.Ragged(rows.values, rows.offsets[1:])):
@@ -303,11 +303,11 @@ def test_windows_of_rows_that_are_a_slice_or_lists(bert):
     assert bert.windows([[], []], 5).documents.tolist() == [0, 1]
 
 
-def test_bad_calls_of_windows(bert):
+def test_invalid_arguments_of_windows(bert):
     rows = bert.encode_batch(["", "abcdef"], add_special_tokens=True)
     for max_length, stride, least in ((2, 0, 3), (1, 0, 3), (4, 2, 5), (4, 9, 12)):
         with pytest.raises(
-            ValueError, match=f"max_length must be at least {least}, not {max_length}: what the"
+            ValueError, match=f"max_length must be at least {least}, not {max_length}: it must be"
         ):
             bert.windows(rows, max_length, stride)
     with pytest.raises(ValueError, match="max_length must be at least 3, not 2"):
@@ -325,7 +325,7 @@ def test_bad_calls_of_windows(bert):
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_padding_is_that_of_the_oracle(plain, side, dtype):
+def test_padding_equals_the_oracle(plain, side, dtype):
     rng = random.Random(53)
     for _ in range(200):
         rows = [[rng.randrange(256) for _ in range(rng.randrange(7))] for _ in range(rng.randrange(5))]
@@ -344,22 +344,22 @@ def test_padding_is_that_of_the_oracle(plain, side, dtype):
 
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize(("single", "pair"), TEMPLATES)
-def test_padding_and_cutting_are_those_of_tokenizers(plain, single, pair, side):
+def test_padding_and_truncation_equal_tokenizers(plain, single, pair, side):
     tok = plain.with_template(single, pair)
     other = peer(tok)
     texts = ["", "abcdefghi", "a", "abcd"]
     n_added = count_added(single)
-    for room, width in itertools.product(range(1, 12), (None, 20)):
-        other.enable_truncation(n_added + room)
+    for capacity, width in itertools.product(range(1, 12), (None, 20)):
+        other.enable_truncation(n_added + capacity)
         other.enable_padding(direction=side, pad_id=256, length=width)
         encodings = other.encode_batch(texts)
         rows = tok.encode_batch(texts, add_special_tokens=True)
-        ids, mask = tok.pad(rows, n_added + room, side=side, width=width)
+        ids, mask = tok.pad(rows, n_added + capacity, side=side, width=width)
         assert ids.tolist() == [encoding.ids for encoding in encodings]
         assert mask.tolist() == [encoding.attention_mask for encoding in encodings]
 
 
-def test_what_is_cut_keeps_its_special_tokens(bert):
+def test_truncated_rows_keep_their_special_tokens(bert):
     rows = bert.encode_batch(["abcdef", "", "ab"], add_special_tokens=True)
     cls, sep, pad = 257, 258, 256
     assert bert.pad(rows, 2).ids.tolist() == [[cls, sep]] * 3
@@ -367,15 +367,15 @@ def test_what_is_cut_keeps_its_special_tokens(bert):
     assert bert.pad(rows, 3, side="left", width=4).ids.tolist() == [
         [pad, cls, 97, sep], [pad, pad, cls, sep], [pad, cls, 97, sep]
     ]  # fmt: skip
-    # Rows without the template are cut where they are cut.
+    # Rows without the template are simply truncated.
     others = [[97] * 5, [cls, 97, 98, 99], [97, 98, 99, sep], [cls], []]
     assert bert.pad(others, 2).ids.tolist() == [[97, 97], [cls, 97], [97, 98], [cls, pad], [pad, pad]]
     assert bert.pad(others, 1).ids.tolist() == [[97], [cls], [97], [cls], [pad]]
-    with pytest.raises(ValueError, match="max_length must be at least 2, which the template adds, not 1"):
+    with pytest.raises(ValueError, match="max_length must be at least 2, not 1: truncated rows keep"):
         bert.pad(rows, 1)
 
 
-def test_arrays_for_a_model(bert):
+def test_padded_arrays_are_new_writeable_and_contiguous(bert):
     rows = bert.encode_batch(["abc", "", "a"], add_special_tokens=True)
     for side, dtype in itertools.product(("right", "left"), (np.int64, np.int32)):
         for array in bert.pad(rows, 4, side=side, dtype=dtype):
@@ -426,7 +426,7 @@ def test_rows_of_any_kind_can_be_padded(plain):
 
 
 @pytest.mark.parametrize("token", ["[PAD]", "<pad>", "<|pad|>"])
-def test_the_token_that_pads(token):
+def test_the_padding_token(token):
     tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=258, special_tokens=["<s>", token])
     assert tok.pad([[], [97]]).ids.tolist() == [[257], [97]]
 
@@ -439,11 +439,16 @@ def test_the_token_that_pads(token):
         ([[97]], {"max_length": 2.0}, TypeError, "max_length must be an integer, not 2.0"),
         ([[97]], {"side": "Right"}, ValueError, 'side must be "right" or "left", not \'Right\''),
         ([[97]], {"width": -1}, ValueError, "width must be at least 0, not -1"),
-        ([[97], [97, 97]], {"width": 1}, ValueError, "row 1 has 2 ids, more than width=1"),
+        ([[97], [97, 97]], {"width": 1}, ValueError, "row 1 has 2 ids, which is more than width=1"),
         ([[97]], {"dtype": np.float32}, TypeError, "dtype must be int64 or int32, not float32"),
         ([[97]], {"dtype": np.uint32}, TypeError, "dtype must be int64 or int32, not uint32"),
         ([[97]], {"dtype": ">i8"}, TypeError, "dtype must be int64 or int32, not >i8"),
-        ([[97]], {"pad_id": 1 << 31, "dtype": np.int32}, ValueError, "pad_id 2147483648 does not fit int32"),
+        (
+            [[97]],
+            {"pad_id": 1 << 31, "dtype": np.int32},
+            ValueError,
+            "pad_id 2147483648 does not fit dtype int32",
+        ),
         ([[97]], {"pad_id": 1.5}, TypeError, "pad_id must be an integer, not 1.5"),
         ([[97]], {"pad_id": "[PAD]"}, TypeError, "pad_id must be an integer"),
         ([[97], [97, 260]], {}, IndexError, "id 260 at position 1 of row 1 is outside the vocabulary of 260"),
@@ -457,7 +462,7 @@ def test_the_token_that_pads(token):
         (7, {}, TypeError, "rows must be a Ragged or rows of integers, not int"),
     ],
 )
-def test_bad_calls_of_pad(plain, rows, options, error, message):
+def test_invalid_arguments_of_pad(plain, rows, options, error, message):
     with pytest.raises(error, match=message):
         plain.pad(rows, **options)
     if not options:
@@ -465,18 +470,18 @@ def test_bad_calls_of_pad(plain, rows, options, error, message):
             plain.windows(rows, 5)
 
 
-def test_no_token_to_pad_with(tok):
+def test_padding_without_a_padding_token(tok):
     with pytest.raises(
-        ValueError, match=r"no special token to pad with, \[PAD\], <pad> or <\|pad\|>; pass pad_id"
+        ValueError, match=r"no padding token: none .* is \[PAD\], <pad> or <\|pad\|>; pass pad_id"
     ):
         tok.pad([[97]])
     assert tok.pad([[97], []], pad_id=0).ids.tolist() == [[97], [0]]
 
 
-# Special tokens left out again
+# Skipping special tokens
 
 
-def test_special_tokens_can_be_left_out(bert):
+def test_decoding_can_skip_special_tokens(bert):
     ids = bert.encode("a<s>b", special="all", add_special_tokens=True)
     assert bert.decode(ids) == "[CLS]a<s>b[SEP]"
     assert bert.decode(ids, skip_special_tokens=True) == "ab"
@@ -491,14 +496,14 @@ def test_special_tokens_can_be_left_out(bert):
     assert bert.decode_batch(padded.ids, skip_special_tokens=True) == texts
 
 
-def test_errors_name_the_place_before_anything_is_left_out(bert):
+def test_positions_in_errors_count_skipped_special_tokens(bert):
     with pytest.raises(IndexError, match="id 260 at position 2 is outside"):
         bert.decode([257, 97, 260], skip_special_tokens=True)
     with pytest.raises(IndexError, match="id -1 at position 1 of row 1 is outside"):
         bert.decode_batch([[257, 97], [258, -1]], skip_special_tokens=True)
 
 
-def test_rows_of_pairs_are_not_cut_as_texts():
+def test_pad_and_windows_refuse_to_truncate_pairs():
     counts = ft.PretokenCounts.from_dict({"a": 1})
     tok = ft.train(counts, model="character", special_tokens=["[CLS]", "[SEP]", "[PAD]"])
     tok = tok.with_template("[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1")
@@ -506,6 +511,6 @@ def test_rows_of_pairs_are_not_cut_as_texts():
     assert tok.pad(pairs.type_ids, pad_id=0, max_length=5).ids.tolist() == [[0, 0, 0, 0, 0]]
     assert tok.pad(pairs.type_ids, pad_id=0, width=11).ids.tolist() == [[0] * 7 + [1] * 2 + [0] * 2]
     assert tok.pad(pairs.ids, width=11).ids.shape == (1, 11)
-    for cut in (tok.pad, tok.windows):
-        with pytest.raises(ValueError, match="row 0 is to be cut, but .* as a pair has"):
-            cut(pairs.ids, 5)
+    for truncate in (tok.pad, tok.windows):
+        with pytest.raises(ValueError, match="cannot truncate or split row 0: it seems to be a pair"):
+            truncate(pairs.ids, 5)

@@ -1,4 +1,4 @@
-"""The BPE trainer and model: options, encoding against the oracle, the cache, bad input."""
+"""BPE over bytes: training options, encoding compared with the oracle, the cache, invalid input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def encode_pretokens(model, pretokens, limit=1 << 20):
     return model.encode_pretokens(rows.values, rows.offsets, PretokenCache(limit)).to_list()
 
 
-def oracle_of(model):
+def make_oracle(model):
     merges = {
         tuple(pair): (rank, merged)
         for rank, (pair, merged) in enumerate(
@@ -43,7 +43,7 @@ def test_ids_are_bytes_then_merges_then_special_tokens():
     assert tok.merges.dtype == np.uint32
 
 
-def test_training_is_the_oracles():
+def test_training_equals_the_oracle():
     rng = random.Random(17)
     for tie_break in ("ids", "shortest"):
         for _ in range(60):
@@ -61,15 +61,13 @@ def test_training_is_the_oracles():
 
 def test_options():
     counts = ft.PretokenCounts.from_dict({"abab": 5, "xy": 2, "q": 9})
-    with pytest.warns(
-        UserWarning, match=r"has 258 ids, not 300: no pair is left that occurs at least 3 times"
-    ):
+    with pytest.warns(UserWarning, match=r"has 258 ids, not 300: no other pair occurs at least 3 times"):
         tok = ft.train(counts, vocab_size=300, min_frequency=3)
     assert tok.model.pieces.to_bytes()[256:] == [b"ab", b"abab"]
     with pytest.warns(UserWarning, match="and is short enough"):
         tok = ft.train(counts, vocab_size=300, max_piece_length=3)
     assert tok.model.pieces.to_bytes()[256:] == [b"ab", b"xy"]
-    with pytest.warns(UserWarning, match="has 256 ids"):  # integers of any size
+    with pytest.warns(UserWarning, match="has 256 ids"):  # larger than 64 bits
         ft.train(counts, vocab_size=300, min_frequency=1 << 70, max_piece_length=1 << 70)
     with pytest.warns(UserWarning, match="has 259 ids"):
         ft.train(counts, vocab_size=300, max_piece_length=1 << 70)
@@ -90,7 +88,7 @@ def test_options():
             {"vocab_size": 300, "compat": "huggingface", "byte_order": "value"},
             "byte_order='value' contradicts",
         ),
-        ({"vocab_size": 300, "special_tokens": ["a", "a"]}, "holds a text twice"),
+        ({"vocab_size": 300, "special_tokens": ["a", "a"]}, "contains a text twice"),
         ({"vocab_size": 300, "special_tokens": [""]}, "must not be empty"),
     ],
 )
@@ -100,9 +98,11 @@ def test_bad_options(options, message):
 
 
 @pytest.mark.parametrize("token", ["lo", "a", "\u0120low"])
-def test_a_special_token_that_tokenizers_would_let_text_become(token):
+def test_special_tokens_that_are_also_pieces_are_refused_by_compat(token):
     counts = ft.PretokenCounts.from_dict({"low": 5, " low": 4})
-    with pytest.raises(ValueError, match="is also a piece; tokenizers would give both one id"):
+    with pytest.raises(
+        ValueError, match="is also a piece: Hugging Face tokenizers would give both the same id"
+    ):
         ft.train(counts, vocab_size=260, special_tokens=[token], compat="huggingface")
     tok = ft.train(counts, vocab_size=260, special_tokens=[token])
     assert tok.special_tokens[token] not in tok.encode(f"low {token}")
@@ -129,7 +129,7 @@ def test_bad_calls():
         ft.train(counts, vocabsize=300)
     with pytest.raises(ValueError, match="no trainer is named 'lstm'; the names are bpe, unigram"):
         ft.train(counts, model="lstm", vocab_size=300)
-    with pytest.raises(ValueError, match="counts know their pretokenizer"):
+    with pytest.raises(ValueError, match="counts already have a pretokenizer"):
         ft.train(counts, vocab_size=300, pretokenizer="gpt2")
     for texts in ([], ["", b""]):
         with pytest.raises(ValueError, match="the corpus is empty"):
@@ -139,7 +139,7 @@ def test_bad_calls():
 # Encoding
 
 
-def test_encoding_is_the_oracles():
+def test_encoding_equals_the_oracle():
     rng = random.Random(18)
     for seed in range(40):
         words = {bytes(rng.choices(b"abc ", k=rng.randint(1, 12))): rng.randint(1, 6) for _ in range(30)}
@@ -148,16 +148,16 @@ def test_encoding_is_the_oracles():
         )
         lengths = [*range(1, 80), 200, 500]
         pretokens = [bytes(rng.choices(b"abcd", k=n)) for n in lengths] * 2
-        oracle = oracle_of(model)
+        oracle = make_oracle(model)
         assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens], seed
 
 
 @pytest.mark.parametrize("n", [31, 32, 33, 64, 1000, 2049])
-def test_runs_on_both_sides_of_the_heaps_limit(n):
+def test_repeated_characters_around_the_length_limit_of_the_scan(n):
     counts = ft.PretokenCounts.from_dict({"a" * 64: 3, "ab" * 40: 2, " " * 50: 1})
     model, *_ = ft.BPETrainer(vocab_size=270).train(counts)
     pretokens = [b"a" * n, b"ab" * n, b" " * n + b"x", b"ba" * n]
-    oracle = oracle_of(model)
+    oracle = make_oracle(model)
     assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
 
 
@@ -166,15 +166,15 @@ def test_an_empty_pretoken_has_no_ids(tok):
     assert encoded == [[], tok.encode("the").tolist(), [], [], tok.encode("cat").tolist(), []]
 
 
-def test_the_cache_keeps_its_limit_and_changes_nothing():
+def test_the_cache_stays_within_its_limit_and_does_not_change_ids():
     rng = random.Random(19)
     model, *_ = ft.BPETrainer(vocab_size=260).train(ft.PretokenCounts.from_dict({"abcab": 5, "cabba": 4}))
     cache = PretokenCache(1 << 16)
-    oracle = oracle_of(model)
+    oracle = make_oracle(model)
     largest = 0
     for _ in range(30):
         pretokens = [bytes(rng.choices(b"abcd", k=rng.choice([3, 6, 15, 16, 17, 60]))) for _ in range(800)]
-        pretokens.append(b"abc" * 30_000)  # larger than all the cache
+        pretokens.append(b"abc" * 30_000)  # larger than the whole cache
         rows = ft.Ragged.from_bytes(pretokens * 2)
         encoded = model.encode_pretokens(rows.values, rows.offsets, cache).to_list()
         expected = [oracle(p) for p in pretokens[:-1]]
@@ -188,8 +188,8 @@ def test_the_cache_keeps_its_limit_and_changes_nothing():
         PretokenCache(10)
 
 
-def test_ignore_merges_takes_a_piece_whole():
-    # "abc" is a piece that the merges never make: bc goes first.
+def test_ignore_merges_looks_pieces_up():
+    # The merges never produce the piece "abc", because (b, c) is merged first.
     pieces = ft.Ragged.from_bytes([*(bytes([b]) for b in range(256)), b"bc", b"ab", b"abc"])
     merges, merged = (
         np.array([[98, 99], [97, 98], [257, 99]], np.uint32),
@@ -205,26 +205,26 @@ def test_ignore_merges_takes_a_piece_whole():
     ("pieces", "merges", "merged", "message"),
     [
         ([b"ab"], [[97, 98]], [257], "a merge names id 257, but there are 257 pieces"),
-        ([b"ab"], [[97, 99]], [256], "merge 0 joins b'a' and b'c', which is not b'ab'"),
+        ([b"ab"], [[97, 99]], [256], "merge 0 joins b'a' and b'c', but its piece is b'ab'"),
         ([b"ab", b"cd"], [[97, 98], [99, 97]], [256, 257], "merge 1 joins b'c' and b'a'"),
         ([b"ab", b""], [[97, 98], [256, 257]], [256, 256], "merge 1 joins b'ab' and b''"),
-        ([b"ab"], [[97, 98]], [256, 256], "1 merges but 2 merged ids"),
+        ([b"ab"], [[97, 98]], [256, 256], "merges and merge_ids must have the same length, not 1 and 2"),
         ([b"ab", b"ab"], [], [], "ids 256 and 257 have the same piece b'ab'"),
     ],
 )
-def test_models_that_cannot_be(pieces, merges, merged, message):
+def test_invalid_models(pieces, merges, merged, message):
     rows = ft.Ragged.from_bytes([*(bytes([b]) for b in range(256)), *pieces])
     with pytest.raises(ValueError, match=message):
         ft.BPEModel(rows, np.array(merges, np.uint32).reshape(-1, 2), np.array(merged, np.uint32))
 
 
-def test_a_missing_byte():
+def test_a_missing_byte_is_an_error():
     rows = ft.Ragged.from_bytes([bytes([b]) for b in range(256) if b != 0x41])
-    with pytest.raises(ValueError, match="1 of the 256 bytes are no piece, the first is 0x41"):
+    with pytest.raises(ValueError, match="each of the 256 bytes; 1 missing, the first is 0x41"):
         ft.BPEModel(rows, np.empty((0, 2), np.uint32), np.empty(0, np.uint32))
 
 
 def test_hostile_pretokens(tok):
-    oracle = oracle_of(tok.model)
+    oracle = make_oracle(tok.model)
     pretokens = [p for data in hostile.byte_strings(400, seed=20) for p in tok.pretokenizer.split_text(data)]
     assert encode_pretokens(tok.model, pretokens) == [oracle(p) for p in pretokens]

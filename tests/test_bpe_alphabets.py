@@ -1,4 +1,4 @@
-"""BPE over characters with every option, merges in any order: the oracle, tokenizers' own, Llama 2."""
+"""BPE over characters with all options and merges in any order, compared with the oracle and tokenizers."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ OPTIONS = [
 
 
 class Vocabulary:
-    """A random vocabulary of characters, as names, with what the oracle needs to know of it."""
+    """Random vocabulary of characters, with the tables that the oracle needs."""
 
     def __init__(self, rng, letters, prefix, suffix, options, n_merges=40, bytes_merge=False):
         self.rng, self.prefix, self.suffix = rng, prefix.encode(), suffix.encode()
         self.options = options
-        self.marks = {}  # of each name: whether it begins and ends a pretoken, or may
+        self.marks = {}  # for each piece: whether it can begin a pretoken, and whether it ends one
         self.symbols = {}
         for letter in letters:
             name = letter.encode(errors="surrogateescape")
@@ -60,17 +60,17 @@ class Vocabulary:
         self.unk_id = 0 if options["has_unk"] else None
         self.marks |= {name: self.read(name) for name in others}
         texts = [*self.symbols, *made, *others]
-        self.named_by_text = {name: self.ids[name] for name in texts if self.is_text(name)}
+        self.plain = {name: self.ids[name] for name in texts if self.is_text(name)}
 
     def read(self, name):
-        """The marks of a piece that nothing makes, by its name."""
+        """Return the marks of a piece without a merge, according to its name."""
         ends = bool(self.suffix) and name.endswith(self.suffix)
         return not (self.prefix and name.startswith(self.prefix)), ends
 
     def _merge(self, parts, n_merges):
-        """Merges that fit: pairs of marks that meet, joined to a name that nothing else has."""
+        """Return random valid merges that never give two pieces the same name."""
         parts, merges, pairs = list(parts), [], set()
-        atoms, made_of_bytes = set(parts), set(BYTES)
+        atoms, with_bytes = set(parts), set(BYTES)
         for _ in range(20 * n_merges):
             left, right = self.rng.choices(parts, k=2)
             begins, ends = self.marks.get(left, (None, False))
@@ -79,25 +79,25 @@ class Vocabulary:
                 continue
             rest = right if right_begins is None else right.removeprefix(self.prefix)
             joined, marks = left + rest, (begins, right_ends)
-            of_bytes = left in made_of_bytes or right in made_of_bytes
+            of_bytes = left in with_bytes or right in with_bytes
             if joined in atoms or self.marks.get(joined, marks) != marks or len(joined) > 40:
                 continue
-            if joined in self.marks and (of_bytes or joined in made_of_bytes):
+            if joined in self.marks and (of_bytes or joined in with_bytes):
                 continue
             pairs.add((left, right))
             merges.append((left, right, joined))
             self.marks[joined] = marks
             parts.append(joined)
             if of_bytes:
-                made_of_bytes.add(joined)
+                with_bytes.add(joined)
             if len(merges) == n_merges:
                 break
-        self.made_of_bytes = made_of_bytes
+        self.with_bytes = with_bytes
         return merges
 
     def is_text(self, name):
         begins, ends = self.marks[name]
-        return begins is True and not ends and name not in self.made_of_bytes
+        return begins is True and not ends and name not in self.with_bytes
 
     def table(self):
         return [[self.ids[left], self.ids[right], self.ids[merged]] for left, right, merged in self.merges]
@@ -120,7 +120,7 @@ class Vocabulary:
         )
 
     def oracle(self, pretoken):
-        """Ids and lengths; None and the place where a character has no id."""
+        """Return (id, length) pairs; for an unknown character, None and its byte offset."""
         try:
             return oracles.encode_characters(
                 pretoken,
@@ -131,33 +131,35 @@ class Vocabulary:
                 byte_ids=[self.ids[name] for name in BYTES] if self.bytes else None,
                 unk_id=self.unk_id,
                 fuse_unk=self.options["fuse_unk"],
-                whole=self.named_by_text if self.options["ignores"] else None,
+                whole=self.plain if self.options["ignores"] else None,
             )
         except ValueError as error:
             return None, error.args[0]
 
 
-def words_of(rng, letters, n, longest=12):
+def random_words(rng, letters, n, longest=12):
     words = ["".join(rng.choices(letters, k=rng.randint(1, longest))) for _ in range(n)]
     return [word.encode(errors="surrogateescape") for word in words]
 
 
-def encode_one(model, pretoken):
+def encode_pretoken(model, pretoken):
     rows = ft.Ragged.from_bytes([pretoken])
     return model.encode_pretokens(rows.values, rows.offsets, PretokenCache(1 << 16)).values
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_ids_and_lengths_are_the_oracles(seed):
+def test_ids_and_lengths_equal_the_oracle(seed):
     rng = random.Random(seed)
     for options in OPTIONS:
         prefix = rng.choice(["##", "a", "#"]) if options["has_prefix"] else ""
         suffix = rng.choice(["</w>", "w", "\u0301"]) if options["has_suffix"] else ""
-        if prefix and suffix:  # with one character each, aw is an a at the end, and a w inside
-            prefix = "##"
+        if prefix and suffix:
+            prefix = (
+                "##"  # with "a" and "w", the name "aw" would be ambiguous: an "a" at the end, or a "w" inside
+            )
         vocabulary = Vocabulary(rng, ODD, prefix, suffix, options, bytes_merge=True)
         model = vocabulary.model()
-        pretokens = words_of(rng, [*ODD, "q", "Q"], 40) + words_of(rng, [*ODD, "q"], 2, longest=150)
+        pretokens = random_words(rng, [*ODD, "q", "Q"], 40) + random_words(rng, [*ODD, "q"], 2, longest=150)
         pretokens += [
             name.removeprefix(vocabulary.prefix) for name in vocabulary.rows[1:] if name != vocabulary.prefix
         ]
@@ -167,11 +169,11 @@ def test_ids_and_lengths_are_the_oracles(seed):
             expected = vocabulary.oracle(pretoken)
             if expected[0] is None:
                 with pytest.raises(ft.UnknownCharacterError) as caught:
-                    encode_one(model, pretoken)
+                    encode_pretoken(model, pretoken)
                 assert caught.value.position == expected[1]
                 continue
             ids, lengths = map(list, zip(*expected, strict=True))
-            assert encode_one(model, pretoken).tolist() == ids, (pretoken, options)
+            assert encode_pretoken(model, pretoken).tolist() == ids, (pretoken, options)
             encoded.append(pretoken)
             all_ids += ids
             all_lengths += lengths
@@ -186,7 +188,7 @@ def test_ids_and_lengths_are_the_oracles(seed):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_ids_and_offsets_are_tokenizers(options):
+def test_ids_and_offsets_equal_tokenizers(options):
     rng = random.Random(repr(options))
     prefix, suffix = "##" * options["has_prefix"], "</w>" * options["has_suffix"]
     for _ in range(4):
@@ -206,8 +208,9 @@ def test_ids_and_offsets_are_tokenizers(options):
         theirs.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
         special = {"<unk>": 0} if options["has_unk"] else {}
         ours = ft.Tokenizer(vocabulary.model(with_ids=False), "whitespace_split", special)
-        words = [word for word in words_of(rng, [*LETTERS, "q", "Q"], 300) if vocabulary.oracle(word)[0]]
-        if options["byte_fallback"] and (prefix or suffix):  # whose bytes tokenizers adds
+        words = [word for word in random_words(rng, [*LETTERS, "q", "Q"], 300) if vocabulary.oracle(word)[0]]
+        if options["byte_fallback"] and (prefix or suffix):
+            # tokenizers also adds the bytes of prefix and suffix.
             words = [word for word in words if not has_bytes(vocabulary, word)]
         assert len(words) > 10
         for start in range(0, len(words), 5):
@@ -218,13 +221,13 @@ def test_ids_and_offsets_are_tokenizers(options):
 
 
 def has_bytes(vocabulary, word):
-    """Whether a word has a character that becomes bytes."""
+    """Return whether byte fallback applies to a character of the word."""
     without = copy(vocabulary)
     without.bytes, without.unk_id = [], None
     return without.oracle(word)[0] is None
 
 
-def test_merges_in_any_order_are_found_by_their_names():
+def test_merge_ids_are_found_by_the_joined_names():
     rng = random.Random(5)
     for options in OPTIONS[::3]:
         prefix, suffix = "##" * options["has_prefix"], "</w>" * options["has_suffix"]
@@ -232,7 +235,7 @@ def test_merges_in_any_order_are_found_by_their_names():
         assert vocabulary.model(with_ids=False).to_dict() == vocabulary.model().to_dict()
 
 
-def test_the_marks_of_words():
+def test_begins_word_and_ends_word():
     pieces = ["##c", "a", "ab", "##b", "abc", "##bc", "", "zz", "##zz"]
     merges = [["a", "##bc"], ["ab", "##c"], ["##b", "##c"], ["a", "##b"]]
     pairs = [[pieces.index(part) for part in pair] for pair in merges]
@@ -252,7 +255,7 @@ def test_the_marks_of_words():
     assert not model.is_lossless
 
 
-def test_bytes_that_merge():
+def test_merges_of_byte_fallback_pieces():
     pieces = [*BYTES, b"a", b"<0xC3><0xA9>", b"<0xC3><0xA9>a", b"<", b"0"]
     merges = [[257, 256, 258], [0xC3, 0xA9, 257]]
     table = np.array(merges, np.uint32)
@@ -271,12 +274,12 @@ def test_bytes_that_merge():
     whole = ft.Tokenizer(
         ft.BPEModel(pieces, table[:, :2], table[:, 2], alphabet=model.alphabet, ignore_merges=True), "none"
     )
-    for text in ("<0xC3>", "<0xC3><0xA9>"):  # the text is not the byte
+    for text in ("<0xC3>", "<0xC3><0xA9>"):  # the text must not become the byte fallback piece of this name
         assert whole.decode(whole.encode(text)) == text
 
 
 @pytest.mark.parametrize("byte_fallback", [False, True])
-def test_dropout_over_characters_is_the_oracles(byte_fallback):
+def test_dropout_over_characters_equals_the_oracle(byte_fallback):
     rng = random.Random(6)
     options = dict.fromkeys(OPTIONS[0], False) | {"has_unk": True, "byte_fallback": byte_fallback}
     for seed in range(20):
@@ -285,7 +288,7 @@ def test_dropout_over_characters_is_the_oracles(byte_fallback):
         merges = {
             (left, right): (rank, merged) for rank, (left, right, merged) in enumerate(vocabulary.table())
         }
-        texts = words_of(rng, [*ODD, "q"], 40) + words_of(rng, ODD, 3, longest=200)
+        texts = random_words(rng, [*ODD, "q"], 40) + random_words(rng, ODD, 3, longest=200)
         for i, text in enumerate(texts):
             before = copy(vocabulary)
             before.merges = []
@@ -297,14 +300,14 @@ def test_dropout_over_characters_is_the_oracles(byte_fallback):
             assert tok.encode(text, sampling=ft.Dropout(0, seed=seed)).tolist() == tok.encode(text).tolist()
 
 
-def test_dropout_says_where_a_character_is_unknown():
+def test_dropout_reports_the_position_of_an_unknown_character():
     tok = ft.Tokenizer(ft.BPEModel(["a", "aa"], [[0, 0]], alphabet=ft.Characters()), "whitespace_split")
     with pytest.raises(ft.UnknownCharacterError) as caught:
         tok.encode_batch(["aa", "aa aaé"], sampling=ft.Dropout(0.5, seed=1))
     assert (caught.value.character, caught.value.position, caught.value.document) == ("é", 5, 1)
 
 
-def test_the_file_has_new_keys_only_where_they_are_needed():
+def test_optional_keys_are_only_in_files_that_need_them():
     plain = ft.BPEModel(["a", "aa"], [[0, 0]], alphabet=ft.Characters())
     assert list(plain.to_dict()) == ["kind", "end_of_word_suffix", "unk_id", "pieces", "merges"]
     alphabet = ft.Characters("</w>", "##", 300, byte_fallback=True, fuse_unk=True)
@@ -327,15 +330,20 @@ def test_the_file_has_new_keys_only_where_they_are_needed():
         (["a", "a"], [], ft.Characters(), "ids 0 and 1 have the same piece b'a'"),
         ([*BYTES, BYTES[1]], [], ft.Characters(byte_fallback=True), "ids 1 and 256 have the same piece"),
         (["a"], [], ft.Characters(byte_fallback=True), "256 of the 256 pieces for bytes are missing"),
-        (["a", "b"], [], ft.Characters(unk_id=1), "unk_id 1 is the piece b'b'"),
+        (["a", "b"], [], ft.Characters(unk_id=1), "unk_id 1 is the id of the piece b'b'"),
         (["a"], [], ft.Characters(unk_id=1 << 31), "unk_id must be from 0 to 2,097,150, not 2147483648"),
         (["a"], [], ft.Characters(unk_id=-1), "unk_id must be from 0"),
-        (["a", "b", "ab"], [[0, 1]], ft.Characters("", "#"), "merge 0 joins id 1, which begins a pretoken"),
+        (
+            ["a", "b", "ab"],
+            [[0, 1]],
+            ft.Characters("", "#"),
+            "the right part of merge 0 is id 1, which begins",
+        ),
         ([""], [[0, 0]], ft.Characters(), "merge 0 joins b'' and b''"),
         (["a"], [[0, 1]], ft.Characters(), "a merge names id 1, but there are 1 pieces"),
     ],
 )
-def test_models_that_cannot_be(pieces, merges, alphabet, message):
+def test_invalid_models(pieces, merges, alphabet, message):
     with pytest.raises(ValueError, match=message):
         ft.BPEModel(pieces, np.array(merges, np.uint32).reshape(-1, 2), alphabet=alphabet)
 
@@ -352,7 +360,7 @@ def test_arguments_of_the_wrong_type():
     assert hash(ft.Bytes()) == hash(ft.Bytes())
 
 
-def test_a_byte_that_a_merge_makes_is_not_one():
+def test_a_merged_piece_is_not_a_byte_fallback_piece():
     letters = ["<0", "x", "41>", "<0x", "<", "0", "4", "1", ">", "41"]
     pieces = [*(name.decode() for name in BYTES), *letters]
     at = {piece: i for i, piece in enumerate(pieces)}
@@ -363,7 +371,7 @@ def test_a_byte_that_a_merge_makes_is_not_one():
 
 def test_marks_do_not_depend_on_the_order_of_merges():
     rng = random.Random(8)
-    words = {word: rng.randint(1, 5) for word in words_of(rng, "abc", 40)}
+    words = {word: rng.randint(1, 5) for word in random_words(rng, "abc", 40)}
     trainer = ft.BPETrainer(vocab_size=30, units="character", end_of_word_suffix="</w>")
     model = trainer.train(ft.PretokenCounts.from_dict(words)).model
     for _ in range(10):
@@ -375,7 +383,7 @@ def test_marks_do_not_depend_on_the_order_of_merges():
         assert other.decoded_pieces == model.decoded_pieces
 
 
-def test_llama_2(shared):
+def test_llama_2_equals_tokenizers(shared):
     path = shared / "tokenizers/huggingface/lenml_llama2/tokenizer.json"
     fields = json.loads(path.read_text())
     model = fields["model"]
@@ -405,7 +413,7 @@ def test_llama_2(shared):
 @pytest.mark.parametrize(
     "merges", [[(3, 3), (1, 2)], [(3, 3), (2, 1), (1, 2)], [(2, 2), (5, 1), (1, 2), (2, 1)]]
 )
-def test_long_pretokens_where_a_merge_comes_before_those_that_make_what_it_joins(merges):
+def test_long_pretokens_with_a_merge_that_ranks_before_the_merges_of_its_parts(merges):
     pieces = ["<unk>", "a", "b", "ab", "abab", "ba", "bb", "baa"]
     rng = random.Random(3)
     theirs = tokenizers.Tokenizer(

@@ -1,4 +1,4 @@
-"""BPE over characters, with and without a suffix: training, encoding, decoding, errors, tokenizers' own."""
+"""BPE over characters, with and without a suffix: training, encoding, decoding, errors, files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tokenizers
 
 import fasttok as ft
 from fasttok.models._cache import PretokenCache
-from fasttok.models.bpe.beginning import begin_with_characters
+from fasttok.models.bpe.initial_state import start_from_characters
 from fasttok.models.merging import engine
 from tests import hostile, oracles
 
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:the vocabulary has")
 
 
 def symbols_of(word, suffix):
-    """A pretoken as characters, each with whether it is marked as the last."""
+    """Return the characters of a pretoken, each with whether it has the suffix."""
     text = word.decode(errors="surrogateescape")
     return [(c, bool(suffix) and i == len(text) - 1) for i, c in enumerate(text)]
 
 
 def learn(words, suffix, n_merges, **options):
-    """The alphabet and the merges by the oracle."""
+    """Return the alphabet and the merges of the oracle."""
     alphabet = sorted({s for word in words for s in symbols_of(word, suffix)})
     rows = [([alphabet.index(s) for s in symbols_of(word, suffix)], n) for word, n in words.items()]
     return alphabet, oracles.learn_merges(rows, len(alphabet), len(alphabet) + n_merges, **options)
@@ -56,7 +56,7 @@ def encode_pretokens(model, pretokens):
 
 @pytest.mark.parametrize("suffix", [None, SUFFIX, "e", "\u0301"])
 @pytest.mark.parametrize("tie_break", ["ids", "shortest"])
-def test_training_and_encoding_are_the_oracles(suffix, tie_break):
+def test_training_and_encoding_equal_the_oracle(suffix, tie_break):
     rng = random.Random(90)
     n_special = 2
     for special_ids in ["last", "first"] * 30:
@@ -88,7 +88,7 @@ def test_training_and_encoding_are_the_oracles(suffix, tie_break):
         assert encode_pretokens(tok.model, pretokens) == expected
 
 
-def test_every_word_of_two_letters():
+def test_all_words_of_two_letters():
     words = [bytes(w) for n in range(1, 9) for w in itertools.product(b"ab", repeat=n)]
     rng = random.Random(91)
     for suffix in (None, SUFFIX):
@@ -111,8 +111,8 @@ def test_every_word_of_two_letters():
             assert encode_pretokens(model, words) == expected
 
 
-def test_the_papers_words():
-    # The article's first merges are e s, es t and est </w>, then l o: here t and </w> are one from the start.
+def test_the_example_of_the_paper():
+    # The paper's first merges are (e, s), (es, t), (est, </w>) and (l, o). Here, t</w> is a single symbol.
     counts = ft.PretokenCounts.from_dict(WORDS, pretokenizer="whitespace_split")
     tok = ft.train(counts, vocab_size=18, units="character", end_of_word_suffix=SUFFIX)
     pieces = [piece.decode() for piece in tok.model.pieces.to_bytes()]
@@ -138,12 +138,15 @@ def test_options():
     ("options", "message"),
     [
         ({"units": "word"}, "units must be one of"),
-        ({"units": "byte", "end_of_word_suffix": SUFFIX}, 'end_of_word_suffix goes with units="character"'),
-        ({"units": "byte", "unk": "<s>"}, 'unk goes with units="character"'),
+        ({"units": "byte", "end_of_word_suffix": SUFFIX}, 'end_of_word_suffix requires units="character"'),
+        ({"units": "byte", "unk": "<s>"}, 'unk requires units="character"'),
         ({"end_of_word_suffix": ""}, "must not be empty"),
         ({"unk": "<unk>"}, "unk '<unk>' must be one of special_tokens"),
-        ({"byte_order": "gpt2"}, 'byte_order goes with units="byte"'),
-        ({"end_of_word_suffix": SUFFIX, "compat": "huggingface"}, "its ids are random"),
+        ({"byte_order": "gpt2"}, 'byte_order requires units="byte"'),
+        (
+            {"end_of_word_suffix": SUFFIX, "compat": "huggingface"},
+            "numbers suffixed characters in a random order",
+        ),
         ({"vocab_size": 0}, r"vocab_size must be at least 1 \(1 characters and 0 special"),
         (
             {"vocab_size": 10},
@@ -166,9 +169,9 @@ def test_options_of_the_wrong_type():
         with pytest.raises(TypeError, match="must be a str"):
             ft.train(counts, vocab_size=20, units="character", **options)
     characters = ft.train(counts, vocab_size=20, units="character")
-    with pytest.raises(TypeError, match="start must be a Tokenizer of byte-level BPE"):
+    with pytest.raises(TypeError, match="start must be a Tokenizer with byte-level BPE"):
         ft.train(counts, vocab_size=300, start=characters)
-    with pytest.raises(ValueError, match='start goes with units="byte"'):
+    with pytest.raises(ValueError, match='start requires units="byte"'):
         ft.train(counts, vocab_size=300, units="character", start=ft.train(counts, vocab_size=257))
 
 
@@ -184,7 +187,7 @@ def trained(pretokenizer, **options):
     )
 
 
-def test_the_suffix_is_a_space_where_white_space_was_left_out():
+def test_the_suffix_becomes_a_space_if_the_pretokenizer_discards_white_space():
     tok = trained("whitespace_split", end_of_word_suffix=SUFFIX)
     for text, expected in {
         "ab  ba,": "ab ba,",
@@ -207,7 +210,7 @@ def test_the_suffix_is_a_space_where_white_space_was_left_out():
     assert tok.piece_to_id("ba,</w>") == tok.encode("ba,")[-1]
 
 
-def test_the_suffix_is_nothing_where_white_space_was_kept():
+def test_the_suffix_is_omitted_if_the_pretokenizer_keeps_white_space():
     for pretokenizer in ("whitespace", "gpt2", "punctuation"):
         tok = trained(pretokenizer, end_of_word_suffix=SUFFIX)
         for text in ("ab ba, </w>\n", " a b ab", " aé\n"):
@@ -216,7 +219,7 @@ def test_the_suffix_is_nothing_where_white_space_was_kept():
             assert tok.decode_batch([ids]) == [text]
 
 
-def test_words_without_a_suffix_run_together():
+def test_words_without_a_suffix_are_joined_without_spaces():
     tok = trained("whitespace_split")
     assert tok.decode(tok.encode("ab ba,")) == "abba,"
     assert not tok.is_lossless
@@ -243,14 +246,14 @@ def test_special_tokens_between_words():
 # Unknown characters
 
 
-def test_an_unknown_character_is_an_error_that_says_where(tmp_path):
+def test_unknown_character_errors_have_a_position(tmp_path):
     tok = trained("whitespace_split", end_of_word_suffix=SUFFIX)
     with pytest.raises(
-        ft.UnknownCharacterError, match=r"no piece for 'q' \(U\+0071\) at byte 6 of document 0"
+        ft.UnknownCharacterError, match=r"cannot encode 'q' \(U\+0071\) at byte 6 of document 0"
     ):
         tok.encode("aé abqa")
     for text, character, position in [
-        ("éa", "é", 0),  # it was only ever the last
+        ("éa", "é", 0),  # in the corpus, only at the end of words
         ("ab 東", "東", 3),
         (b"ab \xff", "\udcff", 3),
         ("ab </w", "w", 5),
@@ -262,8 +265,8 @@ def test_an_unknown_character_is_an_error_that_says_where(tmp_path):
         ):
             with pytest.raises(ft.UnknownCharacterError) as caught:
                 encode(text)
-            place = caught.value.character, caught.value.position, caught.value.document
-            assert place == (character, position, 0)
+            found = caught.value.character, caught.value.position, caught.value.document
+            assert found == (character, position, 0)
     texts = ["ab", "", "a ba", "b a€"]
     for options in ({}, {"as_list": True}, {"workers": 1}, {"workers": 3}):
         with pytest.raises(ft.UnknownCharacterError) as caught:
@@ -272,7 +275,7 @@ def test_an_unknown_character_is_an_error_that_says_where(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_place_is_counted_from_the_start_of_a_document(tmp_path, monkeypatch, workers):
+def test_error_positions_are_relative_to_the_document(tmp_path, monkeypatch, workers):
     from fasttok.corpus import corpus as corpus_module
 
     tok = trained("whitespace_split", end_of_word_suffix=SUFFIX)
@@ -286,11 +289,11 @@ def test_the_place_is_counted_from_the_start_of_a_document(tmp_path, monkeypatch
         assert (caught.value.character, caught.value.position, caught.value.document) == ("?", 281, 1)
 
 
-def test_the_place_behind_special_tokens():
+def test_error_positions_after_special_tokens():
     corpus = ft.Corpus.from_texts(["ab ba ab"])
     options = {"units": "character", "end_of_word_suffix": SUFFIX, "special_tokens": ["<s>", "<longer>"]}
     tok = ft.train(corpus, pretokenizer="whitespace_split", vocab_size=7, **options)
-    texts = ["ab<s>", "<s>", "ba<s>ab <longer><s>  ab a?"]  # the place: 2 + 3 + 3 + 8 + 3 + 2 + 3 + 1
+    texts = ["ab<s>", "<s>", "ba<s>ab <longer><s>  ab a?"]  # position: 2 + 3 + 3 + 8 + 3 + 2 + 3 + 1
     with pytest.raises(ft.UnknownCharacterError) as caught:
         tok.encode_batch(texts, special="all")
     assert (caught.value.character, caught.value.position, caught.value.document) == ("?", 25, 2)
@@ -299,7 +302,7 @@ def test_the_place_behind_special_tokens():
     assert (caught.value.position, caught.value.document) == (5, 0)
 
 
-def test_an_unknown_token():
+def test_unknown_characters_become_the_unknown_token():
     tok = trained("whitespace_split", end_of_word_suffix=SUFFIX, unk=True)
     unknown = tok.special_tokens["<unk>"]
     assert tok.model.unk_id == unknown
@@ -308,7 +311,7 @@ def test_an_unknown_token():
     assert tok.decode(ids) == "ab <unk><unk>a<unk>b"
     for data in hostile.byte_strings(300, seed=92):
         assert tok.encode_batch([data]).to_list() == [tok.encode(data).tolist()]
-    with pytest.raises(ValueError, match=f"unknown token has id {unknown}, which no special token has"):
+    with pytest.raises(ValueError, match=f"unknown token has id {unknown}, but no special token"):
         ft.Tokenizer(tok.model, tok.pretokenizer, {"<s>": unknown + 1})
 
 
@@ -321,8 +324,8 @@ def model_of(pieces, merges, **options):
     return ft.BPEModel(ft.Ragged.from_bytes(pieces), table[:, :2], table[:, 2], alphabet=alphabet)
 
 
-def test_pieces_called_alike():
-    # The text holds the suffix itself: </w> by its characters, and a at the end.
+def test_two_pieces_with_the_same_name():
+    # "a</w>" is both the five characters, which occur in the text, and an "a" at the end of a word.
     counts = ft.PretokenCounts.from_dict({"a</w>b": 9, "a</w>c": 9, "a": 5}, pretokenizer="whitespace")
     tok = ft.train(counts, vocab_size=12, units="character", end_of_word_suffix=SUFFIX)
     pieces = tok.model.pieces.to_bytes()
@@ -335,24 +338,24 @@ def test_pieces_called_alike():
     ("pieces", "merges", "options", "message"),
     [
         ([b"a", b"a"], [], {}, "ids 0 and 1 have the same piece b'a'"),
-        ([b"a", b"aa"], [[0, 0, 1], [0, 0, 1]], {}, "a pair is merged twice"),
+        ([b"a", b"aa"], [[0, 0, 1], [0, 0, 1]], {}, r"the pair of ids \(0, 0\) is merged twice"),
         (
             [b"a", b"b</w>", b"b</w>a"],
             [[1, 0, 2]],
             {"end_of_word_suffix": SUFFIX},
-            "merge 0 goes on after id 1, which ends a pretoken",
+            "the left part of merge 0 is id 1, which ends a pretoken",
         ),
         ([b"a", b"b"], [[0, 1, 2]], {}, "a merge names id 2, but there are 2 pieces"),
-        ([b"a", b"b"], [], {"unk_id": 1}, "unk_id 1 is the piece b'b'"),
+        ([b"a", b"b"], [], {"unk_id": 1}, "unk_id 1 is the id of the piece b'b'"),
         ([b"a", b"b"], [], {"unk_id": -1}, "unk_id must be from 0"),
     ],
 )
-def test_models_that_cannot_be(pieces, merges, options, message):
+def test_invalid_models(pieces, merges, options, message):
     with pytest.raises(ValueError, match=message):
         model_of(pieces, merges, **options)
 
 
-def test_pieces_that_are_never_met_and_merges_before_those_of_their_parts():
+def test_unused_pieces_and_merges_that_rank_before_the_merges_of_their_parts():
     model = model_of([b"a", b"ab", b"aa", b"aaa"], [[2, 0, 3], [0, 0, 2]])
     assert encode_pretokens(model, [b"aaaa", b"aaa", b"aa"]) == [[3, 0], [3], [2]]
     model = model_of([b"a", b"ab", b"a</w>", b"</w>", b"ba</w>"], [], end_of_word_suffix=SUFFIX)
@@ -360,15 +363,17 @@ def test_pieces_that_are_never_met_and_merges_before_those_of_their_parts():
     assert encode_pretokens(model, [b"aa"]) == [[0, 2]]
 
 
-def test_an_id_that_both_ends_a_pretoken_and_does_not():
-    # By its name b"ab</w>" is a and b</w>, and also ab, <, /, w, > inside.
+def test_an_id_with_contradicting_marks():
+    # The name "ab</w>" is merged both from "a" and "b</w>", and from "ab" and the characters of "</w>".
     pieces = [b"a", b"b</w>", b"b", b"<", b"/", b"w", b">", b"ab", b"</", b"w>", b"</w>", b"ab</w>"]
     merges = [[0, 2, 7], [3, 4, 8], [5, 6, 9], [8, 9, 10], [0, 1, 11], [7, 10, 11]]
-    with pytest.raises(ValueError, match="id 11 ends a pretoken by one merge and not by another, merge 5"):
+    with pytest.raises(
+        ValueError, match="merge 5 and an earlier one disagree on whether id 11 ends a pretoken"
+    ):
         model_of(pieces, merges, end_of_word_suffix=SUFFIX)
 
 
-def test_files(tmp_path):
+def test_save_and_load(tmp_path):
     tok = trained("whitespace_split", end_of_word_suffix=SUFFIX, unk=True)
     tok.save(tmp_path / "a.json")
     fields = json.loads((tmp_path / "a.json").read_text())
@@ -378,7 +383,7 @@ def test_files(tmp_path):
     loaded = ft.load(tmp_path / "a.json")
     assert loaded.fingerprint() == tok.fingerprint()
     assert loaded.decode(loaded.encode("ab ba,")) == "ab ba,"
-    with pytest.raises(ft.ModelExportError, match="a rank file holds byte-level BPE, not bpe_characters"):
+    with pytest.raises(ft.ModelExportError, match="byte-level BPE, not a bpe_characters model"):
         tok.save(tmp_path / "a.tiktoken", format="tiktoken")
     for field, value in {"unk_id": "0", "end_of_word_suffix": None}.items():
         damaged = fields | {"model": fields["model"] | {field: value}}
@@ -391,7 +396,7 @@ def test_files(tmp_path):
             ft.load(tmp_path / "b.json")
 
 
-def test_a_file_with_flipped_bits(tmp_path):
+def test_files_with_flipped_bits(tmp_path):
     tok = trained("whitespace_split", end_of_word_suffix=SUFFIX, unk=True)
     path = tmp_path / "a.json"
     tok.save(path)
@@ -435,7 +440,7 @@ def real_text(shared, name):
 
 
 @pytest.mark.parametrize("name", ["languages/km.txt", "prose/ja_manpages.txt", "code/go.txt"])
-def test_merges_and_ids_without_a_suffix_are_tokenizers(shared, name):
+def test_merges_and_ids_without_a_suffix_equal_tokenizers(shared, name):
     text = real_text(shared, name)
     options = {"special_tokens": ["<unk>"]}
     theirs, pieces, merges = train_tokenizers(text, 4000, unk="<unk>", **options)
@@ -449,19 +454,19 @@ def test_merges_and_ids_without_a_suffix_are_tokenizers(shared, name):
 
 
 @pytest.mark.parametrize("name", ["languages/km.txt", "prose/ja_manpages.txt", "code/go.txt"])
-def test_merges_and_ids_with_a_suffix_are_tokenizers(shared, name):
+def test_merges_and_ids_with_a_suffix_equal_tokenizers(shared, name):
     text = real_text(shared, name)
     theirs, pieces, merges = train_tokenizers(text, 4000, SUFFIX, "<unk>", special_tokens=["<unk>"])
-    # The order of their suffixed characters, by which ties go, is another one every time: take theirs.
+    # tokenizers orders the suffixed characters, and therefore ties, at random. Use its order here.
     counts = ft.count_pretokens(ft.Corpus.from_texts([text]), "whitespace_split")
-    beginning = begin_with_characters(counts, SUFFIX, 0)
+    state = start_from_characters(counts, SUFFIX, 0)
     number = {piece.encode(): i for i, piece in enumerate(pieces)}
-    order = np.array([number[piece] for piece in beginning.pieces], np.uint32)
+    order = np.array([number[piece] for piece in state.pieces], np.uint32)
     n_alphabet = len(pieces) - len(merges)
-    words = ft.Ragged(order[beginning.words.values], beginning.words.offsets)
+    words = ft.Ragged(order[state.words.values], state.words.offsets)
     learned = engine.learn_merges(words, counts.counts, n_alphabet, len(pieces))
     assert [[pieces[left], pieces[right]] for left, right in learned.tolist()] == merges
-    # Their model in ours: the alphabet has some characters that only stand inside, or only at the end.
+    # Build a fasttok model with the pieces of tokenizers.
     rows = [b"", *(piece.encode() for piece in pieces[1:])]
     merge_ids = np.arange(n_alphabet, len(pieces), dtype=np.uint32)
     alphabet = ft.Characters(end_of_word_suffix=SUFFIX, unk_id=0)

@@ -1,4 +1,4 @@
-"""The command line, as a user types it."""
+"""Tests of the command line, run as a user would run it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def pipe(*arguments, stdin: bytes) -> bytes:
     return subprocess.run(command, input=stdin, check=True, capture_output=True).stdout
 
 
-def test_pipes_give_the_bytes_back(trained):
+def test_encode_and_decode_in_a_pipe_restore_every_byte(trained):
     for data in (TEXT.encode(), b"", b"\xff\x00\r\n\n", b"no line end"):
         ids = pipe("encode", "-t", trained, stdin=data)
         assert ids.count(b"\n") == 1
         assert pipe("decode", "-t", trained, stdin=ids) == data
 
 
-def test_training_from_a_pipe_is_training_from_the_file(trained, tmp_path):
+def test_training_from_a_pipe_equals_training_from_a_file(trained, tmp_path):
     pipe(
         "train",
         "-",
@@ -67,7 +67,7 @@ def test_training_from_a_pipe_is_training_from_the_file(trained, tmp_path):
     assert (tmp_path / "piped.json").read_bytes() == trained.read_bytes()
 
 
-def test_training_from_counts(trained, tmp_path):
+def test_training_from_counts_equals_training_from_text(trained, tmp_path):
     result = run("count", tmp_path / "a.txt", "-o", tmp_path / "a.npz", "--top", 2)
     assert result.output.splitlines()[1:] == ["          20  ·12345", "          20  ·naïve"]
     run(
@@ -110,12 +110,12 @@ def test_encode_shows_ids_pieces_and_counts(trained, tmp_path):
     assert lines == [" ".join(map(str, tok.encode(TEXT.splitlines()[0], as_list=True)))] * 20
 
 
-def test_lines_come_back_as_lines(trained):
+def test_documents_that_are_lines_round_trip(trained):
     ids = pipe("encode", "-t", trained, "--document", "line", stdin=b"one\n\ntwo\n")
     assert pipe("decode", "-t", trained, "--document", "line", stdin=ids) == b"one\n\ntwo\n"
 
 
-def test_special_tokens(trained, tmp_path):
+def test_special_tokens_in_text(trained, tmp_path):
     (tmp_path / "t.txt").write_text("<s>")
     special = ft.load(trained).special_tokens["<s>"]
     assert run("encode", "-t", trained, "--special", "all", tmp_path / "t.txt").output == f"{special}\n"
@@ -135,16 +135,16 @@ def test_inspect(trained):
 def test_demo(tmp_path):
     folder = tmp_path / "demo"
     output = run("demo", "-o", folder).output
-    assert "\nWarning: the vocabulary has" in output  # the sources have fewer characters than asked for
+    assert "\nWarning: the vocabulary has" in output  # the text has fewer distinct characters than vocab_size
     for workers in (1, 2):
         verified = run("verify", folder, "--workers", workers, "--quiet").output
-        assert "the same, byte for byte" in verified
+        assert "verified, all results are the same byte for byte" in verified
     rows = [row.split() for row in re.findall(r"^  (\S+-\d+(?: +\d\.\d\d){3})$", output, re.MULTILINE)]
     families = ("bpe", "wordpiece", "unigram", "character", "word")
     assert sorted(name for name, *_ in rows) == sorted(f"{x}-{n}" for x in families for n in (2000, 8000))
     assert {name for name, *_, lossless in rows if lossless != "1.00"} == {"wordpiece-2000", "wordpiece-8000"}
-    assert f"The report: {folder}/report.html" in output
-    assert "What languages pay" in (folder / "report.html").read_text()
+    assert f"Report: {folder}/report.html" in output
+    assert "Token cost by language" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_demo(tmp_path):
         (["train", "a.txt", "-o", "x.json", "--vocab-size", "3"], "vocab_size must be at least 256"),
         (
             ["train", "a.txt", "-o", "no/such/folder/x.json", "--vocab-size", "260", "--quiet"],
-            "there is no such folder to write to",
+            "no/such/folder does not exist",
         ),
         (["train", "-", "a.txt", "-o", "x.json"], "cannot be mixed with files"),
         (["encode", "-t", "a.txt", "a.txt"], "neither a fasttok file nor a tiktoken rank file"),
-        (["decode", "-t", "tok.json", "a.txt"], "a.txt:1: not a line of ids"),
+        (["decode", "-t", "tok.json", "a.txt"], "a.txt:1: not a line of ids; expected integers"),
         (
             ["decode", "-t", "tok.json", "ids.txt"],
             "ids.txt:1: id 999 at position 1 is outside the vocabulary",
@@ -173,7 +173,7 @@ def test_demo(tmp_path):
         ),
     ],
 )
-def test_errors_are_one_line(trained, tmp_path, monkeypatch, arguments, message):
+def test_errors_are_printed_on_one_line(trained, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.jsonl").write_text("not json\n")
     (tmp_path / "bad.npz").write_text("not an archive")
@@ -185,7 +185,7 @@ def test_errors_are_one_line(trained, tmp_path, monkeypatch, arguments, message)
     assert not (tmp_path / "x.json").exists()
 
 
-def test_a_pretokenizer_of_steps(tmp_path):
+def test_several_pretokenizers_are_chained(tmp_path):
     (tmp_path / "a.txt").write_text(TEXT, newline="")
     steps = ("--pretokenizer", "digits_threes_right", "--pretokenizer", "gpt2")
     result = run("count", tmp_path / "a.txt", *steps, "-o", tmp_path / "counts.npz")
@@ -195,7 +195,7 @@ def test_a_pretokenizer_of_steps(tmp_path):
     assert ft.load(tmp_path / "tok.json").pretokenizer == ft.get_pretokenizer(["digits_threes_right", "gpt2"])
 
 
-def test_text_is_rewritten_first(tmp_path):
+def test_normalizers_run_before_pretokenizers(tmp_path):
     text, counts, path = tmp_path / "a.txt", tmp_path / "a.npz", tmp_path / "a.json"
     text.write_text("the ﬁrst ﬁsh " * 9)
     steps = [
@@ -228,7 +228,7 @@ def test_text_is_rewritten_first(tmp_path):
         ("byte", ["--special-token=<s>"], 257, "·|t|h|e|·|x"),
     ],
 )
-def test_characters_words_and_bytes(tmp_path, model, options, vocab_size, pieces):
+def test_training_other_models(tmp_path, model, options, vocab_size, pieces):
     text, path = tmp_path / "a.txt", tmp_path / "tok.json"
     text.write_text("the hat the the the cat")
     run("train", text, "-o", path, "--model", model, *options, "--quiet")
@@ -241,12 +241,12 @@ def test_characters_words_and_bytes(tmp_path, model, options, vocab_size, pieces
     assert "first pieces" in output
 
 
-def test_the_models_there_are():
+def test_train_offers_every_model():
     [option] = [option for option in main.commands["train"].params if option.name == "model"]
     assert list(option.type.choices) == list(TRAINERS)
 
 
-def test_help_teaches():
+def test_help_of_every_command():
     assert "fasttok demo" in run("--help").output
     commands = (
         "train",
@@ -265,17 +265,21 @@ def test_help_teaches():
         assert len(run(command, "--help").output.splitlines()) > 5
 
 
-def test_json_of_a_tokenizer_is_json(trained):
+def test_version():
+    assert run("--version").output == f"fasttok {ft.__version__}\n"
+
+
+def test_a_saved_tokenizer_is_json(trained):
     assert json.loads(trained.read_text())["format"] == "fasttok"
 
 
-def test_unigram_on_the_command_line(tmp_path):
+def test_training_unigram(tmp_path):
     (tmp_path / "text.txt").write_text("the cat sat on the mat, the hat and the rat\n" * 20)
     options = ["--model", "unigram", "--vocab-size", "300", "--byte-fallback", "--quiet"]
     steps = ["--pretokenizer", "sentencepiece", "--normalizer", "nmt_nfkc"]
     path = str(tmp_path / "tok.json")
     output = run("train", tmp_path / "text.txt", "-o", path, *options, *steps).output
-    assert re.match(r"Warning: the vocabulary has \d+ ids, not 300: no more pieces occur often", output)
+    assert re.match(r"Warning: the vocabulary has \d+ ids, not 300: too few pieces occur often", output)
     tok = ft.load(path)
     assert tok.model.kind == "unigram"
     assert tok.decode(tok.encode("  the ｃａｔ 東")) == "the cat 東"
@@ -287,4 +291,4 @@ def test_unigram_on_the_command_line(tmp_path):
     ):
         result = CliRunner().invoke(main, ["train", path, "-o", path, "--model", model, option])
         assert result.exit_code == 2
-        assert f"{option.split('=')[0]} does not go with --model {model}" in result.output
+        assert f"{option.split('=')[0]} is not an option of --model {model}" in result.output

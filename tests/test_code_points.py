@@ -1,4 +1,4 @@
-"""Normal forms, lower case, accents and BERT's normalizer, against naive versions and tokenizers."""
+"""Unicode normalizers and BERT's normalizer, compared with naive versions and tokenizers."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ FORMS = UNICODE[:4]
 OPTIONS = list(itertools.product([False, True], repeat=4))
 NAMES_OF_OPTIONS = ("clean_text", "handle_chinese_chars", "strip_accents", "lowercase")
 CODE_POINTS = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-# This Python's Unicode is older than ours, and three marks have another category in ours.
+# Code points that this Python's older Unicode also has, except three marks whose category has changed.
 KNOWN = [c for c in CODE_POINTS if unicodedata.category(c) != "Cn" and c not in "\u1734\u1715\U0001171e"]
-# What the tables say most of: marks of every class, what is composed or decomposed, and what BERT drops.
-LIVELY = [
+# Code points that normal forms can change: marks of every class, and code points with a decomposition.
+CHANGING = [
     c
     for c in KNOWN
     if unicodedata.combining(c) or (unicodedata.normalize("NFKD", c) != c and not "가" <= c <= "힣")
 ]
-OFTEN = [*"aeEöİΣσ가각각\u09c7\u09be\u0bc6\u0bbe中。1½;=<\u0338 \t\n\x00\x85\xa0\u200d\u034f\ufffd\ue000"]
-OFTEN += [*"\u0301\u0323\u0327\u0308\u0345\u05b0\u094d\u3099\u302e\u1b44\U0001d165\U0001d16d"]
+# Half of the characters of random texts: bases, marks, spaces and special cases.
+FREQUENT = [*"aeEöİΣσ가각각\u09c7\u09be\u0bc6\u0bbe中。1½;=<\u0338 \t\n\x00\x85\xa0\u200d\u034f\ufffd\ue000"]
+FREQUENT += [*"\u0301\u0323\u0327\u0308\u0345\u05b0\u094d\u3099\u302e\u1b44\U0001d165\U0001d16d"]
 
 
 def without(*differences: tuple[tuple[int, int], ...]) -> set[str]:
+    """Return all code points except those in the ranges."""
     skipped = {chr(c) for a, b in itertools.chain(*differences) for c in range(a, b + 1)}
     return set(CODE_POINTS) - skipped
 
@@ -47,7 +49,7 @@ def rewrite(normalizer: ft.Normalizer, texts: list[str]) -> list[str]:
 
 
 def in_context(allowed: set[str]) -> list[str]:
-    """All of the code points, many a text: alone between letters, and before a mark."""
+    """Return texts with each code point between letters, and before a mark."""
     ordered = sorted(allowed)
     chunks = [ordered[start : start + 2048] for start in range(0, len(ordered), 2048)]
     return ["".join(f"a{c}b{c}\u0301" for c in chunk) for chunk in chunks]
@@ -55,25 +57,26 @@ def in_context(allowed: set[str]) -> list[str]:
 
 def random_texts(n: int, seed: int, allowed: set[str] | None = None) -> list[str]:
     rng = random.Random(seed)
-    lively = [c for c in LIVELY if allowed is None or c in allowed]
-    often = [c for c in OFTEN if allowed is None or c in allowed]
+    changing = [c for c in CHANGING if allowed is None or c in allowed]
+    frequent = [c for c in FREQUENT if allowed is None or c in allowed]
     return [
-        "".join(rng.choice(rng.choice((lively, often))) for _ in range(rng.randint(1, 12))) for _ in range(n)
+        "".join(rng.choice(rng.choice((changing, frequent))) for _ in range(rng.randint(1, 12)))
+        for _ in range(n)
     ]
 
 
 def documents(seed: int) -> list[bytes]:
-    """Text with marks in every order, with bytes that are not UTF-8, with nothing."""
+    """Return texts with marks in every order, texts with invalid bytes, and empty texts."""
     texts = [text.encode() for text in [*random_texts(4000, seed), *hostile.texts(500, seed)]]
     texts += [data for data in hostile.byte_strings(1000, seed) if "\U000e0001".encode() not in data]
     rng = random.Random(seed)
-    texts += [b"".join(rng.choices([c.encode() for c in OFTEN] + hostile.BROKEN, k=8)) for _ in range(500)]
+    texts += [b"".join(rng.choices([c.encode() for c in FREQUENT] + hostile.BROKEN, k=8)) for _ in range(500)]
     return [*texts, b"", b"a", b""]
 
 
-def same_as_oracle(normalizer: ft.Normalizer, texts: list[bytes], expected: list[oracles.Made]) -> None:
-    """The text and the spans, of all documents at once, which have something before and behind them."""
-    whole = ft.Ragged.from_bytes([b"before", *texts, b"behind"])
+def check_against_oracle(normalizer: ft.Normalizer, texts: list[bytes], expected: list[oracles.Made]) -> None:
+    """Compare text and spans with the oracle; the documents are in the middle of a larger array."""
+    whole = ft.Ragged.from_bytes([b"before", *texts, b"after"])
     part = ft.Ragged(whole.values, whole.offsets[1:-1])
     rewritten = normalizer.rewrite(Rows.of(part, aligned=True))
     assert normalizer.rewrite(Rows.of(part)).raw_spans is None
@@ -88,7 +91,7 @@ def same_as_oracle(normalizer: ft.Normalizer, texts: list[bytes], expected: list
         for c, first, last in made:
             encoded = c.encode(errors="surrogateescape")
             found, spans = spans[: len(encoded)], spans[len(encoded) :]
-            if text[first:last] == encoded:  # what stays as it is was made byte by byte, or in a segment
+            if text[first:last] == encoded:  # kept code points are copied, or written as a part of a segment
                 assert found in ([[i, i + 1] for i in range(first, last)], [[first, last]] * len(encoded)), (
                     text
                 )
@@ -101,8 +104,8 @@ def same_as_oracle(normalizer: ft.Normalizer, texts: list[bytes], expected: list
 
 @pytest.mark.parametrize("form", FORMS)
 def test_normal_forms_of_every_code_point(form):
-    for before, behind in (("", ""), ("a", "\u0301b"), ("\u0323", ""), ("ᄀ", "ᆨ")):
-        texts = [before + c + behind for c in KNOWN]
+    for before, after in (("", ""), ("a", "\u0301b"), ("\u0323", ""), ("ᄀ", "ᆨ")):
+        texts = [before + c + after for c in KNOWN]
         for text, written in zip(texts, rewrite(ft.get_normalizer(form), texts), strict=True):
             assert written == unicodedata.normalize(form.upper(), text), text
 
@@ -117,7 +120,7 @@ def test_normal_forms_of_marks_in_every_order(form):
 @pytest.mark.parametrize("form", FORMS)
 def test_normal_forms_against_the_oracle(form):
     texts = documents(seed=201)
-    same_as_oracle(
+    check_against_oracle(
         ft.get_normalizer(form), texts, [oracles.normal_form(form.upper(), text) for text in texts]
     )
 
@@ -125,21 +128,21 @@ def test_normal_forms_against_the_oracle(form):
 @pytest.mark.parametrize("form", FORMS)
 def test_normal_forms_are_those_of_tokenizers(form):
     peer = getattr(normalizers, form.upper())()
-    allowed = without(normalizer_differences.FORMS)
+    allowed = without(normalizer_differences.NORMAL_FORMS)
     texts = [*in_context(allowed), *random_texts(10_000, 202, allowed), *hostile.texts(1000, 202)]
     for text, written in zip(texts, rewrite(ft.get_normalizer(form), texts), strict=True):
         assert written == peer.normalize_str(text), text
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_normal_stays_the_very_same(form):
+def test_normalized_text_is_returned_without_a_copy(form):
     text = "plain ASCII, Ünïcode ệ 한국어 ภาษาไทย नमस्ते שָׁלוֹם العَرَبِيَّة 東京 naïve "
     normal = unicodedata.normalize(form.upper(), text).encode()
     whole = ft.Ragged.from_bytes([normal, b"", b"\xcc", normal * 1000])
     again = ft.get_normalizer(form).rewrite(Rows.of(whole, aligned=True))
     assert again.documents is whole
-    places = np.arange(len(whole.values))
-    assert np.array_equal(again.raw_spans, np.stack([places, places + 1], axis=1))
+    positions = np.arange(len(whole.values))
+    assert np.array_equal(again.raw_spans, np.stack([positions, positions + 1], axis=1))
     part = ft.Ragged(whole.values, whole.offsets[1:3])
     assert ft.get_normalizer(form).rewrite(Rows.of(part)).documents is part
 
@@ -148,7 +151,7 @@ def test_worked_examples():
     assert ft.get_normalizer("nfc").normalize("e\u0323\u0302 ᄒ\u1161\u11ab Å") == "ệ 한 Å"
     assert ft.get_normalizer("nfd").normalize("ệ 한") == "e\u0323\u0302 ᄒ\u1161\u11ab"
     assert ft.get_normalizer("nfkc").normalize("ﬁ ½ ①Ａ") == "fi 1⁄2 1A"
-    # A mark moves before another; the accent is composed across it.
+    # The dot below is reordered before the acute, then composed with the e.
     rewritten = ft.get_normalizer("nfc").rewrite(
         Rows.of(ft.Ragged.from_bytes(["xe\u0301\u0323y".encode()]), aligned=True)
     )
@@ -156,7 +159,7 @@ def test_worked_examples():
     assert rewritten.raw_spans.tolist() == [[0, 1], *[[1, 6]] * 3, *[[2, 6]] * 2, [6, 7]]
 
 
-# One code point at a time
+# Lower case and marks
 
 
 def test_lower_case_of_every_code_point():
@@ -169,9 +172,9 @@ def test_lower_case_and_accents_against_the_oracle():
     texts = documents(seed=204)
     made = [oracles.code_points(text) for text in texts]
     lower = [[(d, a, b) for c, a, b in row for d in c.lower()] for row in made]
-    same_as_oracle(ft.get_normalizer("lowercase"), texts, lower)
+    check_against_oracle(ft.get_normalizer("lowercase"), texts, lower)
     stripped = [[item for item in row if unicodedata.category(item[0])[0] != "M"] for row in made]
-    same_as_oracle(ft.get_normalizer("strip_accents"), texts, stripped)
+    check_against_oracle(ft.get_normalizer("strip_accents"), texts, stripped)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def test_lower_case_and_accents_against_the_oracle():
         ("strip_accents", normalizers.StripAccents(), normalizer_differences.STRIP_ACCENTS),
     ],
 )
-def test_every_code_point_is_rewritten_as_in_tokenizers(name, peer, differences):
+def test_lower_case_and_accents_are_those_of_tokenizers(name, peer, differences):
     allowed = without(differences)
     texts = [*in_context(allowed), *random_texts(10_000, 205, allowed), *hostile.texts(1000, 205)]
     texts = [text for text in texts if allowed.issuperset(text)]
@@ -195,9 +198,9 @@ def test_every_code_point_is_rewritten_as_in_tokenizers(name, peer, differences)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_bert_against_the_oracle(options):
     normalizer = ft.BertNormalizer(*options)
-    all_of_them = KNOWN if all(options) else LIVELY  # all are held against tokenizers below
-    texts = [*(c.encode() for c in all_of_them), *documents(seed=206)]
-    same_as_oracle(normalizer, texts, [oracles.bert_text(text, *options) for text in texts])
+    single = KNOWN if all(options) else CHANGING  # the test below compares all with tokenizers
+    texts = [*(c.encode() for c in single), *documents(seed=206)]
+    check_against_oracle(normalizer, texts, [oracles.bert_text(text, *options) for text in texts])
 
 
 @pytest.mark.parametrize("strip", [None, False, True])
@@ -206,29 +209,29 @@ def test_bert_is_that_of_tokenizers(options, strip):
     given = dict(zip(("clean_text", "handle_chinese_chars", "lowercase"), options, strict=True))
     normalizer = ft.BertNormalizer(**given, strip_accents=strip)
     peer = normalizers.BertNormalizer(**given, strip_accents=strip)
-    allowed = without(normalizer_differences.BERT, normalizer_differences.FORMS)
-    beside = allowed if all(options) and strip is None else set(sorted(allowed)[::17])
-    texts = [*in_context(beside), *random_texts(3000, 207, allowed), *hostile.texts(1000, 207)]
+    allowed = without(normalizer_differences.BERT, normalizer_differences.NORMAL_FORMS)
+    sample = allowed if all(options) and strip is None else set(sorted(allowed)[::17])
+    texts = [*in_context(sample), *random_texts(3000, 207, allowed), *hostile.texts(1000, 207)]
     texts = [text for text in texts if allowed.issuperset(text)]
     for text, written in zip(texts, rewrite(normalizer, texts), strict=True):
         assert written == peer.normalize_str(text), text
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_words_stand_where_tokenizers_says(options):
+def test_offsets_of_words_are_those_of_tokenizers(options):
     given = dict(zip(NAMES_OF_OPTIONS, options, strict=True))
     peer = Tokenizer(models.WordLevel({"[UNK]": 0}, "[UNK]"))
     peer.normalizer = normalizers.BertNormalizer(**given)
     peer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     pipeline = Pipeline(ft.BertNormalizer(**given), ft.get_pretokenizer("bert"))
     allowed = without(
-        normalizer_differences.BERT, normalizer_differences.FORMS, unicode_differences.TOKENIZERS_BERT
+        normalizer_differences.BERT, normalizer_differences.NORMAL_FORMS, unicode_differences.TOKENIZERS_BERT
     )
     n_words = 0
     for text in [
         *random_texts(3000, 208, allowed),
         *hostile.texts(1000, 208),
-        *map("a{0}b {0}{0}".format, OFTEN),
+        *map("a{0}b {0}{0}".format, FREQUENT),
     ]:
         if not allowed.issuperset(text) or out_of_order(text):
             continue
@@ -241,13 +244,13 @@ def test_words_stand_where_tokenizers_says(options):
 
 
 def out_of_order(text: str) -> bool:
-    """Whether marks change places: there tokenizers gives each the stretch that stood there before."""
+    """Return whether marks are reordered. Offsets of tokenizers are then those of the old order."""
     kept = [c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Co")]
     parts = [d for c in kept for d in unicodedata.normalize("NFD", c)]
     return "".join(parts) != unicodedata.normalize("NFD", "".join(kept))
 
 
-def test_offsets_leave_out_what_was_dropped():
+def test_offsets_exclude_dropped_characters():
     rewritten = ft.BertNormalizer().rewrite(
         Rows.of(ft.Ragged.from_bytes(["\x00É\u0301中\u200d".encode()]), aligned=True)
     )
@@ -255,7 +258,7 @@ def test_offsets_leave_out_what_was_dropped():
     assert rewritten.raw_spans.tolist() == [[1, 3], *[[5, 8]] * 5]
 
 
-def test_what_is_not_utf8_is_neither_dropped_nor_taken_for_something_else():
+def test_invalid_bytes_are_kept():
     for name in (*UNICODE, "bert"):
         for data in (b"\xff", b"a\xcc", b"\xcc\x81\xcc a", bytes(range(128, 256)), b"e\x81\xcc\x81"):
             written = ft.get_normalizer(name).normalize(data)
@@ -268,17 +271,17 @@ def test_what_is_not_utf8_is_neither_dropped_nor_taken_for_something_else():
 
 
 @pytest.mark.parametrize("wrong", [{"clean_text": 1}, {"lowercase": None}, {"strip_accents": "no"}])
-def test_options_are_true_or_false(wrong):
+def test_invalid_options(wrong):
     with pytest.raises(TypeError, match="must be True or False"):
         ft.BertNormalizer(**wrong)
 
 
-def test_the_code_points_that_tokenizers_sees_otherwise_are_no_more_than_known():
+def test_the_number_of_differences_from_tokenizers():
     sizes = {
         name: sum(b - a + 1 for a, b in getattr(normalizer_differences, name))
-        for name in ("FORMS", "STRIP_ACCENTS", "BERT")
+        for name in ("NORMAL_FORMS", "STRIP_ACCENTS", "BERT")
     }
-    assert sizes == {"FORMS": 346, "STRIP_ACCENTS": 450, "BERT": 772}
+    assert sizes == {"NORMAL_FORMS": 346, "STRIP_ACCENTS": 450, "BERT": 772}
 
 
 # Long text
@@ -286,8 +289,8 @@ def test_the_code_points_that_tokenizers_sees_otherwise_are_no_more_than_known()
 
 @pytest.mark.parametrize("name", [*UNICODE, "bert"])
 @pytest.mark.parametrize("filler", ["x", "é", "日", "가", "A", "\n", "\u0301"])
-def test_places_where_a_long_text_goes_on(name, filler):
-    # The kernel makes room for 65,536 bytes at a time; a segment that lies across is neither missed nor cut.
+def test_segments_at_the_boundary_of_a_chunk(name, filler):
+    # The kernel works on chunks of 65,536 bytes. A segment that crosses their boundary stays whole.
     normalizer, rest = ft.get_normalizer(name), "e\u0301\u0323ᄀ\u1161\u11a8É\u0323中 "
     for n in range(65_536 - 12, 65_536 + 2):
         count, more = divmod(n, len(filler.encode()))
@@ -299,7 +302,7 @@ def test_places_where_a_long_text_goes_on(name, filler):
 @pytest.mark.parametrize("form", FORMS)
 def test_runs_of_marks_of_any_length(form):
     rng = random.Random(209)
-    marks = [c for c in LIVELY if unicodedata.combining(c)]
+    marks = [c for c in CHANGING if unicodedata.combining(c)]
     for n in (1, 31, 32, 33, 34, 1000):
         text = "e" + "".join(rng.choices(marks, k=n)) + "x"
         assert ft.get_normalizer(form).normalize(text) == unicodedata.normalize(form.upper(), text)
@@ -308,12 +311,12 @@ def test_runs_of_marks_of_any_length(form):
         "\u0301" * 300_000,
         "a" + "\u0323\u0301" * 100_000,
     ]
-    for text in [*long, "ᄀ" + "\u1161" * 100_000, "ﷺ" * 50_000]:  # for which unicodedata takes O(n²)
+    for text in [*long, "ᄀ" + "\u1161" * 100_000, "ﷺ" * 50_000]:  # unicodedata takes O(n²) for these
         expected = "".join(c for c, _, _ in oracles.normal_form(form.upper(), text.encode()))
         assert ft.get_normalizer(form).normalize(text) == expected
 
 
-def test_no_documents_empty_ones_and_others_than_contiguous():
+def test_batches_that_are_empty_or_not_contiguous():
     data = np.frombuffer("xÉy".encode(), np.uint8)
     twice = np.repeat(data, 2)[::2]
     for name in (*UNICODE, "bert"):
@@ -334,25 +337,25 @@ def claims(name: str) -> cuts.RewritingCuts:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_said_of_code_points_beside_a_cut_of_normal_forms(form):
+def test_claims_about_cuts_of_normal_forms(form):
     normalizer = ft.get_normalizer(form)
     spaces = [c for c in CODE_POINTS if kind(c) >= cuts.BLANK]
     for c, written in zip(CODE_POINTS, rewrite(normalizer, CODE_POINTS), strict=True):
         assert claims(form).becomes[kind(c), kind(written[-1])]
         assert claims(form).becomes[kind(c), kind(written[0])] or c not in spaces
     for c in spaces:
-        before, behind = rewrite(normalizer, ["\u0301e", c + "\u0301"])
-        assert normalizer.normalize("\u0301e" + c + "\u0301") == before + behind
+        before, after = rewrite(normalizer, ["\u0301e", c + "\u0301"])
+        assert normalizer.normalize("\u0301e" + c + "\u0301") == before + after
 
 
 @pytest.mark.parametrize("name", ["lowercase", "strip_accents", "bert"])
-def test_what_is_said_of_code_points_beside_a_cut_where_each_is_rewritten_alone(name):
+def test_claims_about_cuts_of_lower_case_and_accents(name):
     normalizer, kept = ft.get_normalizer(name), (cuts.LETTER, cuts.NUMBER, cuts.PUNCTUATION, cuts.BLANK)
-    beside = [c for c in CODE_POINTS if kind(c) in kept]
+    chosen = [c for c in CODE_POINTS if kind(c) in kept]
     before = normalizer.normalize("e\u302e")
-    behind = rewrite(normalizer, [f"{c}\u0301" for c in beside])
-    both = rewrite(normalizer, [f"e\u302e{c}\u0301" for c in beside])
-    for c, written, part, whole in zip(beside, rewrite(normalizer, beside), behind, both, strict=True):
+    after = rewrite(normalizer, [f"{c}\u0301" for c in chosen])
+    both = rewrite(normalizer, [f"e\u302e{c}\u0301" for c in chosen])
+    for c, written, part, whole in zip(chosen, rewrite(normalizer, chosen), after, both, strict=True):
         assert claims(name).becomes[kind(c), kind(written[0])]
         assert claims(name).becomes[kind(c), kind(written[-1])]
         assert whole == before + part
@@ -366,7 +369,7 @@ def test_what_is_said_of_code_points_beside_a_cut_where_each_is_rewritten_alone(
     ["gpt2", "bert", "whitespace", "punctuation", "digits_single", "metaspace", ft.Metaspace(True, False)],
     ids=str,
 )
-def test_parts_are_rewritten_and_cut_as_the_whole(normalizer, steps):
+def test_a_safe_cut_changes_no_pretoken(normalizer, steps):
     pipeline = Pipeline(ft.get_normalizer(normalizer), ft.get_pretokenizer(steps))
 
     found = 0

@@ -1,4 +1,4 @@
-"""Tokens made visible: in the terminal, in a notebook, in a page."""
+"""Showing tokens in a terminal, a notebook and an HTML page."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 import fasttok as ft
+from fasttok.cli import common
 from fasttok.cli import main as cli
 from fasttok.display.colours import ColouredTokens, to_html, visible
 from tests.hostile import byte_strings, texts
 
 
 class Cells(HTMLParser):
-    """The text of each token of a line, and the tags there are."""
+    """Parser that collects the text of each token and all tags of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -46,7 +47,7 @@ class Cells(HTMLParser):
         ("é東".encode(), "é東"),
         (b"\xe6\x9d", "<0xE6><0x9D>"),
         (b"a\xff", "a<0xFF>"),
-        (b"\xed\xb2\x80", "<0xED><0xB2><0x80>"),  # a surrogate is no character
+        (b"\xed\xb2\x80", "<0xED><0xB2><0x80>"),  # a surrogate is not a character
         ("\u202e\u200d\x00\x7f".encode(), "\\u202e\\u200d\\x00\\x7f"),
         (b"", ""),
     ],
@@ -55,12 +56,12 @@ def test_visible(token, expected):
     assert visible(token) == expected
 
 
-def test_nothing_visible_moves_or_hides_text():
+def test_visible_tokens_contain_only_printable_characters():
     for token in byte_strings(2_000):
         assert all(character.isprintable() and character != " " for character in visible(token))
 
 
-def test_html_holds_the_tokens_and_no_tags_of_theirs():
+def test_html_escapes_tags_in_tokens():
     hostile = ["<script>alert(1)</script>", '"onmouseover="x', "&amp;", "</bdi>", "<0xE6>", "'", "<!--"]
     for tokens in (hostile, [visible(text.encode()) for text in texts(300)], []):
         page = Cells(to_html(tokens, unknown={0}))
@@ -69,7 +70,7 @@ def test_html_holds_the_tokens_and_no_tags_of_theirs():
     assert to_html(["a", "b"], unknown={1}).count("class=unknown") == 1
 
 
-def test_a_notebook_shows_what_the_prompt_does(tok):
+def test_a_notebook_shows_the_same_tokens_as_repr(tok):
     shown = tok.show(" lower\n東")
     assert isinstance(shown, ft.ColouredTokens)
     assert repr(shown) == "|".join(shown.tokens)
@@ -81,13 +82,13 @@ def test_a_notebook_shows_what_the_prompt_does(tok):
         tok.show("\ud800")
 
 
-def unknowing():
-    """A tokenizer to which Chinese is unknown, and so is every word but one."""
+def tokenizer_of_few_words():
+    """Return a tokenizer to which most words are unknown."""
     return ft.Tokenizer(ft.WordPieceModel(["", "low", "##er"], unk_id=0), "bert", {"[UNK]": 0})
 
 
-def test_what_is_unknown_is_shown_and_marked():
-    shown = unknowing().show("lower <b>東 low")
+def test_unknown_text_is_shown_and_marked():
+    shown = tokenizer_of_few_words().show("lower <b>東 low")
     assert shown.tokens[:2] == ("low", "##er")
     assert "".join(shown.tokens[2:]) == "<b>東low"
     assert shown.unknown == set(range(2, len(shown) - 1))
@@ -96,13 +97,13 @@ def test_what_is_unknown_is_shown_and_marked():
     page = shown._repr_html_()
     assert page.count("<bdi class=unknown>") == len(shown.unknown)
     assert f"{len(shown)} tokens</small>" in page
-    assert "1 token</small>" in unknowing().show("low")._repr_html_()
-    assert unknowing().show(b"\xff").tokens == ("<0xFF>",)
+    assert "1 token</small>" in tokenizer_of_few_words().show("low")._repr_html_()
+    assert tokenizer_of_few_words().show(b"\xff").tokens == ("<0xFF>",)
     characters = ft.train(ft.PretokenCounts.from_dict({"ab": 1}), model="character", unk="<unk>")
     assert repr(characters.show("ab東 <unk>")) == "a|b|⟦東⟧|⟦·⟧|⟦<⟧|⟦u⟧|⟦n⟧|⟦k⟧|⟦>⟧"
 
 
-def test_unknown_text_of_a_normalizer_is_that_of_the_document():
+def test_unknown_text_is_shown_as_in_the_raw_text():
     model = ft.UnigramModel(["", "▁", "a"], [0.0, -1.0, -2.0], unk_id=0)
     tok = ft.Tokenizer(model, "metaspace", {"<unk>": 0}, normalizer="nmt_nfkc")
     shown = tok.show("ａ ㍿")
@@ -128,10 +129,10 @@ def test_show_by_several_tokenizers(tok, files):
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
-def test_colours_in_a_terminal_unless_they_are_not_wanted(tok, files, monkeypatch, no_color):
-    monkeypatch.setattr(cli.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True})())
+def test_colours_in_a_terminal_unless_no_color_is_set(tok, files, monkeypatch, no_color):
+    monkeypatch.setattr(common.sys, "stdout", type("Terminal", (), {"isatty": lambda self: True})())
     monkeypatch.setenv("NO_COLOR", no_color)
-    line = cli._coloured(unknowing().show("lower 東"))
+    line = common.coloured(tokenizer_of_few_words().show("lower 東"))
     assert ("\x1b[" in line) != bool(no_color)
     assert ("|" in line) == ("⟦東⟧" in line) == bool(no_color)
     assert ("\x1b[4m東\x1b[0m" in line) != bool(no_color)
@@ -143,4 +144,5 @@ def test_show_needs_a_tokenizer(files):
     assert result.exit_code == 1
     assert result.output.startswith("Error: none.json: ")
     result = CliRunner().invoke(cli.main, ["show", "a", "--with", "."])
-    assert (result.exit_code, result.output) == (1, "Error: .: a folder; name a tokenizer's file in it\n")
+    message = "Error: .: a folder, not a tokenizer; give the path of a file\n"
+    assert (result.exit_code, result.output) == (1, message)

@@ -1,4 +1,4 @@
-"""Comparisons: the same bytes every time, however they were interrupted, and what fails stays alone."""
+"""`compare`, `verify` and `Results`: reproducible bytes, interrupted runs, caching and failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fasttok.experiment.run.results import SHAPE
 from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from tests.conftest import ROOT
 from tests.test_cli import run as command
-from tests.test_faults import stands
+from tests.test_faults import run_child
 
 SPECIFICATION = """\
 name = "tested"
@@ -66,13 +66,14 @@ NAMES = [
     "byte",
     "tiny",
 ]
-N_CELLS = 4 + 9 + 18  # counts in two ways of two languages, tokenizers, and these on two corpora
+N_CELLS = 4 + 9 + 18  # counts (2 recipes × 2 languages), tokenizers, measurements (9 tokenizers × 2 corpora)
 
 
 def write_files(folder: Path) -> Path:
-    """A small experiment in a folder of its own; the path of its specification."""
+    """Write a small experiment and its text to a folder; return the path of the specification."""
     texts = {
-        name: (ROOT / name).read_text() for name in ("README.md", "CHANGELOG.md", "docs/architecture.md")
+        name: (ROOT / name).read_text()
+        for name in ("README.md", "CHANGELOG.md", "docs/design/architecture.md")
     }
     files = {
         **{"one.md": texts["README.md"], "two.md": texts["CHANGELOG.md"]},
@@ -88,19 +89,20 @@ def write_files(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The specification, and the results of a run that nothing disturbed."""
+    """Path of the specification, and results of an uninterrupted run."""
     path = write_files(tmp_path_factory.mktemp("tested"))
     return path, ft.compare(path, path.parent / "results")
 
 
 @pytest.fixture
 def copied(finished, tmp_path):
-    """A copy of that folder, to be damaged."""
+    """Paths of a copy of specification and results, which tests can damage."""
     shutil.copytree(finished[0].parent, tmp_path / "copy")
     return tmp_path / "copy" / "experiment.toml", tmp_path / "copy" / "results"
 
 
-def what_must_be_equal(folder) -> dict[str, bytes]:
+def reproducible_files(folder) -> dict[str, bytes]:
+    """Return the files of a results folder that must be equal in every run, by name."""
     paths = [
         *Path(folder).glob("*s.jsonl"),
         *Path(folder).glob("tokenizers/*"),
@@ -116,10 +118,10 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new, 1))
 
 
-# What a run gives
+# Content of the results
 
 
-def test_the_folder(finished):
+def test_files_and_rows_of_the_results(finished):
     path, results = finished
     files = {f"{name}.jsonl" for name in ("metrics", "curves", "failures", "timings")}
     files |= {"experiment.toml", "manifest.json", "cells", "tokenizers"}
@@ -139,7 +141,7 @@ def test_the_folder(finished):
     assert results.manifest["versions"]["fasttok"] == ft.__version__
 
 
-def test_it_is_what_every_step_alone_gives(finished):
+def test_results_match_the_separate_steps(finished):
     path, results = finished
     folder = path.parent
     corpora = {name: ft.Corpus.from_files(folder / f"{name}.md") for name in ("one", "two")}
@@ -179,7 +181,7 @@ def test_it_is_what_every_step_alone_gives(finished):
     assert results.rows == sorted(expected, key=lambda row: [row[name] for name in key])
 
 
-def test_time_is_told_apart(finished):
+def test_timings(finished):
     _, results = finished
     stages = [(row["stage"], row["tokenizer"], row["corpus"], row["state"]) for row in results.timings]
     trained = [(name, state) for name in NAMES[:-1] for state in ("cold", "warm")]
@@ -196,7 +198,7 @@ def test_time_is_told_apart(finished):
     assert all(row["seconds"] > 0 and row["n_bytes"] > 0 for row in results.timings)
     memory = [row["memory"] for row in results.timings]
     assert all(isinstance(size, int) and size >= 0 for size in memory) or set(memory) == {None}
-    for name, data in what_must_be_equal(results.folder).items():
+    for name, data in reproducible_files(results.folder).items():
         assert b"seconds" not in data, name
         assert str(Path(results.folder).parent).encode() not in data, name
 
@@ -209,7 +211,7 @@ def test_a_cost_is_the_median_of_several_runs(monkeypatch):
     assert (result, cost.seconds) == ("c", 3)
 
 
-def test_warm_coding_is_done_five_times(small, monkeypatch):
+def test_warm_encoding_and_decoding_run_five_times(small, monkeypatch):
     change(small, 'use = "compression"', 'use = "speed"')
     times = []
     for module in (run_module, costs_module):
@@ -220,9 +222,9 @@ def test_warm_coding_is_done_five_times(small, monkeypatch):
     assert times == [1] * 4 + [1, 1, 5, 5] * 2  # training cold and warm; encoding and decoding
 
 
-def test_a_finished_run_is_not_run_again(copied, monkeypatch):
+def test_a_finished_run_is_read_from_the_cache(copied, monkeypatch):
     path, results = copied
-    before = what_must_be_equal(results)
+    before = reproducible_files(results)
     timings = (results / "timings.jsonl").read_bytes()
     for module, name in (
         (run_module, "train"),
@@ -231,12 +233,12 @@ def test_a_finished_run_is_not_run_again(copied, monkeypatch):
     ):
         monkeypatch.setattr(module, name, None)
     again = ft.compare(path, results)
-    assert what_must_be_equal(results) == before
+    assert reproducible_files(results) == before
     assert sorted((results / "timings.jsonl").read_bytes().splitlines()) == sorted(timings.splitlines())
     assert again.tokenizers == NAMES
 
 
-def test_what_is_lost_or_damaged_is_made_again(copied, finished):
+def test_missing_and_damaged_cells_are_computed_again(copied, finished):
     path, results = copied
     cells = sorted((results / "cells").glob("*"))
     for i, cell in enumerate(cells):
@@ -249,7 +251,7 @@ def test_what_is_lost_or_damaged_is_made_again(copied, finished):
     (results / "tokenizers/bpe-300.json").unlink()
     change(results / "tokenizers/byte.json", "kind", "mind")
     ft.compare(path, results)
-    assert what_must_be_equal(results) == what_must_be_equal(finished[1].folder)
+    assert reproducible_files(results) == reproducible_files(finished[1].folder)
 
 
 def test_another_experiment_in_the_same_folder(copied, finished, monkeypatch):
@@ -261,20 +263,22 @@ def test_another_experiment_in_the_same_folder(copied, finished, monkeypatch):
     assert {row["tokenizer"] for row in found.rows} == set(found.tokenizers)
     change(path, "[300, 320]", "[300, 350]")
     change(path, '["bpe", "word"]', '["bpe", "unigram", "word"]')
-    monkeypatch.setattr(run_module, "train", None)  # all that is needed is still there
+    monkeypatch.setattr(run_module, "train", None)  # everything must come from the cache
     ft.compare(path, results)
-    assert what_must_be_equal(results) == what_must_be_equal(finished[1].folder)
+    assert reproducible_files(results) == reproducible_files(finished[1].folder)
 
 
-def test_a_folder_of_an_experiment_of_another_name(small, monkeypatch):
+def test_a_folder_with_results_of_another_experiment(small, monkeypatch):
     out = small.parent / "results"
     ft.compare(small, out)
     before = contents(out)
     change(small, 'name = "small"', 'name = "other"')
-    with pytest.raises(FileExistsError, match="the folder holds results of the experiment 'small'; name"):
+    with pytest.raises(
+        FileExistsError, match="the folder contains results of the experiment 'small'; choose"
+    ):
         ft.compare(small, out)
     assert contents(out) == before
-    assert f"Error: {out}: the folder holds" in command("compare", small, "-o", out, code=1).output
+    assert f"Error: {out}: the folder contains" in command("compare", small, "-o", out, code=1).output
     monkeypatch.setattr(run_module.Run, "train", None)
     with pytest.raises(TypeError):
         ft.compare(small, small.parent / "interrupted")
@@ -282,7 +286,7 @@ def test_a_folder_of_an_experiment_of_another_name(small, monkeypatch):
     change(small, 'name = "other"', 'name = "third"')
     with pytest.raises(FileExistsError, match="of the experiment 'other'"):
         ft.compare(small, small.parent / "interrupted")
-    (out / "experiment.toml").write_text("name = ")  # what nobody can read says no name
+    (out / "experiment.toml").write_text("name = ")  # an unreadable specification has no name
     assert ft.compare(small, out).manifest["name"] == "third"
 
 
@@ -295,10 +299,10 @@ def test_changed_text_is_counted_again(copied):
     )
 
 
-# The same bytes
+# Reproducibility
 
 
-def test_workers_and_hash_seeds(finished):
+def test_results_do_not_depend_on_workers_and_hash_seeds(finished):
     path, results = finished
     for workers in (1, 2, 3):
         out = path.parent / f"again-{workers}"
@@ -320,10 +324,10 @@ def test_workers_and_hash_seeds(finished):
             check=True,
             capture_output=True,
         )
-        assert what_must_be_equal(out) == what_must_be_equal(results.folder)
+        assert reproducible_files(out) == reproducible_files(results.folder)
 
 
-def test_kill_in_the_middle_and_start_again(finished, tmp_path):
+def test_a_killed_run_can_be_continued(finished, tmp_path):
     path, results = finished
     out = tmp_path / "results"
     arguments = [sys.executable, "-m", "fasttok", "compare", path, "-o", out, "--quiet"]
@@ -333,17 +337,17 @@ def test_kill_in_the_middle_and_start_again(finished, tmp_path):
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
-        with pytest.raises(ft.ExperimentError, match="the comparison has not ended; run it again"):
+        with pytest.raises(ft.ExperimentError, match="the comparison has not finished; run it again"):
             ft.Results.load(out)
     assert 25 <= len(list(out.glob("cells/*.json"))) < N_CELLS
     ft.compare(path, out)
-    assert what_must_be_equal(out) == what_must_be_equal(results.folder)
+    assert reproducible_files(out) == reproducible_files(results.folder)
 
 
-def test_a_full_disk(finished, tmp_path):
+def test_a_run_continues_after_a_full_disk(finished, tmp_path):
     path, results = finished
-    stands("fill_disk_in_a_comparison", path, tmp_path / "results")
-    assert what_must_be_equal(tmp_path / "results") == what_must_be_equal(results.folder)
+    run_child("fill_disk_in_a_comparison", path, tmp_path / "results")
+    assert reproducible_files(tmp_path / "results") == reproducible_files(results.folder)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -355,7 +359,7 @@ def test_verify(finished, workers):
     assert path.exists()
 
 
-def test_verify_tells_what_differs(copied):
+def test_verify_reports_differences(copied):
     _, results = copied
     change(results / "tokenizers/bpe-300.json", '"kind": "bpe"', '"kind": "BPE"')
     change(
@@ -369,11 +373,11 @@ def test_verify_tells_what_differs(copied):
     assert re.search(r'metrics.jsonl, line \d+: was .*"fertility", "value": 1\d.* and is ', metrics)
     assert failures == """failures.jsonl, line 1: was '{"tokenizer": "none"}' and is ''"""
     assert re.search(r"tokenizers/bpe-300.json, line \d+: was .*BPE.* and is .*bpe", bpe)
-    assert byte == "tokenizers/byte.json is not there"
+    assert byte == "tokenizers/byte.json is missing"
     assert command("verify", results, "--quiet", code=1).output.splitlines()[-1] == byte
 
 
-def test_verify_tells_of_other_text_and_versions(copied):
+def test_verify_reports_changed_text_and_versions(copied):
     path, results = copied
     with (path.parent / "one.md").open("a") as file:
         file.write("zebra " * 1000)
@@ -381,21 +385,21 @@ def test_verify_tells_of_other_text_and_versions(copied):
     manifest["versions"]["numpy"] = "1.0"
     (results / "manifest.json").write_text(json.dumps(manifest))
     found = ft.verify(results)
-    assert found[0] == "the text of corpus.train.one is not the same"
+    assert found[0] == "the text of corpus.train.one has changed"
     assert found[1].startswith("numpy was 1.0 and is ")
     assert any(line.startswith("tokenizers/word-300.json, line ") for line in found[2:])
 
 
-def test_verify_where_the_text_lies_elsewhere(copied, tmp_path):
+def test_verify_with_text_in_another_folder(copied, tmp_path):
     path, results = copied
     moved = shutil.move(results, tmp_path / "sent")
     with pytest.raises(ft.ExperimentError, match=r"one.md: No such file or directory"):
         ft.verify(moved)
     output = command("verify", moved, "--folder", path.parent, "--quiet").output
-    assert output == f"{moved}: the same, byte for byte\n"
+    assert output == f"{moved}: verified, all results are the same byte for byte\n"
 
 
-# What fails
+# Failures
 
 FAILING = """\
 [[tokenizer]]
@@ -416,7 +420,7 @@ load = "damaged.json"
 """
 
 
-def test_what_fails_stays_alone(finished, tmp_path):
+def test_failures_do_not_affect_other_tokenizers(finished, tmp_path):
     path = write_files(tmp_path)
     change(path, "[metrics]", FAILING + "[metrics]")
     (tmp_path / "damaged.json").write_text("{")
@@ -431,7 +435,7 @@ def test_what_fails_stays_alone(finished, tmp_path):
     ]
     messages = [row["message"] for row in results.failures]
     assert messages[0].startswith("vocab_size must be at least ")
-    assert re.search(r"'aligned/de', document 1.*no piece for 'Ŧ'", messages[1])
+    assert re.search(r"'aligned/de', document 1.*cannot encode 'Ŧ'", messages[1])
     assert messages[2].startswith("damaged.json: line 1: not JSON")
     assert "strict-bpe-300 failed on aligned: " in result.output
     assert set(results.tokenizers) == {*NAMES, "strict-bpe-300"}
@@ -441,7 +445,7 @@ def test_what_fails_stays_alone(finished, tmp_path):
     assert ft.verify(out) == []
 
 
-def test_a_baseline_that_fails_takes_only_what_needs_it(finished, tmp_path):
+def test_without_baseline_only_nsl_is_missing(finished, tmp_path):
     path = write_files(tmp_path)
     (tmp_path / "tiny.json").write_text("{")
     results = ft.compare(path, tmp_path / "results")
@@ -453,13 +457,13 @@ def test_a_baseline_that_fails_takes_only_what_needs_it(finished, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "line", "message"),
     [
-        ("aligned/de.txt", "das Haus\n", 10, "en has 2 documents, de 1"),
+        ("aligned/de.txt", "das Haus\n", 10, "en has 2 documents, de has 1"),
         ("aligned/de.txt", "", 10, "language 'de', has no text"),
         ("held/a.md", "", 9, "language 'a', has no text"),
-        ("two.md", "", 6, "corpus.train.two: there is no text in "),
+        ("two.md", "", 6, "corpus.train.two: no text in "),
     ],
 )
-def test_text_that_cannot_be_compared(tmp_path, name, text, line, message):
+def test_invalid_text_is_an_error_with_a_line(tmp_path, name, text, line, message):
     path = write_files(tmp_path)
     (tmp_path / name).write_text(text)
     with pytest.raises(ft.ExperimentError, match=message) as caught:
@@ -491,7 +495,7 @@ words = "whitespace"
 
 @pytest.fixture
 def small(tmp_path):
-    """The specification of an experiment that takes no time."""
+    """Path of the specification of a quick experiment."""
     folder = tmp_path / "small"
     folder.mkdir()
     (folder / "one.txt").write_text("the cat and the hat sat on the mat\n" * 20)
@@ -502,7 +506,7 @@ def small(tmp_path):
 
 @pytest.fixture
 def small_results(small):
-    """The folder of its results."""
+    """Folder with the results of the quick experiment."""
     return Path(ft.compare(small, small.parent / "results").folder)
 
 
@@ -515,7 +519,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("spelled", ["./experiment.toml", "{parent}/experiment.toml", "{absolute}"])
-def test_messages_do_not_tell_where_the_folder_is(small, monkeypatch, spelled):
+def test_messages_of_failures_do_not_contain_the_folder(small, monkeypatch, spelled):
     folder = small.parent
     (folder.parent / "outside.json").write_text("{")
     (folder / "all").mkdir()
@@ -530,7 +534,7 @@ def test_messages_do_not_tell_where_the_folder_is(small, monkeypatch, spelled):
     assert ft.verify(folder / "results") == []
 
 
-def test_results_behind_a_link(small, tmp_path):
+def test_results_in_a_symlinked_folder(small, tmp_path):
     (tmp_path / "large/disk").mkdir(parents=True)
     (small.parent / "results").symlink_to(tmp_path / "large/disk")
     ft.compare(small, small.parent / "results")
@@ -538,17 +542,17 @@ def test_results_behind_a_link(small, tmp_path):
         assert ft.verify(results) == []
 
 
-def test_one_run_at_a_time(small):
+def test_only_one_run_can_use_a_folder(small):
     out = small.parent / "results"
     with lock_folder(str(out)):
-        with pytest.raises(BlockingIOError, match="another run is at work in this folder: '.*results'"):
+        with pytest.raises(BlockingIOError, match="another run is using this folder: '.*results'"):
             ft.compare(small, out)
         assert not (out / "experiment.toml").exists()
     assert ft.compare(small, out).tokenizers == ["byte", "word"]
 
 
 @pytest.mark.parametrize("suffix", [".tokenizer", ".json"])
-def test_a_tokenizer_that_changes_meanwhile(small, monkeypatch, suffix):
+def test_a_tokenizer_that_changes_during_a_run(small, monkeypatch, suffix):
     (small.parent / "tiny.json").write_text((ROOT / "tests/data/tiny.json").read_text())
     add_tokenizers(small, 'load = "tiny.json"')
     out = small.parent / "results"
@@ -564,7 +568,7 @@ def test_a_tokenizer_that_changes_meanwhile(small, monkeypatch, suffix):
     step = getattr(run_module.Run, step_name)
     monkeypatch.setattr(run_module.Run, step_name, change_files)
     if suffix == ".tokenizer":
-        with pytest.raises(ft.ExperimentError, match="it was changed"):
+        with pytest.raises(ft.ExperimentError, match="the file was changed"):
             ft.compare(small, out)
     else:
         assert ft.compare(small, out).manifest["tokenizers"]["tiny"]["model"] == "byte"
@@ -574,9 +578,9 @@ def test_a_tokenizer_that_changes_meanwhile(small, monkeypatch, suffix):
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "other counts"])
-def test_counts_that_are_damaged_are_made_again(small, damage):
+def test_damaged_counts_are_computed_again(small, damage):
     out = small.parent / "results"
-    before = what_must_be_equal(ft.compare(small, out).folder)
+    before = reproducible_files(ft.compare(small, out).folder)
     [counts] = (out / "cells").glob("*.npz")
     if damage == "other counts":
         ft.PretokenCounts.from_dict({"zzz": 5}).save(counts)
@@ -585,10 +589,10 @@ def test_counts_that_are_damaged_are_made_again(small, damage):
     for tokenizer in (out / "cells").glob("*.tokenizer"):
         tokenizer.unlink()
     ft.compare(small, out)
-    assert what_must_be_equal(out) == before
+    assert reproducible_files(out) == before
 
 
-def test_a_folder_of_somebody_else_is_left_alone(small, tmp_path):
+def test_a_folder_with_other_files_is_not_changed(small, tmp_path):
     folder = small.parent
     other = tmp_path / "other"
     (other / "tokenizers").mkdir(parents=True)
@@ -602,19 +606,21 @@ def test_a_folder_of_somebody_else_is_left_alone(small, tmp_path):
         with pytest.raises(FileExistsError):
             ft.compare(small, name)
         assert contents(name) == before
-    shutil.rmtree(f"{ours}/cells")  # by its manifest it still is one of results
+    shutil.rmtree(f"{ours}/cells")  # the manifest still identifies the folder
     ft.compare(small, ours)
 
 
-def test_the_folder_of_the_experiment_is_for_no_results(small, monkeypatch):
+def test_the_folder_of_the_experiment_cannot_contain_results(small, monkeypatch):
     monkeypatch.chdir(small.parent)
     for output in (".", "", small.parent, "../small"):
-        with pytest.raises(FileExistsError, match="here lies the experiment; results need another folder"):
+        with pytest.raises(
+            FileExistsError, match="the folder contains the experiment itself; choose another"
+        ):
             ft.compare("experiment.toml", output)
     assert sorted(os.listdir(small.parent)) == ["experiment.toml", "held.txt", "one.txt"]
 
 
-def test_what_is_read_does_not_lie_among_the_results(small):
+def test_input_files_cannot_be_in_the_results_folder(small):
     out = small.parent / "results"
     ft.compare(small, out)
     before = contents(out)
@@ -625,19 +631,19 @@ def test_what_is_read_does_not_lie_among_the_results(small):
     ):
         small.write_text(SMALL)
         change(small, old, new)
-        with pytest.raises(ft.ExperimentError, match="lies in the folder for the results") as caught:
+        with pytest.raises(ft.ExperimentError, match="is inside the folder for the results") as caught:
             ft.compare(small, out)
         assert caught.value.line == line
         assert contents(out) == before
 
 
-def test_what_fails_in_counting_leaves_results_as_they_are(small):
+def test_errors_in_counting_do_not_change_earlier_results(small):
     out = small.parent / "results"
     ft.compare(small, out)
     before = contents(out)
     change(small, '"one.txt"', '"two.txt"')
     (small.parent / "two.txt").write_text("")
-    with pytest.raises(ft.ExperimentError, match="there is no text in"):
+    with pytest.raises(ft.ExperimentError, match="no text in"):
         ft.compare(small, out)
     assert contents(out) == before
     assert ft.Results.load(out).tokenizers == ["byte", "word"]
@@ -647,12 +653,12 @@ def test_what_fails_in_counting_leaves_results_as_they_are(small):
     ("error", "kind", "message"),
     [
         (OverflowError("too large"), "OverflowError", "too large"),
-        (MemoryError(), "MemoryError", "there is not enough memory"),
+        (MemoryError(), "MemoryError", "not enough memory"),
         (type("_ArrayMemoryError", (MemoryError,), {})("of NumPy"), "MemoryError", "of NumPy"),
     ],
 )
 @pytest.mark.parametrize("step", ["train", "score"])
-def test_errors_of_one_tokenizer(small, monkeypatch, step, error, kind, message):
+def test_errors_that_become_failures(small, monkeypatch, step, error, kind, message):
     work = getattr(run_module, step)
 
     def fail_for_words(source, target, *rest, **options):
@@ -679,12 +685,12 @@ def test_errors_that_end_a_run(small, monkeypatch, error):
         ft.compare(small, small.parent / "results")
 
 
-def test_a_recipe_that_leaves_nothing(small):
+def test_a_pretokenizer_that_discards_all_text(small):
     (small.parent / "blank.txt").write_text("  \n \n")
     change(small, "[corpus.test]", 'two = { files = "blank.txt" }\n[corpus.test]')
     add_tokenizers(small, 'name = "bert"\nmodel = ["byte", "word"]\npretokenizer = "bert"')
     results = ft.compare(small, small.parent / "results")
-    message = "normalizer and pretokenizer leave nothing of corpus.train.two"
+    message = "no pretokens in corpus.train.two: normalizer and pretokenizer discard all text"
     assert [(row["tokenizer"], row["error"], row["message"]) for row in results.failures] == [
         (name, "ValueError", message) for name in ("bert-byte", "bert-word")
     ]
@@ -702,11 +708,11 @@ def test_an_expression_that_takes_too_long(small, monkeypatch):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ("1e18", "too large: the count of a pretoken passes 2^63 - 1"),
-        ("1e-300", "too small: every count times its weight rounds to 0"),
+        ("1e18", "too large: the count of a pretoken exceeds 2^63 - 1"),
+        ("1e-300", "too small: all counts, multiplied by their weights, round to 0"),
     ],
 )
-def test_weights_that_leave_no_counts(small, weight, message):
+def test_weights_that_are_too_large_or_too_small(small, weight, message):
     change(small, "weight = 1 }", f"weight = {weight} }}")
     change(small, "[corpus.test]", 'two = { files = "one.txt", weight = 1e-301 }\n[corpus.test]')
     with pytest.raises(ft.ExperimentError, match=re.escape(f"corpus.train.one.weight: {message}")) as caught:
@@ -720,7 +726,7 @@ def test_the_same_text_in_two_languages(small):
     assert [row["corpus"] for row in results.timings if row["stage"] == "count"] == ["one", "two"]
 
 
-def test_tokenizers_of_an_earlier_run_go(small):
+def test_tokenizers_of_an_earlier_run_are_removed(small):
     out = small.parent / "results"
     (small.parent / "tiny.json").write_text((ROOT / "tests/data/tiny.json").read_text())
     add_tokenizers(small, 'load = "tiny.json"', 'model = "character"')
@@ -730,44 +736,46 @@ def test_tokenizers_of_an_earlier_run_go(small):
     (small.parent / "tiny.json").write_text("{")
     ft.compare(small, out)
     assert sorted(os.listdir(out / "tokenizers")) == ["byte.json", "character.json", "own.json"]
-    assert ft.verify(out) == ["tokenizers/own.json is no longer made"]
+    assert ft.verify(out) == ["tokenizers/own.json is not part of the new results"]
     assert (out / "tokenizers/own.json").read_text() == "{}"
 
 
 # Results
 
 
-def test_a_tokenizer_that_is_not_the_one_measured(small):
+def test_a_tokenizer_that_was_changed_after_the_run(small):
     out = small.parent / "results"
     results = ft.compare(small, out)
     shutil.copy(out / "tokenizers/byte.json", out / "tokenizers/word.json")
-    with pytest.raises(ft.ExperimentError, match="word.json: it was changed, or is of another run"):
+    with pytest.raises(ft.ExperimentError, match="word.json: the file was changed or belongs to another run"):
         results.tokenizer("word")
     assert results.tokenizer("byte").vocab_size == 256
 
 
-def test_an_experiment_that_was_changed_is_not_verified(small):
+def test_verify_of_a_changed_specification(small):
     out = small.parent / "results"
     ft.compare(small, out)
     change(out / "experiment.toml", "small", "large")
-    with pytest.raises(ft.ExperimentError, match="experiment.toml: it was changed, or is of another run"):
+    with pytest.raises(
+        ft.ExperimentError, match="experiment.toml: the file was changed or belongs to another"
+    ):
         ft.verify(out)
 
 
-@pytest.mark.parametrize("place", SHAPE)
+@pytest.mark.parametrize("keys", SHAPE)
 @pytest.mark.parametrize("damage", ["missing", "of another type"])
-def test_manifests_that_are_not_whole(small_results, place, damage):
+def test_damaged_manifests(small_results, keys, damage):
     path = small_results / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["own_metrics"] = {"toy:toy": ft.Metric("toy", ("tokens",), definition="Toys.").describe()}
-    *keys, last = (
-        place.replace("languages.*", "languages.held")
+    *path_keys, last = (
+        keys.replace("languages.*", "languages.held")
         .replace("tokenizers.*", "tokenizers.byte")
         .replace("own_metrics.*", "own_metrics.toy:toy")
         .split(".")
     )
     inner = manifest
-    for key in keys:
+    for key in path_keys:
         inner = inner[key]
     if damage == "missing" and last != "held":
         del inner[last]
@@ -776,7 +784,7 @@ def test_manifests_that_are_not_whole(small_results, place, damage):
     path.write_text(json.dumps(manifest))
     for read in (ft.Results.load, ft.verify):
         with pytest.raises(
-            ft.ExperimentError, match=re.escape(f"manifest.json: {place} is missing, or of an")
+            ft.ExperimentError, match=re.escape(f"manifest.json: {keys} is missing or is not")
         ):
             read(small_results)
 
@@ -796,18 +804,18 @@ def test_results_as_tables(finished):
 
 
 @pytest.mark.parametrize(("library", "method"), [("pandas", "to_pandas"), ("pyarrow", "to_arrow")])
-def test_libraries_that_are_not_there(finished, monkeypatch, library, method):
+def test_missing_libraries(finished, monkeypatch, library, method):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=f"pip install {library}"):
         getattr(finished[1], method)()
 
 
 def test_an_unknown_tokenizer(finished):
-    with pytest.raises(KeyError, match="no tokenizer 'bpe-301'; there are bpe-300, bpe-350, unigram-300"):
+    with pytest.raises(KeyError, match="no tokenizer is named 'bpe-301'; known are bpe-300, bpe-350, "):
         finished[1].tokenizer("bpe-301")
 
 
-def test_what_was_asked_for_and_not_measured(small, finished):
+def test_unmeasured_metrics(small, finished):
     assert finished[1].unmeasured == []
     change(small, '"compression"', '["gini", "speed", "compression", "morphology", "parity"]')
     out = small.parent / "results"
@@ -816,13 +824,13 @@ def test_what_was_asked_for_and_not_measured(small, finished):
     for metric, needs in (
         ("gini", "parallel text"),
         ("parity", "parallel text"),
-        ("morphology", "morphemes"),
+        ("morphology", "a file of morphemes"),
     ):
         assert f"{metric} was not measured: it needs {needs}" in output
     assert "speed was" not in output
 
 
-def test_what_needs_a_baseline_that_failed_is_not_measured(small):
+def test_nsl_is_unmeasured_if_the_baseline_failed(small):
     (small.parent / "tiny.json").write_text("{")
     add_tokenizers(small, 'load = "tiny.json"')
     change(small, 'use = "compression"', 'use = ["compression", "nsl"]\nbaseline = "tiny"')
@@ -833,12 +841,12 @@ def test_what_needs_a_baseline_that_failed_is_not_measured(small):
     assert "tiny failed: tiny.json" in output
 
 
-def test_what_the_command_says(small):
+def test_output_of_the_command(small):
     out = small.parent / "its results"
     first = command("compare", small, "-o", out)
     n = len(ft.Results.load(out).rows)
     assert first.stdout.splitlines() == [
-        f"2 tokenizers and {n} rows of figures are in {out}",
+        f"Measured 2 tokenizers: {n} rows in {out}",
         f"Next: fasttok report '{out}'",
     ]
     tasks = ["training byte", "training word", "measuring byte on held", "measuring word on held"]
@@ -846,7 +854,7 @@ def test_what_the_command_says(small):
     assert [line for line in first.stderr.splitlines() if " of 4: " in line] == numbered
     change(small, '["byte", "word"]', '["byte", "character"]')
     again = command("compare", small, "-o", out).stderr
-    numbered = [line.replace("word", "character") + " (kept)" * ("byte" in line) for line in numbered]
+    numbered = [line.replace("word", "character") + " (cached)" * ("byte" in line) for line in numbered]
     assert [line for line in again.splitlines() if " of 4: " in line] == numbered
 
 
@@ -859,12 +867,12 @@ def test_what_the_command_says(small):
         (
             "manifest.json",
             '{"format": "fasttok.experiment", "version": 9}',
-            "experiment version 9; this fasttok",
+            "cannot read fasttok.experiment version 9; this fasttok",
         ),
         ("manifest.json", '{"format": "fasttok.experiment", "version": 1}', "manifest.json: name is missing"),
-        ("metrics.jsonl", "", "metrics.jsonl: it was changed, or is of another run"),
-        ("timings.jsonl", "{}\n", "timings.jsonl: it was changed, or is of another run"),
-        ("experiment.toml", SPECIFICATION + "\n", "experiment.toml: it was changed, or is of another run"),
+        ("metrics.jsonl", "", "metrics.jsonl: the file was changed or belongs"),
+        ("timings.jsonl", "{}\n", "timings.jsonl: the file was changed or belongs"),
+        ("experiment.toml", SPECIFICATION + "\n", "experiment.toml: the file was changed or belongs"),
     ],
 )
 def test_damaged_results(copied, file, text, message):
@@ -874,14 +882,12 @@ def test_damaged_results(copied, file, text, message):
         ft.Results.load(results)
 
 
-def test_results_that_are_not_there(tmp_path):
+def test_missing_results(tmp_path):
     for read in (ft.Results.load, ft.verify, ft.write_report):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "none")
-        with pytest.raises(
-            ft.ExperimentError, match=r"not a folder of results \(manifest.json is not there\)"
-        ):
+        with pytest.raises(ft.ExperimentError, match="not a folder of results: manifest.json is missing"):
             read(tmp_path)
     for name in ("report", "verify"):
         output = command(name, tmp_path, code=1).output
-        assert output == f"Error: {tmp_path}: not a folder of results (manifest.json is not there)\n"
+        assert output == f"Error: {tmp_path}: not a folder of results: manifest.json is missing\n"

@@ -1,4 +1,4 @@
-"""The one list that every registered normalizer and pretokenizer runs through."""
+"""Contract of components: tests that every registered normalizer and pretokenizer must pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fasttok.text.rows import Rows
 from tests import hostile
 from tests.pipelines import list_pretokens, prepare, pretokens
 
-# Components with options; those without are made from their names.
+# Components with options. Components without options are made from their names.
 WITH_OPTIONS: dict[str, list[Component]] = {
     "charsmap": [CharsMapNormalizer.from_rules({"ab": "x", "é": ""})],
     "replace": [ft.Replace("a", "bb"), ft.Replace("  ", " ")],
@@ -64,19 +64,19 @@ def pipeline_of(component: Component) -> Pipeline:
     return Pipeline(None, component)
 
 
-def test_every_registered_name_is_tried():
+def test_every_registered_component_is_tested():
     names = {name_of(component) for component in COMPONENTS}
     assert names == {*NORMALIZERS, *PRETOKENIZERS, "sequence"}
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=repr)
-def test_a_component_is_a_value(component):
+def test_components_equal_their_copies(component):
     again = remake(component)
     assert again.config() == component.config()
     assert name_of(again) == component.config()["name"]
     copied = pickle.loads(pickle.dumps(component))  # noqa: S301
     assert copied.config() == component.config()
-    if not isinstance(component, CharsMapNormalizer):  # it compares as the object it is: rules are many
+    if not isinstance(component, CharsMapNormalizer):  # compared by identity, since it has too many rules
         assert again == copied == component
         assert hash(again) == hash(component)
     assert repr(copied) == repr(component)
@@ -87,14 +87,14 @@ def test_a_component_is_a_value(component):
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=repr)
-def test_rows_are_apart_and_alignment_changes_nothing(component):
+def test_rows_are_independent_and_alignment_changes_no_pretoken(component):
     pipeline = pipeline_of(component)
     alone = [pretokens(pipeline, text) for text in TEXTS]
     for aligned in (False, True):
         prepared = pipeline.prepare(Rows.of(ft.Ragged.from_bytes(TEXTS), aligned=aligned))
-        places = list_pretokens(prepared)
+        found_spans = list_pretokens(prepared)
         data = prepared.rows.documents.values.tobytes()
-        assert [data[a:b] for a, b in places.tolist()] == [p for found in alone for p in found]
+        assert [data[a:b] for a, b in found_spans.tolist()] == [p for found in alone for p in found]
         if aligned:
             spans = prepared.rows.raw_spans
             assert spans.shape == (len(data), 2)
@@ -105,7 +105,7 @@ def test_rows_are_apart_and_alignment_changes_nothing(component):
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=repr)
-def test_parts_that_are_cut_where_it_is_safe_are_the_whole(component):
+def test_a_safe_cut_changes_no_pretoken(component):
     pipeline = pipeline_of(component)
     for text in TEXTS:
         whole = pretokens(pipeline, text)
@@ -119,7 +119,7 @@ def test_parts_that_are_cut_where_it_is_safe_are_the_whole(component):
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=repr)
-def test_input_may_be_read_only_or_mapped(component, tmp_path):
+def test_input_may_be_read_only_or_memory_mapped(component, tmp_path):
     text = b"  The newest, A1 \xff b  "
     expected = pretokens(pipeline_of(component), text)
     (tmp_path / "text").write_bytes(text)
@@ -139,7 +139,7 @@ def test_unknown_names_and_options_are_refused():
                 make(config)
 
 
-def test_steps_after_a_cut_see_every_pretoken_as_a_text():
+def test_metaspace_after_another_step_rewrites_every_pretoken():
     words = ft.get_pretokenizer(["whitespace_split", "metaspace"]).split_text(" Hello  new world ")
     assert [word.decode() for word in words] == ["▁Hello", "▁new", "▁world"]
     prepared = prepare(
@@ -150,7 +150,7 @@ def test_steps_after_a_cut_see_every_pretoken_as_a_text():
 
 @dataclass(frozen=True)
 class Breaking(ft.Pretokenizer):
-    """Has the boundaries that a function gives for a batch."""
+    """Pretokenizer whose boundaries are those that a function returns."""
 
     function: Callable[[ft.Ragged], list[np.ndarray]]
 
@@ -172,7 +172,7 @@ class Breaking(ft.Pretokenizer):
         lambda documents: [documents.offsets.tolist()],
     ],
 )
-def test_boundaries_that_a_kernel_must_not_see(broken):
+def test_invalid_boundaries_raise(broken):
     step = Breaking(broken)
     batch = ft.Ragged.from_bytes([b"hello", b"world"])
     for steps in (step, ft.get_pretokenizer([step, "gpt2"]), ft.get_pretokenizer(["gpt2", step])):
@@ -184,10 +184,12 @@ def test_boundaries_that_a_kernel_must_not_see(broken):
         ft.count_pretokens(ft.Corpus.from_texts(["hello", "world"]), step)
 
 
-def test_spans_that_a_kernel_must_not_see():
+def test_invalid_spans_raise():
     rows = Rows.of(ft.Ragged.from_bytes([b"hello", b"world"]), aligned=True)
     for spans in (None, np.zeros((3, 2), np.int64), np.zeros(10, np.int64)):
-        with pytest.raises(ValueError, match=r"aligned rows need their spans, of shape \(n, 2\) with n = 10"):
+        with pytest.raises(
+            ValueError, match=r"spans must have the shape \(10, 2\), one row per byte written"
+        ):
             rows.rewritten(rows.documents, spans)
     far = rows.rewritten(rows.documents, np.full((10, 2), 10**12, np.int64))
     again = far.rewritten(far.documents, np.full((10, 2), -(10**12), np.int64))

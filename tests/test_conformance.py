@@ -1,4 +1,4 @@
-"""fasttok against the libraries it claims to match, on all the shared data and on hostile text."""
+"""Comparison of fasttok with other libraries on all the shared data and on hostile text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXPECTED = json.loads(OUTPUT.read_text())
 
 
 def as_tokenizers_writes(tok: ft.Tokenizer) -> tuple[list[str], list[list[str]]]:
-    """Our pieces by id and our merges, in the writing of tokenizers."""
+    """Return the pieces by id and the merges of a tokenizer, in the spelling of tokenizers."""
     pieces = [write_bytes(piece) for piece in tok.model.pieces.to_bytes()]
     for token, i in tok.special_tokens.items():
         pieces[i] = token
@@ -41,7 +41,7 @@ def as_tokenizers_writes(tok: ft.Tokenizer) -> tuple[list[str], list[list[str]]]
 
 @pytest.fixture(scope="module")
 def corpora(shared, tmp_path_factory):
-    """The training files by name, decompressed where needed, read as tokenizers was given them."""
+    """Paths of the training files by name; compressed files are decompressed first."""
     folder = tmp_path_factory.mktemp("corpora")
     paths = {}
     for name in TRAININGS:
@@ -53,7 +53,7 @@ def corpora(shared, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", list(TRAININGS))
-def test_merges_are_tokenizers_on_real_text(corpora, name):
+def test_merges_equal_tokenizers_on_real_text(corpora, name):
     corpus = ft.Corpus.from_files(corpora[name])
     tok = ft.train(corpus, vocab_size=TRAININGS[name], compat="huggingface")
     pieces, merges = as_tokenizers_writes(tok)
@@ -61,7 +61,7 @@ def test_merges_are_tokenizers_on_real_text(corpora, name):
 
 
 @pytest.mark.parametrize("name", [*PATTERNS, "tokenizers_english"])
-def test_ids_are_the_peers_on_all_shared_data(shared, corpora, name):
+def test_ids_equal_the_other_libraries_on_all_shared_data(shared, corpora, name):
     if name == "tokenizers_english":
         corpus = ft.Corpus.from_files(corpora["data/prose/english.txt.xz"])
         tok = ft.train(corpus, vocab_size=32_000, compat="huggingface")
@@ -92,7 +92,7 @@ def test_tiktoken_on_hostile_text(shared, name):
 
 
 def parts_of_lines(text: str) -> Iterator[str]:
-    """A text in parts of about a megabyte that end where lines do."""
+    """Yield a text in parts of about a megabyte that end at line ends."""
     start = 0
     while start < len(text):
         end = text.find("\n", start + 1_000_000) + 1 or len(text)
@@ -100,16 +100,16 @@ def parts_of_lines(text: str) -> Iterator[str]:
         start = end
 
 
-def test_bert_is_that_of_tokenizers_on_all_shared_data(shared):
-    """Every id and where it stands; one line of all holds a code point that tokenizers does not know."""
+def test_bert_equals_tokenizers_on_all_shared_data(shared):
+    """All ids and spans agree; one line is skipped for a code point that tokenizers does not know."""
     tok = ft.load(shared / "tokenizers/bert/minilm/vocab.txt", lowercase=True)
     files = data_files(shared)
     assert len(files) == len(EXPECTED["bert"]) > 150
-    n_left_out = 0
+    n_skipped = 0
     for path in files:
         whole = read_bytes(path).decode()
         text = comparable_lines(whole)
-        n_left_out += whole.count("\n") - text.count("\n")
+        n_skipped += whole.count("\n") - text.count("\n")
         ids, spans, start = [], [], 0
         for part in parts_of_lines(text):
             encoding = tok.encode_with_offsets(part)
@@ -119,11 +119,11 @@ def test_bert_is_that_of_tokenizers_on_all_shared_data(shared):
         found = {"ids": hash_ids(np.concatenate(ids)), "spans": hash_spans(np.concatenate(spans))}
         assert found == EXPECTED["bert"][path.relative_to(shared).as_posix()], path
         assert np.array_equal(tok.encode(text), np.concatenate(ids))
-    assert n_left_out == 1
+    assert n_skipped == 1
 
 
-def test_offsets_are_tokenizers_on_all_shared_data(shared):
-    """By default tokenizers leaves the white space at the ends of a token out of its span; not so here."""
+def test_offsets_equal_tokenizers_on_all_shared_data(shared):
+    """Offsets agree with trim_offsets=False, which keeps white space at the ends of tokens in their spans."""
     theirs = tokenizers.Tokenizer.from_file(str(shared / "tokenizers/huggingface/gpt2_old_format.json"))
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
     theirs.post_processor = tokenizers.processors.ByteLevel(trim_offsets=False)
@@ -139,7 +139,7 @@ def test_offsets_are_tokenizers_on_all_shared_data(shared):
 
 
 @pytest.mark.parametrize("name", ["r50k_base", "p50k_base", "cl100k_base", "o200k_base"])
-def test_known_rank_files_know_their_special_tokens(shared, name):
+def test_special_tokens_of_known_rank_files(shared, name):
     import tiktoken.load
     from tiktoken_ext import openai_public
 
@@ -162,9 +162,9 @@ def test_known_rank_files_know_their_special_tokens(shared, name):
     assert all(tok.id_to_piece(i) == encoding.decode_single_token_bytes(i) for i in range(0, 50_000, 97))
 
 
-@pytest.mark.filterwarnings("ignore:the vocabulary has")  # tokenizers stops early too, and says nothing
+@pytest.mark.filterwarnings("ignore:the vocabulary has")  # tokenizers also stops early, without a warning
 @pytest.mark.parametrize("special", [[], ["<|endoftext|>", "<|end|>"]])
-def test_tokenizers_on_generated_corpora(special):
+def test_training_equals_tokenizers_on_generated_corpora(special):
     for seed in range(12):
         texts = hostile.texts(60, seed=100 + seed)
         theirs = train_tokenizers(texts, 600, special_tokens=special)
@@ -180,7 +180,7 @@ def test_tokenizers_on_generated_corpora(special):
 
 @pytest.mark.filterwarnings("ignore:the vocabulary has")
 @pytest.mark.parametrize("options", [{"min_frequency": 3}, {"max_token_length": 4}])
-def test_tokenizers_options(options):
+def test_training_options_equal_tokenizers(options):
     ours_of = {
         "min_frequency": lambda n: {"min_frequency": n},
         "max_token_length": lambda n: {"max_piece_length": n - 1},
@@ -194,5 +194,5 @@ def test_tokenizers_options(options):
     assert as_tokenizers_writes(ours) == vocabulary_and_merges(theirs)
 
 
-def test_the_hashes_are_of_the_pinned_versions():
+def test_the_hashes_belong_to_the_installed_versions():
     assert EXPECTED["versions"] == {"tiktoken": tiktoken.__version__, "tokenizers": tokenizers.__version__}

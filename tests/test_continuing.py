@@ -1,4 +1,4 @@
-"""Continued training: resuming, starting from models of any origin, what is logged of its memory."""
+"""Continued training: resuming, starting from arbitrary models, and the log message about memory."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def rows_of(model):
     ]
 
 
-def tokenizer_of(pieces, merges, **options):
-    """A tokenizer whose ids may stand in any order and whose pieces need not be made."""
+def make_tokenizer(pieces, merges, **options):
+    """Make a tokenizer with ids in any order; merges need not produce all pieces."""
     table = np.array(merges, np.uint32).reshape(-1, 3)
     model = ft.BPEModel(ft.Ragged.from_bytes(pieces), table[:, :2], table[:, 2], **options)
     return ft.Tokenizer(model, ft.get_pretokenizer("gpt2"))
@@ -53,13 +53,13 @@ OPTIONS = [
 
 
 def continued(options):
-    """The options that go with a start: what follows from it is left out."""
+    """Return the options that can be combined with a start."""
     return {name: value for name, value in options.items() if name not in ("byte_order", "special_ids")}
 
 
 @pytest.mark.filterwarnings("ignore:the vocabulary has")
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_resuming_is_training_at_once(options):
+def test_resumed_training_equals_training_at_once(options):
     rng = random.Random(70)
     first = 256 + len(options.get("special_tokens", ()))
     for _ in range(60):
@@ -76,7 +76,7 @@ def test_resuming_is_training_at_once(options):
 
 
 @pytest.mark.parametrize("options", OPTIONS[:4] + OPTIONS[5:6], ids=str)
-def test_resuming_on_real_text(shared, options):
+def test_resumed_training_on_real_text(shared, options):
     counts = ft.count_pretokens(ft.Corpus.from_files(shared / "data/code/go.txt"))
     expected = ft.train(counts, vocab_size=6000, **options)
     start = ft.train(counts, vocab_size=2500, **options)
@@ -84,7 +84,7 @@ def test_resuming_on_real_text(shared, options):
     assert tok.model.to_dict() == expected.model.to_dict()
 
 
-def test_special_tokens_keep_their_ids_and_new_ones_stand_behind():
+def test_special_tokens_keep_their_ids_and_new_ones_come_last():
     counts = ft.PretokenCounts.from_dict(WORDS)
     start = ft.train(counts, vocab_size=259, special_tokens=["<a>"])
     tok = ft.train(counts, vocab_size=262, special_tokens=["<b>", "<a>"], start=start)
@@ -94,7 +94,7 @@ def test_special_tokens_keep_their_ids_and_new_ones_stand_behind():
     assert [tok.id_to_piece(i) for i in range(259)] == [start.id_to_piece(i) for i in range(259)]
 
 
-def test_the_template_of_the_start_stays():
+def test_the_template_of_the_start_is_kept():
     counts = ft.PretokenCounts.from_dict(WORDS)
     start = ft.train(counts, vocab_size=258, special_tokens=["<a>"]).with_template("<a> $A")
     tok = ft.train(counts, vocab_size=260, start=start)
@@ -102,11 +102,11 @@ def test_the_template_of_the_start_stays():
     assert tok.encode("q", add_special_tokens=True).tolist() == [257, ord("q")]
 
 
-# Starts of any origin
+# Arbitrary starts
 
 
 def random_start(rng):
-    """Pieces in any order, some of which the merges never make, or by another pair."""
+    """Return pieces in random order, and merges; some pieces have no merge, others have several."""
     pieces = [*BYTES, b""]
     rng.shuffle(pieces)
     ids = {piece: i for i, piece in enumerate(pieces)}
@@ -127,24 +127,24 @@ def random_start(rng):
 
 
 @pytest.mark.filterwarnings("ignore:the vocabulary has")
-def test_any_start_is_the_oracles():
+def test_continuing_from_random_models_equals_the_oracle():
     rng = random.Random(71)
-    n_passed_over = n_merges = 0
+    n_unreachable = n_merges = 0
     for _ in range(250):
         pieces, merges = random_start(rng)
         words = random_words(rng, rng.choice([b"abc", b"aab", b"abcd"]))
-        takes_whole = rng.random() < 0.5
+        ignore_merges = rng.random() < 0.5
         options = {
             "min_frequency": rng.choice([1, 1, 3]),
             "max_piece_length": rng.choice([None, None, 4]),
             "tie_break": rng.choice(["ids", "shortest"]),
         }
         n_new = rng.choice([1, 5, 60])
-        start = tokenizer_of(pieces, merges, ignore_merges=takes_whole)
+        start = make_tokenizer(pieces, merges, ignore_merges=ignore_merges)
         counts = ft.PretokenCounts.from_dict(words)
         tok = ft.train(counts, vocab_size=len(pieces) + n_new, start=start, **options)
         minimum, longest, ties = options.values()
-        arguments = words, pieces, merges, n_new, minimum, longest, ties == "shortest", takes_whole
+        arguments = words, pieces, merges, n_new, minimum, longest, ties == "shortest", ignore_merges
         expected = oracles.continue_merges(*arguments)
         assert rows_of(tok.model) == merges + expected
         assert tok.model.pieces.to_bytes()[: len(pieces)] == pieces
@@ -154,21 +154,21 @@ def test_any_start_is_the_oracles():
         encoded = ft.BPEModel(rows, start.merges, start.model.merge_ids).encode_pretokens(
             rows.values, rows.offsets, PretokenCache(1 << 16)
         )
-        n_passed_over += (encoded.lengths > 1).any()
+        n_unreachable += (encoded.lengths > 1).any()
     assert n_merges > 3000
-    assert n_passed_over > 50
+    assert n_unreachable > 50
 
 
-def test_a_pair_that_is_a_piece_already_is_passed_over():
-    # "low" is a piece that no merge makes: (lo, w) is not merged into it, nor made a second time.
-    start = tokenizer_of([*BYTES, b"lo", b"low"], [(108, 111, 256)])
+def test_pairs_that_are_already_a_piece_are_skipped():
+    # No merge produces the piece "low". The pair (lo, w) is merged neither to it nor to a new piece.
+    start = make_tokenizer([*BYTES, b"lo", b"low"], [(108, 111, 256)])
     counts = ft.PretokenCounts.from_dict({"lows": 9, "ab": 1})
     tok = ft.train(counts, vocab_size=260, start=start)
     assert [tok.id_to_piece(i) for i in (258, 259)] == [b"ws", b"lows"]
     assert tok.encode("lows low").tolist() == [259, 32, 256, 119]
 
 
-def test_a_rank_file_is_continued(shared, tmp_path):
+def test_continuing_from_a_rank_file(shared, tmp_path):
     start = ft.load(shared / "tokenizers/tiktoken/cl100k_base.tiktoken")
     corpus = ft.Corpus.from_files(shared / "data/languages/km.txt")
     n_ids = start.vocab_size
@@ -181,14 +181,14 @@ def test_a_rank_file_is_continued(shared, tmp_path):
     assert len(ids) < 0.7 * len(start.encode(document))
     assert tok.decode_bytes(ids) == document
     assert tok.encode("Plain old English text").tolist() == start.encode("Plain old English text").tolist()
-    # Every new piece comes about by the one merge under tiktoken's rule too.
+    # Under tiktoken's rule, every new piece is also the result of exactly one merge.
     tok.save(tmp_path / "more.tiktoken", format="tiktoken")
     more = ft.load(tmp_path / "more.tiktoken", pretokenizer="cl100k", special_tokens=tok.special_tokens)
     assert more.encode(document).tolist() == ids.tolist()
 
 
-def test_the_engine_with_strings_and_a_veto():
-    # Symbols 0 to 2 stand for themselves, 3 for the string 0 1.
+def test_learn_merges_with_strings_and_a_veto():
+    # The strings of symbols 0 to 2 are the symbols themselves; that of 3 is (0, 1).
     words = [([3, 2, 3, 2], 5), ([0, 2], 7), ([1, 2, 0], 3)]
     rows, counts = ft.Ragged.from_rows([word for word, _ in words]), np.array([n for _, n in words])
     strings = ft.Ragged.from_rows([[0], [1], [2], [0, 1]])
@@ -200,7 +200,7 @@ def test_the_engine_with_strings_and_a_veto():
     assert merges.tolist() == [[2, 3], [3, 4], [5, 2], [1, 2], [7, 0]]
 
 
-def test_every_veto_of_two_letters():
+def test_all_vetoes_of_two_letters():
     words = [([0, 1, 0, 0, 1], 2), ([1, 1, 0, 1], 3), ([0, 0, 0], 1)]
     rows, counts = ft.Ragged.from_rows([word for word, _ in words]), np.array([n for _, n in words])
     strings = [s for n in (2, 3) for s in itertools.product([0, 1], repeat=n)]
@@ -211,33 +211,35 @@ def test_every_veto_of_two_letters():
             assert [(*pair, 2 + i) for i, pair in enumerate(ours.tolist())] == theirs
 
 
-# Errors, provenance, and what it says
+# Errors, provenance and messages
 
 
-def test_counts_of_another_pretokenizer():
+def test_counts_of_a_different_pretokenizer_are_an_error():
     start = ft.train(ft.PretokenCounts.from_dict(WORDS), vocab_size=258)
     counts = ft.PretokenCounts.from_dict(WORDS, pretokenizer="cl100k")
     with pytest.raises(ft.RecipeError, match=r"\{'name': 'cl100k'\}, but the start has \{'name': 'gpt2'\}"):
         ft.train(counts, vocab_size=300, start=start)
 
 
-def test_bad_starts():
+def test_invalid_starts():
     counts = ft.PretokenCounts.from_dict(WORDS)
     start = ft.train(counts, vocab_size=259, special_tokens=["<a>"])
     for size in (256, 259):
-        with pytest.raises(ValueError, match=r"at least 260 \(above the 259 ids of the start, with 0 new"):
+        with pytest.raises(
+            ValueError, match=r"at least 260 \(the start has 259 ids, and 0 special tokens are new"
+        ):
             ft.train(counts, vocab_size=size, special_tokens=["<a>"], start=start)
-    with pytest.raises(ValueError, match="at least 261 .* with 2 new special tokens"):
+    with pytest.raises(ValueError, match="at least 261 .* and 2 special tokens are new"):
         ft.train(counts, vocab_size=260, special_tokens=["<b>", "<c>"], start=start)
     for thing in ("start.json", start.model, 5):
-        with pytest.raises(TypeError, match="start must be a Tokenizer of byte-level BPE"):
+        with pytest.raises(TypeError, match="start must be a Tokenizer with byte-level BPE"):
             ft.train(counts, vocab_size=300, start=thing)
     for option in ({"byte_order": "value"}, {"special_ids": "first"}):
-        with pytest.raises(ValueError, match="contradicts start, from which it follows"):
+        with pytest.raises(ValueError, match="cannot be combined with start, which determines it"):
             ft.train(counts, vocab_size=300, start=start, **option)
 
 
-def test_provenance_names_the_start(tmp_path):
+def test_provenance_contains_the_fingerprint_of_the_start(tmp_path):
     counts = ft.PretokenCounts.from_dict(WORDS)
     start = ft.train(counts, vocab_size=258)
     start.save(tmp_path / "start.json")
@@ -260,14 +262,14 @@ def test_provenance_names_the_start(tmp_path):
     assert len({start.fingerprint(), *(other.fingerprint() for other in others)}) == 4
 
 
-def test_training_says_how_much_memory_it_takes(caplog, capsys):
+def test_training_announces_its_memory(caplog, capsys):
     counts = ft.PretokenCounts.from_dict(WORDS)
     with caplog.at_level(logging.INFO, logger="fasttok"):
         ft.train(counts, vocab_size=258)
-    said = "training on 4 distinct pretokens, 20 symbols: takes about 0 MB of memory"
-    assert caplog.messages[0] == said
+    message = "training on 4 distinct pretokens with 20 symbols; this takes about 0 MB of memory"
+    assert caplog.messages[0] == message
     assert capsys.readouterr().err == ""
     ft.train(counts, vocab_size=258, progress=True)
-    assert capsys.readouterr().err.startswith(said + "\n")
+    assert capsys.readouterr().err.startswith(message + "\n")
     more, less = (engine.estimate_bytes(n, 30_000, Frequency()) for n in (2_000_000, 900_000))
     assert more > 2 * less

@@ -1,4 +1,4 @@
-"""Reading: files, compression, what a document is, and errors that say where."""
+"""Reading a corpus: files, compression, document rules, and errors that give the location."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def compress(path):
     return paths
 
 
-def test_a_text_file_is_a_document_and_a_record_is_one(tmp_path):
+def test_documents_of_text_and_jsonl_files(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"first\r\nfile\xff\n")
     write_jsonl(tmp_path / "b.jsonl", LINES)
     (tmp_path / "c.txt").write_bytes(b"")
@@ -48,7 +48,7 @@ def test_a_text_file_is_a_document_and_a_record_is_one(tmp_path):
     for paths in (tmp_path, str(tmp_path / "*"), [tmp_path / "a.txt", str(tmp_path / "[b-c].*")]):
         corpus = ft.Corpus.from_files(paths)
         assert list(corpus) == expected
-        assert list(corpus) == expected  # it can be read again
+        assert list(corpus) == expected  # read a second time
 
 
 def test_compressed_files_read_the_same(tmp_path):
@@ -60,7 +60,7 @@ def test_compressed_files_read_the_same(tmp_path):
             assert list(ft.Corpus.from_files(packed)) == list(ft.Corpus.from_files(path)), packed
 
 
-def test_a_folder_stands_for_its_text_files_in_order(tmp_path):
+def test_folder_is_expanded_to_its_text_files_in_order(tmp_path):
     (tmp_path / "sub").mkdir()
     for name in ("z.txt", "sub/b.ndjson", "a.txt.gz", "notes.md"):
         path = tmp_path / name
@@ -68,7 +68,7 @@ def test_a_folder_stands_for_its_text_files_in_order(tmp_path):
             gzip.compress(b"a") if name.endswith("gz") else b'{"text": "b"}' if "json" in name else b"z"
         )
     assert list(ft.Corpus.from_files(tmp_path)) == [b"a", b"b", b"z"]
-    assert list(ft.Corpus.from_files(tmp_path / "notes.md")) == [b"z"]  # by name, whatever its suffix
+    assert list(ft.Corpus.from_files(tmp_path / "notes.md")) == [b"z"]  # a file given by name has any suffix
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_folder_stands_for_its_text_files_in_order(tmp_path):
     ],
 )
 @pytest.mark.parametrize("batch_bytes", [1, 2, 3, 7, 1000])
-def test_rules_of_what_a_document_is(tmp_path, options, expected, batch_bytes):
+def test_document_rules(tmp_path, options, expected, batch_bytes):
     text = "a\r\nb\n\n\nc\n \t\nd\n"
     if options.get("document") == "paragraph":
         text, expected = text + "\n \n\t e\n\n \r\n\n", [*expected, "\t e"]
@@ -96,7 +96,7 @@ def test_rules_of_what_a_document_is(tmp_path, options, expected, batch_bytes):
         assert rows == [row.encode() for row in expected]
 
 
-def test_lines_are_pythons_lines(tmp_path):
+def test_lines_agree_with_str_split(tmp_path):
     for i, given in enumerate(hostile.texts(200, seed=6)):
         text = given.replace("\r", "")
         corpus = ft.Corpus.from_texts([text], document="line")
@@ -104,7 +104,7 @@ def test_lines_are_pythons_lines(tmp_path):
         assert [d.decode() for d in corpus] == expected[: len(expected) - (expected[-1] == "")], i
 
 
-def test_batches_cut_a_long_document_where_the_pretokenizer_allows(tmp_path):
+def test_batches_split_a_long_document_where_the_pretokenizer_allows(tmp_path):
     path = tmp_path / "long.txt"
     path.write_bytes("naïve words\r\n and 東京 more\n\n".encode() * 400)
     pretokenizer = ft.get_pretokenizer("gpt2")
@@ -114,10 +114,10 @@ def test_batches_cut_a_long_document_where_the_pretokenizer_allows(tmp_path):
         assert [batch.continues for batch in batches] == [True] * (len(batches) - 1) + [False]
         parts = [p for b in batches for p in pretokenizer.split_text(b.documents.values.tobytes())]
         assert parts == pretokenizer.split_text(path.read_bytes())
-    assert len(list(ft.Corpus.from_files(path).batches(None, 64))) == 1  # without one it stays whole
+    assert len(list(ft.Corpus.from_files(path).batches(None, 64))) == 1  # not split without a pretokenizer
 
 
-def test_fingerprint_is_of_documents_not_of_files(tmp_path):
+def test_fingerprint_depends_on_documents_not_on_files(tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     (tmp_path / "b.txt").write_text("one\ntwo\n")
     write_jsonl(tmp_path / "c.jsonl", ["one", "two"])
@@ -128,7 +128,7 @@ def test_fingerprint_is_of_documents_not_of_files(tmp_path):
     assert ft.Corpus.from_files(tmp_path / "a.txt").fingerprint() != texts.fingerprint()
 
 
-def test_an_iterator_is_read_once_and_says_so():
+def test_second_reading_of_an_iterator_is_an_error():
     corpus = ft.Corpus.from_texts(iter(["a", "b"]))
     assert list(corpus) == [b"a", b"b"]
     with pytest.raises(ft.CorpusError, match="used up; pass a list, or a function"):
@@ -139,7 +139,7 @@ def test_an_iterator_is_read_once_and_says_so():
 
 @pytest.mark.parametrize("fraction", [0, 0.001, 0.1, 0.2, 0.5, Fraction(1, 3), 1])
 @pytest.mark.parametrize("seed", [0, 1, (1 << 64) - 1])
-def test_a_sample_is_of_seed_and_index_alone(fraction, seed):
+def test_sample_depends_only_on_seed_and_index(fraction, seed):
     texts = [b"%d" % i for i in range(2000)]
     expected = [t for i, t in enumerate(texts) if oracles.is_sampled(i, Fraction(fraction), seed)]
     for corpus in (
@@ -152,22 +152,22 @@ def test_a_sample_is_of_seed_and_index_alone(fraction, seed):
         batches = list(sample.batches(batch_bytes=500))
         assert [row for batch in batches for row in batch.documents.to_bytes()] == expected
         starts = [0, *itertools.accumulate(len(batch.documents) for batch in batches)]
-        assert [batch.first for batch in batches] == starts[:-1]  # numbered anew
+        assert [batch.first for batch in batches] == starts[:-1]  # renumbered from 0
     assert abs(len(expected) / len(texts) - fraction) < 0.05
 
 
-def test_a_larger_sample_holds_the_smaller_and_other_seeds_differ():
+def test_smaller_sample_is_a_subset_and_seeds_are_independent():
     corpus = ft.Corpus.from_texts([b"%d" % i for i in range(3000)])
     samples = [set(corpus.sample(f / 20, seed=5)) for f in range(21)]
     assert all(small < large for small, large in itertools.pairwise(samples))
     other = set(corpus.sample(0.5, seed=6))
-    assert 600 < len(samples[10] & other) < 900  # as two independent halves meet
+    assert 600 < len(samples[10] & other) < 900  # two independent halves: about 750
     twice = corpus.sample(0.5, seed=5).sample(0.5, seed=6)
     assert 600 < len(set(twice)) < 900
     assert set(twice) < samples[10]
 
 
-def test_a_sample_of_files_opens_only_those_it_keeps(tmp_path):
+def test_sample_opens_only_the_files_it_keeps(tmp_path):
     n = 40
     for i in range(n):
         (tmp_path / f"{i:02}.txt").write_text(f"file {i}\n" * 200)
@@ -176,7 +176,7 @@ def test_a_sample_of_files_opens_only_those_it_keeps(tmp_path):
     for i in set(range(n)) - set(kept):
         (tmp_path / f"{i:02}.txt").unlink()
     assert list(corpus) == [f"file {i}\n".encode() * 200 for i in kept]
-    batches = list(corpus.batches(ft.get_pretokenizer("gpt2"), 64))  # each file in many
+    batches = list(corpus.batches(ft.get_pretokenizer("gpt2"), 64))  # many batches per file
     assert [batch.first for batch in batches if not batch.continues] == list(range(len(kept)))
     made = {
         ft.count_pretokens(corpus, workers=w, batch_bytes=b).fingerprint()
@@ -185,7 +185,7 @@ def test_a_sample_of_files_opens_only_those_it_keeps(tmp_path):
     assert len(made) == 1
 
 
-def test_bad_samples():
+def test_invalid_arguments_of_sample():
     corpus = ft.Corpus.from_texts(["a"])
     for fraction in (-0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="fraction must be from 0 to 1, not"):
@@ -195,7 +195,7 @@ def test_bad_samples():
             corpus.sample(0.5, seed=seed)
 
 
-def test_an_error_of_the_iterator_comes_through():
+def test_exception_in_the_iterator_is_passed_on():
     def texts():
         yield "a"
         raise KeyError("from the caller")
@@ -204,7 +204,7 @@ def test_an_error_of_the_iterator_comes_through():
         ft.count_pretokens(ft.Corpus.from_texts(texts), workers=2, batch_bytes=1)
 
 
-# Bad input
+# Invalid input
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "missing/*.txt", "empty"])
@@ -215,7 +215,7 @@ def test_missing_files(tmp_path, name):
     assert error.value.filename == str(tmp_path / name)
 
 
-def test_a_file_that_cannot_be_read(tmp_path):
+def test_unreadable_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("x")
     corpus = ft.Corpus.from_files(path)
@@ -231,15 +231,15 @@ def test_a_file_that_cannot_be_read(tmp_path):
     ("line", "message"),
     [
         (b"{not json}", "not a line of JSON"),
-        (b'"text"', "a JSON str, not an object"),
+        (b'"text"', "a line must be a JSON object, not str"),
         (b'{"body": "x"}', "no field 'text' .the fields are: 'body'"),
-        (b'{"text": 3}', "field 'text' is a int, not a string"),
+        (b'{"text": 3}', "field 'text' must be a string, not int"),
         (b'{"text": "a\\ud800"}', r"field 'text': lone surrogate U\+D800 at position 1"),
         (b'{"text": "\xff"}', "not a line of JSON"),
         (b"[" * 100_000, "not a line of JSON"),
     ],
 )
-def test_bad_records_name_the_file_and_line(tmp_path, line, message):
+def test_errors_in_records_name_file_and_line(tmp_path, line, message):
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b'{"text": "fine"}\n\n' + line + b"\n")
     with pytest.raises(ft.CorpusError, match=message) as error:
@@ -263,16 +263,16 @@ def test_damaged_compressed_files(tmp_path):
 @pytest.mark.parametrize(
     "compressed",
     [gzip.compress(b"a"), lzma.compress(b"a"), b"PK\x03\x04", b"BZh9", b"PAR1"],
-    ids=["gz", "xz", "zip", "bz2", "parquet"],  # every process has to call them the same
+    ids=["gz", "xz", "zip", "bz2", "parquet"],  # fixed, since pytest-xdist needs equal ids in all processes
 )
-def test_other_kinds_of_file_are_not_read_as_text(tmp_path, compressed):
+def test_binary_formats_are_not_read_as_text(tmp_path, compressed):
     path = tmp_path / "a.txt"
     path.write_bytes(compressed)
     with pytest.raises(ft.CorpusError, match="not text but"):
         list(ft.Corpus.from_files(path))
 
 
-def test_most_bytes_bounds_the_text(tmp_path):
+def test_most_bytes_is_an_upper_limit(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"x" * 1000)
     records = write_jsonl(tmp_path / "b.jsonl", LINES)
     (tmp_path / "c.txt.gz").write_bytes(gzip.compress(b"x" * 500))
@@ -280,7 +280,7 @@ def test_most_bytes_bounds_the_text(tmp_path):
     assert ft.Corpus.from_texts(["text"]).most_bytes() == 0
 
 
-def test_no_files_at_all():
+def test_no_files():
     with pytest.raises(ValueError, match="no paths were given"):
         ft.Corpus.from_files([])
 
@@ -294,7 +294,7 @@ def test_lone_surrogates():
     assert list(ft.Corpus.from_texts(texts, errors="surrogatepass"))[1] == b"ab\xed\xa0\x80c"
 
 
-def test_bad_arguments():
+def test_invalid_arguments():
     with pytest.raises(TypeError, match="not one text"):
         ft.Corpus.from_texts("one text")
     with pytest.raises(TypeError, match="must be an iterable of texts, not int"):
@@ -313,7 +313,7 @@ def test_bad_arguments():
         list(ft.Corpus.from_texts(["a"]).batches(batch_bytes=0))
 
 
-def test_lines_in_any_chunks_are_those_of_the_expression():
+def test_lines_of_a_stream_do_not_depend_on_chunks():
     rng = random.Random(5)
     for _ in range(2000):
         data = bytes(rng.choices(b"\r\na", (2, 2, 3), k=rng.randint(0, 12)))

@@ -1,4 +1,4 @@
-"""Counting, and the monoid of counts."""
+"""Counting pretokens; adding, mixing and saving counts."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def counts_of(texts, **options):
 
 
 @pytest.mark.parametrize("name", list(PATTERNS))
-def test_counts_are_the_oracles(name):
+def test_counts_agree_with_oracle(name):
     documents = hostile.byte_strings(3000, seed=7)
     counts = counts_of(documents, pretokenizer=name)
     expected = oracles.count(PATTERNS[name], documents)
-    assert list(counts.to_dict().items()) == list(expected.items())  # the order too
+    assert list(counts.to_dict().items()) == list(expected.items())  # including the order
     assert counts.total == sum(expected.values())
 
 
-def test_pretokens_of_every_length_and_many_distinct():
+def test_pretokens_of_many_lengths_and_many_distinct_ones():
     rng = random.Random(8)
     words = [bytes(rng.choices(b"ab", k=n)) for n in range(1, 40) for _ in range(60)] + [b"x" * 100_000]
     counts = counts_of([b" ".join(words)] * 2)
@@ -38,21 +38,21 @@ def test_pretokens_of_every_length_and_many_distinct():
     assert counts_of([b" ".join(many)]).to_dict() == oracles.count(PATTERNS["gpt2"], [b" ".join(many)])
 
 
-def test_zero_bytes_are_told_apart():
+def test_pretokens_of_zero_bytes_are_distinct():
     words = {b"a": 1, b"a\0": 2, b"a\0\0": 3, b"\0" * 15: 4, b"\0" * 16: 5, b"\0" * 17: 6}
     counts = ft.PretokenCounts.from_dict(words)
     assert counts.to_dict() == words
     assert [p for p, _ in counts.most_common(2)] == [b"\0" * 17, b"\0" * 16]
 
 
-def test_ties_go_by_bytes_also_behind_a_long_common_prefix():
+def test_ties_are_sorted_by_bytes_after_a_long_common_prefix():
     words = [b"prefix-of-15-by" + tail for tail in (b"", b"t", b"tb", b"ta", b"s" * 40, b"\0", b"\xff")]
     counts = ft.PretokenCounts.from_dict(dict.fromkeys(words, 1))
     assert list(counts.to_dict()) == sorted(words)
 
 
 @pytest.mark.parametrize("special", [(), ("<|endoftext|>",), ("a b", "\n\n", "\n\nx"), ("\x1c ",)])
-def test_workers_and_batches_change_nothing(tmp_path, special):
+def test_counts_do_not_depend_on_workers_and_batches(tmp_path, special):
     text = "".join(hostile.texts(3000, seed=9)).encode() + b"a b\n\nx y" * 50
     path = tmp_path / "a.txt"
     path.write_bytes(text)
@@ -66,13 +66,13 @@ def test_workers_and_batches_change_nothing(tmp_path, special):
         assert made[0].to_dict() == oracles.count(PATTERNS["gpt2"], [text])
 
 
-def test_special_tokens_are_cut_out():
+def test_special_tokens_split_documents():
     counts = counts_of(["a<s>b <s><s>a", "<s>", "<s> x"], split_special=["<s>", "<s> "])
-    assert counts.to_dict() == {b"a": 2, b" ": 1, b"b": 1, b"x": 1}  # the longer token goes first
+    assert counts.to_dict() == {b"a": 2, b" ": 1, b"b": 1, b"x": 1}  # the longer token matches first
     assert b"<" in counts_of(["a<s>b"]).to_dict()
 
 
-def test_corpora_with_tags_are_counted_apart():
+def test_several_corpora_are_counted_separately():
     texts = {"en": hostile.texts(300, seed=15), "hi": hostile.texts(200, seed=16), 3: []}
     options = {"pretokenizer": "cl100k", "workers": 2, "batch_bytes": 100}
     specials = ["<|endoftext|>", "a"]
@@ -88,7 +88,7 @@ def test_corpora_with_tags_are_counted_apart():
     assert ft.count_pretokens({}) == {}
 
 
-# The monoid
+# Addition
 
 
 def random_counts(rng, words=("a", "b", "cc", "ddd", "é", "x" * 30)):
@@ -108,14 +108,14 @@ def test_adding():
     assert parts[0] + parts[1] + parts[2] == counts_of(["one two", "two three", "one"])
 
 
-def test_counts_of_different_recipes_do_not_add():
+def test_counts_of_different_recipes_cannot_be_added():
     a = counts_of(["a"])
     for other in (
         counts_of(["a"], pretokenizer="cl100k"),
         counts_of(["a"], split_special=["b"]),
         ft.count_pretokens(ft.Corpus.from_texts(["a"], document="line")),
     ):
-        with pytest.raises(ft.RecipeError, match="different recipes do not add"):
+        with pytest.raises(ft.RecipeError, match="cannot add counts with different recipes"):
             a + other
 
 
@@ -146,12 +146,12 @@ def test_mixing_rounds_once_half_up(scale):
 def test_large_counts():
     counts = ft.PretokenCounts.from_dict({"a": BIG, "b": 5})
     assert counts.total == BIG + 5
-    with pytest.raises(OverflowError, match="passes 2.63"):
+    with pytest.raises(OverflowError, match="exceeds 2.63"):
         counts + counts
     assert (counts.weighted(0.5) + counts.weighted("1/4")).to_dict()[b"a"] == (BIG + 1) // 2 + (BIG + 2) // 4
 
 
-def test_bad_weights_and_counts():
+def test_invalid_weights_and_counts():
     counts = ft.PretokenCounts.from_dict({"a": 1})
     with pytest.raises(ValueError, match="at least 0, not -1"):
         counts.weighted(-1)
@@ -159,11 +159,11 @@ def test_bad_weights_and_counts():
         with pytest.raises(ValueError, match="a weight must be a finite number"):
             counts.weighted(weight)
     for parts in ([counts, counts], [(1, counts)], [(counts, 1, 2)]):
-        with pytest.raises(TypeError, match="mix takes pairs of counts and weight"):
+        with pytest.raises(TypeError, match="mix takes pairs of PretokenCounts and weight"):
             ft.PretokenCounts.mix(parts)
-    with pytest.raises(TypeError, match="counts must map pretokens to counts, not be a list"):
+    with pytest.raises(TypeError, match="counts must be a mapping of pretokens to counts, not a list"):
         ft.PretokenCounts.from_dict(["a"])
-    with pytest.raises(ValueError, match="nothing to mix"):
+    with pytest.raises(ValueError, match="no parts were given"):
         ft.PretokenCounts.mix([])
     for bad in ({"a": 0}, {"a": -3}, {"a": 1.5}, {"a": 1 << 63}):
         with pytest.raises(ValueError, match="must be an integer from 1"):
@@ -174,7 +174,7 @@ def test_bad_weights_and_counts():
         ft.count_pretokens(["a"])
 
     def unread():
-        raise AssertionError("nothing is read before every argument is checked")
+        raise AssertionError("the corpus was read before all arguments were checked")
 
     with pytest.raises(TypeError, match="corpus must be a Corpus, not list"):
         ft.count_pretokens({"en": ft.Corpus.from_texts(unread), "de": ["a"]})
@@ -186,16 +186,18 @@ def test_bad_weights_and_counts():
 # Symbols and files
 
 
-def test_symbols_lose_nothing():
+def test_symbols_are_lossless():
     documents = hostile.byte_strings(500, seed=12)
     counts = counts_of(documents, pretokenizer="none")
     rows = counts.to_dict()
-    for pretoken, chars, symbols in zip(rows, counts.symbols("char"), counts.symbols("byte"), strict=True):
-        assert "".join(map(chr, chars)) == pretoken.decode(errors="surrogateescape")
+    characters, in_bytes = counts.symbols("character"), counts.symbols("byte")
+    for pretoken, code_points, symbols in zip(rows, characters, in_bytes, strict=True):
+        assert "".join(map(chr, code_points)) == pretoken.decode(errors="surrogateescape")
         assert bytes(symbols.tolist()) == pretoken
     assert counts.code_points.dtype == np.uint32
-    with pytest.raises(ValueError, match='unit must be "byte" or "char"'):
-        counts.symbols("word")
+    for unit in ("word", "char"):
+        with pytest.raises(ValueError, match='unit must be "byte" or "character"'):
+            counts.symbols(unit)
 
 
 def test_saving(tmp_path):
@@ -211,7 +213,7 @@ def test_saving(tmp_path):
 
 def test_damaged_files(tmp_path):
     path = tmp_path / "a.npz"
-    # Large enough that an array's header is read before its checksum is known.
+    # Large enough that the header of an array is parsed before its checksum is verified.
     counts = ft.PretokenCounts.from_dict({f"é{i}": i for i in range(1, 3000)})
     counts.save(path)
     data = path.read_bytes()
@@ -222,28 +224,28 @@ def test_damaged_files(tmp_path):
     rng = random.Random(14)
     for _ in range(1500):
         damaged = bytearray(data)
-        place = rng.choice([rng.randrange(len(data)), rng.randrange(1200), -1 - rng.randrange(600)])
-        damaged[place] ^= 1 << rng.randrange(8)
+        offset = rng.choice([rng.randrange(len(data)), rng.randrange(1200), -1 - rng.randrange(600)])
+        damaged[offset] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
         try:
             loaded = ft.PretokenCounts.load(path)
         except ft.ModelFormatError as error:
             assert str(path) in str(error)
         else:
-            assert loaded == counts  # the flip was in what carries no content
+            assert loaded == counts  # the changed bit carries no content
 
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("counts", np.array([3, 2, 0]), "counts: holds a count below 1"),
-        ("counts", np.array([3, 2]), "offsets: does not fit"),
+        ("counts", np.array([3, 2, 0]), "counts: contains a count below 1"),
+        ("counts", np.array([3, 2]), "offsets: does not match the other arrays"),
         ("counts", np.array([3.0, 2, 1]), "counts: not a flat array of int64"),
-        ("offsets", np.array([0, 3, 2, 4]), "offsets: does not increase"),
-        ("code_points", np.array([97, 0x110000, 98, 99], np.uint32), "code_points: holds what is no"),
-        ("code_points", np.array([97, 0xD800, 98, 99], np.uint32), "code_points: holds what is no"),
-        ("counts", np.array([1, 2, 3]), "rows out of order"),
-        ("code_points", np.array([97, 98, 99, 99], np.uint32), "code_points: rows out of order"),
+        ("offsets", np.array([0, 3, 2, 4]), "offsets: is not strictly increasing"),
+        ("code_points", np.array([97, 0x110000, 98, 99], np.uint32), "code_points: contains an invalid code"),
+        ("code_points", np.array([97, 0xD800, 98, 99], np.uint32), "code_points: contains an invalid code"),
+        ("counts", np.array([1, 2, 3]), "rows are not sorted"),
+        ("code_points", np.array([97, 98, 99, 99], np.uint32), "code_points: rows are not sorted"),
         (
             "header",
             np.array('{"format": "fasttok.counts", "version": 2}'),
@@ -251,7 +253,7 @@ def test_damaged_files(tmp_path):
         ),
     ],
 )
-def test_impossible_content(tmp_path, field, value, message):
+def test_invalid_content(tmp_path, field, value, message):
     path = tmp_path / "a.npz"
     ft.PretokenCounts.from_dict({"ab": 3, "é": 2, "c": 1}).save(path)
     with np.load(path) as arrays:
@@ -262,7 +264,7 @@ def test_impossible_content(tmp_path, field, value, message):
         ft.PretokenCounts.load(path)
 
 
-def test_an_empty_corpus_counts_nothing():
+def test_empty_corpus():
     for texts in ([], [""], ["", b""]):
         counts = counts_of(texts)
         assert (len(counts), counts.total, counts.to_dict()) == (0, 0, {})

@@ -1,4 +1,4 @@
-"""Where a text may be cut for threads: every claim of fasttok/text/cuts.py, and the search for a place."""
+"""Safe cuts: the claims of fasttok/text/cuts.py, and the search for the last safe position."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from fasttok.text import cuts
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile
 
-KINDS = [r"\p{L}", r"\p{N}", r"[!-/:-@\[-`{-~\p{P}]", r".", r" ", r"\s"]  # in the order of cuts.py
+KINDS = [
+    r"\p{L}",
+    r"\p{N}",
+    r"[!-/:-@\[-`{-~\p{P}]",
+    r".",
+    r" ",
+    r"\s",
+]  # regular expressions of the kinds, in the order of cuts.py
 WORDS = ["gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"]
 DIGITS = ["digits_single", "digits_threes_left", "digits_threes_right"]
 SEQUENCES = [
@@ -26,10 +33,10 @@ SEQUENCES = [
     ["gpt2", "cl100k"],
     ["o200k", "digits_single", "whitespace"],
 ]
+# Pretokenizers that have safe positions.
 CUTTABLE = [name for name in PATTERNS if name != "none"]
 
 
-@cache
 @cache
 def kind(code_point: str) -> int:
     if regex.match(KINDS[cuts.BLANK], code_point):
@@ -43,7 +50,7 @@ def encode(text: str) -> bytes:
 
 
 def check_claims(name: str, texts: list[str]) -> int:
-    """Cut every text at every place between code points and hold the three results beside one another."""
+    """Cut every text at every position and compare the boundaries of the parts with those of the whole."""
     known = cuts.CUTS[name]
     parts = list({part for text in texts for i in range(len(text) + 1) for part in (text[:i], text[i:])})
     documents = ft.Ragged.from_bytes([encode(part) for part in parts])
@@ -57,12 +64,12 @@ def check_claims(name: str, texts: list[str]) -> int:
     for text in texts:
         kinds = [kind(c) for c in text]
         for i, pair in enumerate(itertools.pairwise(kinds), 1):
-            place = len(encode(text[:i]))
+            position = len(encode(text[:i]))
             if known.always[pair]:
-                assert place in ends[text], (text, i)
+                assert position in ends[text], (text, i)
             if known.neutral[pair]:
-                both = ends[text[:i]] | {place + end for end in ends[text[i:]]}
-                assert both == ends[text] | {place}, (text, i)
+                both = ends[text[:i]] | {position + end for end in ends[text[i:]]}
+                assert both == ends[text] | {position}, (text, i)
             n_checked += int(known.always[pair] or known.neutral[pair])
     return n_checked
 
@@ -81,8 +88,8 @@ def test_claims_on_hostile_text(name):
     assert check_claims(name, texts) > 500
 
 
-def test_a_pair_is_called_neutral_and_always_cut_where_it_can_be():
-    # Not a proof that no more could be said, but nothing of use is given away.
+def test_claims_are_as_strong_as_expected():
+    # Weaker claims would be correct as well, but then fewer positions would be safe.
     assert cuts.CUTS["punctuation"].always.sum() == 23
     assert cuts.CUTS["bert"].always.sum() == 27
     assert cuts.CUTS["whitespace_split"].always.sum() == 20
@@ -108,28 +115,30 @@ def test_find_cut_changes_no_pretoken(steps):
     ]
     for data in tests:
         whole = pretokenizer.split_text(data)
-        # Reading may begin and end anywhere; the text goes on before and behind.
+        # The text that is searched may begin and end anywhere in the whole text.
         is_right: dict[int, bool] = {}
         for start, end in itertools.combinations(range(len(data) + 1), 2):
             cut = pretokenizer.find_cut(np.frombuffer(data[start:end], np.uint8))
             if cut:
                 found += 1
-                place = start + cut
-                if place not in is_right:
-                    parts = pretokenizer.split_text(data[:place]) + pretokenizer.split_text(data[place:])
-                    is_right[place] = parts == whole
-                assert is_right[place], (data, place)
+                position = start + cut
+                if position not in is_right:
+                    parts = pretokenizer.split_text(data[:position]) + pretokenizer.split_text(
+                        data[position:]
+                    )
+                    is_right[position] = parts == whole
+                assert is_right[position], (data, position)
     assert found > 3000
 
 
 @pytest.mark.parametrize("steps", [*CUTTABLE, *SEQUENCES], ids=str)
-def test_find_cut_finds_the_last_place(steps):
+def test_find_cut_finds_the_last_safe_position(steps):
     known = ft.get_pretokenizer(steps).cuts
     for text in hostile.texts(500, seed=61):
         pairs = [(kind(a), kind(b)) for a, b in itertools.pairwise(text)]
-        places = [i for i, pair in enumerate(pairs, 1) if known.always[pair] and known.neutral[pair]]
-        places = [i for i in places if "▁" not in text[i - 1 : i + 1]]
-        expected = len(text[: places[-1]].encode()) if places else 0
+        positions = [i for i, pair in enumerate(pairs, 1) if known.always[pair] and known.neutral[pair]]
+        positions = [i for i in positions if "▁" not in text[i - 1 : i + 1]]
+        expected = len(text[: positions[-1]].encode()) if positions else 0
         assert ft.get_pretokenizer(steps).find_cut(np.frombuffer(text.encode(), np.uint8)) == expected
 
 
@@ -141,20 +150,20 @@ def test_find_cut_finds_the_end_of_a_word(name):
     assert ft.get_pretokenizer(name).find_cut(np.frombuffer(b"nothing", np.uint8)) == 0
 
 
-def test_nothing_is_known_of_a_regular_expression():
+def test_there_is_no_safe_position_for_regular_expressions():
     for steps in ([r"\w+", "gpt2"], ["gpt2", r"\w+"], [r"\w+"], ["none", "none"], "none"):
         assert ft.get_pretokenizer(steps).find_cut(np.frombuffer(b"a b c 1 d", np.uint8)) == 0
 
 
 @pytest.mark.parametrize("text", ["1é", "é1", "1東", "١a", "a١", "1😀", "😀1"])
-def test_a_character_cut_off_by_the_edge_counts_for_nothing(text):
-    # With the rest of it, it may be a number.
+def test_there_is_no_safe_position_next_to_an_incomplete_character(text):
+    # The complete character may be a number.
     data = text.encode()
     pretokenizer = ft.get_pretokenizer("digits_threes_left")
-    place = len(text[0].encode())
+    position = len(text[0].encode())
     for start, end in itertools.combinations(range(len(data) + 1), 2):
         is_whole = start == 0 and end == len(data)
         begins_inside = start and len(text[0].encode()) > 1
         if not is_whole and (begins_inside or end < len(data)):
             assert pretokenizer.find_cut(np.frombuffer(data[start:end], np.uint8)) == 0
-    assert pretokenizer.find_cut(np.frombuffer(data, np.uint8)) == place
+    assert pretokenizer.find_cut(np.frombuffer(data, np.uint8)) == position

@@ -1,4 +1,4 @@
-"""Decoders against naive twins and those of tokenizers; and the same text from batches, streams and files."""
+"""Decoders against reference implementations and tokenizers, in batches, streams and files."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from tests import decoder_oracles as oracles
 MARK = "▁".encode()
 PARTS = ["▁", "a", "b", " ", "##", "</w>", "<0xE2>", "<0x96>", "<0x81>", "<0x4a>", "<0x4G>", ".", "'s", "n't"]
 PARTS += [" do not", "' ", "é", "?"]
+# Pieces that are not UTF-8, most of them parts of a ▁.
 RAW = [MARK[:1], MARK[1:], MARK[2:], MARK[:2], b"\xff", b"a" + MARK[:1]]
 ADDED = ["<s>", "</s>", "##x", "▁", "<▁>", ".", "</w>", "<0x41>", "a b"]
 
@@ -58,7 +59,7 @@ CONFIGS = [
 
 
 def make_vocabulary(seed):
-    """Distinct pieces, two of them empty, and added tokens with ids between and after them."""
+    """Return a model with distinct pieces and two empty rows, and added tokens in and after these rows."""
     rng = random.Random(seed)
     pieces = {part.encode() for part in PARTS} | set(RAW)
     pieces |= {"".join(rng.choices(PARTS, k=rng.randint(2, 4))).encode() for _ in range(60)}
@@ -68,7 +69,7 @@ def make_vocabulary(seed):
 
 
 def draw_rows(model, added, seed, n=300):
-    """Rows of ids and the tokens that they are."""
+    """Return random rows of ids, and the tokens of each row."""
     rng = random.Random(seed)
     pieces = dict(enumerate(model.pieces.to_bytes()))
     tokens = {i: (piece, False) for i, piece in pieces.items() if piece}
@@ -105,11 +106,11 @@ def check_all_ways(decoder, rows, expected, seed=1):
         assert stream(decoder, row, rng) == text
 
 
-# What is written
+# Decoding
 
 
 @pytest.mark.parametrize("steps", CONFIGS, ids=str)
-def test_every_way_to_decode_is_the_oracle(steps):
+def test_every_way_to_decode_matches_the_oracle(steps):
     for seed in range(2):
         model, added = make_vocabulary(seed)
         rows, tokens = draw_rows(model, added, seed)
@@ -159,7 +160,7 @@ def test_spaces_after_words():
     check_all_ways(tok.text_decoder(), rows, expected)
 
 
-def test_certain_bytes_come_at_once():
+def test_streams_return_certain_bytes_at_once():
     model = ft.WordModel(["a</w>", "b", "▁", "▁b", "a</w>b</w>"])
     steps = DecodingStream(TextDecoder(Suffix(), model))
     assert [steps.push(as_array([i])) for i in (0, 0, 1, 4, 1)] == [b"a", b" a", b" b", b"a", b" b b"]
@@ -171,11 +172,11 @@ def test_certain_bytes_come_at_once():
 
 
 @pytest.mark.parametrize("steps", [CONFIGS[4], CONFIGS[15], CONFIGS[-1]], ids=str)
-def test_bad_ids_change_nothing(steps):
+def test_bad_ids_leave_the_stream_unchanged(steps):
     model, added = make_vocabulary(0)
     decoder = TextDecoder(ft.get_decoder(steps), model, added)
     rows, _ = draw_rows(model, added, 8, 100)
-    for bad in (-1, 0, decoder.n_ids, decoder.n_ids * 2 + 3):  # 0 has no piece
+    for bad in (-1, 0, decoder.n_ids, decoder.n_ids * 2 + 3):  # id 0 has no piece
         for row in rows:
             found = DecodingStream(decoder)
             parts = [found.push(as_array(row))]
@@ -187,7 +188,7 @@ def test_bad_ids_change_nothing(steps):
             decoder.decode_rows(ft.Ragged.from_rows([[3], [], [3, 3], [3, 3, bad]], np.int64), True)
 
 
-def test_an_id_for_which_nothing_is_written_is_in_use():
+def test_ids_with_empty_text_are_in_use():
     model = ft.WordModel(["##", "a", "", "b"])
     decoder = TextDecoder(WordPieceDecoder(), model)
     assert decoder.decode(as_array([1, 0, 3])) == b"a b"
@@ -207,7 +208,7 @@ def test_an_empty_vocabulary():
         decoder.decode(as_array([0]))
 
 
-# tokenizers
+# Against tokenizers
 
 PEERS = {
     "wordpiece": (WordPieceDecoder(), tokenizers.decoders.WordPiece()),
@@ -218,13 +219,13 @@ PEERS = {
     "wordpiece, prefix": (WordPieceDecoder("a"), tokenizers.decoders.WordPiece(prefix="a")),
     "suffix": (Suffix(), tokenizers.decoders.BPEDecoder()),
     "suffix, other": (Suffix("a"), tokenizers.decoders.BPEDecoder(suffix="a")),
-    "bytes": (ByteFallback(), tokenizers.decoders.ByteFallback()),
+    "byte_fallback": (ByteFallback(), tokenizers.decoders.ByteFallback()),
     "fuse": (Fuse(), tokenizers.decoders.Fuse()),
-    "bytes, suffix": (
+    "suffix, wordpiece": (
         Sequence((Suffix(), WordPieceDecoder())),
         tokenizers.decoders.Sequence([tokenizers.decoders.BPEDecoder(), tokenizers.decoders.WordPiece()]),
     ),
-    "joined, then words": (
+    "suffix, fuse, wordpiece": (
         Sequence((Suffix("b"), Fuse(), WordPieceDecoder())),
         tokenizers.decoders.Sequence(
             [
@@ -238,7 +239,7 @@ PEERS = {
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_text_is_that_of_tokenizers(name):
+def test_decoders_match_tokenizers(name):
     ours, theirs = PEERS[name]
     rng = random.Random(9)
     parts = [part for part in PARTS if not part.startswith("<0x")] + ["<0x41>", "<0x4a>", "<0x4G>"]
@@ -249,7 +250,7 @@ def test_text_is_that_of_tokenizers(name):
     check_all_ways(decoder, rows, expected)
 
 
-def test_bytes_of_characters_are_tokenizers():
+def test_byte_fallback_matches_tokenizers():
     names = [*(f"<0x{i:02X}>" for i in range(256)), "a", "▁", "▁é", "<0x"]
     decoder, theirs = TextDecoder(ByteFallback(), ft.WordModel(names)), tokenizers.decoders.ByteFallback()
     rng = random.Random(10)
@@ -262,12 +263,12 @@ def test_bytes_of_characters_are_tokenizers():
         ]
         tokens = [names[i] for i in row]
         assert decoder.decode(as_array(row)).decode() == theirs.decode(tokens) == text
-    # Bytes that are no character: one U+FFFD for each here, and as Python decodes them with us.
+    # For bytes that are not UTF-8, tokenizers writes one U+FFFD per byte; fasttok decodes as Python does.
     assert theirs.decode(["<0xE6>", "<0x9D>"]) == "\ufffd\ufffd"
     assert decoder.decode(as_array([0xE6, 0x9D])).decode(errors="replace") == "\ufffd"
 
 
-def test_marks_are_those_of_tokenizers_where_only_the_text_begins_with_one():
+def test_metaspace_matches_tokenizers_after_a_plain_first_token():
     names = ["▁a", "b", "▁", "c▁d", "<0xE6>", "<0x9D>", "<0xB1>"]
     rng = random.Random(11)
     theirs = tokenizers.decoders.Sequence(
@@ -281,8 +282,8 @@ def test_marks_are_those_of_tokenizers_where_only_the_text_begins_with_one():
         ]
         if row[:2] != [0, 2] or names[row[0]] != "▁":
             assert decoder.decode(as_array(row)).decode() == theirs.decode([names[i] for i in row])
-    assert theirs.decode(["▁a▁b"]) == "ab"  # they drop all marks of the first token
-    assert theirs.decode(["▁", "▁a"]) == " a"  # and none of others
+    assert theirs.decode(["▁a▁b"]) == "ab"  # tokenizers removes every ▁ of the first token
+    assert theirs.decode(["▁", "▁a"]) == " a"  # and none from other tokens
     row = ft.WordModel(["▁a▁b", "▁", "▁a"])
     assert TextDecoder(Metaspace(), row).decode(as_array([0])) == b"a b"
     assert TextDecoder(Metaspace(), row).decode(as_array([1, 2])) == b"a"
@@ -291,7 +292,7 @@ def test_marks_are_those_of_tokenizers_where_only_the_text_begins_with_one():
 # Components
 
 
-def test_steps_are_values():
+def test_decoders_compare_hash_and_pickle():
     every = [
         *(DECODERS.find(name)() for name in DECODERS),
         SpaceBefore(clean_up=False),
@@ -344,7 +345,7 @@ def test_sequences_are_flat():
             ValueError,
             "Pieces\\(\\) takes its tokens from the model, so it must be the first",
         ),
-        (7, TypeError, "must be a name, a list of them, a configuration or a Decoder, not int"),
+        (7, TypeError, "must be a name, a list of steps, a configuration or a Decoder, not int"),
         ({}, ValueError, "not the configuration of a decoder"),
         ({"name": "suffix", "suffix": ""}, ValueError, "suffix must not be empty"),
         ({"name": "suffix", "suffix": 7}, ValueError, "suffix must be a str"),
@@ -365,7 +366,7 @@ def test_sequences_are_flat():
         ("fasttok.core.ragged:Ragged", ValueError, "fasttok.core.ragged:Ragged is not a decoder"),
     ],
 )
-def test_what_is_no_decoder(given, error, message):
+def test_invalid_decoders(given, error, message):
     with pytest.raises(error, match=message):
         ft.get_decoder(given)
 
@@ -386,7 +387,7 @@ def test_what_is_no_decoder(given, error, message):
         ),
     ],
 )
-def test_derived(pretokenizer, model, expected):
+def test_derived_decoders(pretokenizer, model, expected):
     tok = ft.Tokenizer(model, pretokenizer)
     assert tok.decoder == expected
     assert tok.given_decoder is None
@@ -395,11 +396,11 @@ def test_derived(pretokenizer, model, expected):
     assert again.fingerprint() != tok.fingerprint()
 
 
-# Tokenizers with a decoder
+# Tokenizers with a custom decoder
 
 
 class Swapped(Filter):
-    """Writes every ``ab`` of the text as ``ba``."""
+    """Replaces every ``ab`` of the text by ``ba``."""
 
     def __init__(self):
         self._held = b""
@@ -425,7 +426,7 @@ class Swap(ft.Decoder):
 
 @dataclass(frozen=True)
 class Louder(ft.Decoder):
-    """Upper case, with a mark at both ends of a text."""
+    """Writes upper case, with a mark at both ends of the text."""
 
     mark: str = "!"
 
@@ -455,7 +456,7 @@ def texts_of(tok, text, **options):
     return streamed
 
 
-def test_decoders_from_elsewhere(tmp_path):
+def test_custom_decoders(tmp_path):
     for decoder, text, expected in [
         (Swap(), "ab<ab>a b a", "ba<ab>a b a"),
         (Louder("?"), "ab<ab>naïve a", "?AB<ab>NAïVE A?"),
@@ -487,14 +488,14 @@ def test_decoders_from_elsewhere(tmp_path):
         assert framed.decode(framed.encode("ab")) == tok.decode(tok.encode("ab"))
 
 
-def test_a_decoder_must_write_bytes():
-    with pytest.raises(TypeError, match="Wrong\\(\\) must write bytes for a token, not \"b'"):
+def test_rewrite_must_return_bytes():
+    with pytest.raises(TypeError, match="Wrong\\(\\) must return bytes for a token, not \"b'"):
         bytes_tokenizer(Wrong()).decode([97])
     with pytest.raises(TypeError, match="a decoder must be a name"):
         bytes_tokenizer(7)
 
 
-def test_files_without_a_decoder_stay_as_they_were(tmp_path):
+def test_files_contain_a_decoder_only_if_it_was_given(tmp_path):
     bytes_tokenizer().save(tmp_path / "tok.json")
     fields = json.loads((tmp_path / "tok.json").read_text())
     assert fields["version"] == 1
@@ -504,7 +505,7 @@ def test_files_without_a_decoder_stay_as_they_were(tmp_path):
     assert list(fields).index("decoder") == list(fields).index("model") - 1
     assert fields["decoder"] == {"name": "pieces"}
     for bad, message in [
-        (7, "a int, not a dict"),
+        (7, "must be a dict, not a int"),
         ({"name": "x"}, "no decoder is named 'x'"),
         (None, "NoneType"),
     ]:

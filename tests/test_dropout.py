@@ -1,4 +1,4 @@
-"""BPE-dropout: against the oracle, against exact chances, and what its draws depend on."""
+"""BPE-dropout: compared with the oracle and exact probabilities; dependence on seed, epoch and position."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 import fasttok as ft
 from fasttok.corpus import corpus as corpus_module
 from tests import hostile, oracles
-from tests.chances import assert_as_likely
+from tests.frequencies import assert_frequencies
 
 END = "<|endoftext|>"
-SOME = [Fraction(1, 1 << 62), Fraction(1, 10), Fraction(1, 2), Fraction(15, 16)]
+PROBABILITIES = [Fraction(1, 1 << 62), Fraction(1, 10), Fraction(1, 2), Fraction(15, 16)]
 
 
 def train(words, vocab_size, pretokenizer="none", special=None):
@@ -30,7 +30,7 @@ def merges_of(model):
 
 
 def oracle(tok, data, dropout, seed, epoch=0, document=0, start=0):
-    """The ids of plain text that stands in a document from `start` on."""
+    """Return the oracle's ids of a plain text that begins at byte `start` of its document."""
     merges, ids = merges_of(tok.model), []
     for pretoken in tok.pretokenizer.split_text(data):
         state = oracles.dropout_state(seed, epoch, document, start)
@@ -40,7 +40,7 @@ def oracle(tok, data, dropout, seed, epoch=0, document=0, start=0):
     return ids
 
 
-# What comes out
+# Results
 
 
 def test_the_generator_is_splitmix64():
@@ -52,8 +52,8 @@ def test_the_generator_is_splitmix64():
     assert drawn[3:] == [4593380528125082431, 16408922859458223821]
 
 
-@pytest.mark.parametrize("dropout", SOME)
-def test_all_small_texts_are_the_oracles(dropout):
+@pytest.mark.parametrize("dropout", PROBABILITIES)
+def test_all_small_texts_equal_the_oracle(dropout):
     tok = train({"aab": 5, "abba": 4, "aaaa": 3, "bab": 2}, 263)
     texts = ["".join(letters) for n in range(9) for letters in itertools.product("ab", repeat=n)]
     for seed in range(3):
@@ -61,12 +61,12 @@ def test_all_small_texts_are_the_oracles(dropout):
         assert rows == [oracle(tok, t.encode(), dropout, seed, document=i) for i, t in enumerate(texts)]
 
 
-def test_random_models_are_the_oracles():
+def test_random_models_equal_the_oracle():
     rng = random.Random(56)
     for seed in range(40):
         words = {bytes(rng.choices(b"abc ", k=rng.randint(1, 12))): rng.randint(1, 6) for _ in range(30)}
         tok = train(words, 256 + rng.randint(1, 40))
-        if seed % 2:  # a merge may come before one that makes what it joins
+        if seed % 2:  # shuffle, so that merges may rank before those of their parts
             order = rng.sample(range(len(tok.merges)), len(tok.merges))
             model = ft.BPEModel(tok.model.pieces, tok.merges[order], tok.model.merge_ids[order])
             tok = ft.Tokenizer(model, tok.pretokenizer)
@@ -79,7 +79,7 @@ def test_random_models_are_the_oracles():
 
 
 @pytest.mark.parametrize("special", ["none", "all"])
-def test_hostile_documents_are_the_oracles(tok, special):
+def test_hostile_documents_equal_the_oracle(tok, special):
     texts = [*hostile.texts(200, seed=57), *hostile.byte_strings(200, seed=58), END, f"a{END}{END}b c"]
     rows = tok.encode_batch(texts, special=special, sampling=ft.Dropout(0.2, seed=9, epoch=3))
     assert tok.decode_bytes(rows.values) == b"".join(ft.Corpus.from_texts(texts))
@@ -93,10 +93,10 @@ def test_hostile_documents_are_the_oracles(tok, special):
 
 
 @pytest.mark.parametrize("dropout", [Fraction(1, 10), Fraction(1, 2)])
-def test_segmentations_are_as_likely_as_they_should_be(dropout):
+def test_segmentations_have_the_exact_probabilities(dropout):
     tok = train({"lowest": 5, "low": 9, "west": 4}, 262)
     word, n = " lowest", 20_000
-    chances = oracles.chances_with_dropout(tuple(word.encode()), merges_of(tok.model), dropout)
+    chances = oracles.probabilities_with_dropout(tuple(word.encode()), merges_of(tok.model), dropout)
     assert sum(chances.values()) == 1
     assert len(chances) > 10
     samples = {
@@ -111,22 +111,22 @@ def test_segmentations_are_as_likely_as_they_should_be(dropout):
     ends = np.cumsum(words.model.pieces.lengths[ids])
     samples["positions"] = [row.tolist() for row in np.split(ids, np.flatnonzero(ends % len(word) == 0) + 1)]
     for sample in samples.values():
-        rows = [tuple(row) for row in sample if len(row)]  # there is nothing behind the last word
+        rows = [tuple(row) for row in sample if len(row)]  # np.split adds an empty row after the last word
         assert len(rows) == n
-        assert_as_likely(rows, chances, at_least=9)
+        assert_frequencies(rows, chances, min_degrees=9)
 
 
-def test_the_ends_of_the_scale(tok):
+def test_probabilities_zero_and_one(tok):
     texts = [*hostile.byte_strings(100, seed=59), b"a" * 5000]
     for dropout in (0, 0.0, Fraction(0)):
         assert tok.encode_batch(texts, sampling=ft.Dropout(dropout, seed=1)) == tok.encode_batch(texts)
     rows = tok.encode_batch(texts, sampling=ft.Dropout(1, seed=1))
     assert rows.to_list() == [[int(tok.model.byte_ids[b]) for b in data] for data in texts]
-    # The least number above 0 has a limit of its own: only a draw of 0 is below.
+    # The smallest positive number has limit 1: only a draw of 0 skips a merge.
     assert tok.encode_batch(texts, sampling=ft.Dropout(5e-324, seed=1)) == tok.encode_batch(texts)
 
 
-def test_a_pretoken_that_is_a_piece_is_not_taken_whole():
+def test_dropout_overrides_ignore_merges():
     pieces = ft.Ragged.from_bytes([*(bytes([b]) for b in range(256)), b"bc", b"ab", b"abc"])
     merges, merged = [[98, 99], [97, 98], [257, 99]], [256, 257, 258]
     model = ft.BPEModel(pieces, np.array(merges), np.array(merged), ignore_merges=True)
@@ -150,10 +150,10 @@ def test_long_pretokens(unit):
     assert lengths[-1] == len(text)
 
 
-# What the draws depend on
+# Dependence of the random numbers
 
 
-def test_batches_threads_and_lists_change_nothing(tok, monkeypatch):
+def test_ids_do_not_depend_on_batches_threads_or_lists(tok, monkeypatch):
     texts = [*hostile.texts(200, seed=60), "", "x" * 500, *hostile.byte_strings(200, seed=61), f"a{END}b"]
     options = {"sampling": ft.Dropout(0.3, seed=7, epoch=2)}
     for special in ("none", "all"):
@@ -169,7 +169,7 @@ def test_batches_threads_and_lists_change_nothing(tok, monkeypatch):
         assert ids.tolist() == tok.encode_batch([text, "more"], **options)[0].tolist()
 
 
-def test_files_are_their_documents(tok, tmp_path, monkeypatch):
+def test_encode_files_equals_encode_batch(tok, tmp_path, monkeypatch):
     texts = ["one\r\ntwo lowest " * 200, "", f"{END} naïve 東京 newest\n" * 50]
     for name, text in zip("abc", texts, strict=True):
         (tmp_path / f"{name}.txt").write_text(text, newline="")
@@ -182,7 +182,7 @@ def test_files_are_their_documents(tok, tmp_path, monkeypatch):
             assert tok.encode_files(tmp_path, special=special, workers=workers, **options) == expected
 
 
-def test_each_number_matters():
+def test_document_seed_and_epoch_change_the_ids():
     tok = train({"lowest": 5, "low": 9, "west": 4}, 262, "gpt2")
     text = " lowest" * 40
     rows = tok.encode_batch([text] * 3, sampling=ft.Dropout(0.5, seed=0))
@@ -198,7 +198,7 @@ def test_each_number_matters():
     assert tok.encode(text, sampling=ft.Dropout(0.5, seed=0)).tolist() == outcomes[0]
 
 
-def test_the_value_that_says_it():
+def test_dropout_values():
     value = ft.Dropout(Fraction(1, 4), seed=7)
     assert value == ft.Dropout(0.25, 7, 0)
     assert hash(value) == hash(ft.Dropout(0.25, 7, 0))
@@ -206,7 +206,7 @@ def test_the_value_that_says_it():
     limits = [ft.Dropout(p, 0).limit for p in (0, 5e-324, Fraction(1, 4), 1)]
     assert limits == [0, 1, 1 << 61, 1 << 63]
     for probability in (-0.1, 1.001, float("nan")):
-        with pytest.raises(ValueError, match="must be a probability, from 0 to 1"):
+        with pytest.raises(ValueError, match="probability must be from 0 to 1"):
             ft.Dropout(probability, 0)
     for seed, epoch in ((-1, 0), (1 << 64, 0), (True, 0), (0, 1.0)):
         with pytest.raises(ValueError, match=r"must be an integer from 0 to 2\^64 - 1"):
@@ -216,15 +216,15 @@ def test_the_value_that_says_it():
     assert ft.WordPieceModel.can_sample == ()
 
 
-# What cannot be
+# Errors
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((-0.1, 1), "must be a probability, from 0 to 1, not -0.1"),
-        ((1.001, 1), "must be a probability, from 0 to 1, not 1.001"),
-        ((float("nan"), 1), "must be a probability, from 0 to 1, not nan"),
+        ((-0.1, 1), "probability must be from 0 to 1, not -0.1"),
+        ((1.001, 1), "probability must be from 0 to 1, not 1.001"),
+        ((float("nan"), 1), "probability must be from 0 to 1, not nan"),
         ((0.1, -1), r"seed must be an integer from 0 to 2\^64 - 1, not -1"),
         ((0.1, 1 << 64), "seed must be an integer"),
         ((0.1, 1.0), "seed must be an integer"),
@@ -232,12 +232,12 @@ def test_the_value_that_says_it():
         ((0.1, 1, -1), "epoch must be an integer"),
     ],
 )
-def test_bad_values(arguments, message):
+def test_invalid_values(arguments, message):
     with pytest.raises(ValueError, match=message):
         ft.Dropout(*arguments)
 
 
-def test_a_model_without_merges(tok):
+def test_a_model_that_cannot_sample(tok):
     class NoMerges(ft.BPEModel):
         can_sample = ()
 
@@ -245,5 +245,5 @@ def test_a_model_without_merges(tok):
     plain = ft.Tokenizer(model, tok.pretokenizer)
     assert plain.encode("a").tolist() == tok.encode("a").tolist()
     for encode in (plain.encode, lambda text, **options: plain.encode_batch([text], **options)):
-        with pytest.raises(ValueError, match="kind 'bpe', which takes neither Dropout nor Sampling"):
+        with pytest.raises(ValueError, match="kind 'bpe' does not support Dropout; it supports neither"):
             encode("a", sampling=ft.Dropout(0.1, seed=1))

@@ -1,4 +1,4 @@
-"""What experiment.toml says, and what is said of one that is wrong."""
+"""`Experiment`: valid specifications, and the messages and lines of invalid ones."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def read(text, folder):
     return ft.Experiment.load(folder / "experiment.toml")
 
 
-def test_all_of_it(folder):
+def test_read_all_parts_of_a_specification(folder):
     experiment = read(GOOD, folder)
     assert (experiment.name, experiment.seed, experiment.words) == ("all of it", 7, "whitespace")
     assert (experiment.metrics, experiment.baseline) == (("compression", "speed"), "found-tiny")
@@ -96,7 +96,7 @@ def test_all_of_it(folder):
     assert (len(shipped.texts), shipped.baseline) == (20, "eng")
 
 
-def test_every_model_at_every_size(folder):
+def test_one_tokenizer_per_model_and_size(folder):
     tokenizers = {tokenizer.name: tokenizer for tokenizer in read(GOOD, folder).tokenizers}
     sized = [f"{model}-{size}" for model in ("bpe", "unigram", "character", "word") for size in (300, 400)]
     assert list(tokenizers) == [*sized, "byte", "wordpiece-500", "found-tiny"]
@@ -110,7 +110,7 @@ def test_every_model_at_every_size(folder):
     assert tokenizers["found-tiny"] == Loading("found-tiny", f"{folder}/tiny.json", {})
 
 
-def test_an_option_goes_to_the_trainer(folder):
+def test_options_are_passed_to_the_trainer(folder):
     text = GOOD.replace(
         'model = ["bpe", "unigram", "character", "word", "byte"]', 'model = "word"\nunk = "?"'
     )
@@ -120,7 +120,7 @@ def test_an_option_goes_to_the_trainer(folder):
 
 
 def test_paths_start_from_the_folder(folder, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("[elsewhere]")  # no glob
+    elsewhere = tmp_path_factory.mktemp("[elsewhere]")  # not a glob pattern
     for path in folder.iterdir():
         (elsewhere / path.name).symlink_to(path)
     experiment = ft.Experiment.from_toml(GOOD, folder=elsewhere)
@@ -128,12 +128,12 @@ def test_paths_start_from_the_folder(folder, tmp_path_factory):
     assert ft.Experiment.load(read(GOOD, folder).file.path, folder=elsewhere).training == experiment.training
 
 
-# A change to GOOD, the line of the error that it makes, and what this says.
+# Text in GOOD, its replacement, and the line and message of the resulting error.
 WRONG = [
-    ('name = "all of it"\n', "", None, "name is missing"),
+    ('name = "all of it"\n', "", None, "the key name is missing"),
     ("seed = 7", "seed = -7", 2, "seed: must be from 0 to 2^64 - 1, not -7"),
     ("seed = 7", "seed = true", 2, "seed: must be a whole number, not True"),
-    ("seed = 7", "sede = 7", 2, "sede: there is no such key; did you mean 'seed'?"),
+    ("seed = 7", "sede = 7", 2, "sede: unknown key; did you mean 'seed'?"),
     ("seed = 7", "seed = 7 7", 2, "not TOML"),
     ("seed = 7", "seed = " + "7" * 5000, 2, "a number has too many digits"),
     ("seed = 7", "seed = [\n[7],\n" + "[" * 3000, 4, "nested too deeply"),
@@ -148,10 +148,10 @@ WRONG = [
         'files = "held.jsonl"',
         r'"f\u202Es" = "held.jsonl"',
         9,
-        r"corpus.test.held.'f\u202es': there is no such",
+        r"corpus.test.held.'f\u202es': unknown key",
     ),
     ('"held.jsonl"', r'"h\u202Ed"', 9, r"h\u202ed': No such file or directory"),
-    ("weight = 2", "wieght = 2", 5, "corpus.train.en.wieght: there is no such key; did you mean 'weight'?"),
+    ("weight = 2", "wieght = 2", 5, "corpus.train.en.wieght: unknown key; did you mean 'weight'?"),
     ("weight = 2", "weight = 0", 5, "corpus.train.en.weight: must be above 0 and below 2^63, not 0"),
     ("weight = 2", "weight = nan", 5, "must be above 0 and below 2^63, not nan"),
     ("weight = 2", "weight = 1e19", 5, "must be above 0 and below 2^63, not 1e+19"),
@@ -160,100 +160,135 @@ WRONG = [
     ('"en/*.txt"', '"en/*.text"', 5, "en/*.text: no file matches"),
     ('"more/"', '"more/y.txt"', 6, "more/y.txt: No such file or directory"),
     ('["de.txt", "more/"]', "[]", 6, "corpus.train.de.files: must not be empty"),
-    ('["de.txt", "more/"]', '["de.txt", 5]', 6, "must be text, or a list of such, not 5"),
-    ('["de.txt", "more/"]', '"de.txt", document = "line"', 6, "what a document is differs from en"),
-    ('["de.txt", "more/"]', '"de.txt", document = "lines"', 6, "'lines' is not known; did you mean 'line'?"),
+    ('["de.txt", "more/"]', '["de.txt", 5]', 6, "must be text or a list of these, not 5"),
+    (
+        '["de.txt", "more/"]',
+        '"de.txt", document = "line"',
+        6,
+        "document or separator differs from that of 'en'",
+    ),
+    ('["de.txt", "more/"]', '"de.txt", document = "lines"', 6, "unknown value 'lines'; did you mean 'line'?"),
     ('["de.txt", "more/"]', '"de.txt", separator = ""', 6, "separator: must not be empty"),
-    ('["de.txt", "more/"]', '"de.txt", separator = "-", document = "line"', 6, "give document or separator"),
-    ('files = "held.jsonl", ', "", 9, "where is its text? Write one of files, parallel, sample"),
-    ('files = "held.jsonl"', 'files = "held.jsonl", parallel = "x"', 9, "where is its text?"),
-    ('field = "body"', 'baseline = "en"', 9, "only parallel text has one"),
-    (', baseline = "en"', "", 10, "corpus.test.aligned: baseline is missing"),
-    ('baseline = "en"', 'baseline = "eng"', 10, "'eng' is not known; did you mean 'en'?"),
-    ('baseline = "en"', 'baseline = "en", document = "line"', 10, "every line is a document"),
+    (
+        '["de.txt", "more/"]',
+        '"de.txt", separator = "-", document = "line"',
+        6,
+        "document and separator exclude each other",
+    ),
+    (
+        'files = "held.jsonl", ',
+        "",
+        9,
+        "exactly one of files, parallel, sample, to specify its text; found none",
+    ),
+    ('files = "held.jsonl"', 'files = "held.jsonl", parallel = "x"', 9, "found files and parallel"),
+    ('field = "body"', 'baseline = "en"', 9, "only parallel text has a baseline"),
+    (', baseline = "en"', "", 10, "corpus.test.aligned: the key baseline is missing"),
+    ('baseline = "en"', 'baseline = "eng"', 10, "unknown value 'eng'; did you mean 'en'?"),
+    ('baseline = "en"', 'baseline = "en", document = "line"', 10, "one document per line"),
     (
         'baseline = "en"',
         'baseline = "en", morphemes = { fr = "de.txt" }',
         10,
-        "fr: no language of this corpus",
+        "fr: not a language of this corpus",
     ),
     ('baseline = "en"', 'baseline = "en", morphemes = { de = "en/*" }', 10, "must be a single file"),
     ('sample = "parallel"', 'sample = "paralel"', 11, "did you mean 'parallel'?"),
-    ("[corpus.test]", "[corpus.tests]", 8, "corpus.tests: there is no such key; did you mean 'test'?"),
-    ('"bpe", "unigram"', '"bpe", "unigramm"', 14, "'unigramm' is not known; did you mean 'unigram'?"),
-    ('model = ["bpe", "unigram", "character", "word", "byte"]', "", 13, "which one? Write model or load"),
-    ('["bpe", "unigram", "character", "word", "byte"]', '["byte"]', 15, "does nothing for byte"),
+    ("[corpus.test]", "[corpus.tests]", 8, "corpus.tests: unknown key; did you mean 'test'?"),
+    ('"bpe", "unigram"', '"bpe", "unigramm"', 14, "no model is named 'unigramm'; did you mean 'unigram'?"),
+    (
+        'model = ["bpe", "unigram", "character", "word", "byte"]',
+        "",
+        13,
+        "must have the key model, to train a tokenizer, or load",
+    ),
+    ('["bpe", "unigram", "character", "word", "byte"]', '["byte"]', 15, "has no effect on byte"),
     ("  300,", "  0,", 15, "tokenizer.vocab_size: bpe: vocab_size must be at least 256"),
     ("  300,", "  -1,", 15, "vocab_size must be at least 256"),
-    ("  300,", "  300.5,", 15, "must be a whole number, or a list of such, not 300.5"),
-    ("  300,", "  400,", 13, "bpe-400 is there already; in a [[tokenizer]] of its own, with a name,"),
-    ('model = "wordpiece"\nvocab_size = 500', 'model = "unigram"', 20, "unigram needs vocab_size"),
+    ("  300,", "  300.5,", 15, "must be a whole number or a list of these, not 300.5"),
+    ("  300,", "  400,", 13, "two tokenizers are named bpe-400; put one of them into a separate"),
+    ('model = "wordpiece"\nvocab_size = 500', 'model = "unigram"', 20, "unigram needs the key vocab_size"),
     (
         'method = "likelihood"',
         'method = "likely"',
         25,
         "wordpiece: method must be one of frequency, likelihood",
     ),
-    ('method = "likelihood"', "unk = 5", 25, "wordpiece: a text of unk must be a str, not int"),
-    ('method = "likelihood"', "byte_fallback = true", 25, "there is no such key"),
-    ('"word", "byte"]', '"word", "byte"]\nbyte_fallback = true', 15, "no option of bpe"),
+    ('method = "likelihood"', "unk = 5", 25, "wordpiece: each item of unk must be a str, not int"),
+    ('method = "likelihood"', "byte_fallback = true", 25, "unknown key"),
+    (
+        '"word", "byte"]',
+        '"word", "byte"]\nbyte_fallback = true',
+        15,
+        "not an option of bpe; put bpe into a separate",
+    ),
     ('["digits_single", "bert"]', '"gpt5"', 23, "no pretokenizer is named 'gpt5'"),
     ('["digits_single", "bert"]', '"a("', 23, "does not compile"),
     ('["digits_single", "bert"]', "[5]", 23, "tokenizer.pretokenizer: "),
     ('"nfkc", "lowercase"', '"nfck"', 24, "no normalizer is named 'nfck'"),
-    ('name = "found"', 'name = "a/b"', 28, "must be letters, digits and . _ + -, not 'a/b'"),
-    ('name = "found"', f'name = "{"n" * 191}"', 28, "nnn-tiny.json has more than the 200 bytes"),
+    ('name = "found"', 'name = "a/b"', 28, "must consist of letters, digits and . _ + -, not 'a/b'"),
+    ('name = "found"', f'name = "{"n" * 191}"', 28, "nnn-tiny.json is longer than 200 bytes"),
     (
         'name = "found"',
         "lowercase = false",
         28,
-        "lowercase: no option of tiny.json, which needs a [[tokenizer]]",
+        "lowercase: not an option of tiny.json; put tiny.json into a separate [[tokenizer]]",
     ),
     ('name = "found"', 'lowercase = "no"', 28, "lowercase: must be true or false, not 'no'"),
     ('name = "found"', "unk = 1979-05-27", 28, "unk: must be text, not datetime.date(1979, 5, 27)"),
-    ('name = "found"', "special_tokens = { a = 300 }", 28, "special_tokens: no option of tiny.json"),
-    ('"tiny.json"', '"bare.tiktoken"', 29, "bare.tiktoken does not hold its pattern: write pretokenizer"),
+    ('name = "found"', "special_tokens = { a = 300 }", 28, "special_tokens: not an option of tiny.json"),
+    (
+        '"tiny.json"',
+        '"bare.tiktoken"',
+        29,
+        "bare.tiktoken does not contain its pretokenizer; add the key pretokenizer",
+    ),
     (
         '"tiny.json"',
         '"de.txt"',
         29,
         "de.txt is neither a fasttok file nor a tiktoken rank file nor a vocab.txt",
     ),
-    ('"tiny.json"', '"more/"', 29, "more/ is a folder; name files in it, say more/*.json"),
+    ('"tiny.json"', '"more/"', 29, "more/ is a folder; name its files, for example more/*.json"),
     ('"tiny.json"', r'"a\u0000b*"', 29, "tokenizer.load: "),
     (
         '["tiny.json"]',
         '["tiny.json", "other/tiny.json"]',
         27,
-        "found-tiny is there already; in a [[tokenizer]]",
+        "two tokenizers are named found-tiny; put one of them into a separate [[tokenizer]]",
     ),
     ('method = "likelihood"', "max_piece_length = 1979-05-27", 25, "must be an integer, not datetime.date"),
     (
         'method = "likelihood"',
         "special_tokens = [1979-05-27]",
         25,
-        "wordpiece: a text of special_tokens must",
+        "wordpiece: each item of special_tokens must",
     ),
     ('method = "likelihood"', f"min_frequency = {1 << 63}", 25, "min_frequency: must fit into 64 bits"),
     ("  300,", f"  {1 << 63},", 15, "tokenizer.vocab_size: must fit into 64 bits"),
-    ('name = "found"', "start = 1", 28, "tokenizer.start: there is no such key"),
+    ('name = "found"', "start = 1", 28, "tokenizer.start: unknown key"),
     (
         'load = ["tiny.json"]',
         'load = ["tiny.json", "missing.tiktoken"]',
         29,
         "missing.tiktoken: No such file",
     ),
-    ('"compression", "speed"', '"compresion"', 32, "'compresion' is not known; did you mean 'compression'?"),
+    (
+        '"compression", "speed"',
+        '"compresion"',
+        32,
+        "no metric is named 'compresion'; did you mean 'compression'?",
+    ),
     ('["compression", "speed", "compression"]', "[]", 32, "metrics.use: must not be empty"),
-    ('words = "whitespace"\n', "", 31, "metrics: words is missing"),
+    ('words = "whitespace"\n', "", 31, "metrics: the key words is missing"),
     ('words = "whitespace"', 'words = "tsheg"', 33, "known are whitespace, dzongkha, unicode"),
-    ('baseline = "found-tiny"', 'baseline = "tiny"', 34, "'tiny' is not known"),
-    ("[metrics]", "[other]", 31, "other: there is no such key"),
+    ('baseline = "found-tiny"', 'baseline = "tiny"', 34, "unknown value 'tiny'"),
+    ("[metrics]", "[other]", 31, "other: unknown key"),
 ]
 
 
 @pytest.mark.parametrize(("old", "new", "line", "message"), WRONG, ids=[row[3][:50] for row in WRONG])
-def test_what_is_wrong_is_said_with_its_line(folder, old, new, line, message):
+def test_errors_name_the_line_and_the_problem(folder, old, new, line, message):
     assert GOOD.count(old) == 1
     with pytest.raises(ft.ExperimentError, match=re.escape(message)) as caught:
         read(GOOD.replace(old, new), folder)
@@ -263,7 +298,7 @@ def test_what_is_wrong_is_said_with_its_line(folder, old, new, line, message):
 
 
 def load_group(group):
-    """GOOD, with another group of files."""
+    """Return GOOD with another [[tokenizer]] instead of the last one."""
     return GOOD.replace('name = "found"\nload = ["tiny.json"]', group).replace(
         'baseline = "found-tiny"\n', ""
     )
@@ -279,18 +314,18 @@ def load_group(group):
         ("{ a = -1 }", "not -1"),
         (f"{{ a = {1 << 31} }}", "not 2147483648"),
         ("{ a = 300, b = 300 }", "added tokens 'a' and 'b' have the same id 300"),
-        ("{ a = 300, b = 5000 }", "the id 5000 is larger than bare.tiktoken"),
-        ('["a"]', "added_tokens must map each text, or AddedToken, to its id"),
+        ("{ a = 300, b = 5000 }", "the id 5000 exceeds the number of bytes of bare.tiktoken"),
+        ('["a"]', "added_tokens must be a mapping of str or AddedToken to ids, not list"),
     ],
 )
-def test_ids_that_are_none(folder, ids, message):
+def test_invalid_ids_of_added_tokens(folder, ids, message):
     group = f'load = "bare.tiktoken"\npretokenizer = "gpt2"\nspecial_tokens = {ids}'
     with pytest.raises(ft.ExperimentError, match=re.escape(message)) as caught:
         read(load_group(group), folder)
     assert caught.value.line == 30
 
 
-def test_arguments_of_loaders(folder):
+def test_options_of_formats(folder):
     group = """load = "vocab.txt"
         lowercase = false
         strip_accents = true
@@ -312,7 +347,7 @@ def test_arguments_of_loaders(folder):
         read(load_group('load = "vocab.txt"\nmax_input_chars_per_word = 0'), folder)
 
 
-def test_a_format_of_a_later_day(folder, monkeypatch):
+def test_options_of_a_new_format(folder, monkeypatch):
     option = Option((int,), missing=lambda path: "has no size")
     toy = Format("toy", "a toy", lambda head, _: head.startswith(b"toy"), ft.load, None, {"size": option})
     monkeypatch.setitem(FORMATS, "vocab.txt", toy)
@@ -320,32 +355,32 @@ def test_a_format_of_a_later_day(folder, monkeypatch):
     assert read(load_group('load = "a.toy"\nsize = 3'), folder).tokenizers[-1].options == {"size": 3}
     for group, message in [
         ('load = "a.toy"\nsize = "3"', "size: must be a whole number, not '3'"),
-        ('load = "a.toy"', "a.toy has no size: write size"),
-        ('load = "a.toy"\nsize = 3\npretokenizer = "gpt2"', "pretokenizer: no option of a.toy"),
+        ('load = "a.toy"', "a.toy has no size; add the key size"),
+        ('load = "a.toy"\nsize = 3\npretokenizer = "gpt2"', "pretokenizer: not an option of a.toy"),
         ('load = "vocab.txt"', "vocab.txt is neither a fasttok file nor a tiktoken rank file nor a toy"),
     ]:
         with pytest.raises(ft.ExperimentError, match=message):
             read(load_group(group), folder)
 
 
-def test_names_of_files_keep_versions(folder):
+def test_versions_in_file_names_are_kept(folder):
     names = ["Qwen2.5.json", "Qwen2.json", "Qwen2.5-a.b.tiktoken", "Qwen2.JSON.txt", "Qwen2.v3"]
     for name in names:
         (folder / name).write_text("{")
-    group = 'load = ["Qwen2.json", "Qwen*"]'  # the first one is not taken twice
+    group = 'load = ["Qwen2.json", "Qwen*"]'  # the first file matches twice
     assert [tokenizer.name for tokenizer in read(load_group(group), folder).tokenizers[-5:]] == [
         *("Qwen2", "Qwen2.5-a.b", "Qwen2.5", "Qwen2.JSON", "Qwen2.v3")
     ]
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9", b"a\xe2\x80\xaeb", b"n" * 196])
-def test_files_that_no_tokenizer_is_called_by(folder, name):
+def test_invalid_file_names_of_tokenizers(folder, name):
     try:
         (folder / f"{os.fsdecode(name)}.json").write_text("{")
     except OSError:
-        pytest.skip("names of files are UTF-8 here")
+        pytest.skip("this file system requires UTF-8 file names")
     with pytest.raises(
-        ft.ExperimentError, match="tokenizer.load: .*(must be printable|more than the 200)"
+        ft.ExperimentError, match="tokenizer.load: .*(must be printable|longer than 200 bytes)"
     ) as caught:
         read(load_group('load = "*.json"'), folder)
     assert caught.value.line == 28
@@ -369,23 +404,23 @@ TEST = '[corpus.test]\nshipped = { sample = "parallel" }\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "there is no tokenizer to compare: write [[tokenizer]]"),
-        (MODEL, "there is no text to train on: write [corpus.train]"),
-        ('[[tokenizer]]\nload = "tiny.json"\n', "there is no text to measure on: write [corpus.test]"),
-        ('[[tokenizer]]\nload = "tiny.json"\n' + TEST, "use is missing"),
+        ("", "there is no tokenizer to compare; add a table [[tokenizer]]"),
+        (MODEL, "there is no training text; add a table [corpus.train]"),
+        ('[[tokenizer]]\nload = "tiny.json"\n', "there is no test text; add a table [corpus.test]"),
+        ('[[tokenizer]]\nload = "tiny.json"\n' + TEST, "the key use is missing"),
     ],
 )
-def test_what_is_not_there(folder, text, message):
+def test_missing_parts(folder, text, message):
     with pytest.raises(ft.ExperimentError, match=re.escape(message)):
         read(f'name = "little"\n{text}', folder)
 
 
-def test_one_table_is_not_a_list_of_them(folder):
+def test_tokenizer_must_be_an_array_of_tables(folder):
     with pytest.raises(ft.ExperimentError, match="tokenizer: must be a list, not") as caught:
         read(GOOD[: GOOD.index("[[tokenizer]]")] + '[tokenizer]\nmodel = "bpe"\n', folder)
     assert caught.value.line == 13
     with pytest.raises(
-        ft.ExperimentError, match=re.escape("tokenizer: must be tables, [[tokenizer]], not 5")
+        ft.ExperimentError, match=re.escape("tokenizer: must be an array of tables, [[tokenizer]]; found 5")
     ):
         read("tokenizer = [5]\n" + GOOD[: GOOD.index("[[tokenizer]]")], folder)
 
@@ -401,7 +436,7 @@ def test_a_file_that_is_not_utf_8(tmp_path):
         ft.Experiment.load(path)
 
 
-def test_a_byte_order_mark_is_passed_over(folder):
+def test_a_byte_order_mark_is_ignored(folder):
     text = "\ufeff" + GOOD
     assert read(text, folder).name == "all of it"
     with pytest.raises(ft.ExperimentError, match="seed: must be") as caught:
@@ -413,7 +448,7 @@ def test_a_byte_order_mark_is_passed_over(folder):
     assert caught.value.line == 3
 
 
-def test_a_folder_called_parallel_is_not_parallel_text(folder):
+def test_a_folder_named_parallel_is_not_parallel_text(folder):
     (folder / "parallel").mkdir()
     for language in ("eng", "deu"):
         (folder / f"parallel/{language}.txt").write_text("one\n")
@@ -421,16 +456,16 @@ def test_a_folder_called_parallel_is_not_parallel_text(folder):
     assert (held.baseline, held.texts["eng"].options["document"]) == (None, "whole")
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9", b"a\xe2\x80\xaeb"], ids=["not UTF-8", "turned around"])
-def test_languages_are_printable(folder, name):
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\xe2\x80\xaeb"], ids=["not UTF-8", "right-to-left override"])
+def test_names_of_languages_must_be_printable(folder, name):
     try:
         path = os.fsdecode(name)
         (folder / f"en/{path}.txt").write_text("a")
     except OSError:
-        pytest.skip("names of files are UTF-8 here")
-    assert len(read(GOOD, folder).training[0].text.files) == 3  # what its files are called is not told
+        pytest.skip("this file system requires UTF-8 file names")
+    assert len(read(GOOD, folder).training[0].text.files) == 3  # names of training files are not languages
     alone = GOOD.replace('"held.jsonl", field = "body"', '"en/??*.txt"')
-    assert list(read(alone, folder).test[0].texts) == [""]  # nor is a language that has no other beside it
+    assert list(read(alone, folder).test[0].texts) == [""]  # a single language has no name
     with pytest.raises(ft.ExperimentError, match="held.files: a name must be printable, not ") as caught:
         read(GOOD.replace('"held.jsonl", field = "body"', '"en/*.txt"'), folder)
     assert caught.value.line == 9
@@ -462,24 +497,24 @@ k = 2
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_lines_of_values(end):
-    places = {
+    lines = {
         **{("a",): 2, ("b",): 3, ("b", "c", "d", 1): 3, ("b", "c", "e"): 3, ("t",): 6, ("t", "text"): 7},
         **{("t", "x"): 11, ("t", "x", 0, "y"): 11, ("rows",): 15, ("rows", 0, "k"): 16, ("rows", 1): 17},
         **{("rows", 1, "k"): 19, ("u",): None, ("t", "a"): None, ("rows", 2): None, ("a", "b"): None},
     }
     file = TomlFile(LINES.replace("\n", end), "a.toml")
-    assert {keys: file.line(keys) for keys in places} == places
+    assert {keys: file.line(keys) for keys in lines} == lines
 
 
-def test_known_keys_are_named_once(folder):
-    with pytest.raises(ft.ExperimentError, match="zzz: there is no such key; known are ") as caught:
+def test_known_keys_are_listed_once(folder):
+    with pytest.raises(ft.ExperimentError, match="zzz: unknown key; known are ") as caught:
         read(load_group('model = "bpe"\nvocab_size = 300\nzzz = 1'), folder)
     known = str(caught.value).split("known are ")[1].split(", ")
     assert {"model", "vocab_size", "min_frequency"} <= set(known)
     assert len(known) == len(set(known))
 
 
-def test_a_sentencepiece_model_is_named(folder):
+def test_error_recognizes_a_sentencepiece_model(folder):
     (folder / "sp.model").write_bytes(sentencepiece_file.write([("<unk>", 0.0, 2), ("a", -1.0, 1)]))
     with pytest.raises(ft.ExperimentError, match="sp.model is a sentencepiece model, .* ft.wrap") as caught:
         read(load_group('load = "sp.model"'), folder)
@@ -491,7 +526,7 @@ def test_suggestions():
     assert suggest("x", ["bpe", "byte"]) == "known are bpe, byte"
 
 
-# What an experiment of four families may look like; the first tokenizer is the baseline, as none is named.
+# Experiment with several model families; without the key baseline, the first tokenizer is the baseline.
 FAMILIES = """\
 name = "four-families"
 seed = 7
@@ -513,8 +548,8 @@ words = "whitespace"
 """
 
 
-@pytest.mark.filterwarnings("ignore:the vocabulary has")  # that little text has no 4,000 pieces
-def test_families_as_they_are_compared(tmp_path):
+@pytest.mark.filterwarnings("ignore:the vocabulary has")  # the text is too short for 4,000 pieces
+def test_compare_model_families(tmp_path):
     two_bytes = [bytes([i]) for i in range(256)] + [bytes([i, j]) for i in range(256) for j in range(256)]
     ranks = "".join(f"{base64.b64encode(piece).decode()} {i}\n" for i, piece in enumerate(two_bytes))
     sample = {language: path.read_text() for language, path in parallel_sample().items()}
@@ -536,10 +571,10 @@ def test_families_as_they_are_compared(tmp_path):
         *(f"{model}-{size}" for model in models for size in sizes),
         *("cl100k_base", "o200k_base", "mine"),
     ]
-    figures = {
+    metrics = {
         *("n_tokens", "bytes_per_token", "fertility", "pcw", "nsl", "premium", "max_min", "gini"),
         *("renyi_efficiency", "vocabulary_use"),
     }
     for name in results.tokenizers:
-        assert figures <= {row["metric"] for row in results.rows if row["tokenizer"] == name}
+        assert metrics <= {row["metric"] for row in results.rows if row["tokenizer"] == name}
     assert {row["stage"] for row in results.timings} >= {"train", "encode"}

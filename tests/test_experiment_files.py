@@ -1,4 +1,4 @@
-"""What docs/experiments/ holds besides pages: experiment files that are valid, and the split."""
+"""Files in docs/experiments/: valid experiment files, and the script that splits text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def split(text, folder):
     return [(folder / f"{name}.txt").read_bytes().splitlines() for name in ("train", "test")]
 
 
-def test_the_split_takes_every_line_once(tmp_path):
+def test_split_assigns_every_line_once(tmp_path):
     rows = [f"line {i % 700}".encode() for i in range(1000)] + [b"", b" "]
     (tmp_path / "text.txt").write_bytes(b"\n".join(rows))
     train, test = split(tmp_path / "text.txt", tmp_path / "made/there")
@@ -25,7 +25,7 @@ def test_the_split_takes_every_line_once(tmp_path):
     assert 40 < len(test) < 100
 
 
-def test_the_split_does_not_depend_on_the_order_of_lines(tmp_path):
+def test_split_does_not_depend_on_the_order_of_lines(tmp_path):
     rows = [f"line {i}".encode() for i in range(300)]
     (tmp_path / "text.txt").write_bytes(b"\n".join(rows))
     (tmp_path / "reversed.txt").write_bytes(b"\r\n".join(rows[::-1]) + b"\r\n")
@@ -34,7 +34,7 @@ def test_the_split_does_not_depend_on_the_order_of_lines(tmp_path):
     assert [part[::-1] for part in other] == one
 
 
-def test_the_files_are_valid(shared, tmp_path):
+def test_experiment_files_are_valid(shared, tmp_path):
     split(shared / "data/languages/dz.txt", tmp_path / "build/dz")
     dzongkha = ft.Experiment.load(FOLDER / "dzongkha.toml", folder=tmp_path)
     assert {tokenizer.name for tokenizer in dzongkha.tokenizers} >= {

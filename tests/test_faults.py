@@ -1,46 +1,38 @@
-"""Faults: what must not break anything, and where that is tested.
+"""Fault injection: damaged files, full disks, interrupts, forks, missing memory, extreme texts.
+
+Tests of the same and of other faults in other files:
 
 =====================================================  ======================================================
-fault                                                  test
+fault                                                  tests besides this file
 =====================================================  ======================================================
-file truncated at any byte, any bit flipped            here; at random test_formats, test_counts, test_fuzz
-length bombs, deep nesting, 1 MB piece, huge ids, NaN  here; test_formats: foreign_files, impossible_content
-duplicate, empty, missing piece; gap; id clash         test_formats: impossible_content, damaged_rank_files
-                                                       test_bpe, test_units: models_that_cannot_be
-a charsmap out of range, an unterminated string        test_normalizers
-an expression that backtracks                          test_scan; test_tokenizer: errors_name_the_document
-a lone surrogate in str                                test_tokenizer, test_corpus: lone_surrogates
-invalid UTF-8, NUL bytes                               test_tokenizer: every_text_and_byte_string_comes_back
-                                                       test_counts: zero_bytes_are_told_apart; test_fuzz
-one pretoken of megabytes, runs, combining marks       here; against the oracle test_bpe, test_merging: runs,
-                                                       test_unigram, test_lattice: long;
-                                                       test_units, test_wordpiece_training: a_million
-code points that are not assigned                      test_units
-empty text, white space only, empty batch              test_tokenizer: encode; test_model_contract: empty
-empty corpus, everything filtered out                  here; test_bpe: bad_calls; test_unigram_training;
-                                                       test_wordpiece_training: nothing_to_train_on;
-                                                       test_units: bad_options
-vocab_size out of range                                test_bpe: options, bad_options; test_unigram_training;
-                                                       test_units: bad_options, fewer_units;
-                                                       test_wordpiece_training: sizes
-counts above 2^31, a million pieces                    here; test_merging; test_counts: large_counts;
-                                                       test_units
-the text of special tokens in the input                test_tokenizer: plain_text_never_becomes
-bad ids at decode                                      test_tokenizer, test_streaming: bad_ids
-hash seed, threads, chunk size varied                  test_determinism, test_counts, test_tokenizer,
+truncated files, flipped bits                          test_formats, test_counts, test_fuzz
+extreme sizes, deep nesting, NaN in files              test_formats
+duplicate, empty or missing pieces, clashes of ids     test_formats, test_bpe, test_units
+invalid precompiled normalization rules                test_normalizers
+regular expressions that backtrack                     test_scan, test_tokenizer
+lone surrogates                                        test_tokenizer, test_corpus
+invalid UTF-8, NUL bytes                               test_tokenizer, test_counts, test_fuzz
+pretokens of megabytes                                 test_bpe, test_merging, test_unigram, test_lattice,
+                                                       test_units, test_wordpiece_training
+unassigned code points                                 test_units
+empty or blank texts, empty batches                    test_tokenizer, test_model_contract
+empty corpora                                          test_bpe, test_units, test_unigram_training,
+                                                       test_wordpiece_training
+vocab_size out of range                                test_bpe, test_units, test_unigram_training,
+                                                       test_wordpiece_training
+counts above 2^31, a million pieces                    test_merging, test_counts, test_units
+special tokens in plain text                           test_tokenizer
+invalid ids in decoding                                test_tokenizer, test_streaming
+variation of hash seed, threads, size of chunks        test_determinism, test_counts, test_tokenizer,
                                                        test_dropout
-many threads on one tokenizer                          test_model_contract; here, with forks
-fork in use, spawn, pickle                             here; test_model_contract
-Ctrl-C, once and more often                            here; test_merging: ctrl_c_between_slices
-an iterator raises                                     here; test_corpus: an_error_of_the_iterator
-disk full, read-only, kill -9 during a save            here; test_formats: a_failed_save
-out of memory                                          here
-a flood of distinct words                              here; test_bpe: the_cache_keeps_its_limit
-offsets of text that is split anywhere                 test_offsets, test_fuzz
-streaming decode                                       test_streaming
-a comparison killed, a full disk, damaged results      test_compare
-truncation below the template, empty texts in a batch  test_batches: what_is_cut, bad_calls, arrays
-stride beyond the window, no pad token, unknown ids    test_batches: bad_calls, no_token_to_pad_with
+many threads, fork, spawn, pickle                      test_model_contract
+Ctrl-C                                                 test_merging, test_spill, test_wordpiece
+exceptions in an iterator                              test_corpus
+failed saves                                           test_formats
+many distinct words                                    test_bpe
+offsets of tokens that are parts of characters         test_offsets, test_fuzz
+interrupted comparisons, damaged results               test_compare
+invalid options of batches                             test_batches
 =====================================================  ======================================================
 """
 
@@ -82,8 +74,8 @@ def child(*arguments) -> list[str]:
     return [sys.executable, "-m", "tests.faults_child", *map(str, arguments)]
 
 
-def stands(*arguments) -> None:
-    """Run one of the functions of faults_child."""
+def run_child(*arguments) -> None:
+    """Run a function of faults_child in a new process; fail if the process fails."""
     done = subprocess.run(child(*arguments), cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -92,19 +84,19 @@ def stands(*arguments) -> None:
 
 
 @pytest.mark.parametrize("name", ["tok.json", "tok.tiktoken", "counts.npz"])
-def test_every_byte_of_a_file_cut_off_or_damaged(tmp_path, name):
+def test_files_truncated_or_damaged_at_every_byte(tmp_path, name):
     path = tmp_path / name
     tok = ft.train(COUNTS, vocab_size=262, special_tokens=["<|end|>"])
     save_ranks = partial(tok.save, format="tiktoken")
     {"tok.json": tok.save, "tok.tiktoken": save_ranks, "counts.npz": COUNTS.save}[name](path)
     options = {"pretokenizer": "gpt2"} if name == "tok.tiktoken" else {}
     data = path.read_bytes()
-    refused = {"cut off": 0, "damaged": 0}
+    refused = {"truncated": 0, "damaged": 0}
     for i in range(len(data)):
         for how in refused:
             flipped = bytes([data[i] ^ 1 << random.Random(i).randrange(8)])
-            path.unlink()  # writing over a file is slow where the system then waits for the disk
-            path.write_bytes(data[:i] if how == "cut off" else data[:i] + flipped + data[i + 1 :])
+            path.unlink()  # some systems wait for the disk when a file is overwritten
+            path.write_bytes(data[:i] if how == "truncated" else data[:i] + flipped + data[i + 1 :])
             try:
                 loaded = ft.PretokenCounts.load(path) if name == "counts.npz" else ft.load(path, **options)
             except ft.ModelFormatError as error:
@@ -115,13 +107,13 @@ def test_every_byte_of_a_file_cut_off_or_damaged(tmp_path, name):
                 assert loaded == COUNTS
             else:
                 assert loaded.decode_bytes(loaded.encode(b"lower \xff\xfe")) == b"lower \xff\xfe"
-    # JSON may end before its last line end, and a rank file before or behind any that its merges have.
-    assert refused["cut off"] >= len(data) - {"tok.json": 1, "tok.tiktoken": 11, "counts.npz": 0}[name]
+    # Valid truncations: JSON without its last line end, a rank file cut before or after the line of a merge.
+    assert refused["truncated"] >= len(data) - {"tok.json": 1, "tok.tiktoken": 11, "counts.npz": 0}[name]
     assert refused["damaged"] > len(data) / 3
 
 
 def archive(path, **members):
-    """A file of counts, packed, with the given bytes for some of its arrays."""
+    """Write a compressed file of counts in which some arrays are replaced by the given bytes."""
     COUNTS.save(path)
     with zipfile.ZipFile(path) as old:
         parts = {name: old.read(name) for name in old.namelist()}
@@ -130,42 +122,43 @@ def archive(path, **members):
             new.writestr(name, members.get(name.removesuffix(".npy"), data))
 
 
-def array_of(n_claimed: int, n_held: int) -> bytes:
+def array_of(n_claimed: int, n_actual: int) -> bytes:
+    """Return an array in the format of NumPy whose header claims another length than the data has."""
     file = io.BytesIO()
     header = {"descr": "<u4", "fortran_order": False, "shape": (n_claimed,)}
     np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue() + bytes(4 * n_held)
+    return file.getvalue() + bytes(4 * n_actual)
 
 
 @pytest.mark.parametrize("n", [1 << 20, 1 << 31, 1 << 40, 1 << 62])
-def test_counts_that_claim_to_be_large(tmp_path, n):
+def test_counts_with_a_false_length(tmp_path, n):
     path = tmp_path / "a.npz"
     archive(path, code_points=array_of(n, 10))
     with pytest.raises(ft.ModelFormatError, match="not a file of pretoken counts"):
         ft.PretokenCounts.load(path)
 
 
-def test_counts_that_unpack_to_much(tmp_path):
+def test_counts_that_claim_more_bytes_than_the_file_has(tmp_path):
     path = tmp_path / "a.npz"
     archive(path, code_points=array_of(10_000_000, 10_000_000))
     assert path.stat().st_size < 100_000
-    with pytest.raises(ft.ModelFormatError, match="claims to hold more bytes than it has"):
+    with pytest.raises(ft.ModelFormatError, match="its arrays claim more bytes than the file has"):
         ft.PretokenCounts.load(path)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_no_number_is_neither_read_nor_written(tmp_path, value):
+def test_nan_and_infinity_in_files(tmp_path, value):
     path = tmp_path / "a.json"
     tok = ft.train(COUNTS, vocab_size=260)
     tok.save(path)
     path.write_text(path.read_text().replace('"n_distinct": 4', f'"n_distinct": {json.dumps(value)}'))
-    with pytest.raises(ft.ModelFormatError, match="is no number"):
+    with pytest.raises(ft.ModelFormatError, match="is not a number"):
         ft.load(path)
     with pytest.raises(ValueError, match="not JSON compliant"):
         ft.Tokenizer(tok.model, tok.pretokenizer, provenance={"loss": value}).save(path)
 
 
-def test_a_piece_of_a_megabyte(tmp_path):
+def test_piece_of_a_megabyte(tmp_path):
     path = tmp_path / "a.json"
     pieces = [*(bytes([b]) for b in range(256)), *(b"a" * (2 << i) for i in range(20))]
     merges = [[97, 97], *([255 + i, 255 + i] for i in range(1, 20))]
@@ -175,11 +168,11 @@ def test_a_piece_of_a_megabyte(tmp_path):
     tok = ft.Tokenizer(model, ft.get_pretokenizer("none"))
     tok.save(path)
     assert ft.load(path).encode("a" * (1 << 20)).tolist() == [275]
-    with pytest.raises(ft.ModelExportError, match="piece 266 has 2,048 bytes; the most is 1,024"):
+    with pytest.raises(ft.ModelExportError, match="piece 266 has 2,048 bytes; the maximum is 1,024"):
         tok.save(tmp_path / "a.tiktoken", format="tiktoken")
 
 
-def test_a_million_pieces(tmp_path):
+def test_million_pieces(tmp_path):
     path = tmp_path / "a.tiktoken"
     letters = [bytes([b]) for b in range(100, 200)]
     pieces = [bytes([b]) for b in range(256)]
@@ -201,11 +194,11 @@ def test_a_million_pieces(tmp_path):
 
 
 def test_kill_during_a_save(tmp_path):
-    stands("kill_saves", tmp_path)
+    run_child("kill_saves", tmp_path)
 
 
-def test_a_full_disk(tmp_path):
-    stands("fill_disk", tmp_path)
+def test_full_disk(tmp_path):
+    run_child("fill_disk", tmp_path)
     tok = ft.train(COUNTS, vocab_size=260)
     for save in (tok.save, partial(tok.save, format="tiktoken"), COUNTS.save):
         with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
@@ -214,7 +207,7 @@ def test_a_full_disk(tmp_path):
 
 @contextmanager
 def as_nobody():
-    """Root may write everywhere; so act as somebody else."""
+    """Drop the rights of root, who may write everywhere, within the block."""
     is_root = os.geteuid() == 0
     if is_root:
         os.seteuid(65534)
@@ -225,7 +218,7 @@ def as_nobody():
             os.seteuid(0)
 
 
-def test_a_folder_that_is_read_only():
+def test_read_only_folder():
     tok = ft.train(COUNTS, vocab_size=260)
     with tempfile.TemporaryDirectory() as folder:
         saves = {"a.json": tok.save, "b": partial(tok.save, format="tiktoken"), "c": COUNTS.save}
@@ -247,7 +240,7 @@ def test_a_folder_that_is_read_only():
 
 @pytest.fixture(scope="module")
 def work_folder(tmp_path_factory):
-    """Text of random words, its counts, and a tokenizer."""
+    """Return a folder with a text of random words, its counts, and a tokenizer."""
     folder = tmp_path_factory.mktemp("work")
     rng = np.random.default_rng(47)
     text = rng.integers(ord("a"), ord("z") + 1, 8_000_000, np.uint8)
@@ -267,7 +260,7 @@ def work_folder(tmp_path_factory):
 def test_ctrl_c_at_ten_moments(work_folder, phase):
     rng = random.Random(48)
     command = child("interrupt", phase, work_folder)
-    inside = 0
+    n_during_work = 0
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -278,18 +271,18 @@ def test_ctrl_c_at_ten_moments(work_folder, phase):
                 time.sleep(rng.uniform(0, 0.4))
                 sent = time.monotonic()
                 process.send_signal(signal.SIGINT)
-                where, heard = json.loads(process.stdout.readline())
-                assert heard - sent < 1
-                inside += where == "in the phase"
+                state, received = json.loads(process.stdout.readline())
+                assert received - sent < 1
+                n_during_work += state == "during the work"
         except BaseException:
             process.kill()
             raise
     assert process.returncode == 0
-    assert inside > 5
+    assert n_during_work > 5
 
 
 @pytest.mark.timeout(60)
-def test_a_second_ctrl_c_still_waits_for_the_threads():
+def test_threads_are_joined_even_after_a_second_ctrl_c():
     may_end, ended = threading.Event(), []
     main = threading.main_thread().ident
 
@@ -305,14 +298,14 @@ def test_a_second_ctrl_c_still_waits_for_the_threads():
         may_end.set()
 
     thread = threading.Thread(target=interrupt)
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the interrupts may come once the thread runs)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the first interrupt can arrive as soon as the thread runs)
         thread.start()
         list(map_ordered(work, range(2), "ab"))
     assert sorted(ended) == [0, 1]
     thread.join()
 
 
-def test_an_iterator_raises_in_the_middle(tok):
+def test_exception_in_an_iterator(tok):
     def texts():
         for i in itertools.count():
             if i == 5000:
@@ -337,7 +330,7 @@ def test_an_iterator_raises_in_the_middle(tok):
 
 @pytest.mark.timeout(60)
 def test_fork_while_threads_work():
-    stands("fork_in_use")
+    run_child("fork_in_use")
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
@@ -368,25 +361,25 @@ def test_pickles(tok, protocol):
         ft.ModelExportError("no"),
     ],
 )
-def test_errors_come_out_of_a_worker_process(error):
+def test_errors_can_be_pickled(error):
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
 
 
-# Large and odd text
+# Extreme texts
 
 
 @pytest.mark.timeout(60)
-def test_memory_that_is_not_there():
-    stands("run_out_of_memory")
+def test_out_of_memory():
+    run_child("run_out_of_memory")
 
 
 @pytest.mark.parametrize("unit", ["a", " ", "ab"])
 @pytest.mark.filterwarnings("ignore:the vocabulary has:UserWarning")
-def test_a_pretoken_of_a_megabyte_that_repeats(unit):
+def test_repetitive_pretoken_of_a_megabyte(unit):
     n = 1 << 20
     tok = ft.train(ft.Corpus.from_texts([unit * n]), vocab_size=300)
-    # Every merge doubles the largest piece; for "ab" the first one makes it.
+    # Every merge doubles the largest piece; for "ab" the first merge makes "ab".
     powers = [unit * (1 << i) for i in range(21)][len(unit) == 1 :]
     assert [p.decode() for p in tok.model.pieces.to_bytes()[256:]] == powers
     for extra in range(4):
@@ -413,7 +406,7 @@ def test_runs_of_combining_marks(name):
             assert tok.decode(tok.encode(text)) == text
 
 
-def test_everything_filtered_out():
+def test_corpus_of_special_tokens_only():
     counts = ft.count_pretokens(ft.Corpus.from_texts(["<s>", "<s><s>"]), split_special=["<s>"])
     with pytest.raises(ValueError, match="the corpus is empty"):
         ft.train(counts, vocab_size=300)
@@ -429,7 +422,7 @@ def test_counts_above_32_bits_train(tmp_path):
         assert tok.provenance["counts"]["n_pretokens"] == sum(words.values())
 
 
-def test_a_flood_of_distinct_words_keeps_the_caches_limit(tok, monkeypatch):
+def test_cache_keeps_its_limit_with_many_distinct_words(tok, monkeypatch):
     made = []
     monkeypatch.setattr(encoding_module, "CACHE_BYTES", 1 << 20)
     monkeypatch.setattr(
@@ -445,7 +438,7 @@ def test_a_flood_of_distinct_words_keeps_the_caches_limit(tok, monkeypatch):
     assert sum(map(len, made)) > 1000
 
 
-def test_ctrl_c_while_numba_is_imported_leaves_nothing_half_imported():
+def test_ctrl_c_during_the_import_of_numba():
     code = """
 import os, signal, threading, time
 import fasttok as ft

@@ -1,4 +1,4 @@
-"""The registry of formats: `ft.load` recognizes files, `tok.save` writes them; errors say what is wrong."""
+"""Registry of formats: recognizing files, options of loaders, and errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_every_option_of_a_loader_is_declared():
         assert inspect.signature(format.load).parameters.keys() == {"path", *format.options}
 
 
-def test_a_format_is_one_value(tmp_path, monkeypatch):
+def test_a_registered_format_can_be_loaded(tmp_path, monkeypatch):
     def load(path, size=0):
         text = (tmp_path / path / "toy.txt").read_text()
         return ft.train(ft.PretokenCounts.from_dict({text: 1}), vocab_size=256 + size)
@@ -40,21 +40,23 @@ def test_a_format_is_one_value(tmp_path, monkeypatch):
         small().save(tmp_path / "out", format="toy")
     (tmp_path / "vocab.txt").write_text("[UNK]\n")
     with pytest.raises(
-        ft.ModelFormatError, match="looks like a vocab.txt, .*, but not size; a folder of toys does"
+        ft.ModelFormatError, match="looks like a vocab.txt, .*, but not size; a folder of toys takes these"
     ):
         ft.load(tmp_path / "vocab.txt", size=3)
 
 
-def test_options_of_no_format_and_of_another(tmp_path):
+def test_options_of_no_format_and_of_another_format(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_text("[UNK]\n")
-    with pytest.raises(TypeError, match="a vocab.txt, which takes lowercase, .*, but not colour$"):
+    with pytest.raises(
+        TypeError, match="a vocab.txt, which takes the options lowercase, .*, but not colour$"
+    ):
         ft.load(path, lowercase=True, colour="red")
-    with pytest.raises(ft.ModelFormatError, match="not pretokenizer; a tiktoken rank file does"):
+    with pytest.raises(ft.ModelFormatError, match="not pretokenizer; a tiktoken rank file takes these"):
         ft.load(path, pretokenizer="gpt2")
 
 
-def test_a_format_that_is_none(tmp_path):
+def test_an_unknown_format(tmp_path):
     with pytest.raises(ValueError, match="no format is named 'json'; the names are fasttok, tiktoken, vocab"):
         small().save(tmp_path / "a", format="json")
     assert os.listdir(tmp_path) == []
@@ -80,11 +82,13 @@ def test_loading_imports_only_what_is_allowed(tmp_path, monkeypatch):
             ft.load(path, allow_import=wrong)
 
 
-def test_files_of_other_libraries_are_named(tmp_path, shared):
+def test_errors_name_files_of_other_libraries(tmp_path, shared):
     models = [*(shared / "tokenizers").rglob("*.model")]
     assert models
     for path in models:
-        with pytest.raises(ft.ModelFormatError, match="a sentencepiece model, which is not read .* ft.wrap$"):
+        with pytest.raises(
+            ft.ModelFormatError, match="a sentencepiece model, which fasttok cannot load; .* ft.wrap$"
+        ):
             ft.load(path)
     for kind in range(1, 7):
         path = tmp_path / "sp.model"
@@ -95,14 +99,14 @@ def test_files_of_other_libraries_are_named(tmp_path, shared):
         ft.load(shared / "tokenizers/bert/minilm/tokenizer.json")
 
 
-def test_a_vocabulary_that_begins_as_a_sentencepiece_model(tmp_path):
+def test_a_vocabulary_that_begins_like_a_sentencepiece_model(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_bytes(b"\na\n[UNK]\nlow\n")
     assert find_format(str(path)) is FORMATS["vocab.txt"]
 
 
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(IsADirectoryError, match="a folder; name a tokenizer's file in it"):
+def test_loading_a_folder(tmp_path):
+    with pytest.raises(IsADirectoryError, match="a folder, not a tokenizer; give the path of a file"):
         ft.load(tmp_path)
 
 
@@ -116,10 +120,10 @@ def test_missing_files(tmp_path):
         ft.load(tmp_path / "a.json", pretokenizer="gpt2")
 
 
-def test_pretoken_counts_are_no_tokenizer(tmp_path):
+def test_loading_pretoken_counts_as_a_tokenizer(tmp_path):
     path = tmp_path / "counts.npz"
     ft.PretokenCounts.from_dict({"low": 5}).save(path)
     with pytest.raises(
-        ft.ModelFormatError, match="a zip archive; pretoken counts are opened with PretokenCou"
+        ft.ModelFormatError, match="a zip archive, not a tokenizer; load pretoken counts with PretokenCou"
     ):
         ft.load(path)

@@ -1,4 +1,4 @@
-"""Mutations that Hypothesis thinks of. ``make fuzz`` runs many more of them (FASTTOK_FUZZ times as many)."""
+"""Property tests with Hypothesis. FASTTOK_FUZZ multiplies the examples; ``make fuzz`` sets it to 200."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ names = st.sampled_from(list(PATTERNS))
 
 @examples
 @given(data=data)
-def test_bytes_come_back(tok, data):
+def test_decoding_restores_bytes(tok, data):
     assert tok.decode_bytes(tok.encode(data)) == data
     assert tok.decode_bytes(tok.encode(data, special="all")) == data
 
 
 @examples
 @given(data=data, special=st.sampled_from(["none", "all"]))
-def test_offsets_are_the_oracles(tok, data, special):
+def test_offsets_agree_with_oracle(tok, data, special):
     encoding = tok.encode_with_offsets(data, special=special)
     pieces = [tok.id_to_piece(i) for i in encoding.ids]
     spans = encoding.byte_spans.tolist(), encoding.char_spans.tolist()
@@ -42,7 +42,7 @@ def test_offsets_are_the_oracles(tok, data, special):
 
 @examples
 @given(data=data, dropout=st.floats(0, 1), seed=st.integers(0, (1 << 64) - 1))
-def test_bytes_come_back_from_dropout(tok, data, dropout, seed):
+def test_decoding_restores_bytes_after_dropout(tok, data, dropout, seed):
     assert tok.decode_bytes(tok.encode(data, sampling=ft.Dropout(dropout, seed=seed))) == data
     assert tok.decode_bytes(tok.encode(data, sampling=ft.Dropout(dropout, seed=seed), special="all")) == data
 
@@ -52,7 +52,7 @@ pieces = st.lists(st.text("ab東<x", min_size=1, max_size=4), max_size=12, uniqu
 
 @examples
 @given(data=st.one_of(data, st.text("ab東<x0>").map(str.encode)), pieces=pieces, scores=st.randoms())
-def test_unigram_is_the_oracle(data, pieces, scores):
+def test_unigram_agrees_with_oracle(data, pieces, scores):
     by_piece = {piece.encode(): -scores.randint(0, 64) / 8 for piece in pieces}
     names = [b"<0x%02X>" % byte for byte in range(256)]
     rows = [*by_piece, *names]
@@ -72,8 +72,8 @@ def test_unigram_is_the_oracle(data, pieces, scores):
     is_whole=st.booleans(),
     has_bytes=st.booleans(),
 )
-def test_units_are_the_oracles(data, pieces, is_whole, has_bytes):
-    cut = (lambda text: [text] if text else []) if is_whole else oracles.characters_of
+def test_characters_and_words_agree_with_oracle(data, pieces, is_whole, has_bytes):
+    split = (lambda text: [text] if text else []) if is_whole else oracles.characters_of
     known = dict.fromkeys(piece.encode() for piece in pieces if is_whole or len(piece) == 1)
     names = [b"<0x%02X>" % byte for byte in range(256)] if has_bytes else []
     rows = [b"", *names, *known]
@@ -81,7 +81,7 @@ def test_units_are_the_oracles(data, pieces, is_whole, has_bytes):
     tok = ft.Tokenizer(model, "none", {"<unk>": 0})
     ids = {piece: i for i, piece in enumerate(rows) if piece in known}
     byte_ids = list(range(1, 257)) if has_bytes else None
-    row, lengths = oracles.ids_of_units(cut(data), ids, 0, byte_ids)
+    row, lengths = oracles.ids_of_units(split(data), ids, 0, byte_ids)
     encoding = tok.encode_with_offsets(data)
     assert encoding.ids.tolist() == row == tok.encode(data, as_list=True)
     assert [end - start for start, end in encoding.byte_spans.tolist()] == lengths
@@ -90,21 +90,21 @@ def test_units_are_the_oracles(data, pieces, is_whole, has_bytes):
 
 @examples
 @given(batch=st.lists(st.one_of(texts, data), max_size=8), workers=st.integers(1, 3))
-def test_batches_are_loops(tok, batch, workers):
+def test_batch_agrees_with_loop(tok, batch, workers):
     assert tok.encode_batch(batch, workers=workers).to_list() == [tok.encode(t, as_list=True) for t in batch]
 
 
 @examples
 @given(documents=st.lists(data, max_size=6), name=names, batch_bytes=st.integers(1, 100))
-def test_counts_are_the_oracles(documents, name, batch_bytes):
-    documents = [d for d in documents if not _has_unassigned(d)]
+def test_counts_agree_with_oracle(documents, name, batch_bytes):
+    documents = [d for d in documents if not _has_other_class(d)]
     corpus = ft.Corpus.from_texts(documents)
     counts = ft.count_pretokens(corpus, name, workers=2, batch_bytes=batch_bytes)
     assert counts.to_dict() == oracles.count(PATTERNS[name], documents)
 
 
-def _has_unassigned(document: bytes) -> bool:
-    """Whether there is a code point that the regex module's newer tables see differently."""
+def _has_other_class(document: bytes) -> bool:
+    """Return whether a code point has another class in the newer Unicode tables of the regex module."""
     from tests.unicode_differences import REGEX
 
     text = document.decode(errors="surrogateescape")
@@ -112,7 +112,7 @@ def _has_unassigned(document: bytes) -> bool:
 
 
 def small_tokenizers(tok: ft.Tokenizer) -> dict[str, tuple[ft.Tokenizer, dict[str, str]]]:
-    """A tokenizer that each format can hold, and options to load it with."""
+    """Return, for each format, a tokenizer that it can represent and the options for loading it."""
     pieces = ["", "", "", "the", "low", "##est", "##a", "!"]
     wordpiece = ft.Tokenizer(
         ft.WordPieceModel(pieces, unk_id=0),
@@ -126,15 +126,15 @@ def small_tokenizers(tok: ft.Tokenizer) -> dict[str, tuple[ft.Tokenizer, dict[st
 @pytest.mark.parametrize("name", FORMATS)
 @examples
 @given(flips=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 255)), min_size=1, max_size=4))
-@pytest.mark.filterwarnings("ignore:.*pieces stand in the file before")
+@pytest.mark.filterwarnings("ignore:.*lines are repeated by a later line")
 def test_damaged_tokenizer_files(tmp_path, tok, name, flips):
     saved, options = small_tokenizers(tok)[name]
     original = tmp_path / f"original {name}"
     if not original.exists():
         saved.save(original, format=name)
     damaged = bytearray(original.read_bytes())
-    for place, byte in flips:
-        damaged[place % len(damaged)] = byte
+    for position, byte in flips:
+        damaged[position % len(damaged)] = byte
     (tmp_path / "damaged").write_bytes(damaged)
     try:
         loaded = ft.load(tmp_path / "damaged", **options)
@@ -143,6 +143,6 @@ def test_damaged_tokenizer_files(tmp_path, tok, name, flips):
     try:
         ids = loaded.encode(b"the lowest \xff")
     except ft.UnknownCharacterError:
-        assert name == "vocab.txt"  # the line of the unknown token is damaged
+        assert name == "vocab.txt"  # damage to the line of the unknown token
         return
     assert name == "vocab.txt" or loaded.decode_bytes(ids) == b"the lowest \xff"

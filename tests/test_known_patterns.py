@@ -1,4 +1,4 @@
-"""Every spelling of a known pattern against its scanner, and spellings that only look alike."""
+"""Spellings of known patterns, compared with their scanners, and similar patterns that are not equivalent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LLAMA_CPP = (
 
 
 def short_texts() -> list[str]:
-    """Every text of up to three of the letters, and long ones of a few of them."""
+    """Return all texts of at most three of the letters, and longer texts of few distinct letters."""
     texts = ["".join(row) for n in range(4) for row in itertools.product(LETTERS, repeat=n)]
     rng = random.Random(91)
     for _ in range(6000):
@@ -48,7 +48,7 @@ def pretokens(name: str, documents: list[bytes]) -> list[list[bytes]]:
 
 
 @pytest.mark.parametrize(("pattern", "name"), KNOWN_PATTERNS.items())
-def test_each_spelling_is_its_scanner(pattern, name):
+def test_each_spelling_is_equivalent_to_its_scanner(pattern, name):
     assert [oracles.split(pattern, document) for document in DATA] == pretokens(name, DATA)
 
 
@@ -58,7 +58,7 @@ def as_tokenizers_splits(pattern: str, documents: list[bytes]) -> list[list[byte
 
 
 @pytest.mark.parametrize("pattern", KNOWN_PATTERNS)
-def test_tokenizers_reads_each_spelling_alike(pattern):
+def test_tokenizers_interprets_each_spelling_alike(pattern):
     if pattern == PATTERNS["none"]:
         with pytest.raises(Exception, match="undefined group option"):
             tokenizers.Regex(pattern)
@@ -68,9 +68,9 @@ def test_tokenizers_reads_each_spelling_alike(pattern):
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_tiktoken_reads_the_canonical_spelling_alike(name):
-    # A pretoken that is a piece is taken whole. So the pieces are the pretokens that tiktoken should find,
-    # and any two side by side, which it should not find.
+def test_tiktoken_interprets_the_canonical_spelling_alike(name):
+    # tiktoken encodes a pretoken that is a piece as one id. So the pieces are the pretokens that tiktoken
+    # should find, and pairs of neighbouring pretokens, which it should not find.
     texts = TEXTS[::5]
     rows = pretokens(name, texts)
     whole = {pretoken for row in rows for pretoken in row}
@@ -82,7 +82,7 @@ def test_tiktoken_reads_the_canonical_spelling_alike(name):
         assert encoding.encode_ordinary(text.decode()) == [ranks[pretoken] for pretoken in row]
 
 
-def test_where_an_end_is_for_tokenizers():
+def test_dollar_matches_before_every_line_end_in_tokenizers():
     pattern = CANONICAL["cl100k"]
     assert as_tokenizers_splits(pattern, [b" \na"]) == [[b" \n", b"a"]]
     assert as_tokenizers_splits(pattern.replace(r"\s++$", r"\s+$"), [b" \na"]) == [[b" ", b"\n", b"a"]]
@@ -101,7 +101,7 @@ def test_where_an_end_is_for_tokenizers():
         (DROPPING["bert"], "bert", "a b"),
     ],
 )
-def test_what_looks_alike_and_is_not(pattern, name, text):
+def test_similar_patterns_that_are_not_equivalent(pattern, name, text):
     assert find_known(pattern) != name
     assert oracles.split(pattern, text.encode()) != ft.get_pretokenizer(name).split_text(text)
 

@@ -1,4 +1,4 @@
-"""Lattices: against all segmentations of small texts, exact chances, and themselves where texts are long."""
+"""Lattices against exhaustive search in small texts, exact probabilities, and closed forms in long texts."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pytest
 
 import fasttok as ft
 from tests import hostile, oracles
-from tests.chances import assert_as_likely
+from tests.frequencies import assert_frequencies
 from tests.test_unigram import SHORT, random_model, scores_of, tokenizer_of
 
 ALPHAS = [0, 0.3, 1, 2.5]
 
 
-def ways_of(lattice, n=1 << 20):
-    """The pieces of all segmentations, as bytes, with their scores."""
+def scored_paths(lattice, n=1 << 20):
+    """Return the score and the pieces, as bytes, of the `n` best segmentations."""
     found = lattice.nbest(n)
     return [
-        (way.score, tuple(piece.encode(errors="surrogateescape") for piece in way.pieces)) for way in found
+        (path.score, tuple(piece.encode(errors="surrogateescape") for piece in path.pieces)) for path in found
     ]
 
 
 def arcs_of(pieces):
-    """Where each piece of a segmentation stands."""
+    """Return the spans of the pieces of a segmentation."""
     ends = np.cumsum([len(piece) for piece in pieces]).tolist()
     return {(end - len(piece), end) for end, piece in zip(ends, pieces, strict=True)}
 
@@ -35,38 +35,38 @@ def small_lattices():
     for seed in range(25):
         model = random_model(rng, rng.choice(["ab", "a", "abc"]), rng.randint(1, 14))
         for text in SHORT if seed < 3 else rng.sample(SHORT, 40):
-            ways = oracles.segmentations(text.encode(), scores_of(model), model.unk_score)
-            yield model, model.lattice(text), text.encode(), ways
+            paths = oracles.segmentations(text.encode(), scores_of(model), model.unk_score)
+            yield model, model.lattice(text), text.encode(), paths
 
 
-def test_the_best_are_the_first_of_all():
+def test_nbest_is_a_prefix_of_all_segmentations():
     n_ties = 0
-    for _model, lattice, _text, ways in small_lattices():
-        assert ways_of(lattice) == ways
+    for _model, lattice, _text, paths in small_lattices():
+        assert scored_paths(lattice) == paths
         for n in (1, 2, 7):
-            assert ways_of(lattice, n) == ways[:n]
+            assert scored_paths(lattice, n) == paths[:n]
         assert lattice.viterbi() == lattice.nbest(1)[0]
-        n_ties += len({score for score, _ in ways}) < len(ways)
+        n_ties += len({score for score, _ in paths}) < len(paths)
     assert n_ties > 1000
 
 
-def test_scores_of_any_kind_stay_in_order():
+def test_nbest_is_sorted_for_scores_with_rounding():
     rng = random.Random(101)
     for _ in range(60):
         pieces = sorted({"".join(rng.choices("ab", k=rng.randint(1, 5))) for _ in range(12)} | {"a", "b"})
         scores = [-rng.choice([0.1, 0.2, 0.3, 0.7, rng.random()]) for _ in pieces]
         model = ft.UnigramModel(pieces, scores)
         text = "".join(rng.choices("ab", k=9))
-        ways = oracles.segmentations(text.encode(), scores_of(model), model.unk_score)
-        found = ways_of(model.lattice(text))
-        assert [score for score, _ in found] == [score for score, _ in ways]
-        assert sorted(found) == sorted(ways)
+        paths = oracles.segmentations(text.encode(), scores_of(model), model.unk_score)
+        found = scored_paths(model.lattice(text))
+        assert [score for score, _ in found] == [score for score, _ in paths]
+        assert sorted(found) == sorted(paths)
 
 
-def test_arcs_are_what_could_stand_in_the_text():
-    for model, lattice, text, ways in small_lattices():
+def test_arcs_are_all_matches_of_pieces():
+    for model, lattice, text, paths in small_lattices():
         assert lattice.text == text
-        expected = sorted(set().union(*(arcs_of(pieces) for _, pieces in ways)))
+        expected = sorted(set().union(*(arcs_of(pieces) for _, pieces in paths)))
         assert sorted(zip(lattice.starts.tolist(), lattice.ends.tolist(), strict=True)) == expected
         assert len(lattice) == len(expected)
         for start, end, i, score in zip(
@@ -79,34 +79,38 @@ def test_arcs_are_what_could_stand_in_the_text():
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_sums_over_all_segmentations(alpha):
-    for model, lattice, text, ways in small_lattices():
-        chances = oracles.chances_of_segmentations(text, scores_of(model), model.unk_score, alpha)
+    for model, lattice, text, paths in small_lattices():
+        probabilities = oracles.chances_of_segmentations(text, scores_of(model), model.unk_score, alpha)
         marginals = dict.fromkeys(zip(lattice.starts.tolist(), lattice.ends.tolist(), strict=True), 0.0)
-        for pieces, chance in chances.items():
+        for pieces, probability in probabilities.items():
             for arc in arcs_of(pieces):
-                marginals[arc] += chance
+                marginals[arc] += probability
         assert lattice.marginals(alpha).tolist() == pytest.approx(
             list(marginals.values()), rel=1e-9, abs=1e-300
         )
-        entropy = -math.fsum(chance * math.log(chance) for chance in chances.values() if chance)
+        entropy = -math.fsum(
+            probability * math.log(probability) for probability in probabilities.values() if probability
+        )
         assert lattice.entropy(alpha) == pytest.approx(entropy, rel=1e-9, abs=1e-12)
-        likelihood = math.log(math.fsum(math.exp(score) for score, _ in ways))
+        likelihood = math.log(math.fsum(math.exp(score) for score, _ in paths))
         assert lattice.log_likelihood() == pytest.approx(likelihood, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("alpha", [0, 0.2, 1])
-def test_samples_are_as_likely_as_they_should_be(alpha):
+def test_samples_have_the_right_frequencies(alpha):
     model = ft.UnigramModel(
         ["a", "b", "ab", "ba", "aab", "abb", "bb"], [-2, -2, -3, -4, -4, -5, -3.5], unk_id=9
     )
     lattice, n = model.lattice("abaaxbbab"), 20_000
-    chances = oracles.chances_of_segmentations(lattice.text, scores_of(model), model.unk_score, alpha)
+    probabilities = oracles.chances_of_segmentations(lattice.text, scores_of(model), model.unk_score, alpha)
     samples = lattice.sample(n, alpha=alpha, seed=3)
-    assert_as_likely((tuple(p.encode() for p in way.pieces) for way in samples), chances, at_least=9)
+    assert_frequencies(
+        (tuple(p.encode() for p in path.pieces) for path in samples), probabilities, min_degrees=9
+    )
     assert lattice.sample(100, alpha=alpha, seed=3) == samples[:100]
     assert lattice.sample(100, alpha=alpha, seed=4) != samples[:100]
-    known = {way.pieces: way for way in lattice.nbest(1000)}
-    assert all(known[way.pieces] == way for way in samples[:200])
+    known = {path.pieces: path for path in lattice.nbest(1000)}
+    assert all(known[path.pieces] == path for path in samples[:200])
 
 
 def test_hostile_texts():
@@ -119,15 +123,15 @@ def test_hostile_texts():
         lattice = model.lattice(text)
         best = lattice.viterbi()
         assert list(best.ids) == tok.encode(text).tolist()
-        for way in [best, *lattice.nbest(5), *lattice.sample(5, alpha=0.3, seed=1)]:
-            assert "".join(way.pieces).encode(errors="surrogateescape") == lattice.text
+        for path in [best, *lattice.nbest(5), *lattice.sample(5, alpha=0.3, seed=1)]:
+            assert "".join(path.pieces).encode(errors="surrogateescape") == lattice.text
         covered = np.zeros(len(lattice.text) + 1)
         np.add.at(covered, lattice.starts, lattice.marginals())
         np.add.at(covered, lattice.ends, -lattice.marginals())
         assert np.cumsum(covered)[:-1] == pytest.approx(np.ones(len(lattice.text)))
 
 
-def test_what_unknown_characters_are_written_as():
+def test_ids_of_unknown_characters():
     model = ft.UnigramModel(["", "a"], [0, -1], unk_id=0)
     assert model.lattice("axya").viterbi() == ft.Segmentation((1, 0, 1), ("a", "x", "y", "a"), -24.0)
     assert model.lattice("axya").ids.tolist() == [1, -1, -1, 1]
@@ -135,7 +139,7 @@ def test_what_unknown_characters_are_written_as():
     model = ft.UnigramModel(pieces, [-1] * 257, byte_fallback=True)
     assert model.lattice(b"a\xc3\xa9\xff").viterbi().ids == (256, 0xC3, 0xA9, 0xFF)
     assert model.lattice(b"a\xc3\xa9\xff").viterbi().pieces == ("a", "é", "\udcff")
-    with pytest.raises(ft.UnknownCharacterError, match="no piece for 'x'.* at byte 1 of document 0"):
+    with pytest.raises(ft.UnknownCharacterError, match="cannot encode 'x'.* at byte 1 of document 0"):
         ft.UnigramModel(["a"], [-1]).lattice("axa").nbest(1)
 
 
@@ -156,48 +160,48 @@ def test_long_texts():
     n = 200_000
     model = ft.UnigramModel(["a", "aa"], [math.log(0.6), math.log(0.4)])
     lattice = model.lattice("a" * n)
-    # Let f(n) = 0.6 f(n - 1) + 0.4 f(n - 2), f(0) = 1; that is (1 + 0.4 (-0.4)^n) / 1.4.
+    # The likelihood is f(n) = 0.6 f(n - 1) + 0.4 f(n - 2) with f(0) = 1, or (1 + 0.4 (-0.4)^n) / 1.4.
     assert lattice.log_likelihood() == pytest.approx(-math.log(1.4), rel=1e-9)
-    # In the middle, an a is a piece with 0.6 / 1.4, and an aa starts there with 0.4 / 1.4.
+    # In the middle, a piece "a" starts at a position with probability 0.6 / 1.4, and "aa" with 0.4 / 1.4.
     middle = lattice.marginals()[n - 100 : n + 100].reshape(-1, 2)
     assert middle == pytest.approx(np.array([[0.6, 0.4]] * 100) / 1.4, rel=1e-9)
-    # The entropy of a Markov chain: that of a choice, at each of n / 1.4 places where a piece begins.
+    # Pieces start at n / 1.4 positions on average, and each start adds the entropy of one choice.
     choice = -0.6 * math.log(0.6) - 0.4 * math.log(0.4)
     assert lattice.entropy() == pytest.approx(n / 1.4 * choice, rel=1e-5)
-    assert [len(way.ids) for way in lattice.nbest(3)] == [n // 2, n // 2 + 1, n // 2 + 1]
-    [way] = lattice.sample(1, seed=1)
-    assert len(way.ids) == pytest.approx(n / 1.4, rel=0.01)
+    assert [len(path.ids) for path in lattice.nbest(3)] == [n // 2, n // 2 + 1, n // 2 + 1]
+    [path] = lattice.sample(1, seed=1)
+    assert len(path.ids) == pytest.approx(n / 1.4, rel=0.01)
 
 
-def test_many_of_the_best():
+def test_nbest_of_many_segmentations():
     model = ft.UnigramModel(["a", "aa", "aaa"], [-1, -1.75, -3])
-    scores = [way.score for way in model.lattice("a" * 200).nbest(20_000)]
+    scores = [path.score for path in model.lattice("a" * 200).nbest(20_000)]
     assert len(scores) == 20_000
     assert scores == sorted(scores, reverse=True)
-    assert len({way.pieces for way in model.lattice("a" * 60).nbest(5000)}) == 5000
+    assert len({path.pieces for path in model.lattice("a" * 60).nbest(5000)}) == 5000
 
 
-# What cannot be
+# Invalid arguments
 
 
 def test_bad_arguments():
     lattice = ft.UnigramModel(["a"], [-1e200]).lattice("aa")
     with pytest.raises(ValueError, match="n must be at least 1, not 0"):
         lattice.nbest(0)
-    with pytest.raises(ValueError, match="n must not be negative, but is -1"):
+    with pytest.raises(ValueError, match="n must be at least 0, not -1"):
         lattice.sample(-1, seed=0)
     with pytest.raises(ValueError, match="seed must be an integer"):
         lattice.sample(1, seed=-1)
     for call in (lattice.marginals, lattice.entropy, lambda alpha: lattice.sample(1, alpha=alpha, seed=0)):
-        with pytest.raises(ValueError, match="alpha must be a number from 0 on"):
+        with pytest.raises(ValueError, match="alpha must be a finite number of at least 0"):
             call(-1.0)
-        with pytest.raises(ValueError, match=r"alpha is 1e\+100"):
+        with pytest.raises(ValueError, match=r"alpha 1e\+100 is too large"):
             call(1e100)
     with pytest.raises(ft.TextError):
         ft.UnigramModel(["a"], [-1]).lattice("a\ud800")
 
 
-def test_a_lattice_does_not_change():
+def test_lattices_are_immutable():
     lattice = ft.UnigramModel(["a"], [-1]).lattice("aa")
     for array in (lattice.starts, lattice.ends, lattice.ids, lattice.scores):
         with pytest.raises(ValueError, match="read-only"):

@@ -1,4 +1,4 @@
-"""The house: packages in the order of the flow, no cycles, quick to import, nothing that is not needed."""
+"""Structure of the package: order of layers, no cycles, small folders, fast and lazy imports."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ PEERS = (
     "transformers",
 )
 
-# Imports of a later package, each inside a method of `Tokenizer` that delegates in one line.
+# Allowed imports of later packages: each is inside a method of `Tokenizer` that delegates in one line.
 DELEGATES = {
     ("tokenizer.tokenizer", "formats.registry"),
     ("tokenizer.tokenizer", "display.colours"),
 }
-MOST_MODULES = 16  # in a folder
+MOST_MODULES = 16  # largest number of modules in a folder
 
 
 def ranks() -> dict[str, int]:
-    """The place of each package in the line of docs/architecture.md that says their order."""
-    page = (ROOT / "docs/architecture.md").read_text()
+    """Return the rank of each package, read from the list of layers in docs/design/architecture.md."""
+    page = (ROOT / "docs/design/architecture.md").read_text()
     [line] = re.findall(r"^    (core text .* cli)$", page, re.M)
     found, rank, inside = {}, 0, False
     for word in re.findall(r"[\w]+|[{}]", line):
@@ -59,7 +59,7 @@ def package_of(module: str) -> str:
 
 
 def sources() -> dict[str, list[Path]]:
-    """The files of each module; packages' own files are empty but for the top one."""
+    """Return the source files of each module, except ``__init__`` files."""
     found: dict[str, list[Path]] = {}
     for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.pxd")]:
         if path.stem != "__init__":
@@ -68,7 +68,7 @@ def sources() -> dict[str, list[Path]]:
 
 
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports, wherever in it, with their full names."""
+    """Return the full names of the modules that a file imports, at any level."""
     text = path.read_text()
     if path.suffix != ".py":
         found = re.findall(r"^\s*from ([\w.]+) c?import ([\w, ()]+)", text, re.M)
@@ -81,7 +81,7 @@ def imports(path: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{path}: imports are absolute"
                 found += [(node.module or "", ", ".join(alias.name for alias in node.names))]
-        found += re.findall(r'"(fasttok(?:\.\w+)+):\w+"()', text)  # the homes of components
+        found += re.findall(r'"(fasttok(?:\.\w+)+):\w+"()', text)  # import paths in registries
     known = {f"fasttok.{name}" for name in sources()}
     result = set()
     for module, names in found:
@@ -91,7 +91,7 @@ def imports(path: Path) -> set[str]:
 
 
 def edges() -> set[tuple[str, str]]:
-    """Which module imports which, the root's own module aside: it has nothing but names."""
+    """Return the pairs (module, imported module) within the package, except imports of its root."""
     found = set()
     for module, paths in sources().items():
         for path in paths:
@@ -101,7 +101,7 @@ def edges() -> set[tuple[str, str]]:
     return found
 
 
-def test_every_package_has_its_place():
+def test_every_package_has_a_rank():
     packages = {package_of(module) for module in sources()} - {"__main__"}
     assert packages <= ranks().keys()
 
@@ -135,19 +135,19 @@ def test_folders_are_small():
         assert len(modules) <= MOST_MODULES, folder
 
 
-def test_packages_hold_nothing_themselves():
+def test_init_files_of_packages_are_empty():
     for path in PACKAGE.rglob("__init__.p*"):
         if path.parent != PACKAGE or path.suffix == ".pxd":
             assert path.read_text() == "", path
 
 
-def test_no_module_imports_a_peer():
+def test_no_module_imports_another_tokenizer_library():
     for paths in sources().values():
         for path in paths:
             assert not {name.split(".")[0] for name in imports(path)} & set(PEERS), path
 
 
-def test_oracles_import_nothing_of_fasttok():
+def test_oracles_do_not_import_fasttok():
     for name in ("oracles", "metric_oracles", "decoder_oracles", "hostile"):
         allowed = set(sys.stdlib_module_names) | {"numpy", "regex"}
         assert {module.split(".")[0] for module in imports(ROOT / "tests" / f"{name}.py")} <= allowed
@@ -165,14 +165,14 @@ def run(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
         (f"ft.load({str(ROOT / 'tests/data/tiny.json')!r}).encode('a b')", ["numba", "regex", "click"]),
     ],
 )
-def test_importing_loads_only_what_is_used(use, absent):
+def test_imports_are_lazy(use, absent):
     code = f"import sys, json, fasttok as ft\n{use}\nprint(json.dumps(sorted(sys.modules)))"
     assert not set(json.loads(run(code).stdout)) & set(absent)
 
 
 def test_public_names():
     assert sorted(ft.__all__) == ft.__all__
-    assert set(ft.__all__) == set(ft._HOME_OF)
+    assert set(ft.__all__) == set(ft._MODULE_OF)
     for name in ft.__all__:
         assert getattr(ft, name).__module__.startswith("fasttok.")
     assert set(ft.__all__) <= set(dir(ft))
@@ -180,8 +180,8 @@ def test_public_names():
         _ = ft.nonsense
 
 
-def test_the_map_of_names_is_what_the_type_checker_sees():
+def test_lazy_names_agree_with_imports_for_type_checkers():
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {alias.name: node.module for node in block.body for alias in node.names}
-    assert seen == ft._HOME_OF
+    assert seen == ft._MODULE_OF

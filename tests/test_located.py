@@ -1,4 +1,4 @@
-"""The ids of rows of text and the bytes that each stands for, as encoders write them, against the oracles."""
+"""Ids and spans that the encoders of all models write, compared with the oracles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests import hostile, oracles
 from tests.test_model_contract import CASES
 
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
-# Each text stands there twice, so that what is in the cache is met too.
+# Each text occurs twice, so that the second time its pretokens are in the cache.
 TEXTS = [
     b"",
     *[t.encode() for t in hostile.texts(120, seed=300)],
@@ -26,7 +26,7 @@ TEXTS = [
 
 
 def encode(tok, rows, cache):
-    """The ids of each row."""
+    """Return the ids of each row."""
     text = ft.Ragged.from_bytes(rows)
     out, offsets = np.empty(len(text.values) + SPARE_IDS, np.uint32), np.empty(len(rows) + 1, np.int64)
     spans = tok.pretokenizer.spans(text)
@@ -35,24 +35,24 @@ def encode(tok, rows, cache):
 
 
 def encode_located(tok, rows, cache):
-    """The ids of each row, each with the first byte in the row and the one after the last."""
+    """Return the ids of each row, each id with the start and end of its bytes in the row."""
     text = ft.Ragged.from_bytes(rows)
     n = len(text.values) + SPARE_IDS
-    out, places, offsets = (
+    out, id_spans, offsets = (
         np.empty(n, np.uint32),
         np.empty((n, 2), np.int64),
         np.empty(len(rows) + 1, np.int64),
     )
     spans = tok.pretokenizer.spans(text)
-    n = tok.model.encoder.encode_located(text.values, text.offsets, spans, cache, out, places, offsets)
+    n = tok.model.encoder.encode_located(text.values, text.offsets, spans, cache, out, id_spans, offsets)
     assert n == offsets[-1]
     found = []
     for start, (a, b) in zip(text.offsets.tolist(), itertools.pairwise(offsets.tolist()), strict=False):
-        found.append(list(zip(out[a:b].tolist(), *(places[a:b] - start).T.tolist(), strict=True)))
+        found.append(list(zip(out[a:b].tolist(), *(id_spans[a:b] - start).T.tolist(), strict=True)))
     return found
 
 
-# What each model makes of the pretokens of a row: the ids of each, and how many bytes each id stands for.
+# Slow reference encoders, one per model: for each pretoken of a row, the ids and the number of bytes of each.
 
 
 def bytes_naively(model, pretokens):
@@ -90,7 +90,7 @@ def unigram_naively(model, pretokens, n_bytes):
     if model.byte_fallback and not is_theirs:
         scores = {piece: score for piece, score in scores.items() if piece not in BYTE_NAMES}
     if model.compat == "sentencepiece":
-        n_bytes = min(n_bytes, 4192)  # single precision, whatever the length
+        n_bytes = min(n_bytes, 4192)  # single precision for any length
     elif is_theirs or model.fewest_pieces:
         n_bytes = 4193
     per_piece = -1e6 if model.fewest_pieces else 0
@@ -145,8 +145,8 @@ def units_naively(model, pretokens):
 def locate_naively(tok, row):
     model, text = tok.model, np.frombuffer(row, np.uint8)
     documents = ft.Ragged.from_bytes([row])
-    places, _ = list_spans(tok.pretokenizer.spans(documents), text, documents.offsets)
-    spans = [tuple(span) for span in places.tolist()]
+    found, _ = list_spans(tok.pretokenizer.spans(documents), text, documents.offsets)
+    spans = [tuple(span) for span in found.tolist()]
     if model.needs_whole_rows:
         spans = [(0, len(row))] if row else []
     pretokens = [row[start:end] for start, end in spans]
@@ -166,7 +166,7 @@ def locate_naively(tok, row):
 
 def check(tok, rows, limit=1 << 16):
     cache = PretokenCache(limit)
-    for _ in range(2):  # with nothing in the cache, and with all of it
+    for _ in range(2):  # first with an empty cache, then with a full one
         located = encode_located(tok, rows, cache)
         assert located == [locate_naively(tok, row) for row in rows]
         assert [[i for i, _, _ in row] for row in located] == encode(tok, rows, cache)
@@ -196,7 +196,7 @@ def test_every_model_on_hostile_text(case):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_encode_with_offsets_has_these_places(case):
+def test_encode_with_offsets_equals_the_oracle(case):
     tok = train(case, **{"東<s>": 5000})
     for text in [*TEXTS[:242:3], "東<s>the東<s>東<s> x".encode()]:
         encoding = tok.encode_with_offsets(text)
@@ -215,7 +215,7 @@ def test_encode_with_offsets_has_these_places(case):
         assert [(i, *s) for i, s in zip(encoding.ids.tolist(), spans, strict=True)] == expected[:-1]
 
 
-# Unigram: what the ids alone do not say
+# Unigram: unknown characters and near ties, where spans do not follow from the ids
 
 
 def random_pieces(rng, letters, n, longest=5):
@@ -223,12 +223,12 @@ def random_pieces(rng, letters, n, longest=5):
 
 
 @pytest.mark.parametrize("compat", [None, "sentencepiece", "huggingface"])
-def test_several_runs_of_unknown_characters_in_a_pretoken(compat):
+def test_several_runs_of_unknown_characters_in_one_pretoken(compat):
     rng = random.Random(302)
     for _ in range(60):
         pieces = random_pieces(rng, "aab ", 4)
-        scores = [-rng.randint(1, 99) / 7 for _ in pieces]  # sums that single precision rounds
-        unk_id = rng.choice([0, 900])  # a special token's, which may be beyond all pieces
+        scores = [-rng.randint(1, 99) / 7 for _ in pieces]  # their sums are rounded in single precision
+        unk_id = rng.choice([0, 900])  # 900 is larger than the ids of all pieces
         model = ft.UnigramModel(["", *pieces], [0, *scores], unk_id=unk_id, compat=compat)
         tok = tokenizer_of(model, rng.choice(["none", "whitespace", "whitespace_split"]))
         texts = ["".join(rng.choices("aabé東x \t", k=rng.randint(1, 40))).encode() for _ in range(20)]
@@ -246,12 +246,12 @@ def test_near_ties_in_short_rows_and_in_long_ones(pretokenizer):
         tok = tokenizer_of(model, pretokenizer)
         texts = ["".join(rng.choices(parts, k=n)).encode()[:n] for n in (3, 10, 100, 1000, 4192, 4193)]
         check(tok, [*texts, *texts[::-1]])
-        # Rows whose score may be so far from zero that single precision matters.
+        # Scores so far from zero that rounding in single precision matters.
         far = ft.UnigramModel(["", *pieces], [0, *[s - 40 for s in scores]], unk_id=0)
         check(tokenizer_of(far, pretokenizer), texts[:4])
 
 
-def test_pieces_of_bytes_that_text_holds_too():
+def test_byte_pieces_whose_names_occur_in_the_text():
     names = [name.decode() for name in BYTE_NAMES]
     rng = random.Random(304)
     parts = ["<0x41>", "<0x61>", "A", "é", "a", " ", "<0x", "東"]
@@ -269,7 +269,7 @@ def test_a_long_pretoken_with_many_runs():
     check(tok, [b"xabaxyaba" * 100, b"xabaxyaba" * 700, b"aba" * 2000])
 
 
-def test_the_unknown_id_of_characters_may_be_beyond_all_pieces():
+def test_the_unknown_id_may_be_larger_than_the_ids_of_all_pieces():
     rows = [b"ab\xc3\xa9b", b"\xff\xe6", "東a東".encode(), b"a"]
     characters = ft.CharacterModel(["", "a", "b"], unk_id=70)
     check(tokenizer_of(characters, "none"), rows)
@@ -283,7 +283,7 @@ def test_the_unknown_id_of_characters_may_be_beyond_all_pieces():
 # Errors
 
 
-def test_what_has_no_id_is_where_encode_says():
+def test_errors_name_the_same_position_as_encode():
     models = {
         "characters": ft.CharacterModel(["a", " "]),
         "words": ft.WordModel(["a", " a"]),
@@ -306,10 +306,10 @@ def test_what_has_no_id_is_where_encode_says():
 # Spans in code points
 
 
-def test_spans_in_code_points_are_the_oracles():
+def test_spans_in_code_points_equal_the_oracle():
     rng = random.Random(305)
     for text in [*TEXTS[:241], b"abc", b"abcdefgh" * 3, b"abcdefghijk\xc3\xa9", b"\x80" * 9]:
-        # Spans of which neither end decreases: some empty, some alike, some within others.
+        # Spans with ascending starts and ends: some are empty, equal or nested.
         ends = sorted(rng.choices(range(len(text) + 1), k=20))
         starts = sorted(rng.choices(range(len(text) + 1), k=20))
         spans = np.sort(np.array([starts, ends], np.int64).T, axis=1).copy()
@@ -318,7 +318,7 @@ def test_spans_in_code_points_are_the_oracles():
         assert out.tolist() == oracles.locate_spans(text, spans.tolist())
 
 
-def test_tokens_made_of_the_same_characters_have_the_same_ones():
+def test_tokens_from_the_same_characters_have_the_same_span():
     tok = ft.Tokenizer(ft.ByteModel(), ft.get_pretokenizer("none"), normalizer="nfc")
     encoding = tok.encode_with_offsets("xe\u0301y")
     assert encoding.byte_spans.tolist() == [[0, 1], [1, 4], [1, 4], [4, 5]]

@@ -1,4 +1,4 @@
-"""`measure`: the rows, each against what naive twins make of the ids; and what a test corpus must be."""
+"""`measure`: every row against a naive implementation, intervals, and invalid arguments."""
 
 from __future__ import annotations
 
@@ -43,8 +43,12 @@ TEXTS = {
     "jpn": ["猫はマットの上に座った。", "東京", "低い、低い", "12345匹の猫"],
 }
 ALL = list(METRICS)
+# Byte-fallback pieces that are never a whole character.
 PARTS = {f"<0x{byte:02X}>".encode() for byte in range(128, 256)}
-MORE = ["low lower lowest cats", "a 東 the it katze 12345 . , ! '"]  # what else has a piece
+MORE = [
+    "low lower lowest cats",
+    "a 東 the it katze 12345 . , ! '",
+]  # texts with the pieces that TEXTS do not reach
 
 
 def corpus_of(texts, **options) -> ft.TestCorpus:
@@ -56,7 +60,7 @@ def is_utf8(piece: bytes) -> bool:
     return piece.decode(errors="ignore").encode() == piece
 
 
-def by_place(rows):
+def by_key(rows):
     return {(row["tokenizer"], row["language"], row["metric"]): row for row in rows}
 
 
@@ -104,8 +108,8 @@ def spans_of_text(tok, encoding, text: bytes) -> list[list[int]]:
     return oracles.spans_of_text(spans, pieces, written, len(text))
 
 
-def naive_figures(tok, languages, rule: str, baseline: list[str] | None, n_base: int):
-    """The figures of some languages together, but for what compares them; their texts are str or bytes."""
+def naive_values(tok, languages, rule: str, baseline: list[str] | None, n_base: int):
+    """Return the values of metrics over some languages; `baseline` is the text for the premium."""
     texts = [
         text if isinstance(text, bytes) else text.encode() for rows in languages.values() for text in rows
     ]
@@ -127,7 +131,7 @@ def naive_figures(tok, languages, rule: str, baseline: list[str] | None, n_base:
         for rows in languages.values()
     ]
     lossless = [tok.decode_bytes(row) == text for row, text in zip(ids, texts, strict=True)]
-    figures = {
+    values = {
         "n_tokens": len(flat),
         "bytes_per_token": oracles.quotient(sum(map(len, texts)), len(flat)),
         "characters_per_token": oracles.quotient(sum(characters), len(flat)),
@@ -149,19 +153,19 @@ def naive_figures(tok, languages, rule: str, baseline: list[str] | None, n_base:
         "lossless_rate": oracles.quotient(sum(lossless), len(texts)),
     }
     if baseline is not None:
-        figures["premium"] = oracles.quotient(len(flat), sum(tok.count(text) for text in baseline))
-    return figures
+        values["premium"] = oracles.quotient(len(flat), sum(tok.count(text) for text in baseline))
+    return values
 
 
 @pytest.mark.parametrize("rule", ["whitespace", "unicode", "dzongkha"])
-def test_every_figure_is_the_naive_one(tokenizers, gold, rule):
+def test_values_match_naive_implementation(tokenizers, gold, rule):
     corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold, words=rule)
-    rows = by_place(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe"))
+    rows = by_key(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe"))
     for name, tok in tokenizers.items():
         for language in (*TEXTS, ""):
             part = {language: TEXTS[language]} if language else TEXTS
             n_base = sum(tokenizers["bpe"].count(text) for rows_ in part.values() for text in rows_)
-            expected = naive_figures(tok, part, rule, TEXTS["eng"] if language else None, n_base)
+            expected = naive_values(tok, part, rule, TEXTS["eng"] if language else None, n_base)
             for metric, value in expected.items():
                 found = rows.pop((name, language, metric))["value"]
                 assert found == (value if "renyi" not in metric else pytest.approx(value, abs=1e-12)), metric
@@ -180,13 +184,13 @@ def test_every_figure_is_the_naive_one(tokenizers, gold, rule):
         parts = {i for i in ordinary if tok.id_to_piece(i) in PARTS or not is_utf8(tok.id_to_piece(i))}
         never = set(ordinary) - given - parts
         assert rows.pop((name, "", "unreached_pieces"))["value"] == len(never)
-        assert (name == "unigram") == bool(never)  # the bytes of what it has a piece for
+        assert (name == "unigram") == bool(never)  # byte-fallback pieces of characters that have a piece
     assert {metric for _, _, metric in rows} == NAMES["morphology"]
 
 
-def test_figures_of_morphemes(tokenizers, gold):
+def test_morphology_metrics(tokenizers, gold):
     corpus = corpus_of(TEXTS, morphemes=gold)
-    rows = by_place(ft.measure(tokenizers, corpus, ["morphology"], seed=7))
+    rows = by_key(ft.measure(tokenizers, corpus, ["morphology"], seed=7))
     for name, tok in tokenizers.items():
         sums = np.zeros(5, int)
         for morphemes in gold.values():
@@ -205,7 +209,7 @@ def test_figures_of_morphemes(tokenizers, gold):
     assert rows["wordpiece", "eng", "boundary_f1"]["value"] == 1.0  # cat ##s, low ##est
 
 
-def test_metrics_give_their_rows_and_no_others(tokenizers, gold):
+def test_each_group_gives_only_its_rows(tokenizers, gold):
     corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold)
     everything = ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe")
     assert NAMES.keys() == METRICS.keys()
@@ -215,7 +219,7 @@ def test_metrics_give_their_rows_and_no_others(tokenizers, gold):
         assert {row["metric"] for row in rows} == names
 
 
-def test_rows_are_the_same_however_they_are_made(tokenizers, gold):
+def test_rows_do_not_depend_on_workers_order_or_other_tokenizers(tokenizers, gold):
     corpus = corpus_of(TEXTS, baseline="eng", morphemes=gold)
     options = {"seed": 7, "baseline_tokenizer": "bpe"}
     rows = ft.measure(tokenizers, corpus, ALL, **options)
@@ -236,39 +240,39 @@ def test_rows_are_the_same_however_they_are_made(tokenizers, gold):
 def test_intervals(tokenizers):
     texts = TEXTS | {"eng": ["Yes", *TEXTS["eng"][:1], *TEXTS["eng"][2:]]}
     corpus = corpus_of(texts, baseline="eng")
-    rows = by_place(ft.measure(tokenizers, corpus, ["compression", "parity", "renyi"], seed=7))
+    rows = by_key(ft.measure(tokenizers, corpus, ["compression", "parity", "renyi"], seed=7))
     tok = tokenizers["unigram"]
     columns = [
         [len(text.encode()), tok.count(text), tok.count(base)]
         for text, base in zip(texts["jpn"], texts["eng"], strict=True)
     ]
     totals = oracles.resample(columns, 7, ["texts"], 1000)[1:]  # the same documents in every language
-    for metric, figures in (
+    for metric, values in (
         ("bytes_per_token", [n_bytes / n for n_bytes, n, _ in totals]),
         ("premium", [n / base for _, n, base in totals]),
     ):
         row = rows["unigram", "jpn", metric]
-        assert row["low"] == pytest.approx(oracles.percentile(figures, 2.5), rel=1e-14)
-        assert row["high"] == pytest.approx(oracles.percentile(figures, 97.5), rel=1e-14)
+        assert row["low"] == pytest.approx(oracles.percentile(values, 2.5), rel=1e-14)
+        assert row["high"] == pytest.approx(oracles.percentile(values, 97.5), rel=1e-14)
         assert row["low"] < row["value"] < row["high"]
     assert [rows["unigram", "eng", "premium"][key] for key in ("low", "value", "high")] == [1.0] * 3
     assert rows["bpe", "jpn", "renyi_efficiency"]["low"] is None
-    other = by_place(ft.measure(tokenizers, corpus, ["compression"], seed=8))
-    assert [row["value"] for row in other.values()] == [rows[place]["value"] for place in other]
-    assert [row["low"] for row in other.values()] != [rows[place]["low"] for place in other]
+    other = by_key(ft.measure(tokenizers, corpus, ["compression"], seed=8))
+    assert [row["value"] for row in other.values()] == [rows[key]["value"] for key in other]
+    assert [row["low"] for row in other.values()] != [rows[key]["low"] for key in other]
 
 
-def assert_interval(row, figures: list[float]):
-    assert row["low"] == pytest.approx(oracles.percentile(figures, 2.5), rel=1e-13)
-    assert row["high"] == pytest.approx(oracles.percentile(figures, 97.5), rel=1e-13)
+def assert_interval(row, values: list[float]):
+    assert row["low"] == pytest.approx(oracles.percentile(values, 2.5), rel=1e-13)
+    assert row["high"] == pytest.approx(oracles.percentile(values, 97.5), rel=1e-13)
     assert row["low"] < row["high"]
 
 
-def test_intervals_of_what_compares_tokenizers_and_languages(tokenizers):
+def test_intervals_of_metrics_that_compare_tokenizers_or_languages(tokenizers):
     texts_of = TEXTS | {"eng": ["Yes", *TEXTS["eng"][:1], *TEXTS["eng"][2:]]}  # none of them empty
     corpus = corpus_of(texts_of, baseline="eng")
     metrics = ["compression", "nsl", "parity", "gini"]
-    rows = by_place(ft.measure(tokenizers, corpus, metrics, seed=7, baseline_tokenizer="bpe"))
+    rows = by_key(ft.measure(tokenizers, corpus, metrics, seed=7, baseline_tokenizer="bpe"))
     toks = [tokenizers["unigram"], tokenizers["bpe"]]
     columns = [
         [len(text.encode()) for text in texts] + [tok.count(text) for tok in toks for text in texts]
@@ -286,9 +290,9 @@ def test_intervals_of_what_compares_tokenizers_and_languages(tokenizers):
     assert_interval(rows["unigram", "", "gini"], [oracles.gini(costs) for costs in tokens])
 
 
-def test_intervals_of_languages_that_are_not_parallel(tokenizers):
+def test_overall_intervals_without_parallel_text(tokenizers):
     texts = {"a": ["one", "three words here"], "b": ["x", "y z", "zzz"]}
-    rows = by_place(ft.measure(tokenizers, corpus_of(texts), ["fertility"], seed=7))
+    rows = by_key(ft.measure(tokenizers, corpus_of(texts), ["fertility"], seed=7))
     tok = tokenizers["bpe"]
     draws = [
         oracles.resample(
@@ -296,12 +300,12 @@ def test_intervals_of_languages_that_are_not_parallel(tokenizers):
         )
         for language, part in texts.items()
     ]
-    figures = [(a[0] + b[0]) / (a[1] + b[1]) for a, b in zip(*draws, strict=True)]
-    assert_interval(rows["bpe", "", "fertility"], figures[1:])
+    values = [(a[0] + b[0]) / (a[1] + b[1]) for a, b in zip(*draws, strict=True)]
+    assert_interval(rows["bpe", "", "fertility"], values[1:])
 
 
-def test_intervals_of_morphemes(tokenizers, gold):
-    rows = by_place(ft.measure(tokenizers, corpus_of(TEXTS, morphemes=gold), ["morphology"], seed=7))
+def test_intervals_of_morphology_metrics(tokenizers, gold):
+    rows = by_key(ft.measure(tokenizers, corpus_of(TEXTS, morphemes=gold), ["morphology"], seed=7))
     (text,) = gold["deu"].text.to_bytes()
     spans = tokenizers["unigram"].encode_with_offsets(text).byte_spans.tolist()
     edges = set(gold["deu"].boundaries.tolist())
@@ -313,13 +317,13 @@ def test_intervals_of_morphemes(tokenizers, gold):
     assert_interval(rows["unigram", "deu", "boundary_f1"], f1)
 
 
-def test_no_interval_where_a_draw_has_nothing_to_divide_by(tokenizers):
-    rows = by_place(ft.measure(tokenizers, corpus_of({"": ["", "a"]}), ["compression"], seed=7))
+def test_no_interval_if_a_resample_has_denominator_zero(tokenizers):
+    rows = by_key(ft.measure(tokenizers, corpus_of({"": ["", "a"]}), ["compression"], seed=7))
     assert rows["bpe", "", "bytes_per_token"]["value"] == 1.0
     assert rows["bpe", "", "bytes_per_token"]["low"] is rows["bpe", "", "bytes_per_token"]["high"] is None
 
 
-def test_no_interval_where_there_is_one_document(tokenizers):
+def test_no_interval_for_a_single_document(tokenizers):
     texts = {"a": ["one text"], "b": ["two", "texts here"]}
     metrics = ["compression", "fertility", "nsl", "unk"]
     rows = ft.measure(tokenizers, corpus_of(texts), metrics, seed=7, baseline_tokenizer="bpe")
@@ -331,9 +335,9 @@ def test_no_interval_where_there_is_one_document(tokenizers):
     assert [row["low"] for row in rows] == [None] * len(rows)
 
 
-def test_languages_that_are_not_parallel_are_resampled_apart(tokenizers):
+def test_languages_without_parallel_text_are_resampled_separately(tokenizers):
     texts = {"a": ["one", "three words here"], "b": ["x", "y z", "zzz"]}
-    rows = by_place(ft.measure(tokenizers, corpus_of(texts), ["compression", "parity", "gini"], seed=7))
+    rows = by_key(ft.measure(tokenizers, corpus_of(texts), ["compression", "parity", "gini"], seed=7))
     n = [[tokenizers["bpe"].count(text)] for text in texts["b"]]
     totals = [total for (total,) in oracles.resample(n, 7, ["texts", "b"], 1000)[1:]]
     assert rows["bpe", "b", "n_tokens"]["high"] == oracles.percentile(totals, 97.5)
@@ -351,16 +355,16 @@ def test_hostile_text(tokenizers):
     texts = [text.encode() for text in hostile.texts(300, seed=63)] + hostile.byte_strings(300, seed=64)
     for rule in WORDS:
         corpus = corpus_of({"": texts}, words=rule)
-        rows = by_place(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe"))
+        rows = by_key(ft.measure(tokenizers, corpus, ALL, seed=7, baseline_tokenizer="bpe"))
         n_base = sum(tokenizers["bpe"].count(text) for text in texts)
         for name, tok in tokenizers.items():
-            for metric, value in naive_figures(tok, {"": texts}, rule, None, n_base).items():
+            for metric, value in naive_values(tok, {"": texts}, rule, None, n_base).items():
                 found = rows[name, "", metric]["value"]
                 assert found == (value if "renyi" not in metric else pytest.approx(value, abs=1e-12)), metric
 
 
-def test_nothing_to_divide_by(tokenizers):
-    rows = by_place(
+def test_value_is_none_if_denominator_is_zero(tokenizers):
+    rows = by_key(
         ft.measure(tokenizers, corpus_of({"": [" \n"]}), ["fertility", "compression", "renyi"], seed=7)
     )
     assert rows["bpe", "", "fertility"]["value"] is rows["bpe", "", "fertility"]["low"] is None
@@ -378,13 +382,13 @@ def test_nothing_to_divide_by(tokenizers):
     }
 
 
-# Faults
+# Errors
 
 
-def test_a_tokenizer_that_fails_is_named(tokenizers):
+def test_error_names_the_tokenizer_that_failed(tokenizers):
     bad = ft.Tokenizer(ft.WordPieceModel(["cat"]), "bert")
     with pytest.raises(
-        ScoringError, match="tokenizer 'bad', corpus 'texts/b', document 1: no piece for 'd'"
+        ScoringError, match="tokenizer 'bad', corpus 'texts/b', document 1: cannot encode 'd'"
     ) as e:
         ft.measure(
             {"bpe": tokenizers["bpe"], "bad": bad},
@@ -395,62 +399,68 @@ def test_a_tokenizer_that_fails_is_named(tokenizers):
     assert (e.value.tokenizer, e.value.text, e.value.document) == ("bad", "texts/b", 1)
 
 
-def test_metrics_that_cannot_be(tokenizers):
+def test_invalid_metrics_and_baselines(tokenizers):
     corpus = corpus_of(TEXTS)
-    with pytest.raises(ValueError, match="no metric 'fertilty'; there are compression, fertility"):
+    with pytest.raises(ValueError, match="no group of metrics is named 'fertilty'; known are compression, f"):
         ft.measure(tokenizers, corpus, ["fertilty"], seed=7)
     for baseline in (None, "gpt"):
-        with pytest.raises(ValueError, match='"nsl" needs a baseline'):
+        with pytest.raises(
+            ValueError, match="name of one of the tokenizers, not .*; metrics relative to a baseline"
+        ):
             ft.measure(tokenizers, corpus, ["nsl"], seed=7, baseline_tokenizer=baseline)
-    with pytest.raises(ValueError, match='"nsl" needs a baseline'):
+    with pytest.raises(
+        ValueError, match="baseline_tokenizer must be the name of one of the tokenizers, not 'gpt'$"
+    ):
         ft.measure(tokenizers, corpus, ["compression"], seed=7, baseline_tokenizer="gpt")
 
 
-def test_one_metric_needs_no_list(tokenizers):
+def test_a_single_metric_can_be_given_without_a_list(tokenizers):
     corpus = corpus_of(TEXTS)
     one, several = (ft.measure(tokenizers, corpus, metrics, seed=7) for metrics in ("pcw", ["pcw"]))
     assert one == several
 
 
-def test_what_cannot_be_measured(tokenizers):
+def test_invalid_tokenizers_and_corpora(tokenizers):
     corpus, encoding = (
         corpus_of(TEXTS),
         tiktoken.Encoding("e", pat_str="a", mergeable_ranks={b"a": 0}, special_tokens={}),
     )
     for given, text, message in (
-        (list(tokenizers.values()), corpus, "tokenizers must be a mapping of names to them, not list"),
-        (tokenizers["bpe"], corpus, "tokenizers must be a mapping of names to them, not Tokenizer"),
-        ({"a": encoding}, corpus, "tokenizer 'a' must be a Tokenizer, or what ft.wrap makes .* not Encoding"),
-        (tokenizers, ft.Corpus.from_texts(["a"]), "must be a TestCorpus, which .* makes, not Corpus"),
+        (list(tokenizers.values()), corpus, "tokenizers must be a mapping of names to tokenizers, not list"),
+        (tokenizers["bpe"], corpus, "tokenizers must be a mapping of names to tokenizers, not Tokenizer"),
+        ({"a": encoding}, corpus, "tokenizer 'a' must be a Tokenizer, not Encoding; wrap"),
+        (tokenizers, ft.Corpus.from_texts(["a"]), "must be a TestCorpus, not Corpus; create one with"),
     ):
         with pytest.raises(TypeError, match=message):
             ft.measure(given, text, ["compression"], seed=7)
-    with pytest.raises(ValueError, match="'speed' is a metric of experiments"):
+    with pytest.raises(ValueError, match="'speed' is measured by experiments only; use ft.compare"):
         ft.measure(tokenizers, corpus, "speed", seed=7)
 
 
-def test_text_that_is_not_parallel():
-    with pytest.raises(CorpusError, match="'texts' is not parallel: a has 2 documents, b 1, c 3"):
+def test_languages_with_different_numbers_of_documents():
+    with pytest.raises(CorpusError, match="'texts' is not parallel: a has 2 documents, b has 1, c has 3"):
         corpus_of({"a": ["x", "y"], "b": ["x"], "c": ["x", "y", "z"]}, baseline="a")
     many = {f"l{i}": ["x"] for i in range(9)} | {"a": ["x", "y"]}
-    with pytest.raises(CorpusError, match="l4 1, and 4 more languages differ"):
+    with pytest.raises(CorpusError, match="l4 has 1, and 4 more languages differ"):
         corpus_of(many, baseline="a")
 
 
-def test_text_that_is_not_there():
+def test_invalid_test_corpora():
     with pytest.raises(CorpusError, match="language 'b', has no text"):
         corpus_of({"a": ["x"], "b": ["", ""]})
     with pytest.raises(CorpusError, match="'texts' has no text"):
         corpus_of({})
-    with pytest.raises(ValueError, match="the baseline 'c' is no language"):
+    with pytest.raises(
+        ValueError, match="the baseline 'c' is not a language of test corpus 'texts', which has 'a'"
+    ):
         corpus_of({"a": ["x"]}, baseline="c")
-    with pytest.raises(ValueError, match="has no name"):
+    with pytest.raises(ValueError, match="has several languages, so none of them can have the name ''"):
         corpus_of({"": ["x"], "b": ["x"]})
     with pytest.raises(ValueError, match='words must be "whitespace"'):
         corpus_of({"a": ["x"]}, words="spaces")
 
 
-def test_aligned_files_keep_their_empty_lines(tmp_path):
+def test_parallel_files_keep_empty_lines(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("x\n\ny\n")
     corpus = ft.TestCorpus.from_corpora("a", ft.Corpus.from_files(path, document="line"), words="unicode")

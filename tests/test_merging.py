@@ -1,4 +1,4 @@
-"""The merge engine against counting anew after every merge."""
+"""The merge engine, compared with an oracle that counts again after every merge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests import oracles
 ORDERS = [Frequency(), Likelihood()]
 
 
-def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: B008  (a value)
+def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: B008  (immutable)
     counts = np.array([n for _, n in words], np.int64)
     ours = engine.learn_merges(
         Ragged.from_rows([w for w, _ in words]),
@@ -32,19 +32,19 @@ def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: 
     options["by_likelihood"] = isinstance(order, Likelihood)
     options["by_length"] = order == Frequency(shortest_first=True)
     theirs = oracles.learn_merges(words, n_alphabet, n_symbols, **options)
-    merged = range(n_alphabet, n_alphabet + len(ours))  # no string is made twice, here or by the oracle
+    merged = range(n_alphabet, n_alphabet + len(ours))  # neither creates a string twice
     assert [(*row, new) for row, new in zip(ours.tolist(), merged, strict=True)] == theirs
     return theirs
 
 
 def test_wikipedias_example():
-    # aaabdaaabac: Z=aa, Y=ab, X=ZY (the article breaks the first tie the same way).
+    # aaabdaaabac: Z=aa, Y=ab, X=ZY. The article breaks the first tie in the same way.
     word = [ord(c) - ord("a") for c in "aaabdaaabac"]
     assert check([(word, 1)], 4, 7) == [(0, 0, 4), (0, 1, 5), (4, 5, 6)]
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_every_string_of_two_letters_up_to_length_8(order):
+def test_all_strings_of_two_letters_up_to_length_8(order):
     for n in range(1, 9):
         for word in itertools.product([0, 1], repeat=n):
             check([(list(word), 3)], 2, 12, order=order)
@@ -74,24 +74,24 @@ def test_random_corpora(options):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_runs(order):
+def test_repeated_symbols(order):
     for n in range(1, 40):
         words = [([0] * n, 2), ([0, 1] * n, 1), ([1] * (n // 2 + 1), 5)]
         check(words, 2, 60, order=order)
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_pausing_and_growing_change_nothing(monkeypatch, order):
+def test_merges_do_not_depend_on_pauses_and_growth(monkeypatch, order):
     rng = random.Random(16)
     words = [(rng.choices(range(3), k=rng.randint(1, 20)), rng.randint(1, 5)) for _ in range(9)] + [
         ([0] * 99, 1)
     ]
     expected = check(words, 3, 300, order=order)
     grown = []
-    monkeypatch.setattr(engine, "SLICE", 1)  # pause at every posting, and give no more room than needed
+    monkeypatch.setattr(engine, "SLICE", 1)  # pause at every posting, and grow arrays by no more than needed
     monkeypatch.setattr(
         engine,
-        "_with_room",
+        "_with_capacity",
         lambda array, needed: (
             grown.append(needed) or np.resize(array, (max(int(needed), len(array)), *array.shape[1:]))
         ),
@@ -107,7 +107,7 @@ def test_counts_beyond_32_bits(order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_strings_in_the_veto(order):
+def test_random_vetoes(order):
     rng = random.Random(17)
     for _ in range(200):
         words = [(rng.choices(range(3), k=rng.randint(1, 12)), rng.randint(1, 9)) for _ in range(8)]
@@ -118,20 +118,20 @@ def test_strings_in_the_veto(order):
 # The order by likelihood
 
 
-def test_scores_that_rise():
-    """Merging (0, 1) makes 1 rare, and (1, 2), which was behind (3, 4), the next."""
+def test_rising_scores():
+    """Merging (0, 1) makes symbol 1 rare, so that the score of (1, 2) rises above that of (3, 4)."""
     words = [([0, 1], 10), ([1, 2], 3), ([2], 1), ([3, 4], 10), ([3], 2), ([4], 2)]
     assert check(words, 5, 8, order=Likelihood())[:2] == [(0, 1, 5), (1, 2, 6)]
 
 
-def test_scores_that_differ_by_less_than_a_float_shows():
-    """Scores of up to 186 bits, whose cross products differ in the last."""
+def test_scores_that_are_equal_in_floating_point():
+    """The cross products have up to 177 bits, of which floating point keeps 53."""
     rng = random.Random(18)
     for bits in (10, 26, 27, 40, 58):
         for _ in range(150):
             n = rng.randint(1 << (bits - 1), 1 << bits)
             words = []
-            for pair in range(4):  # symbols of their own: f(xy), then what is left of f(x) and f(y)
+            for pair in range(4):  # each with its own symbols: f(xy), then the rest of f(x) and f(y)
                 x, y = 2 * pair, 2 * pair + 1
                 more, less = rng.choice([(0, 0), (1, 0), (0, 1), (n, n), (n - 1, n), (n + 1, n)])
                 words += [([x, y], n + rng.randint(-1, 1)), ([x], 1 + more), ([y], 1 + less)]
@@ -151,20 +151,20 @@ def test_exact_comparison_of_the_largest_numbers():
         assert likelihood.scores_above(np.array([x, y], np.int64), floats, 0, 1) == expected
 
 
-def test_pairs_beyond_64_bits_are_refused():
+def test_total_counts_beyond_63_bits_are_an_error():
     words = Ragged.from_rows([[0, 1], [1, 0, 1]])
-    with pytest.raises(OverflowError, match=r"pairs in the corpus; the most is 2\^63 - 1"):
+    with pytest.raises(OverflowError, match=r"pairs; the maximum is 2\^63 - 1"):
         engine.learn_merges(words, np.array([(1 << 62) + 1] * 2), 2, 4)
-    with pytest.raises(OverflowError, match=r"symbols in the corpus; the most is 2\^63 - 1"):
+    with pytest.raises(OverflowError, match=r"symbols; the maximum is 2\^63 - 1"):
         engine.learn_merges(words, np.array([(1 << 61) + 1] * 2), 2, 4, order=Likelihood())
 
 
-def test_more_symbols_asked_for_than_there_can_be():
+def test_more_symbols_requested_than_possible():
     assert len(check([([0, 1, 0], 1)], 2, 10**9)) == 2
 
 
 def test_ctrl_c_between_slices(monkeypatch):
-    """An interrupt from outside ends the training before its merges are through."""
+    """An interrupt stops training before its last merge."""
     rng = random.Random(41)
     words = Ragged.from_rows([rng.choices(range(3), k=40) for _ in range(1500)])
     counts = np.ones(1500, np.int64)
@@ -176,7 +176,7 @@ def test_ctrl_c_between_slices(monkeypatch):
     n_all = len(slices)
     slices.clear()
     timer = threading.Timer(0.05, _thread.interrupt_main)
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the timer starts where the interrupt may come)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the timer must start inside, as the interrupt may come at once)
         timer.start()
         engine.learn_merges(words, counts, 3, 2000)
     assert len(slices) < n_all

@@ -1,4 +1,4 @@
-"""White space as ▁ and cuts between scripts, against naive versions, sentencepiece and tokenizers."""
+"""`Metaspace` and "script", compared with naive versions, sentencepiece and tokenizers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rewrite(step: ft.Metaspace, rows: list[bytes], aligned: bool = True, **optio
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_rewriting_is_the_oracles(options):
+def test_rewriting_is_that_of_the_oracle(options):
     step = ft.Metaspace(**options)
     texts = [text.encode() for text in SHORT] + hostile.byte_strings(500, seed=70)
     for text in texts:
@@ -44,7 +44,7 @@ def test_rewriting_is_the_oracles(options):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_rows_are_rewritten_apart_and_know_what_they_are_of_their_document(options):
+def test_rewriting_depends_on_whether_a_row_begins_or_ends_a_document(options):
     step = ft.Metaspace(**options)
     rows = hostile.byte_strings(2000, seed=71)
     rng = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def test_rows_are_rewritten_apart_and_know_what_they_are_of_their_document(optio
 
 
 @pytest.mark.parametrize("options", PREFIX_OPTIONS, ids=str)
-def test_rewriting_is_sentencepieces(options):
+def test_rewriting_is_that_of_sentencepiece(options):
     flags = {name: options[name] for name in FLAGS[:2]}
     peer = sentencepiece.SentencePieceNormalizer(rule_name="identity", escape_whitespaces=True, **flags)
     step = ft.Metaspace(**options)
@@ -76,12 +76,12 @@ def test_rewriting_is_sentencepieces(options):
         normalized, origins = peer.normalize(text, with_offsets=True)
         written = rewrite(step, [text.encode()])
         assert written.documents.values.tobytes().decode() == normalized
-        # The peer counts code points, and of all bytes of one gives the first.
-        places = np.cumsum([0, *(len(c.encode()) for c in text)]).tolist()
+        # The peer gives one origin per code point, counted in code points. Compare them in bytes.
+        positions = np.cumsum([0, *(len(c.encode()) for c in text)]).tolist()
         at = np.cumsum([0, *(len(c.encode()) for c in normalized)])
-        if normalized:  # where nothing is left, the peer's end is the beginning
-            assert written.raw_spans[at[:-1], 0].tolist() == [places[i] for i in origins[:-1]]
-            assert written.raw_spans[-1, 1] == places[origins[-1]]
+        if normalized:  # the peer has no valid end for an empty result
+            assert written.raw_spans[at[:-1], 0].tolist() == [positions[i] for i in origins[:-1]]
+            assert written.raw_spans[-1, 1] == positions[origins[-1]]
 
 
 def train_peer(texts: list[str], **options: object) -> sentencepiece.SentencePieceProcessor:
@@ -101,7 +101,7 @@ def train_peer(texts: list[str], **options: object) -> sentencepiece.SentencePie
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_rewriting_is_that_of_a_model_trained_so(options):
+def test_rewriting_is_that_of_a_sentencepiece_model(options):
     peer = train_peer(["a b ab ba"] * 9, **options)
     step = ft.Metaspace(**options)
     for text in [*SHORT, *hostile.texts(500, seed=73)]:
@@ -113,7 +113,7 @@ def test_rewriting_is_that_of_a_model_trained_so(options):
 
 
 @pytest.mark.parametrize("as_suffix", [False, True])
-def test_words_are_cut_at_marks(as_suffix):
+def test_words_are_split_at_marks(as_suffix):
     step = ft.Metaspace(False, False, as_suffix)
     texts = hostile.byte_strings(2000, seed=74)
     long = hostile.byte_strings(2000, seed=75)
@@ -128,7 +128,7 @@ def test_words_are_cut_at_marks(as_suffix):
         assert np.diff(step.primitives[1].split(documents)).tolist() == 2 * [len(word) for word in words]
 
 
-def test_spaces_are_written_for_marks_of_any_text():
+def test_marks_become_spaces_in_any_text():
     mark, rng = "▁".encode(), np.random.default_rng(3)
     parts = [mark, mark, mark[:1], mark[:2], mark[1:], b"b", b"a" * 15, b"a" * 16, b"a" * 70]
     for _ in range(5000):
@@ -136,13 +136,13 @@ def test_spaces_are_written_for_marks_of_any_text():
         assert _metaspace.write_spaces(text) == text.replace(mark, b" ")
 
 
-def test_a_document_is_one_pretoken_where_words_are_not_cut():
+def test_a_document_is_one_pretoken_without_split_by_whitespace():
     step = ft.Metaspace(split_by_whitespace=False)
     assert step.split_text(" Hello  world ") == ["▁Hello▁world".encode()]
     assert step.split_text("  ") == []
 
 
-def test_scripts_are_the_oracles():
+def test_scripts_are_those_of_the_oracle():
     step = ft.get_pretokenizer("script")
     for text in [*hostile.byte_strings(3000, seed=76), "漢ひカー·ｶ".encode()]:
         assert step.split_text(text) == oracles.split_at_scripts(text, SCRIPTS)
@@ -155,7 +155,7 @@ def test_scripts_are_those_of_tokenizers():
     differing = set(itertools.chain(*(range(a, b + 1) for a, b in unicode_differences.TOKENIZERS_SCRIPTS)))
     step, peer = ft.get_pretokenizer("script"), pre_tokenizers.UnicodeScripts()
     code_points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000 and c != ord("▁")]
-    # What is of the script before it, whichever that is: there the peer cuts.
+    # Code points that inherit the script before them. The peer splits there.
     inherits = np.ones(len(code_points), np.bool_)
     for before in "a!":
         rows = ft.Ragged.from_bytes([(before + chr(c)).encode() for c in code_points])
@@ -173,7 +173,7 @@ def test_scripts_are_those_of_tokenizers():
 @pytest.mark.parametrize(
     "options", [{}, {"split_digits": True}, {"treat_whitespace_as_suffix": True}], ids=str
 )
-def test_pieces_of_sentencepiece_lie_in_pretokens(options):
+def test_pieces_of_sentencepiece_are_within_pretokens(options):
     texts = [text for text in hostile.texts(3000, seed=77) if text and not set(text) & set("\x00\n\r\t")]
     peer = train_peer(texts, **options)
     as_suffix = "treat_whitespace_as_suffix" in options
@@ -182,14 +182,14 @@ def test_pieces_of_sentencepiece_lie_in_pretokens(options):
         steps.append("digits_single")
     pretokenizer = ft.get_pretokenizer(steps)
     pieces = {peer.id_to_piece(i) for i in range(3, peer.get_piece_size())}
-    if "split_digits" in options:  # of ASCII and full width; other numbers are left in words there
+    if "split_digits" in options:  # sentencepiece splits only ASCII and full-width digits
         pieces = {piece for piece in pieces if not regex.search(r"[\p{N}--[0-9]]", piece, regex.V1)}
-    # As text of its own a piece is one pretoken: no cut goes through it.
-    apart = ft.get_pretokenizer([ft.Metaspace(False, False, as_suffix), *steps[1:]])
+    # A piece as a text is one pretoken, so it contains no boundary.
+    splitter = ft.get_pretokenizer([ft.Metaspace(False, False, as_suffix), *steps[1:]])
     long = [piece for piece in pieces if len(piece) > 1]
     assert len(long) > 100
-    assert [piece for piece in long if len(apart.split_text(piece)) > 1] == []
-    # And every pretoken could be a piece: what the peer was trained on again and again becomes one.
+    assert [piece for piece in long if len(splitter.split_text(piece)) > 1] == []
+    # Every frequent pretoken becomes a piece, so no pretoken contains a boundary of the peer.
     again = ["qq 12 é́ и́ 漢カー ..! a1 東京タワー ١٢ русский word", "it's 3.14, ok"]
     trained = train_peer(again * 50, **options)
     known = {trained.id_to_piece(i) for i in range(trained.get_piece_size())}
@@ -197,7 +197,7 @@ def test_pieces_of_sentencepiece_lie_in_pretokens(options):
         assert {pretoken.decode() for pretoken in pretokenizer.split_text(text)} <= known
 
 
-def test_the_steps_are_named_and_written_down():
+def test_names_and_configurations():
     assert ft.get_pretokenizer("metaspace") == ft.Metaspace()
     assert ft.get_pretokenizer("sentencepiece") == ft.get_pretokenizer(["metaspace", "script"])
     assert ft.Metaspace().config() == {"name": "metaspace"}
@@ -215,7 +215,7 @@ def test_the_steps_are_named_and_written_down():
         ft.get_pretokenizer({"name": "metaspace", "add_dummy_prefix": "no"})
 
 
-def test_a_step_after_a_cut_rewrites_every_pretoken():
+def test_metaspace_after_another_step_rewrites_every_pretoken():
     for steps, words in (
         (["gpt2", "metaspace"], ["▁a", "▁b", "▁c"]),
         (["script", ["metaspace", "script"]], ["▁a", "▁b", "▁c"]),

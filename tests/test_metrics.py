@@ -1,4 +1,4 @@
-"""The metrics: each against its naive twin, on small inputs all of them, on hostile ones at random."""
+"""Metric functions against naive implementations, on all small inputs and on random ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def test_renyi_efficiency_is_at_most_one(alpha):
         assert distribution.renyi_efficiency(np.full(n_ids, count), alpha) == 1.0
 
 
-# Counts for which NumPy's powers gave another last digit without AVX-512, and its products on two threads.
+# Print results for sensitive counts: NumPy's powers have a different last digit without AVX-512, and its dot
+# products on two threads.
 DELICATE = """
 import numpy as np
 from fasttok.evaluation.metrics.distribution import renyi_efficiency
@@ -105,7 +106,7 @@ def test_renyi_efficiency_is_the_same_on_other_processors_and_threads():
     assert len(found.pop().splitlines()) == 6
 
 
-def test_renyi_efficiency_of_what_it_is_not_defined_for():
+def test_renyi_efficiency_of_invalid_arguments():
     with pytest.raises(ValueError, match="alpha must be above 0"):
         distribution.renyi_efficiency(np.array([1, 2]), 0)
     with pytest.raises(ValueError, match="2 ids occur"):
@@ -160,7 +161,7 @@ def test_gini_and_lorenz():
 # Vocabulary
 
 
-def test_use_of_a_vocabulary(tok):
+def test_vocabulary_use(tok):
     is_ordinary = vocabulary.find_ordinary(tok)
     assert np.flatnonzero(~is_ordinary).tolist() == sorted(tok.special_tokens.values())
     counts = np.bincount(tok.encode("low lower lowest"), minlength=tok.vocab_size)
@@ -170,7 +171,7 @@ def test_use_of_a_vocabulary(tok):
     assert unused == [i for i in range(tok.vocab_size) if i not in used | set(tok.special_tokens.values())]
 
 
-def test_what_is_never_reached(tok):
+def test_unreached_pieces(tok):
     texts = {i: tok.id_to_piece(i) for i in range(328)}
     whole = {i: text for i, text in texts.items() if "\ufffd" not in text.decode(errors="replace")}
     assert len(whole) < len(texts)
@@ -178,35 +179,35 @@ def test_what_is_never_reached(tok):
     assert unreached.find_unreached(tok).tolist() == never == []
     counts = ft.PretokenCounts.from_dict({"ab ab": 9}, pretokenizer="none")
     trained = ft.train(counts, vocab_size=259)
-    cut = ft.Tokenizer(trained.model, "gpt2")  # cuts before a space
+    cut = ft.Tokenizer(trained.model, "gpt2")  # splits before a space
     reached = [cut.id_to_piece(i) for i in range(256, 259) if i not in unreached.find_unreached(cut)]
-    assert reached == [b"ab", b" ab"]  # and not ab ab
+    assert reached == [b"ab", b" ab"]  # but not "ab ab"
 
 
-def test_never_reached_where_texts_cannot_be_encoded():
-    tok = ft.Tokenizer(ft.WordPieceModel(["b", "##c", "bc", "b c"]), "bert")  # knows no neighbour
+def test_unreached_pieces_if_some_texts_cannot_be_encoded():
+    tok = ft.Tokenizer(ft.WordPieceModel(["b", "##c", "bc", "b c"]), "bert")  # cannot encode a context
     assert [tok.id_to_piece(i) for i in unreached.find_unreached(tok)] == [b"##c", b"b c"]
     counts = np.bincount(tok.encode("bcc"), minlength=4)
     assert [tok.id_to_piece(i) for i in unreached.find_unreached(tok, counts)] == [b"b c"]
     theirs = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({"a": 0, "a b": 1}, "[UNK]")
-    )  # which is not there
+    )  # whose unknown token is not in the vocabulary
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     assert unreached.find_unreached(ft.wrap(theirs)).tolist() == [1]
 
 
-def test_never_reached_of_bert(shared):
+def test_unreached_pieces_of_bert(shared):
     path = shared / "tokenizers/bert/minilm/tokenizer.json"
     tok = ft.wrap(tokenizers.Tokenizer.from_file(str(path)))
     found = {tok.id_to_piece(i).decode() for i in unreached.find_unreached(tok)}
-    apart = regex.compile(r"[!-/:-@\[-`{-~\p{P}\u4e00-\u9fff]")  # what BERT makes a pretoken of its own
+    apart = regex.compile(r"[!-/:-@\[-`{-~\p{P}\u4e00-\u9fff]")  # characters that BERT splits into pretokens
     pieces = {tok.id_to_piece(i).decode() for i in np.flatnonzero(vocabulary.find_ordinary(tok))}
     cut = {piece for piece in pieces if len(piece) > 1 and apart.search(piece.removeprefix("##"))}
     assert len(cut) > 1000
     assert found == cut
 
 
-def test_never_reached_of_bytes_whose_character_is_a_piece(shared):
+def test_byte_fallback_pieces_are_unreached_if_their_character_has_a_piece(shared):
     folder = shared / "tokenizers"
     for tok in (
         ft.wrap(
@@ -216,11 +217,13 @@ def test_never_reached_of_bytes_whose_character_is_a_piece(shared):
     ):
         pieces = tok.pieces.to_bytes()
         characters = {piece: f"<0x{piece[0]:02X}>".encode() for piece in pieces if len(piece) == 1}
-        expected = {characters[piece] for piece in characters if piece < b"\x80"} | {b"<0x20>"}  # of ▁
+        expected = {characters[piece] for piece in characters if piece < b"\x80"} | {
+            b"<0x20>"
+        }  # the space is the piece ▁
         assert {pieces[i] for i in unreached.find_unreached(tok)} == expected
 
 
-def test_parts_of_characters_are_not_tested(shared):
+def test_pieces_that_are_parts_of_characters_are_not_tested(shared):
     path = shared / "tokenizers/huggingface/lenml_llama3_1/tokenizer.json"
     tok = ft.wrap(tokenizers.Tokenizer.from_file(str(path)))
     assert unreached.find_unreached(tok).tolist() == []
@@ -233,7 +236,7 @@ def test_overlap():
         assert vocabulary.overlap(a, b) == len({*ours} & {*theirs}) / len({*ours} | {*theirs})
 
 
-def test_pieces_of_byte_fallback_are_the_bytes():
+def test_byte_fallback_pieces_count_as_their_bytes():
     names = [f"<0x{byte:02X}>" for byte in range(256)]
     plain = ["a", "▁the"]
     for pieces in (plain + names, plain + names[:-1], names, [f"<0x{byte:02x}>" for byte in range(256)]):
@@ -260,7 +263,7 @@ def test_embedding_cost():
 # Morphemes
 
 
-def test_gold_segmentations(tmp_path):
+def test_read_morphemes(tmp_path):
     path = tmp_path / "gold.tsv"
     path.write_text(
         "walking\twalk @@ing\t100\nhappily\thappy @@ly\nnaïves\tnaï @@ve @@s\nthe cats\tthe cat @@s\n"
@@ -273,7 +276,7 @@ def test_gold_segmentations(tmp_path):
     assert gold.n_entries == 5
 
 
-def test_gold_segmentations_as_editors_leave_them(tmp_path):
+def test_read_morphemes_ignores_byte_order_mark_and_extra_spaces(tmp_path):
     path = tmp_path / "gold.tsv"
     path.write_bytes("\ufeffcats\tcat @@s\r\nthe  cats \t the  cat  @@s\n".encode())
     gold = morphology.read_morphemes(path)
@@ -285,22 +288,22 @@ def test_gold_segmentations_as_editors_leave_them(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"a\ta\nb\n", r"gold.tsv:2: no word"),
-        (b"a\ta\n\tb\n", r"gold.tsv:2: no word"),
-        (b"a\ta\n  \tb\n", r"gold.tsv:2: no word"),
-        (b"a\t\n", r"gold.tsv:1: no word"),
-        (b"a\ta\n\xff\ta\n", r"gold.tsv:2: no UTF-8"),
-        (b"", r"gold.tsv: no entries"),
+        (b"a\ta\nb\n", r"gold.tsv:2: expected a word, a tab"),
+        (b"a\ta\n\tb\n", r"gold.tsv:2: expected a word, a tab"),
+        (b"a\ta\n  \tb\n", r"gold.tsv:2: expected a word, a tab"),
+        (b"a\t\n", r"gold.tsv:1: expected a word, a tab"),
+        (b"a\ta\n\xff\ta\n", r"gold.tsv:2: not UTF-8"),
+        (b"", r"gold.tsv: the file has no entries"),
     ],
 )
-def test_gold_segmentations_that_cannot_be_read(tmp_path, data, message):
+def test_read_morphemes_of_invalid_files(tmp_path, data, message):
     path = tmp_path / "gold.tsv"
     path.write_bytes(data)
     with pytest.raises(CorpusError, match=message):
         morphology.read_morphemes(path)
 
 
-def test_boundaries_of_morphemes():
+def test_count_boundaries():
     rng = random.Random(9)
     for _ in range(300):
         rows = ["".join(rng.choices("xé東", k=rng.randint(1, 5))) for _ in range(rng.randint(0, 5))]
@@ -322,7 +325,7 @@ def test_boundaries_of_morphemes():
         ]
 
 
-def test_real_gold_segmentations(shared):
+def test_read_morphemes_of_sigmorphon_files(shared):
     shares = {}
     for path in [shared / f"data/morphology/{language}.word.dev.tsv" for language in ("lat", "ita")]:
         gold = morphology.read_morphemes(path)
@@ -350,13 +353,13 @@ def test_resampling(n, monkeypatch):
         found = bootstrap.resample(np.array(columns), 7, ["corpus", "en"], 20)
         assert found.tolist() == expected
     assert bootstrap.resample(np.array(columns), 8, ["corpus", "en"], 20).tolist() != expected
-    figures = [row[0] for row in expected]
-    low, high = bootstrap.interval(np.array(figures, np.float64))
-    assert low == pytest.approx(oracles.percentile(figures, 2.5), rel=1e-15)
-    assert high == pytest.approx(oracles.percentile(figures, 97.5), rel=1e-15)
+    values = [row[0] for row in expected]
+    low, high = bootstrap.interval(np.array(values, np.float64))
+    assert low == pytest.approx(oracles.percentile(values, 2.5), rel=1e-15)
+    assert high == pytest.approx(oracles.percentile(values, 97.5), rel=1e-15)
 
 
-def test_one_document_says_nothing_of_chance():
+def test_a_single_document_gives_no_interval():
     found = bootstrap.resample(np.array([[3, 4]]), 7, ["corpus"], 5)
     assert found[0].tolist() == [3.0, 4.0]
     assert found.shape == (6, 2)
@@ -364,8 +367,8 @@ def test_one_document_says_nothing_of_chance():
     assert bootstrap.interval(found[1:, 0]) is None
 
 
-def test_resampling_is_exact_or_an_error():
-    with pytest.raises(OverflowError, match="exact"):
+def test_resampling_raises_if_totals_are_not_exact():
+    with pytest.raises(OverflowError, match="cannot add the counts exactly"):
         bootstrap.resample(np.array([[1 << 52], [1]]), 7, ["corpus"])
     assert bootstrap.interval(np.array([1.0, np.nan])) is None
     assert bootstrap.resample(np.empty((0, 2), np.int64), 7, ["corpus"], 3).tolist() == [[0.0, 0.0]] * 4

@@ -1,4 +1,4 @@
-"""The one list that every model runs through."""
+"""Contract of models: tests that every kind of model must pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests import hostile
 
 
 class WholeWords:
-    """Unigram models of the pretokens and their characters, as no trainer makes them."""
+    """Trainer of Unigram models with all pretokens and characters as pieces."""
 
     def __init__(self, **options):
         self.options = options
@@ -33,7 +33,7 @@ UNKNOWN = {"special_tokens": ["<s>", "<unk>"], "unk": "<unk>"}
 
 
 class CharacterMerges:
-    """BPE over characters with byte fallback, or a prefix, as no trainer makes it."""
+    """Trainer of BPE over characters with byte fallback or a prefix."""
 
     def __init__(self, *, prefix="", **options):
         self.prefix, self.options = prefix, options
@@ -59,26 +59,26 @@ CHARACTERS = ft.BPETrainer(vocab_size=50, units="character", **UNKNOWN)
 CLASSIC = ft.BPETrainer(vocab_size=50, units="character", end_of_word_suffix="</w>", **UNKNOWN)
 CASES = {
     "bytes": (ft.BPETrainer(vocab_size=280, special_tokens=["<s>"]), "gpt2"),
-    "words of bytes": (ft.BPETrainer(vocab_size=280, special_tokens=["<s>"]), "whitespace_split"),
+    "bytes without spaces": (ft.BPETrainer(vocab_size=280, special_tokens=["<s>"]), "whitespace_split"),
     "characters": (CHARACTERS, "gpt2"),
     "characters with a suffix": (CLASSIC, "gpt2"),
-    "words of characters with a suffix": (CLASSIC, "whitespace_split"),
+    "characters with a suffix, without spaces": (CLASSIC, "whitespace_split"),
     "characters with bytes": (CharacterMerges(byte_fallback=True), "gpt2"),
     "characters with a prefix": (CharacterMerges(prefix="##"), "whitespace_split"),
     "characters with a prefix and bytes": (CharacterMerges(prefix="##", byte_fallback=True), "gpt2"),
     "unigram": (ft.UnigramTrainer(vocab_size=33), "gpt2"),
-    "unigram, fewest pieces": (ft.UnigramTrainer(vocab_size=40, method="mingram"), "gpt2"),
+    "unigram by mingram": (ft.UnigramTrainer(vocab_size=40, method="mingram"), "gpt2"),
     "unigram of whole words": (WholeWords(), "gpt2"),
     "unigram with bytes": (WholeWords(byte_fallback=True), "gpt2"),
-    "unigram as sentencepiece": (WholeWords(byte_fallback=True, compat="sentencepiece"), "gpt2"),
-    "unigram as tokenizers": (WholeWords(byte_fallback=True, compat="huggingface"), "whitespace"),
+    "unigram like sentencepiece": (WholeWords(byte_fallback=True, compat="sentencepiece"), "gpt2"),
+    "unigram like tokenizers": (WholeWords(byte_fallback=True, compat="huggingface"), "whitespace"),
     "wordpiece": (ft.WordPieceTrainer(vocab_size=55), "bert"),
-    "wordpiece without spaces": (ft.WordPieceTrainer(vocab_size=70, method="likelihood"), "gpt2"),
-    "every character": (ft.CharacterTrainer(**UNKNOWN), "gpt2"),
-    "every character, with bytes": (ft.CharacterTrainer(byte_fallback=True), "gpt2"),
-    "every byte": (ft.ByteTrainer(special_tokens=["<s>"]), "gpt2"),
-    "every word": (ft.WordTrainer(**UNKNOWN), "whitespace_split"),
-    "every word, with bytes": (ft.WordTrainer(byte_fallback=True), "gpt2"),
+    "wordpiece by likelihood": (ft.WordPieceTrainer(vocab_size=70, method="likelihood"), "gpt2"),
+    "character": (ft.CharacterTrainer(**UNKNOWN), "gpt2"),
+    "character with bytes": (ft.CharacterTrainer(byte_fallback=True), "gpt2"),
+    "byte": (ft.ByteTrainer(special_tokens=["<s>"]), "gpt2"),
+    "word": (ft.WordTrainer(**UNKNOWN), "whitespace_split"),
+    "word with bytes": (ft.WordTrainer(byte_fallback=True), "gpt2"),
 }
 
 
@@ -105,13 +105,13 @@ def test_round_trip(tokenizer):
             assert back == (text.encode() if isinstance(text, str) else text)
 
 
-def test_is_lossless_tells_the_truth(tokenizer):
+def test_is_lossless_if_and_only_if_all_texts_round_trip(tokenizer):
     texts = [text.encode() if isinstance(text, str) else text for text in TEXTS]
-    came_back = [tokenizer.decode_bytes(tokenizer.encode(text)) for text in texts]
-    assert tokenizer.is_lossless == (came_back == texts)
+    decoded = [tokenizer.decode_bytes(tokenizer.encode(text)) for text in texts]
+    assert tokenizer.is_lossless == (decoded == texts)
 
 
-def test_decoding_in_batches_or_as_ids_arrive_is_decoding(tokenizer):
+def test_batch_and_stream_decoding_equal_decode(tokenizer):
     rows = ids_of(tokenizer)
     expected = [tokenizer.decode(row) for row in rows]
     assert tokenizer.decode_batch(rows) == expected
@@ -125,7 +125,7 @@ def test_empty(tokenizer):
     assert tokenizer.encode_batch(["", "a", ""]).lengths.tolist()[::2] == [0, 0]
 
 
-def test_rows_are_pretokens(tokenizer):
+def test_encode_pretokens_returns_one_row_per_pretoken(tokenizer):
     rows = ft.Ragged.from_bytes([b"the", b"newest", b"q", b"the"])
     encoded = tokenizer.model.encode_pretokens(rows.values, rows.offsets, PretokenCache(1 << 16))
     assert encoded.values.dtype == np.uint32
@@ -133,13 +133,13 @@ def test_rows_are_pretokens(tokenizer):
     assert encoded.to_list() == ids_of(tokenizer, ["the", "newest", "q", "the"])
 
 
-def test_batches_and_threads_change_nothing(tokenizer):
+def test_ids_do_not_depend_on_batches_or_threads(tokenizer):
     expected = ids_of(tokenizer)
     for workers in (1, 2, 7):
         assert tokenizer.encode_batch(TEXTS, workers=workers).to_list() == expected
 
 
-def test_many_threads_on_one_tokenizer(tokenizer):
+def test_threads_can_share_a_tokenizer(tokenizer):
     expected = ids_of(tokenizer)
     results = []
     threads = [threading.Thread(target=lambda: results.append(ids_of(tokenizer))) for _ in range(8)]
@@ -150,7 +150,7 @@ def test_many_threads_on_one_tokenizer(tokenizer):
     assert results == [expected] * 8
 
 
-def test_input_may_be_read_only_or_mapped(tokenizer, tmp_path):
+def test_read_only_and_memory_mapped_input(tokenizer, tmp_path):
     (tmp_path / "text").write_bytes(b"thenewest")
     mapped = np.memmap(tmp_path / "text", np.uint8, "r")
     cache = PretokenCache(1 << 16)
@@ -160,7 +160,7 @@ def test_input_may_be_read_only_or_mapped(tokenizer, tmp_path):
     assert encoded.to_list() == ids_of(tokenizer, ["the", "newest"])
 
 
-def test_saved_is_loaded(tokenizer, tmp_path):
+def test_save_and_load(tokenizer, tmp_path):
     tokenizer.save(tmp_path / "a.json")
     loaded = ft.load(tmp_path / "a.json")
     assert ids_of(loaded) == ids_of(tokenizer)
@@ -181,14 +181,14 @@ def test_pickle(tokenizer):
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_child_process_encodes(tokenizer, method):
+def test_encoding_in_a_child_process(tokenizer, method):
     expected = ids_of(tokenizer)
-    tokenizer.encode_batch(TEXTS, workers=2)  # threads have run before the fork
+    tokenizer.encode_batch(TEXTS, workers=2)  # start threads before the fork
     with multiprocessing.get_context(method).Pool(1) as pool:
         assert pool.apply(ids_of, (tokenizer,)) == expected
 
 
-def test_a_model_does_not_change(tokenizer):
+def test_models_are_read_only(tokenizer):
     for array in (tokenizer.model.pieces.values, tokenizer.model.pieces.offsets):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1

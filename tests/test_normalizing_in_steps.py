@@ -1,4 +1,4 @@
-"""What is done to the ends of documents, replacing, and sequences of normalizers."""
+"""`Strip`, `Prepend`, `Replace` and sequences of normalizers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_strip(left, right):
         assert ft.Strip(left, right).normalize(text) == expected == peer.normalize_str(text)
 
 
-def test_strip_asks_which_rows_begin_and_end_their_document():
+def test_strip_only_at_the_ends_of_documents():
     rows = [b" a ", b" b ", b"  ", b" c "]
     begins, ends = np.array([True, False, True, False]), np.array([False, True, False, True])
     assert rewrite(ft.Strip(), rows, begins=begins, ends=ends) == [b"a ", b" b", b"", b" c"]
@@ -93,7 +93,7 @@ def test_prepend():
     assert rewrite(ft.Prepend("__"), rows) == [b"", b"__ab", b"__c", b""]
 
 
-def test_steps_one_after_the_other():
+def test_a_sequence_runs_its_steps_in_order():
     rng = random.Random(224)
     for text in texts(225)[::5]:
         steps = rng.choices(STEPS, k=rng.randint(2, 4))
@@ -109,7 +109,7 @@ def test_steps_one_after_the_other():
         assert rewritten.raw_spans.max(initial=0) <= len(text.encode())
 
 
-def test_where_what_steps_have_written_comes_from():
+def test_origins_after_several_steps():
     sequence = ft.get_normalizer([ft.Strip(), ft.Replace("é", "e!"), ft.Prepend("▁"), "nfd", "lowercase"])
     rewritten = sequence.rewrite(Rows.of(ft.Ragged.from_bytes(["  éÀx ".encode()]), aligned=True))
     assert rewritten.documents.to_bytes() == ["▁e!a\u0300x".encode()]
@@ -119,7 +119,7 @@ def test_where_what_steps_have_written_comes_from():
 @pytest.mark.parametrize(
     "given", [*NAMES, *STEPS, ["nfd", "strip_accents"], [["nfc"], ft.Replace("a", "")]], ids=str
 )
-def test_configuration_gives_the_normalizer_back(given):
+def test_config_round_trip(given):
     normalizer = ft.get_normalizer(given)
     for again in (
         ft.get_normalizer(json.loads(json.dumps(normalizer.config()))),
@@ -130,7 +130,7 @@ def test_configuration_gives_the_normalizer_back(given):
         assert again.normalize(" Éab ﬁ\n") == normalizer.normalize(" Éab ﬁ\n")
 
 
-def test_sequences_are_flat():
+def test_nested_sequences_are_flattened():
     assert ft.get_normalizer(["nfc"]) == ft.get_normalizer("nfc")
     nested = ft.get_normalizer(["nfd", ["strip_accents", ("lowercase",)]])
     assert nested == SequenceNormalizer(tuple(map(ft.get_normalizer, ("nfd", "strip_accents", "lowercase"))))
@@ -159,12 +159,12 @@ def test_sequences_are_flat():
         ({"name": "nfc", "more": 1}, ValueError, "not the configuration"),
     ],
 )
-def test_what_is_refused(given, error, message):
+def test_invalid_arguments(given, error, message):
     with pytest.raises(error, match=message):
         ft.get_normalizer(given)
 
 
-def test_what_has_no_utf8_form_is_refused():
+def test_lone_surrogates_raise():
     with pytest.raises(ft.TextError):
         ft.Prepend("\ud800")
     with pytest.raises(ValueError, match="surrogates not allowed"):

@@ -1,4 +1,4 @@
-"""Where tokens stand in their text: against the oracle, and what a span promises."""
+"""Spans of tokens: comparison with the oracle, and properties of spans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXTS = [*hostile.texts(1000, seed=50), *hostile.byte_strings(1000, seed=51), ""
 
 @pytest.fixture(scope="module", params=[256, 900])
 def tokenizer(request):
-    """One that knows only bytes, so that every character is split, and one that joins them anyhow."""
+    """Tokenizer that splits every character into bytes, or one with merges across characters."""
     texts = [*hostile.texts(300, seed=52), *hostile.byte_strings(300, seed=53)]
     trainer = ft.BPETrainer(vocab_size=request.param, special_tokens=[])
     counts = ft.count_pretokens(ft.Corpus.from_texts(texts), "none")
@@ -22,7 +22,7 @@ def tokenizer(request):
 
 
 @pytest.mark.parametrize("special", ["none", "all"])
-def test_spans_are_the_oracles(tokenizer, special):
+def test_spans_equal_the_oracle(tokenizer, special):
     for text in TEXTS:
         data = text.encode() if isinstance(text, str) else text
         encoding = tokenizer.encode_with_offsets(text, special=special)
@@ -35,7 +35,7 @@ def test_spans_are_the_oracles(tokenizer, special):
         assert b"".join(pieces) == data
 
 
-def test_spans_ascend_and_lie_in_the_text(tokenizer):
+def test_spans_ascend_and_are_within_the_text(tokenizer):
     text = "".join(hostile.texts(500, seed=54))
     encoding = tokenizer.encode_with_offsets(text)
     for spans, end in ((encoding.byte_spans, len(text.encode())), (encoding.char_spans, len(text))):
@@ -48,25 +48,25 @@ def test_spans_ascend_and_lie_in_the_text(tokenizer):
     assert (encoding.char_spans[1:, 0] <= encoding.char_spans[:-1, 1]).all()
 
 
-def test_parts_of_a_character_have_all_of_it():
+def test_tokens_with_part_of_a_character_span_the_whole_character():
     tok = ft.train(ft.Corpus.from_texts(["x"]), vocab_size=256)
     encoding = tok.encode_with_offsets("a😀é")
     assert encoding.char_spans.tolist() == [[0, 1], *[[1, 2]] * 4, *[[2, 3]] * 2]
-    # Bytes that are not UTF-8 are a code point each, also where they begin like a character.
+    # Each byte that is not valid UTF-8 is one code point, even at the start of an incomplete character.
     encoding = tok.encode_with_offsets(b"\xf0\x9f\x98a\xff\xc3\xa9")
     assert encoding.char_spans.tolist() == [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 6], [5, 6]]
 
 
-def test_special_tokens_have_places(tok):
+def test_spans_of_special_tokens(tok):
     text = f"naïve{END}東京{END}"
     encoding = tok.encode_with_offsets(text, special={END})
-    places = np.flatnonzero(encoding.ids == tok.special_tokens[END])
-    assert [text[a:b] for a, b in encoding.char_spans[places]] == [END, END]
+    positions = np.flatnonzero(encoding.ids == tok.special_tokens[END])
+    assert [text[a:b] for a, b in encoding.char_spans[positions]] == [END, END]
     with pytest.raises(ft.SpecialTokenError, match="at byte 6"):
         tok.encode_with_offsets(text, special="raise")
 
 
-def test_what_has_no_offsets(tok):
+def test_invalid_and_empty_texts(tok):
     with pytest.raises(ft.TextError, match="position 1"):
         tok.encode_with_offsets("a\ud800")
     with pytest.raises(TypeError, match="must be str or bytes, not list"):

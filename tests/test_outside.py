@@ -1,4 +1,4 @@
-"""Components from outside the package work like those of fasttok, and no file brings them in by itself."""
+"""Components of other packages: they work like those of fasttok, and files import them only if allowed."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_training_and_encoding(tok):
     assert tok.vocab_size == 280
     assert tok.provenance["trainer"]["model"] == "tests.toy:PairTrainer"
     for text in TEXTS:
-        turned = "".join(
+        rotated = "".join(
             chr((ord(c) - 97 + 13) % 26 + 97) if c.isascii() and c.islower() else c for c in text
         )
-        assert tok.decode(tok.encode(text)) == turned
+        assert tok.decode(tok.encode(text)) == rotated
         assert tok.encode_batch([text]).to_list() == [tok.encode(text, as_list=True)]
     encoding = tok.encode_with_offsets("an apple")
     assert encoding.byte_spans[0, 0] == 0
@@ -89,14 +89,14 @@ def test_a_file_imports_nothing_by_itself(tok, tmp_path):
     assert done.stdout.endswith("280\n")
 
 
-def test_what_is_no_component_is_refused():
+def test_objects_that_are_not_components_are_refused():
     with pytest.raises(ValueError, match="os:system is not a pretokenizer"):
         ft.get_pretokenizer("os:system")
     with pytest.raises(ValueError, match="not imported"):
         ft.get_pretokenizer("tests.nowhere:Step")
     with pytest.raises(ValueError, match="cannot import tests.toy:Missing"):
         ft.get_pretokenizer("tests.toy:Missing")
-    with pytest.raises(TypeError, match="not one str"), allowing_imports("tests"):
+    with pytest.raises(TypeError, match="not a single str"), allowing_imports("tests"):
         pass
     with pytest.raises(TypeError, match="Trainer class"):
         ft.train(CORPUS, model=toy.PairModel)
@@ -146,16 +146,16 @@ def test_experiments(tmp_path):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        ([], "gives 0 ids"),
-        ([1, 2, 3], "gives 3 ids for a pretoken of 2 bytes"),
-        ([-1], "gives id -1; its ids are 0 to 255"),
-        ([256], "gives id 256; its ids are 0 to 255"),
-        ([10**30], "gives id 10+; its ids"),
+        ([], "for a pretoken of 2 bytes, not 0"),
+        ([1, 2, 3], "for a pretoken of 2 bytes, not 3"),
+        ([-1], "ids from 0 to 255, not -1"),
+        ([256], "ids from 0 to 255, not 256"),
+        ([10**30], "ids from 0 to 255, not 10+"),
         ([1.5], "'float' object cannot be interpreted as an integer"),
         ("x", "integer"),
     ],
 )
-def test_a_model_that_gives_what_are_no_ids(ids, message):
+def test_a_model_that_returns_invalid_ids(ids, message):
     class Broken(toy.PairModel):
         def encode_pretoken(self, pretoken):
             return ids
@@ -166,7 +166,7 @@ def test_a_model_that_gives_what_are_no_ids(ids, message):
             encode("ab")
 
 
-def test_a_model_without_an_id():
+def test_a_model_that_raises_an_unknown_character_error():
     class Picky(toy.PairModel):
         def encode_pretoken(self, pretoken):
             if b"x" in pretoken:
@@ -179,21 +179,21 @@ def test_a_model_without_an_id():
     assert np.array_equal(picky.encode("a b"), list(b"a b"))
 
 
-def test_places_of_ids_whose_pieces_are_not_the_text_are_refused():
+def test_offsets_are_refused_if_the_pieces_are_not_the_text():
     class Doubling(toy.PairModel):
         def encode_pretoken(self, pretoken):
             return [256] * len(pretoken)
 
     doubling = ft.Tokenizer(Doubling([b"ab"]), "none")
     assert doubling.encode("ab").tolist() == [256, 256]
-    with pytest.raises(ValueError, match="pieces that the model gives for b'ab' have 4 bytes"):
+    with pytest.raises(ValueError, match="cannot locate the ids of the pretoken b'ab'"):
         doubling.encode_with_offsets("ab")
 
 
-def test_places_behind_other_steps():
+def test_spans_after_several_normalizers():
     normalizer = ft.get_normalizer([ft.Replace("a", "bbb"), toy.Rot13()])
     tok = ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("<t>"): 256}, normalizer=normalizer)
-    # Of the three b that an a becomes the last has its place.
+    # Each a becomes three b, of which only the last has the span of the a.
     for text, parts in (
         ("xayz", ["x", "", "", "a", "y", "z"]),
         ("ab<t>cd<t>ef", ["", "", "a", "b", "<t>", "c", "d", "<t>", "e", "f"]),
@@ -202,17 +202,17 @@ def test_places_behind_other_steps():
         assert [text[begin:end] for begin, end in encoding.byte_spans.tolist()] == parts
 
 
-def test_what_no_file_can_name_is_refused_before_any_work():
+def test_a_component_defined_in_a_function_is_refused_before_any_work():
     @dataclass(frozen=True)
     class Local(ft.Normalizer):
         def rewrite(self, rows):
-            raise AssertionError("no work is to be done")
+            raise AssertionError("rewrite must not be called")
 
-    with pytest.raises(ValueError, match="Local is inside a function"):
+    with pytest.raises(ValueError, match="Local is defined inside a function"):
         ft.train(CORPUS, vocab_size=257, normalizer=Local())
 
 
-def test_the_provenance_has_any_trainers_options():
+def test_the_provenance_contains_the_options_of_any_trainer():
     tok = ft.train(CORPUS, model=toy.PairTrainer, vocab_size=np.int64(257))
     assert tok.provenance["trainer"] == {"model": "tests.toy:PairTrainer", "vocab_size": 257}
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Metrics as values: those of fasttok are whole, and those of users work wherever they do."""
+"""`Metric`: completeness of the built-in metrics, and custom metrics in `measure` and in experiments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fasttok.evaluation.columns import COLUMNS
 from fasttok.evaluation.encoded import encode
 from fasttok.evaluation.metric import DEFINITIONS
 from fasttok.evaluation.metrics.registry import KNOWN, METRICS, find_metrics
-from fasttok.evaluation.metrics.totals import OF_MORPHEMES, OF_OTHERS, OF_PIECES, divide
+from fasttok.evaluation.metrics.totals import COMPARISON_TOTALS, MORPHEME_TOTALS, PIECE_TOTALS, divide
 from fasttok.experiment.run import curves
 from tests import metric_oracles as oracles
 from tests.conftest import ROOT
@@ -80,11 +80,11 @@ def count_even(cut):
     return np.array([int((row % 2 == 0).sum()) for row in cut.encoded.ids], np.int64)
 
 
-# Those of fasttok
+# Built-in metrics
 
 
 @pytest.mark.parametrize("metric", KNOWN.values(), ids=KNOWN)
-def test_every_metric_is_whole(metric):
+def test_built_in_metrics_are_complete(metric):
     assert all((metric.label, metric.definition, metric.source))
     assert metric.definition.endswith(".")
     assert not metric.source.endswith(".")
@@ -94,17 +94,17 @@ def test_every_metric_is_whole(metric):
     assert json.loads(json.dumps(metric.describe())) == metric.describe()
 
 
-def test_every_total_is_known_once():
-    kinds = [set(COLUMNS), set(OF_PIECES), set(OF_OTHERS), set(OF_MORPHEMES)]
+def test_every_total_is_defined_once():
+    kinds = [set(COLUMNS), set(PIECE_TOTALS), set(COMPARISON_TOTALS), set(MORPHEME_TOTALS)]
     assert sum(map(len, kinds)) == len(set.union(*kinds)) == len(DEFINITIONS)
     used = {total for metric in KNOWN.values() for total in metric.totals}
     assert used == set(DEFINITIONS)
     assert all(DEFINITIONS.values())
 
 
-def test_the_page_of_metrics_lists_them_all():
+def test_reference_page_lists_all_metrics():
     runpy.run_path(str(ROOT / "docs/conf.py"))
-    page = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
     for group, metrics in METRICS.items():
         assert f"\n## {group}\n" in page
         for metric in metrics:
@@ -115,7 +115,7 @@ def test_the_page_of_metrics_lists_them_all():
         assert f"| `{total}` | {text} |" in page
 
 
-# A user's own in measure
+# Custom metrics in measure
 
 
 def test_a_metric_of_known_totals(tok, corpus):
@@ -126,8 +126,8 @@ def test_a_metric_of_known_totals(tok, corpus):
     assert ft.measure({"t": tok}, corpus, [metric, "fertility", metric], seed=7) == [known, own]
 
 
-def test_a_column_of_its_own(tok, lossy):
-    texts = [text for text in TEXTS if text]  # so that no draw of documents is without tokens
+def test_a_metric_with_a_custom_column(tok, lossy):
+    texts = [text for text in TEXTS if text]  # every resample has tokens
     corpus = ft.TestCorpus.from_corpora("texts", ft.Corpus.from_texts(texts), words="whitespace")
     column = ft.Column("even", count_even)
     rows = ft.measure(
@@ -146,7 +146,7 @@ def test_a_column_of_its_own(tok, lossy):
         assert row["high"] == pytest.approx(oracles.percentile(values, 97.5), rel=1e-13)
 
 
-def test_totals_of_pieces_and_of_documents_together(tok, corpus):
+def test_a_metric_of_totals_of_pieces_and_of_documents(tok, corpus):
     def function(counts, vocab_size, n_words):
         return divide(np.count_nonzero(counts) * vocab_size, n_words)
 
@@ -160,41 +160,45 @@ def test_totals_of_pieces_and_of_documents_together(tok, corpus):
         assert found[language] == n_ids * tok.vocab_size / len(" ".join(texts).split())
 
 
-def test_metrics_that_cannot_be(tok, corpus):
+def test_invalid_metrics(tok, corpus):
     define = {"definition": "Something."}
     for arguments, error, message in (
-        (("x", ("tokn", "words")), ValueError, "metric 'x': no total 'tokn'; there are documents, bytes"),
+        (
+            ("x", ("tokn", "words")),
+            ValueError,
+            "metric 'x': no total is named 'tokn'; known are documents, bytes",
+        ),
         (("x", "tokens"), TypeError, "of must be a sequence of totals"),
-        (("x", ()), ValueError, "a function of no total"),
-        (("x", ("tokens",), 5), TypeError, "function a function"),
+        (("x", ()), ValueError, "of must contain at least one total"),
+        (("x", ("tokens",), 5), TypeError, "function must be callable"),
         (("", ("tokens",)), ValueError, "the name of a metric must be printable and not empty"),
         ((5, ("tokens",)), TypeError, "name of a metric must be str, not int"),
-        (("x", ("counts",)), ValueError, "must say by n what it rests on: 'counts' is an array"),
-        (("x", ("counts",), divide, "pieces"), ValueError, "must say by n"),
+        (("x", ("counts",)), ValueError, "n must be a total that is a number; 'counts' is an array"),
+        (("x", ("counts",), divide, "pieces"), ValueError, "n must be a total that is a number"),
     ):
         with pytest.raises(error, match=message):
             ft.Metric(*arguments, **define)
     with pytest.raises(ValueError, match='better must be "more", "less" or "neither", not True'):
         ft.Metric("x", ("tokens",), better=True, **define)
-    with pytest.raises(ValueError, match="another metric is called 'fertility'"):
+    with pytest.raises(ValueError, match="another metric is already named 'fertility'"):
         ft.measure({"t": tok}, corpus, ft.Metric("fertility", ("tokens", "words"), **define), seed=7)
-    with pytest.raises(TypeError, match="a metric must be a name or a Metric, not function"):
+    with pytest.raises(TypeError, match="a metric must be the name of a group or a Metric, not function"):
         ft.measure({"t": tok}, corpus, [divide], seed=7)
-    with pytest.raises(ValueError, match='"nsl" needs a baseline among the tokenizers'):
+    with pytest.raises(ValueError, match="baseline_tokenizer must be the name of one of the tokenizers"):
         ft.measure({"t": tok}, corpus, ft.Metric("x", ("baseline_tokens",), **define), seed=7)
     for count in (lambda cut: [1], lambda cut: np.ones(4), lambda cut: 4):
         metric = ft.Metric("x", (ft.Column("mine", count), "tokens"), **define)
-        with pytest.raises(ValueError, match="'mine' must count whole numbers, one for each of 4 documents"):
+        with pytest.raises(ValueError, match="'mine' must return one whole number for each of 4 documents"):
             ft.measure({"t": tok}, corpus, metric, seed=7)
     assert [metric.name for metric in find_metrics(["nsl", KNOWN["nsl"]])] == ["nsl"]
 
 
-# In an experiment
+# Custom metrics in experiments
 
 
 @pytest.fixture
 def toy(tmp_path, monkeypatch, request):
-    """A folder with an experiment, and the name of a module with metrics that nobody has imported."""
+    """Folder with an experiment, and the name of a module with metrics that is not imported yet."""
     name = f"toy_{abs(hash((str(tmp_path), request.node.name)))}"
     (tmp_path / f"{name}.py").write_text(TOY)
     (tmp_path / "text.txt").write_text((ROOT / "README.md").read_text())
@@ -207,7 +211,7 @@ def toy(tmp_path, monkeypatch, request):
 def test_an_experiment_names_a_metric_by_its_import_path(toy):
     folder, name = toy
     path, out = folder / "experiment.toml", folder / "results"
-    message = f"metrics.use: a metric from outside fasttok is named, {name}:even"
+    message = f"metrics.use: {name}:even is a metric from outside fasttok"
     with pytest.raises(ft.ExperimentError, match=message) as caught:
         ft.compare(path, out)
     assert caught.value.line == 15
@@ -222,8 +226,8 @@ def test_an_experiment_names_a_metric_by_its_import_path(toy):
     assert rows[1]["value"] == sum(even) / len(even)
     assert results.unmeasured == []
     assert ft.verify(out, allow_import=[name]) == []
-    assert ft.verify(out) == []  # the program has imported it by now
-    # Reading and reporting need no import.
+    assert ft.verify(out) == []  # allowed, because the module is already imported
+    # `Results.load` and `write_report` need no import.
     del sys.modules[name]
     html = Path(ft.write_report(out)).read_text(encoding="utf-8")
     assert '<span class="label">Even ids</span>' in html
@@ -233,13 +237,13 @@ def test_an_experiment_names_a_metric_by_its_import_path(toy):
         ft.verify(out)
 
 
-def test_what_an_experiment_names_must_be_a_metric(toy):
+def test_an_import_path_must_lead_to_a_metric(toy):
     folder, name = toy
     path = folder / "experiment.toml"
     for other, message in (
-        ("number", "is not a Metric but int"),
+        ("number", "must be a Metric, not int"),
         ("nothing", f"cannot import {name}:nothing"),
-        ("taken", "another metric is called 'fertility'"),
+        ("taken", "another metric is already named 'fertility'"),
     ):
         path.write_text(EXPERIMENT.replace("MODULE:even", f"{name}:{other}"))
         with pytest.raises(ft.ExperimentError, match=message) as caught:
@@ -260,7 +264,7 @@ def test_modules_are_those_of_import_paths(toy):
     assert [metric.name for metric in experiment.measured[-2:]] == ["segmentality", "even_rate"]
 
 
-def test_a_metric_that_was_edited_is_measured_again(toy):
+def test_an_edited_metric_is_measured_again(toy):
     folder, name = toy
     path, out = folder / "experiment.toml", folder / "results"
     before = ft.compare(path, out, allow_import=[name])
@@ -281,15 +285,15 @@ def test_the_command_line_allows_imports(toy, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(folder)])
     output = command("compare", "experiment.toml", "-o", "results", "--quiet", code=1).output
-    assert f"experiment.toml:15: metrics.use: a metric from outside fasttok is named, {name}:even" in output
+    assert f"experiment.toml:15: metrics.use: {name}:even is a metric from outside fasttok" in output
     command("compare", "experiment.toml", "-o", "results", "--quiet", "--allow-import", name)
     del sys.modules[name]
     output = command("verify", "results", "--quiet", "--allow-import", name).output
-    assert output == "results: the same, byte for byte\n"
+    assert output == "results: verified, all results are the same byte for byte\n"
     command("report", "results", "--allow-import", name)
 
 
-def test_a_metric_that_takes_the_baseline(toy):
+def test_a_custom_metric_of_baseline_tokens(toy):
     folder, name = toy
     path = folder / "experiment.toml"
     path.write_text(EXPERIMENT.replace('"MODULE:even"', f'"{name}:per_baseline", "nsl"'))
@@ -299,7 +303,7 @@ def test_a_metric_that_takes_the_baseline(toy):
         assert values[tokenizer, "own_nsl"] == values[tokenizer, "nsl"]
 
 
-# Each text is encoded once
+# Number of times that each text is encoded
 
 
 def test_an_experiment_encodes_each_text_once(toy, monkeypatch):
@@ -321,7 +325,7 @@ def test_an_experiment_encodes_each_text_once(toy, monkeypatch):
 
     for method, is_batch in (("encode_batch", True), ("encode_with_offsets", False)):
         monkeypatch.setattr(ft.Tokenizer, method, spy(getattr(ft.Tokenizer, method), is_batch))
-    # Encoded apart: beginnings of the documents that are shown, and the pieces.
+    # Sample documents and pieces are encoded separately.
     monkeypatch.setattr(curves, "_cut", lambda tokenizer, text: {})
     monkeypatch.setattr(measure_module, "find_unreached", lambda tokenizer, counts: [])
     results = ft.compare(path, folder / "results", allow_import=[name])
@@ -332,31 +336,31 @@ def test_an_experiment_encodes_each_text_once(toy, monkeypatch):
         corpus = ft.Corpus.from_files(file, document="line")
         expected.update(ft.TestCorpus.from_corpora("c", corpus, words="unicode").documents[""].to_bytes())
     assert encoded == dict.fromkeys(["bpe", "byte", "wordpiece"], expected)
-    # The baseline is encoded again, once, where only its cell was kept.
+    # If the cell of the baseline was cached, the baseline is encoded once more.
     encoded.clear()
     path.write_text(path.read_text().replace("vocab_size = 300", "vocab_size = 301"))
     ft.compare(path, folder / "results", allow_import=[name])
     assert encoded == dict.fromkeys(["byte", "wordpiece"], expected)
 
 
-def test_places_are_found_with_the_ids(lossy, monkeypatch):
+def test_spans_are_computed_together_with_the_ids(lossy, monkeypatch):
     documents = ft.Ragged.from_bytes([text.encode() for text in TEXTS])
-    apart = encode(lossy, documents)
+    separate = encode(lossy, documents)
     calls = []
     original = ft.Tokenizer.encode_with_offsets
     together = encode(lossy, documents, with_spans=True)
-    assert together.ids.to_list() == apart.ids.to_list()
-    assert together.ids.values.dtype == apart.ids.values.dtype == np.uint32
+    assert together.ids.to_list() == separate.ids.to_list()
+    assert together.ids.values.dtype == separate.ids.values.dtype == np.uint32
     monkeypatch.setattr(
         ft.Tokenizer, "encode_with_offsets", lambda self, text: calls.append(text) or original(self, text)
     )
-    assert (together.byte_spans == apart.byte_spans).all()
-    assert len(calls) == len(TEXTS)  # those of `apart`
+    assert (together.byte_spans == separate.byte_spans).all()
+    assert len(calls) == len(TEXTS)  # only `separate` encodes again
     empty = encode(lossy, ft.Ragged.from_bytes([]), with_spans=True)
     assert (len(empty.ids), empty.byte_spans.shape) == (0, (0, 2))
 
 
-def test_errors_name_the_document_all_the_same():
+def test_errors_name_the_document_with_and_without_spans():
     tok = ft.Tokenizer(ft.WordPieceModel(["cat"]), "bert")
     documents = ft.Ragged.from_bytes([b"cat", b"dog"])
     messages = []

@@ -1,4 +1,4 @@
-"""The parallel sample: sixty sentences a language, in the scripts it claims, the same on the same line."""
+"""Parallel sample: sixty aligned sentences per language, in the expected scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 FOLDER = ROOT / "fasttok/data/parallel"
 ADDRESS = "anna@example.com"
 
-# The scripts of each language's letters, as their names in Unicode begin. One mark is of both kana.
+# Scripts of each language: first words of the Unicode names of its letters. The mark ー belongs to both kana.
 SCRIPTS = {
     "arb": {"ARABIC"},
     "ben": {"BENGALI"},
@@ -45,16 +45,16 @@ def lines(language: str) -> list[str]:
 
 
 def numbers(line: str) -> list[int]:
-    """The numbers that a line writes in digits, of any script."""
+    """Return the numbers in a line that are written in digits of any script, sorted."""
     return sorted(map(int, re.findall(r"\d+", line)))
 
 
-def where(language: str, pattern: str) -> list[int]:
-    """The lines in which a regular expression is found."""
+def find_lines(language: str, pattern: str) -> list[int]:
+    """Return the numbers of the lines in which a regular expression matches."""
     return [n for n, line in enumerate(lines(language), 1) if re.search(pattern, line)]
 
 
-def test_the_loader_gives_every_file():
+def test_parallel_sample_returns_every_file():
     sample = ft.parallel_sample()
     assert list(sample) == LANGUAGES
     assert set(sample.values()) == set(FOLDER.iterdir()) - {FOLDER / "README.md"}
@@ -81,7 +81,7 @@ def test_sixty_clean_lines(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_letters_are_of_the_scripts_it_claims(language):
+def test_letters_belong_to_the_expected_scripts(language):
     text = "".join(lines(language)).replace(ADDRESS, "")
     letters = [character for character in text if character.isalpha()]
     assert {unicodedata.name(letter).split()[0] for letter in letters} == SCRIPTS[language]
@@ -89,13 +89,13 @@ def test_letters_are_of_the_scripts_it_claims(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lines_are_aligned(language):
-    """What can be told without knowing a language: where numbers, questions and the address stand."""
+    """Compare numbers, question marks and the address, which need no knowledge of the language."""
     for n, (line, english) in enumerate(zip(lines(language), lines("eng"), strict=True), 1):
         month = [3] if n == 10 and language in NUMBERED_MONTHS else []
         assert numbers(line) == sorted(numbers(english) + month), (n, line)
-    assert where(language, re.escape(ADDRESS)) == where("eng", re.escape(ADDRESS))
+    assert find_lines(language, re.escape(ADDRESS)) == find_lines("eng", re.escape(ADDRESS))
     question = ";" if language == "ell" else "[?？؟]"
-    assert where(language, question) == where("eng", r"\?") == [2, 7, 15, 23, 35, 49, 55]
+    assert find_lines(language, question) == find_lines("eng", r"\?") == [2, 7, 15, 23, 35, 49, 55]
 
 
 def test_the_readme_lists_every_language():

@@ -1,4 +1,4 @@
-"""Rows in two flat arrays, against lists of lists."""
+"""`Ragged`, compared with lists of lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def random_rows(rng):
     return [[rng.randrange(1 << 32) for _ in range(rng.randint(0, 5))] for _ in range(rng.randint(0, 6))]
 
 
-def test_rows_are_lists():
+def test_agrees_with_lists_of_lists():
     rng = random.Random(37)
     for _ in range(300):
         rows = random_rows(rng)
@@ -50,7 +50,7 @@ def test_out_of_range():
         with pytest.raises(IndexError):
             ragged[i]
     for rows in ([2], [-1], [0, 1 << 40]):
-        with pytest.raises(IndexError, match="rows count from 0 to 1"):
+        with pytest.raises(IndexError, match="does not exist: the Ragged has 2 rows"):
             ragged.take(np.array(rows))
     with pytest.raises(TypeError, match="rows must be integers, not bool"):
         ragged.take(np.array([True, False]))
@@ -61,6 +61,6 @@ def test_out_of_range():
 
 
 @pytest.mark.parametrize("offsets", [[0, 3], [-1, 1], [0, 2, 1], [[0, 1]], [0.0, 1.0], []])
-def test_offsets_that_cannot_be(offsets):
+def test_invalid_offsets(offsets):
     with pytest.raises(ValueError, match="offset"):
         ft.Ragged(np.zeros(2, np.uint8), np.array(offsets))

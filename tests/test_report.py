@@ -1,4 +1,4 @@
-"""The report of a comparison: one page, whole, safe, the same for the same results."""
+"""Tests of the report: complete, safe for any text, and the same bytes for the same results."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ words = "unicode"
 """
 HOSTILE = '<script>alert("x")</script> &amp; </style> {{ 7 * 7 }} \u202e back\x07 naïve 東京 ' * 3
 SECTIONS = [
-    *("compared", "figures", "compression", "premium", "lorenz", "ranks"),
+    *("compared", "metrics", "compression", "premium", "lorenz", "ranks"),
     *("lengths", "overlap", "time", "sentences", "failures", "again"),
 ]
 CHROMIUM = shutil.which("chromium")
@@ -54,13 +54,13 @@ VOID = {"meta", "link", "wbr", "br", "path", "use"}
 
 
 class Page(HTMLParser):
-    """A page taken apart; that it fails on tags that do not match is the first test."""
+    """Parsed page with its tags and text; fails if tags are not balanced."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
         self.attributes: list[tuple[str, dict[str, str]]] = []
-        self.text: list[tuple[str, str]] = []  # with the tags it stands in
+        self.text: list[tuple[str, str]] = []  # the open tags, and the text in them
         self.feed(text)
         self.close()
         assert not self.open
@@ -103,7 +103,7 @@ def page(results):
 # The page
 
 
-def test_it_is_one_whole_page(page):
+def test_ids_and_links_are_consistent(page):
     parsed = Page(page)
     ids = parsed.values("id")
     assert len(ids) == len(set(ids))
@@ -115,27 +115,26 @@ def test_it_is_one_whole_page(page):
         assert name in ids
 
 
-def test_it_asks_the_network_for_nothing(page):
+def test_no_network_requests(page):
     assert not re.search(r"https?:|src=|@import|//[a-z]+\.", page)
     assert set(re.findall(r"url\((.)", page)) <= {"#"}
 
 
-def test_every_chart_has_words_and_units(page):
+def test_every_chart_has_alternative_text_and_units(page):
     drawings = re.findall(r'<div class="chart" role="img" aria-label="([^"]{30,})">', page)
-    assert (
-        len(drawings) == page.count('class="chart"') == 6
-    )  # two of lines a corpus, one of languages, the lengths
+    # Compression and frequencies of each corpus, the Lorenz curves of one corpus, the lengths of pieces.
+    assert len(drawings) == page.count('class="chart"') == 6
     for axis in (
         "Bytes per token",
-        "vocabulary size, ids",
-        "share of the languages",
+        "Vocabulary size, ids",
+        "Share of the languages",
         "Occurrences (log",
-        "characters",
+        "Characters",
     ):
         assert page.count(f">{axis}") >= 2, axis  # for wide and for narrow pages
 
 
-def test_text_stays_text(page):
+def test_text_is_never_markup(page):
     parsed = Page(page)
     assert "<script>" in parsed.words()
     assert page.count("<script>") == 1
@@ -145,7 +144,7 @@ def test_text_stays_text(page):
     assert not set(parsed.words()) & set("\u202e\x07")
 
 
-def test_numbers_are_those_of_the_rows(results, page):
+def test_tables_contain_the_values_of_the_rows(results, page):
     words = Page(page).words()
     for row in results.rows:
         if row["metric"] == "bytes_per_token" and not row["language"]:
@@ -155,27 +154,27 @@ def test_numbers_are_those_of_the_rows(results, page):
     assert f"{min(fertility):.2f}" in best
 
 
-def test_what_failed_is_said(results, page):
+def test_failures_are_reported(results, page):
     [failure] = results.failures
     assert failure["tokenizer"] == "wordpiece-100"
     assert failure["message"] in Page(page).words()
-    assert "1 part of the comparison failed" in page
+    assert "1 failure in this comparison" in page
 
 
 def test_other_recipes_are_marked(page):
-    assert 'title="text is cut by another recipe"' in page
+    assert 'title="not the most common normalizer and pretokenizer"' in page
     assert "wordpiece-6000: <code>bert</code>" in page
 
 
-def test_what_has_no_data_is_left_out_with_a_reason(results, page):
-    assert "alone has no such figures" in page
+def test_missing_parts_are_explained(results, page):
+    assert "alone has no premiums" in page
     bare = ft.Results(results.folder, [], [], [], [], results.manifest | {"tokenizers": {}})
     text = render_report(bare)
     words = Page(text).words()
-    assert words.count("Left out: ") == 13  # five parts of each corpus and three of all
-    assert words.count("No figure was measured") == 2
+    assert words.count("Not shown: ") == 13  # five parts per corpus, three parts of the whole report
+    assert words.count("No metric was measured") == 2
     assert 'class="chart"' not in text
-    assert "Nothing: every tokenizer was made" in words
+    assert "None: every tokenizer was trained or loaded" in words
 
 
 def test_the_same_results_give_the_same_bytes(results, page):
@@ -199,16 +198,16 @@ def test_the_command_line(results, page, tmp_path):
     assert result.output.startswith("Error: ")
 
 
-def test_the_extra_is_named(results, monkeypatch):
+def test_a_missing_library_is_an_error_with_a_hint(results, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'fasttok\[report\]'"):
+    with pytest.raises(ImportError, match=r"pip install jinja2 matplotlib"):
         write_report(results.folder)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser here")
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_tables_sort_in_a_browser(page, tmp_path):
     script = """<script>
-      const table = document.querySelector("#figures table"), head = table.tHead.rows[0].cells[1];
+      const table = document.querySelector("#metrics table"), head = table.tHead.rows[0].cells[1];
       const seen = [];
       for (let i = 0; i < 2; i++) {
         head.querySelector("button").click();
@@ -228,10 +227,10 @@ def test_tables_sort_in_a_browser(page, tmp_path):
     assert len(set(up)) > 1
 
 
-# Its parts
+# Parts of the page
 
 
-def test_families_are_told_apart_by_what_differs():
+def test_families_differ_in_more_than_the_size():
     counts = ft.PretokenCounts.from_dict({"low": 3, "lower": 2})
     other = ft.PretokenCounts.from_dict({"low": 3}, pretokenizer="whitespace")
     tokenizers = {
@@ -240,23 +239,21 @@ def test_families_are_told_apart_by_what_differs():
         "c": ft.train(counts, vocab_size=258, min_frequency=2),
         "d": ft.train(other, vocab_size=257),
         "e": ft.train(counts, model="byte"),
-        "f": ft.Tokenizer(ft.ByteModel(), "gpt2"),  # nobody knows how it was trained
+        "f": ft.Tokenizer(ft.ByteModel(), "gpt2"),  # no record of its training
     }
     families = {one.name: one.family for one in tables.describe(tokenizers)}
     assert families == {"bpe-1": "bpe", "bpe-2": "bpe", "c": "c", "d": "d", "e": "e", "f": "f"}
     marked = [one.name for one in tables.describe(tokenizers) if one.is_other_recipe]
     assert marked == ["d"]
-    drawn = [one.name for one in tables.representatives(tables.describe(tokenizers))]
+    drawn = [one.name for one in tables.choose_drawn(tables.describe(tokenizers))]
     assert sorted(drawn) == ["bpe-2", "c", "d", "e", "f"]
     options = {one.name: one.options for one in tables.describe(tokenizers)}
-    assert (options["bpe-1"], options["c"], options["f"]) == ("the defaults", "min_frequency 2", "")
-    characters = ft.train(
-        counts, vocab_size=6, units="character"
-    )  # fewer than bytes, without which it has to do
+    assert (options["bpe-1"], options["c"], options["f"]) == ("defaults", "min_frequency 2", "")
+    characters = ft.train(counts, vocab_size=6, units="character")  # smaller than the 256 bytes
     assert tables.describe({"g": characters})[0].options == "units character"
 
 
-def test_overlaps_equal_their_oracle():
+def test_overlaps_equal_a_simple_implementation():
     rng = np.random.default_rng(1)
     pieces = [bytes([i]) for i in range(40)]
     sets = [{piece for piece in pieces if rng.random() < share} for share in (0, 0.2, 0.5, 0.9, 1, 0)]
@@ -266,7 +263,7 @@ def test_overlaps_equal_their_oracle():
             assert found[i][j] == (len(a & b) / len(a | b) if a | b else 1)
 
 
-def test_what_cannot_write_the_text_is_not_the_best():
+def test_tokenizers_with_many_unknown_tokens_are_not_best():
     def row(name, metric, value):
         return {
             "tokenizer": name,
@@ -280,11 +277,11 @@ def test_what_cannot_write_the_text_is_not_the_best():
     rows = [
         row(name, "fertility", value) for name, value in (("a", 1.0), ("b", 3.0), ("c", 2.0), ("d", None))
     ]
-    unknown = {"a": 5, "b": 1, "c": 0, "d": 0}  # of 100
+    unknown = {"a": 5, "b": 1, "c": 0, "d": 0}  # of 100 tokens
     lines = [{"tokenizer": name, "n_unknown": n, "n_tokens": 100} for name, n in unknown.items()]
-    incapable = tables.find_incapable(lines)
-    assert incapable == {"a"}
-    metrics, table = tables.headline(rows, ["a", "b", "c", "d"], {"fertility": "less"}, incapable)
+    unranked = tables.find_unranked(lines)
+    assert unranked == {"a"}
+    metrics, table = tables.headline(rows, ["a", "b", "c", "d"], {"fertility": "less"}, unranked)
     assert metrics == ["fertility"]
     assert [values[0].is_best for values in table.values()] == [False, False, True, False]
     assert [values[0].text for values in table.values()] == ["1.00", "3.00", "2.00", "—"]
@@ -307,13 +304,13 @@ def test_piece_lengths():
 
 
 @pytest.mark.parametrize("n", range(8))
-def test_labels_are_apart_and_in_order(n):
+def test_labels_do_not_overlap_and_stay_in_order(n):
     rng = np.random.default_rng(n)
     for _ in range(50):
         places = sorted(rng.integers(0, 60, n).tolist())
         moved = spread(places, 10)
         assert all(b - a >= 10 - 1e-9 for a, b in pairwise(moved))
-        assert sum(moved) == pytest.approx(sum(places))  # the least squares, so the middle stays
+        assert sum(moved) == pytest.approx(sum(places))  # least squares keep the mean
         if all(b - a >= 10 for a, b in pairwise(places)):
             assert moved == places
 
@@ -340,7 +337,7 @@ def test_labels_are_never_markup():
     assert drawing == draw_lines("name", lines, Axis("x & y", is_log=True), Axis("<y>"), markers=True)
 
 
-def test_colours_are_those_of_the_page():
+def test_colours_are_variables_of_the_page():
     lines = [Series(str(i), i, [0, 1], [i, i]) for i in range(charts.N_COLOURS + 1)]
     for drawing in (
         draw_lines("a", lines, Axis("x"), Axis("y")),
@@ -351,10 +348,10 @@ def test_colours_are_those_of_the_page():
             assert {f"--s{i}" for i in range(charts.N_HUES + 1)} == set(re.findall(r"--s\d", svg))
 
 
-# What a run keeps for it
+# Data that a run records for the report
 
 
-def test_curves_equal_their_oracle(tok):
+def test_curves_equal_a_simple_implementation(tok):
     texts = ["the cat and the hat", "", "a mat that sat " * 20]
     corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([text.encode() for text in texts])}, "whitespace")
     found = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})
@@ -368,7 +365,7 @@ def test_curves_equal_their_oracle(tok):
 
 
 def to_text(tokens: list[str]) -> bytes:
-    """The text of visible tokens, where it has none of the signs that these use."""
+    """Return the text of visible tokens, for texts without the signs that `visible` uses."""
     text = "".join(tokens).replace("·", " ").encode()
     return re.sub(rb"<0x(..)>", lambda found: bytes.fromhex(found[1].decode()), text)
 
@@ -377,8 +374,8 @@ def test_documents_are_the_same_for_all_tokenizers(results):
     for corpus in ("parallel", "alone"):
         lines = [line for line in results.curves if line["corpus"] == corpus]
         assert len(lines) == 5
-        places = {json.dumps([[d["row"], d["language"]] for d in line["documents"]]) for line in lines}
-        assert len(places) == 1
+        positions = {json.dumps([[d["row"], d["language"]] for d in line["documents"]]) for line in lines}
+        assert len(positions) == 1
         texts = {
             to_text(document["tokens"])
             for line in lines
@@ -398,11 +395,11 @@ def test_documents_are_the_same_for_all_tokenizers(results):
         ([0, 0], 3, []),
     ],
 )
-def test_rows_that_fit_are_shown(lengths, n, rows):
+def test_choosing_example_documents(lengths, n, rows):
     assert curves.choose_rows(np.array(lengths), n) == rows
 
 
-def test_figures_of_languages(results, page):
+def test_tables_by_language(results, page):
     names = ["bpe-600", "wordpiece-6000"]
     rows = [row for row in results.rows if row["corpus"] == "parallel"]
     found = languages.tabulate(rows, names)
@@ -418,22 +415,22 @@ def test_figures_of_languages(results, page):
     assert page.count(" by language</summary>") == 2
 
 
-def test_what_a_reader_has_to_know(results, page):
+def test_notes_on_training_text_words_and_unknown_tokens(results, page):
     report = Report(results)
     assert list(report.trained_on) == ["all"]
     assert report.trained_on["all"] in page
-    assert f"A word is {WORDS['unicode']}." in page
-    assert report.find_unspaced("parallel") == []  # these words need no spaces
+    assert f"a word is {WORDS['unicode']}." in page
+    assert report.find_unspaced("parallel") == []  # Unicode words do not depend on spaces
     spaced = dataclasses.replace(results, manifest={**results.manifest, "words": "whitespace"})
     assert Report(spaced).find_unspaced("parallel") == ["jpn", "tha", "zho"]
-    [(name, share)] = report.unknown("parallel")
-    assert name == "character-600"  # of more characters that there are
-    assert f"Unknown of all tokens: {name} {share}." in page
+    [(name, share)] = report.unknown_shares("parallel")
+    assert name == "character-600"  # trained on text with more than 600 characters
+    assert f"Unknown tokens, in percent of all tokens: {name} {share}." in page
     assert "character ‡ from" in report.corpora[0].compression.alt
     assert "bpe from" in report.corpora[0].compression.alt
 
 
-def test_unknown_tokens_are_told():
+def test_unknown_tokens_are_recorded():
     tok = ft.train(ft.PretokenCounts.from_dict({"ab": 1}), model="character", unk="?")
     corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([b"abxa"])}, "whitespace")
     found = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})
@@ -442,7 +439,7 @@ def test_unknown_tokens_are_told():
     assert (document["tokens"], document["unknown"]) == (["a", "b", "x", "a"], [2])
 
 
-def test_of_a_long_document_the_beginning_is_read(monkeypatch):
+def test_only_the_beginning_of_a_long_document_is_read(monkeypatch):
     tok = ft.train(ft.PretokenCounts.from_dict({" low": 9}), vocab_size=258)
     text = b"low " * 5000
     corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([text])}, "whitespace")
@@ -463,22 +460,22 @@ def test_of_a_long_document_the_beginning_is_read(monkeypatch):
 @pytest.mark.parametrize(
     "text", [" " * 5000, "東" * 2000, "x" * (curves.READ_BYTES - 2) + "🦄🦄", "é" * 3000]
 )
-def test_a_long_document_without_words_is_read_too(text):
-    tok = ft.Tokenizer(ft.CharacterModel(sorted(set(text))), "gpt2")  # which fails on a part of a character
+def test_the_beginning_of_a_long_document_without_words(text):
+    tok = ft.Tokenizer(ft.CharacterModel(sorted(set(text))), "gpt2")  # fails on part of a character
     corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([text.encode()])}, "whitespace")
     [document] = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})["documents"]
     assert document["continues"]
     assert document["tokens"] == ["·" if c == " " else c for c in text][: len(document["tokens"])]
 
 
-def test_bytes_that_are_no_text_are_shown_by_their_numbers():
+def test_invalid_bytes_are_shown_as_numbers():
     tok = ft.Tokenizer(ft.ByteModel(), "gpt2")
     corpus = ft.TestCorpus("c", {"": ft.Ragged.from_bytes([b"\x80" * 5000])}, "whitespace")
     [document] = curves.collect("t", corpus, {"": encode(tok, corpus.documents[""])})["documents"]
     assert document["tokens"] == ["<0x80>"] * curves.DOCUMENT_BYTES
 
 
-def test_times_are_compared_where_all_was_run_twice():
+def test_times_are_compared_only_if_stages_ran_twice():
     def timing(stage, state, seconds, memory=None):
         return {
             **{"stage": stage, "tokenizer": "a", "state": state, "seconds": seconds},
@@ -490,10 +487,10 @@ def test_times_are_compared_where_all_was_run_twice():
     twice = [*once, timing("train", "warm", 1.0, 3_000_000), timing("encode", "warm", 0.5)]
     charts = {label: (unit, chart.bars[0].value.number) for label, unit, chart in tables.compare_times(twice)}
     assert charts == {
-        "Training": ("seconds", 1.0),
-        "Memory to train, beside the counts": ("MB", 3.0),
-        "Encoding for the first time": ("MB/s", 2.0),
-        "Encoding the same text again": ("MB/s", 8.0),
+        "Training time, second run": ("seconds", 1.0),
+        "Peak memory of training, without the counts": ("MB", 3.0),
+        "Encoding speed, first run": ("MB/s", 2.0),
+        "Encoding speed, later runs (median)": ("MB/s", 8.0),
     }
 
 
@@ -516,7 +513,7 @@ def test_the_main_script_of_a_text(text, script):
 @pytest.mark.parametrize(
     "trainer", [7, [], {"model": ["bpe"]}, {"model": "gpt5"}, {"model": "bpe", "new": 1}]
 )
-def test_a_provenance_that_somebody_wrote_does_no_harm(trainer):
+def test_an_invalid_provenance_is_ignored(trainer):
     tok = ft.Tokenizer(ft.ByteModel(), "gpt2", provenance={"trainer": trainer})
     [one] = tables.describe({"name": tok})
     assert (one.family, one.kind) == ("name", "byte")

@@ -1,4 +1,4 @@
-"""Text that is rewritten before it is cut, all the way: counts, ids, text again, places, files."""
+"""Pipelines that rewrite text: counts, ids, decoding, offsets and files."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def texts() -> list[str]:
 
 
 def characters(texts: list[str], normalizer: object, steps: object, **options: object) -> ft.Tokenizer:
-    """A tokenizer that does not know every character."""
+    """Train a tokenizer over characters, with an unknown token."""
     return ft.train(
         ft.Corpus.from_texts(texts),
         vocab_size=90,
@@ -69,7 +69,7 @@ def characters(texts: list[str], normalizer: object, steps: object, **options: o
 
 
 def only_bytes(normalizer: object, steps: object) -> ft.Tokenizer:
-    """A tokenizer that knows only bytes, so that every ▁ is three ids."""
+    """Train a tokenizer whose pieces are bytes, so that every ▁ is three ids."""
     counts = ft.PretokenCounts.from_dict({"a": 1}, steps, normalizer)
     return ft.train(counts, vocab_size=257, special_tokens=[END])
 
@@ -78,7 +78,7 @@ def only_bytes(normalizer: object, steps: object) -> ft.Tokenizer:
 
 
 @pytest.mark.parametrize(("normalizer", "steps"), PIPELINES, ids=str)
-def test_a_cut_changes_no_pretoken(normalizer, steps):
+def test_a_safe_cut_changes_no_pretoken(normalizer, steps):
     pipeline = make_pipeline(normalizer, steps)
     found = 0
     for data in SHORT:
@@ -86,20 +86,20 @@ def test_a_cut_changes_no_pretoken(normalizer, steps):
         is_right: dict[int, bool] = {}
         for start, end in itertools.combinations(range(len(data) + 1), 2):
             cut = pipeline.find_cut(np.frombuffer(data[start:end], np.uint8))
-            place = start + cut
-            if cut and place not in is_right:
+            position = start + cut
+            if cut and position not in is_right:
                 found += 1
-                before = pretokens(pipeline, data[:place], ends=False)
-                is_right[place] = before + pretokens(pipeline, data[place:], begins=False) == whole
-                assert is_right[place], (data, place)
+                before = pretokens(pipeline, data[:position], ends=False)
+                is_right[position] = before + pretokens(pipeline, data[position:], begins=False) == whole
+                assert is_right[position], (data, position)
     first = getattr(pipeline.pretokenizer, "steps", (pipeline.pretokenizer,))[0]
     cuts_words = getattr(first, "split_by_whitespace", True)
-    knows_where = pipeline.normalizer is None or pipeline.normalizer.cuts.neutral.any()
-    assert (found > 10) == (cuts_words and knows_where)
+    has_claims = pipeline.normalizer is None or pipeline.normalizer.cuts.neutral.any()
+    assert (found > 10) == (cuts_words and has_claims)
 
 
 @pytest.mark.parametrize(("normalizer", "steps"), PIPELINES, ids=str)
-def test_batches_change_nothing(tmp_path, monkeypatch, texts, normalizer, steps):
+def test_the_size_of_batches_changes_nothing(tmp_path, monkeypatch, texts, normalizer, steps):
     tok = only_bytes(normalizer, steps)
     for i, part in enumerate(SHORT[::8]):
         data = part + b" low" + END.encode() + part + b" er  "
@@ -120,13 +120,13 @@ def test_batches_change_nothing(tmp_path, monkeypatch, texts, normalizer, steps)
             for n in (1, 5, 16):
                 monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, n))
                 assert tok.encode_files(path, special=special).to_list() == [expected]
-                drawn = [
+                sampled = [
                     tok.encode_files(
                         path, special=special, sampling=ft.Dropout(0.5, seed=1), workers=w
                     ).to_list()
                     for w in (1, 2)
                 ]
-                assert drawn == 2 * [
+                assert sampled == 2 * [
                     [tok.encode(data, special=special, sampling=ft.Dropout(0.5, seed=1)).tolist()]
                 ]
 
@@ -141,7 +141,7 @@ def test_counting_and_encoding_see_the_same_pretokens(texts):
         assert ft.count_pretokens(ft.Corpus.from_texts(texts), steps, normalizer).to_dict() == expected
 
 
-def test_documents_are_cut_at_special_tokens_before_they_are_rewritten():
+def test_documents_are_split_at_special_tokens_before_they_are_rewritten():
     corpus = ft.Corpus.from_texts([f"a {END} b{END}c ", f"{END}d", f"  {END}"])
     counts = ft.count_pretokens(corpus, "metaspace", split_special=[END])
     assert counts.to_dict() == {b"c": 1, b"d": 1, "▁".encode(): 1, "▁a".encode(): 1, "▁b".encode(): 1}
@@ -173,7 +173,7 @@ def test_all_ways_to_encode_agree(tmp_path, texts, normalizer, steps):
         assert tok.encode(text).tolist() == rows.values.tolist()
 
 
-def test_an_unknown_character_is_named_by_its_place_in_the_raw_text(tmp_path):
+def test_the_error_for_an_unknown_character_has_its_raw_position():
     tok = ft.train(
         ft.Corpus.from_texts(["abc fi"]),
         vocab_size=8,
@@ -183,18 +183,18 @@ def test_an_unknown_character_is_named_by_its_place_in_the_raw_text(tmp_path):
         normalizer="sp_nfkc",
     )
     with pytest.raises(ft.UnknownCharacterError, match="'x' .* at byte 9 of document 0"):
-        tok.encode("  a   ﬁx")  # the ligature has three bytes, and becomes two
+        tok.encode("  a   ﬁx")  # the ligature has three bytes and becomes two letters
     with pytest.raises(ft.UnknownCharacterError, match="'x' .* at byte 9 of document 0"):
         tok.encode_with_offsets("  a   ﬁx")
     with pytest.raises(ft.UnknownCharacterError, match="'x' .* at byte 12 of document 1"):
         tok.encode_batch(["a", f"  {END}   x"], special="all")
 
 
-# Text again
+# Decoding
 
 
 def decode_with_peer(text: str, options: dict[str, bool]) -> tuple[list[str], str]:
-    """The ids of single characters of text, and what sentencepiece makes of them again."""
+    """Return the pieces of a character model of sentencepiece for a text, and the decoded text."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([text]),
@@ -213,7 +213,7 @@ def decode_with_peer(text: str, options: dict[str, bool]) -> tuple[list[str], st
 
 @pytest.mark.parametrize("text", ["a b", "  a  b ", "▁a", "a▁ b▁", " ▁ ▁a", "a"])
 @pytest.mark.parametrize("step", STEPS, ids=str)
-def test_decoding_is_sentencepieces(step, text):
+def test_decoding_is_that_of_sentencepiece(step, text):
     options = {name: getattr(step, name) for name in FLAGS}
     pieces, expected = decode_with_peer(text, options)
     counts = ft.PretokenCounts.from_dict(dict.fromkeys(pieces, 1), step)
@@ -221,7 +221,7 @@ def test_decoding_is_sentencepieces(step, text):
     ids = tok.encode(text)
     assert [tok.id_to_piece(i).decode() for i in ids] == pieces
     if step.treat_whitespace_as_suffix:
-        # The peer leaves the ▁ that it has added at the end, and takes one at the start for what it is not.
+        # The peer keeps the ▁ that it added at the end, and drops one at the start that it did not add.
         normalized = "".join(pieces).replace("▁", " ")
         expected = normalized[:-1] if step.add_dummy_prefix else normalized
     assert tok.decode(ids) == expected
@@ -248,7 +248,7 @@ def test_all_ways_to_decode_agree(texts, normalizer, steps):
             assert tok.decode(row) == text.decode(errors="replace")
             for cuts in ([], [*range(len(row))], sorted(rng.integers(0, len(row) + 1, 3).tolist())):
                 decoder = ft.StreamDecoder(tok)
-                for _ in range(2):  # after finish it is ready for another stream
+                for _ in range(2):  # after `finish`, a decoder can decode another stream
                     parts = [decoder.push(part) for part in np.split(row, cuts)]
                     assert "".join([*parts, decoder.finish()]) == text.decode(errors="replace")
 
@@ -272,11 +272,11 @@ def test_rewriting_is_not_lossless(tok):
     assert not ft.Tokenizer(tok.model, tok.pretokenizer, normalizer=ft.get_normalizer("sp_nfkc")).is_lossless
 
 
-# Places
+# Offsets
 
 
 @pytest.mark.parametrize(("normalizer", "steps"), PIPELINES, ids=str)
-def test_places_ascend_and_lie_in_the_text(texts, normalizer, steps):
+def test_spans_ascend_and_are_within_the_text(texts, normalizer, steps):
     for tok in (characters(texts, normalizer, steps), only_bytes(normalizer, steps)):
         for text in [*hostile.texts(300, seed=83), f" {END} a", f"{END}{END}"]:
             encoding = tok.encode_with_offsets(text, special="all")
@@ -296,7 +296,7 @@ def test_places_ascend_and_lie_in_the_text(texts, normalizer, steps):
 
 
 @pytest.mark.parametrize("options", [o for o in OPTIONS if not o["treat_whitespace_as_suffix"]], ids=str)
-def test_places_are_sentencepieces(options):
+def test_spans_are_those_of_sentencepiece(options):
     flags = {name: options[name] for name in FLAGS[:2]}
     tests = [text for text in hostile.texts(400, seed=85) if text and "\x00" not in text]
     tok = ft.train(
@@ -312,7 +312,7 @@ def test_places_are_sentencepieces(options):
         assert encoding.char_spans.tolist() == [[origins[a], origins[b]] for a, b in itertools.pairwise(ends)]
 
 
-def test_places_of_words_that_a_normalizer_and_metaspace_have_changed():
+def test_spans_of_words_that_a_normalizer_and_metaspace_rewrite():
     options = {"units": "character", "pretokenizer": "metaspace", "normalizer": "sp_nfkc"}
     tok = ft.train(ft.Corpus.from_texts(["the fish"]), vocab_size=30, **options)
     text = "  ｔhe \u3000 ﬁsh "
@@ -321,7 +321,7 @@ def test_places_of_words_that_a_normalizer_and_metaspace_have_changed():
     assert [text[a:b] for a, b in encoding.char_spans] == ["ｔhe", " \u3000 ﬁsh"]
 
 
-def test_unknown_tokens_and_suffixes_have_places():
+def test_spans_of_unknown_tokens_and_suffixes():
     counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2}, "whitespace_split")
     options = {"units": "character", "end_of_word_suffix": "</w>", "unk": "<unk>"}
     tok = ft.train(counts, vocab_size=40, special_tokens=["<unk>"], **options)
@@ -340,13 +340,13 @@ def test_unknown_tokens_and_suffixes_have_places():
     ]
 
 
-# All of it at once
+# Comparison with Unigram models of sentencepiece
 
 
 def load_unigram(
     peer: sentencepiece.SentencePieceProcessor, normalizer: str, **options: bool
 ) -> ft.Tokenizer:
-    """The tokenizer that does what a Unigram model of sentencepiece does."""
+    """Return a tokenizer that is equivalent to a Unigram model of sentencepiece."""
     n = peer.get_piece_size()
     is_special = [peer.is_control(i) or peer.is_unknown(i) for i in range(n)]
     names = [peer.id_to_piece(i) for i in range(n)]
@@ -370,7 +370,7 @@ def load_unigram(
 @pytest.mark.parametrize(
     "options", [{}, {"add_dummy_prefix": False}, {"remove_extra_whitespaces": False}], ids=str
 )
-def test_ids_texts_and_places_are_those_of_a_unigram_model_of_sentencepiece(options, byte_fallback):
+def test_ids_texts_and_spans_are_those_of_sentencepiece(options, byte_fallback):
     known = [text for text in hostile.texts(1500, seed=87) if "\x00" not in text]
     file = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -388,11 +388,11 @@ def test_ids_texts_and_places_are_those_of_a_unigram_model_of_sentencepiece(opti
     n_unknown = 0
     for text in [*known[:300], *(t for t in hostile.texts(300, seed=88) if "\x00" not in t)]:
         if not tok.normalizer.normalize(text):
-            continue  # nothing is left of it; the peer may put a ▁ before the nothing
+            continue  # empty after normalization; the peer may write a ▁ for it
         ids = peer.encode(text)
         encoding = tok.encode_with_offsets(text)
         assert encoding.ids.tolist() == tok.encode(text).tolist() == ids
-        if peer.unk_id() in ids:  # the peer writes another text for it
+        if peer.unk_id() in ids:  # the peer decodes it to another text
             n_unknown += 1
             continue
         assert tok.decode(ids) == peer.decode(ids)
@@ -401,7 +401,7 @@ def test_ids_texts_and_places_are_those_of_a_unigram_model_of_sentencepiece(opti
         if not byte_fallback and normalized:
             ends = itertools.accumulate((len(peer.id_to_piece(i)) for i in ids), initial=0)
             expected = [[origins[a], origins[b]] for a, b in itertools.pairwise(ends)]
-            # What the normalizer has dropped at the very start belongs to the first ▁ there, to nothing here.
+            # In the peer, the span of the first ▁ includes text that is dropped at the very start.
             expected[0][0] = max(expected[0][0], encoding.char_spans[0, 0])
             assert not tok.normalizer.normalize(text[: expected[0][0]]).strip(" ")
             assert encoding.char_spans.tolist() == expected
@@ -430,7 +430,7 @@ def test_a_tokenizer_is_saved_with_all_its_steps(tmp_path, texts, normalizer, st
         assert tok.provenance["recipe"]["normalizer"] == tok.normalizer.config()
 
 
-def test_counts_know_their_normalizer(tmp_path, texts):
+def test_counts_record_their_normalizer(tmp_path, texts):
     corpus = ft.Corpus.from_texts(texts)
     counts = ft.count_pretokens({"a": corpus}, "metaspace", "sp_nfkc")["a"]
     counts.save(tmp_path / "a.npz")
@@ -439,7 +439,7 @@ def test_counts_know_their_normalizer(tmp_path, texts):
     assert again.recipe.normalizer == {"name": "sp_nfkc"}
     with pytest.raises(ft.RecipeError):
         _ = counts + ft.count_pretokens(corpus, "metaspace")
-    with pytest.raises(ValueError, match="counts know their normalizer"):
+    with pytest.raises(ValueError, match="counts already have a normalizer"):
         ft.train(counts, vocab_size=300, normalizer="sp_nfkc")
     tok = ft.train(counts, vocab_size=260)
     assert tok.normalizer.config() == {"name": "sp_nfkc"}

@@ -1,4 +1,4 @@
-"""Segmentations drawn by chance: against the oracle, against exact chances, and what the draws depend on."""
+"""Sampling of segmentations: against the oracle, against exact probabilities, and for reproducibility."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import fasttok as ft
 from fasttok.corpus import corpus as corpus_module
 from tests import hostile, oracles
-from tests.chances import assert_as_likely
+from tests.frequencies import assert_frequencies
 from tests.test_unigram import SHORT, ids_in, random_model, scores_of, tokenizer_of
 
 ALPHAS = [0, 0.1, 0.5, 1, 3]
@@ -20,7 +20,7 @@ ALPHAS = [0, 0.1, 0.5, 1, 3]
 
 @pytest.fixture(scope="module")
 def words():
-    """Words of one to three letters and what they are made of, with bytes for the rest."""
+    """Return a tokenizer with pieces of one to three characters and byte fallback."""
     pieces = [*"abcé東 ", "ab", "bc", "abc", "a b", " a", "東東", *(f"<0x{byte:02X}>" for byte in range(256))]
     scores = [-2.0] * 6 + [-3.0] * 6 + [-9.0] * 256
     model = ft.UnigramModel(pieces, scores, byte_fallback=True)
@@ -28,14 +28,14 @@ def words():
 
 
 def oracle(model, text, sampling, document=0, start=0):
-    """The ids of one pretoken that stands in a document from `start` on."""
+    """Return the expected ids of a pretoken that starts at byte `start` of a document."""
     state = oracles.dropout_state(sampling.seed, sampling.epoch, document, start)
     pieces = oracles.draw_segmentation(text, scores_of(model), model.unk_score, sampling.alpha, state)
     return oracles.ids_of_pieces(pieces, ids_in(model), model.unk_id)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
-def test_all_small_texts_are_the_oracles(alpha):
+def test_small_texts_match_the_oracle(alpha):
     rng = random.Random(90)
     texts = [text for text in SHORT if 0 < len(text) < 8]
     for seed in range(4):
@@ -45,7 +45,7 @@ def test_all_small_texts_are_the_oracles(alpha):
         assert rows == [oracle(model, text.encode(), sampling, i) for i, text in enumerate(texts)]
 
 
-def test_hostile_pretokens_are_the_oracles(words):
+def test_hostile_pretokens_match_the_oracle(words):
     texts = [*hostile.texts(100, seed=91), *hostile.byte_strings(100, seed=92)]
     sampling = ft.Sampling(0.3, seed=5, epoch=1)
     rows = words.encode_batch(texts, sampling=sampling)
@@ -66,13 +66,16 @@ def test_hostile_pretokens_are_the_oracles(words):
 
 
 @pytest.mark.parametrize("alpha", [0, 0.2, 1])
-def test_segmentations_are_as_likely_as_they_should_be(alpha):
+def test_segmentations_have_the_right_frequencies(alpha):
     pieces, scores = ["", "a", "b", "ab", "ba", "aab", "abb", "bb"], [0, -2, -2, -3, -4, -4, -5, -3.5]
     model = ft.UnigramModel(pieces, scores, unk_id=0)
     text, n = "abaabbab", 20_000
-    chances = oracles.chances_of_segmentations(text.encode(), scores_of(model), model.unk_score, alpha)
-    ids = {tuple(oracles.ids_of_pieces(p, ids_in(model), 0)): chance for p, chance in chances.items()}
-    assert len(ids) == len(chances) > 10
+    probabilities = oracles.chances_of_segmentations(text.encode(), scores_of(model), model.unk_score, alpha)
+    ids = {
+        tuple(oracles.ids_of_pieces(p, ids_in(model), 0)): probability
+        for p, probability in probabilities.items()
+    }
+    assert len(ids) == len(probabilities) > 10
     tok = tokenizer_of(model)
     samples = {
         "documents": tok.encode_batch([text] * n, sampling=ft.Sampling(alpha, 1)).to_list(),
@@ -80,10 +83,10 @@ def test_segmentations_are_as_likely_as_they_should_be(alpha):
         "seeds": [tok.encode(text, sampling=ft.Sampling(alpha, i), as_list=True) for i in range(n)],
     }
     for sample in samples.values():
-        assert_as_likely(map(tuple, sample), ids, at_least=9)
+        assert_frequencies(map(tuple, sample), ids, min_degrees=9)
 
 
-def test_a_large_alpha_takes_the_best():
+def test_a_large_alpha_samples_a_best_segmentation():
     rng = random.Random(94)
     model = random_model(rng, "abé東", 20)
     tok = tokenizer_of(model)
@@ -94,7 +97,7 @@ def test_a_large_alpha_takes_the_best():
         drawn, taken = (
             sum(scores.get(bytes(model.pieces[i]), 0) for i in ids.tolist()) for ids in (row, best)
         )
-        assert drawn == taken  # one of the best
+        assert drawn == taken  # possibly another segmentation with the same score
 
 
 @pytest.mark.parametrize("alpha", [0, 0.1, 5])
@@ -107,10 +110,10 @@ def test_long_pretokens(unit, alpha):
     assert tok.decode(ids) == ("<unk>" if unit == "x" else text)
 
 
-# What the draws depend on
+# Dependencies of samples
 
 
-def test_batches_threads_and_lists_change_nothing(words, monkeypatch):
+def test_samples_do_not_depend_on_batches_threads_or_lists(words, monkeypatch):
     texts = [*hostile.texts(200, 95), "", "abc" * 200, *hostile.byte_strings(200, 96), "a<|end|>b"]
     options = {"sampling": ft.Sampling(0.3, seed=7, epoch=2)}
     for special in ("none", "all"):
@@ -126,7 +129,7 @@ def test_batches_threads_and_lists_change_nothing(words, monkeypatch):
         assert ids.tolist() == words.encode_batch([text, "more"], **options)[0].tolist()
 
 
-def test_files_are_their_documents(words, tmp_path, monkeypatch):
+def test_files_give_the_samples_of_their_documents(words, tmp_path, monkeypatch):
     texts = ["one\r\nabc bc " * 200, "", "<|end|> naïve 東東 abc\n" * 50]
     (tmp_path / "d.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     expected = words.encode_batch(texts, sampling=ft.Sampling(0.3, 7))
@@ -135,7 +138,7 @@ def test_files_are_their_documents(words, tmp_path, monkeypatch):
         assert words.encode_files(tmp_path, workers=workers, sampling=ft.Sampling(0.3, 7)) == expected
 
 
-def test_each_number_matters(words):
+def test_samples_depend_on_document_seed_and_epoch(words):
     text = " abc" * 40
     rows = words.encode_batch([text] * 3, sampling=ft.Sampling(0.5, 0))
     outcomes = [rows[i].tolist() for i in range(3)]
@@ -146,7 +149,7 @@ def test_each_number_matters(words):
     assert len(set(map(tuple, outcomes))) == len(outcomes)
 
 
-def test_compat_changes_no_draws():
+def test_samples_do_not_depend_on_compat():
     rng = random.Random(97)
     model = random_model(rng, "ab ", 20)
     other = ft.UnigramModel(model.pieces, model.scores, unk_id=0, compat="sentencepiece")
@@ -156,13 +159,13 @@ def test_compat_changes_no_draws():
     assert rows[0] == rows[1]
 
 
-# What cannot be
+# Invalid arguments
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((-0.1, 0), "alpha must be a number from 0 on, not -0.1"),
+        ((-0.1, 0), "alpha must be a finite number of at least 0, not -0.1"),
         ((float("nan"), 0), "alpha must be"),
         ((float("inf"), 0), "alpha must be"),
         ((0.1, -1), "seed must be an integer"),
@@ -171,36 +174,34 @@ def test_compat_changes_no_draws():
         ((0.1, 0, 1.0), "epoch must be an integer"),
     ],
 )
-def test_samplings_that_cannot_be(arguments, message):
+def test_invalid_samplings(arguments, message):
     with pytest.raises(ValueError, match=message):
         ft.Sampling(*arguments)
 
 
-def test_each_kind_of_draw_has_its_models(words, tok):
-    with pytest.raises(ValueError, match="Sampling is not for a model of kind 'bpe', which takes Dropout"):
+def test_samplings_for_other_models_are_errors(words, tok):
+    with pytest.raises(ValueError, match="kind 'bpe' does not support Sampling; it supports Dropout"):
         tok.encode("a", sampling=ft.Sampling(0.1, 1))
-    with pytest.raises(
-        ValueError, match="Dropout is not for a model of kind 'unigram', which takes Sampling"
-    ):
+    with pytest.raises(ValueError, match="kind 'unigram' does not support Dropout; it supports Sampling"):
         words.encode("a", sampling=ft.Dropout(0.1, seed=1))
     for encode in (words.encode, lambda text, **options: words.encode_batch([text], **options)):
         with pytest.raises(TypeError, match="sampling must be a Dropout or a Sampling, not float"):
             encode("a", sampling=0.1)
 
 
-def test_draws_need_sums_that_are_finite():
+def test_alpha_must_keep_sums_finite():
     tok = tokenizer_of(ft.UnigramModel(["a"], [-1e200]))
-    with pytest.raises(ValueError, match=r"alpha is 1e\+100"):
+    with pytest.raises(ValueError, match=r"alpha 1e\+100 is too large"):
         tok.encode("a", sampling=ft.Sampling(1e100, 0))
 
 
 def test_a_character_without_an_id_is_an_error():
     tok = tokenizer_of(ft.UnigramModel([*"ab "], [-1, -1, -1]), "whitespace")
-    with pytest.raises(ft.UnknownCharacterError, match="no piece for 'c'.* at byte 4 of document 1"):
+    with pytest.raises(ft.UnknownCharacterError, match="cannot encode 'c'.* at byte 4 of document 1"):
         tok.encode_batch(["ab", "ab bcc"], sampling=ft.Sampling(0.1, 1))
 
 
-def test_runs_of_unknown_characters_are_one_token(tmp_path, monkeypatch):
+def test_unknown_runs_are_fused(tmp_path, monkeypatch):
     tok = tokenizer_of(ft.UnigramModel(["", "a"], [0, -1], unk_id=0), "whitespace")
     text = "a x x x x x a"
     sampling = ft.Sampling(1.0, 3)

@@ -1,4 +1,4 @@
-"""Digit grouping, cuts at punctuation and sequences, against naive versions and the tokenizers library."""
+"""Pretokenizers for digits and punctuation, and sequences, compared with naive versions and tokenizers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAIRS = list(itertools.product(EXPRESSIONS, repeat=2))
 
 
 def contexts(differences: tuple[tuple[int, int], ...]) -> list[str]:
-    """Every code point that a peer sees as we do, alone, doubled and among its like and others."""
+    """Return texts with every code point outside `differences`, doubled and between others."""
     skipped = set(itertools.chain(*(range(a, b + 1) for a, b in differences)))
     code_points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000 and c not in skipped]
     return [
@@ -45,7 +45,7 @@ def isolated(name: str) -> pre_tokenizers.PreTokenizer:
 # Digits and punctuation
 
 
-def test_digits_that_are_numbers_of_any_script():
+def test_digits_of_any_script():
     assert ft.get_pretokenizer("digits_single").split_text("a12²x") == [b"a", b"1", b"2", "²".encode(), b"x"]
     assert ft.get_pretokenizer("digits_threes_left").split_text("1234567 12") == [
         b"123", b"456", b"7", b" ", b"12"
@@ -56,19 +56,19 @@ def test_digits_that_are_numbers_of_any_script():
 
 
 @pytest.mark.parametrize("n", range(1, 20))
-def test_threes_from_the_right_are_those_of_a_written_number(n):
+def test_threes_from_the_right_are_groups_of_thousands(n):
     number = "9" * n
     pretokens = ft.get_pretokenizer("digits_threes_right").split_text(f"({number})")
     assert pretokens == [b"(", *f"{int(number):,}".encode().split(b","), b")"]
 
 
-def test_digits_single_cuts_as_tokenizers():
+def test_digits_single_is_that_of_tokenizers():
     step = pre_tokenizers.Digits(individual_digits=True)
     for text in [*contexts(unicode_differences.TOKENIZERS_DIGITS), *hostile.texts(2000, seed=50)]:
         assert ft.get_pretokenizer("digits_single").split_text(text) == peer(step, text)
 
 
-def test_punctuation_cuts_as_bert_and_keeps_white_space():
+def test_punctuation_splits_like_bert_and_keeps_white_space():
     is_space = regex.compile(r"\s+").fullmatch
     n_spaces = 0
     for text in [*contexts(unicode_differences.TOKENIZERS_BERT), *hostile.texts(2000, seed=51)]:
@@ -80,7 +80,7 @@ def test_punctuation_cuts_as_bert_and_keeps_white_space():
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
-def test_the_expressions_cut_as_in_tokenizers(name):
+def test_the_expressions_split_alike_in_tokenizers(name):
     for text in hostile.texts(1000, seed=52):
         assert ft.get_pretokenizer(name).split_text(text) == peer(isolated(name), text)
 
@@ -119,7 +119,7 @@ def test_slices_of_any_length(monkeypatch, slice_length):
         assert joined == list(itertools.accumulate(map(len, pretokens), initial=0))
 
 
-def test_documents_may_be_part_of_a_text():
+def test_documents_may_be_a_part_of_the_values():
     text = np.frombuffer(b"ignored 12345 it's 6789 not read" * 2, np.uint8)[::2]  # not contiguous
     for offsets in ([8, 13, 13, 23], [20, 20], [5]):
         documents = ft.Ragged(text, np.array(offsets, np.int64))
@@ -134,7 +134,7 @@ def test_documents_may_be_part_of_a_text():
         assert boundaries.tolist() == list(itertools.accumulate(map(len, expected), initial=offsets[0]))
 
 
-def test_more_pretokens_than_a_slice_holds():
+def test_more_pretokens_than_one_slice():
     documents = ft.Ragged.from_bytes([b"12345 " * 50_000, b"", b"a1 " * 50_000])
     boundaries = ft.get_pretokenizer(["gpt2", "digits_threes_right"]).split(documents)
     lengths = [2, 3, *[1, 2, 3] * 49_999, 1, *[1, 1] + [2, 1] * 49_999, 1]
@@ -168,13 +168,13 @@ def test_more_pretokens_than_a_slice_holds():
     ],
     ids=str,
 )
-def test_sequences_cut_as_in_tokenizers(steps, theirs):
+def test_sequences_are_those_of_tokenizers(steps, theirs):
     step = pre_tokenizers.Sequence(theirs)
     for text in hostile.texts(400, seed=55):
         assert ft.get_pretokenizer(steps).split_text(text) == peer(step, text)
 
 
-def test_steps_are_what_they_were_given_as():
+def test_arguments_of_get_pretokenizer():
     steps = ["digits_single", r"x+", ft.get_pretokenizer("cl100k")]
     pretokenizer = ft.get_pretokenizer(steps)
     assert isinstance(pretokenizer, SequencePretokenizer)
@@ -209,7 +209,7 @@ def test_bad_sequences():
             ft.get_pretokenizer({"name": "sequence", "steps": steps})
 
 
-def test_an_expression_that_backtracks_says_in_which_pretoken():
+def test_the_error_for_a_timeout_names_the_pretoken():
     slow = RegexPretokenizer(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.1)
     text = b"a" * 28 + b"b" + b"a" * 40_000 + b"b"
     documents = ft.Ragged.from_bytes([b"b b", b"", b"b b " + text])
@@ -230,7 +230,7 @@ def test_an_expression_that_backtracks_says_in_which_pretoken():
     "steps", [["digits_threes_right", "gpt2"], ["o200k", "digits_single"], ["punctuation"]]
 )
 @pytest.mark.parametrize("special", [(), ("<fim1>", "x2"), ("a b", "\n\nx"), ("½ 1", "'s")])
-def test_workers_and_batches_change_nothing(tmp_path, steps, special):
+def test_counts_do_not_depend_on_workers_and_batches(tmp_path, steps, special):
     text = "".join(hostile.texts(2000, seed=56)) + "x234 <fim1> a b\n\nx½ 1'sx2" * 50
     path = tmp_path / "a.txt"
     path.write_bytes(text.encode())
@@ -260,7 +260,7 @@ def test_a_file_is_read_in_batches(tmp_path):
         assert len(batches) > 50
 
 
-def test_a_special_token_is_not_cut_apart(tmp_path):
+def test_a_special_token_is_not_cut(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("ab<1 2>" * 200)
     for name in ("digits_single", "digits_threes_left", "punctuation"):

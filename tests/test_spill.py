@@ -1,4 +1,4 @@
-"""Counting within a limit of memory gives what counting without one gives, and leaves nothing behind."""
+"""Counting with a memory limit: same counts as without a limit, and no files are left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL = 1 << 18
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The folder of temporary files, which a test must leave empty."""
+    """Return the folder for temporary files; fails if the test leaves a file in it."""
     path = tmp_path / "temporary"
     path.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(path))
@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def runs(monkeypatch):
-    """The sizes of the runs that are written, where limits may be far smaller than is useful."""
+    """Allow very small limits, and return a list to which the size of each written run is appended."""
     monkeypatch.setattr(spilling, "LEAST_BYTES", SMALL)
     sizes = []
     write = spilling.Spill._write_run
@@ -51,7 +51,7 @@ def runs(monkeypatch):
 
 
 def flood(n, seed):
-    """Documents with many distinct pretokens of all lengths, and some that come again and again."""
+    """Return documents with many distinct pretokens of different lengths, some of them frequent."""
     rng = random.Random(seed)
     words = ["".join(rng.choices("abcdefgh", k=rng.choice([2, 4, 6, 6, 6, 9, 40]))) for _ in range(n)]
     words[:: n // 50 + 1] = hostile.texts(len(words[:: n // 50 + 1]), seed)
@@ -74,7 +74,7 @@ def words(max_length):
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 40, 1000, sys.maxsize])
-def test_a_table_in_the_order_of_bytes(n_bytes):
+def test_table_is_sorted_by_bytes(n_bytes):
     long = [b"%b%b" % (b"p" * n, tail) for n in (7, 8, 14, 15, 16, 30) for tail in words(3)]
     rng = random.Random(50)
     for pretokens in (
@@ -99,7 +99,7 @@ def test_a_table_in_the_order_of_bytes(n_bytes):
         assert list(found.items()) == sorted(counts.items())
 
 
-def test_an_emptied_table_is_a_new_one():
+def test_cleared_table_equals_new_table():
     table = table_of({b"a": 1, b"b" * 100: 2})
     table.sort()
     table.clear()
@@ -113,7 +113,7 @@ def test_an_emptied_table_is_a_new_one():
 
 @pytest.mark.parametrize("n_runs", [1, 2, 3, 17])
 @pytest.mark.parametrize("n_bytes", [1, 60, 100_000])
-def test_merging_runs_is_adding(n_runs, n_bytes):
+def test_merging_runs_adds_counts(n_runs, n_bytes):
     rng = random.Random(52)
     pretokens = [*words(6), *(p for p in hostile.byte_strings(200, seed=53) if p)]
     parts = [
@@ -131,8 +131,8 @@ def test_merging_runs_is_adding(n_runs, n_bytes):
     assert merged == oracles.add_counts(parts)
 
 
-def test_adding_tables_of_very_different_sizes_is_quick():
-    # In the order of its hashes, a large table's rows would pile up in a small one: a hundred times slower.
+def test_adding_tables_of_very_different_sizes_is_fast():
+    # Rows added in the order of their hashes would pile up in a small table, which is a hundred times slower.
     large = ft.PretokenCounts.from_dict({b"%d" % i: 1 for i in range(150_000)})
     assert (large + ft.PretokenCounts.from_dict({"a": 1})).total == 150_001
 
@@ -141,7 +141,7 @@ def test_adding_tables_of_very_different_sizes_is_quick():
 
 
 @pytest.mark.parametrize(("workers", "batch_bytes"), [(1, 1 << 22), (2, 1000), (3, 1 << 22)])
-def test_the_limit_changes_nothing(folder, runs, workers, batch_bytes):
+def test_counts_do_not_depend_on_the_limit(folder, runs, workers, batch_bytes):
     corpus = ft.Corpus.from_texts(flood(50_000, seed=54))
     expected = ft.count_pretokens(corpus, workers=1)
     assert runs == []
@@ -152,7 +152,7 @@ def test_the_limit_changes_nothing(folder, runs, workers, batch_bytes):
     assert sum(runs) < workers * SMALL * len(runs)
 
 
-def test_counts_are_the_oracles_when_spilled(folder, runs):
+def test_counts_from_runs_agree_with_oracle(folder, runs):
     documents = [text.encode() for text in flood(20_000, seed=55)] + hostile.byte_strings(500, seed=56)
     counts = ft.count_pretokens(ft.Corpus.from_texts(documents), workers=1, max_memory=SMALL)
     assert len(runs) > 1
@@ -167,7 +167,7 @@ def test_more_runs_than_are_merged_at_once(folder, runs, monkeypatch):
     assert counts == ft.count_pretokens(corpus)
 
 
-def test_a_limit_that_is_never_reached_writes_nothing(folder, runs):
+def test_nothing_is_written_below_the_limit(folder, runs):
     corpus = ft.Corpus.from_texts(flood(50_000, seed=54))
     assert ft.count_pretokens(corpus, max_memory="2GB") == ft.count_pretokens(corpus)
     assert runs == []
@@ -181,7 +181,7 @@ def test_tables_stay_within_their_share():
         with spill:
             for _ in range(60):
                 batch = ft.Ragged.from_bytes([rng.randbytes(length) for _ in range(2000 // length)])
-                spill.make_room(table, len(batch.values))
+                spill.ensure_capacity(table, len(batch.values))
                 assert table.peak_bytes(len(batch.values)) <= SMALL
                 table.add(batch.values, batch.offsets, np.ones(len(batch), np.int64))
             rows, counts = spill.merge([table])
@@ -189,7 +189,7 @@ def test_tables_stay_within_their_share():
         assert rows.to_bytes() == sorted(set(rows.to_bytes()))
 
 
-def test_a_document_that_cannot_be_cut_is_counted_whatever_its_size(folder, runs):
+def test_documents_larger_than_the_limit_are_counted(folder, runs):
     document = " ".join(map(str, range(50_000)))
     counts = ft.count_pretokens(
         ft.Corpus.from_texts([document, "1 2", document]), workers=1, max_memory=SMALL
@@ -202,20 +202,20 @@ def test_sums_of_runs_that_overflow(folder):
     with spilling.Spill(SMALL) as spill:
         for _ in range(2):
             table = table_of({b"a": (1 << 62) + 1, b"b": 1})
-            spill.make_room(table, SMALL)
+            spill.ensure_capacity(table, SMALL)
             assert len(table) == 0
-        with pytest.raises(OverflowError, match="passes 2.63"):
+        with pytest.raises(OverflowError, match="exceeds 2.63"):
             spill.merge([PretokenTable()])
 
 
-def test_several_corpora_each_have_the_limit(folder, runs):
+def test_limit_applies_to_each_corpus(folder, runs):
     corpora = {tag: ft.Corpus.from_texts(flood(20_000, seed=59 + tag)) for tag in range(2)}
     counts = ft.count_pretokens(corpora, workers=1, max_memory=SMALL)
     assert runs
     assert counts == ft.count_pretokens(corpora)
 
 
-def test_too_small_a_limit_names_the_least():
+def test_error_for_small_limit_gives_the_minimum():
     corpus, least = ft.Corpus.from_texts(["a"]), spilling.LEAST_BYTES
     for max_memory in (least - 1, 0, -1, "1MB", "4 MB"):
         with pytest.raises(ValueError, match=f"max_memory must be at least {least:,} bytes with workers=1"):
@@ -225,7 +225,7 @@ def test_too_small_a_limit_names_the_least():
     assert ft.count_pretokens(corpus, workers=3, max_memory=3 * least).total == 1
 
 
-def test_limits_as_text():
+def test_limits_given_as_text():
     for text, expected in {
         "5000000": 5_000_000,
         "5000000B": 5_000_000,
@@ -241,10 +241,10 @@ def test_limits_as_text():
     }.items():
         assert spilling.share_memory(text, 1) == expected, text
     for text in ("", "GB", "-5MB", "5 PB", "5,000,000", "1e9", "five", "5MBB", "5iB", "٥MB"):
-        with pytest.raises(ValueError, match="max_memory must be bytes or text like"):
+        with pytest.raises(ValueError, match="max_memory must be a number of bytes or text like"):
             spilling.share_memory(text, 1)
     for other in (5e9, True, [5_000_000]):
-        with pytest.raises(TypeError, match="max_memory must be bytes or text like"):
+        with pytest.raises(TypeError, match="max_memory must be a number of bytes or text like"):
             spilling.share_memory(other, 1)
 
 
@@ -252,32 +252,32 @@ def test_limits_as_text():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_names_the_folder_and_leaves_nothing(folder, runs, workers):
+def test_error_for_full_disk_names_the_folder(folder, runs, workers):
     corpus = ft.Corpus.from_texts(flood(30_000, seed=60))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))  # no file may grow beyond this
-        with pytest.raises(OSError, match="counts beyond max_memory go to this folder") as error:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))  # limits the size of files
+        with pytest.raises(OSError, match="counts beyond max_memory are written to this folder") as error:
             ft.count_pretokens(corpus, workers=workers, max_memory=workers * SMALL)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert error.value.filename == str(folder)
 
 
-def test_a_run_that_is_cut_short_is_an_error(folder, runs, monkeypatch):
+def test_truncated_run_is_an_error(folder, runs, monkeypatch):
     write = spilling.Spill._write_run
 
-    def write_and_cut(self, blocks):
+    def write_and_truncate(self, blocks):
         write(self, blocks)
         os.truncate(self._runs[-1], os.path.getsize(self._runs[-1]) - 1)
 
-    monkeypatch.setattr(spilling.Spill, "_write_run", write_and_cut)
-    with pytest.raises(OSError, match="a temporary file was cut short"):
+    monkeypatch.setattr(spilling.Spill, "_write_run", write_and_truncate)
+    with pytest.raises(OSError, match="a temporary file was truncated"):
         ft.count_pretokens(ft.Corpus.from_texts(flood(20_000, seed=61)), workers=1, max_memory=SMALL)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_an_error_of_the_corpus_leaves_nothing(folder, runs, workers):
+def test_no_files_are_left_after_an_error_in_the_corpus(folder, runs, workers):
     def texts():
         yield from flood(30_000, seed=62)
         raise KeyError("from the caller")
@@ -294,14 +294,14 @@ ft.count_pretokens(ft.Corpus.from_texts(texts), workers=2, max_memory="9MB")
 """
 
 
-def test_ctrl_c_leaves_nothing(folder):
+def test_no_files_are_left_after_ctrl_c(folder):
     process = subprocess.Popen(
         [sys.executable, "-c", CODE],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(folder)},
         stderr=subprocess.PIPE,
     )
-    while not list(folder.glob("*/*")):  # until the first run is written
+    while not list(folder.glob("*/*")):  # wait for the first run
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

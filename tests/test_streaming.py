@@ -1,4 +1,4 @@
-"""Decoding in parts: the same text as decoding at once, and never half a character."""
+"""Streaming decoding: same text as decoding at once, and never a part of a character."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import fasttok as ft
 from tests import hostile
 from tests.test_fuzz import examples
 
-# What a UTF-8 decoder tells apart: ASCII, continuations at the edges of their ranges, and leads.
+# Bytes that a UTF-8 decoder treats differently: ASCII, ends of the ranges of continuation bytes, lead bytes.
 EDGES = [0x41, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xF5, 0xFF]
 
 
@@ -22,13 +22,13 @@ def stream(tok, parts):
     return "".join([*map(decoder.push, parts), decoder.finish()])
 
 
-def test_every_cut_of_every_short_row_of_edge_bytes(tok):
+def test_all_divisions_of_short_rows_of_edge_bytes(tok):
     for n in range(1, 4):
         for ids in itertools.product(EDGES, repeat=n):
             expected = bytes(ids).decode(errors="replace")
             for cuts in itertools.product([False, True], repeat=n - 1):
-                places = [0, *(i for i, cut in enumerate(cuts, 1) if cut), n]
-                assert stream(tok, [ids[a:b] for a, b in itertools.pairwise(places)]) == expected
+                bounds = [0, *(i for i, cut in enumerate(cuts, 1) if cut), n]
+                assert stream(tok, [ids[a:b] for a, b in itertools.pairwise(bounds)]) == expected
     for ids in itertools.product(EDGES[1:], repeat=4):
         assert stream(tok, ids) == bytes(ids).decode(errors="replace")
 
@@ -44,22 +44,22 @@ def test_every_pair_of_ids(tok):
     ids=st.lists(st.one_of(st.integers(0, 329), st.sampled_from(EDGES)), max_size=30),
     cuts=st.lists(st.integers(0, 30), max_size=6),
 )
-def test_every_cut_of_any_ids(tok, ids, cuts):
-    places = [0, *sorted(cuts), len(ids)]
-    assert stream(tok, [ids[a:b] for a, b in itertools.pairwise(places)]) == tok.decode(ids)
+def test_any_division_of_random_ids(tok, ids, cuts):
+    bounds = [0, *sorted(cuts), len(ids)]
+    assert stream(tok, [ids[a:b] for a, b in itertools.pairwise(bounds)]) == tok.decode(ids)
 
 
-def test_what_is_complete_is_given_at_once(tok):
+def test_complete_characters_are_returned_immediately(tok):
     for text in hostile.texts(300, seed=42):
         decoder, given_so_far, data = ft.StreamDecoder(tok), "", b""
         for i in tok.encode(text, special="all"):
             given_so_far += decoder.push(i)
             data += tok.id_to_piece(i)
-            assert given_so_far == data.decode(errors="ignore")  # of valid text all but a part at the end
+            assert given_so_far == data.decode(errors="ignore")  # all except an incomplete last character
         assert decoder.finish() == ""
 
 
-def test_one_id_or_many_in_any_form(tok):
+def test_push_accepts_ids_in_any_form(tok):
     ids = tok.encode("naïve 東京")
     for parts in (
         ids,
@@ -73,7 +73,7 @@ def test_one_id_or_many_in_any_form(tok):
 
 
 @pytest.mark.parametrize("bad", [-1, 330, 1 << 70, np.int64(-1), [97, 330], 1.0, True, "a", None, [[97]]])
-def test_bad_ids_change_nothing(tok, bad):
+def test_invalid_ids_do_not_change_the_state(tok, bad):
     decoder = ft.StreamDecoder(tok)
     assert decoder.push([97, 0xC3]) == "a"
     with pytest.raises((IndexError, TypeError)) as here:
@@ -84,7 +84,7 @@ def test_bad_ids_change_nothing(tok, bad):
     assert decoder.push(0xA9) == "é"
 
 
-def test_a_finished_decoder_begins_anew(tok):
+def test_decoder_can_be_reused_after_finish(tok):
     decoder = ft.StreamDecoder(tok)
     assert [decoder.push(0xE6), decoder.finish(), decoder.finish()] == ["", "\ufffd", ""]
     assert [decoder.push(0x9D), decoder.push(98), decoder.finish()] == ["\ufffd", "b", ""]

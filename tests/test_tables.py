@@ -1,4 +1,4 @@
-"""Text columns: Parquet files, Arrow streams, data frames and iterables of records."""
+"""Reading text columns: Parquet files, Arrow streams, data frames and iterables of records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_parquet(path, texts, kind=None, **options):
 
 
 class Dataset:
-    """What a Hugging Face dataset looks like: records, and no stream of Arrow data."""
+    """Imitation of a Hugging Face ``Dataset``: an iterable of records without the Arrow stream protocol."""
 
     def __init__(self, records):
         self._records = records
@@ -46,11 +46,11 @@ class Dataset:
         return iter(self._records)
 
     def __getitem__(self, key):
-        raise AssertionError("a column is read by iterating: asking for it may load it whole")
+        raise AssertionError("must be read by iterating, since indexing may load a whole column")
 
 
 class IterableDataset:
-    """The streamed kind: it does not know its length, nor always its columns."""
+    """Imitation of a Hugging Face ``IterableDataset``: no length, and the columns may be unknown."""
 
     column_names = None
 
@@ -66,15 +66,15 @@ class IterableDataset:
 
 @pytest.mark.parametrize("kind", TYPES, ids=str)
 @pytest.mark.parametrize("options", [{}, {"row_group_size": 2}, {"compression": "zstd"}], ids=str)
-def test_parquet_of_every_type_of_text(tmp_path, kind, options):
+def test_parquet_columns_of_every_text_type(tmp_path, kind, options):
     if pa.types.is_dictionary(kind):
         options = {**options, "store_schema": True}
     corpus = ft.Corpus.from_files(write_parquet(tmp_path / "a.parquet", TEXTS, kind, **options))
     assert list(corpus) == BYTES
-    assert list(corpus) == BYTES  # it can be read again
+    assert list(corpus) == BYTES  # read a second time
 
 
-def test_parquet_is_read_beyond_one_batch(tmp_path):
+def test_parquet_of_several_batches(tmp_path):
     texts = hostile.texts(3000, seed=40)
     path = write_parquet(tmp_path / "a.parquet", texts, row_group_size=1100)
     assert list(ft.Corpus.from_files(path)) == [text.encode() for text in texts]
@@ -92,18 +92,18 @@ def test_parquet_among_other_files(tmp_path):
     assert list(ft.Corpus.from_files(f"{tmp_path}/**/*.parquet", document="line")) == [b"x", b"y", b"z"]
 
 
-def test_bytes_that_are_not_utf8_come_through(tmp_path):
+def test_bytes_that_are_not_utf8_are_kept(tmp_path):
     rows = hostile.byte_strings(600, seed=41)
     path = write_parquet(tmp_path / "a.parquet", rows, pa.binary())
     assert list(ft.Corpus.from_files(path)) == rows
     assert list(ft.Corpus.from_table(pq.read_table(path))) == rows
 
 
-def test_another_column(tmp_path):
+def test_choice_of_column(tmp_path):
     table = pa.table({"text": [1, 2], "text.en": ["a", "b"], "content": ["c", None]})
     pq.write_table(table, tmp_path / "a.parquet")
     assert list(ft.Corpus.from_files(tmp_path, field="text.en")) == [b"a", b"b"]
-    with pytest.raises(ft.CorpusError, match="column 'text' holds int64, not text"):
+    with pytest.raises(ft.CorpusError, match="column 'text' must be text, not int64"):
         list(ft.Corpus.from_files(tmp_path))
     with pytest.raises(
         ft.CorpusError, match="no column 'body' .the columns are: 'text', 'text.en', 'content'"
@@ -115,7 +115,7 @@ def test_another_column(tmp_path):
 
 
 @pytest.mark.parametrize("row", [0, 255, 256, 1099, 1100, 2999])
-def test_the_row_of_a_null_is_named(tmp_path, row):
+def test_error_for_null_gives_the_row(tmp_path, row):
     texts = ["x"] * 3000
     texts[row] = None
     path = write_parquet(tmp_path / "a.parquet", texts, row_group_size=1100)
@@ -157,7 +157,7 @@ def test_damaged_parquet_files(tmp_path):
     assert n_refused > 100
 
 
-def test_a_missing_parquet_file_and_a_misnamed_one(tmp_path):
+def test_missing_and_misnamed_parquet_files(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", TEXTS)
     corpus = ft.Corpus.from_files(path)
     path.rename(tmp_path / "a.txt")
@@ -185,9 +185,7 @@ def test_without_pyarrow(tmp_path, monkeypatch):
         (ft.Corpus.from_files(path), "Parquet files"),
         (ft.Corpus.from_table(table), "Arrow tables"),
     ):
-        with pytest.raises(
-            ImportError, match=rf"{what} are read with pyarrow: pip install 'fasttok\[parquet\]'"
-        ):
+        with pytest.raises(ImportError, match=rf"reading {what} needs pyarrow: pip install pyarrow"):
             list(corpus)
     assert list(ft.Corpus.from_table([{"text": "a"}])) == [b"a"]
 
@@ -218,27 +216,27 @@ def all_tables(texts):
     ]
 
 
-def test_tables_of_every_kind_read_the_same_again_and_again():
+def test_all_kinds_of_tables_give_the_same_documents_repeatedly():
     for table in all_tables(TEXTS):
         corpus = ft.Corpus.from_table(table)
         assert list(corpus) == BYTES, type(table)
         assert list(corpus) == BYTES, type(table)
 
 
-def test_what_a_document_is_holds_for_tables_too():
+def test_document_rule_applies_to_tables():
     for table in all_tables(TEXTS):
         corpus = ft.Corpus.from_table(table, document="line")
         assert list(corpus) == [text for text in b"\n".join(BYTES).split(b"\n") if text], type(table)
         assert corpus.document_rule == "line"
 
 
-def test_a_dictionary_of_a_type_that_cannot_be_taken_from():
+def test_dictionary_of_string_view():  # pyarrow cannot `take` from this type
     words = pa.array(TEXTS, pa.string_view())
     column = pa.DictionaryArray.from_arrays(pa.array([*range(len(TEXTS)), 0], pa.uint32()), words)
     assert list(ft.Corpus.from_table(pa.table({"text": column}))) == [*BYTES, b"one"]
 
 
-def test_streams_are_read_once_and_say_so():
+def test_second_reading_of_a_stream_is_an_error():
     table = pa.table({"text": TEXTS})
     for stream in (table.to_reader(max_chunksize=2), iter(Dataset(table.to_pylist()))):
         corpus = ft.Corpus.from_table(stream)
@@ -247,7 +245,7 @@ def test_streams_are_read_once_and_say_so():
             list(corpus)
 
 
-def test_a_stream_is_read_as_it_comes():
+def test_streams_are_read_lazily():
     given = []
 
     def batches():
@@ -270,32 +268,32 @@ def test_a_stream_is_read_as_it_comes():
         (pd.DataFrame(), "no column 'text' .the columns are: none"),
         ({"train": [], "test": []}, "no column 'text' .the columns are: 'train', 'test'"),
         ([{"text": "x"}, {"body": "x"}], "row 1: no column 'text' .the columns are: 'body'"),
-        (pa.table({"text": [1]}), "column 'text' holds int64, not text"),
-        (pa.table({"text": [["x"]]}), "column 'text' holds list<.*: string>, not text"),
+        (pa.table({"text": [1]}), "column 'text' must be text, not int64"),
+        (pa.table({"text": [["x"]]}), "column 'text' must be text, not list<.*: string>"),
         (
             pa.table({"text": pa.array([1, 1]).dictionary_encode()}),
-            "column 'text' holds dictionary<values=int64.*, not text",
+            "column 'text' must be text, not dictionary<values=int64",
         ),
-        (pa.Table.from_arrays([pa.array(["x"])] * 2, ["text"] * 2), "2 columns are called 'text'"),
-        (pd.DataFrame([["x", "y"]], columns=["text", "text"]), "2 columns are called 'text'"),
-        (pd.DataFrame({"text": ["x", 3]}, dtype=object), "row 1: column 'text' is a int, not text"),
+        (pa.Table.from_arrays([pa.array(["x"])] * 2, ["text"] * 2), "2 columns are named 'text'"),
+        (pd.DataFrame([["x", "y"]], columns=["text", "text"]), "2 columns are named 'text'"),
+        (pd.DataFrame({"text": ["x", 3]}, dtype=object), "row 1: column 'text' must be text, not int"),
         (pd.Series(["x", float("nan")]), "row 1: column 'text' is null"),
-        (pd.Series(["x", None], dtype="string"), "row 1: column 'text' is "),
+        (pd.Series(["x", None], dtype="string"), "row 1: column 'text' must be text, not NAType"),
         ([{"text": "x"}, {"text": None}], "row 1: column 'text' is null"),
-        ([{"text": "x"}, {"text": 0.5}], "row 1: column 'text' is a float, not text"),
-        ([{"text": "x"}, ["y"]], "row 1: column 'text' is a list, not text"),
+        ([{"text": "x"}, {"text": 0.5}], "row 1: column 'text' must be text, not float"),
+        ([{"text": "x"}, ["y"]], "row 1: column 'text' must be text, not list"),
         (pa.table({"text": pa.DictionaryArray.from_arrays([0, 1], ["x", None])}), "row 1: .* is null"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_bad_tables(table, message):
+def test_invalid_tables(table, message):
     with pytest.raises(ft.CorpusError, match=message):
         list(ft.Corpus.from_table(table))
 
 
-def test_one_text_is_no_table():
+def test_single_text_is_not_a_table():
     for text in ("a text", b"a text"):
-        with pytest.raises(TypeError, match="table must be rows with a column of text, not"):
+        with pytest.raises(TypeError, match="table must have rows and a text column, not"):
             ft.Corpus.from_table(text)
     with pytest.raises(TypeError, match="not iterable"):
         list(ft.Corpus.from_table(5))
@@ -308,7 +306,7 @@ def test_lone_surrogates_in_tables():
     assert list(ft.Corpus.from_table(table, errors="replace"))[1] == "ab\ufffd".encode()
 
 
-def test_counting_a_table_is_counting_its_texts():
+def test_counts_of_a_table_are_counts_of_its_texts():
     texts = hostile.texts(2000, seed=44)
     expected = ft.count_pretokens(ft.Corpus.from_texts(texts))
     for table in all_tables(texts):

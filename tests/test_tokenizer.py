@@ -1,4 +1,4 @@
-"""The tokenizer: special tokens, batches, decoding, and what it says of itself."""
+"""Tokenizer: encoding, special tokens, batches, decoding, vocabulary and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ END, OTHER = "<|endoftext|>", "<|end|>"
 
 
 def plain(tok, text):
-    """The ids of a text, pretoken by pretoken."""
+    """Return the ids of a text, encoded pretoken by pretoken."""
     rows = [tok.encode(p) for p in tok.pretokenizer.split_text(text)]
     return [i for row in rows for i in row.tolist()]
 
@@ -37,7 +37,7 @@ def test_encode(tok):
         assert tok.encode(form(b"the \xff")).tolist() == tok.encode(b"the \xff").tolist()
 
 
-def test_every_text_and_byte_string_comes_back(tok):
+def test_decoding_returns_every_text_and_byte_string(tok):
     assert tok.is_lossless
     for text in hostile.texts(1000, seed=21):
         assert tok.decode(tok.encode(text), errors="strict") == text
@@ -47,7 +47,7 @@ def test_every_text_and_byte_string_comes_back(tok):
         assert tok.decode_bytes(tok.encode(data, special="all")) == data
 
 
-def test_batches_are_a_loop(tok, monkeypatch):
+def test_a_batch_equals_encoding_each_text(tok, monkeypatch):
     texts = [*hostile.texts(300, seed=23), "", "x" * 5000, *hostile.byte_strings(300, seed=24), ""]
     expected = [tok.encode(text).tolist() for text in texts]
     for workers, size in itertools.product((1, 2, 7), (10, 1000, 1 << 22)):
@@ -61,7 +61,7 @@ def test_batches_are_a_loop(tok, monkeypatch):
     assert tok.encode_batch([""]).to_list() == [[]]
 
 
-def test_files_are_their_documents(tok, tmp_path, monkeypatch):
+def test_files_are_encoded_as_their_documents(tok, tmp_path, monkeypatch):
     texts = ["one\r\ntwo " * 200, "", "<|endoftext|> naïve 東京\n" * 50]
     for name, text in zip("abc", texts, strict=True):
         (tmp_path / f"{name}.txt").write_text(text, newline="")
@@ -86,7 +86,7 @@ def test_plain_text_never_becomes_a_special_token(tok):
         text = "".join(rng.choices(parts, k=rng.randint(1, 8)))
         for ids in (tok.encode(text), tok.encode_batch([text]).values, tok.encode(text, special=())):
             assert special.isdisjoint(ids.tolist())
-        # The text of a token cannot be smuggled in through another one's, or through decoding.
+        # No special token arises from parts of other special tokens, nor from decoding and encoding again.
         assert tok.encode(tok.decode(tok.encode(text))).tolist() == tok.encode(text).tolist()
         only_other = tok.encode(text, special={OTHER}).tolist()
         assert only_other.count(tok.special_tokens[OTHER]) == text.count(OTHER)
@@ -104,14 +104,14 @@ def test_allowed_special_tokens(tok):
     assert tok.count(f"{END}{END}", special="all") == 2
 
 
-def test_the_longer_special_token_goes_first():
+def test_the_longest_special_token_is_found():
     counts = ft.PretokenCounts.from_dict({"a": 1})
     tok = ft.train(counts, vocab_size=259, special_tokens=["<a", "<a>", "a>"])
     assert tok.encode("<a><aa>", special="all").tolist() == [257, 256, 258]
     assert tok.encode("<a>", special=["<a", "a>"]).tolist() == [256, ord(">")]
 
 
-def test_errors_name_the_document_of_the_corpus(tok, tmp_path):
+def test_errors_name_the_document(tok, tmp_path):
     for name, text in {"a": "fine", "b": "x" + END, "c": "a" * 28 + "b" + "a" * 40_000 + "b"}.items():
         (tmp_path / f"{name}.txt").write_text(text)
     with pytest.raises(ft.SpecialTokenError, match="at byte 1 of document 1"):
@@ -122,7 +122,7 @@ def test_errors_name_the_document_of_the_corpus(tok, tmp_path):
             ft.count_pretokens(ft.Corpus.from_files(tmp_path), slow, workers=workers)
 
 
-def test_refusing_special_tokens(tok):
+def test_special_raise(tok):
     with pytest.raises(ft.SpecialTokenError, match="'<|endoftext|>' at byte 3 of document 0") as error:
         tok.encode(f"ü {END}", special="raise")
     assert (error.value.token, error.value.position, error.value.document) == (END, 3, 0)
@@ -167,19 +167,19 @@ def test_decoding(tok):
         ([97, -1], IndexError, "id -1 at position 1.* is outside the vocabulary of 330 ids"),
         ([330], IndexError, "id 330 at position 0"),
         ([1 << 40], IndexError, "id 1099511627776 at position 0"),
-        ([1 << 70], IndexError, "an id beyond 64 bits"),
+        ([1 << 70], IndexError, "an id of more than 64 bits"),
         ([1.0], TypeError, "ids must be integers, not float64"),
         ([True], TypeError, "ids must be integers, not bool"),
         (["a"], TypeError, "ids must be integers"),
-        ([[1], [2]], TypeError, "for several rows there is decode_batch"),
-        ([[1, 2], [3]], TypeError, "for several rows there is decode_batch"),
+        ([[1], [2]], TypeError, "to decode several rows use decode_batch"),
+        ([[1, 2], [3]], TypeError, "to decode several rows use decode_batch"),
         (7, TypeError, "one row of integers, not int"),
         ("abc", TypeError, "one row of integers, not str"),
         (iter([1]), TypeError, "one row of integers, not list_iterator"),
         (np.array([1 << 63], np.uint64), IndexError, "outside the vocabulary"),
     ],
 )
-def test_bad_ids(tok, ids, error, message):
+def test_invalid_ids(tok, ids, error, message):
     for decode in (tok.decode, tok.decode_bytes, lambda ids: tok.decode_batch([[97], ids])):
         with pytest.raises(error, match=message):
             decode(ids)
@@ -196,7 +196,7 @@ def test_unused_ids_do_not_decode():
         tok.id_to_piece(299)
 
 
-# What it is
+# Vocabulary and errors
 
 
 def test_pieces(tok):
@@ -217,7 +217,7 @@ def test_pieces(tok):
 @pytest.mark.parametrize(
     ("special", "message"),
     [
-        ({"<s>": 97}, "'<s>' has id 97, which is the piece b'a'"),
+        ({"<s>": 97}, "'<s>' has id 97, which is already the id of the piece b'a'"),
         ({"<s>": 300, "<t>": 300}, "'<s>' and '<t>' have the same id 300"),
         ({"<s>": -1}, "must be from 0 to 2.24 - 1, not -1"),
         ({"<s>": 1 << 31}, "must be from 0 to"),
@@ -225,7 +225,7 @@ def test_pieces(tok):
         ({"": 300}, "not empty"),
     ],
 )
-def test_special_tokens_that_cannot_be(special, message):
+def test_invalid_special_tokens(special, message):
     model, *_ = ft.BPETrainer(vocab_size=256).train(ft.PretokenCounts.from_dict({"a": 1}))
     with pytest.raises(ValueError, match=message):
         ft.Tokenizer(model, ft.get_pretokenizer("gpt2"), special)
@@ -241,7 +241,7 @@ def test_lone_surrogates(tok):
     assert tok.encode_batch(["a\ud800"], errors="replace")[0].tolist() == tok.encode("a\ufffd").tolist()
 
 
-def test_bad_calls(tok):
+def test_invalid_arguments(tok):
     with pytest.raises(TypeError, match="a text must be str or bytes, not int"):
         tok.encode(5)
     with pytest.raises(TypeError, match="not one text"):
@@ -256,13 +256,13 @@ def test_bad_calls(tok):
         tok.encode("a", special=True)
     with pytest.raises(ValueError, match='errors must be "replace" or "strict"'):
         tok.decode([97], errors="ignore")
-    with pytest.raises(TypeError, match="must map each text, or AddedToken, to its id"):
+    with pytest.raises(TypeError, match="must be a mapping of str or AddedToken to ids, not list"):
         ft.Tokenizer(tok.model, tok.pretokenizer, ["<s>"])
 
 
 @pytest.mark.parametrize("kept", [8, 100, 1 << 20])
-def test_ids_that_were_given_out_are_not_written_to_again(tok, monkeypatch, kept):
-    monkeypatch.setattr("fasttok.tokenizer.encode.KEPT_IDS", kept)
+def test_returned_ids_are_never_overwritten(tok, monkeypatch, kept):
+    monkeypatch.setattr("fasttok.tokenizer.encode.MAX_KEPT_IDS", kept)
     texts = ["the cat sat on the mat " * n for n in (1, 2, 5, 20)]
     given = [tok.encode(text) for text in texts] + list(tok.encode_batch(texts, workers=2))
     before = [ids.tolist() for ids in given]

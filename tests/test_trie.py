@@ -1,4 +1,4 @@
-"""Tries, against dicts of their keys."""
+"""Tries, compared with dicts of their keys."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SHORT = [bytes(word) for n in range(1, 7) for word in product(b"ab", repeat=n)]
 
 
 def build(keys: dict[bytes, int]) -> Trie:
-    """The trie of some keys, each unit of it looked at."""
+    """Build the trie of some keys and check its units."""
     rows = sorted(keys)
     trie = Trie.build(ft.Ragged.from_bytes(rows), np.array([keys[row] for row in rows], np.int32))
     assert len(trie.units) % 256 == 0
     assert trie.units.dtype == np.uint32
     assert find_stray(trie.units) == -1
-    # A unit is the root, a child or a value of a node, and no other: as many as there are prefixes and keys.
+    # A used unit is the root, a child or a value: at most one per prefix and one per key.
     nodes = {row[:i] for row in rows for i in range(len(row) + 1)} | {b""}
     assert np.count_nonzero(trie.units != 1 << 31) <= len(nodes) + len(rows)
     return trie
@@ -37,7 +37,7 @@ def find_prefixes(keys: dict[bytes, int], text: bytes) -> list[tuple[int, int]]:
     return [(n, keys[text[:n]]) for n in range(1, len(text) + 1) if text[:n] in keys]
 
 
-def assert_same(keys: dict[bytes, int], texts: list[bytes]) -> None:
+def check_prefixes(keys: dict[bytes, int], texts: list[bytes]) -> None:
     trie = build(keys)
     for text in texts:
         assert trie.find_prefixes(text) == find_prefixes(keys, text), (keys, text)
@@ -47,7 +47,7 @@ def test_short_keys():
     rng = random.Random(1)
     for _ in range(100):
         keys = {key: rng.randrange(1 << 31) for key in rng.sample(SHORT, rng.randint(0, len(SHORT)))}
-        assert_same(keys, SHORT)
+        check_prefixes(keys, SHORT)
 
 
 def test_hostile_keys():
@@ -55,15 +55,15 @@ def test_hostile_keys():
     for seed in range(20):
         texts = hostile.byte_strings(200, seed)
         parts = {text[: rng.randint(1, 12)].replace(b"\0", b"") for text in texts} - {b""}
-        assert_same({key: i for i, key in enumerate(parts)}, [*texts, *parts, b"\0", b"a\0", b""])
+        check_prefixes({key: i for i, key in enumerate(parts)}, [*texts, *parts, b"\0", b"a\0", b""])
 
 
 def test_every_byte_after_every_byte():
     keys = {bytes(pair): i for i, pair in enumerate(product(range(1, 256), repeat=2))}
-    assert_same(keys, [bytes(pair) + b"x" for pair in product(range(256), repeat=2)])
+    check_prefixes(keys, [bytes(pair) + b"x" for pair in product(range(256), repeat=2)])
 
 
-def test_random_texts_find_no_other_keys():
+def test_random_texts():
     rng = np.random.default_rng(3)
     keys = {rng.integers(1, 256, n, np.uint8).tobytes(): n for n in range(1, 40) for _ in range(30)}
     trie = build(keys)
@@ -72,14 +72,14 @@ def test_random_texts_find_no_other_keys():
         assert trie.find_prefixes(text) == find_prefixes(keys, text)
 
 
-def test_a_long_key():
+def test_long_key():
     key = bytes(i % 255 + 1 for i in range(1_000_000))
     trie = Trie.build(ft.Ragged.from_bytes([key]), np.array([5], np.int32))
     assert trie.find_prefixes(key + b"x") == [(1_000_000, 5)]
     assert len(trie.units) < 1_010_000
 
 
-def test_far_children():
+def test_large_offsets():
     rng = np.random.default_rng(4)
     table = np.unique(rng.integers(1, 256, (900_000, 4), np.uint8), axis=0)
     keys = ft.Ragged(table.ravel(), np.arange(0, table.size + 1, 4))
@@ -104,13 +104,13 @@ def test_stray_units(n):
     assert find_stray(units) == 3
 
 
-def test_units_of_a_trie_make_a_trie():
+def test_trie_from_units():
     units = build({b"ab": 1, b"b": 2}).units
     assert not units.flags.writeable
     assert Trie(units).find_prefixes(b"abc") == [(2, 1)]
 
 
-def test_shared_children():
+def test_trie_with_shared_children():
     rng = random.Random(5)
     for n_values in (1, 2, 5):
         for _ in range(100):
@@ -128,7 +128,7 @@ def test_shared_children():
             assert trie.find_prefixes(text) == find_prefixes(keys, text), (keys, text)
 
 
-def test_children_are_shared():
+def test_sharing_children_saves_units():
     keys = {bytes(word): word[3] for word in product(range(1, 20), repeat=4)}
     trie = build_shared(keys)
     assert trie.find_prefixes(bytes([3, 4, 5, 6, 7])) == [(4, 6)]

@@ -1,4 +1,4 @@
-"""Unigram encoding: against the oracles, sentencepiece and tokenizers."""
+"""Unigram encoding against oracles, sentencepiece and tokenizers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def random_pieces(rng, letters, n, longest=5):
 
 
 def random_model(rng, letters="abé東", n=12, **options):
-    """Scores that often make ties, all of them sums of powers of two."""
+    """Return a model whose scores are multiples of 1/8, so that sums are exact and ties are frequent."""
     pieces = random_pieces(rng, letters, n)
     scores = [-rng.randint(1, 40) / 8 for _ in pieces]
     return ft.UnigramModel(["", *pieces], [0, *scores], unk_id=0, **options)
@@ -45,10 +45,10 @@ def ids_in(model):
     return {piece: i for i, piece in enumerate(model.pieces.to_bytes()) if piece}
 
 
-# What comes out
+# Encoding
 
 
-def test_all_small_texts_are_the_best_of_all_segmentations():
+def test_small_texts_match_exhaustive_search():
     rng = random.Random(80)
     for _ in range(40):
         model = random_model(rng, rng.choice(["ab", "a", "abc"]))
@@ -61,7 +61,7 @@ def test_all_small_texts_are_the_best_of_all_segmentations():
 
 
 @pytest.mark.parametrize("byte_fallback", [False, True])
-def test_hostile_texts_are_the_oracles(byte_fallback):
+def test_hostile_texts_match_the_oracle(byte_fallback):
     texts = [*hostile.texts(150, seed=81), *hostile.byte_strings(150, seed=82)]
     rng = random.Random(83)
     parts = {t[i : i + rng.randint(1, 4)].replace("\0", "") for t in hostile.texts(40, 84) for i in range(20)}
@@ -83,7 +83,7 @@ def test_hostile_texts_are_the_oracles(byte_fallback):
     assert tok.is_lossless == byte_fallback
 
 
-def test_the_names_of_bytes_are_plain_text():
+def test_names_of_byte_pieces_in_text():
     model = ft.UnigramModel(BYTES, [-1.0] * 256, byte_fallback=True)
     tok = tokenizer_of(model)
     assert tok.encode("<0x41>A\x00").tolist() == [*b"<0x41>A\x00"]
@@ -93,7 +93,7 @@ def test_the_names_of_bytes_are_plain_text():
     assert tokenizer_of(plain).encode("<0x41>").tolist() == [0]
 
 
-def test_runs_of_unknown_characters_are_one_token_across_pretokens():
+def test_unknown_runs_are_fused_across_pretokens():
     model = ft.UnigramModel(["", "a"], [0, -1], unk_id=0)
     for pretokenizer in ("whitespace", "whitespace_split"):
         tok = tokenizer_of(model, pretokenizer)
@@ -104,7 +104,7 @@ def test_runs_of_unknown_characters_are_one_token_across_pretokens():
         assert [text[start:end] for start, end in spans] == ["xyz", "a", "xy y", "a"]
 
 
-def test_runs_of_unknown_characters_are_one_token_across_batches(tmp_path, monkeypatch):
+def test_unknown_runs_are_fused_across_batches(tmp_path, monkeypatch):
     tok = tokenizer_of(ft.UnigramModel(["", "a"], [0, -1], unk_id=0), "whitespace")
     text = "aa xxx aax xa x x x aa xx"
     (tmp_path / "text.txt").write_text(text)
@@ -113,7 +113,7 @@ def test_runs_of_unknown_characters_are_one_token_across_batches(tmp_path, monke
         assert tok.encode_files(tmp_path / "text.txt").to_list() == [tok.encode(text).tolist()]
 
 
-def test_near_ties_are_settled_from_the_start_of_short_texts():
+def test_near_ties_in_short_texts_match_the_oracle():
     rng = random.Random(90)
     for seed in range(60):
         pieces = random_pieces(rng, "ab -", 12, 6)
@@ -127,16 +127,16 @@ def test_near_ties_are_settled_from_the_start_of_short_texts():
                 best = oracles.best_in_a_row(pretokens, n, scores_of(model), model.unk_score)
                 expected = oracles.ids_of_pieces(best, ids_in(model), 0)
                 assert tok.encode(text).tolist() == expected, (seed, pretokenizer, n)
-                assert tok.encode(text).tolist() == expected  # also with what is in the cache by now
+                assert tok.encode(text).tolist() == expected  # again, with a filled cache
 
 
-def test_a_character_that_is_part_of_a_piece_is_known():
+def test_a_character_inside_a_piece_only():
     model = ft.UnigramModel(["ab", "c"], [-1, -1])
     tok = tokenizer_of(model)
     assert tok.encode("abcab").tolist() == [0, 1, 0]
-    with pytest.raises(ft.UnknownCharacterError, match="no piece for 'b'.*at byte 3 of document 1"):
+    with pytest.raises(ft.UnknownCharacterError, match="cannot encode 'b'.*at byte 3 of document 1"):
         tok.encode_batch(["ab", "abcb"])
-    with pytest.raises(ft.UnknownCharacterError, match="no piece for '東'.*at byte 2 of document 0"):
+    with pytest.raises(ft.UnknownCharacterError, match="cannot encode '東'.*at byte 2 of document 0"):
         tok.encode("ab東a")
 
 
@@ -149,7 +149,7 @@ def test_user_defined_pieces_are_preferred():
 
 
 @pytest.mark.parametrize("compat", [None, "sentencepiece", "huggingface"])
-def test_nothing_but_empty_rows(compat):
+def test_models_with_empty_rows_only(compat):
     model = ft.UnigramModel(["", ""], [0, 0], unk_id=1, compat=compat)
     tok = tokenizer_of(model)
     assert tok.encode_batch(["", "ab", b"\xff"]).to_list() == [[], [1], [1]]
@@ -187,7 +187,7 @@ def test_a_million_characters(unit):
     assert len(ids) == {"a": 1_000_000, "ab": 62_500, "東": 333_334, "x": 1, "\u0300": 1}[unit]
 
 
-def test_places_of_unknown_tokens_and_of_pieces_that_overlap_themselves():
+def test_spans_of_unknown_tokens_and_self_overlapping_pieces():
     tok = tokenizer_of(ft.UnigramModel(["", "aba"], [0, -1], unk_id=0))
     assert tok.encode_with_offsets("xababa").byte_spans.tolist() == [[0, 3], [3, 6]]
     rng = random.Random(91)
@@ -209,7 +209,7 @@ def test_places_of_unknown_tokens_and_of_pieces_that_overlap_themselves():
                     assert [*starts, len(text)] == [0, *ends]
 
 
-def test_ids_and_arrays_are_ours():
+def test_arguments_are_copied_and_checked():
     values = np.frombuffer(b"ab", np.uint8).copy()
     pieces = ft.Ragged(values, np.array([0, 0, 1, 2]))
     model = ft.UnigramModel(pieces, [0, -1, -2], unk_id=np.int64(0), user_defined=np.array([2]))
@@ -223,10 +223,10 @@ def test_ids_and_arrays_are_ours():
         ft.UnigramModel([1], [0])
 
 
-# What other libraries make of it
+# Against sentencepiece and tokenizers
 
 
-def assert_sentencepiece(pieces, texts, byte_fallback=False):
+def assert_matches_sentencepiece(pieces, texts, byte_fallback=False):
     peer = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_file.write(pieces, byte_fallback))
     tok = tokenizer_of(sentencepiece_file.model_of(pieces, byte_fallback), "gpt2")
     assert tok.encode_batch(texts).to_list() == peer.encode(texts)
@@ -236,7 +236,7 @@ def assert_sentencepiece(pieces, texts, byte_fallback=False):
 
 
 @pytest.mark.parametrize("byte_fallback", [False, True])
-def test_random_models_are_sentencepieces(byte_fallback):
+def test_random_models_match_sentencepiece(byte_fallback):
     rng = random.Random(86)
     for seed in range(120):
         letters = rng.choice(["ab", "abé東", "ab é東😀"])
@@ -244,13 +244,13 @@ def test_random_models_are_sentencepieces(byte_fallback):
         kinds = rng.choices(
             [NORMAL, USER_DEFINED, UNUSED], [8, 1, 1] if seed % 2 else [1, 0, 0], k=len(texts)
         )
-        tenths = seed % 3 == 0  # sums that single precision rounds, so that ties are rare, and real ones
+        tenths = seed % 3 == 0  # single precision rounds sums of tenths and so decides ties
         scores = [-rng.randint(1, 30) / 10 if tenths else -rng.random() * 15 for _ in texts]
         scores = [-40.0 if kind == USER_DEFINED else score for kind, score in zip(kinds, scores, strict=True)]
         pieces = [("<unk>", 0.0, UNKNOWN), ("<s>", 0.0, CONTROL), *zip(texts, scores, kinds, strict=True)]
         if byte_fallback:
             pieces += [(name, 0.0, BYTE) for name in BYTES]
-        assert_sentencepiece(
+        assert_matches_sentencepiece(
             pieces,
             ["".join(rng.choices(letters + "cx", k=k)) for k in (1, 3, 8, 20, 60, 300, 2000)],
             byte_fallback,
@@ -262,7 +262,7 @@ def lines_of(shared, *names):
     return [line for text in texts for line in text[:150_000].splitlines() if line.strip()]
 
 
-def assert_the_lines_are_sentencepieces(peer, tok, lines):
+def assert_lines_match_sentencepiece(peer, tok, lines):
     normal = [peer.normalize(line) for line in lines]
     expected = peer.encode(lines)
     assert tok.encode_batch(normal).to_list() == expected
@@ -273,7 +273,7 @@ NAMES = ["google_test_model.model", "google_test_ja_model.model", "tftext_fast_s
 
 
 @pytest.mark.parametrize("name", [*NAMES, "ai21_j2/j2-tokenizer.model", "seqio_test.model"])
-def test_real_models_are_sentencepieces(shared, name):
+def test_real_models_match_sentencepiece(shared, name):
     path = shared / "tokenizers/sentencepiece" / name
     peer = sentencepiece.SentencePieceProcessor(model_file=str(path))
     pieces, byte_fallback = sentencepiece_file.read(path)
@@ -284,7 +284,7 @@ def test_real_models_are_sentencepieces(shared, name):
     expected = peer.encode(lines)
     whole = tokenizer_of(sentencepiece_file.model_of(pieces, byte_fallback))
     assert whole.encode_batch(normal).to_list() == expected
-    # The same from the cache, a word at a time, if no piece reaches across words.
+    # Without compat, encode word by word with the cache, unless pieces cross words.
     model = sentencepiece_file.model_of(pieces, byte_fallback, None)
     crosses = any("▁" in text.lstrip("▁") for text, *_ in pieces)
     assert (
@@ -305,7 +305,7 @@ def test_texts_whose_scores_sum_to_hundreds_of_thousands(shared):
         assert tok.encode(peer.normalize(text)).tolist() == peer.encode(text)
 
 
-def test_a_trained_model_is_sentencepieces(shared):
+def test_a_trained_model_matches_sentencepiece(shared):
     lines = lines_of(shared, "prose/wagahai.txt", "prose/tinyshakespeare.txt")
     file = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -337,7 +337,7 @@ def test_a_trained_model_is_sentencepieces(shared):
 
 
 @pytest.mark.parametrize("byte_fallback", [False, True])
-def test_random_models_are_those_of_tokenizers(byte_fallback):
+def test_random_models_match_tokenizers(byte_fallback):
     rng = random.Random(87)
     for seed in range(120):
         letters = rng.choice(["ab", "abé東", "ab é東😀"])
@@ -356,10 +356,10 @@ def test_random_models_are_those_of_tokenizers(byte_fallback):
             assert tok.encode(text).tolist() == [token.id for token in peer.tokenize(text)]
 
 
-# One row, one text
+# Rows are encoded whole
 
 
-def test_with_sentencepieces_sums_a_document_is_never_cut(monkeypatch):
+def test_ids_do_not_depend_on_the_size_of_batches(monkeypatch):
     rng = random.Random(88)
     pieces = random_pieces(rng, "ab ", 30)
     scores = [-rng.random() * 15 for _ in pieces]
@@ -374,7 +374,7 @@ def test_with_sentencepieces_sums_a_document_is_never_cut(monkeypatch):
             assert tok.encode_batch(texts, workers=workers).to_list() == expected
 
 
-# What cannot be
+# Invalid arguments
 
 
 @pytest.mark.parametrize(
@@ -387,30 +387,30 @@ def test_with_sentencepieces_sums_a_document_is_never_cut(monkeypatch):
         (["a", "", "a"], [0, 0, 0], {}, "ids 0 and 2 have the same piece b'a'"),
         (["a", b"b\xff"], [0, 0], {}, "the piece b'b\\\\xff' of id 1 is not UTF-8 at byte 1"),
         ([b"\xed\xa0\x80"], [0], {}, "is not UTF-8 at byte 0"),
-        (["a\0"], [0], {}, r"holds the character U\+0000"),
+        (["a\0"], [0], {}, r"contains the character U\+0000"),
         (["a", *BYTES[:65], *BYTES[66:]], [0] * 256, {"byte_fallback": True}, "1 of the 256 .* is <0x41>"),
         (["a"], [0], {"byte_fallback": True}, "256 of the 256"),
         (BYTES, [0] * 256, {"byte_fallback": True, "user_defined": [3]}, "cannot be user-defined"),
         (["a"], [0], {"unk_id": -1}, "unk_id must be from 0"),
         (["a"], [0], {"unk_id": 1 << 31}, "unk_id must be from 0"),
-        (["a"], [0], {"unk_id": 0}, "unk_id 0 is the piece b'a'"),
-        (["", "a"], [0, 0], {"user_defined": [0]}, "user-defined id 0 is no piece's"),
-        (["a"], [0], {"user_defined": [1]}, "user-defined id 1 is no piece's"),
+        (["a"], [0], {"unk_id": 0}, "unk_id 0 is the id of the piece b'a'"),
+        (["", "a"], [0, 0], {"user_defined": [0]}, "user_defined contains id 0, which has no piece"),
+        (["a"], [0], {"user_defined": [1]}, "user_defined contains id 1, which has no piece"),
         (["a"], [0], {"compat": "spm"}, "compat must be"),
     ],
 )
-def test_models_that_cannot_be(pieces, scores, options, message):
+def test_invalid_models(pieces, scores, options, message):
     with pytest.raises(ValueError, match=message):
         ft.UnigramModel(pieces, scores, **options)
 
 
 def test_too_many_pieces(monkeypatch):
     monkeypatch.setattr("fasttok.models.pieces.MOST_IDS", 2)
-    with pytest.raises(ValueError, match="3 pieces; the most is 2"):
+    with pytest.raises(ValueError, match="at most 2 pieces, not 3"):
         ft.UnigramModel(["a", "b", "c"], [0, 0, 0])
 
 
-def test_the_file_holds_every_bit(tmp_path):
+def test_files_keep_scores_exactly(tmp_path):
     rng = random.Random(89)
     scores = [0, *(-rng.random() * 10.0 ** rng.randint(-300, 300) for _ in range(50)), -5e-324, -0.0, 3]
     pieces = ["", *(chr(0x4E00 + i) for i in range(len(scores) - 1))]
@@ -449,7 +449,7 @@ def test_damaged_files(tmp_path, change):
         ft.load(tmp_path / "a.json")
 
 
-def test_a_model_does_not_change():
+def test_models_are_immutable():
     scores = np.array([-1.0, -2.0])
     model = ft.UnigramModel(["a", "b"], scores)
     scores[0] = -5
@@ -458,12 +458,12 @@ def test_a_model_does_not_change():
         model.scores[0] = 1
 
 
-# Where tokens stand
+# Spans of tokens
 
 
 @pytest.mark.parametrize("compat", [None, "sentencepiece", "huggingface"])
 @pytest.mark.parametrize("byte_fallback", [False, True])
-def test_tokens_stand_where_their_text_is(compat, byte_fallback):
+def test_spans_contain_the_text_of_their_tokens(compat, byte_fallback):
     rng = random.Random(98)
     for pretokenizer in ("none", "whitespace", "whitespace_split", "metaspace"):
         pieces = random_pieces(rng, "ab東 ▁", 30) + (BYTES if byte_fallback else [])

@@ -1,4 +1,4 @@
-"""Unigram training: every kernel against all segmentations, and what a trained model promises."""
+"""Unigram training: kernels against naive sums over all segmentations, and properties of trained models."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 
 import fasttok as ft
 from fasttok.models._cache import PretokenCache
-from fasttok.models.unigram.alphabet import choose_characters, spell
+from fasttok.models.unigram.alphabet import choose_characters, to_symbols
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.pruning import keep_best, losses
-from fasttok.models.unigram.seeds import begin_with_merges, begin_with_substrings
+from fasttok.models.unigram.pruning import estimate_losses, keep_best
+from fasttok.models.unigram.seeds import seed_with_bpe, seed_with_substrings
 from tests import hostile, oracles
 
 SHORT = ["".join(w) for n in range(1, 9) for w in itertools.product("ab", repeat=n)]
@@ -28,13 +28,17 @@ def random_words(seed: int, alphabet: str = "abc", n: int = 20, longest: int = 8
     return {word: rng.randint(1, 50) for word in sorted(words)}
 
 
-def begin(
-    words: dict[str, int], max_length: int = 16, n_seeds: int = 1000, how=begin_with_substrings, taken=()
+def build_lattices(
+    words: dict[str, int],
+    max_length: int = 16,
+    n_seeds: int = 1000,
+    find_seeds=seed_with_substrings,
+    excluded=(),
 ):
-    """Lattices of words with all their substrings, what these weigh, and the text of each."""
+    """Return the lattices of words with seed pieces, and the weights and texts of the pieces."""
     counts = ft.PretokenCounts.from_dict(words)
-    corpus = spell(counts, choose_characters(counts, 1))
-    lattices, weights = how(corpus, n_seeds, max_length, corpus.numbers(taken), 2)
+    corpus = to_symbols(counts, choose_characters(counts, 1))
+    lattices, weights = find_seeds(corpus, n_seeds, max_length, corpus.symbols_of(excluded), 2)
     return lattices, weights, texts_of(lattices, corpus.characters)
 
 
@@ -43,7 +47,7 @@ def texts_of(lattices: Lattices, characters: np.ndarray) -> list[str]:
 
 
 def arcs_of(lattices: Lattices, texts: list[str]) -> list[list[str]]:
-    """The texts of the arcs at every position."""
+    """Return the texts of the arcs at every position."""
     rows = itertools.pairwise(lattices.offsets.tolist())
     return [[texts[arc & 0xFFFFFF] for arc in lattices.arcs[a:b].tolist()] for a, b in rows]
 
@@ -57,8 +61,8 @@ CORPORA = [
 
 @pytest.mark.parametrize("words", CORPORA)
 @pytest.mark.parametrize("max_length", [2, 3, 16])
-def test_seeds_are_the_substrings_that_go_on_in_different_ways(words, max_length):
-    _, weights, texts = begin(words, max_length)
+def test_seed_substrings_match_naive_search(words, max_length):
+    _, weights, texts = build_lattices(words, max_length)
     n_characters = sum(len(text) == 1 for text in texts)
     expected = oracles.substrings(words, max_length)
     frequent = {text: count for text, count in expected.items() if count > 1}
@@ -72,8 +76,8 @@ def test_seeds_are_the_substrings_that_go_on_in_different_ways(words, max_length
 
 
 @pytest.mark.parametrize("words", CORPORA)
-def test_arcs_are_all_the_places_of_all_pieces(words):
-    lattices, _, texts = begin(words)
+def test_arcs_are_all_occurrences_of_all_pieces(words):
+    lattices, _, texts = build_lattices(words)
     known = set(texts)
     expected = []
     for row in lattices.words:
@@ -84,25 +88,25 @@ def test_arcs_are_all_the_places_of_all_pieces(words):
     assert arcs_of(lattices, texts) == expected
 
 
-def test_merges_make_the_pieces_of_bpe():
+def test_bpe_seeds_are_the_pieces_of_bpe():
     words = random_words(5, "abcd", 60, 12)
-    _, weights, texts = begin(words, n_seeds=40, how=begin_with_merges)
+    _, weights, texts = build_lattices(words, n_seeds=40, find_seeds=seed_with_bpe)
     counts = ft.PretokenCounts.from_dict(words)
     tok = ft.train(counts, vocab_size=44, units="character")
     assert sorted(texts) == sorted(piece.decode() for piece in tok.model.pieces.to_bytes())
     occurrences = {
-        text: sum(count * overlapping(word, text) for word, count in words.items()) for text in texts
+        text: sum(count * count_overlapping(word, text) for word, count in words.items()) for text in texts
     }
     assert weights.tolist() == [occurrences[text] * len(text) for text in texts]
 
 
-def overlapping(word: str, text: str) -> int:
+def count_overlapping(word: str, text: str) -> int:
     return sum(word.startswith(text, i) for i in range(len(word)))
 
 
 @pytest.mark.parametrize("words", CORPORA[:-1])
-def test_expected_counts_are_those_over_all_segmentations(words):
-    lattices, weights, texts = begin(words)
+def test_expected_counts_match_naive_sums(words):
+    lattices, weights, texts = build_lattices(words)
     probabilities = weights / weights.sum()
     expected, log_likelihood = lattices.expect(probabilities)
     by_text = dict(zip(texts, probabilities.tolist(), strict=True))
@@ -111,15 +115,16 @@ def test_expected_counts_are_those_over_all_segmentations(words):
     assert log_likelihood == pytest.approx(naive_likelihood, rel=1e-12)
 
 
-def test_words_too_improbable_for_a_float():
-    """Their probability is 1e-24,000 and less; every character is expected where it stands."""
+def test_words_whose_probability_underflows():
+    # With single characters as pieces, the probability of a word is about 1e-24,000, and the expected counts
+    # are the counts of the characters.
     words = {"ab" * 3000: 3, "a" * 6001: 1}
-    lattices, _, texts = begin(words, max_length=1)
+    lattices, _, texts = build_lattices(words, max_length=1)
     expected, log_likelihood = lattices.expect(np.full(2, 1e-4))
     assert dict(zip(texts, expected.tolist(), strict=True)) == pytest.approx({"a": 15001, "b": 9000})
     assert log_likelihood == pytest.approx(24001 * math.log(1e-4))
-    # With a piece of two characters the paths are those of Fibonacci's numbers.
-    lattices, _, texts = begin({"a" * 2000: 2}, max_length=2)
+    # With a piece of two characters, the number of paths is a Fibonacci number.
+    lattices, _, texts = build_lattices({"a" * 2000: 2}, max_length=2)
     p = np.array([0.001, 0.000_001])
     expected, log_likelihood = lattices.expect(p)
     fibonacci = [1, 1]
@@ -131,8 +136,8 @@ def test_words_too_improbable_for_a_float():
 
 
 @pytest.mark.parametrize("words", CORPORA[:-1])
-def test_best_segmentations_and_losses(words):
-    lattices, weights, texts = begin(words)
+def test_best_segmentations_and_losses_match_naive_search(words):
+    lattices, weights, texts = build_lattices(words)
     n_characters = sum(len(text) == 1 for text in texts)
     scores = np.log(weights / weights.sum())
     by_text = dict(zip(texts, scores.tolist(), strict=True))
@@ -140,16 +145,16 @@ def test_best_segmentations_and_losses(words):
     naive = oracles.best_pieces(words, by_text)
     assert occurrences.tolist() == [naive[text] for text in texts]
     for token_cost in (0, 1.5):
-        lost = losses(lattices, scores, occurrences, n_characters, token_cost)
-        assert lost[:n_characters].tolist() == [np.inf] * n_characters
+        losses = estimate_losses(lattices, scores, occurrences, n_characters, token_cost)
+        assert losses[:n_characters].tolist() == [np.inf] * n_characters
         expected = [oracles.loss_without(text, naive, by_text, token_cost) for text in texts[n_characters:]]
-        np.testing.assert_allclose(lost[n_characters:], expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(losses[n_characters:], expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_lattices_without_some_pieces_are_those_of_the_others(seed):
+def test_keep_removes_the_arcs_of_other_pieces(seed):
     words = random_words(seed)
-    lattices, _, texts = begin(words)
+    lattices, _, texts = build_lattices(words)
     is_kept = np.random.default_rng(seed).random(len(texts)) < 0.5
     is_kept[: len(set("".join(words)))] = True
     before = arcs_of(lattices, texts)
@@ -158,19 +163,19 @@ def test_lattices_without_some_pieces_are_those_of_the_others(seed):
     assert arcs_of(lattices, kept) == [[text for text in row if text in set(kept)] for row in before]
 
 
-@pytest.mark.parametrize("how", [begin_with_substrings, begin_with_merges])
-def test_what_is_taken_is_no_seed(how):
+@pytest.mark.parametrize("find_seeds", [seed_with_substrings, seed_with_bpe])
+def test_excluded_strings_are_not_seeds(find_seeds):
     words = {"<0x41>ab": 40, "<0x4": 3, "ab": 9, "b<0x41>": 20}
-    _, _, texts = begin(words, how=how)
-    _, _, others = begin(words, how=how, taken=["<0x41>", "b<", "ab", "zz", "<"])
+    _, _, texts = build_lattices(words, find_seeds=find_seeds)
+    _, _, others = build_lattices(words, find_seeds=find_seeds, excluded=["<0x41>", "b<", "ab", "zz", "<"])
     assert {"<0x41>", "ab"} <= set(texts)
     assert others == [text for text in texts if text not in ("<0x41>", "b<", "ab")]
 
 
-def test_a_long_piece_beside_many_short_ones():
-    """What short pieces come to is nothing beside it; neither may it overflow while they are lifted."""
+def test_rescaling_with_a_long_and_many_short_pieces():
+    # Sums of short pieces are negligible here, and rescaling must not overflow the sums of the long piece.
     word = "".join(chr(0x4E00 + i) for i in range(200))
-    lattices, _, texts = begin({word: 1_000_000, word[50:]: 2}, max_length=254)
+    lattices, _, texts = build_lattices({word: 1_000_000, word[50:]: 2}, max_length=254)
     for share in (0.9, 1e-12, 1e-300):
         p = np.where(np.array(list(map(len, texts))) == 1, 1e-6, share)
         expected, log_likelihood = lattices.expect(p)
@@ -178,15 +183,15 @@ def test_a_long_piece_beside_many_short_ones():
         assert by_text[word] == pytest.approx(1_000_000, rel=1e-3)
         assert by_text[word[50:]] == pytest.approx(2, rel=1e-3)
         assert log_likelihood == pytest.approx(1_000_002 * math.log(share), rel=1e-4)
-    # Ways of all magnitudes.
-    lattices, _, texts = begin({"a" * 250: 1}, max_length=250, n_seeds=1000)
+    # Paths of all orders of magnitude.
+    lattices, _, texts = build_lattices({"a" * 250: 1}, max_length=250, n_seeds=1000)
     p = np.array([1e-9 if len(text) < 125 else 1e-20 for text in texts])
     expected, log_likelihood = lattices.expect(p)
     assert np.isfinite(log_likelihood)
     assert expected @ [len(text) for text in texts] == pytest.approx(250)
 
 
-def test_counts_near_the_limit():
+def test_counts_near_2_to_the_62():
     for options in ({}, {"method": "mingram"}, {"initial_pieces": "bpe"}):
         counts = ft.PretokenCounts.from_dict({"a" * 300: 2**52, "ab": 2**50, "b": 5})
         tok = ft.train(counts, model="unigram", vocab_size=5, character_coverage=1, **options)
@@ -195,17 +200,17 @@ def test_counts_near_the_limit():
         ft.train(ft.PretokenCounts.from_dict({"a" * 300: 2**54}), model="unigram", vocab_size=10)
 
 
-def test_text_that_reads_like_a_byte():
+def test_text_equal_to_the_name_of_a_byte_piece():
     texts = ["<0x41> abc <0x41> abcd <0x41>"] * 50
     for options in ({}, {"method": "mingram"}, {"initial_pieces": "bpe"}):
-        with pytest.warns(UserWarning, match="no more pieces occur often enough"):
+        with pytest.warns(UserWarning, match="too few pieces occur often enough"):
             tok = train(texts, vocab_size=300, byte_fallback=True, pretokenizer="whitespace", **options)
         assert tok.decode(tok.encode(texts[0] + " <0x42>")) == texts[0] + " <0x42>"
 
 
-def test_user_defined_pieces_that_cannot_be():
+def test_user_defined_pieces_that_never_match_warn():
     for text in ("cat sat", "ﬁ", "a<b"):
-        with pytest.warns(UserWarning, match=f"user-defined '{text}' will never be a piece"):
+        with pytest.warns(UserWarning, match=f"user-defined piece '{text}' will never match"):
             train(
                 [TEXT],
                 vocab_size=19,
@@ -216,9 +221,9 @@ def test_user_defined_pieces_that_cannot_be():
             )
 
 
-def test_the_objective_never_falls_within_em():
+def test_em_never_decreases_the_likelihood():
     for seed in range(10):
-        lattices, weights, _ = begin(random_words(seed, "abcde", 60, 12))
+        lattices, weights, _ = build_lattices(random_words(seed, "abcde", 60, 12))
         probabilities = weights / weights.sum()
         before = -np.inf
         for _ in range(20):
@@ -229,29 +234,29 @@ def test_the_objective_never_falls_within_em():
 
 
 def test_keep_best():
-    worth = np.array([3.0, np.inf, -np.inf, 3, 1])
-    assert keep_best(worth, 2, 0).tolist() == [True, True, False, False, False]
-    assert keep_best(worth, 5, 0).tolist() == [True, True, False, True, True]
-    assert keep_best(worth, 3, 3).tolist() == [True, True, True, False, False]
+    importance = np.array([3.0, np.inf, -np.inf, 3, 1])
+    assert keep_best(importance, 2, 0).tolist() == [True, True, False, False, False]
+    assert keep_best(importance, 5, 0).tolist() == [True, True, False, True, True]
+    assert keep_best(importance, 3, 3).tolist() == [True, True, True, False, False]
 
 
 # Alphabets
 
 
-def test_characters_until_they_cover_enough():
+def test_characters_are_chosen_until_coverage():
     counts = ft.PretokenCounts.from_dict({"aaaa": 20, "b": 15, "c": 5, "d\0": 1, b"\xff": 100})
     for coverage, expected in ((1, "abcd"), (0.99, "abc"), (0.95, "abc"), (0.94, "ab"), (0.79, "a")):
         assert "".join(map(chr, choose_characters(counts, coverage))) == expected, coverage
 
 
-def test_words_are_cut_at_what_has_no_number():
+def test_words_are_split_at_unknown_characters_and_separators():
     counts = ft.PretokenCounts.from_dict({"abxba": 5, "xx": 2, "ba": 1, "xa": 3, "bx": 4})
-    spelled = spell(counts, np.array([ord("a"), ord("b")], np.uint32))
-    rows = zip(spelled.words, spelled.counts, strict=True)
+    corpus = to_symbols(counts, np.array([ord("a"), ord("b")], np.uint32))
+    rows = zip(corpus.words, corpus.counts, strict=True)
     found = sorted(("".join("ab"[i] for i in row), n) for row, n in rows)
     assert found == [("a", 3), ("ab", 5), ("b", 4), ("ba", 1), ("ba", 5)]
-    spelled = spell(counts, np.array([ord("a"), ord("b"), ord("x")], np.uint32), ["bx", "bxb"])
-    rows = zip(spelled.words, spelled.counts, strict=True)
+    corpus = to_symbols(counts, np.array([ord("a"), ord("b"), ord("x")], np.uint32), ["bx", "bxb"])
+    rows = zip(corpus.words, corpus.counts, strict=True)
     found = sorted(("".join("abx"[i] for i in row), n) for row, n in rows)
     assert found == [("a", 5), ("a", 5), ("ba", 1), ("xa", 3), ("xx", 2)]
 
@@ -292,7 +297,7 @@ def encode_pretokens(tok: ft.Tokenizer, counts: ft.PretokenCounts) -> ft.Ragged:
     return tok.model.encode_pretokens(counts.text.values, counts.text.offsets, PretokenCache(1 << 20))
 
 
-def test_tokens_of_the_last_round_are_those_of_encoding():
+def test_the_last_round_reports_the_tokens_of_encoding():
     counts = ft.PretokenCounts.from_dict(random_words(3, "abcdef ", 500, 12))
     for options in ({}, {"method": "mingram"}):
         tok = ft.train(counts, model="unigram", vocab_size=60, character_coverage=1, **options)
@@ -302,17 +307,17 @@ def test_tokens_of_the_last_round_are_those_of_encoding():
         assert n == tok.provenance["rounds"][-1]["n_tokens"]
 
 
-def test_no_special_case_in_small_corpora():
+def test_small_corpora_round_trip():
     for seed in range(40):
         words = random_words(seed, "ab", seed % 7 + 1, 6)
         counts = ft.PretokenCounts.from_dict(words)
-        with pytest.warns(UserWarning, match="no more pieces occur often enough"):
+        with pytest.warns(UserWarning, match="too few pieces occur often enough"):
             tok = ft.train(counts, model="unigram", vocab_size=500, character_coverage=1)
         for word in words:
             assert tok.decode(tok.encode(word)) == word
 
 
-def test_ids_stand_by_kind():
+def test_ids_are_ordered_by_kind():
     tok = train(
         [TEXT, *random_words(8, "abcdefgh", 300, 8)],
         vocab_size=330,
@@ -332,7 +337,7 @@ def test_ids_stand_by_kind():
 
 
 def test_the_model_does_not_depend_on_threads(english, monkeypatch):
-    monkeypatch.setattr("fasttok.models.unigram.lattices.LANE_ARCS", 1 << 14)
+    monkeypatch.setattr("fasttok.models.unigram.lattices.SHARD_ARCS", 1 << 14)
     monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_ARCS", 1 << 12)
     monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_PIECES", 1 << 8)
     counts = ft.count_pretokens(ft.Corpus.from_texts([english[: 1 << 18]]))
@@ -359,11 +364,11 @@ def test_bad_options():
         ({"token_cost": -1}, "token_cost"),
         ({"shrinking_factor": 1}, "shrinking_factor"),
         ({"pruning": "best"}, "pruning must be one of"),
-        ({"method": "mingram", "pruning": "final"}, 'pruning is for method="em"'),
+        ({"method": "mingram", "pruning": "final"}, 'pruning is only for method="em"'),
         ({"special_tokens": ["<s>", "<s>"]}, "twice"),
         ({"special_tokens": ["a"], "user_defined": ["a"]}, "both a special token and user-defined"),
         ({"user_defined": [""]}, "must not be empty"),
-        ({"user_defined": ["a\0"]}, "without U\\+0000"),
+        ({"user_defined": ["a\0"]}, "must not contain U\\+0000"),
         ({"user_defined": ["<0x41>"], "byte_fallback": True}, "the name of a byte"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -383,7 +388,7 @@ def test_bad_options():
 def test_nothing_to_train_on():
     with pytest.raises(ValueError, match="the corpus is empty"):
         train([""], vocab_size=300)
-    with pytest.raises(ValueError, match="no pretoken holds a character"):
+    with pytest.raises(ValueError, match="no pretoken contains a character"):
         train([b"\xff\x00"], vocab_size=300)
 
 

@@ -1,4 +1,4 @@
-"""Characters, bytes, words: training, encoding, decoding, places, errors, files."""
+"""Character, byte and word models: training, encoding, decoding, spans, errors and files."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ UNITS = {"character": oracles.characters_of, "word": lambda pretoken: [pretoken]
 PARTS = [
     b"a", b"b", b"c", b"\0", "é".encode(), "東".encode(), "😀".encode(), b"\xff", b"\xe6\x9d", b"<0x41>"
 ]  # fmt: skip
+# Runs a test with character and with word models.
 KINDS = pytest.mark.parametrize("kind", TRAINED)
 
 
@@ -42,7 +43,7 @@ def encode_pretokens(model, pretokens):
 @pytest.mark.parametrize("unk", [None, "<unk>", "<s>"])
 @pytest.mark.parametrize("byte_fallback", [False, True])
 @pytest.mark.filterwarnings("ignore:the vocabulary has")
-def test_training_encoding_and_lengths_are_the_oracles(kind, unk, byte_fallback):
+def test_training_encoding_and_lengths_match_the_oracle(kind, unk, byte_fallback):
     rng = random.Random(140)
     names = BYTE_NAMES if byte_fallback else []
     special = ["<s>"] if unk in (None, "<s>") else ["<s>", unk]
@@ -89,7 +90,7 @@ def test_every_word_of_two_letters(kind):
 
 @KINDS
 @pytest.mark.parametrize("pretokenizer", ["gpt2", "whitespace", "none"])
-def test_hostile_text_is_the_oracles(kind, pretokenizer):
+def test_hostile_text_matches_the_oracle(kind, pretokenizer):
     texts = [*hostile.texts(200, seed=141), *hostile.byte_strings(200, seed=142)]
     data = [text.encode() if isinstance(text, str) else text for text in texts]
     counts = ft.count_pretokens(ft.Corpus.from_texts(data[::2] * 2), pretokenizer)
@@ -121,7 +122,7 @@ def test_bytes_are_their_ids():
         assert tok.encode_with_offsets(text).byte_spans.tolist() == spans
 
 
-def test_a_characters_vocabulary_is_small(shared):
+def test_character_vocabulary_of_shakespeare(shared):
     corpus = ft.Corpus.from_files(shared / "data/prose/tinyshakespeare.txt")
     tok = ft.train(corpus, model="character")
     assert tok.vocab_size == 65
@@ -131,7 +132,7 @@ def test_a_characters_vocabulary_is_small(shared):
 
 
 @pytest.mark.parametrize("size", [3, 50, 2000])
-def test_words_are_those_of_tokenizers(size):
+def test_word_training_matches_tokenizers(size):
     texts = hostile.texts(3000, seed=145)
     pretokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel(None, "[UNK]"))
@@ -175,9 +176,9 @@ def test_too_many_characters_to_count():
         ({"vocab_size": 2, "special_tokens": ["<s>"], "unk": "<unk>"}, "at least 3"),
         ({"vocab_size": 256, "byte_fallback": True}, r"at least 257 \(256 ids"),
         ({"min_frequency": 0}, "min_frequency must be at least 1, not 0"),
-        ({"min_frequency": 7}, "there is no .* that occurs at least 7 times"),
+        ({"min_frequency": 7}, "no .* of the corpus occurs at least 7 times"),
         ({"special_tokens": [""]}, "special_tokens must not be empty"),
-        ({"special_tokens": ["a", "a"]}, "special_tokens holds a text twice"),
+        ({"special_tokens": ["a", "a"]}, "special_tokens contains a text twice"),
         ({"unk": ""}, "unk must not be empty"),
         ({"unk": "\ud800"}, "surrogates not allowed"),
     ],
@@ -205,11 +206,11 @@ def test_options_of_the_wrong_type(kind, options, message):
         ft.train(ft.PretokenCounts.from_dict({"a": 5}), model=kind, **options)
 
 
-def test_bytes_have_few_options():
+def test_byte_trainer_rejects_other_options():
     counts = ft.PretokenCounts.from_dict({"a": 5})
     with pytest.raises(TypeError, match=r"train\(\) for byte: .*vocab_size"):
         ft.train(counts, model="byte", vocab_size=300)
-    with pytest.raises(ValueError, match="holds a text twice"):
+    with pytest.raises(ValueError, match="contains a text twice"):
         ft.train(counts, model="byte", special_tokens=["a", "a"])
 
 
@@ -223,13 +224,13 @@ def test_an_empty_corpus(kind):
 @KINDS
 def test_fewer_units_than_asked_for(kind):
     counts = ft.PretokenCounts.from_dict({"a": 5, "b": 2, "c": 1})
-    with pytest.warns(UserWarning, match=f"has 3 ids, not 10: there are no more {kind}s that .* 2 times"):
+    with pytest.warns(UserWarning, match=f"has 3 ids, not 10: no other {kind} occurs at least 2 times"):
         tok = ft.train(counts, model=kind, vocab_size=10, min_frequency=2, unk="?")
     assert tok.vocab_size == 3
     assert ft.train(counts, model=kind, vocab_size=3).vocab_size == 3
 
 
-def test_a_word_that_reads_like_a_byte():
+def test_a_word_equal_to_the_name_of_a_byte_piece():
     counts = ft.PretokenCounts.from_dict({"<0x41>": 9, "A": 5, "b": 3}, pretokenizer="whitespace")
     tok = ft.train(counts, model="word", vocab_size=258, byte_fallback=True)
     assert tok.model.pieces.to_bytes()[256:] == [b"A", b"b"]
@@ -243,7 +244,7 @@ def test_a_word_that_reads_like_a_byte():
 # Words and spaces
 
 
-def test_where_words_begin():
+def test_begins_word():
     counts = ft.PretokenCounts.from_dict({"the": 5, "cat": 2}, pretokenizer="whitespace_split")
     tok = ft.train(counts, model="word", special_tokens=["<s>"], unk="[UNK]")
     assert tok.model.begins_word.tolist() == [False, False, True, True]
@@ -253,11 +254,11 @@ def test_where_words_begin():
     assert not tok.is_lossless
 
 
-# What is unknown
+# Unknown units
 
 
 @KINDS
-def test_an_unknown_unit_is_an_error_that_says_where(kind):
+def test_errors_give_the_position_of_unknown_units(kind):
     counts = ft.PretokenCounts.from_dict({"the": 5, " cat": 2, "\0": 1})
     tok = ft.train(counts, model=kind)
     for text, character, position in [
@@ -274,14 +275,14 @@ def test_an_unknown_unit_is_an_error_that_says_where(kind):
         ):
             with pytest.raises(ft.UnknownCharacterError) as caught:
                 encode(text)
-            place = caught.value.character, caught.value.position, caught.value.document
-            assert place == (character, position, 0)
+            found = caught.value.character, caught.value.position, caught.value.document
+            assert found == (character, position, 0)
     with pytest.raises(ft.UnknownCharacterError) as caught:
         tok.encode_batch(["the", "", "the?"], workers=2)
     assert (caught.value.character, caught.value.position, caught.value.document) == ("?", 3, 2)
 
 
-def test_unknown_tokens_are_one_a_unit():
+def test_one_unknown_token_per_unit():
     counts = ft.PretokenCounts.from_dict({"ab": 5})
     characters = ft.train(counts, model="character", unk="?")
     words = ft.train(counts, model="word", unk="?")
@@ -290,7 +291,7 @@ def test_unknown_tokens_are_one_a_unit():
     assert words.decode(words.encode("ab yz")) == "ab?"
 
 
-# Long and strange text
+# Long and unusual text
 
 
 @pytest.mark.parametrize("options", [{"unk": "?"}, {"byte_fallback": True}])
@@ -316,7 +317,7 @@ def test_a_word_of_a_million_characters(kind, options):
     assert tok.encode_with_offsets(word).byte_spans[-1, 1] == len(word.encode())
 
 
-def test_code_points_that_are_not_assigned():
+def test_unassigned_code_points():
     code_points = [0x378, 0xE000, 0xFFFE, 0x3FFFF, 0xE0FFF, 0x10FFFF]
     assert {unicodedata.category(chr(c)) for c in code_points} == {"Cn", "Co"}
     text = "".join(map(chr, code_points))
@@ -335,19 +336,19 @@ def test_code_points_that_are_not_assigned():
     ("pieces", "options", "message"),
     [
         (["a", "a"], {}, "ids 0 and 1 have the same piece b'a'"),
-        (["a"], {"unk_id": 0}, "unk_id 0 is the piece b'a'"),
+        (["a"], {"unk_id": 0}, "unk_id 0 is the id of the piece b'a'"),
         (["a"], {"unk_id": 1 << 31}, "unk_id must be from 0 to 2\\^24 - 1, not 2147483648"),
         (["a"], {"unk_id": -1}, "unk_id must be from 0 to 2\\^24 - 1, not -1"),
         (["a"], {"byte_fallback": True}, "256 of the 256 pieces for bytes are missing, the first is <0x00>"),
         (["\ud800"], {}, "lone surrogate"),
     ],
 )
-def test_models_that_cannot_be(model, pieces, options, message):
+def test_invalid_models(model, pieces, options, message):
     with pytest.raises(ValueError, match=message):
         model(pieces, **options)
 
 
-def test_characters_are_single():
+def test_character_pieces_must_be_single_characters():
     for piece in ("ab", b"\xff\xfe", "e\u0301", b"\xed\xa0\x80"):
         with pytest.raises(ValueError, match="piece 1, .* is not one character"):
             ft.CharacterModel(["a", piece])
@@ -389,12 +390,12 @@ def saved(path, kind):
         (lambda m: m.pop("pieces"), "'pieces' is missing"),
         (lambda m: m.pop("unk_id"), "'unk_id' is missing"),
         (lambda m: m["pieces"].append("l"), "model: ids 258 and 261 have the same piece b'l'"),
-        (lambda m: m["pieces"].append(5), "model: pieces must be a list of texts"),
+        (lambda m: m["pieces"].append(5), "model: pieces must be a list of str"),
         (lambda m: m["pieces"].append("\ud800"), "model: .*surrogates not allowed"),
         (lambda m: m["pieces"].__setitem__(100, ""), "model: 1 of the 256 pieces for bytes are missing"),
-        (lambda m: m.update(pieces="abc"), "model: pieces must be a list of texts"),
-        (lambda m: m.update(pieces={}), "model: pieces must be a list of texts"),
-        (lambda m: m.update(unk_id=258), "model: unk_id 258 is the piece b'l'"),
+        (lambda m: m.update(pieces="abc"), "model: pieces must be a list of str"),
+        (lambda m: m.update(pieces={}), "model: pieces must be a list of str"),
+        (lambda m: m.update(unk_id=258), "model: unk_id 258 is the id of the piece b'l'"),
         (lambda m: m.update(unk_id=1 << 70), "model: unk_id must be from 0"),
         (lambda m: m.update(unk_id=1.0), "model: unk_id must be an id or null"),
         (lambda m: m.update(unk_id=True), "model: unk_id must be an id or null"),
@@ -402,7 +403,7 @@ def saved(path, kind):
         (lambda m: m.update(kind="words"), "model: no model is named 'words'"),
     ],
 )
-def test_impossible_content(tmp_path, kind, change, message):
+def test_invalid_files(tmp_path, kind, change, message):
     path = tmp_path / "a.json"
     fields = json.loads(saved(path, kind))
     change(fields["model"])
@@ -412,7 +413,7 @@ def test_impossible_content(tmp_path, kind, change, message):
 
 
 @KINDS
-def test_a_file_with_flipped_bits_or_cut_off(tmp_path, kind):
+def test_damaged_and_truncated_files(tmp_path, kind):
     path = tmp_path / "a.json"
     data = saved(path, kind)
     rng = random.Random(144)
@@ -446,7 +447,7 @@ def test_the_file_of_a_byte_model_is_small(tmp_path):
         ft.load(path)
 
 
-def test_the_file_can_be_read_by_people(tmp_path):
+def test_files_are_readable_text(tmp_path):
     saved(tmp_path / "a.json", "character")
     lines = (tmp_path / "a.json").read_text().splitlines()
     assert '  "kind": "character",' in lines

@@ -1,4 +1,4 @@
-"""Files that fasttok 0.1.0 wrote load today, encode and decode the same, and are written the same again."""
+"""Compatibility with files written by fasttok 0.1.0: same ids, same text, and identical files when saved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNTS = [name for name in EXPECTED if name.endswith(".npz")]
 
 
 def attempt(function):
-    """What a function returns, or the name of the error it raises."""
+    """Return the result of a function, or the name of the exception that it raises."""
     try:
         return function()
     except ft.FasttokError as error:
@@ -48,10 +48,10 @@ def test_tokenizer(name, tmp_path):
 def test_sampling(name):
     tok, expected = ft.load(FOLDER / f"{name}.json"), EXPECTED[name]
     texts = [row["text"] for row in expected["rows"][:9]]
-    draws = [(text, epoch) for text in texts for epoch in (0, 2)]
-    for (text, epoch), ids in zip(draws, expected.get("dropout", []), strict=False):
+    cases = [(text, epoch) for text in texts for epoch in (0, 2)]
+    for (text, epoch), ids in zip(cases, expected.get("dropout", []), strict=False):
         assert tok.encode(text, sampling=ft.Dropout(0.3, seed=7, epoch=epoch)).tolist() == ids
-    for (text, epoch), ids in zip(draws, expected.get("sampling", []), strict=False):
+    for (text, epoch), ids in zip(cases, expected.get("sampling", []), strict=False):
         sample = ft.Sampling(0.3, seed=7, epoch=epoch)
         assert attempt(lambda t=text, s=sample: tok.encode(t, sampling=s).tolist()) == ids
 

@@ -1,4 +1,4 @@
-"""BERT's vocab.txt: read, written, and what real files contain."""
+"""BERT's vocab.txt: loading, saving, and peculiarities of real files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def path(tmp_path):
     return path
 
 
-def test_the_id_is_the_number_of_the_line(path):
+def test_the_id_is_the_line_number(path):
     tok = ft.load(path)
     assert [tok.id_to_piece(i).decode() for i in range(tok.vocab_size)] == LINES
     assert tok.special_tokens == {token: i for i, token in enumerate(LINES[:5])}
@@ -41,7 +41,7 @@ def test_the_id_is_the_number_of_the_line(path):
     assert pieces == ["un", "##aff", "##able", "na", "##ive", "!", "東", "!"]
 
 
-def test_the_template_is_bert_s(path):
+def test_the_template_is_that_of_bert(path):
     tok = ft.load(path)
     assert tok.encode("un", add_special_tokens=True).tolist() == [2, 5, 3]
     path.write_text("[UNK]\nun\n")
@@ -49,7 +49,7 @@ def test_the_template_is_bert_s(path):
         ft.load(path).encode("un", add_special_tokens=True)
 
 
-def test_padding_as_the_model_wants_it(path):
+def test_padding_for_bert(path):
     tok = ft.load(path, lowercase=True)
     ids, mask = tok.pad(
         tok.encode_batch(["un !", "", "un"], add_special_tokens=True), max_length=512, side="right"
@@ -58,7 +58,7 @@ def test_padding_as_the_model_wants_it(path):
     assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]
 
 
-def test_case_is_seen_from_the_pieces(path):
+def test_lowercase_follows_from_the_pieces(path):
     assert ft.load(path).normalizer.lowercase is True
     path.write_text("[UNK]\nUn\nun\n")
     tok = ft.load(path)
@@ -68,14 +68,14 @@ def test_case_is_seen_from_the_pieces(path):
 
 
 @pytest.mark.parametrize("lines", [LINES, ["[UNK]"], ["a", "##b"]])
-def test_what_is_written_is_what_was_read(tmp_path, lines):
+def test_saving_a_loaded_vocabulary_gives_the_same_bytes(tmp_path, lines):
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     first.write_bytes("".join(line + "\n" for line in lines).encode())
     ft.load(first).save(second, format="vocab.txt")
     assert second.read_bytes() == first.read_bytes()
 
 
-def test_native_file_and_back(path, tmp_path):
+def test_round_trip_through_a_native_file(path, tmp_path):
     tok = ft.load(path)
     tok.save(tmp_path / "tok.json")
     again = ft.load(tmp_path / "tok.json")
@@ -86,16 +86,16 @@ def test_native_file_and_back(path, tmp_path):
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "  \n"])
-def test_line_ends_and_a_missing_last_one(tmp_path, end):
+def test_line_ends_and_a_missing_final_line_end(tmp_path, end):
     path = tmp_path / "vocab.txt"
     path.write_bytes(("\ufeff" + end.join(LINES)).encode())
     assert ft.load(path).vocab_size == len(LINES)
 
 
-def test_of_lines_alike_the_last_has_the_piece(tmp_path):
+def test_the_last_of_repeated_lines_has_the_id(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_text("[UNK]\na\nb\na\n\n[UNK]\n")
-    with pytest.warns(UserWarning, match="2 pieces stand in the file before"):
+    with pytest.warns(UserWarning, match="2 lines are repeated by a later line"):
         tok = ft.load(path)
     theirs = tokenizers.models.WordPiece.read_file(str(path))
     assert {"a": 3, "b": 2, "[UNK]": 5}.items() <= theirs.items()
@@ -116,7 +116,7 @@ def test_a_vocabulary_without_an_unknown_token(tmp_path):
         tok.encode("ab ac")
 
 
-def test_what_is_no_vocabulary(tmp_path):
+def test_files_that_are_not_vocabularies(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_bytes(b"a\nb\n\xff\n")
     with pytest.raises(ModelFormatError, match="line 3"):
@@ -133,7 +133,7 @@ def test_what_is_no_vocabulary(tmp_path):
             ft.load(path)
 
 
-def test_options_are_those_of_the_model_and_are_blamed_as_such(path):
+def test_errors_name_invalid_options(path):
     with pytest.raises(ValueError, match="max_input_chars_per_word must be at least 1"):
         ft.load(path, max_input_chars_per_word=0)
     with pytest.raises(TypeError, match="special_tokens must be a sequence of str"):
@@ -147,7 +147,7 @@ def bert(pieces, special=None, *, normalizer="bert", pretokenizer="bert", templa
     return ft.Tokenizer(model, pretokenizer, special, normalizer=normalizer, template=template)
 
 
-def test_what_a_vocab_txt_cannot_hold(tmp_path):
+def test_pieces_that_a_vocab_txt_cannot_hold_are_refused(tmp_path):
     out = tmp_path / "out.txt"
     for pieces, special, message in [
         (["a\nb"], {}, "cannot be a line"),
@@ -167,16 +167,16 @@ def test_what_a_vocab_txt_cannot_hold(tmp_path):
     assert not out.exists()
 
 
-def test_what_loading_would_not_bring_back_is_not_written(tmp_path):
+def test_components_that_loading_would_not_restore_are_refused(tmp_path):
     out = tmp_path / "out.txt"
     pieces, special = ["", "", "", "un", "##able"], {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}
     for options, message in [
-        ({"normalizer": None}, "holds no normalizer .* has None; train with normalizer"),
-        ({"normalizer": ["nfc", "bert"]}, "holds no normalizer .*nfc"),
-        ({"normalizer": ft.BertNormalizer(clean_text=False)}, "holds no normalizer"),
-        ({"pretokenizer": "whitespace_split"}, "holds no pretokenizer .*whitespace_split.*; train with"),
-        ({"template": ft.Template("[CLS] $A")}, "BERT's template, not with .*CLS"),
-        ({"max_input_bytes_per_word": 100}, "holds no max_input_bytes_per_word.* 100"),
+        ({"normalizer": None}, "cannot hold a normalizer .* has none; train with normalizer"),
+        ({"normalizer": ["nfc", "bert"]}, "cannot hold a normalizer .*nfc"),
+        ({"normalizer": ft.BertNormalizer(clean_text=False)}, "cannot hold a normalizer"),
+        ({"pretokenizer": "whitespace_split"}, "cannot hold a pretokenizer .*whitespace_split.*; train with"),
+        ({"template": ft.Template("[CLS] $A")}, "cannot hold a template .*CLS"),
+        ({"max_input_bytes_per_word": 100}, "cannot hold max_input_bytes_per_word.* 100"),
     ]:
         with pytest.raises(ModelExportError, match=message):
             bert(pieces, special, unk_id=0, **options).save(out, format="vocab.txt")
@@ -193,7 +193,9 @@ def test_what_loading_would_not_bring_back_is_not_written(tmp_path):
         ({"[UNK]": 0, "[CLS]": 1, "!": 2}, None, 3, "@"),
     ],
 )
-def test_what_is_written_loads_back_the_same(tmp_path, lowercase, strip_accents, special, unk, limit, prefix):
+def test_saving_and_loading_give_the_same_tokenizer(
+    tmp_path, lowercase, strip_accents, special, unk, limit, prefix
+):
     normalizer = ft.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
     letters = ["a", "b", "Z", "word", "e", "12", "東"]
     tok = bert(
@@ -219,7 +221,7 @@ def test_what_is_written_loads_back_the_same(tmp_path, lowercase, strip_accents,
     assert again.special_tokens == tok.special_tokens
 
 
-def test_ids_are_those_of_tokenizers_on_hostile_text(shared):
+def test_ids_and_offsets_equal_tokenizers_on_hostile_text(shared):
     from tests.conformance import bert_tokenizers
 
     theirs = bert_tokenizers(shared)

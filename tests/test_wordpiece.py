@@ -1,4 +1,4 @@
-"""WordPiece encoding: held against the naive longest match and against tokenizers."""
+"""WordPiece encoding, compared with a naive longest match and with tokenizers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ WORDS = ["".join(word) for n in range(9) for word in itertools.product("ab", rep
 
 
 def encode_words(model: ft.WordPieceModel, words: list[bytes]) -> list[list[int]]:
-    """The ids of each word, without a pretokenizer."""
+    """Return the ids of each word, without a pretokenizer."""
     rows = ft.Ragged.from_bytes([word for word in words if word])
     return [row.tolist() for row in model.encode_pretokens(rows.values, rows.offsets, PretokenCache(1 << 20))]
 
 
 def vocabularies(n: int, seed: int, alphabet: str, prefix: str = "##") -> list[dict[str, int]]:
-    """Random pieces of which some begin words and some continue them; id 0 is the unknown token's."""
+    """Return random vocabularies, in which some pieces continue words; id 0 is the unknown token."""
     rng = random.Random(seed)
     found = []
     for _ in range(n):
@@ -39,7 +39,7 @@ def vocabularies(n: int, seed: int, alphabet: str, prefix: str = "##") -> list[d
     return found
 
 
-def encode_again_and_again(tok: ft.Tokenizer, text: str) -> None:
+def encode_forever(tok: ft.Tokenizer, text: str) -> None:
     while True:
         tok.encode(text)
 
@@ -49,7 +49,7 @@ def make_model(ids: dict[str, int], **options) -> ft.WordPieceModel:
 
 
 @pytest.mark.parametrize("prefix", ["##", "#", "", "▁", "ab"])
-def test_all_words_of_two_letters_are_the_oracle_s(prefix):
+def test_all_words_of_two_letters_equal_the_oracle(prefix):
     words = WORDS[1:]
     for ids in vocabularies(60, seed=1, alphabet="ab", prefix=prefix):
         model = make_model(ids, continuing_subword_prefix=prefix)
@@ -57,7 +57,7 @@ def test_all_words_of_two_letters_are_the_oracle_s(prefix):
         assert encode_words(model, [word.encode() for word in words]) == expected, ids
 
 
-def test_hostile_words_are_the_oracle_s():
+def test_hostile_words_equal_the_oracle():
     words = [w for text in hostile.byte_strings(600, seed=5) for w in text.split()]
     words += [w.encode() for text in hostile.texts(600, seed=6) for w in text.split()]
     alphabet = "".join(sorted({c for word in words for c in word.decode(errors="ignore")} - {"\0"}))
@@ -77,7 +77,7 @@ def test_hostile_words_are_the_oracle_s():
 
 
 @pytest.mark.parametrize("prefix", ["##", "", "@"])
-def test_ids_and_offsets_are_those_of_tokenizers(prefix):
+def test_ids_and_offsets_equal_tokenizers(prefix):
     words = [*WORDS[1:], "##", "##a", "a##", "#", "#a", "a" * 100, "a" * 101, "ab" * 50, "é" * 100, "é" * 101]
     text = " ".join(words)
     for ids in vocabularies(25, seed=3, alphabet="ab#é", prefix=prefix):
@@ -98,7 +98,7 @@ def test_ids_and_offsets_are_those_of_tokenizers(prefix):
 
 
 @pytest.mark.parametrize("clean_up", [True, False])
-def test_decoding_is_that_of_tokenizers(clean_up):
+def test_decoding_equals_tokenizers(clean_up):
     words = [
         "do",
         "n't",
@@ -139,19 +139,19 @@ def test_decoding_is_that_of_tokenizers(clean_up):
         assert "".join([*map(stream.push, row), stream.finish()]) == text
 
 
-def test_decoding_begins_with_no_space_and_no_prefix():
+def test_decoded_text_begins_without_space_and_prefix():
     tok = ft.Tokenizer(ft.WordPieceModel(["un", "##able"]), "whitespace_split")
     assert tok.decode([1, 0, 1]) == "able unable"
     assert tok.decode_batch([[1], [], [0, 1]]) == ["able", "", "unable"]
 
 
-def test_where_white_space_is_kept_decoding_writes_none():
+def test_decoding_adds_no_spaces_if_the_pretokenizer_keeps_them():
     model = ft.WordPieceModel(["it", "##s", " it", "##em"])
     tok = ft.Tokenizer(model, "gpt2")
     assert tok.decode(tok.encode("item its its")) == "item its its"
 
 
-def test_offsets_of_unknown_words_and_of_text_that_holds_the_prefix():
+def test_offsets_of_unknown_words_and_of_text_with_the_prefix():
     model = ft.WordPieceModel(["", "a", "##a", "##"], unk_id=0)
     tok = ft.Tokenizer(model, "whitespace_split", {"[UNK]": 0})
     text = "##a  aé ##aa ## x"
@@ -160,32 +160,32 @@ def test_offsets_of_unknown_words_and_of_text_that_holds_the_prefix():
     assert [text[a:b] for a, b in encoding.char_spans] == ["##a", "aé", "##a", "a", "##", "x"]
 
 
-def test_the_error_says_where_the_part_begins_that_is_no_piece():
+def test_errors_have_the_position_of_the_first_unknown_part():
     n_errors = 0
     for ids in vocabularies(20, seed=4, alphabet="ab"):
         tok = ft.Tokenizer(ft.WordPieceModel(["", *ids]), "whitespace_split")
         for word in WORDS[1:200]:
-            place = oracles.unmatched(word, ids)
-            if place is None:
+            position = oracles.find_unmatched(word, ids)
+            if position is None:
                 assert tok.encode(word, as_list=True) == oracles.longest_matches(word.encode(), ids)
                 continue
             with pytest.raises(UnknownCharacterError) as caught:
                 tok.encode("  " + word)
-            assert caught.value.position == 2 + place
-            assert caught.value.character == word[place]
+            assert caught.value.position == 2 + position
+            assert caught.value.character == word[position]
             n_errors += 1
     assert n_errors > 1000
 
 
-def test_without_an_unknown_token_a_word_is_an_error_with_a_place():
+def test_an_unknown_word_is_an_error_without_an_unknown_token():
     tok = ft.Tokenizer(ft.WordPieceModel(["a", "##a"]), "whitespace_split")
     with pytest.raises(UnknownCharacterError, match=r"'é' .* at byte 5 of document 0"):
         tok.encode("aa aaé")
-    assert len(tok.encode("a" * 1000)) == 1000  # nothing to say of a long word
+    assert len(tok.encode("a" * 1000)) == 1000  # length limits have no effect
 
 
-def test_the_time_does_not_depend_on_the_vocabulary():
-    """The naive search would look at each of a million places a thousand bytes ahead."""
+def test_encoding_takes_linear_time_for_any_vocabulary():
+    """A naive search would look a thousand bytes ahead at each of a million positions."""
     n = 1_000_000
     model = ft.WordPieceModel(
         ["", "a", "##a", "##aa", "a" * 999 + "b", "##" + "a" * 999 + "b"],
@@ -209,7 +209,7 @@ def test_a_long_word_can_be_interrupted():
     timer = threading.Timer(0.1, raise_signal, [SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        encode_again_and_again(tok, text)
+        encode_forever(tok, text)
     timer.join()
     assert tok.encode("aa").tolist() == [1, 2]
 
@@ -219,15 +219,19 @@ def test_a_long_word_can_be_interrupted():
     [
         (["a", "a"], {}, "ids 0 and 1 have the same piece b'a'"),
         ([b"\xff"], {}, "is not UTF-8 at byte 0"),
-        (["a\0"], {}, "holds the character U\\+0000"),
-        (["a"], {"unk_id": 0}, "unk_id 0 is the piece b'a'"),
+        (["a\0"], {}, "contains the character U\\+0000"),
+        (["a"], {"unk_id": 0}, "unk_id 0 is the id of the piece b'a'"),
         (["a"], {"unk_id": -1}, "unk_id must be from 0"),
         (["a"], {"max_input_chars_per_word": 0}, "max_input_chars_per_word must be at least 1"),
         (["a"], {"max_input_bytes_per_word": -3}, "max_input_bytes_per_word must be at least 1"),
-        (["a"], {"continuing_subword_prefix": "\ud800"}, "continuing_subword_prefix holds a lone surrogate"),
+        (
+            ["a"],
+            {"continuing_subword_prefix": "\ud800"},
+            "continuing_subword_prefix contains a lone surrogate",
+        ),
     ],
 )
-def test_what_is_no_model_is_an_error(pieces, options, message):
+def test_invalid_models(pieces, options, message):
     with pytest.raises(ValueError, match=message):
         ft.WordPieceModel(pieces, **options)
 
@@ -240,7 +244,7 @@ def test_what_is_no_model_is_an_error(pieces, options, message):
     ],
     ids=str,
 )
-def test_options_of_the_wrong_type_are_an_error(options):
+def test_options_of_the_wrong_type(options):
     with pytest.raises(TypeError, match=next(iter(options))):
         ft.WordPieceModel(["", "a"], **options)
 
@@ -256,7 +260,7 @@ def test_a_damaged_file_is_an_error(tmp_path):
             ft.load(path)
 
 
-def test_no_pieces_at_all():
+def test_a_model_without_pieces():
     model = ft.WordPieceModel([""], unk_id=0)
     assert encode_words(model, [b"a", b"bc"]) == [[0], [0]]
     assert np.array_equal(model.begins_word, [True])

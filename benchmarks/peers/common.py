@@ -1,4 +1,4 @@
-"""What the functions of several tasks share: hashes to compare results by, and others' files and patterns."""
+"""Helpers for several tasks: hashes of results, readers, and files and patterns of other libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-Work = tuple[Callable[[], Any], Callable[[Any], str]]
+Work = tuple[Callable[[], Any], Callable[[Any], str]]  # work to time, and function that hashes its result
+# Pattern of GPT-2, parts of the pattern of o200k_base, and the patterns of the encodings of tiktoken.
 GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 SHORT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
@@ -29,41 +30,42 @@ TIKTOKEN_PATTERNS = {
 
 
 def hash_bytes(data: bytes) -> str:
-    """A hash of a byte string, short enough to read."""
+    """Return a short hash of a byte string."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
 def hash_ids(ids: Any) -> str:
-    """A hash of ids that does not depend on what they are kept in."""
+    """Return a hash of ids that does not depend on their container."""
     return hash_bytes(np.asarray(ids, "<u4").tobytes())
 
 
 def hash_pieces(pieces: list[bytes]) -> str:
-    """A hash of the merged pieces, in the order in which they were made."""
+    """Return a hash of merged pieces in the order of the merges."""
     return hash_bytes(b"".join(b"%d:%b" % (len(p), p) for p in pieces))
 
 
 def hash_rows(rows: list[list[int]]) -> str:
-    """As `hash_ids`, of rows one after another."""
+    """Return the hash of the concatenated ids of all rows."""
     return hash_ids(np.concatenate([np.asarray(row, "<u4") for row in rows]))
 
 
 def read_text(path: str) -> str:
-    """A file's text with its line ends as they are."""
+    """Return the text of a file with unchanged line ends."""
     with open(path, encoding="utf-8", newline="") as file:
         return file.read()
 
 
 def read_bytes(path: str) -> bytes:
-    """A file's bytes."""
+    """Return the bytes of a file."""
     with open(path, "rb") as file:
         return file.read()
 
 
 def cut_in_parts(path: str) -> list[str]:
-    """A file's text in parts of some 50 KB, for libraries that work on batches of strings.
+    """Return the text of a file in parts of about 50 KB, for libraries that encode batches of strings.
 
-    Cut between a letter and a space, where each of the patterns cuts anyway: the ids are those of the file.
+    The text is cut between a letter and a space, where every pattern splits anyway. So the ids are the same
+    as those of the whole text.
     """
     text = read_text(path)
     parts = []
@@ -75,12 +77,12 @@ def cut_in_parts(path: str) -> list[str]:
 
 
 def use_threads(threads: int) -> None:
-    """Tell the libraries in Rust, before they are imported."""
+    """Set the number of threads of libraries in Rust; call before they are imported."""
     os.environ["RAYON_NUM_THREADS"] = str(threads)
 
 
 def tiktoken_encoding(ranks: str) -> Any:
-    """A rank file in tiktoken."""
+    """Load a rank file with tiktoken."""
     import tiktoken
     from tiktoken.load import load_tiktoken_bpe
 
@@ -91,7 +93,7 @@ def tiktoken_encoding(ranks: str) -> Any:
 
 
 def huggingface_file(ranks: str) -> str:
-    """GPT-2 as a tokenizer.json, whose ids are those of r50k; there is none for other rank files."""
+    """Return the path of a tokenizer.json with the ids of a rank file; only r50k_base has one (GPT-2's)."""
     if "r50k" not in ranks:
-        raise LookupError("no tokenizer.json of this vocabulary")
+        raise LookupError(f"no tokenizer.json for {ranks}")
     return str(Path(ranks).parent.parent / "huggingface/gpt2_old_format.json")

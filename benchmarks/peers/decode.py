@@ -1,4 +1,4 @@
-"""Decoding: the ids of a whole file in, its bytes out. Ids come as the library gives them: array or list."""
+"""Decode the ids of a whole file to bytes. The ids are an array or a list, as the library returns them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from benchmarks.peers.common import Work, hash_bytes, huggingface_file, tiktoken
 
 
 def ids_of(path: str, ranks: str) -> Any:
+    """Return the ids of a file."""
     import fasttok as ft
 
     return ft.load(ranks).encode_files(path).values

@@ -1,6 +1,7 @@
-"""Encoding: the file's text in, ids out, as uint32 where the library offers it.
+"""Encode the text of a file to ids, as uint32 if the library supports it.
 
-On one thread fasttok and gigatoken are given the bytes of the file, on two its path; the others take strings.
+fasttok and gigatoken take the bytes of the file on one thread and its path on several threads. The other
+libraries take strings.
 """
 
 from __future__ import annotations

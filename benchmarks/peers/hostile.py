@@ -1,4 +1,7 @@
-"""Text that is one pretoken of many megabytes. fasttok alone: others hang on it or run out of memory."""
+"""Train on and encode texts that are one pretoken of many megabytes.
+
+Only fasttok is measured, because the other libraries hang or run out of memory.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def train_hostile(name: str) -> Work:
 
     def work() -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # not all of these texts have so many pairs
+            warnings.simplefilter("ignore")  # some of the texts have too few pairs for this vocabulary size
             return ft.train(corpus, vocab_size=VOCAB_SIZE)
 
     return work, lambda tok: hash_pieces(tok.model.pieces.to_bytes())
@@ -43,7 +46,7 @@ def encode_hostile(name: str, model: str) -> Work:
 
     def compare(ids: Any) -> str:
         if tok.decode_bytes(ids) != text:
-            raise SystemExit(f"{name} does not come back")
+            raise SystemExit(f"{name}: decoding the ids does not give the text")
         return hash_ids(ids)
 
     return lambda: tok.encode(text), compare

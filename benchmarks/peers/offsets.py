@@ -1,6 +1,6 @@
-"""Ids and where each stands in the text: a string a call, on one thread.
+"""Encode strings to ids with offsets, one string per call, on one thread.
 
-``fasttok, ids only`` is what the same strings take without offsets. What is compared are the ids.
+``fasttok, ids only`` encodes the same strings without offsets. Only the ids are compared.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from benchmarks.peers.common import Work, hash_rows, huggingface_file
 from benchmarks.peers.small import N_TEXTS, strings
 from benchmarks.peers.unigram import load_in_fasttok
-from benchmarks.peers.wordpiece import json_beside
+from benchmarks.peers.wordpiece import tokenizer_json
 
 
 def calls(path: str, n_characters: int, n_calls: int, one: Callable[[str], Any]) -> Work:
-    """The work of so many calls; the last thousand at most are compared."""
+    """Return the work of `n_calls` calls; the results of the last 1,000 calls are compared."""
     texts = strings(path, min(n_calls, N_TEXTS), n_characters)
     return lambda: [one(text) for text in islice(cycle(texts), n_calls)][-N_TEXTS:], hash_rows
 
 
 def load(vocabulary: str) -> Any:
-    """A model of sentencepiece's, a vocabulary of BERT's or a rank file in fasttok."""
+    """Load a sentencepiece model, a BERT vocabulary or a rank file with fasttok."""
     import fasttok as ft
 
     if vocabulary.endswith(".model"):
@@ -43,8 +43,8 @@ def offsets_tokenizers(path: str, vocabulary: str, n_characters: int, n_calls: i
     import tokenizers
 
     if vocabulary.endswith(".model"):
-        raise LookupError("no tokenizer.json of this vocabulary")
-    file_of = json_beside if vocabulary.endswith(".txt") else huggingface_file
+        raise LookupError(f"no tokenizer.json for {vocabulary}")
+    file_of = tokenizer_json if vocabulary.endswith(".txt") else huggingface_file
     tok = tokenizers.Tokenizer.from_file(file_of(vocabulary))
     tok.no_padding()
     tok.no_truncation()

@@ -1,7 +1,7 @@
-"""Short texts: a call's own cost. Strings of 50 characters in, lists of int out, many calls a measurement.
+"""Encode short texts, to measure the cost of a call: strings of 50 characters to lists of int.
 
-``n_texts`` strings go into every call: all of them, or one after another where it is 1. The number of threads
-is the library's own choice.
+Every call encodes `n_texts` strings; if that is 1, each call encodes the next string. Each library uses its
+default number of threads.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 
 from benchmarks.peers.common import Work, hash_rows, huggingface_file, read_text, tiktoken_encoding
 
-N_TEXTS = 1000
+N_TEXTS = 1000  # number of distinct strings
 One = Callable[[str], list[int]]
 Many = Callable[[list[str]], list[list[int]]]
 
 
 def strings(path: str, n: int = N_TEXTS, n_characters: int = 50) -> list[str]:
-    """So many strings of so many characters from all over a file."""
+    """Return `n` strings of `n_characters` characters, evenly spread over a file."""
     text = read_text(path)
     step = len(text) // n
     return [text[i * step : i * step + n_characters] for i in range(n)]
 
 
 def calls(path: str, n_texts: int, n_calls: int, one: One, many: Many) -> Work:
-    """The work of so many calls; compared is what the last thousand strings or the last call gave."""
+    """Return the work of `n_calls` calls; the ids of the last 1,000 strings are compared."""
     texts = strings(path)
 
     def work() -> Any:

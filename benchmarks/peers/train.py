@@ -1,7 +1,7 @@
-"""Training: the file in, a tokenizer out, all with GPT-2's pattern.
+"""Train byte-level BPE on a text file with the pattern of GPT-2.
 
-Libraries differ in what a document is (the file, or each line with its end) and in how ties break; each is
-compared with fasttok doing the same.
+Libraries differ in the documents (the whole file, or each line with its line end) and in how they break ties.
+Each library is compared with a run of fasttok with the same documents and ties.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks.peers.common import GPT2, Work, hash_pieces, read_text
 
 
-def unwritten(piece: str) -> bytes:
-    """The bytes of a piece in GPT-2's writing."""
+def decode_gpt2(piece: str) -> bytes:
+    """Return the bytes of a piece that is written in the byte alphabet of GPT-2."""
     from fasttok.text.unicode.byte_alphabet import BYTE_OF_CHARACTER
 
     return bytes(BYTE_OF_CHARACTER[c] for c in piece)
@@ -46,8 +46,8 @@ def train_gigabpe(path: str, vocab_size: int, threads: int) -> Work:
     def work() -> Any:
         return gigabpe.train_bpe([path], vocab_size, pretokenizer="bytelevel", threads=threads)
 
-    # Its alphabet is the bytes it has seen, so it makes a few merges more than the others.
-    return work, lambda result: hash_pieces([unwritten(a + b) for a, b in result[1][: vocab_size - 256]])
+    # The alphabet has only the bytes of the text, so gigabpe learns a few more merges than other libraries.
+    return work, lambda result: hash_pieces([decode_gpt2(a + b) for a, b in result[1][: vocab_size - 256]])
 
 
 def train_gigatoken(path: str, vocab_size: int, threads: int) -> Work:
@@ -86,7 +86,7 @@ def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:
         return tok
 
     def merged(tok: Any) -> str:
-        return hash_pieces([unwritten(a + b) for a, b in json.loads(tok.to_str())["model"]["merges"]])
+        return hash_pieces([decode_gpt2(a + b) for a, b in json.loads(tok.to_str())["model"]["merges"]])
 
     return work, merged
 

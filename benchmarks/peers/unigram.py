@@ -1,8 +1,8 @@
-"""Unigram: training from the lines of a file, and encoding its lines with sentencepiece's own pieces.
+"""Train Unigram on the lines of a file, and encode its lines with a model that sentencepiece trained.
 
-The pieces that two trainers choose differ, so what is compared of training is how many there are;
-`benchmarks.quality` says how good they are. The ids that encoding gives are compared. fasttok is given the
-path of the file, the others its lines as strings.
+Trainers choose different pieces, so only the number of pieces is compared after training;
+`benchmarks.quality` measures the quality of the pieces. After encoding, the ids are compared. Trainers take
+the path of the file. For encoding, fasttok takes the path, and sentencepiece takes the lines as strings.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:
 
 
 def load_in_fasttok(model: str) -> Any:
-    """A Unigram model of sentencepiece's as a tokenizer of fasttok's."""
+    """Return a fasttok tokenizer with the pieces and scores of a sentencepiece model."""
     import sentencepiece
 
     import fasttok as ft

@@ -1,7 +1,7 @@
-"""WordPiece: training from a text file, encoding with BERT's vocabulary, and padding what comes out.
+"""Train WordPiece on a text file, encode with BERT's vocabulary, and pad batches.
 
-What trainers choose differs where counts are equal, so what is compared of training is how many pieces there
-are. The ids that encoding gives are compared. Text is normalised and cut as for BERT everywhere.
+Trainers break ties differently, so only the number of pieces is compared after training.
+After encoding, the ids are compared. All libraries use the normalizer and pretokenizer of BERT.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def train_fasttok(path: str, vocab_size: int, threads: int, method: str) -> Work
         return ft.train(counts, model="wordpiece", method=method, **options)
 
     def count(tok: Any) -> str:
-        is_enough = tok.vocab_size >= 0.95 * vocab_size and method == "greedy"  # as it is meant to find
+        # "greedy" searches for a threshold and may end with up to 5 % fewer ids.
+        is_enough = tok.vocab_size >= 0.95 * vocab_size and method == "greedy"
         return f"{vocab_size if is_enough else tok.vocab_size} ids"
 
     return work, count
@@ -71,7 +72,7 @@ def encode_tokie(path: str, vocab: str, threads: int) -> Work:
     use_threads(threads)
     import tokie
 
-    tok = tokie.Tokenizer.from_json(json_beside(vocab))
+    tok = tokie.Tokenizer.from_json(tokenizer_json(vocab))
     tok.no_padding()
     tok.no_truncation()
     texts = cut_in_parts(path)
@@ -82,7 +83,7 @@ def encode_tokenizers(path: str, vocab: str, threads: int) -> Work:
     use_threads(threads)
     import tokenizers
 
-    tok = tokenizers.Tokenizer.from_file(json_beside(vocab))
+    tok = tokenizers.Tokenizer.from_file(tokenizer_json(vocab))
     tok.no_padding()
     tok.no_truncation()
     texts = cut_in_parts(path)
@@ -93,30 +94,31 @@ def encode_tokenizers(path: str, vocab: str, threads: int) -> Work:
     return work, hash_rows
 
 
-def json_beside(vocab: str) -> str:
-    """The tokenizer.json of the same vocabulary."""
+def tokenizer_json(vocab: str) -> str:
+    """Return the path of the tokenizer.json with the same vocabulary."""
     return str(Path(vocab).with_name("tokenizer.json"))
 
 
 def encode_batch(path: str, vocab: str, n_texts: int) -> Work:
-    tok, texts = some_texts(path, vocab, n_texts)
+    """Encode a batch; the ids are padded only for the comparison."""
+    tok, texts = load_texts(path, vocab, n_texts)
     work = partial(tok.encode_batch, texts, add_special_tokens=True, workers=1)
     return work, lambda rows: hash_padded(tok.pad(rows, max_length=512))
 
 
 def pad_batch(path: str, vocab: str, n_texts: int) -> Work:
-    tok, texts = some_texts(path, vocab, n_texts)
+    tok, texts = load_texts(path, vocab, n_texts)
     rows = tok.encode_batch(texts, add_special_tokens=True)
     return lambda: tok.pad(rows, max_length=512), hash_padded
 
 
 def hash_padded(padded: Any) -> str:
-    """A hash of the ids in a matrix."""
+    """Return a hash of the ids in a padded matrix, without the padding."""
     return hash_ids(padded.ids[padded.mask])
 
 
-def some_texts(path: str, vocab: str, n_texts: int) -> tuple[Any, list[str]]:
-    """A tokenizer, and the first lines of a file that are not empty."""
+def load_texts(path: str, vocab: str, n_texts: int) -> tuple[Any, list[str]]:
+    """Return a tokenizer and the first `n_texts` lines of a file that are not empty."""
     import fasttok as ft
 
     lines = (line for line in read_text(path).split("\n") if line.strip())

@@ -1,4 +1,4 @@
-"""The kernels of `Ragged.take` and of decoding: copy rows of bytes, in any order, one after another."""
+"""Kernels of `Ragged.take` and of decoding: concatenate rows of bytes in any order."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t
@@ -12,7 +12,7 @@ ctypedef fused row_t:
 
 
 def are_offsets(const int64_t[:] offsets, Py_ssize_t n_values):
-    """Whether offsets do not decrease and lie within so many values; there must be one at least."""
+    """Return whether offsets, int64[k + 1] with k >= 0, do not decrease and are from 0 to `n_values`."""
     cdef Py_ssize_t i
     if offsets[0] < 0 or offsets[offsets.shape[0] - 1] > n_values:
         return False
@@ -23,9 +23,11 @@ def are_offsets(const int64_t[:] offsets, Py_ssize_t n_values):
 
 
 def measure_rows(const int64_t[::1] offsets, const row_t[::1] rows, bint allow_empty):
-    """The bytes of the rows together, and the first position whose row does not exist; -1 if all do.
+    """Return the total length of the rows, and the index in `rows` of the first invalid row, or -1.
 
-    Without `allow_empty` an empty row does not exist either.
+    `offsets` is int64[k + 1]; `rows`, uint32[m] or int64[m], contains indices of rows. A row is invalid if it does
+    not exist, or if it is empty and `allow_empty` is false. If a row is invalid, the length is that of the rows
+    before it.
     """
     cdef Py_ssize_t i, bad = -1, n_rows = offsets.shape[0] - 1
     cdef int64_t length, total = 0
@@ -49,9 +51,10 @@ def measure_rows(const int64_t[::1] offsets, const row_t[::1] rows, bint allow_e
 def gather_rows(
     const uint8_t[::1] values, const int64_t[::1] offsets, const row_t[::1] rows, uint8_t[::1] out
 ):
-    """Write rows ``values[offsets[r]:offsets[r + 1]]`` for each r of `rows` to `out`.
+    """Write ``values[offsets[r]:offsets[r + 1]]`` to `out` for each r in `rows`.
 
-    The rows must exist and `out` must be exactly as long as they are together.
+    `values` is uint8[n], `offsets` int64[k + 1], `rows` uint32[m] or int64[m]. The rows must exist, and the length
+    of `out` must be their total length.
     """
     if out.shape[0]:
         with nogil:
@@ -61,7 +64,10 @@ def gather_rows(
 def gather_bytes(
     const uint8_t[::1] values, const int64_t[::1] offsets, const row_t[::1] rows, Py_ssize_t n_bytes
 ):
-    """The rows as one ``bytes`` of the length that they have together; written once, to where they stay."""
+    """Return the concatenated rows as ``bytes``; `n_bytes` must be their total length.
+
+    The other parameters are those of `gather_rows`, and the rows must exist.
+    """
     cdef bytes out = PyBytes_FromStringAndSize(NULL, n_bytes)
     cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
     if n_bytes:
@@ -79,9 +85,7 @@ cdef inline void gather(
     uint8_t* out,
     Py_ssize_t n_out,
 ) noexcept nogil:
-    """Short rows are copied sixteen bytes at a time where both sides have them; the next row overwrites what
-    is too much.
-    """
+    # A short row is copied as 16 bytes if `values` and `out` have that many left; the next row overwrites the excess.
     cdef Py_ssize_t i, start, length, written = 0
     for i in range(rows.shape[0]):
         start = offsets[rows[i]]

@@ -1,4 +1,4 @@
-"""How a kernel that runs long is stopped; see _interrupt.pyx."""
+"""Interruption of long-running kernels; see _interrupt.pyx."""
 
 cimport cython
 

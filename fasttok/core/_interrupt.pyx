@@ -1,8 +1,8 @@
-"""How a kernel that runs long is stopped: by Ctrl-C in the main thread, by the main thread in the others.
+"""Interruption of long-running kernels by Ctrl-C.
 
-Python handles signals between the instructions of its main thread only. A kernel asks every few
-milliseconds whether it should go on; in the main thread that lets Python handle what has come, in the
-threads of `map_ordered` it looks whether they are being joined.
+Python handles signals only in its main thread, between two instructions. So a kernel calls `Interrupt.check`
+every few milliseconds. In the main thread, the call lets Python handle pending signals. In a thread of
+`map_ordered`, it checks whether the caller of `map_ordered` is waiting for the thread to end.
 """
 
 cimport cython
@@ -15,10 +15,10 @@ cdef extern from "Python.h":
 
 @cython.final
 cdef class Interrupt:
-    """Asks whether to go on, and keeps why not; for one thread at a time."""
+    """Checker that stores the exception of the interruption it found. Not for several threads at once."""
 
     cdef bint check(self) noexcept nogil:
-        """Whether to stop; why is kept for `raise_error`."""
+        """Return whether to stop; the exception is stored for `raise_error`."""
         with gil:
             try:
                 PyErr_CheckSignals()
@@ -29,6 +29,6 @@ cdef class Interrupt:
         return False
 
     cdef int raise_error(self) except -1:
-        """Raise what made `check` answer yes."""
+        """Raise the exception that `check` stored."""
         error, self.error = self.error, None
         raise error

@@ -1,8 +1,9 @@
-/* The 16-byte key of a pretoken, for hash tables that compare two machine words instead of bytes.
+/* 16-byte keys of pretokens, for hash tables that compare two machine words instead of bytes.
  *
- * Up to 15 bytes are the key themselves, with the length, 1 to 15, in the top byte. A longer pretoken has a
- * hash of its bytes in the first word and its length in the second, whose top byte is then 0; its bytes must
- * be compared as well. No key has 0 in its second word, which is how tables mark empty places.
+ * The key of a pretoken of up to 15 bytes is the bytes themselves, with the length (1 to 15) in the top byte of the
+ * second word. The key of a longer pretoken is a hash of its bytes in the first word and its length in the second
+ * word, whose top byte is then 0; equal keys of longer pretokens do not imply equal bytes. The second word of a key
+ * is never 0, so tables mark empty entries with 0.
  */
 #ifndef FASTTOK_KEYS_H
 #define FASTTOK_KEYS_H
@@ -23,7 +24,7 @@
 #endif
 #define FT_LARGE_PAGE ((size_t)2 << 20)
 
-#define FT_LONG 16 /* from this length on a pretoken does not fit its key */
+#define FT_LONG 16 /* smallest length of a pretoken that does not fit its key */
 
 typedef struct {
     uint64_t low, high;
@@ -44,12 +45,12 @@ static __inline int ft_highest_bit(uint64_t x)
     return (int)i;
 }
 #else
-/* The position of the lowest bit that is set, and of the highest; x is not 0. */
+/* Positions of the lowest and of the highest set bit; x must not be 0. */
 #define ft_ctz(x) __builtin_ctzll(x)
 #define ft_highest_bit(x) (63 - __builtin_clzll(x))
 #endif
 
-/* Eight bytes as a little-endian word. */
+/* Read eight bytes as a little-endian word. */
 static inline uint64_t ft_load8(const uint8_t *p)
 {
     uint64_t word;
@@ -60,7 +61,7 @@ static inline uint64_t ft_load8(const uint8_t *p)
     return word;
 }
 
-/* A 64-bit hash of n >= 8 bytes. */
+/* Return a 64-bit hash of n >= 8 bytes. */
 static inline uint64_t ft_hash_bytes(const uint8_t *p, size_t n)
 {
     uint64_t h = n * 0x9E3779B97F4A7C15u;
@@ -73,7 +74,7 @@ static inline uint64_t ft_hash_bytes(const uint8_t *p, size_t n)
     return h ^ h >> 32;
 }
 
-/* What of sixteen bytes belongs to a key of each length. */
+/* Mask of the bytes that belong to a pretoken, for each length. */
 static const ft_key ft_key_masks[FT_LONG] = {
     {UINT64_C(0x0), UINT64_C(0x0)},
     {UINT64_C(0xFF), UINT64_C(0x0)},
@@ -93,7 +94,7 @@ static const ft_key ft_key_masks[FT_LONG] = {
     {UINT64_C(0xFFFFFFFFFFFFFFFF), UINT64_C(0xFFFFFFFFFFFFFF)},
 };
 
-/* The key of text[start .. start + length), length >= 1; text_length says how far it is safe to read. */
+/* Return the key of text[start .. start + length), length >= 1; nothing beyond text_length is read. */
 static inline ft_key ft_make_key(const uint8_t *text, size_t start, size_t length, size_t text_length)
 {
     const uint8_t *p = text + start;
@@ -114,7 +115,7 @@ static inline ft_key ft_make_key(const uint8_t *text, size_t start, size_t lengt
     return key;
 }
 
-/* A 64-bit hash whose high bits are good enough to index a table with. */
+/* Return a 64-bit hash of a key; tables use its high bits as the index. */
 static inline uint64_t ft_hash_key(ft_key key)
 {
     uint64_t h = key.low * 0x9E3779B97F4A7C15u + key.high * 0xC2B2AE3D27D4EB4Fu;
@@ -122,23 +123,23 @@ static inline uint64_t ft_hash_key(ft_key key)
     return h * 0xD6E8FEB86659FD93u;
 }
 
-/* Put memory that is not used yet on large pages, where the system has them: the first touch of small pages costs
- * more than most of what is done with them, and a look-up in a large table waits for its page to be found. */
+/* Ask the system to back new memory with large pages. This avoids most of the page faults of the first access, and
+ * most of the misses of the address cache (TLB) in large tables. */
 static inline void ft_use_large_pages(void *start, size_t n_bytes)
 {
 #if defined(MADV_HUGEPAGE)
     uintptr_t first = ((uintptr_t)start + FT_LARGE_PAGE - 1) & ~(FT_LARGE_PAGE - 1);
     uintptr_t end = ((uintptr_t)start + n_bytes) & ~(FT_LARGE_PAGE - 1);
     if (first < end)
-        madvise((void *)first, end - first, MADV_HUGEPAGE); /* advice: nothing depends on its being taken */
+        madvise((void *)first, end - first, MADV_HUGEPAGE); /* only advice, so the result does not matter */
 #else
     (void)start;
     (void)n_bytes;
 #endif
 }
 
-/* Zeroed memory for a hash table, from the start of a cache line on, for large tables of a large page; *block is
- * what to free. NULL where there is none. */
+/* Allocate zeroed memory for a hash table, aligned to a cache line, or to a large page if the table is large.
+ * *block is the pointer to free. Returns NULL if there is no memory. */
 static inline void *ft_calloc_table(size_t n_bytes, void **block)
 {
     size_t line = n_bytes < FT_LARGE_PAGE ? 64 : FT_LARGE_PAGE;

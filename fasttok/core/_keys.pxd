@@ -1,4 +1,4 @@
-"""Keys of pretokens, from _keys.h."""
+"""Keys of pretokens; see _keys.h."""
 
 from libc.stdint cimport uint8_t, uint64_t
 

@@ -1,4 +1,4 @@
-"""Lists of ids out of prebuilt integers; see _lists.pyx."""
+"""Lists of ids made of prebuilt integers; see _lists.pyx."""
 
 from libc.stdint cimport uint32_t
 

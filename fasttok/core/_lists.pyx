@@ -1,4 +1,4 @@
-"""Lists of Python integers, without one new object a token: every id has its integer, made once."""
+"""Lists of ids made of prebuilt Python integers, so that no object is created per token."""
 
 from cpython.list cimport PyList_GET_ITEM, PyList_New, PyList_SET_ITEM
 from cpython.ref cimport Py_INCREF
@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint32_t
 
 
 cdef list list_of_ids(const uint32_t* ids, Py_ssize_t n, list integers):
-    """The items of `integers` that the ids name; it must hold one for each id there can be."""
+    """Return the `n` ids at `ids` as a list; `integers[i]` is the Python integer i, for every id i."""
     cdef list row = PyList_New(n)
     cdef Py_ssize_t i
     cdef object integer
@@ -18,7 +18,10 @@ cdef list list_of_ids(const uint32_t* ids, Py_ssize_t n, list integers):
 
 
 def lists_of_rows(const uint32_t[::1] values, const int64_t[::1] offsets, list integers not None):
-    """Each row of a Ragged of ids as a list."""
+    """Return the rows of a Ragged of ids as lists; `integers[i]` is the Python integer i, for every id i.
+
+    `values` is uint32[n], `offsets` int64[k + 1].
+    """
     cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
     cdef list rows = []
     for row in range(n_rows):

@@ -3,11 +3,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-def copy_stretches(
+def copy_ranges(
     values: NDArray[np.uint32],
     starts: NDArray[np.int64],
     lengths: NDArray[np.int64],
-    places: NDArray[np.int64],
+    positions: NDArray[np.int64],
     out: NDArray[np.uint32],
 ) -> None: ...
 def pad_rows(

@@ -1,4 +1,4 @@
-"""The kernels of batches: ids copied to where they belong."""
+"""Kernels of batches: copy ranges of ids, and pad rows."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
@@ -10,22 +10,23 @@ ctypedef fused padded_t:
     int64_t
 
 
-def copy_stretches(
+def copy_ranges(
     const uint32_t[::1] values,
     const int64_t[:] starts,
     const int64_t[:] lengths,
-    const int64_t[:] places,
+    const int64_t[:] positions,
     uint32_t[::1] out,
 ):
-    """Copy the stretches ``values[starts[i] : starts[i] + lengths[i]]`` to ``out[places[i]:]``.
+    """Copy ``values[starts[i] : starts[i] + lengths[i]]`` to ``out[positions[i]:]`` for each i.
 
-    Both must lie within their arrays; the stretches may overlap, their places not.
+    `starts`, `lengths` and `positions` are int64[m]. All ranges must be within `values` and `out`. The source ranges
+    may overlap; the target ranges must not.
     """
     cdef Py_ssize_t i
     with nogil:
         for i in range(starts.shape[0]):
             if lengths[i]:
-                memcpy(&out[places[i]], &values[starts[i]], <size_t>lengths[i] * sizeof(uint32_t))
+                memcpy(&out[positions[i]], &values[starts[i]], <size_t>lengths[i] * sizeof(uint32_t))
 
 
 def pad_rows(
@@ -37,10 +38,12 @@ def pad_rows(
     padded_t[:, ::1] out,
     uint8_t[:, ::1] mask,
 ):
-    """Write the stretch ``values[starts[i] : starts[i] + lengths[i]]`` to one side of row i of `out`.
+    """Write ``values[starts[i] : starts[i] + lengths[i]]`` to row i of `out`, padded with `pad_id` on one side.
 
-    The rest of the row is `pad_id`; the mask is 1 where an id of the stretch stands. No stretch may be longer than a
-    row. Every byte of both is written once, from front to back, as memory that is new is slow to be touched.
+    `starts` and `lengths` are int64[k], `out` is int32[k, width] or int64[k, width], `mask` is uint8[k, width]. The
+    padding is on the left if `on_left`, otherwise on the right. The mask is 1 at ids and 0 at padding. No range may
+    be longer than `width`. Each row of `out` and `mask` is written in order, because the first access to new memory
+    is slow.
     """
     cdef Py_ssize_t i, j, length, begin, end, width = out.shape[1]
     cdef const uint32_t* source

@@ -1,21 +1,21 @@
-"""Tries as kernels walk them; see _trie.pyx."""
+"""Functions with which kernels walk a trie; see _trie.pyx."""
 
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t
 
 cdef struct TrieNode:
-    uint32_t unit  # the node's own
-    uint32_t children  # where the children stand, each at this with its byte XORed in, and the value at this itself
+    uint32_t unit  # unit of the node
+    uint32_t children  # base: the index of the value; the child of a byte has the index base ^ byte
 
 
 @cython.final
 cdef class Trie:
     cdef readonly object units  # uint32[n], read-only
-    cdef const uint32_t* start  # of the units
+    cdef const uint32_t* start  # pointer to the first unit
 
 
 cdef inline uint32_t trie_offset(uint32_t unit) noexcept nogil:
-    """What the place of a unit and the place of its children differ in."""
+    """Return the offset of a unit: the index of the unit XOR the base of its children."""
     return (unit >> 10) << ((unit & 0x200) >> 6)
 
 
@@ -27,18 +27,18 @@ cdef inline TrieNode trie_root(const uint32_t* units) noexcept nogil:
 
 
 cdef inline bint trie_step(const uint32_t* units, TrieNode* node, uint8_t byte) noexcept nogil:
-    """Go to the child of a byte; whether there is one. Where there is none, the node is of no use any more."""
-    cdef uint32_t place = node.children ^ byte
-    node.unit = units[place]
-    node.children = place ^ trie_offset(node.unit)
+    """Go to the child of a byte and return whether it exists. If it does not, the node is invalid afterwards."""
+    cdef uint32_t index = node.children ^ byte
+    node.unit = units[index]
+    node.children = index ^ trie_offset(node.unit)
     return node.unit & 0x800000FFU == byte
 
 
 cdef inline bint trie_has_value(TrieNode node) noexcept nogil:
-    """Whether a key ends here."""
+    """Return whether a key ends at the node."""
     return node.unit >> 8 & 1
 
 
 cdef inline uint32_t trie_value(const uint32_t* units, TrieNode node) noexcept nogil:
-    """The value of the key that ends here."""
+    """Return the value of the key that ends at the node."""
     return units[node.children] & 0x7FFFFFFFU

@@ -1,13 +1,18 @@
-"""Tries over bytes in one flat array: each node a unit of 32 bits, its children found by XOR.
+"""Tries over bytes in one flat array (double array): each node is a unit of 32 bits; XOR finds its children.
 
-The layout is that of darts-clone, which precompiled normalizations use too. Of a unit, bits 0 to 7 and bit 31 are
-the label: the byte that leads here, bit 31 being set only in a value (the other 31 bits) and in a unit that is
-not used. Bit 8 says that a key ends here. The rest is the offset: the place of the unit XOR the offset is where
-the value stands, and with a byte XORed in, where the child of this byte stands. Offsets of up to 21 bits stand in
-bits 10 to 30; with bit 9 set these are the upper bits of an offset whose lower eight are 0.
+The layout is that of darts-clone, which sentencepiece's precompiled normalization rules also use. The bits of a
+unit:
 
-Children differ in the lower eight bits of their places, so they share a block of 256 units; no two nodes have
-their children at the same place, or they would take each other's for their own; unless they are meant to.
+- 0 to 7: label, the byte that leads to the node.
+- 8: set if a key ends at the node.
+- 9 to 30: offset. If bit 9 is clear, bits 10 to 30 are the offset. If it is set, they are the upper bits of an
+  offset whose lower eight bits are 0.
+- 31: set in a value (the other 31 bits) and in an unused unit, clear in a node.
+
+The base of a node is its index XOR its offset. The value of the node is the unit at the base, and the child of a
+byte is the unit at the base XOR the byte. So the children of a node are in one block of 256 units. Two nodes must
+not have the same base, unless they share their children; otherwise a walk would mistake the children of one for
+those of the other.
 
 Yata et al., "A compact static double-array keeping character codes" (2007).
 """
@@ -22,44 +27,44 @@ from libc.string cimport memcmp, memcpy
 from fasttok.core._keys cimport ctz
 
 cdef enum:
-    BLOCK = 256  # units whose places differ in the lower eight bits
-    N_OPEN = 16  # blocks that are looked at for room
-    NEAR = 1 << 21  # offsets below this fit a unit as they are
-    MOST = 1 << 29  # units
+    BLOCK = 256  # units per block; their indices differ only in the lower eight bits
+    N_OPEN = 16  # number of newest blocks that are searched for free units
+    NEAR = 1 << 21  # offsets below this need no extension bit
+    MOST = 1 << 29  # largest number of units
 
-cdef uint32_t UNUSED = 1U << 31
-cdef uint32_t ENDS = 1U << 8
-cdef uint32_t EXTENDED = 1U << 9
+cdef uint32_t UNUSED = 1U << 31  # content of an unused unit; also the flag of a value
+cdef uint32_t ENDS = 1U << 8  # flag: a key ends at the node
+cdef uint32_t EXTENDED = 1U << 9  # flag: the offset is extended by eight zero bits
 
 
 cdef struct Node:
-    Py_ssize_t first  # of the keys that go through the node
+    Py_ssize_t first  # keys first to last - 1 go through the node
     Py_ssize_t last
-    Py_ssize_t depth
-    uint32_t place
+    Py_ssize_t depth  # number of bytes from the root to the node
+    uint32_t index  # index of the unit of the node
 
 
-cdef struct Placed:  # a node whose children have a place
+cdef struct Placed:  # entry of the hash table: a node whose children have been placed
     uint64_t hash
     Node node
-    uint32_t base  # of the children; 0, where none can be, in an empty slot
+    uint32_t base  # base of the node; 0, which is never a base, marks an empty entry
 
 
 cdef struct OpenBlock:
-    uint32_t first  # unit
+    uint32_t first  # index of the first unit
     int n_free
-    uint64_t free[4]  # a bit for each unit
-    uint64_t is_base[4]  # places that a node already has its children at
+    uint64_t free[4]  # one bit per unit: set if the unit is not used yet
+    uint64_t is_base[4]  # one bit per unit: set if the unit is the base of a node
 
 
 @cython.final
 cdef class Trie:
-    """Which keys a text begins with, byte by byte.
+    """Trie that finds the keys at the start of a text.
 
     Parameters
     ----------
     units : uint32[n]
-        A multiple of 256 of them, for which `find_stray` finds nothing.
+        Units. n must be a multiple of 256, n > 0, and `find_stray` must return -1 for the units.
     """
 
     def __cinit__(self, const uint32_t[::1] units not None):
@@ -69,25 +74,24 @@ cdef class Trie:
 
     @staticmethod
     def build(keys, values, bint share=False):
-        """The trie of some keys.
+        """Build the trie of some keys.
 
         Parameters
         ----------
         keys : Ragged of uint8
-            Sorted by their bytes, distinct, none empty, none with a byte 0.
+            The k keys, sorted by their bytes, distinct, not empty and without zero bytes.
         values : int32[k]
-            What each key stands for, not negative.
+            Value of each key, 0 or more.
         share : bool
-            Whether nodes below which everything is the same have the same children, where it saves much: where
-            many keys end alike and stand for the same. Each byte of a key is then looked at once for each
-            before it.
+            Whether nodes with equal subtrees share their children. This saves space if many keys have equal
+            suffixes and equal values. Building then takes time quadratic in the length of a key.
 
         Raises
         ------
         ValueError
-            If there are more than 2^29 units, which takes about as many bytes of keys.
+            If the trie needs more than 2^29 units, about one per byte of the keys.
         MemoryError
-            If there is no memory for them.
+            If there is not enough memory.
         """
         cdef Builder builder = Builder(share)
         cdef uint32_t[::1] units
@@ -95,13 +99,13 @@ cdef class Trie:
             builder.build(keys.values, keys.offsets, values)
         else:
             builder.open_block()
-            builder.units[0] = 1 << 10  # no child anywhere, nor the root its own: all other units are unused
+            builder.units[0] = 1 << 10  # root without children; with offset 0 it would be its own child
         units = np.empty(builder.n_units, np.uint32)
         memcpy(&units[0], builder.units, builder.n_units * sizeof(uint32_t))
         return Trie(units)
 
     def find_prefixes(self, const uint8_t[::1] text not None):
-        """The length and the value of every key that a text begins with, the shortest first, for looking at."""
+        """Return the length and value of every key that is a prefix of a text, shortest first; for tests."""
         cdef TrieNode node = trie_root(self.start)
         cdef Py_ssize_t i
         cdef list found = []
@@ -114,9 +118,9 @@ cdef class Trie:
 
 
 def find_stray(const uint32_t[::1] units not None):
-    """The first unit whose children would lie outside the array; -1 if there is none.
+    """Return the index of the first unit of `units`, uint32[n], whose base is outside the array, or -1.
 
-    Where there is none, and the units are a multiple of 256, no walk leaves the array, whatever the text.
+    Values and unused units have no base. If the result is -1 and n is a multiple of 256, no walk can leave the array.
     """
     cdef Py_ssize_t i, stray = -1, n = units.shape[0]
     with nogil:
@@ -129,19 +133,19 @@ def find_stray(const uint32_t[::1] units not None):
 
 @cython.final
 cdef class Builder:
-    """Places nodes, parents before children, the leftmost child's children before the next child's."""
+    """Builder that places the nodes depth first: the subtree of a child before the children of its siblings."""
 
     cdef uint32_t* units
     cdef Py_ssize_t n_units
-    cdef Py_ssize_t room
-    cdef OpenBlock blocks[N_OPEN]  # the newest ones; a ring
-    cdef Node* nodes  # still to be done, the next one at the end
+    cdef Py_ssize_t units_capacity
+    cdef OpenBlock blocks[N_OPEN]  # ring buffer of the newest blocks
+    cdef Node* nodes  # stack of the nodes whose children are not placed yet
     cdef Py_ssize_t n_nodes
-    cdef Py_ssize_t room_nodes
+    cdef Py_ssize_t nodes_capacity
     cdef bint share
-    cdef Placed* placed  # a hash table
+    cdef Placed* placed  # hash table
     cdef Py_ssize_t n_placed
-    cdef Py_ssize_t room_placed  # a power of two
+    cdef Py_ssize_t placed_capacity  # a power of two
 
     def __cinit__(self, bint share):
         self.share = share
@@ -162,21 +166,21 @@ cdef class Builder:
         cdef Placed* slot = NULL
         self.open_block()
         self._take(0)
-        self.blocks[0].is_base[0] |= 1  # children around 0 would take the root for one of them
+        self.blocks[0].is_base[0] |= 1  # with base 0 the root would be mistaken for a child
         self.units[0] = 0
         node.first = 0
         node.last = offsets.shape[0] - 1
         node.depth = 0
-        node.place = 0
+        node.index = 0
         self._push(node)
         while self.n_nodes:
             self.n_nodes -= 1
             node = self.nodes[self.n_nodes]
             if self.share:
                 slot = self._find_placed(keys, offsets, values, node)
-                offset = slot.base ^ node.place
+                offset = slot.base ^ node.index
                 if slot.base and offset < NEAR:
-                    self.units[node.place] |= offset << 10 | self.units[slot.node.place] & ENDS
+                    self.units[node.index] |= offset << 10 | self.units[slot.node.index] & ENDS
                     continue
             n_labels = 0
             for i in range(node.first, node.last):
@@ -186,70 +190,70 @@ cdef class Builder:
                     firsts[n_labels] = i
                     n_labels += 1
             firsts[n_labels] = node.last
-            base = self._find_base(labels, n_labels, node.place)
+            base = self._find_base(labels, n_labels, node.index)
             if self.share and slot.base == 0:
                 slot.base = base
                 slot.node = node
-            offset = base ^ node.place
-            self.units[node.place] |= offset << 10 if offset < NEAR else offset << 2 | EXTENDED
+            offset = base ^ node.index
+            self.units[node.index] |= offset << 10 if offset < NEAR else offset << 2 | EXTENDED
             for i in range(n_labels):
                 self._take(base ^ labels[i])
                 self.units[base ^ labels[i]] = labels[i]
             node.depth += 1
             for i in range(n_labels - 1, -1, -1):
                 if labels[i] == 0:
-                    self.units[node.place] |= ENDS
+                    self.units[node.index] |= ENDS
                     self.units[base] = UNUSED | <uint32_t>values[firsts[0]]
                 else:
                     node.first = firsts[i]
                     node.last = firsts[i + 1]
-                    node.place, offset = base ^ labels[i], node.place
+                    node.index, offset = base ^ labels[i], node.index
                     self._push(node)
-                    node.place = offset
+                    node.index = offset
         return 0
 
     cdef Placed* _find_placed(
         self, const uint8_t[::1] keys, const int64_t[::1] offsets, const int32_t[::1] values, Node node
     ) except NULL nogil:
-        """The entry of a node with the same keys and values below it as this one; else a new one, its base 0."""
+        """Return the entry of a node with the same subtree as this node, or a new entry with base 0."""
         cdef uint64_t hash = 0
         cdef Py_ssize_t i, k
-        if 2 * self.n_placed >= self.room_placed:
+        if 2 * self.n_placed >= self.placed_capacity:
             self._grow_placed()
         for k in range(node.first, node.last):
             for i in range(offsets[k] + node.depth, offsets[k + 1]):
                 hash = mix(hash ^ keys[i])
             hash = mix(hash ^ <uint64_t>values[k] << 8)
-        k = hash >> 20 & self.room_placed - 1
+        k = hash >> 20 & self.placed_capacity - 1
         while self.placed[k].base:
             if self.placed[k].hash == hash and is_same(keys, offsets, values, self.placed[k].node, node):
                 return &self.placed[k]
-            k = k + 1 & self.room_placed - 1
+            k = k + 1 & self.placed_capacity - 1
         self.placed[k].hash = hash
         self.n_placed += 1
         return &self.placed[k]
 
     cdef int _grow_placed(self) except -1 nogil:
-        cdef Py_ssize_t i, k, room = max(2 * self.room_placed, BLOCK)
-        cdef Placed* placed = <Placed*>calloc(room, sizeof(Placed))
+        cdef Py_ssize_t i, k, capacity = max(2 * self.placed_capacity, BLOCK)
+        cdef Placed* placed = <Placed*>calloc(capacity, sizeof(Placed))
         if placed == NULL:
             with gil:
-                raise MemoryError("no memory for a trie")
-        for i in range(self.room_placed):
+                raise MemoryError("not enough memory for a trie")
+        for i in range(self.placed_capacity):
             if self.placed[i].base:
-                k = self.placed[i].hash >> 20 & room - 1
+                k = self.placed[i].hash >> 20 & capacity - 1
                 while placed[k].base:
-                    k = k + 1 & room - 1
+                    k = k + 1 & capacity - 1
                 placed[k] = self.placed[i]
         free(self.placed)
         self.placed = placed
-        self.room_placed = room
+        self.placed_capacity = capacity
         return 0
 
     cdef uint32_t _find_base(
-        self, const uint8_t* labels, Py_ssize_t n, uint32_t place
+        self, const uint8_t* labels, Py_ssize_t n, uint32_t index
     ) except? 0xFFFFFFFF nogil:
-        """A place for the children of the unit at `place`, marked as such; in a new block if there is no room."""
+        """Find and mark a base for the children of the unit at `index`, in a new block if no open block fits."""
         cdef Py_ssize_t k, newest = self.n_units // BLOCK
         cdef OpenBlock* block
         cdef uint64_t found[4]
@@ -261,10 +265,10 @@ cdef class Builder:
                 continue
             for i in range(4):
                 found[i] = ~block.is_base[i]
-            if (place ^ block.first) >= NEAR:  # only an offset whose lower bits are 0 will do
-                word = found[place >> 6 & 3] & <uint64_t>1 << (place & 63)
+            if (index ^ block.first) >= NEAR:  # a large offset must have 0 in its lower eight bits
+                word = found[index >> 6 & 3] & <uint64_t>1 << (index & 63)
                 found[:] = [0, 0, 0, 0]
-                found[place >> 6 & 3] = word
+                found[index >> 6 & 3] = word
             for j in range(n):
                 for i in range(4):
                     found[i] &= permute(block.free[i ^ labels[j] >> 6], labels[j] & 63)
@@ -277,24 +281,24 @@ cdef class Builder:
                     return block.first | i << 6 | j
         self.open_block()
         block = &self.blocks[newest % N_OPEN]
-        block.is_base[place >> 6 & 3] |= <uint64_t>1 << (place & 63)
-        return block.first | place & 255
+        block.is_base[index >> 6 & 3] |= <uint64_t>1 << (index & 63)
+        return block.first | index & 255
 
     cdef int open_block(self) except -1 nogil:
-        """Add a block of units that are not used."""
+        """Append a block of unused units."""
         cdef OpenBlock* block = &self.blocks[self.n_units // BLOCK % N_OPEN]
         cdef void* moved
         cdef Py_ssize_t i
         if self.n_units == MOST:
             with gil:
-                raise ValueError("the keys need more than 2^29 units")
-        if self.n_units == self.room:
-            moved = realloc(self.units, (2 * self.room + BLOCK) * sizeof(uint32_t))
+                raise ValueError("too many keys for a trie: it would have more than 2^29 units")
+        if self.n_units == self.units_capacity:
+            moved = realloc(self.units, (2 * self.units_capacity + BLOCK) * sizeof(uint32_t))
             if moved == NULL:
                 with gil:
-                    raise MemoryError("no memory for a trie")
+                    raise MemoryError("not enough memory for a trie")
             self.units = <uint32_t*>moved
-            self.room = 2 * self.room + BLOCK
+            self.units_capacity = 2 * self.units_capacity + BLOCK
         for i in range(BLOCK):
             self.units[self.n_units + i] = UNUSED
         block.first = self.n_units
@@ -305,20 +309,22 @@ cdef class Builder:
         self.n_units += BLOCK
         return 0
 
-    cdef inline void _take(self, uint32_t place) noexcept nogil:
-        cdef OpenBlock* block = &self.blocks[place // BLOCK % N_OPEN]
-        block.free[place >> 6 & 3] &= ~(<uint64_t>1 << (place & 63))
+    cdef inline void _take(self, uint32_t index) noexcept nogil:
+        """Mark a unit as used."""
+        cdef OpenBlock* block = &self.blocks[index // BLOCK % N_OPEN]
+        block.free[index >> 6 & 3] &= ~(<uint64_t>1 << (index & 63))
         block.n_free -= 1
 
     cdef int _push(self, Node node) except -1 nogil:
+        """Push a node on the stack."""
         cdef void* moved
-        if self.n_nodes == self.room_nodes:
-            moved = realloc(self.nodes, (2 * self.room_nodes + BLOCK) * sizeof(Node))
+        if self.n_nodes == self.nodes_capacity:
+            moved = realloc(self.nodes, (2 * self.nodes_capacity + BLOCK) * sizeof(Node))
             if moved == NULL:
                 with gil:
-                    raise MemoryError("no memory for a trie")
+                    raise MemoryError("not enough memory for a trie")
             self.nodes = <Node*>moved
-            self.room_nodes = 2 * self.room_nodes + BLOCK
+            self.nodes_capacity = 2 * self.nodes_capacity + BLOCK
         self.nodes[self.n_nodes] = node
         self.n_nodes += 1
         return 0
@@ -332,7 +338,7 @@ cdef inline uint64_t mix(uint64_t hash) noexcept nogil:
 cdef bint is_same(
     const uint8_t[::1] keys, const int64_t[::1] offsets, const int32_t[::1] values, Node a, Node b
 ) noexcept nogil:
-    """Whether all that is below two nodes is the same."""
+    """Return whether two nodes have the same subtree."""
     cdef Py_ssize_t i, start_a, start_b, length
     if a.last - a.first != b.last - b.first:
         return False
@@ -348,7 +354,7 @@ cdef bint is_same(
 
 
 cdef inline uint64_t permute(uint64_t bits, int k) noexcept nogil:
-    """Bit i of the result is bit i ^ k of `bits`."""
+    """Return `bits` permuted: bit i of the result is bit i ^ k of `bits`."""
     if k & 1:
         bits = bits >> 1 & 0x5555555555555555ULL | (bits & 0x5555555555555555ULL) << 1
     if k & 2:

@@ -1,20 +1,22 @@
-"""Options of public functions, checked in the same words everywhere."""
+"""Checks of options: the same error messages in all public functions."""
 
 from __future__ import annotations
 
 import operator
 from typing import Any
 
-_LARGEST = 1 << 62  # what is larger means no limit; sums of two still fit int64
+# Larger sizes are reduced to this value, which limits nothing in practice. Adding the size of real data to it
+# does not overflow int64.
+_LARGEST = 1 << 62
 
 
 def checked_integer(name: str, value: Any) -> int:
-    """An integer, which may be one of NumPy's.
+    """Return the value as an ``int``; NumPy integers are accepted.
 
     Raises
     ------
     TypeError
-        If it is none.
+        If the value is not an integer, or is a ``bool``.
     """
     if isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, not {value}")
@@ -25,12 +27,12 @@ def checked_integer(name: str, value: Any) -> int:
 
 
 def checked_size(name: str, value: Any, least: int) -> int:
-    """An integer of at least `least`, and no larger than sums of lengths can be.
+    """Return the value as an ``int`` of at least `least`, reduced to 2^62 if it is larger.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no integer, or too small.
+        If the value is not an integer, or is below `least`.
     """
     number = checked_integer(name, value)
     if number < least:
@@ -39,12 +41,12 @@ def checked_size(name: str, value: Any, least: int) -> int:
 
 
 def checked_flag(name: str, value: Any) -> bool:
-    """Return True or False, whichever it is.
+    """Return the value if it is True or False.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If the value is not a ``bool``.
     """
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
@@ -52,12 +54,12 @@ def checked_flag(name: str, value: Any) -> bool:
 
 
 def checked_choice(name: str, value: Any, *choices: str) -> str:
-    """A word that is one of the choices.
+    """Return the value if it is one of the choices.
 
     Raises
     ------
     ValueError
-        If it is none of them.
+        If the value is not one of the choices.
     """
     if value not in choices:
         *others, last = [f'"{choice}"' for choice in choices]
@@ -66,17 +68,17 @@ def checked_choice(name: str, value: Any, *choices: str) -> str:
 
 
 def checked_text(name: str, value: Any) -> str:
-    """A text that can be written in UTF-8.
+    """Return the value if it is a ``str`` that can be encoded in UTF-8.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no ``str``, or holds a lone surrogate.
+        If the value is not a ``str``, or contains a lone surrogate.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{name} holds a lone surrogate at {error.start}") from None
+        raise ValueError(f"{name} contains a lone surrogate at position {error.start}") from None
     return value

@@ -1,8 +1,9 @@
-"""`Component`: a value with a name and options; `Registry`: where the components of one kind are looked up.
+"""Components (values with a name and options) and the registries that find them by name.
 
-Normalizers, pretokenizers, decoders and model families are found by name, in files and in arguments alike.
-A registry imports a component of fasttok when it is first asked for. A component from elsewhere is named by
-its import path, ``package.module:Class``; reading a file never imports one unless the caller allows it.
+Normalizers, pretokenizers, decoders and model families are components. Files and arguments refer to a
+component of fasttok by its name; the registry imports its class on first use. They refer to a component of
+another package by its import path, ``package.module:Class``. Reading a file imports such a class only if the
+caller allows it.
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-# Packages from which components may be imported. None: no file is being read, so that what the program has
-# imported itself may be named.
+# Packages from which the file being read may import components. None: no file is being read, and every module
+# that the program has imported may be used.
 _allowed: ContextVar[tuple[str, ...] | None] = ContextVar("fasttok_allowed_imports", default=None)
 
 
 class Component:
-    """A value with a name and options that prints, compares, hashes, pickles and is written to files.
+    """Base class of values with a name and options. They can be compared, hashed, pickled and saved to files.
 
     Derived classes are frozen dataclasses; their fields are the options.
 
     Attributes
     ----------
     name : str
-        The name in files and arguments, for the components of fasttok.
+        Name in files and arguments. A component of another package has its import path there instead.
     """
 
     name: str
 
     def config(self) -> dict[str, Any]:
-        """Return the name and the options that differ from their defaults, as plain JSON."""
+        """Return the name and the result of `changed_options`, as a dict of JSON values."""
         return {"name": name_of(self)} | self.changed_options()
 
     def changed_options(self) -> dict[str, Any]:
-        """Return the options that differ from their defaults, as plain JSON."""
+        """Return the options that have no default or differ from it, as a dict of JSON values."""
         options = {}
         for field in _options_of(type(self)):
             value = getattr(self, field.name)
@@ -54,12 +55,12 @@ class Component:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make a component from what `config` returned.
+        """Make a component from the result of `config`.
 
         Raises
         ------
         TypeError, ValueError
-            If an option is unknown, missing, or has a bad value.
+            If an option is unknown, missing, or has an invalid value.
         """
         names = {field.name for field in _options_of(cls)}
         options = {key: value for key, value in config.items() if key != "name" or "name" in names}
@@ -69,19 +70,19 @@ class Component:
 
 
 def _options_of(kind: type) -> list[Field[Any]]:
-    """Return the fields that are options: what makes no difference to comparing makes none to a file."""
+    """Return the fields that are options. Fields that comparisons ignore are not options."""
     if not is_dataclass(kind):
-        raise TypeError(f"{import_path(kind)} must be a frozen dataclass, whose fields are its options")
+        raise TypeError(f"{import_path(kind)} must be a frozen dataclass; its fields are the options")
     return [field for field in fields(kind) if field.init and field.compare]
 
 
 def name_of(component: Component) -> str:
-    """Return the name of a component of fasttok, or the import path of one from elsewhere.
+    """Return the name of a component of fasttok, or the import path of a component of another package.
 
     Raises
     ------
     ValueError
-        If it has no import path.
+        If the class of the component is defined inside a function, so that it has no import path.
     """
     kind = type(component)
     if kind.__module__.partition(".")[0] == "fasttok":
@@ -95,39 +96,39 @@ def import_path(kind: type) -> str:
 
 
 def check_importable(path: str) -> str:
-    """Return the import path of a class that is not defined inside a function.
+    """Return the given import path; raise an error if the class is defined inside a function.
 
     Raises
     ------
     ValueError
-        If it is; no file can name it then.
+        If the class is defined inside a function.
     """
     if "<locals>" in path:
         raise ValueError(
-            f"{path} is inside a function, where no file can name it; move it to the module's level"
+            f"{path} is defined inside a function, so it has no import path; define it at module level"
         )
     return path
 
 
-MAX_STEPS = 100  # of a sequence; each may be a frame on Python's stack
+MAX_STEPS = 100  # maximum length of a sequence, since each step may take a frame on Python's stack
 
 
 def make_sequence(kind: str, given: Iterable[C | None], sequence: type[C]) -> C:
-    """Return one component that does several in turn; a single one is that one itself.
+    """Return a component that applies several components in order. A single component is returned unchanged.
 
     Parameters
     ----------
     kind : str
-        The kind with its article, for messages: "a normalizer".
+        Kind of the components with the indefinite article, used in messages: "a normalizer".
     given : iterable
-        The components. A sequence among them counts as its steps.
+        The components. A sequence among them is replaced by its steps.
     sequence : type
-        The class of sequences, made of the steps.
+        Class of the result; its constructor takes the tuple of steps.
 
     Raises
     ------
     TypeError
-        If one is None.
+        If a component is None.
     ValueError
         If there are no steps, or more than 100.
     """
@@ -137,21 +138,21 @@ def make_sequence(kind: str, given: Iterable[C | None], sequence: type[C]) -> C:
             raise TypeError(f"a step of a sequence must be {kind}, not None")
         steps.extend(cast("Any", one).steps if isinstance(one, sequence) else [one])
     if not 1 <= len(steps) <= MAX_STEPS:
-        raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
+        raise ValueError(f"a sequence must have from 1 to {MAX_STEPS} steps, not {len(steps)}")
     return cast("Any", sequence)(tuple(steps)) if len(steps) > 1 else steps[0]
 
 
 class Registry(Generic[C]):
-    """The components of one kind by name.
+    """Mapping from names to component classes of one kind.
 
     Parameters
     ----------
     kind : str
-        The kind with its article, for messages: "a normalizer".
+        Kind of the components with the indefinite article, used in messages: "a normalizer".
     base : type
-        The class that all of them derive from.
+        Base class of the components.
     homes : mapping of str to str
-        The import path of each name.
+        Import path of the class for each name.
     """
 
     def __init__(self, kind: str, base: type[C], homes: Mapping[str, str]) -> None:
@@ -169,12 +170,12 @@ class Registry(Generic[C]):
         return len(self._homes)
 
     def find(self, name: str) -> type[C]:
-        """Return the class with a name or an import path.
+        """Return the class with the given name or import path.
 
         Raises
         ------
         ValueError
-            If there is none, or a file names an import path that the caller has not allowed.
+            If there is no such class, or importing it is not allowed; see `allowing_imports`.
         """
         if name in self._homes:
             return cast("type[C]", _import(self._homes[name]))
@@ -191,7 +192,7 @@ class Registry(Generic[C]):
         Raises
         ------
         ValueError
-            If it is not the configuration of such a component.
+            If the configuration is not valid.
         """
         if not isinstance(config, dict) or not isinstance(config.get("name"), str):
             raise ValueError(f"not the configuration of {self.kind}: {config!r}")
@@ -207,24 +208,24 @@ class Registry(Generic[C]):
 
 
 def is_import_path(name: str) -> bool:
-    """Whether a name is the import path of a component, ``package.module:Class``."""
+    """Return whether a name has the form of an import path, ``package.module:Class``."""
     return _IMPORT_PATH.fullmatch(name) is not None
 
 
 def find_import(path: str, kind: str) -> Any:
-    """Return the object of an import path, if it may be imported; see `allowing_imports`.
+    """Import and return the object with the given import path, if allowed; see `allowing_imports`.
 
     Parameters
     ----------
     path : str
-        The import path, ``package.module:name``.
+        Import path, ``package.module:name``.
     kind : str
-        The kind of object with its article, for messages: "a metric".
+        Kind of the object with the indefinite article, used in messages: "a metric".
 
     Raises
     ------
     ValueError
-        If there is no such object, or the path may not be imported.
+        If there is no such object, or importing it is not allowed.
     """
     _check_allowed(path, kind)
     return _import(path)
@@ -232,15 +233,22 @@ def find_import(path: str, kind: str) -> Any:
 
 @contextmanager
 def allowing_imports(packages: Iterable[str]) -> Iterator[None]:
-    """While a file is read, let it name components from these packages and from no others.
+    """Inside the block, allow import paths only in the given packages, even if others are imported already.
+
+    Components of fasttok are always allowed.
+
+    Parameters
+    ----------
+    packages : iterable of str
+        Names of packages or modules. A name also allows all modules inside the package.
 
     Raises
     ------
     TypeError
-        If `packages` is one ``str``, or holds anything else.
+        If `packages` is a single ``str``, or an item is not a ``str``.
     """
     if isinstance(packages, str):
-        raise TypeError("allow_import must be a sequence of package names, not one str")
+        raise TypeError("allow_import must be a sequence of package names, not a single str")
     names = tuple(packages)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"allow_import must be a sequence of package names, not {names!r}")
@@ -258,13 +266,13 @@ def _check_allowed(path: str, kind: str) -> None:
         if module not in sys.modules:
             package = module.partition(".")[0]
             raise ValueError(
-                f"{kind} from outside fasttok is named, {path}, and {module} is not imported; import it, or "
-                f'pass allow_import=["{package}"] (on the command line --allow-import) if you trust it'
+                f"{path} is {kind} from outside fasttok, and its module {module} is not imported; import it "
+                f'first, or pass allow_import=["{package}"] (command line: --allow-import) if you trust it'
             )
     elif not any(module == name or module.startswith(name + ".") for name in allowed):
         package = module.partition(".")[0]
         raise ValueError(
-            f"{kind} from outside fasttok is named, {path}; a file does not import code by itself: pass "
+            f"{path} is {kind} from outside fasttok; a file may import code only if you allow it: pass "
             f'allow_import=["{package}"] if you trust it'
         )
 

@@ -1,7 +1,7 @@
-"""The errors fasttok raises for bad input; each says where the input is bad.
+"""Exceptions that fasttok raises for invalid input. Each message gives the location of the error.
 
-What Python already names well keeps its own name: a file that cannot be opened is an ``OSError``, an
-id outside the vocabulary an ``IndexError``, an argument of the wrong type a ``TypeError``.
+Python's own exceptions are used where they fit: ``OSError`` for a file that cannot be opened, ``IndexError``
+for an id outside the vocabulary, ``TypeError`` for an argument of the wrong type.
 """
 
 from __future__ import annotations
@@ -10,10 +10,21 @@ from typing import Any
 
 
 class FasttokError(ValueError):
-    """The base of every error below; itself a ``ValueError``."""
+    """Base class of all exceptions in this module; a subclass of ``ValueError``.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> try:
+    ...     ft.get_pretokenizer("(a")
+    ... except ft.FasttokError as error:
+    ...     print(type(error).__name__)
+    PatternError
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Not by way of __init__, which takes other arguments: so it comes out of a worker process, too.
+        # Exceptions are pickled when a worker process returns them. Unpickling must not call __init__, whose
+        # arguments differ from `self.args`.
         return _bare_error, (type(self), *self.args), vars(self)
 
 
@@ -22,111 +33,155 @@ def _bare_error(kind: type[FasttokError], *args: Any) -> FasttokError:
 
 
 class CorpusError(FasttokError):
-    """A corpus that cannot be read as what it claims to be.
+    """Error in a corpus: damaged file, malformed record, missing column, exhausted iterator.
 
     Attributes
     ----------
     path : str or None
-        The file, where the corpus comes from files.
+        File with the error; None if the corpus was not read from files.
     line : int or None
-        The line in that file, counted from 1.
+        Line in the file, counted from 1.
     row : int or None
-        The row of the table, counted from 0, where the corpus comes from a table or a Parquet file.
+        Row of the table or Parquet file, counted from 0.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> list(ft.Corpus.from_table([{"text": "one"}, {"body": "two"}]))
+    Traceback (most recent call last):
+    fasttok.core.errors.CorpusError: row 1: no column 'text' (the columns are: 'body')
     """
 
     def __init__(
         self, message: str, path: str | None = None, line: int | None = None, row: int | None = None
     ) -> None:
-        place = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
-        super().__init__(place + ("" if row is None else f"row {row}: ") + message)
+        location = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+        super().__init__(location + ("" if row is None else f"row {row}: ") + message)
         self.path = path
         self.line = line
         self.row = row
 
 
 class TextError(FasttokError):
-    """A ``str`` that has no UTF-8 form: it holds a lone surrogate.
+    """Error in a ``str`` that contains a lone surrogate and therefore cannot be encoded in UTF-8.
 
     Attributes
     ----------
     position : int
-        The index of the surrogate in the string, in code points.
+        Index of the surrogate in the string, in code points.
     document : int or None
-        The index of the string in its batch or corpus.
+        Index of the string in its batch or corpus.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> list(ft.Corpus.from_texts(["fine", "a\\ud800"]))
+    Traceback (most recent call last):
+    fasttok.core.errors.TextError: lone surrogate U+D800 at position 1 of document 1 cannot be encoded in
+    UTF-8; pass errors="replace" to replace it by U+FFFD, or errors="surrogatepass" to keep it
     """
 
     def __init__(self, surrogate: str, position: int, document: int | None = None) -> None:
-        place = "" if document is None else f" of document {document}"
+        location = "" if document is None else f" of document {document}"
         super().__init__(
-            f"lone surrogate U+{ord(surrogate):04X} at position {position}{place} has no UTF-8 form; "
-            'pass errors="replace" or errors="surrogatepass" to accept it'
+            f"lone surrogate U+{ord(surrogate):04X} at position {position}{location} cannot be encoded in"
+            ' UTF-8; pass errors="replace" to replace it by U+FFFD, or errors="surrogatepass" to keep it'
         )
         self.position = position
         self.document = document
 
 
 class SpecialTokenError(FasttokError):
-    """The text of a special token stands in a text where none was allowed.
+    """Error in a text that contains a special token although ``special="raise"`` forbids it.
 
     Attributes
     ----------
     token : str
-        The special token.
+        Special token that was found.
     position : int
-        Where it stands, in bytes of UTF-8 from the start of its document.
+        Position of the token in its document, in bytes of UTF-8.
     document : int
-        The index of the document in its batch or corpus.
+        Index of the document in its batch or corpus.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> corpus = ft.Corpus.from_texts(["a text"])
+    >>> tok = ft.train(corpus, model="byte", special_tokens=["<s>"])
+    >>> tok.encode("a <s>", special="raise")
+    Traceback (most recent call last):
+    fasttok.core.errors.SpecialTokenError: special token '<s>' at byte 2 of document 0 is not allowed in a
+    text; pass special="none" to encode it as plain text, or special="all" or a set of tokens to allow it
     """
 
     def __init__(self, token: str, position: int, document: int) -> None:
         super().__init__(
-            f"the text of special token {token!r} at byte {position} of document {document}; pass "
-            'special="none" to read it as plain text, or allow it with special="all" or a set'
+            f"special token {token!r} at byte {position} of document {document} is not allowed in a text; "
+            'pass special="none" to encode it as plain text, or special="all" or a set of tokens to allow it'
         )
         self.token = token
         self.position = position
         self.document = document
 
     def at(self, document: int, position: int) -> SpecialTokenError:
-        """Return the same error at another place."""
+        """Return a copy of the error with another document and position."""
         return SpecialTokenError(self.token, position, document)
 
 
 class UnknownCharacterError(FasttokError):
-    """A character that a model has no piece for, and no unknown token either.
+    """Error for a character that is not in the vocabulary of a model without an unknown token.
 
     Attributes
     ----------
     character : str
-        The character, of an unknown word the first one; a byte that is not UTF-8 is U+DC80 to U+DCFF.
+        The character, or the first character of an unknown word. A byte 0xNN that is not valid UTF-8 is given
+        as U+DCNN.
     position : int
-        Where it stands, in bytes of UTF-8 from the start of its document.
+        Position of the character in its document, in bytes of UTF-8.
     document : int
-        The index of the document in its batch or corpus.
+        Index of the document in its batch or corpus.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["abc"]), model="character")
+    >>> tok.encode("abd")
+    Traceback (most recent call last):
+    fasttok.core.errors.UnknownCharacterError: cannot encode 'd' (U+0064) at byte 2 of document 0: the
+    character, or the word that starts with it, is not in the vocabulary. Train with an unknown token
+    (unk="<unk>") or, if the model supports it, with byte_fallback=True.
     """
 
     def __init__(self, character: str, position: int, document: int = 0) -> None:
         super().__init__(
-            f"no piece for {character!r} (U+{ord(character):04X}) at byte {position} of document {document}, "
-            "or for the word that it begins: training did not see it there; an unknown token (unk) or, where "
-            "the model has it, byte_fallback would write it"
+            f"cannot encode {character!r} (U+{ord(character):04X}) at byte {position} of document {document}:"
+            " the character, or the word that starts with it, is not in the vocabulary. Train with an unknown"
+            ' token (unk="<unk>") or, if the model supports it, with byte_fallback=True.'
         )
         self.character = character
         self.position = position
         self.document = document
 
     def at(self, document: int, position: int) -> UnknownCharacterError:
-        """Return the same error at another place."""
+        """Return a copy of the error with another document and position."""
         return UnknownCharacterError(self.character, position, document)
 
 
 class TemplateError(FasttokError):
-    """A template that cannot be read, whose special tokens the tokenizer does not have, or that is missing.
+    """Error in a template: malformed, missing, or with special tokens that the tokenizer does not have.
 
     Attributes
     ----------
     template : str or None
-        The template, where there is one.
+        The template; None if it is missing.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Template("[CLS] $A $C")
+    Traceback (most recent call last):
+    fasttok.core.errors.TemplateError: template '[CLS] $A $C': '$C' is not a text; the texts are
+    $A and $B
     """
 
     def __init__(self, message: str, template: str | None = None) -> None:
@@ -135,14 +190,21 @@ class TemplateError(FasttokError):
 
 
 class PatternError(FasttokError):
-    """A regular expression that does not compile, or runs past its time limit on a text.
+    """Error in a regular expression that does not compile, or that exceeds its time limit on a text.
 
     Attributes
     ----------
     document : int or None
-        The index of the document on which it ran too long.
+        Index of the document on which the time limit was exceeded.
     position : int
-        Always 0: where in the document is not known.
+        Always 0: the position in the document is unknown.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.get_pretokenizer("(a")
+    Traceback (most recent call last):
+    fasttok.core.errors.PatternError: pattern '(a' does not compile: missing ) at position 2
     """
 
     position = 0
@@ -153,23 +215,44 @@ class PatternError(FasttokError):
         self.document = document
 
     def at(self, document: int, position: int) -> PatternError:
-        """Return the same error on another document; where in it, nobody knows."""
+        """Return a copy of the error for another document; `position` is ignored."""
         return PatternError(self.message, document)
 
 
 class RecipeError(FasttokError):
-    """Counts that were made in different ways, or in another way than a tokenizer, and do not go together."""
+    """Error for counts that cannot be combined because they were made with different recipes.
+
+    A recipe records how text was split into pretokens. The recipes may be those of two counts, or of counts
+    and a tokenizer.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> a = ft.PretokenCounts.from_dict({"low": 5}, pretokenizer="gpt2")
+    >>> b = ft.PretokenCounts.from_dict({"low": 2}, pretokenizer="bert")
+    >>> a + b
+    Traceback (most recent call last):
+    fasttok.core.errors.RecipeError: cannot add counts with different recipes: pretokenizer {'name': 'gpt2'}
+    and {'name': 'bert'}
+    """
 
 
 class ExperimentError(FasttokError):
-    """An experiment that cannot be run as it is written, or results that are not whole.
+    """Error in the file of an experiment, or in a folder of results that is incomplete or changed.
 
     Attributes
     ----------
     path : str
-        The experiment's file, or the file of its results.
+        File of the experiment, or file or folder of its results.
     line : int or None
-        The line in that file, counted from 1.
+        Line in the file, counted from 1.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Experiment.from_toml('name = "small"\\nseed = "seven"')
+    Traceback (most recent call last):
+    fasttok.core.errors.ExperimentError: experiment.toml:2: seed: must be a whole number, not 'seven'
     """
 
     def __init__(self, message: str, path: str, line: int | None = None) -> None:
@@ -179,18 +262,30 @@ class ExperimentError(FasttokError):
 
 
 class ScoringError(FasttokError):
-    """A tokenizer that fails on a text that it is to be scored on.
+    """Error of a tokenizer that fails on a text of a test corpus.
 
     Attributes
     ----------
     message : str
-        What it says.
+        Message without the names of the tokenizer, the text and the document.
     tokenizer : str or None
-        What the tokenizer is called, once somebody has given it a name.
+        Name of the tokenizer, if known.
     text : str or None
-        Which text it is: the name of the corpus, and the language if it has several.
+        Name of the corpus, followed by the language if the corpus has several.
     document : int or None
-        The index of the document, if only one is to blame.
+        Index of the document, if the error comes from a single document.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["abc"]), model="character")
+    >>> corpus = ft.TestCorpus.from_corpora("test", {"en": ft.Corpus.from_texts(["abd"])}, words="whitespace")
+    >>> ft.measure({"characters": tok}, corpus, ["compression"], seed=7)
+    Traceback (most recent call last):
+    fasttok.core.errors.ScoringError: tokenizer 'characters', corpus 'test/en', document 0: cannot encode 'd'
+    (U+0064) at byte 2 of document 0: the character, or the word that starts with it, is not in the
+    vocabulary. Train with an unknown token (unk="<unk>") or, if the model supports it, with
+    byte_fallback=True.
     """
 
     def __init__(
@@ -200,31 +295,38 @@ class ScoringError(FasttokError):
         text: str | None = None,
         document: int | None = None,
     ) -> None:
-        place = [
+        location = [
             *([] if tokenizer is None else [f"tokenizer {tokenizer!r}"]),
             *([] if text is None else [f"corpus {text!r}"]),
             *([] if document is None else [f"document {document}"]),
         ]
-        super().__init__(": ".join([", ".join(place)] * bool(place) + [message]))
+        super().__init__(": ".join([", ".join(location)] * bool(location) + [message]))
         self.message = message
         self.tokenizer = tokenizer
         self.text = text
         self.document = document
 
     def named(self, tokenizer: str, text: str) -> ScoringError:
-        """The same error, of a tokenizer and a text with these names."""
+        """Return a copy of the error with the names of the tokenizer and the text."""
         return ScoringError(self.message, tokenizer, text, self.document)
 
 
 class ModelFormatError(FasttokError):
-    """A model file that is truncated, damaged or of another kind.
+    """Error in a file of a tokenizer, a model or counts: truncated, damaged or of another format.
 
     Attributes
     ----------
     path : str
         The file.
     place : str
-        The field, line or byte offset at which reading stopped.
+        Field, line or byte offset of the error; empty if unknown.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.PretokenCounts.load(ft.parallel_sample()["eng"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    fasttok.core.errors.ModelFormatError: ...eng.txt: not a file of pretoken counts
     """
 
     def __init__(self, message: str, path: str, place: str = "") -> None:
@@ -234,4 +336,14 @@ class ModelFormatError(FasttokError):
 
 
 class ModelExportError(FasttokError):
-    """A model that the target format cannot hold without changing what it does."""
+    """Error for a tokenizer that a file format cannot represent without changing its ids or its text.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["abc"]), model="character")
+    >>> tok.save("vocab.txt", format="vocab.txt")
+    Traceback (most recent call last):
+    fasttok.core.errors.ModelExportError: a vocab.txt can only hold WordPiece, not a model of kind
+    'character'
+    """

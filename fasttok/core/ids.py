@@ -1,4 +1,4 @@
-"""Ids as callers give them: rows of integers, made arrays and checked."""
+"""Conversion and checks of token ids that callers pass: one row of integers, or several rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = Ragged | Iterable[Ids]
 
 
 def as_ids(ids: Ids) -> NDArray[Any]:
-    """A row of ids as a contiguous array of uint32 or int64; none of them looked at yet."""
+    """Convert a row of ids to a contiguous array of uint32 or int64, without checking their range."""
     if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__"):
         raise TypeError(f"ids must be one row of integers, not {type(ids).__name__}")
     try:
@@ -24,11 +24,11 @@ def as_ids(ids: Ids) -> NDArray[Any]:
     except ValueError:
         array = np.empty((0, 0))
     if array.ndim != 1:
-        raise TypeError("ids must be one row of integers; for several rows there is decode_batch")
+        raise TypeError("ids must be one row of integers; to decode several rows use decode_batch")
     if len(array) == 0:
         return np.empty(0, np.int64)
     if array.dtype == object and all(type(i) is int for i in array.tolist()):
-        raise IndexError("an id beyond 64 bits is outside any vocabulary")
+        raise IndexError("an id of more than 64 bits is outside any vocabulary")
     if array.dtype.kind not in "iu":
         raise TypeError(f"ids must be integers, not {array.dtype}")
     if array.dtype == np.uint64:
@@ -37,7 +37,7 @@ def as_ids(ids: Ids) -> NDArray[Any]:
 
 
 def as_rows(rows: Rows) -> Ragged:
-    """Rows of ids as a Ragged of uint32 or int64; none of the ids looked at yet."""
+    """Convert rows of ids to a Ragged of uint32 or int64, without checking their range."""
     if not isinstance(rows, Ragged):
         if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
             raise TypeError(f"rows must be a Ragged or rows of integers, not {type(rows).__name__}")
@@ -46,14 +46,14 @@ def as_rows(rows: Rows) -> Ragged:
 
 
 def as_known_rows(rows: Rows, n_ids: int) -> Ragged:
-    """Rows of ids as a Ragged of uint32.
+    """Convert rows of ids to a Ragged of uint32 and check their range.
 
     Raises
     ------
     IndexError
-        If an id is negative, or not below `n_ids`.
+        If an id is negative, or `n_ids` or more.
     TypeError
-        If `rows` are no rows of integers.
+        If `rows` are not rows of integers.
     """
     found = as_rows(rows)
     ids = found.values[found.offsets[0] : found.offsets[-1]]
@@ -66,29 +66,34 @@ def as_known_rows(rows: Rows, n_ids: int) -> Ragged:
 def unknown_id(
     ids: NDArray[Any], bad: int, n_ids: int, offsets: NDArray[np.int64] | None = None
 ) -> IndexError:
-    """The error for the id at `bad`, which is no id; `offsets` are those of rows, if it is to name one."""
+    """Return the error for the unknown id at index `bad`.
+
+    If the offsets of rows of ids are given, the message gives the row and the position in it.
+    """
     i = int(ids[bad])
     why = "is not in use" if 0 <= i < n_ids else f"is outside the vocabulary of {n_ids} ids"
-    place = f"position {bad}"
+    location = f"position {bad}"
     if offsets is not None:
         row = int(np.searchsorted(offsets, bad, side="right")) - 1
-        place = f"position {bad - offsets[row]} of row {row}"
-    return IndexError(f"id {i} at {place} {why}")
+        location = f"position {bad - offsets[row]} of row {row}"
+    return IndexError(f"id {i} at {location} {why}")
 
 
 def gather_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None = None) -> bytes:
-    """The rows of the ids, one after another; `rows` are the offsets of rows to name in an error.
+    """Return the concatenated pieces of the ids.
+
+    `rows` contains the offsets of the rows of ids, for the error message.
 
     Raises
     ------
     IndexError
-        If there is no such row, or nothing in it.
+        If an id is outside the vocabulary, or its piece is empty.
     """
     return gather_bytes(pieces.values, pieces.offsets, ids, measure_pieces(pieces, ids, rows))
 
 
 def measure_pieces(pieces: Ragged, ids: NDArray[Any], rows: NDArray[np.int64] | None) -> int:
-    """Return the number of bytes that `gather_pieces` gives."""
+    """Return the length of the result of `gather_pieces`. It raises the same errors."""
     n_bytes, bad = measure_rows(pieces.offsets, ids, False)
     if bad >= 0:
         raise unknown_id(ids, bad, len(pieces), rows)

@@ -1,7 +1,8 @@
-"""The one way fasttok compiles with Numba.
+"""Compilation with Numba: `njit` with the options that all kernels share.
 
-Machine code is cached on disk, beside the module or in ``NUMBA_CACHE_DIR``, so that only the first
-use on a machine waits for the compiler. No signatures: a signature compiles at import.
+Numba caches machine code on disk, next to the module or in ``NUMBA_CACHE_DIR``, so only the first use on a
+machine waits for the compiler. Kernels have no signatures, because Numba compiles a function with a signature
+at import.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ njit = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 def announce_compilation(kernel: Any, what: str) -> None:
-    """Log that a kernel is about to be compiled, unless its machine code is in the cache on disk."""
+    """Log that a kernel is about to be compiled, unless its machine code is cached.
+
+    `what` is the name of the kernel in the message.
+    """
     source = Path(kernel.py_func.__code__.co_filename)
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
     pattern = f"*{kernel.py_func.__name__}-*.{python}.nbi"
     cached = Path(kernel.stats.cache_path).glob(pattern)
     if not kernel.signatures and not any(c.stat().st_mtime > source.stat().st_mtime for c in cached):
-        logging.getLogger("fasttok").warning("compiling %s for this machine; only the first use does", what)
+        logging.getLogger("fasttok").warning("compiling %s for this machine (first use only)", what)

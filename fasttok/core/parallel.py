@@ -1,4 +1,4 @@
-"""Threads: the same function over a stream of items, results in order, errors passed on."""
+"""Thread pool: apply a function to a stream of items, with results in order and errors passed on."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ State = TypeVar("State")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_own = threading.local()  # stop: the event that tells this thread's work to end, if somebody waits for it
+_thread = threading.local()  # its attribute `stop` is the event that tells this thread to end its work
 
 
 class Stopped(Exception):
-    """Ends the work of a thread whose caller has given up. Nobody sees it."""
+    """Exception that ends the work of a thread after its caller has stopped; it never reaches the user."""
 
 
 def end_if_stopped() -> None:
-    """Raise `Stopped` in a thread of `map_ordered` that is being joined; work that takes long asks often."""
-    stop = getattr(_own, "stop", None)
+    """Raise `Stopped` in a thread that `map_ordered` is joining. Long-running work calls this often."""
+    stop = getattr(_thread, "stop", None)
     if stop is not None and stop.is_set():
         raise Stopped
 
 
 def import_whole(module: str) -> None:
-    """Import a module in another thread, where Ctrl-C cannot strike: Numba is of no use half imported."""
+    """Import a module in another thread, so that Ctrl-C cannot interrupt the import.
+
+    Numba cannot be used in a process in which its import was interrupted.
+    """
     with ThreadPoolExecutor(1) as pool:
         pool.submit(import_module, module).result()
 
 
 def resolve_workers(workers: int | None) -> int:
-    """The number of threads to use: `workers`, or one per CPU this process may run on."""
+    """Return the number of threads: `workers`, or by default one per CPU available to this process."""
     if workers is None:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -53,15 +56,16 @@ def map_ordered(
 ) -> Generator[Result, None, None]:
     """Yield ``function(state, item)`` for every item, in the order of the items.
 
-    One thread works for each state and a state serves one item at a time, so what it holds needs no
-    lock. With a single state or item everything runs in the calling thread. At most two items a thread are
-    under way, so a stream longer than memory is no trouble. When anything raises, here or in the
-    function, the threads finish the item they hold, or end at `end_if_stopped`, and are joined. A caller
-    that may raise between two results closes the generator.
+    There is one thread per state. A state is used for one item at a time, so it needs no lock. With a single
+    state or a single item, everything runs in the calling thread. At most two items per thread are in
+    progress, so the items need not fit in memory together.
+
+    If `function` or the iteration over `items` raises an exception, each thread finishes its item, or stops
+    at `end_if_stopped`, and is joined. A caller that may raise between two results must close the generator.
     """
     stream = iter(items)
     few = list(islice(stream, 2)) if len(states) > 1 else []
-    if len(few) < 2:  # a single thread, or nothing for a second one to do
+    if len(few) < 2:  # a single thread, or no second item
         for item in chain(few, stream):
             yield function(states[0], item)
         return
@@ -72,7 +76,7 @@ def map_ordered(
         idle.put(state)
 
     def run(item: Item) -> Result:
-        _own.stop = stop
+        _thread.stop = stop
         state = idle.get()
         try:
             return function(state, item)
@@ -85,7 +89,8 @@ def map_ordered(
         for item in chain(few, stream):
             pending.append(pool.submit(run, item))
             if len(pending) >= 2 * len(states):
-                pending[0].exception()  # waits; what is waited for stays in the list until it is done
+                # Wait while the future is in `pending`: if the wait is interrupted, `_end` still joins it.
+                pending[0].exception()
                 yield pending.popleft().result()
         while pending:
             pending[0].exception()
@@ -96,10 +101,10 @@ def map_ordered(
 
 
 def _end(pool: ThreadPoolExecutor, pending: Iterable[Future[Any]]) -> None:
-    """Wait until no thread works any more, also through further interrupts: the states are used again."""
+    """Wait until all threads have ended, even if interrupted again, since callers reuse the states."""
     try:
         pool.shutdown(wait=False, cancel_futures=True)
-        for future in pending:  # an interrupted join may say too early that a thread has ended
+        for future in pending:  # an interrupted join may report too early that a thread has ended
             if not future.cancelled():
                 future.exception()
         pool.shutdown()

@@ -1,4 +1,4 @@
-"""What shows how a long work goes: a line before it, and a bar."""
+"""Progress of long work: a log line before it starts, and a progress bar."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tqdm import tqdm
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """tqdm's bar without tqdm's thread, which would go on after the call and might be met by a fork."""
+    """tqdm progress bar without tqdm's monitor thread, which would outlive the call and make forks unsafe."""
 
     monitor_interval = 0
 
 
 def announce(message: str, show: bool) -> None:
-    """Log what is about to be done, and write it to the standard error stream if it is to be shown."""
+    """Log a message, and also write it to the standard error stream if `show` is true."""
     logging.getLogger("fasttok").info(message)
     if show:
         Bar.write(message, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`Ragged`: rows of different lengths in two flat arrays; what every stage hands to the next."""
+"""`Ragged`: rows of different lengths in two flat arrays, the data type for text, ids and pieces."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from fasttok.core._gather import are_offsets, gather_rows, measure_rows
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
-    """Rows of different lengths: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
+    """Rows of different lengths; row ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
 
-    Ids over documents, pretokens over a batch, pieces over a vocabulary. Rows are views; nothing is
-    copied until rows are concatenated or taken.
+    The rows may be the ids of documents, the pretokens of a batch or the pieces of a vocabulary. Rows and
+    slices are views of `values`; `take`, and slices with a step other than 1, copy.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
-        All rows one after another: uint32 or uint16 ids and symbols, or uint8 text.
+        Values of all rows, concatenated, such as uint32 ids or uint8 text.
     offsets : ndarray of int64, shape (k + 1,)
-        Where each row starts; the last entry is where the last row ends.
+        Start of each row in `values`, followed by the end of the last row.
+
+    Raises
+    ------
+    ValueError
+        If an array does not have this type and shape, or the offsets decrease or are out of range.
 
     Examples
     --------
@@ -43,24 +48,24 @@ class Ragged:
     def __post_init__(self) -> None:
         offsets = self.offsets
         if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0 or self.values.ndim != 1:
-            raise ValueError("a Ragged takes flat values and at least one offset, of int64")
+            raise ValueError("a Ragged needs 1-d values, and 1-d offsets of int64 with at least one entry")
         if not are_offsets(offsets, len(self.values)):
-            raise ValueError("offsets must not decrease and must lie within the values")
+            raise ValueError(f"offsets must be from 0 to {len(self.values)} and must not decrease")
 
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[int] | NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
-        """Copy rows into one Ragged. O(total length)."""
+        """Copy rows of integers into a new Ragged. O(total length)."""
         return cls.from_arrays([np.asarray(row, dtype=dtype) for row in rows], dtype)
 
     @classmethod
     def from_arrays(cls, rows: Sequence[NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
-        """Join flat arrays, one after the other; `dtype` is for the case that there are none."""
+        """Concatenate 1-d arrays, one per row; `dtype` is used only if there are no arrays."""
         values = np.concatenate(rows) if rows else np.empty(0, dtype)
         return cls(values, lengths_to_offsets([len(row) for row in rows]))
 
     @classmethod
     def from_bytes(cls, rows: Sequence[bytes]) -> Ragged:
-        """Join byte strings into one Ragged of uint8. O(total length)."""
+        """Concatenate byte strings into a Ragged of uint8, one row per string. O(total length)."""
         values = np.frombuffer(b"".join(rows), np.uint8)
         return cls(values, lengths_to_offsets([len(row) for row in rows]))
 
@@ -73,7 +78,7 @@ class Ragged:
     def __getitem__(self, key: slice) -> Ragged: ...
     def __getitem__(self, key: int | slice) -> NDArray[Any] | Ragged:
         if not isinstance(key, slice):
-            i = range(len(self))[key]  # counts negative indices from the end, raises IndexError
+            i = range(len(self))[key]  # resolves negative indices and raises IndexError
             return self.values[self.offsets[i] : self.offsets[i + 1]]
         start, stop, step = key.indices(len(self))
         if step != 1:
@@ -87,16 +92,35 @@ class Ragged:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """The length of each row, int64."""
+        """Length of each row: ndarray of int64."""
         return np.diff(self.offsets)
 
     def take(self, rows: NDArray[Any]) -> Ragged:
-        """The given rows, in the given order. O(length of the result).
+        """Copy the given rows, in the given order, to a new Ragged. O(length of the result).
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (m,)
+            Indices of the rows, from 0; an index may be repeated.
+
+        Returns
+        -------
+        Ragged
+            One row per index.
 
         Raises
         ------
         IndexError
-            If there is no such row; rows count from 0 only.
+            If a row does not exist; negative indices are not allowed.
+        TypeError
+            If the indices are not integers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fasttok as ft
+        >>> ft.Ragged.from_rows([[1, 2, 3], [], [4]]).take(np.array([2, 0, 2])).to_list()
+        [[4], [1, 2, 3], [4]]
         """
         rows = np.asarray(rows)
         if len(rows) and rows.dtype.kind not in "iu":
@@ -107,17 +131,19 @@ class Ragged:
         starts = self.offsets * self.values.itemsize
         n_bytes, bad = measure_rows(starts, rows, True)
         if bad >= 0:
-            raise IndexError(f"there is no row {rows[bad]}: rows count from 0 to {len(self) - 1}")
+            raise IndexError(
+                f"row {rows[bad]} does not exist: the Ragged has {len(self)} rows, counted from 0"
+            )
         values = np.empty(n_bytes // self.values.itemsize, self.values.dtype)
         gather_rows(np.ascontiguousarray(self.values).view(np.uint8), starts, rows, values.view(np.uint8))
         return Ragged(values, lengths_to_offsets(self.offsets[rows + np.int64(1)] - self.offsets[rows]))
 
     def to_list(self) -> list[list[int]]:
-        """The rows as lists of Python integers."""
+        """Return the rows as lists of Python integers."""
         return [row.tolist() for row in self]
 
     def to_bytes(self) -> list[bytes]:
-        """The rows of a Ragged of uint8 as byte strings."""
+        """Return the rows of a Ragged of uint8 as byte strings."""
         data, offsets = self.values.tobytes(), self.offsets.tolist()
         return [data[a:b] for a, b in pairwise(offsets)]
 
@@ -133,14 +159,14 @@ class Ragged:
 
 
 def lengths_to_offsets(lengths: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
-    """Turn row lengths into offsets: int64, one longer, starting with 0."""
+    """Return the offsets of rows with the given lengths: int64, one entry more, starting with 0."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A view of an array through which it cannot be changed."""
+    """Return a read-only view of an array."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic saves: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import BinaryIO
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that takes its name only when the block ends without an error.
+    """Open a file for writing that replaces `path` only when the block ends without an error.
 
-    What is written goes to a temporary file in the same folder, is flushed to the disk and renamed;
-    until then an older file of the name stays as it was, also when the process is killed. A process that
-    is killed leaves its temporary file, ``.NAME.`` and 16 digits, which nothing reads and anybody may
-    delete; no later save does, since it could be one that another process is still writing. What is not a
-    file, such as a pipe or a terminal, is written to as it is.
+    The data is written to a temporary file in the same folder, flushed to the disk and renamed. Until then an
+    existing file remains unchanged, even if the process is killed. A killed process leaves its temporary
+    file, named ``.NAME.`` and 16 hexadecimal digits. Later saves neither read it nor delete it, because
+    another process could still be writing it; users can delete it. Pipes, terminals and devices are written
+    to directly.
 
     Raises
     ------
     OSError
-        If the file cannot be written; it has the file's name, also where the system tells none, as of a disk
-        that is full.
+        If the file cannot be written. The exception always names the file, even if the error of the system
+        does not, as for a full disk.
     """
     try:
-        with _write_whole(os.path.realpath(path)) as file:  # through a link, to the file it points to
+        with _write_whole(os.path.realpath(path)) as file:  # a symbolic link stays; its target is replaced
             yield file
     except OSError as error:
         if error.errno is not None and error.filename is None:
@@ -45,7 +45,7 @@ def _write_whole(name: str) -> Iterator[BinaryIO]:
         return
     folder, base = os.path.split(name)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder to write to", folder)
+        raise FileNotFoundError(errno.ENOENT, "cannot write: the folder does not exist", folder)
     temporary = os.path.join(folder, f".{base}.{secrets.token_hex(8)}")
     try:
         with open(temporary, "xb") as file:

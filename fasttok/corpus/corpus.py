@@ -1,4 +1,4 @@
-"""`Corpus`: text on its way in, streamed in batches of documents, never whole in memory."""
+"""`Corpus`: documents streamed in batches, never all in memory at once."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from fasttok.text.rows import Rows
 from fasttok.text.steps import Pretokenizer
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
 
-BATCH_BYTES = 1 << 22
-MARGIN = 1 << 12  # room in front of a chunk for what was left of the one before
-ROW_BYTES = 64  # what a document costs besides its text: many short ones fill a batch too
+BATCH_BYTES = 1 << 22  # default size of a batch
+MARGIN = 1 << 12  # bytes kept free before a chunk, for the end of the previous chunk that is in no batch yet
+ROW_BYTES = 64  # overhead per document, so that many short documents fill a batch too
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
-# Where documents come from: the path of a plain file that is one document, or documents, some at a time.
+# The path of a plain file that is one document, or an iterator over blocks of documents.
 Source = str | Iterator[Ragged]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some consecutive documents of a corpus.
+    """Consecutive documents of a corpus.
 
     Attributes
     ----------
     documents : Ragged of uint8
-        UTF-8 text, a row per document.
+        UTF-8 text, one row per document.
     first : int
-        The index in the corpus of the document in the first row.
+        Index in the corpus of the document in the first row.
     continues : bool
-        Whether the last row goes on as the first row of the next batch.
+        Whether the document in the last row continues in the next batch.
     start : int
-        Where in its document the first row begins, in bytes.
+        Offset of the first row in its document, in bytes.
     """
 
     documents: Ragged
@@ -61,19 +61,19 @@ class Batch:
 
     @property
     def is_part(self) -> bool:
-        """Whether its rows are not whole documents."""
+        """Whether the first or the last row is only a part of a document."""
         return self.continues or self.start > 0
 
     def rows(self, aligned: bool = False) -> Rows:
-        """Return the text as `Pipeline.prepare` takes it."""
+        """Return the text as rows for `Pipeline.prepare`; `aligned` as in `Rows`."""
         begins, ends = np.ones((2, len(self.documents)), np.bool_)
         begins[:1] = self.start == 0
         ends[-1:] = not self.continues
         return Rows.of(self.documents, begins, ends, aligned)
 
     @contextmanager
-    def placing_errors(self) -> Iterator[None]:
-        """Let errors that name a row and a byte in it name the document of the corpus and the byte there."""
+    def locating_errors(self) -> Iterator[None]:
+        """Convert positions in errors from (row, byte in the row) to (document, byte in the document)."""
         try:
             yield
         except (PatternError, SpecialTokenError, UnknownCharacterError) as error:
@@ -83,12 +83,13 @@ class Batch:
 
 
 class Corpus:
-    """A collection of documents that can be read again and again.
+    """Collection of documents that is streamed and can be read repeatedly.
 
-    Made by `from_files`, `from_texts` or `from_table`. Reading is streamed: memory does not grow with the
-    corpus, only with its longest document (of a Parquet file, a few hundred documents); and not even with
-    that for plain text files that are a document each, where the pretokenizer is a named one other than
-    "none", or a sequence of such.
+    Use `from_files`, `from_texts` or `from_table` to make a corpus. Memory does not depend on the size of the
+    corpus, only on its longest document. Parquet files are read 256 rows at a time. A plain text file that is
+    one document need not fit in memory either: most named pretokenizers, and most sequences of them, allow
+    fasttok to read it in parts. The file is read whole with "none", "script", a regular expression or a
+    custom pretokenizer, and with `Replace`, `Prepend` or a custom normalizer.
 
     Examples
     --------
@@ -105,7 +106,7 @@ class Corpus:
         description: str,
         files: Sequence[str] = (),
     ) -> None:
-        self._sources = sources  # called with the size of the chunks to read files in
+        self._sources = sources  # function of the size of the chunks in which files are read
         self._document_rule = document_rule
         self._description = description
         self._files = files
@@ -125,30 +126,44 @@ class Corpus:
         Parameters
         ----------
         paths : path or iterable of paths
-            Files, globs (``books/**/*.txt``) and folders. ``.jsonl`` files hold a record a line,
-            ``.parquet`` files a record a row (pyarrow reads them: ``pip install fasttok[parquet]``); every
-            other file is plain text. ``.gz``, ``.xz`` and ``.zst`` are decompressed.
+            Files, globs (``books/**/*.txt``) and folders. ``.jsonl`` and ``.ndjson`` files contain one record
+            per line. ``.parquet`` files contain one record per row and require pyarrow. All other files are
+            plain text. ``.gz``, ``.xz`` and ``.zst`` files are decompressed.
         document : {"whole", "line", "paragraph"}
-            What a document is: a whole text file or record, a line (empty ones too, so that aligned files
-            stay aligned), or a paragraph (text between blank lines). Line ends between documents belong to
-            none.
+            Unit of text that is one document: a whole file or record, a line, or a paragraph (text between
+            blank lines). Empty lines are documents too, so that aligned files remain aligned. Line ends that
+            separate documents are discarded.
         separator : str or bytes, optional
-            A text that separates documents instead; it belongs to none of them.
+            String that separates documents, given instead of `document`. Separators are discarded.
         field : str
-            The field of a ``.jsonl`` record, or the column of a ``.parquet`` file, that holds the text.
-            The column may be of strings, binary, or a dictionary of these.
+            Field of the ``.jsonl`` records, or column of the ``.parquet`` files, that contains the text. The
+            type of the column must be string, binary, or a dictionary of strings or binary.
         errors : {"strict", "replace", "surrogatepass"}
-            What to do with a lone surrogate in a ``.jsonl`` string.
+            Treatment of a lone surrogate in a ``.jsonl`` string: raise an error, replace it by U+FFFD, or
+            keep its three bytes.
+
+        Returns
+        -------
+        Corpus
 
         Raises
         ------
         FileNotFoundError
-            At once, if a path does not exist or a glob or folder holds no file.
+            Immediately, if a path does not exist, or a glob or folder has no matching file.
+        ValueError
+            Immediately, if there are no paths, `document` is unknown, `separator` is empty, or both
+            `document` and `separator` are given.
         CorpusError
-            While reading, if a file is damaged, a line is not JSON, or a record lacks the field or has no
-            text there.
+            While reading, if a file is damaged, a line is not JSON, or a record has no text in `field`.
         ImportError
-            While reading, if there is a ``.parquet`` file and no pyarrow.
+            While reading a ``.parquet`` file, if pyarrow is not installed.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_files(ft.parallel_sample()["eng"], document="line")
+        >>> next(iter(corpus))
+        b'Good morning!'
         """
         files = find_files(paths)
         rule = resolve_rule(document, separator)
@@ -178,29 +193,39 @@ class Corpus:
         separator: str | bytes | None = None,
         errors: Errors = "strict",
     ) -> Corpus:
-        """Take documents from an iterable of ``str`` or ``bytes``.
+        """Read documents from an iterable of ``str`` or ``bytes``.
 
         Parameters
         ----------
-        texts : iterable, or callable that returns one
-            The texts. A generator can be read once only; a list, or a function that returns a fresh
-            generator, can be read again.
+        texts : iterable, or callable that returns an iterable
+            Texts. A generator can be read only once; a list, or a function that returns a new generator, can
+            be read repeatedly.
         document, separator, errors
             As in `from_files`.
+
+        Returns
+        -------
+        Corpus
 
         Raises
         ------
         CorpusError
             While reading, if a generator is read a second time.
         TextError
-            While reading, at a lone surrogate when `errors` is "strict".
+            While reading, if a ``str`` contains a lone surrogate and `errors` is "strict".
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> list(ft.Corpus.from_texts(["one\\ntwo", "three"], document="line"))
+        [b'one', b'two', b'three']
         """
         if isinstance(texts, (str, bytes)):
-            raise TypeError("texts must be an iterable of texts, not one text; for one, pass [text]")
+            raise TypeError("texts must be an iterable of texts, not one text; pass [text] for a single text")
         if not callable(texts) and not isinstance(texts, Iterable):
             raise TypeError(f"texts must be an iterable of texts, not {type(texts).__name__}")
         rule = resolve_rule(document, separator)
-        again = "a list, or a function that returns a fresh iterator"
+        again = "a list, or a function that returns a new iterator"
         read = texts if callable(texts) else _reader(texts, f"Corpus.from_texts is used up; pass {again}")
 
         def sources(chunk_bytes: int) -> Iterator[Source]:
@@ -218,31 +243,39 @@ class Corpus:
         separator: str | bytes | None = None,
         errors: Errors = "strict",
     ) -> Corpus:
-        """Take documents from a column of text in a table, a row per document.
+        """Read documents from a text column of a table.
 
-        Named for what data frames, datasets and Arrow streams all are: rows with named columns.
+        Each row is one document, unless `document` or `separator` divides its text further.
 
         Parameters
         ----------
         table : table, data frame, dataset or column
-            What speaks the Arrow stream protocol (tables and record batch readers of pyarrow, frames of
-            polars; read with pyarrow, a few hundred rows at a time), data frames (pandas and others with
-            ``columns``) and mappings of columns, or any iterable of records (a Hugging Face ``Dataset`` or
-            ``IterableDataset``, a list of dicts) or of texts (a ``Series``).
+            One of:
+
+            - an object with the Arrow stream protocol, such as a table or record batch reader of pyarrow, or
+              a data frame of polars. It is read with pyarrow, 256 rows at a time;
+            - a data frame with ``columns``, such as a pandas data frame, or a mapping of columns;
+            - an iterable of records, such as a Hugging Face ``Dataset`` or ``IterableDataset``, or a list of
+              dicts;
+            - an iterable of texts, such as a ``Series``.
         column : str
-            The name of the column. Of an iterable of texts it is not asked.
+            Name of the column; ignored for an iterable of texts.
         document, separator, errors
             As in `from_files`.
+
+        Returns
+        -------
+        Corpus
 
         Raises
         ------
         CorpusError
-            While reading, if there is no such column, or a row holds a null or what is no text; the error
-            names the row. Also if an iterator, such as a record batch reader, is read a second time.
+            While reading, if the column does not exist, or a row is null or not text; the message gives the
+            row. Also while reading, if an iterator, such as a record batch reader, is read a second time.
         TextError
-            While reading, at a lone surrogate when `errors` is "strict".
+            While reading, if a ``str`` contains a lone surrogate and `errors` is "strict".
         ImportError
-            While reading, if the table is Arrow's and there is no pyarrow.
+            While reading an Arrow table, if pyarrow is not installed.
 
         Examples
         --------
@@ -252,7 +285,7 @@ class Corpus:
         [b'one fish', b'two fish']
         """
         if isinstance(table, (str, bytes)):
-            raise TypeError(f"table must be rows with a column of text, not {type(table).__name__}")
+            raise TypeError(f"table must have rows and a text column, not be a {type(table).__name__}")
         rule = resolve_rule(document, separator)
         read = _reader(table, "Corpus.from_table is used up; pass a table that can be read again")
 
@@ -262,23 +295,33 @@ class Corpus:
         return cls(sources, rule.name, "table")
 
     def sample(self, fraction: float | Fraction, *, seed: int) -> Corpus:
-        """The corpus of some of the documents, each kept or not by chance.
+        """Return a corpus of randomly chosen documents.
 
-        Whether a document is kept depends on the seed and on its index alone, so a sample is the same in
-        every reading, and a smaller fraction with the same seed gives a part of it. The documents of the
-        sample are numbered anew from 0. A plain file that is not kept is not opened.
+        Whether a document is kept depends only on the seed and the index of the document. So the sample is
+        the same each time it is read, and with the same seed a smaller sample is a subset of a larger one.
+        The documents of the sample are renumbered from 0. A plain text file that is one document is opened
+        only if it is kept.
 
         Parameters
         ----------
         fraction : float or Fraction
-            The chance of each document, from 0 to 1.
+            Probability of keeping a document, from 0 to 1.
         seed : int
-            Which sample, from 0 to 2^64 - 1.
+            Seed of the sample, from 0 to 2^64 - 1.
+
+        Returns
+        -------
+        Corpus
+
+        Raises
+        ------
+        ValueError
+            If `fraction` or `seed` is out of range.
 
         Notes
         -----
-        Document i is kept where the keyed BLAKE2b hash of i, both numbers and the hash 64 bits and little
-        endian, is below ``fraction * 2**64``.
+        Document i is kept if ``hash(i) < fraction * 2**64``. The hash is BLAKE2b with a digest of 8 bytes.
+        Its key is the seed and its input is i, both as 8 bytes. Seed, i and digest are little-endian.
 
         Examples
         --------
@@ -295,14 +338,14 @@ class Corpus:
         key = seed.to_bytes(8, "little")
 
         def is_kept(index: int) -> bool:
-            drawn = hashlib.blake2b(index.to_bytes(8, "little"), digest_size=8, key=key)
-            return int.from_bytes(drawn.digest(), "little") < limit
+            hashed = hashlib.blake2b(index.to_bytes(8, "little"), digest_size=8, key=key)
+            return int.from_bytes(hashed.digest(), "little") < limit
 
         def sources(chunk_bytes: int) -> Iterator[Source]:
             indices = count()
             for source in self._sources(chunk_bytes):
                 if not isinstance(source, str):
-                    yield (_taken(block, is_kept, indices) for block in source)
+                    yield (_select(block, is_kept, indices) for block in source)
                 elif is_kept(next(indices)):
                     yield source
 
@@ -310,7 +353,7 @@ class Corpus:
 
     @property
     def document_rule(self) -> str:
-        """What a document is: "whole" (a file, record or text), "line", "paragraph" or the separator."""
+        """Rule that splits text into documents: "whole", "line", "paragraph" or "separator SEPARATOR"."""
         return self._document_rule
 
     def __repr__(self) -> str:
@@ -328,12 +371,22 @@ class Corpus:
 
         Parameters
         ----------
-        pretokenizer : Pretokenizer, optional
-            Allows a document longer than a batch to be cut where this pretokenizer always cuts. Without
-            it, or where it finds no such place, a document stays whole. With a normalizer before it, this
-            is a `fasttok.text.pipeline.Pipeline`.
+        pretokenizer : Pretokenizer or Pipeline, optional
+            Pretokenizer, or pipeline of normalizer and pretokenizer, that will process the batches. A file
+            that is one document and longer than a batch is then split at positions that are always boundaries
+            of pretokens. Without a pretokenizer, or if there is no such position, the document is one row.
         batch_bytes : int
-            The size to aim for. What follows from the batches must not depend on it.
+            Target size of a batch, in bytes. Results computed from the batches must not depend on this size.
+
+        Yields
+        ------
+        Batch
+            Consecutive documents, or a part of one.
+
+        Raises
+        ------
+        ValueError
+            If `batch_bytes` is below 1.
         """
         if batch_bytes < 1:
             raise ValueError(f"batch_bytes must be at least 1, not {batch_bytes}")
@@ -349,18 +402,21 @@ class Corpus:
                     first += len(documents)
 
     def most_bytes(self) -> int:
-        """The most bytes of text there can be in the files that are not compressed; 0 if that is unknown."""
+        """Return the total size of the files in bytes, without compressed files; 0 if there are no files."""
         return sum(os.path.getsize(path) for path in self._files if not is_compressed(path))
 
     def fingerprint(self) -> str:
-        """A SHA-256 over the documents and where they end; paths and files do not enter. Reads it all.
+        """Read the whole corpus; return a SHA-256 hash of documents and their boundaries, in hexadecimal.
+
+        The fingerprint does not depend on paths, or on how documents are distributed over files.
 
         Examples
         --------
         >>> import fasttok as ft
         >>> a, b = ft.Corpus.from_texts(["a b"]), ft.Corpus.from_texts(["a", "b"])
-        >>> a.fingerprint() == b.fingerprint()
-        False
+        >>> c = ft.Corpus.from_texts(["a\\nb"], document="line")
+        >>> a.fingerprint() == b.fingerprint(), b.fingerprint() == c.fingerprint()
+        (False, True)
         """
         digest = hashlib.sha256()
         for document in self:
@@ -369,7 +425,7 @@ class Corpus:
 
 
 def _reader(items: Any, error: str) -> Callable[[], Any]:
-    """A function that gives what is iterated over; an iterator only once."""
+    """Return a function that returns `items`; called again, it raises an error if `items` is an iterator."""
     is_used_up = False
 
     def read() -> Any:
@@ -387,12 +443,12 @@ def _encoded(texts: Iterable[str | bytes], errors: Errors) -> Iterator[bytes]:
 
 
 def _gather(texts: Iterable[bytes], rule: DocumentRule, block_bytes: int) -> Iterator[Ragged]:
-    """The documents in whole texts, none of which goes on in the next."""
+    """Yield blocks of the documents in some texts; no document continues in the next text."""
     return _blocks((document for text in texts for document in rule.split([text])), block_bytes)
 
 
 def _blocks(documents: Iterable[bytes], block_bytes: int) -> Iterator[Ragged]:
-    """Documents, so many at a time that they have about `block_bytes`."""
+    """Yield the documents in blocks of about `block_bytes`."""
     rows: list[bytes] = []
     gathered = 0
     for document in documents:
@@ -405,8 +461,8 @@ def _blocks(documents: Iterable[bytes], block_bytes: int) -> Iterator[Ragged]:
         yield Ragged.from_bytes(rows)
 
 
-def _taken(documents: Ragged, is_kept: Callable[[int], bool], indices: Iterator[int]) -> Ragged:
-    """The documents whose index is kept; `indices` has that of the next one."""
+def _select(documents: Ragged, is_kept: Callable[[int], bool], indices: Iterator[int]) -> Ragged:
+    """Return the documents whose index is kept; `indices` yields the index of each document in turn."""
     return documents.take(
         np.array([row for row in range(len(documents)) if is_kept(next(indices))], np.int64)
     )
@@ -415,12 +471,12 @@ def _taken(documents: Ragged, is_kept: Callable[[int], bool], indices: Iterator[
 def _file_batches(
     path: str, first: int, pretokenizer: Pretokenizer | Pipeline | None, batch_bytes: int
 ) -> Iterator[Batch]:
-    """A plain file as one document, in batches cut where the pretokenizer allows."""
-    parts: list[np.ndarray[Any, np.dtype[np.uint8]]] = []  # read, and not yet part of a batch
+    """Yield a plain file, which is one document, in batches that end where the pretokenizer allows a cut."""
+    parts: list[np.ndarray[Any, np.dtype[np.uint8]]] = []  # text that was read but is in no batch yet
     done = 0
     for chunk in read_chunks(path, batch_bytes, MARGIN):
         start = MARGIN
-        if len(parts) == 1 and len(parts[0]) <= MARGIN:  # the rest of the chunk before, which is short
+        if len(parts) == 1 and len(parts[0]) <= MARGIN:  # a short rest of the previous chunk fits the margin
             rest = parts.pop()
             start -= len(rest)
             chunk[start:MARGIN] = rest

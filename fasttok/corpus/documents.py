@@ -1,4 +1,4 @@
-"""What a document is: where a text, or a stream of chunks, is cut into documents."""
+"""Rules that split a text, or a stream of chunks, into documents."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fasttok.core.ragged import Ragged
 
 @dataclass(frozen=True)
 class DocumentRule:
-    """Where one document ends and the next begins inside a text.
+    """Rule that splits a text into documents.
 
     Attributes
     ----------
     name : str
         "whole", "line", "paragraph", or "separator " and the separator.
     expression : re.Pattern of bytes or None
-        What stands between documents; None where a text is one document.
+        Pattern of the text between two documents; None if the whole text is one document.
     keeps_empty : bool
-        Whether what lies between two separators is a document even if it is empty.
+        Whether empty text between two separators is a document.
     """
 
     name: str
@@ -31,17 +31,17 @@ class DocumentRule:
     keeps_empty: bool = True
 
     def split(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents in one text, however it comes in chunks."""
+        """Yield the documents of a text that is given in chunks."""
         if self.expression is None:
             return iter([b"".join(chunks)])
         return split_stream(chunks, self.expression, keep_empty=self.keeps_empty)
 
 
 def resolve_rule(document: str, separator: str | bytes | None) -> DocumentRule:
-    """The rule that `Corpus` is told: the name of one, or a separator."""
+    """Return the rule for the arguments `document` and `separator` of `Corpus`."""
     if separator is not None:
         if document != "whole":
-            raise ValueError("give document or separator, not both")
+            raise ValueError("pass document or separator, not both")
         data = separator.encode() if isinstance(separator, str) else bytes(separator)
         if not data:
             raise ValueError("separator must not be empty")
@@ -58,11 +58,12 @@ def resolve_rule(document: str, separator: str | bytes | None) -> DocumentRule:
 
 
 def split_lines(chunks: Iterable[NDArray[np.uint8]]) -> Iterator[Ragged]:
-    r"""Cut a stream of bytes at \n and \r\n as `split_stream` would, many lines at a time. O(n)."""
-    begun: list[NDArray[np.uint8]] = []  # the parts of what is not cut yet
+    r"""Split a stream of bytes at \n and \r\n like `split_stream`, but many lines at a time. O(n)."""
+    begun: list[NDArray[np.uint8]] = []  # parts of the unfinished line
     for chunk in chunks:
         is_end = chunk == ord("\n")
-        n = len(chunk) - int(is_end[::-1].argmax()) if is_end.any() else 0  # up to behind the last line end
+        # Number of bytes up to and including the last line end.
+        n = len(chunk) - int(is_end[::-1].argmax()) if is_end.any() else 0
         if n:
             yield _lines(np.concatenate([*begun, chunk[:n]]))
             begun.clear()
@@ -73,7 +74,7 @@ def split_lines(chunks: Iterable[NDArray[np.uint8]]) -> Iterator[Ragged]:
 
 
 def _lines(text: NDArray[np.uint8]) -> Ragged:
-    """The lines of a text that ends with a line end."""
+    """Return the lines of a text that ends with a line end."""
     is_end = text == ord("\n")
     line_ends = np.flatnonzero(is_end)
     removed = line_ends
@@ -86,10 +87,11 @@ def _lines(text: NDArray[np.uint8]) -> Ragged:
 def split_stream(
     chunks: Iterable[bytes], separator: re.Pattern[bytes], *, keep_empty: bool
 ) -> Iterator[bytes]:
-    """Cut a stream of bytes at a separator, however it comes in chunks.
+    """Split a stream of bytes at a separator; the result does not depend on the chunks.
 
-    What follows the last separator is yielded unless it is empty; what lies between two, if it is empty,
-    only with `keep_empty`. Beyond its own end a separator may only depend on white space. O(n).
+    Empty text between two separators is yielded only with `keep_empty`. Empty text after the last separator
+    is never yielded. Whether a separator matches, and how far, may depend only on its own bytes and on white
+    space that follows it. O(n).
     """
     rest = b""
     unread: list[bytes] = []
@@ -98,10 +100,10 @@ def split_stream(
         unread.append(chunk)
         unread_bytes += len(chunk)
         if unread_bytes < len(rest):
-            continue  # a rest without a separator is only searched again when twice as long
+            continue  # a rest without a separator is searched again only when twice as long
         rest = b"".join([rest, *unread])
         unread, unread_bytes = [], 0
-        certain = len(rest.rstrip())  # a separator that ends behind this may go on in the next chunk
+        certain = len(rest.rstrip())  # a separator that ends after this may continue in the next chunk
         start = 0
         for match in separator.finditer(rest):
             if match.end() >= certain:

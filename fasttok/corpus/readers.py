@@ -1,4 +1,4 @@
-"""Readers: from paths to bytes and records, whatever the compression; errors say which file."""
+"""Readers of plain, compressed and JSON Lines files; errors name the file."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from numpy.typing import NDArray
 from fasttok.core.errors import CorpusError
 from fasttok.corpus.documents import split_stream
 
-COMPRESSIONS = (".gz", ".xz", ".zst")
-KINDS = (".txt", ".jsonl", ".parquet")
-# How files begin that are no text, and what they are.
+COMPRESSIONS = (".gz", ".xz", ".zst")  # suffixes of compressed files
+KINDS = (".txt", ".jsonl", ".parquet")  # suffixes of the files that are read from a folder
+# First bytes of file formats that are not text, with a description for the error message.
 MAGIC = {
     b"\x1f\x8b": "gzip data (the name should end in .gz)",
     b"\xfd7zXZ\0": "xz data (the name should end in .xz)",
     b"\x28\xb5\x2f\xfd": "Zstandard data (the name should end in .zst)",
-    b"BZh": "bzip2 data, which is not read here",
-    b"PK\x03\x04": "a zip archive (counts are opened with PretokenCounts.load)",
+    b"BZh": "bzip2 data, which is not supported",
+    b"PK\x03\x04": "a zip archive (to open counts use PretokenCounts.load)",
     b"PAR1": "a Parquet file (the name should end in .parquet)",
 }
 PathLike = str | os.PathLike[str]
 
 
 def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
-    """Expand files, globs and folders to a list of files; sorted within each glob and folder.
+    """Expand files, globs and folders to a list of files, sorted within each glob and folder.
 
-    A folder stands for every ``.txt``, ``.jsonl``, ``.ndjson`` and ``.parquet`` file below it, compressed
-    ones too. A file given by name is taken whatever its suffix.
+    A folder is expanded to all ``.txt``, ``.jsonl``, ``.ndjson`` and ``.parquet`` files in it and its
+    subfolders, including compressed files. A file given by name may have any suffix.
 
     Raises
     ------
+    TypeError, ValueError
+        If `paths` is None, or there are no paths.
     FileNotFoundError
-        If a path does not exist, or a glob or folder holds no file.
+        If a path does not exist, or a glob or folder has no matching file.
     """
     found: list[str] = []
     if paths is None:
@@ -52,12 +54,12 @@ def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
         name = os.fspath(path)
         if os.path.isdir(name):
             files = [str(p) for p in Path(name).rglob("*") if suffix_of(str(p)) in KINDS and p.is_file()]
-            reason = "the folder holds no .txt, .jsonl or .parquet file (for others give a glob)"
+            reason = "the folder contains no .txt, .jsonl or .parquet file (pass a glob for other files)"
         elif os.path.exists(name):
             files, reason = [name], ""
         elif glob.has_magic(name):
             files = [p for p in glob.glob(name, recursive=True) if os.path.isfile(p)]
-            reason = "no file matches"
+            reason = "no file matches the glob"
         else:
             files, reason = [], os.strerror(errno.ENOENT)
         if not files:
@@ -69,7 +71,7 @@ def find_files(paths: PathLike | Iterable[PathLike]) -> list[str]:
 
 
 def suffix_of(path: str) -> str:
-    """The suffix that tells what a file holds, without its compression's: ``.jsonl`` for a.jsonl.gz."""
+    """Return the suffix of a file without the suffix of its compression; ``.jsonl`` also for ``.ndjson``."""
     base, suffix = os.path.splitext(path.lower())
     if suffix in COMPRESSIONS:
         suffix = os.path.splitext(base)[1]
@@ -77,19 +79,19 @@ def suffix_of(path: str) -> str:
 
 
 def is_compressed(path: str) -> bool:
-    """Whether a file may hold more text than it has bytes."""
+    """Return whether a file may contain more text than it has bytes."""
     return os.path.splitext(path.lower())[1] in (*COMPRESSIONS, ".parquet")
 
 
 def read_chunks(path: str, size: int, margin: int = 0) -> Iterator[NDArray[np.uint8]]:
-    """Yield a file's decompressed bytes in arrays of at most `size`, each the caller's own.
+    """Yield the decompressed bytes of a file, in new arrays with at most `size` of these bytes each.
 
-    The first `margin` bytes of each array come on top: they are free for what goes before its text.
+    The first `margin` bytes of each array are additional and uninitialized; the caller may put text there.
 
     Raises
     ------
     CorpusError
-        If compressed data is damaged or truncated, or what is there is another kind of file.
+        If compressed data is damaged or truncated, or the file is of a format that is not text.
     """
     with open_binary(path) as file:
         is_first = True
@@ -123,7 +125,7 @@ def _fill(file: BinaryIO, chunk: NDArray[np.uint8], path: str) -> int:
 
 
 def open_binary(path: str) -> BinaryIO:
-    """Open a file for reading its decompressed bytes."""
+    """Open a file for reading, decompressing it if its suffix says so."""
     suffix = os.path.splitext(path.lower())[1]
     if suffix == ".gz":
         return cast(BinaryIO, gzip.open(path))
@@ -135,7 +137,7 @@ def open_binary(path: str) -> BinaryIO:
 
 
 class _ZstdFile:
-    """A Zstandard file of one or more frames; raises ``EOFError`` where one is cut short."""
+    """Reader of a Zstandard file of any number of frames; an incomplete last frame raises ``EOFError``."""
 
     def __init__(self, path: str) -> None:
         import zstandard
@@ -183,12 +185,12 @@ class _ZstdFile:
 def read_records(path: str, field: str) -> Iterator[tuple[int, str]]:
     """Yield the line number and the text field of every record of a ``.jsonl`` file.
 
-    Blank lines are passed over.
+    Blank lines are skipped.
 
     Raises
     ------
     CorpusError
-        If a line is not JSON, not an object, or its field is missing or not a string.
+        If a line is not JSON or not an object, or its field is missing or not a string.
     """
     chunks = (chunk.tobytes() for chunk in read_chunks(path, 1 << 20))
     for number, line in enumerate(split_stream(chunks, re.compile(b"\n"), keep_empty=True), 1):
@@ -199,11 +201,11 @@ def read_records(path: str, field: str) -> Iterator[tuple[int, str]]:
         except (ValueError, RecursionError) as error:
             raise CorpusError(f"not a line of JSON ({error})", path, number) from None
         if not isinstance(record, dict):
-            raise CorpusError(f"a JSON {type(record).__name__}, not an object", path, number)
+            raise CorpusError(f"a line must be a JSON object, not {type(record).__name__}", path, number)
         if field not in record:
             names = ", ".join(map(repr, record)) or "none"
             raise CorpusError(f"no field {field!r} (the fields are: {names})", path, number)
         text = record[field]
         if not isinstance(text, str):
-            raise CorpusError(f"field {field!r} is a {type(text).__name__}, not a string", path, number)
+            raise CorpusError(f"field {field!r} must be a string, not {type(text).__name__}", path, number)
         yield number, text

@@ -1,4 +1,4 @@
-"""`parallel_sample`: the small parallel text that comes with the library."""
+"""`parallel_sample`: the small parallel corpus included in the library."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ _FOLDER = Path(__file__).parent.parent / "data" / "parallel"
 
 
 def parallel_sample() -> dict[str, Path]:
-    """The files of the parallel sample: the same sixty sentences in twenty languages and fourteen scripts.
+    """Return the paths of a small parallel corpus: sixty sentences in twenty languages and fourteen scripts.
 
-    The project wrote and translated it for demonstrations and tests: it is small enough to be read, and shows
-    what a tokenizer costs one language beside another. Its README says how it was made. For figures that are
-    to be published it is too small; take NTREX-128 or FLORES.
+    The project wrote and translated the sentences for demonstrations and tests; the README next to the files
+    describes how. The sample shows how many tokens a tokenizer needs for one language compared with another.
+    It is too small for published results; use NTREX-128 or FLORES for such results.
 
     Returns
     -------
     dict of str to Path
-        The file of each language under its code of ISO 639-3, in the order of these. A file is UTF-8 in NFC;
-        its lines end in LF, and line *n* is the same sentence in every file. In time proportional to the
-        number of files, which are not read.
+        File for each ISO 639-3 language code, sorted by code. Files are UTF-8 in NFC with LF line ends, and
+        line *n* is the same sentence in every file. The files are not read.
 
     Examples
     --------

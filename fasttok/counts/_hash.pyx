@@ -1,9 +1,8 @@
-"""The hash table that counting fills: pretokens in, distinct pretokens and their counts out.
+"""Hash table that counts distinct pretokens.
 
-Open addressing with linear probing over entries of 32 bytes, two to a cache line: the 16-byte key, the
-count, and for a pretoken too long for its key the place of its bytes in an arena. Keys are made a block
-at a time, and the entry each will need is asked for before the first is looked at, so that the waits for
-memory overlap.
+Open addressing with linear probing. An entry has 32 bytes, so two fit a cache line: a 16-byte key, the count,
+and, for a pretoken too long for its key, the offset of its bytes in an arena. Keys are computed in blocks, and the
+entries of a block are prefetched before the first is read, so that the waits for memory overlap.
 """
 
 import sys
@@ -21,14 +20,14 @@ from fasttok.text._spans cimport Spans
 cdef struct Entry:
     Key key  # key.high is 0 in an empty entry
     int64_t count
-    uint64_t place  # of a long pretoken's bytes in the arena
+    uint64_t offset  # of a long pretoken's bytes in the arena
 
 cdef enum:
-    CHUNK = 512  # spans that are asked for at once
-    BLOCK = 32
-    SMALLEST_BITS = 12
-    ROW_BYTES = 16  # of a row besides its text: an offset and a count
-    STRETCH = 8  # entries that are sorted by insertion
+    CHUNK = 512  # spans requested at once
+    BLOCK = 32  # pretokens whose entries are prefetched together
+    SMALLEST_BITS = 12  # log2 of the initial number of entries
+    ROW_BYTES = 16  # size of a row without its text: an offset and a count
+    N_INSERTED = 8  # entries that are sorted by insertion
 
 cdef enum Status:
     FINE
@@ -38,13 +37,13 @@ cdef enum Status:
 
 @cython.final
 cdef class PretokenTable:
-    """A growing table of distinct pretokens and their int64 counts; one thread at a time."""
+    """Growing hash table of distinct pretokens and their int64 counts; not thread-safe."""
 
     cdef Entry* entries
-    cdef void* block
-    cdef int bits
-    cdef Py_ssize_t n_used
-    cdef uint8_t* arena
+    cdef void* block  # pointer to free for `entries`
+    cdef int bits  # log2 of the number of entries
+    cdef Py_ssize_t n_used  # number of entries that are not empty
+    cdef uint8_t* arena  # bytes of the long pretokens, concatenated
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
 
@@ -52,7 +51,7 @@ cdef class PretokenTable:
         self.bits = SMALLEST_BITS
         self.entries = <Entry*>calloc_table(sizeof(Entry) << self.bits, &self.block)
         if self.entries == NULL:
-            raise MemoryError("no memory for the table of pretokens")
+            raise MemoryError("not enough memory for the table of pretokens")
 
     def __dealloc__(self):
         free(self.block)
@@ -62,7 +61,24 @@ cdef class PretokenTable:
         return self.n_used
 
     def count(self, const uint8_t[::1] text, const int64_t[::1] offsets, Spans spans):
-        """Count the pretokens of every row of text."""
+        """Count the pretokens of every row of text.
+
+        Parameters
+        ----------
+        text : ndarray of uint8, shape (n,)
+            Text of all rows, concatenated.
+        offsets : ndarray of int64, shape (k + 1,)
+            Start of each row in `text`, followed by n.
+        spans : Spans
+            Spans of the pretokens, none of which is empty.
+
+        Raises
+        ------
+        MemoryError
+            If there is not enough memory for the table.
+        OverflowError
+            If a count would exceed 2^63 - 1. After either error, the table must not be used.
+        """
         cdef Status status
         if text.shape[0] == 0:
             return
@@ -87,12 +103,16 @@ cdef class PretokenTable:
         return FINE
 
     def add(self, const uint8_t[::1] text, const int64_t[::1] boundaries, const int64_t[::1] counts):
-        """Add counts of the pretokens between `boundaries`.
+        """Add pretokens with their counts. Errors are those of `count`.
 
-        Raises
-        ------
-        OverflowError
-            If a count would pass 2^63 - 1; the table is then of no more use.
+        Parameters
+        ----------
+        text : ndarray of uint8, shape (n,)
+            Text of all pretokens.
+        boundaries : ndarray of int64, shape (k + 1,)
+            Pretoken i is bytes ``boundaries[i]`` to ``boundaries[i + 1] - 1`` of `text`. None is empty.
+        counts : ndarray of int64, shape (k,)
+            Count of each pretoken, at least 0.
         """
         cdef Status status
         if counts.shape[0] == 0:
@@ -104,10 +124,10 @@ cdef class PretokenTable:
         self._raise_for(status)
 
     def absorb(self, PretokenTable other):
-        """Add all that another table has counted; neither may be sorted.
+        """Add the counts of another table. Neither table must have been sorted. Errors are those of `count`.
 
-        The entries come in the order of their hashes. Put into a table smaller than theirs, all of them would
-        want its front; so there is room for all before the first is.
+        The table grows before any entry is added. The entries of `other` come in the order of their hashes, so
+        they would all pile up at the start of a smaller table.
         """
         cdef Status status
         with nogil:
@@ -125,7 +145,7 @@ cdef class PretokenTable:
             entry = &other.entries[i]
             if entry.key.high == 0:
                 continue
-            ours = self._find(entry.key, hash_key(entry.key), other.arena + entry.place, entry_length(entry))
+            ours = self._find(entry.key, hash_key(entry.key), other.arena + entry.offset, entry_length(entry))
             if ours == NULL:
                 return NO_MEMORY
             if ours.count > INT64_MAX - entry.count:
@@ -135,9 +155,9 @@ cdef class PretokenTable:
 
     cdef _raise_for(self, Status status):
         if status == NO_MEMORY:
-            raise MemoryError(f"no memory for more than {self.n_used:,} distinct pretokens")
+            raise MemoryError(f"not enough memory for more than {self.n_used:,} distinct pretokens")
         if status == OVERFLOW:
-            raise OverflowError("the count of a pretoken passes 2^63 - 1")
+            raise OverflowError("the count of a pretoken exceeds 2^63 - 1")
 
     cdef Status _add(
         self,
@@ -148,7 +168,11 @@ cdef class PretokenTable:
         Py_ssize_t n,
         const int64_t* counts,
     ) noexcept nogil:
-        """Add pretokens, each once if `counts` is NULL."""
+        """Add pretokens with the given counts, or with count 1 if `counts` is NULL.
+
+        Pretoken i is bytes ``starts[i]`` to ``ends[i] - 1`` of the text, for i below n. Return FINE, NO_MEMORY or
+        OVERFLOW.
+        """
         cdef Key keys[BLOCK]
         cdef uint64_t hashes[BLOCK]
         cdef Py_ssize_t first = 0, i, size
@@ -168,7 +192,7 @@ cdef class PretokenTable:
                 FT_PREFETCH(&entries[hashes[i] >> shift])
             for i in range(size):
                 entry = &entries[hashes[i] >> shift]
-                # Nearly always the pretoken is short and stands where it is looked for first.
+                # Nearly always the pretoken is short, and its first candidate entry is the right one.
                 if entry.key.low != keys[i].low or entry.key.high != keys[i].high or keys[i].high >> 56 == 0:
                     entry = self._find(
                         keys[i], hashes[i], text + starts[first + i], ends[first + i] - starts[first + i]
@@ -186,26 +210,30 @@ cdef class PretokenTable:
     cdef Entry* _find(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length
     ) noexcept nogil:
-        """The entry of a pretoken, new if need be; NULL when there is no memory for its bytes."""
+        """Find or create the entry of a pretoken. Return NULL if there is not enough memory for its bytes.
+
+        `hashed` is ``hash_key(key)``. At least one entry of the table must be empty.
+        """
         cdef Py_ssize_t mask = (<Py_ssize_t>1 << self.bits) - 1
         cdef Py_ssize_t i = hashed >> (64 - self.bits)
         cdef Entry* entry
         while True:
             entry = &self.entries[i]
             if entry.key.high == key.high and entry.key.low == key.low:
-                if length < LONG or memcmp(self.arena + entry.place, pretoken, length) == 0:
+                if length < LONG or memcmp(self.arena + entry.offset, pretoken, length) == 0:
                     return entry
             elif entry.key.high == 0:
                 if length >= LONG:
                     if not self._store(pretoken, length):
                         return NULL
-                    entry.place = self.arena_used - length
+                    entry.offset = self.arena_used - length
                 entry.key = key
                 self.n_used += 1
                 return entry
             i = (i + 1) & mask
 
     cdef bint _store(self, const uint8_t* pretoken, Py_ssize_t length) noexcept nogil:
+        """Append the bytes of a long pretoken to the arena. Return whether there was enough memory."""
         cdef Py_ssize_t size
         cdef uint8_t* arena
         if self.arena_used + length > self.arena_size:
@@ -220,7 +248,7 @@ cdef class PretokenTable:
         return True
 
     cdef bint _grow(self) noexcept nogil:
-        """Move every entry to a table twice the size."""
+        """Double the number of entries. Return whether there was enough memory."""
         cdef int bits = self.bits + 1
         cdef Py_ssize_t i, j, mask = (<Py_ssize_t>1 << bits) - 1
         cdef void* block
@@ -240,12 +268,13 @@ cdef class PretokenTable:
         return True
 
     def peak_bytes(self, Py_ssize_t n_text):
-        """The most memory that adding `n_text` bytes of pretokens can take, the old entries included where
-        the table has to grow.
+        """Return an upper limit for the memory in use while `n_text` bytes of pretokens are added.
+
+        While the table grows, old and new entries are in memory together.
         """
         cdef int bits = self.bits
         cdef Py_ssize_t entries, arena = self.arena_size
-        # So many distinct pretokens are in so much text at most: 256 of one byte, all others longer.
+        # Upper limit for the number of distinct pretokens: 256 have one byte, all others at least two.
         while 2 * (self.n_used + n_text // 2 + 128 + BLOCK) > <Py_ssize_t>1 << bits:
             bits += 1
         entries = <Py_ssize_t>sizeof(Entry) << bits
@@ -256,11 +285,11 @@ cdef class PretokenTable:
         return entries + arena
 
     def clear(self):
-        """Forget everything and give the memory back."""
+        """Remove all entries and free their memory."""
         cdef void* block
         cdef Entry* entries = <Entry*>calloc_table(sizeof(Entry) << SMALLEST_BITS, &block)
         if entries == NULL:
-            raise MemoryError("no memory for the table of pretokens")
+            raise MemoryError("not enough memory for the table of pretokens")
         free(self.block)
         free(self.arena)
         self.entries = entries
@@ -270,10 +299,10 @@ cdef class PretokenTable:
         self.arena_used = self.arena_size = self.n_used = 0
 
     def sort(self):
-        """Bring the rows into the order of their bytes, in place. After it nothing can be added.
+        """Sort the rows by their bytes, in place. Nothing must be added afterwards, until `clear` is called.
 
-        Rows in the order of the table must not go into another one: they come in the order of their hashes,
-        pile up in one part of it and take quadratic time.
+        Unsorted rows must not be added to another table row by row. They are in the order of their hashes, so they
+        would pile up in one part of the other table, which takes quadratic time.
         """
         cdef Py_ssize_t i, n = 0, size = <Py_ssize_t>1 << self.bits
         cdef Entry* entry
@@ -282,30 +311,46 @@ cdef class PretokenTable:
                 entry = &self.entries[i]
                 if entry.key.high == 0:
                     continue
-                if entry.key.high >> 56 == 0:  # what its order starts with, instead of its hash
-                    entry.key.low = load8(self.arena + entry.place)
+                if entry.key.high >> 56 == 0:  # sorting compares the first bytes, so replace the hash by them
+                    entry.key.low = load8(self.arena + entry.offset)
                 self.entries[n] = entry[0]
                 n += 1
-            # At most half of the entries are used, so the other half is room to merge into.
+            # At most half of the entries are used, so the second half is free as a buffer.
             sort_entries(self.entries, self.entries + size // 2, n, self.arena)
             memset(self.entries + n, 0, (size - n) * sizeof(Entry))
 
     def rows(self):
-        """The distinct pretokens, once `sort` was called, as (text uint8, offsets int64, counts int64)."""
+        """Return the distinct pretokens and their counts, sorted if `sort` was called.
+
+        Returns
+        -------
+        text : ndarray of uint8, shape (n,)
+            Bytes of the pretokens, concatenated.
+        offsets : ndarray of int64, shape (k + 1,)
+            Start of each pretoken in `text`, followed by n.
+        counts : ndarray of int64, shape (k,)
+            Count of each pretoken.
+        """
         for block in self.blocks(sys.maxsize):
             return block
         return np.empty(0, np.uint8), np.zeros(1, np.int64), np.empty(0, np.int64)
 
     def blocks(self, Py_ssize_t n_bytes):
-        """Yield the rows in blocks, each as `rows` gives them and of at most `n_bytes`, or of one row."""
-        cdef Py_ssize_t place = 0, n_left = self.n_used
+        """Yield the rows in blocks, each in the form that `rows` returns.
+
+        A block takes at most `n_bytes` bytes of memory, unless it is a single row.
+        """
+        cdef Py_ssize_t start = 0, n_left = self.n_used
         while n_left:
-            text, offsets, counts, place = self._block(place, n_left, n_bytes)
+            text, offsets, counts, start = self._block(start, n_left, n_bytes)
             n_left -= len(counts)
             yield text, offsets, counts
 
     cdef tuple _block(self, Py_ssize_t start, Py_ssize_t n_left, Py_ssize_t n_bytes):
-        """The rows from entry `start` on, of which there are `n_left`, and the entry behind them."""
+        """Return the next block as (text, offsets, counts, stop), where `stop` is the entry after the block.
+
+        `n_left` rows are left, in the entries from `start` on.
+        """
         cdef Py_ssize_t stop = start, i, k, length, n = 0, position = 0
         cdef uint64_t word
         cdef Entry* entry
@@ -334,7 +379,7 @@ cdef class PretokenTable:
                         word = entry.key.low if k < 8 else entry.key.high
                         text[position + k] = word >> (8 * (k & 7)) & 0xFF
                 else:
-                    memcpy(&text[position], self.arena + entry.place, length)
+                    memcpy(&text[position], self.arena + entry.offset, length)
                 counts[n] = entry.count
                 n += 1
                 position += length
@@ -354,19 +399,19 @@ cdef inline uint64_t swap_bytes(uint64_t word) noexcept nogil:
 
 
 cdef inline uint64_t rank_word(const Entry* entry, const uint8_t* arena, int i) noexcept nogil:
-    """The first or second of two words whose order, one after the other, is that of the first 15 bytes.
+    """Return word 0 or 1 of a sort key: the first 15 bytes and, as the last byte, the length (at most 16).
 
-    Behind the bytes stands the length, 16 for all that are longer: a pretoken follows its own prefix.
+    The length puts a prefix before the longer pretoken, even if that continues with zero bytes.
     """
     if i == 0:
         return swap_bytes(entry.key.low)
     if entry.key.high >> 56:
         return swap_bytes(entry.key.high)
-    return swap_bytes(load8(arena + entry.place + 8)) & ~<uint64_t>0xFF | LONG
+    return swap_bytes(load8(arena + entry.offset + 8)) & ~<uint64_t>0xFF | LONG
 
 
 cdef inline bint precedes(const Entry* a, const Entry* b, const uint8_t* arena) noexcept nogil:
-    """Whether the bytes of one entry stand before those of another, which are different."""
+    """Return whether entry a comes before entry b in the order of their bytes, which must differ."""
     cdef uint64_t x = rank_word(a, arena, 0), y = rank_word(b, arena, 0)
     cdef int order
     if x != y:
@@ -375,19 +420,22 @@ cdef inline bint precedes(const Entry* a, const Entry* b, const uint8_t* arena) 
     y = rank_word(b, arena, 1)
     if x != y:
         return x < y
-    order = memcmp(arena + a.place, arena + b.place, min(a.key.high, b.key.high))
+    order = memcmp(arena + a.offset, arena + b.offset, min(a.key.high, b.key.high))
     return order < 0 or (order == 0 and a.key.high < b.key.high)
 
 
-cdef void sort_entries(Entry* entries, Entry* room, Py_ssize_t n, const uint8_t* arena) noexcept nogil:
-    """Sort by bytes: short stretches by insertion, then merged from one place to the other and back."""
-    cdef Py_ssize_t first, middle, last, i, j, k, width = STRETCH
+cdef void sort_entries(Entry* entries, Entry* buffer, Py_ssize_t n, const uint8_t* arena) noexcept nogil:
+    """Sort n entries by their bytes, with merge sort, and insertion sort for short ranges.
+
+    `buffer` must have space for n entries; its content is overwritten.
+    """
+    cdef Py_ssize_t first, middle, last, i, j, k, width = N_INSERTED
     cdef Entry* source = entries
-    cdef Entry* target = room
+    cdef Entry* target = buffer
     cdef Entry entry
     first = 0
     while first < n:
-        last = min(first + STRETCH, n)
+        last = min(first + N_INSERTED, n)
         for i in range(first + 1, last):
             entry = entries[i]
             j = i

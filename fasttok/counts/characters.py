@@ -1,4 +1,4 @@
-"""How often characters occur."""
+"""Character frequencies of pretoken counts."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from fasttok.counts.table import PretokenCounts
 
-SLICE = 1 << 22  # code points that are added up at once; between two slices Python looks for Ctrl-C
+SLICE = 1 << 22  # code points added at once; Python can handle Ctrl-C between two slices
 
 
 def count_characters(counts: PretokenCounts) -> NDArray[np.int64]:
-    """How often each code point occurs in all pretokens: int64 of shape (0x110000,).
+    """Return the frequency of each code point in all pretokens: int64 of shape (0x110000,).
 
     Raises
     ------
     OverflowError
-        If there are 2^62 characters or more.
+        If the corpus has 2^62 characters or more.
     """
     lengths = np.diff(counts.offsets)
     if float(counts.counts @ lengths.astype(np.float64)) >= 2.0**62:

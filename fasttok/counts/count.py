@@ -1,4 +1,4 @@
-"""Counting pretokens on all cores: the one pass over the text that every trainer starts from."""
+"""Count pretokens on several threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
 
-SMALL_BATCH = 1 << 18  # bytes; less is not worth a turn
+SMALL_BATCH = 1 << 18  # smallest batch, in bytes, that is worth the overhead of a thread
 Tag = TypeVar("Tag")
 
 
@@ -58,52 +58,60 @@ def count_pretokens(
 ) -> PretokenCounts | dict[Tag, PretokenCounts]:
     """Read a corpus once and count its pretokens.
 
+    Every trainer starts from these counts, so one pass over the text is enough to train many tokenizers.
+
     Parameters
     ----------
     corpus : Corpus, or mapping of tag to Corpus
-        The documents. No pretoken reaches across two of them. Several corpora, for example one a language,
-        are counted one after another.
+        Corpus, or several corpora, for example one per language. Pretokens never span two documents.
     pretokenizer : str, sequence, dict or Pretokenizer
-        What cuts them; see `get_pretokenizer`.
+        Pretokenizer that splits the documents; see `get_pretokenizer`.
     normalizer : str, sequence, dict or Normalizer, optional
-        What rewrites them before that; see `get_normalizer`.
+        Normalizer that is applied first; see `get_normalizer`.
     split_special : iterable of str
-        Texts of special tokens. Documents are cut where one stands, and it is not counted; where two
-        could start at one place the longer one does. Without this their text is ordinary text.
+        Special tokens. Documents are split at them, and the special tokens are not counted. If several match
+        at the same position, the longest is used. By default special tokens in documents are ordinary text.
     workers : int, optional
         Number of threads; default: all CPUs. The result does not depend on it.
     progress : bool
-        Show a bar on the standard error stream.
+        Whether to show a progress bar on the standard error stream.
     batch_bytes : int
-        How much text a thread takes at a time. The result does not depend on it.
+        Size of the batches of text, in bytes. The result does not depend on it.
     max_memory : int or str, optional
-        The most memory for the tables of all threads together: bytes, or text like "2GB" or "500 MiB".
-        What is beyond it goes to temporary files (in the folder that ``tempfile`` chooses; ``TMPDIR``
-        names another), which are gone at the end. The result does not depend on it.
+        Limit for the memory of the hash tables of all threads together, in bytes, or as text like "2GB" or
+        "500 MiB"; default: no limit. Counts beyond the limit are written to temporary files, which are
+        deleted at the end. Their folder is the one that ``tempfile`` chooses; the environment variable
+        ``TMPDIR`` changes it. The result does not depend on the limit.
 
     Returns
     -------
     PretokenCounts, or dict of tag to PretokenCounts
-        The distinct pretokens with their counts; of each corpus where several are given. To put these
-        together, each with a weight, there is `PretokenCounts.mix`.
+        Distinct pretokens with their counts; for a mapping of corpora, one `PretokenCounts` per corpus.
+        `PretokenCounts.mix` adds the counts of several corpora with weights.
 
     Raises
     ------
     CorpusError, TextError, OSError
         If the corpus cannot be read, or temporary files cannot be written.
     OverflowError
-        If a count passes 2^63 - 1.
+        If a count exceeds 2^63 - 1.
+    TypeError
+        If `corpus` is neither a `Corpus` nor a mapping of tags to corpora, or `split_special` is a single
+        ``str``.
     ValueError
-        If `max_memory` is too little to be of use: below 4 MiB a thread.
+        If `max_memory` is not a size, or is below 4 MiB per thread.
 
     Notes
     -----
-    O(n) time in the bytes of the corpus, and O(k log k) in the distinct pretokens. Memory: a hash table of
-    the distinct pretokens a thread, 32 bytes an entry, at most half full, and the bytes of those above 15
-    bytes. `max_memory` bounds these tables. It does not bound the batches of text that are under way, two
-    a thread, which are made smaller to suit it but never smaller than a document that cannot be cut; nor
-    the result, 16 bytes a distinct pretoken and 4 a code point, which takes two to three times that while it
-    is put into order.
+    The time is O(n + k log k) for n bytes of text and k distinct pretokens.
+
+    Each thread has a hash table of the distinct pretokens, with 32 bytes per entry and at most half full, and
+    stores pretokens of more than 15 bytes separately. `max_memory` limits the size of these tables, but not:
+
+    - the batches in progress, at most two per thread. With a limit they are smaller, but never smaller than a
+      document that cannot be split;
+    - the result, which takes 16 bytes per distinct pretoken and 4 bytes per code point, and two to three
+      times as much while it is sorted.
 
     Examples
     --------
@@ -121,7 +129,7 @@ def count_pretokens(
                 "Corpus.from_texts"
             )
     if isinstance(split_special, str):
-        raise TypeError("split_special must be a collection of str, not one str")
+        raise TypeError("split_special must be a collection of str, not a single str")
     specials = tuple(sorted(set(split_special), key=lambda token: (-len(token.encode()), token)))
     tokens = AddedTokens([AddedToken(token, special=True) for token in specials], range(len(specials)))
     pipeline = Pipeline(get_normalizer(normalizer), get_pretokenizer(pretokenizer), tokens)
@@ -149,16 +157,17 @@ def count_pretokens(
     share = None
     if max_memory is not None:
         share = share_memory(max_memory, len(tables))
-        # In the worst case a batch takes a hundred times its size in a table: keep that a part of the share.
+        # In the worst case the entries of a batch take a hundred times its size; they must fit the share
+        # of a thread.
         batch_bytes = min(batch_bytes, share // 256)
     spill = Spill(share)
-    if n_bytes := corpus.most_bytes():  # a small file is shared out, too
+    if n_bytes := corpus.most_bytes():  # smaller batches for small files, so that every thread gets some
         batch_bytes = min(batch_bytes, max(n_bytes // (4 * len(tables)), SMALL_BATCH))
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
-        with batch.placing_errors():
+        with batch.locating_errors():
             prepared = pipeline.prepare(batch.rows(), "all")
-            spill.make_room(table, len(prepared.rows.documents.values))
+            spill.ensure_capacity(table, len(prepared.rows.documents.values))
             prepared.run(table.count)
         return len(batch.documents.values)
 
@@ -171,8 +180,4 @@ def count_pretokens(
         for n_bytes in counted:
             bar.update(n_bytes)
         rows, counts = spill.merge(tables)
-    return PretokenCounts.from_sorted(
-        rows,
-        counts,
-        recipe,
-    )
+    return PretokenCounts.from_sorted(rows, counts, recipe)

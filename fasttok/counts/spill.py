@@ -1,7 +1,7 @@
-"""Counting within a limit of memory: tables that grow too large are written out, and all are merged.
+"""Counting with limited memory: tables that grow too large are written to temporary files and merged later.
 
-A table is written as a run: its rows in the order of their bytes, in blocks. Merging is streamed: of each
-run one block is in memory.
+A table is written as a run: its rows, sorted by their bytes, in blocks. Merging is streamed, with one block
+per run in memory.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ from fasttok.counts._hash import PretokenTable
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]  # text, offsets, counts
 
-BLOCK_BYTES = 1 << 16
-FAN_IN = 16  # runs merged at once
-LEAST_BYTES = 1 << 22  # for a thread; merging takes no more
+BLOCK_BYTES = 1 << 16  # size of a block of a run
+FAN_IN = 16  # number of runs that are merged at once
+LEAST_BYTES = 1 << 22  # smallest limit for the table of a thread; merging needs at most this much memory
+# Bytes per unit, for a max_memory that is text.
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {"KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30, "TI": 1 << 40}
 
 
 class Spill:
-    """What the tables of several threads have counted and no longer hold; a context manager.
+    """Context manager of temporary files with the counts that do not fit the tables of the threads.
 
-    The folder of its temporary files is made when the first is, and gone at the end, whatever happened.
+    The folder of the files is created together with the first file, and is always deleted at the end.
 
     Parameters
     ----------
     share : int or None
-        The most bytes that the table of a thread may take; None for no limit.
+        Limit for the table of each thread, in bytes; None for no limit.
     """
 
     def __init__(self, share: int | None) -> None:
@@ -55,20 +56,20 @@ class Spill:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def make_room(self, table: PretokenTable, n_text: int) -> None:
-        """Write a table out and empty it, if adding `n_text` bytes of text might take it past its share."""
+    def ensure_capacity(self, table: PretokenTable, n_text: int) -> None:
+        """Write a table to a run and clear it, if `n_text` more bytes could make it exceed its share."""
         if self._share is not None and len(table) and table.peak_bytes(n_text) > self._share:
             self._write_table(table)
 
     def merge(self, tables: Sequence[PretokenTable]) -> tuple[Ragged, NDArray[np.int64]]:
-        """All that was counted, each pretoken once, in the order of bytes, and the counts.
+        """Return the distinct pretokens of all tables and runs, sorted by their bytes, and their counts.
 
-        The tables are of no more use then. O(n log n) in the rows of all tables and runs.
+        The tables must not be used afterwards. Takes O(n log n) time for n rows in all tables and runs.
 
         Raises
         ------
         OverflowError
-            If a count passes 2^63 - 1.
+            If a count exceeds 2^63 - 1.
         OSError
             If a run cannot be written or read.
         """
@@ -79,7 +80,7 @@ class Spill:
                 table.clear()
             whole.sort()
             return _join([whole.rows()])
-        for table in tables:  # what they take, the result will need
+        for table in tables:  # frees their memory for the result
             self._write_table(table)
         while len(self._runs) > FAN_IN:
             group, self._runs = self._runs[:FAN_IN], self._runs[FAN_IN:]
@@ -92,7 +93,7 @@ class Spill:
         table.sort()
         try:
             self._write_run(table.blocks(BLOCK_BYTES))
-        finally:  # also where that failed: its thread may hold another batch
+        finally:  # also after an error, since the thread may still have another batch
             table.clear()
 
     def _write_run(self, blocks: Iterable[Rows]) -> None:
@@ -106,7 +107,8 @@ class Spill:
                     for array in (np.array([len(text), len(counts)], np.int64), text, offsets, counts):
                         file.write(array.data)
         except OSError as error:
-            reason = f"{error.strerror} (counts beyond max_memory go to this folder; TMPDIR names another)"
+            hint = "counts beyond max_memory are written to this folder; set TMPDIR to use another"
+            reason = f"{error.strerror} ({hint})"
             raise OSError(error.errno, reason, tempfile.gettempdir()) from error
         self._runs.append(path)
 
@@ -122,10 +124,11 @@ def read_run(path: str) -> Iterator[Rows]:
 
 
 def merge_runs(runs: Iterable[Iterator[Rows]]) -> Iterator[Rows]:
-    """Yield the rows of sorted runs in the order of bytes, each pretoken once with its counts added.
+    """Yield the rows of sorted runs, sorted by bytes, with the counts of equal pretokens added.
 
-    Of the blocks at hand one ends first; up to there every run is known, so the rows up to there are added
-    and sorted like any others. O(n log n) in the rows.
+    Each run has one block in memory. The smallest of the last rows of these blocks is a bound: all rows up to
+    the bound, of all runs, are in memory. These rows are added, sorted and yielded. Takes O(n log n) time for
+    n rows.
     """
     heads = [_Head(run) for run in runs]
     while heads := [head for head in heads if head.has_rows()]:
@@ -138,7 +141,7 @@ def merge_runs(runs: Iterable[Iterator[Rows]]) -> Iterator[Rows]:
 
 
 class _Head:
-    """The block of a run that is being merged, and how far it has been."""
+    """Current block of a run that is being merged, and the next row in it."""
 
     def __init__(self, run: Iterator[Rows]) -> None:
         self._run = run
@@ -148,7 +151,7 @@ class _Head:
         self._row = 0
 
     def has_rows(self) -> bool:
-        """Whether any row is left; reads the next block where this one is done."""
+        """Return whether the run has more rows; reads the next block if the current one is finished."""
         if self._row == len(self._counts):
             block = next(self._run, None)
             if block is None:
@@ -158,11 +161,11 @@ class _Head:
         return True
 
     def last(self) -> bytes:
-        """The last pretoken of the block."""
+        """Return the last pretoken of the block."""
         return self._pretoken(len(self._counts) - 1)
 
     def take_until(self, bound: bytes) -> Rows:
-        """The rows up to a pretoken, which are then done."""
+        """Return the next rows up to and including the pretoken `bound`, and move past them."""
         first = self._row
         self._row = bisect_right(range(len(self._counts)), bound, lo=first, key=self._pretoken)
         return self._text, self._offsets[first : self._row + 1], self._counts[first : self._row]
@@ -172,12 +175,14 @@ class _Head:
 
 
 def share_memory(max_memory: int | str, workers: int) -> int:
-    """The bytes for each of several threads, from a number of bytes or text such as "500 MB" or "1.5GiB".
+    """Return the memory limit per thread, in bytes; `max_memory` may be text like "500 MB" or "1.5GiB".
 
     Raises
     ------
+    TypeError
+        If `max_memory` is neither an ``int`` nor a ``str``.
     ValueError
-        If the text is no size, or a thread would get less than it can work with.
+        If the text is not a size, or the limit per thread is below 4 MiB.
 
     Examples
     --------
@@ -186,13 +191,15 @@ def share_memory(max_memory: int | str, workers: int) -> int:
     """
     if isinstance(max_memory, bool) or not isinstance(max_memory, (int, str)):
         raise TypeError(
-            f'max_memory must be bytes or text like "2GB", not of type {type(max_memory).__name__}'
+            f'max_memory must be a number of bytes or text like "2GB", not {type(max_memory).__name__}'
         )
     size = max_memory
     if isinstance(size, str):
         match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]I?)?B?", size.strip().upper())
         if match is None:
-            raise ValueError(f'max_memory must be bytes or text like "2GB" or "500 MiB", not {max_memory!r}')
+            raise ValueError(
+                f'max_memory must be a number of bytes or text like "2GB" or "500 MiB", not {max_memory!r}'
+            )
         size = int(Fraction(match[1]) * UNITS[match[2] or ""])
     least = workers * LEAST_BYTES
     if size < least:
@@ -205,7 +212,7 @@ def share_memory(max_memory: int | str, workers: int) -> int:
 def _read(file: BinaryIO, n: int, dtype: Any) -> NDArray[Any]:
     array = np.empty(n, dtype)
     if file.readinto(array.view(np.uint8)) < array.nbytes:  # type: ignore[attr-defined]
-        raise OSError(errno.EIO, "a temporary file was cut short", file.name)
+        raise OSError(errno.EIO, "a temporary file was truncated", file.name)
     return array
 
 

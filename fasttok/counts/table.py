@@ -1,4 +1,4 @@
-"""`PretokenCounts`: the distinct pretokens of a corpus and how often each occurs."""
+"""`PretokenCounts`: the distinct pretokens of a corpus and their counts."""
 
 from __future__ import annotations
 
@@ -22,25 +22,32 @@ from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
 from fasttok.text.unicode._utf8 import decode_code_points, encode_code_points
 
-FORMAT = "fasttok.counts"
-VERSION = 1
+FORMAT = "fasttok.counts"  # name of the file format
+VERSION = 1  # version of the file format
 Weight = int | float | str | Fraction
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How text became pretokens. Counts add only when their recipes are equal.
+    """Record of how text was split into pretokens. Counts can be added only if their recipes are equal.
 
     Attributes
     ----------
     pretokenizer : dict
-        `Pretokenizer.config` of the pretokenizer.
+        Configuration of the pretokenizer.
     normalizer : dict or None
-        The configuration of the normalizer; None where the text is taken as it is.
+        Configuration of the normalizer, if any.
     document : str
-        `Corpus.document_rule`: what a document is.
+        Rule that splits the corpus into documents; see ``Corpus.document_rule``.
     split_special : tuple of str
-        Texts at which documents were cut and which were not counted, longest first.
+        Special tokens at which documents were split and which were not counted, longest first.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> corpus = ft.Corpus.from_texts(["to be\\nor not"], document="line")
+    >>> ft.count_pretokens(corpus, "bert", split_special=["<s>"]).recipe
+    Recipe(pretokenizer={'name': 'bert'}, normalizer=None, document='line', split_special=('<s>',))
     """
 
     pretokenizer: dict[str, Any]
@@ -49,40 +56,42 @@ class Recipe:
     split_special: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """The recipe as one line of JSON, keys sorted."""
+        """Return the recipe as one line of JSON with sorted keys."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """The inverse of `to_json`."""
+        """Make a recipe from the result of `to_json`."""
         fields = json.loads(text)
         return cls(**{**fields, "split_special": tuple(fields["split_special"])})
 
 
 @dataclass(frozen=True, eq=False)
 class PretokenCounts:
-    """The training corpus, as every trainer takes it: distinct pretokens and their counts.
+    """Distinct pretokens of a corpus and their counts, the input of every trainer.
 
-    Rows stand by count, largest first, then by the bytes of the pretoken; so equal content is equal
-    arrays, whatever the number of threads or the order of the documents. Made by
-    `fasttok.count_pretokens` or `from_dict`; two with the same recipe add with ``+``.
+    Rows are sorted by count in descending order, then by the pretoken's bytes. Equal counts therefore give
+    equal arrays, for any number of threads and any order of the documents. `fasttok.count_pretokens` and
+    `from_dict` make counts. Counts with equal recipes can be added with ``+``.
 
     Attributes
     ----------
     code_points : ndarray of uint32, shape (n,)
-        The pretokens one after another. A byte that is not UTF-8 is U+DC80 to U+DCFF, as in Python's
-        surrogateescape, so nothing is lost.
+        Code points of all pretokens, concatenated. A byte 0xNN that is not part of valid UTF-8 is
+        U+DCNN, as with Python's error handler "surrogateescape".
     offsets : ndarray of int64, shape (k + 1,)
-        Where each pretoken starts; the last entry is n.
+        Start of each pretoken in `code_points`, followed by n.
     counts : ndarray of int64, shape (k,)
-        How often each occurs, at least 1.
+        Count of each pretoken, at least 1.
     recipe : Recipe
-        How the text became pretokens.
+        Record of how the text was split into pretokens.
 
     Examples
     --------
     >>> import fasttok as ft
     >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
+    >>> counts
+    PretokenCounts(2 distinct of 7, pretokenizer='gpt2')
     >>> (counts + counts).to_dict()
     {b'low': 10, b'lower': 4}
     """
@@ -99,24 +108,36 @@ class PretokenCounts:
         pretokenizer: AnyPretokenizer = "gpt2",
         normalizer: AnyNormalizer = None,
     ) -> PretokenCounts:
-        """Take counts from a mapping of pretoken to count.
+        """Make counts from a mapping of pretoken to count.
 
         Parameters
         ----------
         counts : mapping of str or bytes to int
-            How often each pretoken occurs, at least 1. The pretokens are taken as they are.
+            Count of each pretoken, at least 1. The pretokens are neither normalized nor split.
         pretokenizer : str, sequence, dict or Pretokenizer
-            What the tokenizer trained from these counts will cut its input with.
+            Pretokenizer of the tokenizers that are trained on these counts.
         normalizer : str, sequence, dict or Normalizer, optional
-            What it will rewrite its input with before that.
+            Normalizer of the tokenizers that are trained on these counts.
+
+        Returns
+        -------
+        PretokenCounts
 
         Raises
         ------
+        TypeError
+            If `counts` is not a mapping.
         ValueError
-            If a pretoken is empty, or a count below 1 or above 2^63 - 1.
+            If a pretoken is empty, or a count is not an integer from 1 to 2^63 - 1.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> ft.PretokenCounts.from_dict({"low": 5, b"\\xff": 2}).most_common(1)
+        [(b'low', 5)]
         """
         if not isinstance(counts, Mapping):
-            raise TypeError(f"counts must map pretokens to counts, not be a {type(counts).__name__}")
+            raise TypeError(f"counts must be a mapping of pretokens to counts, not a {type(counts).__name__}")
         rows: list[bytes] = []
         for pretoken, count in counts.items():
             row = pretoken.encode(errors="surrogateescape") if isinstance(pretoken, str) else bytes(pretoken)
@@ -136,30 +157,30 @@ class PretokenCounts:
 
     @classmethod
     def from_table(cls, table: PretokenTable, recipe: Recipe) -> PretokenCounts:
-        """Take what a hash table has counted, which is of no more use then. O(k log k)."""
+        """Make counts from a hash table of k pretokens in O(k log k); do not use the table afterwards."""
         table.sort()
         text, offsets, counts = table.rows()
         return cls.from_sorted(Ragged(text, offsets), counts, recipe)
 
     @classmethod
     def from_sorted(cls, rows: Ragged, counts: NDArray[np.int64], recipe: Recipe) -> PretokenCounts:
-        """Take distinct pretokens that stand in the order of their bytes. O(k log k).
+        """Make counts from k distinct pretokens that are sorted by their bytes, in O(k log k).
 
         Parameters
         ----------
         rows : Ragged of uint8
-            The pretokens in UTF-8, none twice.
+            Distinct pretokens in UTF-8, sorted by their bytes.
         counts : ndarray of int64, shape (k,)
-            How often each occurs.
+            Count of each pretoken.
         recipe : Recipe
-            How the text became pretokens.
+            Record of how the text was split into pretokens.
         """
         order = np.argsort(-counts, kind="stable")
         rows = rows.take(order)
         code_points = np.empty(len(rows.values), np.uint32)
         offsets = np.zeros(len(rows) + 1, np.int64)
         n = decode_code_points(rows.values, rows.offsets, code_points, offsets)
-        code_points.resize(n, refcheck=False)  # in place: nothing else refers to it
+        code_points.resize(n, refcheck=False)  # frees the unused part; safe, as there is no other reference
         return cls(code_points, offsets, counts[order], recipe)
 
     def __post_init__(self) -> None:
@@ -167,56 +188,58 @@ class PretokenCounts:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.code_points, self.offsets, self.counts, self.recipe)  # read-only again
+        # pickle does not keep arrays read-only, so the constructor makes the arrays of the copy read-only.
+        return type(self), (self.code_points, self.offsets, self.counts, self.recipe)
 
     def __len__(self) -> int:
         return len(self.counts)
 
     @property
     def total(self) -> int:
-        """All pretokens counted, each as often as it occurs."""
+        """Number of pretokens in the corpus: the sum of all counts."""
         return sum(self.counts.tolist())
 
     @property
     def text(self) -> Ragged:
-        """The pretokens as UTF-8: Ragged of uint8."""
+        """Distinct pretokens as UTF-8: Ragged of uint8."""
         values = np.empty(4 * len(self.code_points), np.uint8)
         offsets = np.zeros(len(self) + 1, np.int64)
         n = encode_code_points(self.code_points, self.offsets, values, offsets)
         return Ragged(values[:n].copy(), offsets)
 
-    def symbols(self, unit: Literal["byte", "char"]) -> Ragged:
-        """The pretokens in the units a trainer works in.
+    def symbols(self, unit: Literal["byte", "character"]) -> Ragged:
+        """Return the distinct pretokens as rows of bytes or code points.
 
         Parameters
         ----------
-        unit : {"byte", "char"}
-            Bytes of UTF-8 (0 to 255), or code points.
+        unit : {"byte", "character"}
+            Unit of the symbols: bytes of UTF-8 (0 to 255), or code points.
 
         Returns
         -------
         Ragged of uint32
-            A row per pretoken.
+            Symbols, one row per pretoken.
 
         Examples
         --------
-        >>> counts = PretokenCounts.from_dict({"né": 1})
-        >>> counts.symbols("byte").to_list(), counts.symbols("char").to_list()
+        >>> import fasttok as ft
+        >>> counts = ft.PretokenCounts.from_dict({"né": 1})
+        >>> counts.symbols("byte").to_list(), counts.symbols("character").to_list()
         ([[110, 195, 169]], [[110, 233]])
         """
-        if unit == "char":
+        if unit == "character":
             return Ragged(self.code_points, self.offsets)
         if unit == "byte":
             text = self.text
             return Ragged(text.values.astype(np.uint32), text.offsets)
-        raise ValueError(f'unit must be "byte" or "char", not {unit!r}')
+        raise ValueError(f'unit must be "byte" or "character", not {unit!r}')
 
     def to_dict(self) -> dict[bytes, int]:
-        """Pretoken to count, most frequent first."""
+        """Return a dict from pretoken to count, most frequent first."""
         return dict(zip(self.text.to_bytes(), self.counts.tolist(), strict=True))
 
     def most_common(self, n: int) -> list[tuple[bytes, int]]:
-        """The `n` most frequent pretokens and their counts."""
+        """Return the `n` most frequent pretokens and their counts."""
         n = max(0, min(n, len(self)))
         offsets = self.offsets[: n + 1]
         head = PretokenCounts(self.code_points[: offsets[-1]], offsets, self.counts[:n], self.recipe)
@@ -228,51 +251,60 @@ class PretokenCounts:
         return self.mix([(self, 1), (other, 1)])
 
     def weighted(self, weight: Weight) -> PretokenCounts:
-        """Multiply every count by `weight`, rounding once, half up; what rounds to 0 is left out.
+        """Return counts multiplied by `weight` and rounded half up; pretokens with a count of 0 are removed.
 
         Examples
         --------
-        >>> PretokenCounts.from_dict({"a": 5, "b": 1}).weighted(0.5).to_dict()
+        >>> import fasttok as ft
+        >>> ft.PretokenCounts.from_dict({"a": 5, "b": 1}).weighted(0.5).to_dict()
         {b'a': 3, b'b': 1}
         """
         return self.mix([(self, weight)])
 
     @staticmethod
     def mix(parts: Iterable[tuple[PretokenCounts, Weight]]) -> PretokenCounts:
-        """Add counts, each times its weight, for example one part a language.
+        """Add counts with weights, for example the counts of several languages.
 
-        The weighted sum of a pretoken is exact and is rounded once, half up; a pretoken whose sum
-        rounds to 0 is left out.
+        The weighted sum of a pretoken is computed exactly and rounded once, half up. Pretokens whose sum
+        rounds to 0 are removed.
 
         Parameters
         ----------
         parts : iterable of (PretokenCounts, weight)
-            A weight is at least 0; a float counts as the decimal number it prints as, so that 0.1 is
-            one tenth.
+            Counts and their weights, at least 0. A float is taken as the decimal number that it prints as,
+            so 0.1 is exactly one tenth. A ``str`` may be a fraction like "1/3".
+
+        Returns
+        -------
+        PretokenCounts
 
         Raises
         ------
         RecipeError
-            If the parts were counted in different ways.
+            If the parts have different recipes.
         OverflowError
-            If a count passes 2^63 - 1.
+            If a count exceeds 2^63 - 1.
+        TypeError, ValueError
+            If there are no parts, a part is not a pair of counts and weight, or a weight is negative or not a
+            finite number.
 
         Examples
         --------
-        >>> en = PretokenCounts.from_dict({"the": 10, "a": 3})
-        >>> de = PretokenCounts.from_dict({"der": 8, "a": 1})
-        >>> PretokenCounts.mix([(en, 1), (de, 0.5)]).to_dict()
+        >>> import fasttok as ft
+        >>> en = ft.PretokenCounts.from_dict({"the": 10, "a": 3})
+        >>> de = ft.PretokenCounts.from_dict({"der": 8, "a": 1})
+        >>> ft.PretokenCounts.mix([(en, 1), (de, 0.5)]).to_dict()
         {b'the': 10, b'a': 4, b'der': 4}
         """
         pairs = [_checked_part(part) for part in parts]
         if not pairs:
-            raise ValueError("there is nothing to mix")
+            raise ValueError("cannot mix counts: no parts were given")
         recipe = pairs[0][0].recipe
         for counts, _ in pairs[1:]:
             if counts.recipe != recipe:
                 ours, theirs = asdict(recipe), asdict(counts.recipe)
                 differ = ", ".join(f"{k} {ours[k]!r} and {theirs[k]!r}" for k in ours if ours[k] != theirs[k])
-                raise RecipeError(f"counts of different recipes do not add: {differ}")
+                raise RecipeError(f"cannot add counts with different recipes: {differ}")
         denominator = math.lcm(*(weight.denominator for _, weight in pairs))
         largest = sum(int(c.counts.max()) * int(w * denominator) for c, w in pairs if len(c))
         fits = 2 * (largest + denominator) < 1 << 63
@@ -281,7 +313,7 @@ class PretokenCounts:
         return PretokenCounts.from_sorted(text.take(kept), rounded[kept], recipe)
 
     def fingerprint(self) -> str:
-        """A SHA-256 over the pretokens, counts and recipe; equal content, equal fingerprint."""
+        """Return a SHA-256 hash of pretokens, counts and recipe, in hexadecimal."""
         digest = hashlib.sha256(f"{FORMAT} {VERSION} {self.recipe.to_json()}".encode())
         for array in (self.offsets, self.code_points, self.counts):
             digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
@@ -304,7 +336,7 @@ class PretokenCounts:
         return f"PretokenCounts({len(self):,} distinct of {self.total:,}, pretokenizer={name!r})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the counts to one ``.npz`` file; the same counts give the same bytes. Atomic."""
+        """Write the counts to an ``.npz`` file, atomically. Equal counts give equal files."""
         with atomic_write(path) as file:
             np.savez(
                 file,
@@ -317,12 +349,16 @@ class PretokenCounts:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
-        """Read counts that `save` wrote.
+        """Read a file written by `save`.
+
+        Returns
+        -------
+        PretokenCounts
 
         Raises
         ------
         ModelFormatError
-            If the file is not what `save` writes, or its content cannot be.
+            If the file was not written by `save`, or its content is invalid.
         """
         name = os.fspath(path)
         with open(name, "rb") as file:
@@ -332,11 +368,12 @@ class PretokenCounts:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
                     if sum(part.file_size for part in arrays.zip.infolist()) > os.path.getsize(name):
-                        raise ValueError("it claims to hold more bytes than it has")  # `save` packs nothing
+                        # `save` does not compress, so this is damage or an attack on memory.
+                        raise ValueError("its arrays claim more bytes than the file has")
                     header = json.loads(str(arrays["header"]))
                     recipe = Recipe.from_json(str(arrays["recipe"]))
                     fields = (arrays["code_points"], arrays["offsets"], arrays["counts"])
-            # Damage shows as errors of zipfile, zlib, lzma, tokenize, struct and others.
+            # A damaged file can raise exceptions of zipfile, zlib, lzma, tokenize, struct and others.
             except Exception as error:
                 raise ModelFormatError(f"not a file of pretoken counts ({error})", name) from None
         if header != {"format": FORMAT, "version": VERSION}:
@@ -347,12 +384,12 @@ class PretokenCounts:
         text = counts.text
         table.add(text.values, text.offsets, counts.counts)
         if cls.from_table(table, recipe) != counts:
-            raise ModelFormatError("rows out of order, or a pretoken stands twice", name, "code_points")
+            raise ModelFormatError("rows are not sorted, or a pretoken is repeated", name, "code_points")
         return counts
 
 
 def _short_name(pretokenizer: dict[str, Any]) -> Any:
-    """What `get_pretokenizer` takes for a configuration: a name, an expression or a list of them."""
+    """Return the short form of a configuration, for `repr`: a name, a pattern or a list of them."""
     if "steps" in pretokenizer:
         return [_short_name(step) for step in pretokenizer["steps"]]
     return pretokenizer.get("pattern") or pretokenizer["name"]
@@ -364,20 +401,20 @@ def _check_arrays(code_points: NDArray[Any], offsets: NDArray[Any], counts: NDAr
         if array.dtype != dtype or array.ndim != 1:
             raise ModelFormatError(f"not a flat array of {dtype.__name__}", path, field)
     if len(offsets) != len(counts) + 1 or offsets[0] != 0 or offsets[-1] != len(code_points):
-        raise ModelFormatError("does not fit the other arrays", path, "offsets")
+        raise ModelFormatError("does not match the other arrays", path, "offsets")
     if (np.diff(offsets) < 1).any():
-        raise ModelFormatError("does not increase everywhere", path, "offsets")
+        raise ModelFormatError("is not strictly increasing", path, "offsets")
     if (counts < 1).any():
-        raise ModelFormatError("holds a count below 1", path, "counts")
+        raise ModelFormatError("contains a count below 1", path, "counts")
     is_surrogate = (code_points >= 0xD800) & (code_points <= 0xDFFF)
     is_escaped_byte = (code_points >= 0xDC80) & (code_points <= 0xDCFF)
     if ((code_points > 0x10FFFF) | (is_surrogate & ~is_escaped_byte)).any():
-        raise ModelFormatError("holds what is no code point", path, "code_points")
+        raise ModelFormatError("contains an invalid code point", path, "code_points")
 
 
 def _checked_part(part: Any) -> tuple[PretokenCounts, Fraction]:
     if not isinstance(part, tuple) or len(part) != 2 or not isinstance(part[0], PretokenCounts):
-        raise TypeError("mix takes pairs of counts and weight: mix([(counts, 1), (other, 0.5)])")
+        raise TypeError("mix takes pairs of PretokenCounts and weight, such as [(counts, 1), (other, 0.5)]")
     return part[0], _exact_weight(part[1])
 
 
@@ -393,7 +430,10 @@ def _exact_weight(weight: Weight) -> Fraction:
 def _int64_totals(
     pairs: list[tuple[PretokenCounts, Fraction]], denominator: int
 ) -> tuple[Ragged, NDArray[np.int64]]:
-    """Pretokens in the order of bytes and their rounded weighted sums, where all products fit int64."""
+    """Return the pretokens, sorted by their bytes, and the rounded weighted sum of each.
+
+    Every product of a count and a weight, and every sum of these products, must fit int64.
+    """
     table = PretokenTable()
     for counts, weight in pairs:
         text = counts.text
@@ -404,7 +444,7 @@ def _int64_totals(
 
 
 def _exact_totals(pairs: list[tuple[PretokenCounts, Fraction]]) -> tuple[Ragged, NDArray[np.int64]]:
-    """The same in Python's integers, for products that pass int64."""
+    """Return the result of `_int64_totals`, computed with ``Fraction``, for products that exceed int64."""
     sums: dict[bytes, Fraction] = {}
     for counts, weight in pairs:
         for pretoken, count in counts.to_dict().items():
@@ -412,5 +452,5 @@ def _exact_totals(pairs: list[tuple[PretokenCounts, Fraction]]) -> tuple[Ragged,
     pretokens = sorted(sums)
     rounded = [math.floor(sums[pretoken] + Fraction(1, 2)) for pretoken in pretokens]
     if max(rounded, default=0) >= 1 << 63:
-        raise OverflowError("the count of a pretoken passes 2^63 - 1")
+        raise OverflowError("the count of a pretoken exceeds 2^63 - 1")
     return Ragged.from_bytes(pretokens), np.array(rounded, np.int64)

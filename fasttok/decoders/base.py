@@ -1,9 +1,10 @@
-"""`Decoder`: a step on the way from ids to text; `Filter`: the part of it that acts on the whole text.
+"""`Decoder`: turns tokens into text; `Filter`: rewrites the joined text of the tokens for a decoder.
 
-A decoder has two parts, and most have only the first. `Decoder.rewrite` says what is written for a token; it
-sees the token alone, and whether it is the first or the last of its text, so it is called once for each
-token of the vocabulary and never while ids are decoded. `Decoder.filter` makes an object through which all
-the bytes of one text pass, in parts of any size. Batches and streams decode with the same two parts.
+`Decoder.rewrite` returns the bytes of one token. They depend only on the token and on whether the token is
+the first or last of its text. Therefore `rewrite` is called for the whole vocabulary in advance, and decoding
+only looks up the results. The exception is `Decoder.text_filter`, which calls `rewrite` while a text is
+decoded. Few decoders override `Decoder.filter`, which makes an object through which all bytes of a text pass,
+in parts of any size. Batches and streams are decoded with the same methods.
 """
 
 from __future__ import annotations
@@ -20,57 +21,77 @@ from fasttok.models.base import Model
 
 
 class Filter(ABC):
-    """Rewrites one text as its bytes arrive; made by `Decoder.filter`, used by one thread."""
+    """Filter that rewrites the bytes of one text as they arrive, used by one thread.
+
+    `Decoder.filter` makes a new filter for each text or stream.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> class UpperFilter(ft.Filter):
+    ...     def push(self, text):
+    ...         return text.upper()
+    ...     def finish(self):
+    ...         return b""
+    >>> class Upper(ft.Decoder):
+    ...     def filter(self):
+    ...         return UpperFilter()
+    >>> tok = ft.Tokenizer(ft.WordModel(["low", " lower"]), "gpt2", decoder=Upper())
+    >>> tok.decode(tok.encode("low lower"))
+    'LOW LOWER'
+    """
 
     @abstractmethod
     def push(self, text: bytes) -> bytes:
-        """Take the next bytes of the text and return those that are certain with them.
+        """Take the next bytes of the text, and return the rewritten bytes that later bytes cannot change.
 
         Parameters
         ----------
         text : bytes
-            The next bytes; they may begin and end inside a character.
+            Next bytes; they may begin and end inside a character.
 
         Returns
         -------
         bytes
-            The bytes after those that were returned before.
+            Next bytes of the rewritten text.
         """
 
     @abstractmethod
     def finish(self) -> bytes:
-        """End the text, return the bytes held back, and be ready for another text."""
+        """End the text, return the bytes held back, and reset the filter for another text."""
 
     def pause(self) -> bytes:
-        """Return the bytes held back, because the text of an added token comes next and goes past the filter.
+        """Return the bytes held back before an added token, whose text bypasses the filter.
 
-        By default the text before an added token ends, and another begins after it. A filter that has
-        something to remember beyond an added token overrides this.
+        By default, the text ends before the added token and another text begins after it. Override this
+        method if the filter must remember something across added tokens.
         """
         return self.finish()
 
     def keeps(self, text: bytes) -> bool:
-        """Whether the filter returns the text of an added token as it is, whatever comes before and after it.
+        """Return whether the filter leaves the text of an added token unchanged, whatever text is around it.
 
-        Such a text goes through `push` like any other, which is faster than to stop before it.
+        If so, the text is pushed together with the text around it, which is faster than pausing. By default,
+        return False.
         """
         return False
 
 
 @dataclass(frozen=True)
 class Decoder(Component):
-    """A step that turns tokens into text: a frozen dataclass, whose fields are the options.
+    """Component that turns tokens into text; a frozen dataclass whose fields are the options.
 
-    A decoder of your own derives from this class and overrides `rewrite`, `filter` or both. Options of it are
-    fields of a dataclass of its own. Native files name it by its import path.
+    A custom decoder derives from this class and overrides `rewrite`, `filter` or both. If it has options, it
+    is a frozen dataclass too. Native files name it by its import path.
 
     Attributes
     ----------
     sees_first, sees_last : bool
-        Whether `rewrite` or `rewrite_added` depends on ``is_first``, and on ``is_last``. A decoder that says
-        so where it is not true is slower to make, nothing else.
+        Whether the result of `rewrite`, `rewrite_added` or `rewrite_pieces` depends on ``is_first``, and
+        whether it depends on ``is_last``. True is always correct, but makes the decoder slower to set up.
     reads_model : bool
-        Whether the step takes its tokens from the model and not from another step.
+        Whether the decoder gets its tokens from the model instead of another step. If so, it can only be the
+        first step of a sequence.
 
     Examples
     --------
@@ -89,53 +110,61 @@ class Decoder(Component):
     reads_model = False
 
     def rewrite(self, token: bytes, *, is_first: bool, is_last: bool) -> bytes:
-        """Return the bytes that are written for a token; here, the token itself.
+        """Return the bytes of a token in the text; by default, the token itself.
 
         Parameters
         ----------
         token : bytes
-            The piece as the vocabulary has it, or what the step before has written for it.
+            Piece of the vocabulary, or the bytes that the previous step wrote for it.
         is_first, is_last : bool
-            Whether it is the first, and the last, token of a text.
+            Whether the token is the first, and the last, token of a text.
         """
         return token
 
     def rewrite_added(self, token: bytes, *, is_first: bool, is_last: bool) -> bytes:
-        """Return the bytes that are written for an added token; here, its text; otherwise as `rewrite`."""
+        """Return the bytes of an added token in the text; by default, its text.
+
+        Parameters
+        ----------
+        token : bytes
+            Text of the added token, or the bytes that the previous step wrote for it.
+        is_first, is_last : bool
+            Whether the token is the first, and the last, token of a text.
+        """
         return token
 
     def rewrite_pieces(
         self, model: Model, ids: NDArray[np.int64], *, is_first: bool, is_last: bool
     ) -> list[bytes]:
-        """Return the bytes that are written for pieces of a model, where this step is the first or only one.
+        """Return the bytes of pieces of a model; called if the decoder is the first or only step.
 
         Parameters
         ----------
         model : Model
-            The model.
+            Model of the pieces.
         ids : ndarray of int64, shape (n,)
-            The ids that have a piece.
+            Ids of the pieces.
         is_first, is_last : bool
-            As in `rewrite`.
+            Whether each piece is taken as the first, and as the last, token of a text.
 
         Returns
         -------
         list of bytes
-            One entry per id. By default `rewrite` makes it from the piece.
+            One entry per id; by default, the result of `rewrite` for the piece with this id.
         """
         pieces = model.pieces.take(ids).to_bytes()
         return [self.rewrite(piece, is_first=is_first, is_last=is_last) for piece in pieces]
 
     def filter(self) -> Filter | None:
-        """Return a new filter for the joined tokens of one text; None where the step has none."""
+        """Return a new filter for the joined tokens of one text, or None if the decoder needs no filter."""
         return None
 
     def text_filter(self) -> Filter | None:
-        """Return a new filter that does to joined text what the step does to tokens; None if that is nothing.
+        """Return a new filter that applies the decoder to joined text, or None if nothing would change.
 
-        A sequence asks for it where a step before has joined the tokens. By default it keeps the text until
-        the end, or the next added token, and hands it to `rewrite` as one token. A step that can do the same
-        as bytes arrive overrides this.
+        A sequence calls this method if a previous step has joined the tokens. By default, the filter collects
+        the text up to the end or the next added token, and passes it to `rewrite` as one token. Override this
+        method if the decoder can rewrite bytes as they arrive.
         """
         own = self.filter()
         if type(self).rewrite is Decoder.rewrite:
@@ -144,16 +173,16 @@ class Decoder(Component):
 
     @property
     def joins(self) -> bool:
-        """Whether the tokens are one text after this step."""
+        """Whether the decoder joins the tokens into one text."""
         return self.filter() is not None
 
     def without_clean_up(self) -> Decoder:
-        """Return the decoder that ``decode(clean_up=False)`` uses; itself where it has no such option."""
+        """Return the decoder for ``decode(clean_up=False)``; the decoder itself if it does not clean up."""
         return self
 
 
 class WholeText(Filter):
-    """Keeps a text, or the stretch up to an added token, and rewrites it as one token."""
+    """Filter that collects a text up to its end or the next added token, and rewrites it as one token."""
 
     def __init__(self, rewrite: Callable[..., bytes]) -> None:
         self._rewrite = rewrite
@@ -181,7 +210,7 @@ class WholeText(Filter):
 
 
 class FilterChain(Filter):
-    """Filters, each of which takes what the one before returns."""
+    """Chain of filters, each of which filters the output of the previous one."""
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self._filters = filters
@@ -208,6 +237,6 @@ class FilterChain(Filter):
 
 
 def join_filters(filters: Sequence[Filter | None]) -> Filter | None:
-    """Return one filter that does what all do, one after another; None if there are none."""
+    """Return one filter that applies all given filters in order, or None if all are None."""
     found = [one for one in filters if one is not None]
     return found[0] if len(found) == 1 else FilterChain(found) if found else None

@@ -1,4 +1,4 @@
-"""`derive_decoder`: the decoder of a tokenizer that was given none."""
+"""`derive_decoder`: default decoder of a tokenizer."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from fasttok.text.steps import Pretokenizer
 
 
 def derive_decoder(pretokenizer: Pretokenizer, model: Model) -> Decoder:
-    """Return the decoder that undoes a pretokenizer and a model.
+    """Return the decoder that reverses a pretokenizer and a model.
 
-    A space of the text is one of three things: a byte of a piece, which is written; a ▁ of
-    `fasttok.Metaspace`, which becomes a space again; or the beginning or the end of a word, where the
-    pretokenizer discards white space and the model marks where words begin or end. How to undo what another
-    pretokenizer writes is its `Pretokenizer.decoder_config`.
+    Usually, spaces are part of pieces. After `fasttok.Metaspace`, each ▁ becomes a space. If the pretokenizer
+    discards white space, a space is written before each piece that the model marks as the start of a word, or
+    else after each piece that it marks as the end of a word. A custom pretokenizer that rewrites text names
+    its decoder in `Pretokenizer.decoder_config`.
 
     Parameters
     ----------
     pretokenizer : Pretokenizer
-        The pretokenizer.
+        Pretokenizer of the tokenizer.
     model : Model
-        The model, whose pieces are asked for what they stand for.
+        Model of the tokenizer.
+
+    Returns
+    -------
+    Decoder
+        Default decoder.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`Metaspace`: spaces for the marks that stand for white space."""
+"""`Metaspace`: decoder that turns ▁ back into spaces."""
 
 from __future__ import annotations
 
@@ -12,25 +12,38 @@ from fasttok.text.pretokenizers.metaspace import MARK
 
 @dataclass(frozen=True)
 class Metaspace(Decoder):
-    """Write a space for each ▁, and nothing for those at the start or the end that no text had.
+    """Decoder that replaces each ▁ by a space, and removes each ▁ added at the start or end of a text.
 
-    It undoes `fasttok.Metaspace` with the same options. It acts on the joined text, because a ▁ may be made
-    of three tokens, one for each byte.
+    The decoder reverses `fasttok.Metaspace` with the same options. It acts on the joined text, because a ▁
+    can be encoded as three tokens, one per byte.
 
     Parameters
     ----------
     add_dummy_prefix : bool
-        Whether the first ▁ of a text was added; with `treat_whitespace_as_suffix`, the last one.
+        Whether to remove one ▁ at the start of the text, or at the end with `treat_whitespace_as_suffix`.
     remove_extra_whitespaces : bool
-        Whether all ▁ at the start of a text are left out.
+        Whether to remove every ▁ at the start of the text.
     treat_whitespace_as_suffix : bool
-        Whether ▁ belongs to the word before it. Then nothing is left out at the start.
+        Whether ▁ belongs to the word before it. If True, no ▁ is removed at the start.
+
+    Raises
+    ------
+    TypeError
+        If an option is not a bool.
 
     Notes
     -----
-    A ▁ in the text of an added token stays. tokenizers' Metaspace writes a space for it, and leaves out
-    every ▁ of the first token and of no other; the two agree where only the first letter of the first token
-    is a ▁.
+    The decoder differs from ``Metaspace`` of Hugging Face ``tokenizers``. A ▁ in the text of an added token
+    is not changed, whereas ``tokenizers`` replaces it by a space. ``tokenizers`` removes every ▁ of the first
+    token and no ▁ of other tokens. Without added tokens, both decoders agree if the first token is a ▁
+    followed by other characters and contains no further ▁.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.Tokenizer(ft.WordModel(["▁low", "▁▁lower"]), "none", decoder="metaspace")
+    >>> tok.decode([0, 1])
+    'low  lower'
     """
 
     add_dummy_prefix: bool = True
@@ -47,7 +60,7 @@ class Metaspace(Decoder):
 
     @property
     def drops_last(self) -> bool:
-        """Whether a ▁ at the end of a text is left out."""
+        """Whether a ▁ at the end of the text is removed."""
         return self.treat_whitespace_as_suffix and self.add_dummy_prefix
 
     def filter(self) -> Filter:
@@ -55,19 +68,19 @@ class Metaspace(Decoder):
 
 
 class MetaspaceFilter(Filter):
-    """The filter of `Metaspace`. It holds back at most two marks.
+    """Filter of `Metaspace`; holds back at most 5 bytes.
 
     Parameters
     ----------
     options : Metaspace
-        The options.
+        Options of the decoder.
     """
 
     def __init__(self, options: Metaspace) -> None:
         self._options = options
         self._drops_last = options.drops_last
-        self._begun = False  # whether the marks at the start, which no text had, are past
-        self._held = b""  # the beginning of a mark, or a mark that is written only if something follows
+        self._begun = False  # whether the ▁ to remove at the start are already removed
+        self._held = b""  # an incomplete ▁, or a ▁ that is removed if it is the last one
 
     def push(self, text: bytes) -> bytes:
         if not text:
@@ -87,7 +100,7 @@ class MetaspaceFilter(Filter):
         return write_spaces(text)
 
     def _measure_open_end(self, text: bytes) -> int:
-        """Count the bytes at the end that may begin a mark, or are one to be left out if it is the last."""
+        """Count the bytes to hold back: a possible start of a ▁, and a ▁ to remove if the text ends here."""
         n = next((n for n in (2, 1) if text.endswith(MARK[:n])), 0)
         if self._drops_last and text.endswith(MARK, 0, len(text) - n):
             n += len(MARK)

@@ -1,4 +1,4 @@
-"""`get_decoder`: decoders by name, list of steps or configuration."""
+"""`get_decoder`: makes decoders from names, lists of steps or configurations."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ AnyDecoder: TypeAlias = "str | dict[str, Any] | AnySequence[AnyDecoder] | Decode
 
 
 def get_decoder(decoder: AnyDecoder) -> Decoder | None:
-    """Make a decoder from its name, a list of steps or a configuration; None is none.
+    """Make a decoder from a name, a list of steps or a configuration.
 
     Parameters
     ----------
     decoder : str, sequence, dict, Decoder or None
-        A name, see below, or the import path of a decoder from elsewhere, ``package.module:Class``. A list or
-        tuple has the steps of a sequence; a sequence inside it counts as its steps, and a single step is that
-        step itself. A dict is what `Decoder.config` returned.
+        - str: a name from the list below, or the import path of a custom decoder, ``package.module:Class``.
+        - list or tuple: the steps of a sequence; each step acts on the output of the step before it. Nested
+          sequences are flattened. A sequence of one step is that step.
+        - dict: the configuration that `Decoder.config` returned.
+        - Decoder or None: returned unchanged.
 
     Returns
     -------
@@ -45,28 +47,31 @@ def get_decoder(decoder: AnyDecoder) -> Decoder | None:
     Raises
     ------
     TypeError
-        If it is something else.
+        If `decoder`, or a step of it, has another type.
     ValueError
-        If there is none of this name, if the configuration is of none, or if there are no steps, or more than
-        100.
+        If the name is unknown, the configuration is malformed, an option has an invalid value, or a sequence
+        has no steps or more than 100.
 
     Notes
     -----
-    Three ask the model what its pieces stand for, and can only be the first step. A tokenizer without a
-    decoder of its own has one that begins with one of these:
+    Three decoders use the text that the model has for each piece. They can only be the first step, and every
+    default decoder starts with one of them:
 
-    - "pieces": the text of each piece, whatever its model calls it.
-    - "space_before", with `clean_up`: the same with a space before each piece that begins a word.
-    - "space_after": the same with a space after each piece that ends a word.
+    - "pieces": write the text of each piece, without word prefixes and suffixes.
+    - "space_before", with the option `clean_up`: write this text, with a space before each piece that begins
+      a word.
+    - "space_after": write this text, with a space after each piece that ends a word.
 
-    The others read pieces as the vocabulary has them, and do what those of ``tokenizers`` do:
+    The other decoders read pieces as they are in the vocabulary, and correspond to those of Hugging Face
+    ``tokenizers``, whose names are in parentheses:
 
-    - "byte_fallback": the byte for ``<0x0A>``.
-    - "wordpiece", with `prefix` and `clean_up`: a space before each piece that has no prefix.
-    - "suffix", with `suffix`: a space for each ``</w>`` (BPEDecoder).
-    - "metaspace", with the options of `fasttok.Metaspace`: a space for each ▁. It differs from tokenizers' in
-      what it leaves out at the start of a text, as its docstring says.
-    - "fuse": nothing, but steps after it act on the whole text.
+    - "byte_fallback": replace each byte piece, such as ``<0x0A>``, by its byte (ByteFallback).
+    - "wordpiece", with the options `prefix` and `clean_up`: write a space before each piece without the
+      prefix (WordPiece).
+    - "suffix", with the option `suffix`: replace each ``</w>`` by a space (BPEDecoder).
+    - "metaspace", with the options of `fasttok.Metaspace`: replace each ▁ by a space (Metaspace). It
+      removes ▁ at the start of a text, whereas ``tokenizers`` removes every ▁ of the first token.
+    - "fuse": join the tokens, so that later steps act on the whole text (Fuse).
 
     Examples
     --------
@@ -84,9 +89,11 @@ def get_decoder(decoder: AnyDecoder) -> Decoder | None:
         if decoder.get("name") != Sequence.name:
             return DECODERS.make(decoder)
         if decoder.keys() != {"name", "steps"} or not isinstance(decoder["steps"], list):
-            raise ValueError(f"not the configuration of a decoder: {decoder!r}")
+            raise ValueError(
+                f"not the configuration of a decoder: {decoder!r}. A sequence has a name and a list of steps"
+            )
         return make_sequence("a decoder", map(DECODERS.make, decoder["steps"]), Sequence)
     if isinstance(decoder, (list, tuple)):
         return make_sequence("a decoder", map(get_decoder, decoder), Sequence)
     given = type(decoder).__name__
-    raise TypeError(f"a decoder must be a name, a list of them, a configuration or a Decoder, not {given}")
+    raise TypeError(f"a decoder must be a name, a list of steps, a configuration or a Decoder, not {given}")

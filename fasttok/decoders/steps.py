@@ -1,8 +1,8 @@
-"""The decoders: steps that act on tokens, and their sequence.
+"""Decoders that act on single tokens, and sequences of decoders.
 
-`Pieces`, `SpaceBefore` and `SpaceAfter` ask the model what its pieces stand for; a decoder that is derived
-begins with one of them. The others read the pieces as the vocabulary has them, as the decoders of
-``tokenizers`` do, whose names they have.
+`Pieces`, `SpaceBefore` and `SpaceAfter` use the text that the model gives for each piece (`decoded_pieces`).
+Every default decoder starts with one of them. The other decoders read pieces as they are in the vocabulary,
+like the decoders of Hugging Face ``tokenizers`` to which they correspond.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from fasttok.core.component import MAX_STEPS
 from fasttok.decoders.base import Decoder, Filter, join_filters
 from fasttok.models.base import Model
 
+# A byte piece, such as <0x0A>.
 BYTE_NAME = re.compile(rb"<0x([0-9A-Fa-f]{2})>")
-# Words that have no space before them, by how they begin; those of tokenizers' decoder of WordPiece.
+# A space that clean-up removes, and the start of the word after it, as in the WordPiece decoder of Hugging
+# Face tokenizers.
 CLEANED = re.compile(rb" (?:[.?!,]|n't|'m|'s|'ve|'re)")
-# All that tokenizers' clean-up replaces, in its order.
+# All replacements of the clean-up of that decoder, in its order.
 REPLACED = [
     *((b" " + mark, mark) for mark in (b".", b"?", b"!", b",")),
     (b" ' ", b"'"),
@@ -36,7 +38,14 @@ REPLACED = [
 
 @dataclass(frozen=True)
 class Pieces(Decoder):
-    """Write the text that the model says each piece stands for, without prefixes and suffixes of words."""
+    """Decoder that writes the text of each piece, without word prefixes and suffixes.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Tokenizer(ft.WordPieceModel(["un", "##able"]), "none", decoder="pieces").decode([0, 1])
+    'unable'
+    """
 
     name = "pieces"
     sees_first = False
@@ -51,15 +60,22 @@ class Pieces(Decoder):
 
 @dataclass(frozen=True)
 class SpaceBefore(Decoder):
-    """Write a space before each piece that begins a word, as the model marks them, and before added tokens.
+    """Decoder that writes a space before each added token and each piece that begins a word.
 
-    The first token of a text is written without one.
+    No space is written at the start of a text. `Model.begins_word` marks the pieces that begin a word.
 
     Parameters
     ----------
     clean_up : bool
-        Whether to leave out the spaces that English does not have: before ``.``, ``?``, ``!``, ``,``,
+        Whether to omit spaces that English text does not have: those before ``.``, ``?``, ``!``, ``,``,
         ``n't``, ``'m``, ``'s``, ``'ve`` and ``'re``.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.Tokenizer(ft.WordPieceModel(["un", "##able", "."]), "bert", decoder="space_before")
+    >>> tok.decode([0, 1, 0, 2])
+    'unable un.'
     """
 
     clean_up: bool = True
@@ -94,7 +110,10 @@ class SpaceBefore(Decoder):
 
 @dataclass(frozen=True)
 class SpaceAfter(Decoder):
-    """Write a space after each piece that ends a word, as the model marks them; not at the end of a text."""
+    """Decoder that writes a space after each piece that ends a word, except at the end of a text.
+
+    `Model.ends_word` marks the pieces that end a word.
+    """
 
     name = "space_after"
     sees_first = False
@@ -112,10 +131,17 @@ class SpaceAfter(Decoder):
 
 @dataclass(frozen=True)
 class ByteFallback(Decoder):
-    r"""Write the byte for a piece that is the name of one, ``<0x0A>``; tokenizers' ByteFallback.
+    r"""Decoder that replaces each byte piece, such as ``<0x0A>``, by its byte.
 
-    Bytes that are not UTF-8 stay bytes, and ``decode`` writes them as Python does: ``<0xE6>`` and ``<0x9D>``
-    in a row are one U+FFFD. tokenizers writes two, and one for each byte also where only the last is wrong.
+    It corresponds to ``ByteFallback`` of Hugging Face ``tokenizers``, except for bytes that are not UTF-8.
+    They remain bytes, and `Tokenizer.decode` replaces them as Python does: ``<0xE6>`` followed by ``<0x9D>``
+    gives one U+FFFD. ``tokenizers`` gives one U+FFFD for every byte of a run that is not UTF-8.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Tokenizer(ft.WordModel(["<0xC3>", "<0xA9>"]), "none", decoder="byte_fallback").decode([0, 1])
+    'é'
     """
 
     name = "byte_fallback"
@@ -129,19 +155,30 @@ class ByteFallback(Decoder):
 
 @dataclass(frozen=True)
 class WordPiece(Decoder):
-    """Join pieces that continue a word to it, and write a space before others; tokenizers' WordPiece.
+    """Decoder of pieces with a continuation prefix, like ``WordPiece`` of Hugging Face ``tokenizers``.
+
+    The prefix of a piece is removed, and a space is written before a piece without the prefix. The first
+    piece of a text keeps its prefix and gets no space.
 
     Parameters
     ----------
     prefix : str
-        The prefix of pieces that continue a word; it is removed, but for a piece at the start of a text.
+        Continuation prefix.
     clean_up : bool
-        Whether to leave out spaces as tokenizers does with ``cleanup``, in each piece by itself.
+        Whether to clean up English text, in each piece separately: omit the space before ``.``, ``?``, ``!``,
+        ``,``, ``n't``, ``'m``, ``'s``, ``'ve`` and ``'re`` and the spaces around a single ``'``, and contract
+        ``do not`` to ``don't``. The option is called ``cleanup`` in ``tokenizers``.
 
     Notes
     -----
-    An added token has a space before it, or none where `clean_up` leaves it out; its text is written as it
-    is, which tokenizers cleans up as well and takes the prefix off.
+    A space is also written before an added token, unless `clean_up` omits it. The text of an added token is
+    not changed, whereas ``tokenizers`` also cleans it up and removes the prefix from it.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Tokenizer(ft.WordModel(["un", "##able", "."]), "none", decoder="wordpiece").decode([0, 1, 0, 2])
+    'unable un.'
     """
 
     prefix: str = "##"
@@ -172,12 +209,20 @@ class WordPiece(Decoder):
 
 @dataclass(frozen=True)
 class Suffix(Decoder):
-    """Write a space for the suffix of words, and nothing for it at the end of a text; tokenizers' BPEDecoder.
+    """Decoder that replaces a word suffix by a space, like ``BPEDecoder`` of Hugging Face ``tokenizers``.
+
+    In the last piece of a text, the suffix is removed.
 
     Parameters
     ----------
     suffix : str
-        The suffix, which is replaced wherever it is in a piece.
+        Word suffix; every occurrence in a piece is replaced.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.Tokenizer(ft.WordModel(["low", "er</w>"]), "none", decoder="suffix").decode([0, 1, 0, 1])
+    'lower lower'
     """
 
     suffix: str = "</w>"
@@ -195,7 +240,10 @@ class Suffix(Decoder):
 
 @dataclass(frozen=True)
 class Fuse(Decoder):
-    """Join the tokens, so that steps after this one act on the whole text; tokenizers' Fuse."""
+    """Decoder that joins the tokens, so that later steps act on the whole text.
+
+    It corresponds to ``Fuse`` of Hugging Face ``tokenizers``.
+    """
 
     name = "fuse"
     sees_first = False
@@ -208,19 +256,25 @@ class Fuse(Decoder):
 
 @dataclass(frozen=True)
 class Sequence(Decoder):
-    """Steps one after another.
+    """Sequence of decoders, applied in order.
 
-    Each rewrites the tokens that the step before has written. After a step that joins the tokens (`Fuse`, or
-    one that acts on the whole text) the others act on the text.
+    Each step rewrites the tokens that the previous step wrote. Once a step has joined the tokens (`Fuse`, or
+    a step that acts on the whole text), the later steps act on the joined text.
 
     Parameters
     ----------
     steps : tuple of Decoder
-        The steps, none of them a sequence itself; from 1 to 100.
+        From 1 to 100 steps, none of which is a sequence.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.get_decoder(["byte_fallback", "fuse"])
+    Sequence(steps=(ByteFallback(), Fuse()))
     """
 
     steps: tuple[Decoder, ...]
-    # The steps that act on tokens, and those after the tokens are joined.
+    # The steps that act on tokens, and the steps that act on the joined text.
     _on_tokens: tuple[Decoder, ...] = field(init=False, repr=False, compare=False)
     _on_text: tuple[Decoder, ...] = field(init=False, repr=False, compare=False)
 
@@ -230,11 +284,9 @@ class Sequence(Decoder):
         steps = tuple(self.steps)
         for step in steps:
             if not isinstance(step, Decoder) or isinstance(step, Sequence):
-                raise TypeError(
-                    f"a step of a sequence must be a decoder that is not a sequence, not {step!r}"
-                )
+                raise TypeError(f"a step of a sequence must be a Decoder other than a Sequence, not {step!r}")
         if not 1 <= len(steps) <= MAX_STEPS:
-            raise ValueError(f"a sequence takes from 1 to {MAX_STEPS} steps, not {len(steps)}")
+            raise ValueError(f"a sequence must have from 1 to {MAX_STEPS} steps, not {len(steps)}")
         if late := next((step for step in steps[1:] if step.reads_model), None):
             raise ValueError(f"{late!r} takes its tokens from the model, so it must be the first step")
         object.__setattr__(self, "steps", steps)
@@ -282,5 +334,5 @@ class Sequence(Decoder):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Sequence:
-        """Refuse; `get_decoder` makes a sequence from its configuration, as it knows the steps by name."""
-        raise TypeError("fasttok.get_decoder makes a sequence from its configuration")
+        """Raise TypeError: only `get_decoder` can make a sequence, because it finds the steps by name."""
+        raise TypeError("cannot make a sequence with from_config. Call fasttok.get_decoder(config)")

@@ -1,4 +1,4 @@
-"""`StreamDecoder`: ids to text while they still arrive; `DecodingStream`: the same to bytes."""
+"""`StreamDecoder`: decodes ids to text as they arrive; `DecodingStream`: decodes them to bytes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.ids import Ids, as_ids
-from fasttok.decoders.text import TextDecoder, pass_through
+from fasttok.decoders.text import TextDecoder, push_parts
 
 
 class Held(NamedTuple):
-    """The part of the last token of a stream that is not certain yet.
+    """Bytes of the last token of a stream that later ids can still change.
 
     Attributes
     ----------
     if_followed, if_last : bytes
-        The bytes that are left to write if other ids follow, and if none do.
+        Bytes that are still to be written if other ids follow, and if no other id follows.
     is_verbatim : bool
-        Whether they go past the filter.
+        Whether the bytes bypass the filter.
     """
 
     if_followed: bytes
@@ -32,12 +32,14 @@ NOTHING_HELD = Held(b"", b"", False)
 
 
 class DecodingStream:
-    """Ids of one text to bytes as they arrive; the parts joined are what `TextDecoder.decode` returns.
+    """Stream of ids that is decoded to bytes as the ids arrive.
+
+    The returned parts, joined, equal the result of `TextDecoder.decode` for all ids.
 
     Parameters
     ----------
     decoder : TextDecoder
-        The decoder; any number of streams share it.
+        Decoder, which several streams can share.
     """
 
     def __init__(self, decoder: TextDecoder) -> None:
@@ -47,17 +49,17 @@ class DecodingStream:
         self._held = NOTHING_HELD
 
     def push(self, ids: NDArray[Any]) -> bytes:
-        """Take the next ids and return the bytes that are certain with them.
+        """Take the next ids, and return the bytes that later ids cannot change.
 
         Parameters
         ----------
         ids : ndarray of uint32 or int64, shape (n,)
-            The next ids, C-contiguous.
+            Next ids, C-contiguous.
 
         Raises
         ------
         IndexError
-            If an id is not in use; then it is as if the call had not been made.
+            If an id is not in use. The stream is then unchanged.
         """
         decoder = self._decoder
         n_bytes = decoder.check(ids)
@@ -65,56 +67,57 @@ class DecodingStream:
             return b""
         is_first, self._begun = not self._begun, True
         if not decoder.decoder.sees_last:
-            rows, n_bytes = decoder.place(ids, n_bytes, is_first, False)
+            rows, n_bytes = decoder.select_rows(ids, n_bytes, is_first, False)
             if self._filter is None:
                 return decoder.gather(rows, n_bytes)
             return self._write(decoder.split(rows, n_bytes))
         i, before = int(ids[-1]), self._held
         followed, last = decoder.find_forms(i, is_first and len(ids) == 1)
-        certain = _common_beginning(followed, last)
+        certain = _common_prefix(followed, last)
         self._held = Held(followed[len(certain) :], last[len(certain) :], decoder.is_verbatim(i))
         n_bytes -= int(decoder.lengths(ids[-1:])[0])
-        stretches = decoder.split(*decoder.place(ids[:-1], n_bytes, is_first, False))
+        parts = decoder.split(*decoder.select_rows(ids[:-1], n_bytes, is_first, False))
         return self._write(
-            [(before.if_followed, before.is_verbatim), *stretches, (certain, self._held.is_verbatim)]
+            [(before.if_followed, before.is_verbatim), *parts, (certain, self._held.is_verbatim)]
         )
 
     def finish(self) -> bytes:
-        """End the text, return the bytes that are certain as nothing follows, and be ready for another."""
+        """End the text, return the remaining bytes, and reset the stream for another text."""
         held, self._held, self._begun = self._held, NOTHING_HELD, False
         text = self._write([(held.if_last, held.is_verbatim)])
         return text if self._filter is None else text + self._filter.finish()
 
-    def _write(self, stretches: list[tuple[bytes, bool]]) -> bytes:
+    def _write(self, parts: list[tuple[bytes, bool]]) -> bytes:
         if self._filter is None:
-            return b"".join([text for text, _ in stretches])
-        return pass_through(stretches, self._filter)
+            return b"".join([text for text, _ in parts])
+        return push_parts(parts, self._filter)
 
 
-def _common_beginning(a: bytes, b: bytes) -> bytes:
+def _common_prefix(a: bytes, b: bytes) -> bytes:
     n = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     return a[:n]
 
 
 class Decodes(Protocol):
-    """A tokenizer, as far as decoding goes."""
+    """Type of a tokenizer that can decode."""
 
     def text_decoder(self, clean_up: bool = True) -> TextDecoder: ...
 
 
 class StreamDecoder:
-    """Turns ids into text as they arrive, one or several at a time.
+    """Decoder of a stream of ids, which arrive one or several at a time.
 
-    A piece may end inside a character. What is certain is given at once; the bytes of a character that is
-    not complete yet, at most three, are held back. However the ids are cut, all the texts joined are
-    ``tokenizer.decode`` of all the ids. A decoder belongs to one stream, and to one thread at a time.
+    A piece can end inside a character, so up to three bytes of an incomplete character are held back. Text is
+    returned as soon as later ids cannot change it. However the ids are divided into calls, the joined texts
+    equal ``tokenizer.decode`` of all ids. A decoder is for one stream and one
+    thread at a time.
 
     Parameters
     ----------
     tokenizer : Tokenizer
-        The tokenizer that the ids are of.
+        Tokenizer of the ids.
     clean_up : bool
-        As in `Tokenizer.decode`.
+        Whether to omit spaces before punctuation, as in `Tokenizer.decode`.
 
     Examples
     --------
@@ -132,38 +135,36 @@ class StreamDecoder:
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def push(self, ids: int | np.integer | Ids) -> str:
-        """Take the next ids and give the text that is complete with them.
+        """Take the next ids, and return the next part of the text.
+
+        Takes O(n) time for a result of n bytes.
 
         Parameters
         ----------
         ids : int, or sequence or array of int
-            The next id, or ids; those of special tokens become their texts.
+            Next id or ids. Special tokens are decoded to their texts.
 
         Returns
         -------
         str
-            The text after what was returned before; empty where no character is complete. A byte that can
-            be part of no character is U+FFFD, as in `Tokenizer.decode`.
+            Next part of the text; empty if no further character is complete. Bytes that are not UTF-8 are
+            replaced by U+FFFD, as in `Tokenizer.decode`.
 
         Raises
         ------
         IndexError, TypeError
-            As in `Tokenizer.decode`; then it is as if the call had not been made.
-
-        Notes
-        -----
-        O(length of the result).
+            As in `Tokenizer.decode`. The stream is then unchanged.
         """
         row = [int(ids)] if isinstance(ids, np.integer) else [ids] if isinstance(ids, int) else ids
         return self._utf8.decode(self._stream.push(as_ids(row)))
 
     def finish(self) -> str:
-        """End the stream: give U+FFFD for what was held back, and be ready for another stream.
+        """End the stream, return the rest of the text, and reset the decoder for another stream.
 
         Returns
         -------
         str
-            Empty where the stream ended with a whole character.
+            Rest of the text, in which an incomplete character is U+FFFD; usually empty.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""`TextDecoder`: a decoder with the vocabulary it is for; ids to bytes, whole or as they arrive."""
+"""`TextDecoder`: decodes the ids of one vocabulary to bytes with precomputed tables."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from fasttok.models.base import Model
 
 
 class TextDecoder:
-    """Ids to bytes. Immutable, so that threads share it.
+    """Decoder of the ids of one vocabulary to bytes. Immutable, so threads can share it.
 
-    `Decoder.rewrite` is called for the whole vocabulary when the first ids are decoded; then decoding copies
-    rows of a table. The table has the rows of all ids as they are inside a text, then those at its start, at
-    its end, and of tokens that are both, as far as the decoder tells them apart.
+    Before the first ids are decoded, `Decoder.rewrite` is called for the whole vocabulary and the results
+    are stored in a table. Decoding then copies rows of the table. The table has one row per id for inner
+    tokens, which are neither the first nor the last of a text. It has further rows, one per id, for first
+    tokens if `sees_first` is set, for last tokens if `sees_last` is set, and for tokens that are first and
+    last if both are set.
 
     Parameters
     ----------
     decoder : Decoder
-        The decoder.
+        Decoder to apply.
     model : Model
-        The model that the ids are of.
+        Model of the ids.
     added_ids : mapping of str to int, optional
-        The ids of added tokens, special or not, whose texts are written as they are.
+        Ids of added tokens, special or not.
     special_ids : collection of int
-        Those that `skip_special_tokens` skips.
+        Ids that `skip_special_tokens` skips.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class TextDecoder:
         self.n_ids = max([len(model.pieces), *(i + 1 for i in self._added)])
         self._is_special = np.zeros(self.n_ids, np.bool_)
         self._is_special[list(special_ids)] = True
-        # How much further in the table the row of a token is if it is the first of a text, or the last.
+        # Offset in the table from the row of an inner token to the row of a first token, and of a last token.
         self._first = self.n_ids if decoder.sees_first else 0
         self._last = (self.n_ids + self._first) if decoder.sees_last else 0
 
@@ -64,7 +66,7 @@ class TextDecoder:
         return Ragged.from_bytes(rows)
 
     def _write(self, is_first: bool, is_last: bool) -> list[bytes]:
-        """The row of each id; empty for one that is not in use."""
+        """Return the table row of each id; empty for ids that are not in use."""
         ids = np.flatnonzero(self._model.pieces.lengths)
         rows = [b""] * self.n_ids
         written = self.decoder.rewrite_pieces(self._model, ids, is_first=is_first, is_last=is_last)
@@ -73,12 +75,12 @@ class TextDecoder:
         for i, token in self._added.items():
             rows[i] = self.decoder.rewrite_added(token, is_first=is_first, is_last=is_last)
         if wrong := [row for row in rows if type(row) is not bytes]:
-            raise TypeError(f"{self.decoder!r} must write bytes for a token, not {wrong[0]!r}")
+            raise TypeError(f"{self.decoder!r} must return bytes for a token, not {wrong[0]!r}")
         return rows
 
     @cached_property
     def _inner_offsets(self) -> NDArray[np.int64]:
-        """The offsets of the rows that are neither first nor last: one for each id."""
+        """Offsets in the table of the rows for inner tokens: int64 of shape (n_ids + 1,)."""
         return self._table.offsets[: self.n_ids + 1]
 
     @cached_property
@@ -87,7 +89,7 @@ class TextDecoder:
 
     @property
     def written(self) -> Ragged:
-        """The bytes that are written for each id inside a text, before they are filtered: Ragged of uint8."""
+        """Bytes of each id inside a text, before filtering: Ragged of uint8."""
         return Ragged(self._table.values, self._inner_offsets)
 
     @cached_property
@@ -99,14 +101,14 @@ class TextDecoder:
 
     @cached_property
     def _is_verbatim(self) -> NDArray[np.bool_]:
-        """Whether each row of the table goes past the filter."""
-        found = self.decoder.filter()
+        """Whether each row of the table bypasses the filter."""
+        text_filter = self.decoder.filter()
         is_verbatim = np.zeros(self.n_ids, np.bool_)
         shifts = range(0, len(self._table), max(1, self.n_ids))
-        if found is not None:
+        if text_filter is not None:
             for i in self._added:
                 texts = {self.row(i + shift) for shift in shifts}
-                is_verbatim[i] = not all(map(found.keeps, texts))
+                is_verbatim[i] = not all(map(text_filter.keeps, texts))
         return np.tile(is_verbatim, len(shifts))
 
     @cached_property
@@ -114,19 +116,24 @@ class TextDecoder:
         return bool(self._is_verbatim.any())
 
     def lengths(self, ids: NDArray[Any]) -> NDArray[np.int64]:
-        """Count the bytes that are written for each id inside a text; all must be in use."""
+        """Return the number of bytes of each id inside a text; all ids must be in use."""
         lengths: NDArray[np.int64] = self._lengths[ids]
         return lengths
 
     def check(self, ids: NDArray[Any], offsets: NDArray[np.int64] | None = None) -> int:
-        """Check that all ids are in use, and count the bytes that are written for them inside a text.
+        """Check that all ids are in use, and count their bytes inside a text.
 
         Parameters
         ----------
         ids : ndarray of uint32 or int64, shape (n,)
-            The ids, C-contiguous.
+            Ids, C-contiguous.
         offsets : ndarray of int64, optional
-            The offsets of the rows to name in an error.
+            Offsets of the rows of ids, so that an error can name the row.
+
+        Returns
+        -------
+        int
+            Total number of bytes.
 
         Raises
         ------
@@ -136,7 +143,7 @@ class TextDecoder:
         n_bytes, bad = measure_rows(self._inner_offsets, ids, False)
         if bad < 0:
             return n_bytes
-        # It is not in use, or the decoder writes nothing for it.
+        # The row of an id is empty: the id is not in use, or the decoder writes nothing for it.
         n_bytes, bad = measure_rows(self._inner_offsets, ids, True)
         if bad < 0:
             unused = np.flatnonzero(~self._is_used[ids])
@@ -151,31 +158,31 @@ class TextDecoder:
         return self._table.values[start:end].tobytes()
 
     def find_forms(self, i: int, is_first: bool) -> tuple[bytes, bytes]:
-        """Return the bytes that are written for an id if others follow it in its text, and if none do."""
+        """Return the bytes of an id if other ids follow it in its text, and those if it is the last id."""
         row = i + (self._first if is_first else 0)
         followed = self.row(row)
         return followed, self.row(row + self._last) if self._last else followed
 
     def is_verbatim(self, i: int) -> bool:
-        """Whether an id is of an added token that the filter does not see."""
+        """Return whether an id belongs to an added token that bypasses the filter."""
         return bool(self._is_verbatim[i])
 
     def gather(self, rows: NDArray[Any], n_bytes: int) -> bytes:
-        """Join rows of the table, which have so many bytes together."""
+        """Join the rows of the table with the indices `rows`; they must have `n_bytes` bytes in total."""
         return gather_bytes(self._table.values, self._table.offsets, rows, n_bytes)
 
     def split(self, rows: NDArray[Any], n_bytes: int) -> list[tuple[bytes, bool]]:
-        """Return the text of rows of the table in stretches, and whether each goes past the filter."""
+        """Join rows of the table in parts, which are pairs (text, whether it bypasses the filter)."""
         if not self._has_verbatim:
             return [(self.gather(rows, n_bytes), False)]
-        stretches, start = [], 0
-        for place in np.flatnonzero(self._is_verbatim[rows]).tolist():
-            if start < place:
-                stretches.append((self._join(rows[start:place]), False))
-            stretches.append((self.row(int(rows[place])), True))
-            start = place + 1
-        stretches.append((self._join(rows[start:]), False))
-        return stretches
+        parts, start = [], 0
+        for i in np.flatnonzero(self._is_verbatim[rows]).tolist():
+            if start < i:
+                parts.append((self._join(rows[start:i]), False))
+            parts.append((self.row(int(rows[i])), True))
+            start = i + 1
+        parts.append((self._join(rows[start:]), False))
+        return parts
 
     def _join(self, rows: NDArray[Any]) -> bytes:
         return self.gather(rows, measure_rows(self._table.offsets, rows, True)[0])
@@ -183,14 +190,14 @@ class TextDecoder:
     # Decoding
 
     def decode(self, ids: NDArray[Any], skip_special_tokens: bool = False) -> bytes:
-        """Return the bytes of one row of ids.
+        """Decode one row of ids to bytes.
 
         Parameters
         ----------
         ids : ndarray of uint32 or int64, shape (n,)
-            The ids, C-contiguous.
+            Ids, C-contiguous.
         skip_special_tokens : bool
-            Whether to leave out the ids of special tokens.
+            Whether to skip the ids of special tokens.
 
         Raises
         ------
@@ -200,38 +207,38 @@ class TextDecoder:
         if skip_special_tokens:
             self.check(ids)
             ids = ids[~self._is_special[ids]]
-        rows, n_bytes = self.place(ids, self.check(ids), is_first=True, is_last=True)
-        found = self.decoder.filter()
-        if found is None:
+        rows, n_bytes = self.select_rows(ids, self.check(ids), is_first=True, is_last=True)
+        text_filter = self.decoder.filter()
+        if text_filter is None:
             return self.gather(rows, n_bytes)
-        return pass_through(self.split(rows, n_bytes), found) + found.finish()
+        return push_parts(self.split(rows, n_bytes), text_filter) + text_filter.finish()
 
-    def place(
+    def select_rows(
         self, ids: NDArray[Any], n_bytes: int, is_first: bool, is_last: bool
     ) -> tuple[NDArray[Any], int]:
-        """Find the rows of the table for ids of a text, and count their bytes.
+        """Return the indices of the rows of the table for a part of a text, and the number of their bytes.
 
         Parameters
         ----------
         ids : ndarray of uint32 or int64, shape (n,)
-            The ids, checked.
+            Ids of the part, all in use.
         n_bytes : int
-            The bytes that are written for them inside a text.
+            Number of bytes of the ids inside a text.
         is_first, is_last : bool
-            Whether the first of them is the first of the text, and the last one the last.
+            Whether the part is at the start or end of the text.
         """
         if not (self._first or self._last) or not len(ids):
             return ids, n_bytes
         rows = ids.copy()
-        for place, shift in ((0, self._first * is_first), (-1, self._last * is_last)):
+        for i, shift in ((0, self._first * is_first), (-1, self._last * is_last)):
             if shift:
-                n_bytes -= int(self._lengths[rows[place]])
-                rows[place] += shift
-                n_bytes += int(self._lengths[rows[place]])
+                n_bytes -= int(self._lengths[rows[i]])
+                rows[i] += shift
+                n_bytes += int(self._lengths[rows[i]])
         return rows, n_bytes
 
     def decode_rows(self, batch: Ragged, skip_special_tokens: bool = False) -> list[bytes]:
-        """Return the bytes of every row; an error names the row. Otherwise as `decode`."""
+        """Decode every row of ids to bytes, as `decode` does; errors also name the row."""
         if skip_special_tokens:
             self.check(batch.values, batch.offsets)
             is_kept = ~self._is_special[batch.values]
@@ -247,8 +254,8 @@ class TextDecoder:
         text = self.gather(rows, n_bytes)
         bounds = lengths_to_offsets(self._lengths[rows])[offsets].tolist()
         texts = [text[start:end] for start, end in pairwise(bounds)]
-        found = self.decoder.filter()
-        if found is None:
+        text_filter = self.decoder.filter()
+        if text_filter is None:
             return texts
         has_verbatim = np.zeros(len(texts), np.bool_)
         if self._has_verbatim:
@@ -257,17 +264,20 @@ class TextDecoder:
         for i, is_mixed in enumerate(has_verbatim.tolist()):
             if is_mixed:
                 part = rows[offsets[i] : offsets[i + 1]]
-                texts[i] = pass_through(self.split(part, len(texts[i])), found) + found.finish()
+                texts[i] = push_parts(self.split(part, len(texts[i])), text_filter) + text_filter.finish()
             else:
-                texts[i] = found.push(texts[i]) + found.finish()
+                texts[i] = text_filter.push(texts[i]) + text_filter.finish()
         return texts
 
 
-def pass_through(stretches: list[tuple[bytes, bool]], found: Filter) -> bytes:
-    """Return the bytes that are certain with the next stretches of a text; marked ones go past the filter."""
-    parts = []
-    for text, is_verbatim in stretches:
+def push_parts(parts: list[tuple[bytes, bool]], text_filter: Filter) -> bytes:
+    """Push the next parts of a text through a filter, and return the bytes that later parts cannot change.
+
+    Each part is a pair (text, whether it bypasses the filter).
+    """
+    written = []
+    for text, is_verbatim in parts:
         if not text:
             continue
-        parts += [found.pause(), text] if is_verbatim else [found.push(text)]
-    return b"".join(parts)
+        written += [text_filter.pause(), text] if is_verbatim else [text_filter.push(text)]
+    return b"".join(written)

@@ -1,4 +1,4 @@
-"""`ColouredTokens`: the tokens of a text side by side, so that a reader sees where it was cut."""
+"""`ColouredTokens`: show the tokens of a text with visible boundaries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fasttok.text.added import Special
 from fasttok.text.unicode.utf8 import encode_utf8
 from fasttok.tokenizer.tokenizer import Tokenizer
 
-# Colours turn with the place of the token. They are translucent, so that they suit dark pages as well; the
-# line before each token is what remains where there are no colours, as on paper.
+# CSS of the tokens. The four colours alternate. They are translucent, so they also suit dark pages. The line
+# before each token remains visible without colours, for example on paper.
 STYLE = """
 .ft-tokens { line-height: 1.9; overflow-wrap: anywhere; }
 .ft-tokens bdi { border-inline-start: 2px solid #8888; border-radius: 3px; padding: .1em .14em;
@@ -27,15 +27,18 @@ STYLE = """
 
 @dataclass(frozen=True, repr=False)
 class ColouredTokens:
-    """The tokens of a text; in a notebook in turning colours, elsewhere with ``|`` between them.
+    """Tokens of a text, as returned by `Tokenizer.show`.
+
+    A notebook shows them in alternating colours. The ``repr`` shows them separated by ``|``.
 
     Attributes
     ----------
     tokens : tuple of str
-        What each token is, as `visible` writes it.
+        Tokens in readable form. A space is shown as ``·``, a byte of an incomplete character as ``<0xE6>``,
+        and a character that does not print as an escape sequence.
     unknown : frozenset of int
-        The places of those that are the unknown token. They are shown as the text that it stands for, in a
-        notebook outlined, elsewhere in ``⟦ ⟧``.
+        Positions of unknown tokens. They are shown as the text that they replace, outlined in a notebook and
+        in ``⟦ ⟧`` elsewhere.
 
     Examples
     --------
@@ -63,22 +66,23 @@ class ColouredTokens:
 
 
 def show(tokenizer: Tokenizer, text: str | bytes, special: Special) -> ColouredTokens:
-    """Encode a text for looking at; see `Tokenizer.show`."""
+    """Return the tokens of a text in readable form; see `Tokenizer.show`."""
     data = encode_utf8(text)
     encoding = tokenizer.encode_with_offsets(data, special=special)
     tokens = [tokenizer.id_to_piece(i) for i in encoding.ids.tolist()]
-    unknown = [place for place, i in enumerate(encoding.ids.tolist()) if i == tokenizer.unk_id]
-    for place in unknown:
-        start, end = encoding.byte_spans[place].tolist()
-        tokens[place] = data[start:end]
+    unknown = [position for position, i in enumerate(encoding.ids.tolist()) if i == tokenizer.unk_id]
+    for position in unknown:
+        start, end = encoding.byte_spans[position].tolist()
+        tokens[position] = data[start:end]
     return ColouredTokens(tuple(map(visible, tokens)), frozenset(unknown))
 
 
 def visible(token: bytes) -> str:
-    r"""A token as one visible word.
+    r"""Return a token in readable form.
 
-    A space is a middle dot, a byte that is part of no character its number, and what does not print, such as
-    a line end or a mark that changes the direction of text, an escape.
+    A space is shown as a middle dot, and a byte that is not part of a character in hexadecimal. A character
+    that does not print, such as a line end or a mark that changes the direction of text, is shown as an
+    escape sequence.
 
     Examples
     --------
@@ -97,7 +101,7 @@ def _visible_character(character: str) -> str:
 
 
 def to_html(tokens: Sequence[str], unknown: Collection[int] = ()) -> str:
-    """Visible tokens as a line of HTML that `STYLE` colours; those at the places `unknown` are outlined."""
+    """Return tokens in readable form as HTML for `STYLE`; tokens at the positions `unknown` are outlined."""
     cells = (
         f"<bdi{' class=unknown' if i in unknown else ''}>{html.escape(token)}</bdi>"
         for i, token in enumerate(tokens)
@@ -106,7 +110,10 @@ def to_html(tokens: Sequence[str], unknown: Collection[int] = ()) -> str:
 
 
 def _direction(tokens: Iterable[str]) -> str:
-    """The direction of a text, by its first letter that has one; pages do not look inside isolated parts."""
+    """Return the direction of a text, "ltr" or "rtl": that of its first character with a strong direction.
+
+    Browsers cannot derive the direction themselves, since they ignore the text inside ``bdi`` elements.
+    """
     kinds = (unicodedata.bidirectional(character) for token in tokens for character in token)
     first = next((kind for kind in kinds if kind in ("L", "R", "AL")), "L")
     return "ltr" if first == "L" else "rtl"

@@ -1,9 +1,10 @@
-"""Confidence intervals of metrics: bootstrap over documents.
+"""Bootstrap confidence intervals of metrics.
 
-Documents are drawn with replacement, as many as there are, and the metric is worked out again; the interval
-has the middle 95 % of a thousand such values. What is drawn depends on the seed and on the name of the text,
-so that all tokenizers, and all languages of aligned text, are worked out from the same documents: two values
-are compared in pairs.
+Each resample draws n documents with replacement from the n documents of a text. The metric is computed for
+each of 1,000 resamples, and the interval contains the middle 95 % of the resulting values. The draws depend
+only on the seed, on the number of documents, and on the names of the corpus and of the language; for parallel
+text, the language is left out. Therefore all tokenizers, and all languages of parallel text, are measured on
+the same resamples, so a comparison of two of them is paired.
 """
 
 from __future__ import annotations
@@ -14,54 +15,56 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-N_RESAMPLES = 1000
-_BLOCK = 1 << 22  # how many documents are drawn at a time
+N_RESAMPLES = 1000  # default number of resamples
+_BLOCK = 1 << 22  # number of documents drawn at a time, which limits the memory
 
 
 def resample(
     columns: NDArray[np.int64], seed: int, names: Sequence[str], n_resamples: int = N_RESAMPLES
 ) -> NDArray[np.float64]:
-    """Totals over all documents, and over documents drawn by chance.
+    """Return the totals over all documents and over bootstrap resamples of the documents.
 
     Parameters
     ----------
     columns : ndarray of int64, shape (n, m)
-        What is added up, a row per document.
+        Counts to add up: one row per document, one column per total.
     seed : int
-        What the draws depend on, with `names`.
+        Seed of the random draws, used together with `names`.
     names : sequence of str
-        What the documents are, such as corpus and language.
+        Names that identify the text, such as corpus and language.
     n_resamples : int
-        How often to draw.
+        Number of resamples.
 
     Returns
     -------
     ndarray of float64, shape (1 + n_resamples, m)
-        In row 0 the totals of all documents, in each other row those of n documents drawn with replacement.
-        All are whole numbers, so exact in any order of adding, while they are below 2^53. The other rows are
-        NaN if there is but one document: every draw is that one, which does not say that it is certain.
+        Row 0 contains the totals of all documents, and each other row contains the totals of one resample.
+        Totals are whole numbers below 2^53 and therefore exact. With a single document, the rows of the
+        resamples are NaN, because every resample would be the same.
 
     Raises
     ------
     OverflowError
-        If a total could be 2^53 or more.
+        If a total could reach 2^53.
 
     Notes
     -----
-    O(n m r) in r resamples. The draws are the upper halves of the words of a Philox generator, keyed by a
-    SHA-256 of seed and names, times n, by 2^32: a stream that NumPy never changes. How often a document is
-    drawn is the same for all columns.
+    O(n m r) for r resamples. A Philox generator, whose key is the first 128 bits of the SHA-256 of seed and
+    names, produces 64-bit numbers. If h is the upper half of a number, the index of the drawn document is
+    ``h * n >> 32``. NumPy guarantees that a Philox generator with the same key always produces the same
+    numbers. All columns use the same draws.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from fasttok.evaluation.bootstrap import resample
     >>> totals = resample(np.array([[1, 10], [2, 20]]), 7, ["demo"], n_resamples=4)
     >>> totals[0].tolist(), set(totals[1:, 0].tolist()) <= {2.0, 3.0, 4.0}
     ([3.0, 30.0], True)
     """
     n = len(columns)
     if columns.size and float(np.abs(columns).max()) * n >= 2.0**53:
-        raise OverflowError("totals of 2^53 and more are not exact")
+        raise OverflowError("cannot add the counts exactly: a total could reach 2^53")
     values = columns.astype(np.float64)
     key = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()[:16]
     generator = np.random.Philox(key=int.from_bytes(key, "little"))
@@ -80,26 +83,27 @@ def resample(
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    """The 2.5th and 97.5th percentile of values.
+    """Return the 95 % bootstrap interval: the 2.5th and the 97.5th percentile.
 
     Parameters
     ----------
     values : ndarray of float64, shape (k,)
-        The value of each draw of documents.
+        Value of the metric for each of k resamples.
 
     Returns
     -------
     tuple of float, or None
-        Both percentiles, between two values in proportion; in the unit of the values. None if one of these
-        is NaN, as where documents drawn by chance have nothing to divide by, or there is but one document.
+        Both percentiles, interpolated linearly, in the unit of the values. None if a value is NaN. A value is
+        NaN if the denominator of its resample is 0, or if there is only one document.
 
     Notes
     -----
-    After Efron (1979), "Bootstrap Methods: Another Look at the Jackknife". O(k log k).
+    The bootstrap is that of Efron (1979), "Bootstrap Methods: Another Look at the Jackknife". O(k log k).
 
     Examples
     --------
     >>> import numpy as np
+    >>> from fasttok.evaluation.bootstrap import interval
     >>> interval(np.arange(1001.0))
     (25.0, 975.0)
     """

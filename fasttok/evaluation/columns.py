@@ -1,4 +1,4 @@
-"""`Column`: a count per document; totals of columns are what metrics are functions of."""
+"""`Column`: a count per document. Metrics are functions of the totals of columns."""
 
 from __future__ import annotations
 
@@ -21,16 +21,31 @@ from fasttok.evaluation.words import (
 
 
 class Text:
-    """The documents of a language, and what is known of them whatever the tokenizer.
+    """Documents of one language, with counts that do not depend on a tokenizer.
+
+    Parameters
+    ----------
+    documents : Ragged of uint8
+        Text, one row per document.
+    words : {"whitespace", "dzongkha", "unicode"}
+        Definition of a word; see `fasttok.evaluation.words.find_words`.
 
     Attributes
     ----------
     documents : Ragged of uint8
-        The text, one row per document.
+        Text, one row per document.
     n_characters : ndarray of int64, shape (k,)
-        Characters of each document.
+        Number of code points of each of k documents.
     words : ndarray of int64, shape (n, 2)
-        Begin and end of each word, in bytes of ``documents.values``.
+        Start and end of each of n words, in bytes of ``documents.values``.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> from fasttok.evaluation.columns import Text
+    >>> text = Text(ft.Ragged.from_bytes([b"low", b"slow lower"]), "whitespace")
+    >>> text.n_characters.tolist(), text.words.tolist()
+    ([3, 10], [[0, 3], [3, 7], [8, 13]])
     """
 
     def __init__(self, documents: Ragged, words: str) -> None:
@@ -39,30 +54,48 @@ class Text:
 
     @cached_property
     def n_characters(self) -> NDArray[np.int64]:
-        """The characters of each document."""
+        """Number of code points of each document."""
         return count_characters(self.documents)
 
     @cached_property
     def words(self) -> NDArray[np.int64]:
-        """Begin and end of each word."""
+        """Start and end of each word, in bytes of ``documents.values``."""
         return find_words(self.documents, self._rule)
 
     def count_words(self, is_counted: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Count in each document the words that are to be counted."""
+        """Count the words of each document for which the mask `is_counted` is True."""
         return count_by_document(self.documents, self.words[is_counted, 0])
 
 
 class Cut:
-    """A text cut into tokens by a tokenizer.
+    """Text with its tokens from one tokenizer: the argument of the function of a `Column`.
+
+    Parameters
+    ----------
+    text : Text
+        Documents of one language.
+    encoded : Encoded
+        Tokens of the same documents, with ``ids``, ``byte_spans`` and ``tokenizer``.
 
     Attributes
     ----------
     text : Text
-        The text.
+        Documents of one language.
     encoded : Encoded
-        The tokens: their ``ids``, their ``byte_spans``, and the ``tokenizer``.
+        Tokens of the same documents.
     tokens_of_words : ndarray of int64, shape (n,)
-        Number of tokens of each word.
+        Number of tokens of each of n words.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> from fasttok.evaluation.columns import Text
+    >>> from fasttok.evaluation.encoded import encode
+    >>> tok = ft.Tokenizer(ft.ByteModel(), "gpt2")
+    >>> documents = ft.Ragged.from_bytes([b"low", b"slow lower"])
+    >>> cut = ft.Cut(Text(documents, "whitespace"), encode(tok, documents))
+    >>> cut.encoded.ids.lengths.tolist(), cut.tokens_of_words.tolist()
+    ([3, 10], [3, 4, 5])
     """
 
     def __init__(self, text: Text, encoded: Encoded) -> None:
@@ -84,27 +117,30 @@ class Cut:
 
 @dataclass(frozen=True)
 class Column:
-    """A count per document, whose sum over documents a `Metric` can be a function of.
+    """Count per document. Its sum over all documents is a total, of which a `Metric` can be a function.
 
     Parameters
     ----------
     name : str
-        Name of the column, for errors.
+        Name of the column in error messages.
     count : callable
-        Function of a `fasttok.evaluation.columns.Cut`, a text and its tokens, that returns whole numbers, one
-        per document: an ndarray of int64 of shape (k,).
+        Function that takes a `Cut`, a text with its tokens, and returns one whole number per document: an
+        ndarray of int64, shape (k,).
     definition : str
-        What is counted, in a sentence.
+        One sentence that says what is counted.
 
     Examples
     --------
+    Share of documents with more than three tokens:
+
     >>> import fasttok as ft
-    >>> from fasttok.evaluation.encoded import encode
-    >>> column = Column("long", lambda cut: (cut.encoded.ids.lengths > 3).astype("int64"))
-    >>> tok = ft.Tokenizer(ft.ByteModel(), "gpt2")
-    >>> documents = ft.Ragged.from_bytes([b"low", b"lower"])
-    >>> count_columns(Cut(Text(documents, "whitespace"), encode(tok, documents)), [column])[column]
-    array([0, 1])
+    >>> long = ft.Column("long", lambda cut: (cut.encoded.ids.lengths > 3).astype("int64"))
+    >>> metric = ft.Metric("long_rate", of=(long, "documents"), definition="Long documents, divided by all.")
+    >>> texts = ft.Corpus.from_texts(["low", "lower"])
+    >>> corpus = ft.TestCorpus.from_corpora("tiny", texts, words="whitespace")
+    >>> [row] = ft.measure({"bytes": ft.Tokenizer(ft.ByteModel(), "gpt2")}, corpus, metric, seed=1)
+    >>> row["value"], row["n"]
+    (0.5, 2)
     """
 
     name: str
@@ -112,72 +148,80 @@ class Column:
     definition: str = ""
 
 
+# Predefined columns by name.
 COLUMNS = {
     column.name: column
     for column in (
-        Column("documents", lambda cut: np.ones(len(cut.encoded.ids), np.int64), "Documents."),
-        Column("bytes", lambda cut: cut.text.documents.lengths, "Bytes of text in UTF-8, as it is given."),
-        Column("characters", lambda cut: cut.text.n_characters, "Code points of text, as it is given."),
+        Column("documents", lambda cut: np.ones(len(cut.encoded.ids), np.int64), "Number of documents."),
+        Column(
+            "bytes", lambda cut: cut.text.documents.lengths, "Number of UTF-8 bytes, before normalization."
+        ),
+        Column(
+            "characters",
+            lambda cut: cut.text.n_characters,
+            "Number of Unicode code points, before normalization.",
+        ),
         Column(
             "places",
             lambda cut: count_places(cut.text.n_characters),
-            "Places between two characters: characters - 1 of each document that has any.",
+            "Number of boundaries between two characters: characters - 1, or 0 for an empty document.",
         ),
         Column(
             "words",
             lambda cut: cut.text.count_words(np.ones(len(cut.text.words), np.bool_)),
-            "Words, by the rule of the test corpus.",
+            "Number of words, as the test corpus defines a word.",
         ),
-        Column("tokens", lambda cut: cut.encoded.ids.lengths, "Tokens, without those of a template."),
+        Column(
+            "tokens",
+            lambda cut: cut.encoded.ids.lengths,
+            "Number of tokens, without the special tokens that a template adds.",
+        ),
         Column(
             "cuts",
             lambda cut: count_places(cut.encoded.ids.lengths),
-            "Cuts between two tokens: tokens - 1 of each document that has any.",
+            "Number of boundaries between two tokens: tokens - 1, or 0 for a document without tokens.",
         ),
-        Column("unknown", Cut.count_unknown, "Unknown tokens."),
+        Column("unknown", Cut.count_unknown, "Number of unknown tokens."),
         Column(
             "lossless",
             lambda cut: cut.encoded.is_lossless.astype(np.int64),
-            "Documents that come back byte for byte from their ids.",
+            "Number of documents that encoding and decoding restore byte for byte.",
         ),
         Column(
             "continued",
             lambda cut: cut.text.count_words(cut.tokens_of_words >= 2),
-            "Words with two or more tokens.",
+            "Number of words that are split into two or more tokens.",
         ),
         Column(
             "single",
             lambda cut: cut.text.count_words(cut.tokens_of_words == 1),
-            "Words with exactly one token.",
+            "Number of words that are exactly one token.",
         ),
     )
 }
-OF_SPANS = (
-    "continued",
-    "single",
-)  # columns that ask where tokens are, which not every tokenizer knows at once
-Key = str | Column  # of a total
+SPAN_COLUMNS = ("continued", "single")  # columns that need the spans of tokens, which can be slow to compute
+Key = str | Column  # key of a total: the name of a known total, or a custom column
 
 
 def count_columns(cut: Cut, totals: Iterable[Key]) -> dict[Key, NDArray[np.int64]]:
-    """Count in every document.
+    """Compute the count of each column in each document.
 
     Parameters
     ----------
     cut : Cut
-        The text and its tokens.
+        Text with its tokens.
     totals : iterable of str or Column
-        The columns; names of totals that are not counted per document are passed over.
+        Columns to count. Names of totals that are not counted per document are ignored.
 
     Returns
     -------
     dict of str or Column to ndarray of int64, shape (k,)
-        The count of each column in each of k documents.
+        Count of each column in each of k documents.
 
     Raises
     ------
     ValueError
-        If a column does not count whole numbers, one per document.
+        If the function of a column does not return one whole number per document.
     """
     found: dict[Key, NDArray[np.int64]] = {}
     for total in totals:
@@ -191,7 +235,7 @@ def _check_counts(name: str, counts: object, n_documents: int) -> NDArray[np.int
     array = np.asarray(counts)
     if array.shape != (n_documents,) or array.dtype.kind not in "biu":
         raise ValueError(
-            f"the column {name!r} must count whole numbers, one for each of {n_documents:,} documents; "
-            f"it returned {array.dtype} of shape {array.shape}"
+            f"the function of column {name!r} must return one whole number for each of {n_documents:,} "
+            f"documents, not {array.dtype} of shape {array.shape}"
         )
     return array.astype(np.int64, copy=False)

@@ -1,4 +1,4 @@
-"""`Encoded`: what a tokenizer makes of a text, and what is asked about that."""
+"""`Encoded`: ids of documents, with the spans and masks of tokens and documents that metrics need."""
 
 from __future__ import annotations
 
@@ -19,16 +19,26 @@ from fasttok.tokenizer.tokenizer import Tokenizer
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """The ids of documents. What takes longer than these is found when first asked for.
+    """Ids of documents, as `encode` returns them. Spans and masks are computed on first access.
 
     Attributes
     ----------
-    tokenizer : Tokenizer, or what `fasttok.wrap` gives
-        What encoded them.
+    tokenizer : Tokenizer, or result of `fasttok.wrap`
+        Tokenizer that encoded the documents.
     documents : Ragged of uint8
-        The text, a row per document.
+        Text, one row per document.
     ids : Ragged of uint32
-        The ids, a row per document.
+        Ids, one row per document.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> from fasttok.evaluation.encoded import Encoded
+    >>> tok = ft.Tokenizer(ft.ByteModel(), "gpt2")
+    >>> documents = ft.Ragged.from_bytes([b"low"])
+    >>> encoded = Encoded(tok, documents, tok.encode_batch(documents.to_bytes()))
+    >>> encoded.byte_spans.tolist(), encoded.is_lossless.tolist()
+    ([[0, 1], [1, 2], [2, 3]], [True])
     """
 
     tokenizer: AnyTokenizer
@@ -37,10 +47,11 @@ class Encoded:
 
     @cached_property
     def byte_spans(self) -> NDArray[np.int64]:
-        """Where each token stands: int64 of shape (n, 2), in bytes of ``documents.values``.
+        """Start and end of each token in bytes of ``documents.values``: int64, shape (n, 2).
 
-        Those of a lossless tokenizer follow from the lengths of its pieces, O(n). Those of others are found
-        document by document, which encodes the text again unless `encode` was told that they are needed.
+        For a lossless `fasttok.Tokenizer`, the spans are computed from the lengths of the pieces in O(n). For
+        wrapped and other tokenizers, each document is encoded again, unless `encode` was called with
+        ``with_spans=True``.
         """
         tokenizer, offsets = self.tokenizer, self.documents.offsets
         if isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless:
@@ -50,11 +61,12 @@ class Encoded:
 
     @cached_property
     def is_text(self) -> NDArray[np.bool_]:
-        """Whether each token could be part of a word: bool of shape (n,).
+        """Mask of the tokens that can be part of a word: bool, shape (n,).
 
-        A token that is a space alone is not, wherever it stands. Where it is put before a text, as ▁ is, some
-        libraries place it at the first character, and others before it. Nor is an empty one at the end of its
-        document, which would stand at the first word of the next.
+        Tokens that are only a space are False, because libraries locate the ▁ that they put before a text
+        differently: some at the first character of the text, others at an empty span before that character.
+        Tokens with an empty span at the end of a document are also False; otherwise they would be counted for
+        the first word of the next document.
         """
         ends = np.repeat(self.documents.offsets[1:], self.ids.lengths)
         is_text: NDArray[np.bool_] = self.byte_spans[:, 0] < ends
@@ -62,7 +74,7 @@ class Encoded:
 
     @cached_property
     def is_lossless(self) -> NDArray[np.bool_]:
-        """Whether each document comes back from its ids, byte for byte: bool of shape (k,)."""
+        """Mask of the documents that decoding restores byte for byte: bool, shape (k,)."""
         tokenizer = self.tokenizer
         if isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless:
             return np.ones(len(self.ids), np.bool_)
@@ -71,14 +83,14 @@ class Encoded:
 
 
 def _find_spaces(tokenizer: AnyTokenizer) -> list[int]:
-    """The ids that are a space and nothing else: by their piece, or by ▁ where that is what marks a space."""
+    """Return the ids that are only a space: their piece is a space, or ▁ if decoding turns it into one."""
     spaces = _find_piece(tokenizer.pieces, b" ")
     marks = _find_piece(tokenizer.pieces, MARK)
     return spaces + [i for i in marks if tokenizer.decode_bytes([i]) != MARK]
 
 
 def _find_piece(pieces: Ragged, piece: bytes) -> list[int]:
-    """The ids of a piece."""
+    """Return the ids of a piece."""
     rows = np.flatnonzero(pieces.lengths == len(piece))
     letters = pieces.values[pieces.offsets[rows, None] + np.arange(len(piece))]
     found: list[int] = rows[(letters == np.frombuffer(piece, np.uint8)).all(axis=1)].tolist()
@@ -92,24 +104,30 @@ def encode(
 
     Parameters
     ----------
-    tokenizer : Tokenizer, or what `fasttok.wrap` gives
-        The tokenizer.
+    tokenizer : Tokenizer, or result of `fasttok.wrap`
+        Tokenizer to use.
     documents : Ragged of uint8
-        The text, a row per document.
+        Text, one row per document.
     workers : int, optional
-        Threads; the result does not depend on it.
+        Number of threads; default: all CPUs. The result does not depend on it.
     with_spans : bool
-        Whether `Encoded.byte_spans` will be asked for. A tokenizer that is not lossless then finds them
-        together with the ids, document by document on one thread, and does not encode the text twice.
+        Whether `byte_spans` of the result will be needed. If True, and the tokenizer is wrapped or not
+        lossless, spans and ids are computed together, on one thread, so that the text is encoded only once.
+
+    Returns
+    -------
+    Encoded
+        Ids of the documents.
 
     Raises
     ------
     FasttokError
-        If the tokenizer fails on a document, which the error names.
+        If the tokenizer fails on a document. The error gives the index of the document.
 
     Examples
     --------
     >>> import fasttok as ft
+    >>> from fasttok.evaluation.encoded import encode
     >>> tok = ft.train(ft.Corpus.from_texts(["low lower"]), vocab_size=258)
     >>> encoded = encode(tok, ft.Ragged.from_bytes([b"lower", b"low"]))
     >>> encoded.ids.lengths.tolist(), encoded.byte_spans.tolist()
@@ -121,20 +139,20 @@ def encode(
     try:
         encodings = [tokenizer.encode_with_offsets(text) for text in texts]
     except FasttokError:
-        tokenizer.encode_batch(texts, workers=workers)  # fails as well, and names the document
+        tokenizer.encode_batch(texts, workers=workers)  # raises again, with the index of the document
         raise
     encoded = Encoded(tokenizer, documents, Ragged.from_arrays([encoding.ids for encoding in encodings]))
-    encoded.__dict__["byte_spans"] = _join_spans(encodings, documents)  # as if it had been asked for already
+    encoded.__dict__["byte_spans"] = _join_spans(encodings, documents)  # fill the cached property
     return encoded
 
 
 def _spans_follow(tokenizer: AnyTokenizer) -> bool:
-    """Whether the places of tokens follow from their ids alone."""
+    """Return whether the spans of tokens follow from their ids alone."""
     return isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless
 
 
 def _join_spans(encodings: Iterable[Encoding], documents: Ragged) -> NDArray[np.int64]:
-    """The places of the tokens of each document, in bytes of all documents."""
+    """Return the spans of all tokens, in bytes of ``documents.values``."""
     starts = documents.offsets.tolist()
     spans = [encoding.byte_spans + start for encoding, start in zip(encodings, starts, strict=False)]
     return np.concatenate([np.empty((0, 2), np.int64), *spans])

@@ -1,7 +1,7 @@
-"""`measure`: the metrics of several tokenizers on a test corpus, as rows.
+"""`measure`: compute metrics of several tokenizers on a test corpus, as rows.
 
-Each metric is a function of totals, so there are two things to do: to count, document by document, what each
-tokenizer makes of the text; and to add up, for all documents and for those that the bootstrap draws.
+Each metric is a function of totals. The computation has two steps: count per document for each tokenizer, and
+add up the counts over all documents and over each bootstrap resample.
 """
 
 from __future__ import annotations
@@ -16,41 +16,52 @@ from numpy.typing import NDArray
 
 from fasttok.core.errors import FasttokError, ScoringError
 from fasttok.evaluation.bootstrap import interval, resample
-from fasttok.evaluation.columns import OF_SPANS, Cut, Key, Text, count_columns
+from fasttok.evaluation.columns import SPAN_COLUMNS, Cut, Key, Text, count_columns
 from fasttok.evaluation.encoded import Encoded, encode
 from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.distribution import count_in_windows
 from fasttok.evaluation.metrics.morphology import count_boundaries
 from fasttok.evaluation.metrics.registry import find_metrics
-from fasttok.evaluation.metrics.totals import OF_MORPHEMES, OF_OTHERS, OF_PIECES
+from fasttok.evaluation.metrics.totals import COMPARISON_TOTALS, MORPHEME_TOTALS, PIECE_TOTALS
 from fasttok.evaluation.metrics.unreached import find_unreached
 from fasttok.evaluation.metrics.vocabulary import find_ordinary
 from fasttok.evaluation.sample import TestCorpus
 from fasttok.evaluation.wrappers import AnyTokenizer
 
-OVERALL = ""  # the language of rows over all of them
+OVERALL = ""  # language of rows over all languages together
 
 
 class Row(TypedDict):
-    """The value of a metric.
+    """Value of one metric for one tokenizer, corpus and language.
 
     Attributes
     ----------
-    tokenizer, corpus : str
-        Their names.
+    tokenizer : str
+        Name of the tokenizer.
+    corpus : str
+        Name of the test corpus.
     language : str
-        The language, or "" for all of them together.
+        Name of the language, or "" for all languages together.
     metric : str
-        Name of the metric; several may be asked for by the name of their group.
+        Name of the metric.
     value : float or None
-        Its value; None where there was nothing to divide by.
+        Value of the metric; None if the denominator is 0.
     low, high : float or None
-        The 95 % interval of the bootstrap over documents, for metrics that are functions of sums over
-        documents. None where a language has but one document, from which nothing can be drawn.
+        95 % bootstrap interval over documents, or over words for metrics of morphemes. None if the metric is
+        not a function of sums over documents or words, if a language has only one document or word, if there
+        is no value, or if the denominator of a resample is 0.
     unit : str
-        What it is in; "" for a number without unit.
+        Unit of the value; "" for none.
     n : int
-        What it was divided by, so how much it rests on.
+        Sample size: usually the denominator of the metric.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> corpus = ft.TestCorpus.from_corpora("tiny", ft.Corpus.from_texts(["low"]), words="whitespace")
+    >>> [row] = ft.measure({"bytes": ft.Tokenizer(ft.ByteModel(), "gpt2")}, corpus, "fertility", seed=1)
+    >>> row["metric"], row["value"], row["low"], row["unit"], row["n"]
+    ('fertility', 3.0, None, 'tokens/word', 1)
     """
 
     tokenizer: str
@@ -64,10 +75,10 @@ class Row(TypedDict):
     n: int
 
 
-Part = tuple[str, str]  # tokenizer and language
-Totals = dict[Key, Any]  # numbers or arrays
+Part = tuple[str, str]  # names of a tokenizer and a language, to which totals or counts belong
+Totals = dict[Key, Any]  # totals, or counts per document, by key: numbers or arrays
 Parts = dict[Part, Totals]
-Lengths = Mapping[str, NDArray[np.int64]]  # tokens of each document, by language
+Lengths = Mapping[str, NDArray[np.int64]]  # number of tokens of each document, by language
 
 
 def measure(
@@ -83,45 +94,48 @@ def measure(
 
     Parameters
     ----------
-    tokenizers : mapping of str to Tokenizer, or what `fasttok.wrap` gives
-        The tokenizers by name.
+    tokenizers : mapping of str to Tokenizer, or to results of `fasttok.wrap`
+        Tokenizers by name.
     corpus : TestCorpus
-        The text.
+        Text to measure on.
     metrics : str, Metric, or sequence of these
-        What to measure: names of groups, those of `fasttok.evaluation.metrics.registry.METRICS`, and metrics
-        of your own.
+        Metrics to compute: names of groups, such as "compression", or custom metrics. The keys of
+        ``fasttok.evaluation.metrics.registry.METRICS`` are the groups.
     seed : int
-        What the documents that the bootstrap draws depend on, with the names of corpus and language.
+        Seed of the bootstrap. The resamples also depend on the name of the corpus and, unless the text is
+        parallel, on the name of the language.
     baseline_tokenizer : str, optional
-        Which tokenizer's tokens "nsl" divides by.
+        Name of the tokenizer with which the others are compared. Needed for metrics relative to a baseline,
+        such as "nsl" (normalized sequence length).
     workers : int, optional
-        Threads; the rows do not depend on it.
+        Number of threads; default: all CPUs. The rows do not depend on it.
 
     Returns
     -------
     list of Row
-        Sorted by tokenizer, corpus, language and metric. Each language has its rows, and so have all
-        together, under the language "", with totals over all languages. A metric that asks for what the
-        corpus does not have, aligned languages or morphemes, gives no rows.
+        Rows sorted by tokenizer, corpus, language and metric. Rows over all languages together have the
+        language "". Metrics that need parallel text or morphemes have no rows if the corpus has none.
 
     Raises
     ------
     TypeError
-        If the tokenizers are no mapping of names, one is of another library and not wrapped, or the corpus or
-        a metric is something else.
+        If `tokenizers` is not a mapping, a tokenizer of another library is not wrapped, or the corpus or a
+        metric has the wrong type.
     ValueError
-        If there is no such metric, two have one name, a column of your own does not count whole numbers, the
-        baseline is none of the tokenizers, or "nsl" is asked for without one.
+        If a metric is unknown, two different metrics have the same name, the function of a custom column does
+        not return one whole number per document, the baseline is not one of the tokenizers, or a metric
+        relative to a baseline, such as "nsl", is requested without a baseline.
     ScoringError
-        If a tokenizer fails; with its name, those of corpus and language, and the document.
+        If a tokenizer fails. The error gives the names of the tokenizer, the corpus and the language, and the
+        index of the document if a single document is the cause.
 
     Notes
     -----
-    A row is what it is whatever other tokenizers and metrics are asked for. The time is that of encoding all
-    text once with every tokenizer, of finding where tokens stand if "pcw" or "morphology" is asked for, and
-    of a thousand sums over all documents, which are products of matrices. Values are exact sums of integers
-    and one division, or, where there are powers or logarithms, decimals rounded once: the same on every
-    machine.
+    Each row is independent of the other tokenizers and metrics, except that metrics relative to a baseline
+    depend on the baseline tokenizer. Most of the time is spent on encoding all text once per tokenizer, on
+    computing spans for "pcw" (proportion of continued words) and "morphology", and on the bootstrap, which is
+    a matrix product. Values of the built-in metrics are the same on every machine: each is the quotient of
+    two exact integers, or is computed in decimal arithmetic and rounded once.
 
     Examples
     --------
@@ -139,7 +153,10 @@ def measure(
     found = find_metrics([metrics] if isinstance(metrics, (str, Metric)) else metrics)
     is_relative = any("baseline_tokens" in metric.totals for metric in found)
     if baseline_tokenizer not in tokenizers and (baseline_tokenizer or is_relative):
-        raise ValueError(f'"nsl" needs a baseline among the tokenizers, not {baseline_tokenizer!r}')
+        raise ValueError(
+            f"baseline_tokenizer must be the name of one of the tokenizers, not {baseline_tokenizer!r}"
+            + ('; metrics relative to a baseline, such as "nsl", need one' if is_relative else "")
+        )
     return score(tokenizers, corpus, found, seed=seed, baseline=baseline_tokenizer, workers=workers)
 
 
@@ -153,23 +170,29 @@ def score(
     workers: int | None = None,
     visit: Callable[[str, Encoded], None] | None = None,
 ) -> list[Row]:
-    """Measure tokenizers as `measure` does, and hand on what was encoded for that.
+    """Measure tokenizers like `measure`, and pass the encoded texts to a callback.
 
     Parameters
     ----------
     tokenizers, corpus, metrics, seed, workers
-        As for `measure`, but checked already.
+        Arguments of `measure`, already validated.
     baseline : str, or mapping of str to ndarray of int64, optional
-        The baseline tokenizer, or by language the tokens that it has for each document.
+        Name of the baseline tokenizer, or its number of tokens per document, by language.
     visit : callable, optional
-        Called with the language and the tokens of every text, once each.
+        Function that is called once for each tokenizer and language, with the name of the language and the
+        `Encoded`.
+
+    Returns
+    -------
+    list of Row
+        Rows as `measure` returns them.
     """
     needed = _find_needed(metrics)
-    of_pieces = [metric for metric in metrics if metric.totals <= OF_PIECES.keys()]
+    of_pieces = [metric for metric in metrics if metric.totals <= PIECE_TOTALS.keys()]
     others = [metric for metric in metrics if metric not in of_pieces]
-    kept_names = OF_PIECES.keys() & {total for metric in others for total in metric.totals}
-    kept: Parts = {}  # totals of pieces that metrics take together with others
-    columns: Parts = {}
+    kept_names = PIECE_TOTALS.keys() & {total for metric in others for total in metric.totals}
+    kept: Parts = {}  # the totals in `PIECE_TOTALS` that metrics need together with other totals
+    columns: Parts = {}  # counts per document
     rows: list[Row] = []
     for part, totals in _count_texts(tokenizers, corpus, needed, workers, columns, visit):
         rows += _rows(of_pieces, corpus.name, part, totals)
@@ -182,7 +205,7 @@ def score(
         for (_, language), counted in columns.items():
             counted["baseline_tokens"] = baseline[language]
     totals_of_parts = [kept, _total_columns(columns, corpus, seed, needed)]
-    if needed & OF_MORPHEMES.keys():
+    if needed & MORPHEME_TOTALS.keys():
         totals_of_parts.append(_total_morphemes(tokenizers, corpus, seed, workers))
     for part in dict.fromkeys(part for parts in totals_of_parts for part in parts):
         totals = {}
@@ -193,9 +216,9 @@ def score(
 
 
 def _find_needed(metrics: Iterable[Metric]) -> set[Key]:
-    """The totals that metrics take, and what these follow from."""
+    """Return the totals that the metrics need, and the totals from which those are computed."""
     needed: set[Key] = {total for metric in metrics for total in metric.totals}
-    if needed & OF_OTHERS.keys():
+    if needed & COMPARISON_TOTALS.keys():
         needed.add("tokens")
     if needed & {"unreached", "counted"}:
         needed.add("counts")
@@ -206,21 +229,27 @@ def _find_needed(metrics: Iterable[Metric]) -> set[Key]:
 
 def _check_types(tokenizers: Any, corpus: Any) -> None:
     if not isinstance(tokenizers, Mapping):
-        raise TypeError(f"tokenizers must be a mapping of names to them, not {type(tokenizers).__name__}")
+        raise TypeError(
+            f"tokenizers must be a mapping of names to tokenizers, not {type(tokenizers).__name__}"
+        )
     for name, tokenizer in tokenizers.items():
         if not isinstance(tokenizer, AnyTokenizer):
             raise TypeError(
-                f"tokenizer {name!r} must be a Tokenizer, or what ft.wrap makes of another library's, "
-                f"not {type(tokenizer).__name__}"
+                f"tokenizer {name!r} must be a Tokenizer, not {type(tokenizer).__name__}; wrap tokenizers of "
+                "other libraries with ft.wrap"
             )
     if not isinstance(corpus, TestCorpus):
         raise TypeError(
-            f"corpus must be a TestCorpus, which TestCorpus.from_corpora makes, not {type(corpus).__name__}"
+            f"corpus must be a TestCorpus, not {type(corpus).__name__}; create one with "
+            "TestCorpus.from_corpora"
         )
 
 
 def _rows(metrics: Sequence[Metric], corpus: str, part: Part, totals: Totals) -> Iterator[Row]:
-    """The metrics for which there are totals; in an array the first is that of all documents."""
+    """Yield the rows of the metrics for which all totals exist.
+
+    The first entry of an array is the total of all documents, the others are the totals of resamples.
+    """
     tokenizer, language = part
     for metric in metrics:
         if not metric.totals <= totals.keys():
@@ -238,7 +267,7 @@ def _rows(metrics: Sequence[Metric], corpus: str, part: Part, totals: Totals) ->
             low=low,
             high=high,
             unit=metric.unit,
-            n=int(np.atleast_1d(totals[metric.rests_on])[0]),
+            n=int(np.atleast_1d(totals[metric.based_on])[0]),
         )
 
 
@@ -250,8 +279,11 @@ def _count_texts(
     columns: Parts,
     visit: Callable[[str, Encoded], None] | None,
 ) -> Iterator[tuple[Part, Totals]]:
-    """Totals of pieces, one part at a time, as they are long; counts per document go to `columns`."""
-    with_spans = not needed.isdisjoint(OF_SPANS)
+    """Yield the totals in `PIECE_TOTALS` of one tokenizer and language at a time.
+
+    The counts per document are stored in `columns`.
+    """
+    with_spans = not needed.isdisjoint(SPAN_COLUMNS)
     texts = {language: Text(documents, corpus.words) for language, documents in corpus.documents.items()}
     for name, tokenizer in tokenizers.items():
         is_ordinary = find_ordinary(tokenizer)
@@ -289,13 +321,16 @@ def _count_pieces(encoded: Encoded, needed: set[Key]) -> Totals:
 
 
 def _total_columns(columns: Parts, corpus: TestCorpus, seed: int, needed: set[Key]) -> Parts:
-    """Totals of what was counted per document, and of the languages that they are compared with."""
+    """Sum the counts per document over documents and resamples.
+
+    For parallel text, the totals of the languages to compare with are added.
+    """
     if corpus.baseline is not None:
         found = _resample(columns, seed, [corpus.name])
     else:
         found = _resample_each_language(columns, seed, [corpus.name])
     parts = _with_overall(found)
-    if corpus.baseline is None or needed.isdisjoint(OF_OTHERS):
+    if corpus.baseline is None or needed.isdisjoint(COMPARISON_TOTALS):
         return parts
     for (name, language), totals in parts.items():
         if language != OVERALL:
@@ -309,7 +344,7 @@ def _total_columns(columns: Parts, corpus: TestCorpus, seed: int, needed: set[Ke
 def _total_morphemes(
     tokenizers: Mapping[str, AnyTokenizer], corpus: TestCorpus, seed: int, workers: int | None
 ) -> Parts:
-    """Totals of boundaries of morphemes; what is resampled are words."""
+    """Return the totals of morpheme boundaries. The bootstrap resamples words instead of documents."""
     columns: Parts = {}
     for name, tokenizer in tokenizers.items():
         for language, morphemes in corpus.morphemes.items():
@@ -333,7 +368,10 @@ def _resample_each_language(columns: Parts, seed: int, names: list[str]) -> Part
 
 
 def _resample(columns: Parts, seed: int, names: list[str]) -> Parts:
-    """Totals of columns that have an entry for each of the same documents."""
+    """Return the totals of all columns.
+
+    All columns use the same resamples, so they must count the same documents or words.
+    """
     flat = [(part, name, column) for part, named in columns.items() for name, column in named.items()]
     found: Parts = {part: {} for part in columns}
     if flat:
@@ -344,7 +382,7 @@ def _resample(columns: Parts, seed: int, names: list[str]) -> Parts:
 
 
 def _with_overall(parts: Parts) -> Parts:
-    """The parts, and for each tokenizer the sum over its languages."""
+    """Return the parts and, for each tokenizer, its sum over all languages."""
     overall: Parts = {}
     for (name, _), totals in parts.items():
         _add(overall.setdefault((name, OVERALL), {}), totals)
@@ -358,7 +396,7 @@ def _add(overall: Totals, totals: Totals) -> None:
 
 @contextmanager
 def _naming(tokenizer: str, corpus: TestCorpus, language: str) -> Iterator[None]:
-    """Errors that come out of a tokenizer, with its name and that of the text."""
+    """Add the names of the tokenizer, the corpus and the language to errors of the tokenizer."""
     try:
         yield
     except FasttokError as error:

@@ -1,4 +1,4 @@
-"""`Metric`: all that is known of a metric, as one value."""
+"""`Metric`: name, definition and function of a metric in one value."""
 
 from __future__ import annotations
 
@@ -8,64 +8,78 @@ from typing import Literal, get_args
 
 from fasttok.core.checks import checked_choice
 from fasttok.evaluation.columns import COLUMNS, Column, Key
-from fasttok.evaluation.metrics.totals import NEEDS, OF_MORPHEMES, OF_OTHERS, OF_PIECES, Quotient, divide
+from fasttok.evaluation.metrics.totals import (
+    COMPARISON_TOTALS,
+    MORPHEME_TOTALS,
+    NEEDS,
+    PIECE_TOTALS,
+    Quotient,
+    divide,
+)
 
 Better = Literal["more", "less", "neither"]
+# Definitions of all known totals, by name.
 DEFINITIONS = {
     **{name: column.definition for name, column in COLUMNS.items()},
-    **OF_PIECES,
-    **OF_OTHERS,
-    **OF_MORPHEMES,
+    **PIECE_TOTALS,
+    **COMPARISON_TOTALS,
+    **MORPHEME_TOTALS,
 }
-NOT_NUMBERS = ("counts", "is_ordinary", "pieces", "tokens_by_language")
+# Totals that consist of several numbers even without resamples.
+ARRAY_TOTALS = ("counts", "is_ordinary", "pieces", "tokens_by_language")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: a function of totals over a corpus, and what readers are told of it.
+    """Definition of a metric: a function of totals over a corpus, with a description for readers.
 
-    Every metric of fasttok is such a value, beside its function; `fasttok.measure`, the report and the
-    reference page read the same one. Write your own to measure something else.
+    Every built-in metric is a `Metric`. `fasttok.measure`, the report and the reference page of the metrics
+    read the same object. Create a `Metric` to measure something else.
 
     Parameters
     ----------
     name : str
-        Name in rows; that of no metric of fasttok.
+        Name of the metric in rows; must differ from the names of the built-in metrics.
     of : sequence of str or Column
-        The totals that the metric is a function of, in the order of the function's arguments: names of known
-        totals, such as "tokens", "words" and "counts" (the reference page of the metrics lists them), or your
-        own `Column`, a count per document.
+        Totals that are passed to `function`, in this order. Each is the name of a known total, such as
+        "tokens", "words" or "counts", or a custom `Column`. The reference page of the metrics lists the known
+        totals.
     function : callable
-        Function of the totals; by default the quotient of two. Totals of columns are arrays, the first entry
-        of all documents and the others of resampled ones, and the function returns an array of the same
-        length, from which comes the 95 % interval. NaN means that there is no value.
+        Function of the totals; default: the quotient of two totals. Totals that are sums over documents or
+        words are arrays: the first entry is the total of all of them, the others are the totals of resamples.
+        For such arrays, the function must return an array of the same length, from which the 95 % interval is
+        computed. NaN means that there is no value.
     n : str or Column, optional
-        The total that says how much the metric rests on, a number; by default the last of `of`, the
-        denominator of a quotient.
+        Total that is reported as the sample size ``n`` of a row. It must be a number; default: the last of
+        `of`, which is the denominator of a quotient.
     definition : str
-        Numerator, denominator and weighting, in a sentence or two for readers.
+        One or two sentences for readers: numerator, denominator and weighting.
     label : str, optional
-        Name for readers, as in the head of a column; by default `name`.
+        Name for readers, for example in column headers; default: `name`.
     unit : str
-        Unit, such as "tokens/word"; "" if there is none.
+        Unit, such as "tokens/word"; "" for none.
     source : str
-        Publication that defines it.
+        Publication that defines the metric.
     better : {"more", "less", "neither"}
-        Which values are better; "neither" if that cannot be said.
+        Direction of better values: "more" for higher, "less" for lower, "neither" if neither is better.
 
     Raises
     ------
-    TypeError, ValueError
-        If a parameter is of another type, a total is not known, or `n` is not a number.
+    TypeError
+        If a parameter has the wrong type.
+    ValueError
+        If `name` is empty or not printable, `of` is empty, a total or the value of `better` is unknown, or
+        `n` names an array.
 
     Notes
     -----
-    A metric has a row wherever all of its totals are there: those of parallel text and of morphemes are for
-    some corpora only, those of all languages together are not there for a single one.
+    A metric has a row for each language for which all of its totals exist, and one row for all languages
+    together. Some totals require parallel text or morphemes. Others exist only per language, or only over all
+    languages.
 
     Examples
     --------
-    A metric of two known totals:
+    Create a metric from two known totals:
 
     >>> import fasttok as ft
     >>> per_document = ft.Metric(
@@ -80,7 +94,7 @@ class Metric:
     fertility 4.333333333333333 tokens/word
     tokens_per_document 6.5 tokens/document
 
-    One with a column of its own, which counts in every document the tokens that are a space:
+    Create a metric with a custom column that counts the tokens that are a single space:
 
     >>> import numpy as np
     >>> from fasttok.evaluation.words import count_by_document
@@ -96,7 +110,7 @@ class Metric:
     >>> row["value"], row["n"]
     (0.07692307692307693, 13)
 
-    One of the occurrences of the pieces:
+    Create a metric from the number of occurrences of each id:
 
     >>> hapaxes = ft.Metric(
     ...     "hapax_rate", of=("counts", "counted"), function=lambda counts, n: (counts == 1).sum() / n,
@@ -125,39 +139,41 @@ class Metric:
         if not self.name or not self.name.isprintable():
             raise ValueError(f"the name of a metric must be printable and not empty, not {self.name!r}")
         if isinstance(self.of, str) or not callable(self.function):
-            raise TypeError(f"metric {self.name!r}: of must be a sequence of totals, function a function")
+            raise TypeError(
+                f"metric {self.name!r}: of must be a sequence of totals, and function must be callable"
+            )
         checked_choice("better", self.better, *get_args(Better))
         object.__setattr__(self, "of", tuple(self.of))
         object.__setattr__(self, "label", self.label or self.name)
         if not self.of:
-            raise ValueError(f"metric {self.name!r} is a function of no total")
+            raise ValueError(f"metric {self.name!r}: of must contain at least one total")
         for total in self.totals:
             if not isinstance(total, Column) and total not in DEFINITIONS:
                 raise ValueError(
-                    f"metric {self.name!r}: no total {total!r}; there are {', '.join(DEFINITIONS)}"
+                    f"metric {self.name!r}: no total is named {total!r}; known are {', '.join(DEFINITIONS)}"
                 )
-        if self.rests_on in NOT_NUMBERS:
+        if self.based_on in ARRAY_TOTALS:
             raise ValueError(
-                f"metric {self.name!r} must say by n what it rests on: {self.rests_on!r} is an array"
+                f"metric {self.name!r}: n must be a total that is a number; {self.based_on!r} is an array"
             )
 
     @property
-    def rests_on(self) -> Key:
-        """The total that says how much it rests on."""
+    def based_on(self) -> Key:
+        """Total that is reported as the sample size ``n`` of a row."""
         return self.of[-1] if self.n is None else self.n
 
     @property
     def totals(self) -> frozenset[Key]:
-        """The totals that it takes, that which it rests on included."""
-        return frozenset((*self.of, self.rests_on))
+        """Totals that are needed to compute the metric, including `based_on`."""
+        return frozenset((*self.of, self.based_on))
 
     @property
     def needs(self) -> str:
-        """The property that a text must have for it, where not every text has it; "" for most."""
+        """Requirement that a test corpus must meet, such as parallel text; "" for most metrics."""
         return next((NEEDS[total] for total in self.of if isinstance(total, str) and total in NEEDS), "")
 
     def describe(self) -> dict[str, str]:
-        """Return what readers are told of it, as plain JSON."""
+        """Return the description for readers as a dict of plain JSON, without the function."""
         return {
             "name": self.name,
             "label": self.label,

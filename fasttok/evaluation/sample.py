@@ -1,4 +1,4 @@
-"""`TestCorpus`: the text that tokenizers are measured on."""
+"""`TestCorpus`: text on which tokenizers are measured."""
 
 from __future__ import annotations
 
@@ -18,39 +18,38 @@ from fasttok.evaluation.words import WORDS
 
 @dataclass(frozen=True, eq=False)
 class TestCorpus:
-    """The text that tokenizers are measured on; read once, shared by all of them, never changed.
+    """Text in memory on which tokenizers are measured, in one or several languages.
 
     Parameters
     ----------
     name : str
-        Its name, in rows and in errors.
+        Name of the corpus in rows and errors.
     documents : mapping of str to Ragged of uint8
-        The text in each language, a row per document. The language is "" where there is but one and it has no
-        name.
+        Text by language, one row per document. A single language can have the name "".
     words : {"whitespace", "dzongkha", "unicode"}
-        What a word is; see `fasttok.evaluation.words.find_words`.
+        Definition of a word; see `fasttok.evaluation.words.find_words`.
     baseline : str, optional
-        The language with which others are compared. The text is parallel then: document i says the same in
-        all languages.
+        Language with which the other languages are compared. If given, the text must be parallel: document i
+        has the same meaning in all languages.
     morphemes : mapping of str to Morphemes, optional
-        Words with the boundaries of their morphemes, by language; see
+        Words with their morpheme boundaries, by language; see
         `fasttok.evaluation.metrics.morphology.read_morphemes`.
 
     Raises
     ------
     CorpusError
-        If there is no text, in all or in a language; or if parallel text has not the same number of documents
-        in all languages.
+        If there is no text, a language has no text, or the languages of parallel text have different numbers
+        of documents.
     ValueError
-        If the baseline is no language, one of several languages has no name, or there is no such rule of
-        words.
+        If `baseline` is not a language of the corpus, one of several languages has the name "", or `words` is
+        unknown.
 
     Examples
     --------
     >>> import fasttok as ft
     >>> texts = {"en": ["one house", "two"], "de": ["ein Haus", "zwei"]}
     >>> corpora = {language: ft.Corpus.from_texts(rows) for language, rows in texts.items()}
-    >>> corpus = TestCorpus.from_corpora("houses", corpora, words="whitespace", baseline="en")
+    >>> corpus = ft.TestCorpus.from_corpora("houses", corpora, words="whitespace", baseline="en")
     >>> corpus.languages, corpus.documents["de"].to_bytes()
     (('en', 'de'), [b'ein Haus', b'zwei'])
     """
@@ -61,25 +60,30 @@ class TestCorpus:
     baseline: str | None = None
     morphemes: Mapping[str, Morphemes] = field(default_factory=dict)
 
-    __test__: ClassVar[bool] = False  # pytest takes what is called Test for tests
+    __test__: ClassVar[bool] = False  # keeps pytest from collecting the class because of its name
 
     def __post_init__(self) -> None:
         checked_choice("words", self.words, *WORDS)
         if not self.documents:
             raise CorpusError(f"test corpus {self.name!r} has no text")
         if "" in self.documents and len(self.documents) > 1:
-            raise ValueError(f"a language of test corpus {self.name!r} has no name")
+            raise ValueError(
+                f"test corpus {self.name!r} has several languages, so none of them can have the name ''"
+            )
         for language, documents in self.documents.items():
             if documents.offsets[0] == documents.offsets[-1]:
-                place = f", language {language!r}," if language else ""
-                raise CorpusError(f"test corpus {self.name!r}{place} has no text")
+                part = f", language {language!r}," if language else ""
+                raise CorpusError(f"test corpus {self.name!r}{part} has no text")
         if self.baseline is None:
             return
         if self.baseline not in self.documents:
-            raise ValueError(f"the baseline {self.baseline!r} is no language of test corpus {self.name!r}")
+            raise ValueError(
+                f"the baseline {self.baseline!r} is not a language of test corpus {self.name!r}, which has "
+                + ", ".join(map(repr, self.documents))
+            )
         n = len(self.documents[self.baseline])
         others = [
-            f"{language} {len(documents):,}"
+            f"{language} has {len(documents):,}"
             for language, documents in self.documents.items()
             if len(documents) != n
         ]
@@ -100,14 +104,34 @@ class TestCorpus:
         baseline: str | None = None,
         morphemes: Mapping[str, Morphemes] | None = None,
     ) -> TestCorpus:
-        """Read the text of one corpus, or of one a language, into memory; otherwise as `TestCorpus`.
+        """Read the text of a corpus, or of one corpus per language, into memory.
 
-        Aligned sentences are read from files by ``Corpus.from_files(path, document="line")``.
+        Parameters
+        ----------
+        name : str
+            Name of the test corpus.
+        corpora : Corpus, or mapping of str to Corpus
+            Corpus without a language name, or corpora by language. To read parallel sentences from a file,
+            use ``Corpus.from_files(path, document="line")``.
+        words, baseline, morphemes
+            Parameters of `TestCorpus`.
+
+        Returns
+        -------
+        TestCorpus
+            Test corpus with all documents in memory.
 
         Raises
         ------
         CorpusError, ValueError
-            As `TestCorpus` does, and as reading a `Corpus` does.
+            If a corpus cannot be read, or for the reasons given for `TestCorpus`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> texts = ft.Corpus.from_texts(["low", "slow lower"])
+        >>> ft.TestCorpus.from_corpora("tiny", texts, words="whitespace").languages
+        ('',)
         """
         parts = {"": corpora} if isinstance(corpora, Corpus) else corpora
         documents = {language: _read(corpus) for language, corpus in parts.items()}
@@ -115,11 +139,12 @@ class TestCorpus:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages of the text, in the order given."""
+        """Names of the languages, in the given order."""
         return tuple(self.documents)
 
 
 def _read(corpus: Corpus) -> Ragged:
+    """Return all documents of a corpus, one row per document."""
     batches = [batch.documents for batch in corpus.batches()]
     lengths = np.concatenate([np.empty(0, np.int64), *(rows.lengths for rows in batches)])
     texts = [rows.values[rows.offsets[0] : rows.offsets[-1]] for rows in batches]

@@ -1,4 +1,4 @@
-"""`wrap`: tokenizers of other libraries, to be scored beside those of fasttok."""
+"""`wrap`: use tokenizers of other libraries in `fasttok.measure`."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from fasttok.tokenizer.offsets import Encoding, locate
 from fasttok.tokenizer.tokenizer import Tokenizer
 
 Result = TypeVar("Result")
-# What is no failure of a tokenizer. Anything else is, also what is no Exception, as a panic in Rust.
-_NOT_OURS = (KeyboardInterrupt, SystemExit, MemoryError)
+# Exceptions that are not failures of a tokenizer. All other exceptions are, including panics of Rust, which
+# derive from BaseException only.
+_NOT_FAILURES = (KeyboardInterrupt, SystemExit, MemoryError)
 
 
 @runtime_checkable
 class AnyTokenizer(Protocol):
-    """What is scored: a `fasttok.Tokenizer`, or what `wrap` makes of another library's.
+    """Interface of the tokenizers that can be measured: `fasttok.Tokenizer` and results of `wrap`.
 
     Attributes
     ----------
     vocab_size : int
-        The number of ids: the largest one in use, plus one.
+        Number of ids: the largest id in use plus 1.
     unk_id : int or None
-        The id of what is not in the vocabulary.
+        Id of the unknown token.
     special_tokens : dict of str to int
-        Texts that have an id of their own, which plain text never becomes.
+        Ids of the special tokens by text. Encoding plain text never gives these ids, except the id of the
+        unknown token, which can be one of them.
     pieces : Ragged of uint8
-        The bytes of each id; an empty row for one that is not in use.
+        Bytes of each id; an empty row for an unused id.
     """
 
     @property
@@ -50,71 +52,74 @@ class AnyTokenizer(Protocol):
     def pieces(self) -> Ragged: ...
 
     def encode_batch(self, texts: Iterable[str | bytes], *, workers: int | None = None) -> Ragged:
-        """The ids of texts, a row per text, with no special tokens."""
+        """Return the ids of each text without special tokens, one row per text."""
 
     def encode_with_offsets(self, text: str | bytes) -> Encoding:
-        """The ids of a text, and where each stands."""
+        """Return the ids of a text and the span of each token."""
 
     def decode_bytes(self, ids: Ids) -> bytes:
-        """The text of ids."""
+        """Return the text of ids as bytes."""
 
     def id_to_piece(self, i: int) -> bytes:
-        """The bytes of an id."""
+        """Return the piece of an id as bytes."""
 
 
 def wrap(tokenizer: Any) -> AnyTokenizer:
-    """Make a tokenizer of another library one that fasttok can score.
+    """Wrap a tokenizer of another library, so that fasttok can measure it.
 
     Parameters
     ----------
     tokenizer : tiktoken.Encoding, tokenizers.Tokenizer, sentencepiece.SentencePieceProcessor or Tokenizer
-        The tokenizer; it is not changed, and need not be kept.
+        Tokenizer to wrap. It is not changed.
 
     Returns
     -------
     AnyTokenizer
-        A `Tokenizer` itself; for others an object with ``vocab_size``, ``unk_id``, ``special_tokens``,
-        ``pieces``, ``encode_batch``, ``encode_with_offsets``, ``decode``, ``decode_bytes`` and
-        ``id_to_piece``. It adds no special tokens, pads and cuts nothing, draws nothing, and takes the texts
-        of special tokens as plain text, whatever the tokenizer was told to do.
+        The tokenizer itself if it is a `Tokenizer`. Otherwise an object with ``vocab_size``, ``unk_id``,
+        ``special_tokens``, ``pieces``, ``encode_batch``, ``encode_with_offsets``, ``decode``,
+        ``decode_bytes`` and ``id_to_piece``. Whatever the settings of the given tokenizer, the object never
+        adds special tokens, pads, truncates or samples, and encodes the text of a special token as plain
+        text.
 
     Raises
     ------
     TypeError
-        If it is none of these, or has parts written in Python, which cannot be copied.
+        If the tokenizer has another type, or if it has components written in Python, which cannot be copied.
 
     Notes
     -----
-    Which library it is of is seen from its methods, and none is imported. What fails in there, panics too,
-    becomes a `ScoringError` that names the text. Texts must be UTF-8.
+    The library is recognized by the methods of the tokenizer; no library is imported. Errors and panics of
+    the library become a `ScoringError` with the index of the text. Texts must be UTF-8.
 
-    Tokens whose pieces put together are the text stand where their bytes do, though they be parts of
-    characters. Otherwise places are what the library says: for ``tokenizers``, whole characters.
+    For tiktoken, and for Hugging Face ``tokenizers`` if the concatenated pieces equal the text, spans are
+    computed from the lengths of the pieces and can be parts of characters. Otherwise the spans are those that
+    the library reports; ``tokenizers`` reports whole characters.
 
     Examples
     --------
+    >>> import fasttok as ft
     >>> import tokenizers
     >>> theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0, "low": 1}, unk_token="[UNK]"))
     >>> theirs.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    >>> tok = wrap(theirs)
+    >>> tok = ft.wrap(theirs)
     >>> tok.encode_batch(["low slow", "low"]).to_list(), tok.unk_id
     ([[1, 0], [1]], 0)
     >>> tok.encode_with_offsets("low slow").byte_spans.tolist()
     [[0, 3], [4, 8]]
     """
-    if isinstance(tokenizer, (Tokenizer, _Foreign)):
+    if isinstance(tokenizer, (Tokenizer, _Wrapped)):
         return tokenizer
     for name, kind in _KINDS.items():
         if hasattr(tokenizer, name):
             return kind(tokenizer)
     raise TypeError(
-        "wrap takes a tiktoken Encoding, a tokenizers.Tokenizer, a sentencepiece processor or a Tokenizer, "
-        f"not {type(tokenizer).__name__}"
+        f"cannot wrap {type(tokenizer).__name__}: expected a tiktoken.Encoding, a tokenizers.Tokenizer, a "
+        "sentencepiece.SentencePieceProcessor or a fasttok.Tokenizer"
     )
 
 
-class _Foreign(ABC):
-    """What the wrapped ones have in common: texts that are checked, errors that name one, pieces."""
+class _Wrapped(ABC):
+    """Base class of wrapped tokenizers: checks texts, and adds the index of the text to errors."""
 
     unk_id: int | None
     special_tokens: dict[str, int]
@@ -128,16 +133,16 @@ class _Foreign(ABC):
         checked = [_as_text(text, i) for i, text in enumerate(texts)]
         try:
             return Ragged.from_rows(self._encode_rows(checked, workers))
-        except _NOT_OURS:
+        except _NOT_FAILURES:
             raise
         except BaseException:
             for i, text in enumerate(checked):
-                _name_errors(i, self._encode_rows, [text], workers)
+                _call(i, self._encode_rows, [text], workers)
             raise
 
     def encode_with_offsets(self, text: str | bytes) -> Encoding:
         checked = _as_text(text, 0)
-        ids, byte_spans = _name_errors(0, self._locate, checked)
+        ids, byte_spans = _call(0, self._locate, checked)
         spans = np.array(byte_spans, np.int64).reshape(-1, 2)
         return locate(checked.encode(), np.array(ids, np.uint32), spans)
 
@@ -157,15 +162,15 @@ class _Foreign(ABC):
 
     @abstractmethod
     def _locate(self, text: str) -> tuple[Sequence[int], Any]:
-        """The ids of a text, and begin and end of each in its bytes."""
+        """Return the ids of a text, and the start and end of each token in bytes."""
 
     def _bounds(self, ids: Sequence[int]) -> NDArray[np.int64]:
-        """Begin and end of each of the pieces when they are put together."""
+        """Return the start and end of each piece in the concatenation of all pieces."""
         bounds = lengths_to_offsets(self.pieces.lengths[ids])
         return np.stack([bounds[:-1], bounds[1:]], axis=1)
 
 
-class _Tiktoken(_Foreign):
+class _Tiktoken(_Wrapped):
     def __init__(self, encoding: Any) -> None:
         self._encoding = encoding
         self.unk_id = None
@@ -189,16 +194,16 @@ class _Tiktoken(_Foreign):
 
     def _locate(self, text: str) -> tuple[Sequence[int], Any]:
         ids = self._encoding.encode_ordinary(text)
-        return ids, self._bounds(ids)  # its pieces are the text, whole
+        return ids, self._bounds(ids)  # the concatenated pieces always equal the text
 
 
-class _HuggingFace(_Foreign):
+class _HuggingFace(_Wrapped):
     def __init__(self, tokenizer: Any) -> None:
         try:
             fields = json.loads(tokenizer.to_str())
-        except Exception as error:  # it raises nothing narrower
-            raise TypeError(f"wrap takes no tokenizer that cannot be copied: {error}") from error
-        # The post-processor adds special tokens, and leaves the space before a word out of its offsets.
+        except Exception as error:  # the library raises bare Exception
+            raise TypeError(f"cannot wrap a tokenizer that cannot be copied: {error}") from error
+        # The post-processor adds special tokens, and its offsets omit the space before a word.
         fields.update(truncation=None, padding=None, post_processor=None)
         if "dropout" in fields["model"]:
             fields["model"]["dropout"] = None
@@ -220,7 +225,7 @@ class _HuggingFace(_Foreign):
         return text.encode()
 
     def _encode_rows(self, texts: list[str], workers: int | None) -> Sequence[Sequence[int]]:
-        # Its threads are as many as the environment says.
+        # The library reads the number of threads from environment variables; `workers` has no effect.
         return [row.ids for row in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
     def _locate(self, text: str) -> tuple[Sequence[int], Any]:
@@ -231,7 +236,7 @@ class _HuggingFace(_Foreign):
         return found.ids, starts[np.array(found.offsets, np.int64).reshape(-1, 2)]
 
 
-class _SentencePiece(_Foreign):
+class _SentencePiece(_Wrapped):
     def __init__(self, processor: Any) -> None:
         self._processor = processor
         ids = range(processor.get_piece_size())
@@ -259,8 +264,8 @@ class _SentencePiece(_Foreign):
         return self._processor.encode(texts, out_type=kind, num_threads=n_threads, **plain)
 
 
-# A method that no other of the libraries has.
-_KINDS: dict[str, Callable[[Any], _Foreign]] = {
+# Wrapper classes by a method that identifies the library.
+_KINDS: dict[str, Callable[[Any], _Wrapped]] = {
     "encode_ordinary_batch": _Tiktoken,
     "encode_batch_fast": _HuggingFace,
     "get_piece_size": _SentencePiece,
@@ -268,26 +273,28 @@ _KINDS: dict[str, Callable[[Any], _Foreign]] = {
 
 
 def _as_text(text: str | bytes, i: int) -> str:
+    """Return text `i` as str; raise an error with the index `i` if the text is not UTF-8."""
     try:
         return encode_utf8(text, document=i).decode()
     except UnicodeDecodeError as error:
-        raise ScoringError(f"no UTF-8 at byte {error.start}", document=i) from None
+        raise ScoringError(f"not UTF-8 at byte {error.start}", document=i) from None
 
 
-def _name_errors(i: int, function: Callable[..., Result], *args: Any) -> Result:
-    """What a foreign function gives; whatever it raises becomes an error that names text `i`."""
+def _call(i: int, function: Callable[..., Result], *args: Any) -> Result:
+    """Call a function of another library; turn its errors into a `ScoringError` about text `i`."""
     try:
         return function(*args)
-    except _NOT_OURS:
+    except _NOT_FAILURES:
         raise
     except BaseException as error:
         raise ScoringError(f"{type(error).__name__}: {error}", document=i) from error
 
 
 def _read_byte_level(piece: str) -> bytes:
-    """The bytes of a piece in the alphabet of GPT-2, in which each byte is a visible character.
+    """Return the bytes of a piece that is written in the byte alphabet of GPT-2.
 
-    A piece with a character outside it stands for itself, as where ``tokenizers`` decodes.
+    A piece with a character outside the alphabet is returned in UTF-8, as the ByteLevel decoder of Hugging
+    Face ``tokenizers`` does.
     """
     data = read_bytes(piece)
     return piece.encode() if data is None else data

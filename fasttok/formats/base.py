@@ -1,6 +1,6 @@
-"""`Format`: a kind of file or folder that holds a tokenizer.
+"""`Format`: a file format of tokenizers.
 
-Each format is one value at the end of its module; `fasttok.formats.registry` collects them.
+Each format is one `Format` value, defined at the end of its module and listed in `fasttok.formats.registry`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ def _as_given(value: Any, path: str) -> Any:
 
 @dataclass(frozen=True)
 class Option:
-    """An argument of a loader besides the path, as a file of settings may give it.
+    """Keyword argument of a loader, and how to check it in an experiment's file before anything is loaded.
 
     Attributes
     ----------
     kinds : tuple of type
-        The types that the value may have; empty where `parse` says what is wrong with one.
+        Allowed types of the value; empty if `parse` checks the type.
     parse : callable
-        Takes the value and the path of the tokenizer, which is not read; returns the value as plain JSON.
-        Raises ``TypeError`` or ``ValueError`` where the loader would.
+        Function of the value and the path of the tokenizer that returns the value as plain JSON. It raises
+        ``TypeError`` or ``ValueError`` for a value that the loader would not accept. It does not read the
+        file.
     missing : callable
-        Takes the path; returns why a tokenizer there cannot be loaded without the option, None if it can.
+        Function of the path that returns why the option is required to load this file, or None if the option
+        is optional.
     """
 
     kinds: tuple[type, ...] = ()
@@ -38,24 +40,25 @@ class Option:
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file or folder that holds a tokenizer.
+    """File format of tokenizers; the "file" may be a folder.
 
     Attributes
     ----------
     name : str
-        The name in arguments, such as ``tok.save(path, format=name)``.
+        Name of the format in arguments, such as ``tok.save(path, format=name)``.
     description : str
-        One such file with its article, for messages: "a tiktoken rank file".
+        Description of one file, with an article, for messages: "a tiktoken rank file".
     sniff : callable
-        Takes the first `fasttok.formats.registry.HEAD` bytes of a file and its path; returns whether it looks
-        like this format. For a folder there are no bytes.
+        Function of the first `fasttok.formats.registry.HEAD` bytes of a file and of its path that returns
+        whether the file looks like this format. For a folder, the bytes are empty.
     load : callable
-        Takes the path and the options; returns a `Tokenizer`. Raises `ModelFormatError` for a damaged file.
+        Function of the path and the options that returns a `Tokenizer`. It raises `ModelFormatError` for a
+        damaged file.
     save : callable or None
-        Takes a `Tokenizer` and the path. Raises `ModelExportError` if the format cannot hold the tokenizer.
-        None if the format cannot be written.
+        Function of a `Tokenizer` and a path that writes the file. It raises `ModelExportError` if the
+        format cannot hold the tokenizer. None if fasttok cannot write the format.
     options : mapping of str to Option
-        The keyword arguments of `load`.
+        Keyword arguments of `load`.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""fasttok's own file: one self-contained JSON, made to be read and compared by people too.
+"""The native format of fasttok: one self-contained JSON file, easy to read and to diff.
 
-A piece is a JSON string; its bytes that are not UTF-8 are escaped as U+DC80 to U+DCFF, as in Python's
-surrogateescape. A merge is a row ``[left, right, merged]`` of ids, in order of rank. Pieces and merges
-have a line each. The same tokenizer always gives the same bytes.
+A piece is a JSON string. A byte 0xNN that is not part of valid UTF-8 is written as U+DCNN, as with Python's
+error handler ``surrogateescape``. A merge is a row ``[left, right, merged]`` of ids; merges are in order of
+rank. Each piece and each merge has its own line. Equal tokenizers give equal files.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from fasttok.tokenizer.template import Template
 from fasttok.tokenizer.tokenizer import Tokenizer
 from fasttok.tokenizer.vocabulary import as_added_tokens
 
-FORMAT = "fasttok"
-VERSIONS = (1, 2)  # the first has special tokens only, and no decoder
-TO_MEASURE = "; to measure it, open it with its own library and give that to ft.wrap"
-_to_json = json.JSONEncoder(allow_nan=False).encode  # what this writes, `load` reads
+FORMAT = "fasttok"  # value of the field "format"
+VERSIONS = (1, 2)  # versions that `load` reads; version 1 has neither a decoder nor added tokens with flags
+_to_json = json.JSONEncoder(allow_nan=False).encode  # NaN is not JSON, and `load` rejects it
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
-    """Write a tokenizer to one file, whole or not at all.
+    """Write a tokenizer to a native file, completely or not at all.
 
     Raises
     ------
     ValueError
-        If a component is of a class that is defined inside a function.
+        If the class of a component is defined inside a function, so that no file can name it.
+    OSError
+        If the file cannot be written.
     """
     decoder = tokenizer.given_decoder
     fields = {
@@ -56,7 +57,10 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
 
 
 def _to_lines(value: Any, depth: int, indent: str = "") -> str:
-    """JSON with one entry a line down to `depth`, lists of entries one deeper, and the rest in one line."""
+    """Return JSON with one line per entry of the objects in the first `depth` levels.
+
+    The lists in these objects have one line per item.
+    """
     inner = indent + " "
     if isinstance(value, dict) and value and depth > 0:
         rows = [f"{_to_json(k)}: {_to_lines(v, depth - 1, inner)}" for k, v in value.items()]
@@ -67,33 +71,40 @@ def _to_lines(value: Any, depth: int, indent: str = "") -> str:
 
 
 def load(path: str | os.PathLike[str]) -> Tokenizer:
-    """Read a tokenizer that `save` wrote.
+    """Read a tokenizer from a native file.
 
     Raises
     ------
     ModelFormatError
-        If the file is damaged, of another kind or of a later version.
+        If the file is damaged, is not in the native format, or has an unknown version.
     """
     name = os.fspath(path)
     with open(name, "rb") as file:
         data = file.read()
     try:
-        fields = json.loads(data.decode(), parse_constant=_refuse)
+        fields = json.loads(data.decode(), parse_constant=_reject_constant)
     except UnicodeDecodeError as error:
         raise ModelFormatError("not UTF-8", name, f"byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise ModelFormatError(f"not JSON ({error.msg})", name, f"line {error.lineno}") from None
-    except (RecursionError, ValueError) as error:  # nested too deeply, NaN, or a number of too many digits
-        raise ModelFormatError(f"not JSON of this format ({error})", name) from None
+    except (RecursionError, ValueError) as error:  # nested too deeply, NaN, or a number with too many digits
+        raise ModelFormatError(f"not JSON that fasttok can read ({error})", name) from None
     if not isinstance(fields, dict):
         raise ModelFormatError("not a fasttok tokenizer", name, "format")
     if fields.get("format") != FORMAT:
-        hint = ", but a Hugging Face tokenizer.json, which is not read here" + TO_MEASURE
-        message = "not a fasttok tokenizer" + (hint if "added_tokens" in fields else "")
+        message = "not a fasttok tokenizer"
+        if "added_tokens" in fields:
+            message = (
+                "a Hugging Face tokenizer.json, which fasttok cannot load; to measure it, load it with "
+                "Hugging Face tokenizers and pass the result to ft.wrap"
+            )
         raise ModelFormatError(message, name, "format")
     if fields.get("version") not in VERSIONS:
         raise ModelFormatError(
-            f"version {fields.get('version')!r}; this fasttok reads {VERSIONS}", name, "version"
+            f"version {fields.get('version')!r} is unknown; this fasttok reads versions "
+            f"{' and '.join(map(str, VERSIONS))}",
+            name,
+            "version",
         )
     place = "normalizer"
     try:
@@ -109,9 +120,8 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         template = None
         if fields.get("template") is not None:
             template = Template(**_checked(fields["template"], dict))
-            template.bind(
-                {t.text: i for t, i in added_tokens.items() if t.special}
-            )  # here, where the place of an error is known
+            # Binding raises an error for an unknown special token here, where `place` is the template.
+            template.bind({token.text: i for token, i in added_tokens.items() if token.special})
         place = "decoder"
         decoder = get_decoder(_checked(fields["decoder"], dict)) if "decoder" in fields else None
         place = "provenance"
@@ -133,7 +143,11 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
 
 
 def _added_fields(tokenizer: Tokenizer) -> dict[str, Any]:
-    """The added tokens; texts and ids where nothing else is to be said of them."""
+    """Return the field of the added tokens.
+
+    If all of them are special and have no other flags, this is "special_tokens", with their texts and ids.
+    Otherwise it is "added_tokens", with all their options.
+    """
     if tokenizer.has_plain_tokens:
         return {"special_tokens": tokenizer.special_tokens}
     return {
@@ -148,17 +162,17 @@ def _read_added(fields: dict[str, Any]) -> dict[AddedToken, int]:
     ids = [_checked(row, dict).pop("id") for row in rows]
     found = {AddedToken(**row): i for row, i in zip(rows, ids, strict=True)}
     if len(found) < len(rows):
-        raise ValueError("an added token is there twice")
+        raise ValueError("an added token is given twice")
     return found
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+def _reject_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number")
 
 
 def _checked(value: Any, expected: type) -> Any:
     if not isinstance(value, expected):
-        raise TypeError(f"a {type(value).__name__}, not a {expected.__name__}")
+        raise TypeError(f"must be a {expected.__name__}, not a {type(value).__name__}")
     return value
 
 

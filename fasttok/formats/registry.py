@@ -1,4 +1,4 @@
-"""`load` and `save`: tokenizers from files and to files, in any format."""
+"""`load` and `save`: read and write tokenizers in any format."""
 
 from __future__ import annotations
 
@@ -10,49 +10,68 @@ from typing import Any
 from fasttok.core.component import allowing_imports
 from fasttok.core.errors import ModelExportError, ModelFormatError
 from fasttok.formats.base import Format
-from fasttok.formats.foreign import describe_foreign
 from fasttok.formats.native import NATIVE
 from fasttok.formats.tiktoken import TIKTOKEN
+from fasttok.formats.unsupported import describe_unsupported
 from fasttok.formats.vocab_txt import VOCAB_TXT
 from fasttok.tokenizer.tokenizer import Tokenizer
 
-# The first format that recognizes a file reads it.
+# The formats by name. A file is read by the first format that recognizes it, so the order matters.
 FORMATS: dict[str, Format] = {format.name: format for format in (NATIVE, TIKTOKEN, VOCAB_TXT)}
-HEAD = 1 << 10  # bytes that a format is recognized by
+HEAD = 1 << 10  # number of bytes at the start of a file from which its format is recognized
 
 
 def load(path: str | os.PathLike[str], *, allow_import: Sequence[str] = (), **options: Any) -> Tokenizer:
-    """Open a tokenizer's file: fasttok's own, a tiktoken rank file, or BERT's ``vocab.txt``.
+    """Load a tokenizer from a file: a fasttok file, a tiktoken rank file or a BERT ``vocab.txt``.
 
-    The format is recognized by the content.
+    The format is recognized from the content of the file.
 
     Parameters
     ----------
     path : path
         The file.
     allow_import : sequence of str
-        Packages from which the file may name components, such as a pretokenizer of your own. They are
-        imported, so name only packages that you trust. Components of fasttok are always allowed.
+        Packages whose components the file may use, such as a custom pretokenizer. Loading imports them, so
+        name only packages that you trust. Components of fasttok are always allowed.
     **options
-        For a rank file, ``pretokenizer`` and ``special_tokens``, which it does not hold; see
-        `fasttok.formats.tiktoken.load`. For a vocabulary, ``lowercase`` and others; see
-        `fasttok.formats.vocab_txt.load`. fasttok's own file takes no options.
+        Settings that the file does not contain. A tiktoken file takes ``pretokenizer`` and
+        ``special_tokens``; see `fasttok.formats.tiktoken.load`. A vocab.txt takes ``lowercase`` and others;
+        see `fasttok.formats.vocab_txt.load`. A fasttok file takes no options.
+
+    Returns
+    -------
+    Tokenizer
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     ModelFormatError
-        If it is damaged, of a format that is not known here, names a component from a package that is not
-        allowed, or is given an option of another format.
+        If the file is damaged or of an unknown format; if it uses a component of a package that is not in
+        `allow_import`; or if the format of the file does not take the options but another format does.
     TypeError
-        If no format has such an option, or `allow_import` is not a sequence of ``str``.
+        If no format takes these options, options are given for a fasttok file, or `allow_import` is not a
+        sequence of ``str``.
+
+    See Also
+    --------
+    Tokenizer.save : Write a tokenizer to a file.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import fasttok as ft
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "low.json")
+    >>> ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261).save(path)
+    >>> tok = ft.load(path)
+    >>> tok.encode("lower lowest")
+    array([257, 101, 114, 259, 260], dtype=uint32)
     """
     name = os.fspath(path)
     format = find_format(name)
     if format is None:
         if os.path.isdir(name):
-            raise IsADirectoryError(errno.EISDIR, "a folder; name a tokenizer's file in it", name)
+            raise IsADirectoryError(errno.EISDIR, "a folder, not a tokenizer; give the path of a file", name)
         raise ModelFormatError(describe_unknown(name), name)
     _check_options(format, name, options)
     with allowing_imports(allow_import):
@@ -60,7 +79,9 @@ def load(path: str | os.PathLike[str], *, allow_import: Sequence[str] = (), **op
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str], format: str = "fasttok") -> None:
-    """Write a tokenizer to a file, whole or not at all.
+    """Write a tokenizer to a file.
+
+    The file is written completely or not at all.
 
     Parameters
     ----------
@@ -68,17 +89,17 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str], format: str = "fast
         The tokenizer.
     path : path
         The file.
-    format : str
-        The name of the format: "fasttok", which holds every tokenizer whole; "tiktoken", for byte-level BPE
-        (`fasttok.formats.tiktoken.save`); or "vocab.txt", for WordPiece as in BERT
-        (`fasttok.formats.vocab_txt.save`).
+    format : {"fasttok", "tiktoken", "vocab.txt"}
+        Name of the format. "fasttok" can hold every tokenizer. "tiktoken" can hold byte-level BPE; see
+        `fasttok.formats.tiktoken.save`. "vocab.txt" can hold WordPiece as in BERT; see
+        `fasttok.formats.vocab_txt.save`.
 
     Raises
     ------
     ValueError
-        If there is no such format.
+        If `format` is unknown.
     ModelExportError
-        If the format cannot be written, or cannot hold the tokenizer; says what it cannot hold.
+        If the format can only be read, or cannot hold the tokenizer; the message says why.
     OSError
         If the file cannot be written.
 
@@ -100,13 +121,13 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str], format: str = "fast
     if write is None:
         writable = ", ".join(name for name, other in FORMATS.items() if other.save is not None)
         raise ModelExportError(
-            f"the format {format!r} can only be read; those that can be written are {writable}"
+            f"the format {format!r} can only be read; the formats that can be written are {writable}"
         )
     write(tokenizer, os.fspath(path))
 
 
 def find_format(path: str) -> Format | None:
-    """Return the format of a file or folder, recognized by its content; None if it has none of these.
+    """Return the format of a file or folder, recognized from its content; None if no format fits.
 
     Raises
     ------
@@ -114,14 +135,14 @@ def find_format(path: str) -> Format | None:
         If the file cannot be opened.
     """
     head = _read_head(path)
-    if describe_foreign(head):
+    if describe_unsupported(head):
         return None
     return next((format for format in FORMATS.values() if format.sniff(head, path)), None)
 
 
 def describe_unknown(path: str) -> str:
-    """Return what a file without a format is, as far as is known."""
-    found = describe_foreign(_read_head(path))
+    """Return a description of a file for which `find_format` returned None."""
+    found = describe_unsupported(_read_head(path))
     return found or "neither " + " nor ".join(format.description for format in FORMATS.values())
 
 
@@ -136,14 +157,14 @@ def _check_options(format: Format, path: str, options: dict[str, Any]) -> None:
         return
     names = ", ".join(unknown)
     if not format.options:
-        raise TypeError(f"{format.description} takes no options, but there are {names}")
-    takes = f"which takes {', '.join(format.options)}, but not {names}"
+        raise TypeError(f"{path}: {format.description} takes no options, but was given {names}")
+    takes = f"which takes the options {', '.join(format.options)}, but not {names}"
     others = formats_with(options)
     if not others:
         raise TypeError(f"{path}: {format.description}, {takes}")
-    # The file may be damaged, so that it is taken for another format than the caller's.
+    # The file may be damaged and therefore mistaken for another format than the one that the caller expects.
     meant = " or ".join(other.description for other in others)
-    raise ModelFormatError(f"looks like {format.description}, {takes}; {meant} does", path)
+    raise ModelFormatError(f"looks like {format.description}, {takes}; {meant} takes these", path)
 
 
 def _read_head(path: str) -> bytes:

@@ -1,7 +1,7 @@
-"""tiktoken's rank files: a line a piece, base64 and rank; the rank is the id.
+"""Rank files of tiktoken: one line per piece, with its base64 encoding and its rank, which is its id.
 
-The file holds neither the pattern nor the special tokens. Those of OpenAI's files are known here by the
-name of the file.
+A rank file contains neither the pattern of the pretokenizer nor the special tokens. For the files of OpenAI,
+`load` knows both from the name of the file.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenize
 from fasttok.tokenizer.tokenizer import Tokenizer
 from fasttok.tokenizer.vocabulary import as_added_tokens, check_added_tokens
 
+# Special tokens of OpenAI's files.
 END, PREFIX, MIDDLE, SUFFIX = "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"
-# File name to pretokenizer and special tokens, as tiktoken 0.14 registers them.
-KNOWN: dict[str, tuple[str, dict[str, int]]] = {
+# Pretokenizer and special tokens of the files of OpenAI by file name, as registered in tiktoken 0.14.
+KNOWN_FILES: dict[str, tuple[str, dict[str, int]]] = {
     "r50k_base": ("gpt2", {END: 50256}),
     "p50k_base": ("gpt2", {END: 50256}),
     "cl100k_base": (
@@ -43,43 +44,67 @@ def load(
     pretokenizer: AnyPretokenizer | None = None,
     special_tokens: Mapping[str, int] | None = None,
 ) -> Tokenizer:
-    """Read a tiktoken rank file.
+    """Load a tokenizer from a tiktoken rank file.
+
+    `fasttok.load` calls this function for files that it recognizes as rank files.
 
     Parameters
     ----------
     path : path
         The file.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
-        What cuts text; needed where the name of the file does not tell.
+        Pretokenizer; see `get_pretokenizer`. Required unless the file is named like one of OpenAI's files:
+        ``r50k_base``, ``p50k_base``, ``cl100k_base`` or ``o200k_base``, with any extension.
     special_tokens : mapping of str to int, optional
-        Instead of those that the name of the file tells; none if it does not.
+        Ids of the special tokens; default: those of OpenAI's file with this name, or none.
+
+    Returns
+    -------
+    Tokenizer
 
     Raises
     ------
     ModelFormatError
-        If a line is not a base64 piece and a rank, a piece or rank stands twice, or a byte is missing.
+        If a line does not consist of a base64 piece and a rank, a piece or rank occurs twice, or one of the
+        256 bytes is not a piece.
     ValueError
-        If no pretokenizer is given and the name of the file is not known.
+        If no pretokenizer is given and the name of the file is not one of those above, or the id of a special
+        token is already the id of a piece.
+    TypeError
+        If `special_tokens` is not a mapping.
 
     Notes
     -----
-    tiktoken merges two neighbours whenever their joined bytes are a piece, the piece of lowest rank
-    first. A piece comes about in one way only: run by itself, the rule makes the same choices inside its
-    bytes as it does in any text around them that leaves its ends alone. So the last merge of that run is
-    the one pair that ever becomes the piece, and the file is read into merges, one a piece. A pretoken
-    that is a piece is taken whole, also one that the rule would never put together.
+    tiktoken has no list of merges. In each step, it merges the two neighbours whose concatenation is the
+    piece of lowest rank. On the bytes of one piece alone, the last step merges two parts into the piece. The
+    same two parts are merged wherever the piece arises in a longer text, because the bytes around it do not
+    change the steps inside it. fasttok therefore converts the file to one merge per piece. A pretoken that is
+    a piece is encoded as this piece, even if these steps would not produce it.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import fasttok as ft
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "low.tiktoken")
+    >>> ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261).save(path, format="tiktoken")
+    >>> tok = ft.load(path, pretokenizer="gpt2", special_tokens={"<|endoftext|>": 261})
+    >>> tok.encode("low<|endoftext|>", special="all")
+    array([257, 261], dtype=uint32)
     """
     name = os.fspath(path)
     stem = _stem_of(name)
-    if pretokenizer is None and stem not in KNOWN:
+    if pretokenizer is None and stem not in KNOWN_FILES:
         raise ValueError(
-            f"{name}: a rank file does not hold its pattern, and {stem!r} is none of {', '.join(KNOWN)}; "
-            'pass pretokenizer="gpt2", "cl100k" or a regular expression'
+            f"{name}: a rank file does not contain its pretokenizer, and {stem!r} is not one of the known "
+            f'files ({", ".join(KNOWN_FILES)}); pass pretokenizer="gpt2", "cl100k", '
+            '"o200k", "llama3", "qwen2" or the regular expression of the model'
         )
-    known = KNOWN.get(stem, ("", {}))
+    known = KNOWN_FILES.get(stem, ("", {}))
     if special_tokens is not None and not isinstance(special_tokens, Mapping):
-        raise TypeError("special_tokens must map each text to its id")
-    cutter = get_pretokenizer(known[0] if pretokenizer is None else pretokenizer)
+        raise TypeError(
+            f"special_tokens must be a mapping of str to ids, not {type(special_tokens).__name__}"
+        )
+    chosen = get_pretokenizer(known[0] if pretokenizer is None else pretokenizer)
     special = dict(known[1] if special_tokens is None else special_tokens)
     rows = _read_rows(name)
     pieces = Ragged.from_bytes(rows)
@@ -91,16 +116,16 @@ def load(
         )
     except ValueError as error:
         raise ModelFormatError(str(error), name) from None
-    return Tokenizer(model, cutter, special, {"format": "tiktoken"})
+    return Tokenizer(model, chosen, special, {"format": "tiktoken"})
 
 
 def _stem_of(path: str) -> str:
-    """Return the name under which `KNOWN` has a file."""
+    """Return the name of a file without its extensions, as in `KNOWN_FILES`."""
     return os.path.basename(path).split(".", 1)[0]
 
 
 def _read_rows(path: str) -> list[bytes]:
-    """The pieces by rank, an empty one where a rank is left out."""
+    """Return the piece of each rank, in order; the piece of an unused rank is empty."""
     with open(path, "rb") as file:
         data = file.read()
     ranks: dict[bytes, int] = {}
@@ -118,45 +143,57 @@ def _read_rows(path: str) -> list[bytes]:
             raise ModelFormatError("not a base64 piece, a space and a rank", path, place) from None
         rank = int(digits)
         if not piece:
-            raise ModelFormatError("an empty piece", path, place)
-        if rank >= len(data):  # a real file has many bytes for every rank
-            raise ModelFormatError(f"rank {rank} is larger than the file", path, place)
+            raise ModelFormatError("the piece is empty", path, place)
+        if rank >= len(data):  # limits the memory for a damaged rank: a valid file has several bytes per rank
+            raise ModelFormatError(f"rank {rank} exceeds the number of bytes of the file", path, place)
         if piece in ranks:
-            raise ModelFormatError(f"piece {piece!r} stands twice", path, place)
+            raise ModelFormatError(f"piece {piece!r} occurs twice", path, place)
         ranks[piece] = rank
         largest = max(largest, rank)
     rows = [b""] * (largest + 1)
     for piece, rank in ranks.items():
         if rows[rank]:
-            raise ModelFormatError(f"{rows[rank]!r} and {piece!r} have the same rank {rank}", path)
+            raise ModelFormatError(f"pieces {rows[rank]!r} and {piece!r} have the same rank {rank}", path)
         rows[rank] = piece
     return rows
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
-    """Write a tiktoken rank file.
+    """Write a tokenizer to a tiktoken rank file, completely or not at all.
 
-    The file holds the pieces and nothing else. Whoever reads it must know the pretokenizer and the special
-    tokens: they are arguments of `load`, and of ``tiktoken.Encoding``. The provenance is not written.
+    The file contains the pieces only. The pretokenizer and the special tokens must be passed to `load` again,
+    or to ``tiktoken.Encoding``. The provenance is not written.
 
     Parameters
     ----------
     tokenizer : Tokenizer
-        A tokenizer of byte-level BPE.
+        Tokenizer with a model of byte-level BPE.
     path : path
-        The file; written whole or not at all.
+        The file.
 
     Raises
     ------
     ModelExportError
-        If the model is not byte-level BPE; if the tokenizer has what no reader of the file can be told, a
-        normalizer, a pretokenizer that rewrites text, a decoder of its own or a template; or if tiktoken's
-        rule would not reproduce its merges: a piece that the rule puts together from another pair, or merges
-        whose order is not that of the ids.
+        In one of these cases:
+
+        - The model is not byte-level BPE.
+        - The tokenizer has a component that tiktoken does not know: a normalizer, a pretokenizer that
+          rewrites text, a given decoder, a template, or added tokens that are not special or have flags.
+        - tiktoken would merge differently: it would merge a piece from another pair, or the merges of the
+          model are not in the order of the ids.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import fasttok as ft
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "low.tiktoken")
+    >>> ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258).save(path, format="tiktoken")
+    >>> path.read_text().splitlines()[-2:]
+    ['bG8= 256', 'bG93 257']
     """
     model = tokenizer.model
     if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
-        raise ModelExportError(f"a rank file holds byte-level BPE, not {model.kind}")
+        raise ModelExportError(f"a rank file can only hold byte-level BPE, not a {model.kind} model")
     _check_pipeline(tokenizer)
     _check_merges(model)
     with atomic_write(path) as file:
@@ -168,26 +205,28 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
 def _check_pipeline(tokenizer: Tokenizer) -> None:
     if tokenizer.normalizer is not None:
         raise ModelExportError(
-            f"a rank file holds no normalizer, but this tokenizer has one: {tokenizer.normalizer}"
+            f"a rank file cannot hold a normalizer, but the tokenizer has {tokenizer.normalizer}"
         )
     if tokenizer.pretokenizer.rewrites:
         raise ModelExportError(
-            f"tiktoken's pretokenizers only cut text, but {tokenizer.pretokenizer} rewrites it first"
+            f"tiktoken cannot rewrite text, but the pretokenizer {tokenizer.pretokenizer} does"
         )
     if not tokenizer.has_plain_tokens:
         raise ModelExportError(
-            "tiktoken has special tokens without flags only, but this tokenizer has other added tokens"
+            "tiktoken supports only special tokens without flags, but the tokenizer has other added tokens"
         )
     if tokenizer.given_decoder is not None:
         raise ModelExportError(
-            f"a rank file holds no decoder, but this tokenizer was given one: {tokenizer.given_decoder}"
+            f"a rank file cannot hold a decoder, but the tokenizer was given {tokenizer.given_decoder}"
         )
     if tokenizer.template is not None:
-        raise ModelExportError(f"a rank file holds no template, but there is one: {tokenizer.template}")
+        raise ModelExportError(
+            f"a rank file cannot hold a template, but the tokenizer has {tokenizer.template}"
+        )
 
 
 def _check_merges(model: BPEModel) -> None:
-    """Refuse a model whose merges tiktoken's rule would not reproduce."""
+    """Raise an error if tiktoken would not make the same merges in the same order as the model."""
     try:
         splits = split_pieces(model.pieces.values, model.pieces.offsets)
     except ValueError as error:
@@ -200,17 +239,19 @@ def _check_merges(model: BPEModel) -> None:
         )
     of_model = np.full_like(splits, -1)
     of_model[model.merge_ids] = model.merges
-    # Taken whole, a piece needs no merge; otherwise one that tiktoken takes whole must come about by one.
+    # tiktoken encodes every pretoken that is a piece as this piece. So does a model with ignore_merges; any
+    # other model must have a merge for each piece.
     lengths = model.pieces.lengths
     unreached = np.zeros(len(lengths), bool) if model.ignore_merges else (lengths > 1) & (of_model[:, 0] < 0)
     wrong = np.flatnonzero((splits != of_model).any(axis=1) | unreached)
     if len(wrong):
         i = int(wrong[0])
-        parts = [bytes(model.pieces[j]) for j in of_model[i].tolist()] if of_model[i, 0] >= 0 else "no merge"
-        theirs = [bytes(model.pieces[j]) for j in splits[i].tolist()] if splits[i, 0] >= 0 else "no merge"
+        ours = [bytes(model.pieces[j]) for j in of_model[i].tolist() if j >= 0]
+        theirs = [bytes(model.pieces[j]) for j in splits[i].tolist() if j >= 0]
         raise ModelExportError(
-            f"{len(wrong)} pieces would come about differently under tiktoken's rule; the first, id {i}, "
-            f"{bytes(model.pieces[i])!r}, from {theirs} instead of {parts}"
+            f"tiktoken would merge other pairs for {len(wrong)} pieces. The first of them is "
+            f"{bytes(model.pieces[i])!r} with id {i}: tiktoken would merge it from {theirs or 'no pair'}, "
+            f"this tokenizer merges it from {ours or 'no pair'}"
         )
 
 
@@ -224,15 +265,15 @@ def _parse_pretokenizer(value: Any, path: str) -> dict[str, Any]:
 
 
 def _missing_pretokenizer(path: str) -> str | None:
-    return None if _stem_of(path) in KNOWN else "does not hold its pattern"
+    return None if _stem_of(path) in KNOWN_FILES else "does not contain its pretokenizer"
 
 
 def _parse_special_tokens(value: Any, path: str) -> Any:
     tokens = as_added_tokens(value)
     check_added_tokens(tokens, Ragged.from_bytes([]))
     largest = max(tokens.values(), default=0)
-    if largest >= os.path.getsize(path):  # every id up to it would take memory
-        raise ValueError(f"the id {largest} is larger than {os.path.basename(path)}")
+    if largest >= os.path.getsize(path):  # memory grows with the largest id, so a wrong id must not be huge
+        raise ValueError(f"the id {largest} exceeds the number of bytes of {os.path.basename(path)}")
     return value
 
 

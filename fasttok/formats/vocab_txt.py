@@ -1,7 +1,7 @@
-"""BERT's ``vocab.txt``: a piece a line; the number of the line, from 0, is the id.
+"""The ``vocab.txt`` of BERT: one piece per line; the line number, from 0, is the id.
 
-The file holds neither what is done to text before, nor which lines are special tokens, nor a template. Those
-are BERT's here: Devlin et al. (2019), as released.
+The file contains no normalizer, pretokenizer or template, and does not mark its special tokens. fasttok uses
+those of BERT (Devlin et al. 2019), as released.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from fasttok.text.rows import Rows
 from fasttok.tokenizer.template import Template
 from fasttok.tokenizer.tokenizer import Tokenizer
 
-TEMPLATE = Template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
+TEMPLATE = Template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")  # template of BERT
+# Unicode's white space: removed at the end of a line, not allowed inside a piece.
 WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 WHITE_SPACE_SET = set(WHITE_SPACE)
-MARK = "\ufeff"  # of the byte order, which some editors write
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+BYTE_ORDER_MARK = "\ufeff"  # some editors write it at the start of a file
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # special tokens of BERT
 
 
 def load(
@@ -44,43 +45,52 @@ def load(
     continuing_subword_prefix: str = "##",
     max_input_chars_per_word: int | None = 100,
 ) -> Tokenizer:
-    """Read a vocabulary of BERT's.
+    """Load a WordPiece tokenizer from a ``vocab.txt`` of BERT.
+
+    `fasttok.load` calls this function for files that it recognizes as a vocab.txt.
 
     Parameters
     ----------
     path : path
         The file.
     lowercase : bool, optional
-        Whether text is lower-cased; by default where no piece but special tokens has a capital letter.
+        Whether to lowercase text; default: True if lowercasing would change no piece, special tokens
+        not included.
     strip_accents : bool, optional
-        Whether accents are dropped; by default as `lowercase`.
+        Whether to strip accents; default: the value of `lowercase`.
     handle_chinese_chars : bool
-        Whether each CJK ideograph is a word.
+        Whether to make each CJK ideograph a word.
     special_tokens : sequence of str
-        Lines that plain text never becomes; those of them that are in the file.
+        Lines that are special tokens. Those that are not in the file are ignored.
     unk : str
-        The special token that stands for unknown words. If the file has it not, such a word is an error.
+        Special token that replaces unknown words. If it is not in the file, an unknown word is an error.
     continuing_subword_prefix, max_input_chars_per_word
-        As for `WordPieceModel`.
+        As in `fasttok.WordPieceModel`.
 
     Returns
     -------
     Tokenizer
-        With the template ``[CLS] $A [SEP]`` where the file has these two.
+        Tokenizer with the normalizer and pretokenizer of BERT. If the file contains ``[CLS]`` and ``[SEP]``,
+        it also has the template of BERT.
 
     Raises
     ------
     ModelFormatError
-        If the file is not UTF-8, a line holds white space or U+0000, or nothing says that it is a vocabulary:
-        there is neither a special token nor a piece with the prefix.
+        If the file is not UTF-8 or a line contains white space or U+0000; or if the file does not look like a
+        vocabulary, because no line is a special token and none begins with `continuing_subword_prefix`.
     ValueError, TypeError
         If an option is out of range or of the wrong type.
 
+    Warns
+    -----
+    UserWarning
+        If a line occurs more than once. The piece has the id of the last occurrence, as in BERT and
+        Hugging Face ``tokenizers``; the ids of the earlier occurrences are not in use.
+
     Notes
     -----
-    White space at the end of a line is not part of the piece. Of lines that are the same the last has the
-    piece, as in other readers; the ids of the others are then not in use, which is a warning. The ids are
-    those of tokenizers with ``BertNormalizer``, ``BertPreTokenizer`` and ``WordPiece``.
+    White space at the end of a line is ignored. The ids equal those of Hugging Face ``tokenizers`` with its
+    ``BertNormalizer``, ``BertPreTokenizer`` and ``WordPiece``.
 
     Examples
     --------
@@ -96,16 +106,19 @@ def load(
     tokens = as_texts("special_tokens", special_tokens)
     rows = _read(name)
     ids = {piece: i for i, piece in enumerate(rows) if piece}
-    n_twice = sum(map(bool, rows)) - len(ids)
+    n_duplicates = sum(map(bool, rows)) - len(ids)
     special = {token: ids.pop(token) for token in dict.fromkeys([*tokens, unk]) if token in ids}
     if not special and not any(piece.startswith(continuing_subword_prefix) for piece in ids):
         raise ModelFormatError(
-            f"no vocabulary: it has no special token, and no piece begins with {continuing_subword_prefix}",
+            "not a vocab.txt: it contains no special token, and no piece begins with "
+            f"{continuing_subword_prefix}",
             name,
         )
-    if n_twice:
+    if n_duplicates:
         warnings.warn(
-            f"{name}: {n_twice:,} pieces stand in the file before, and have the later id", stacklevel=3
+            f"{name}: {n_duplicates:,} lines are repeated by a later line, whose number is the id of the "
+            "piece; the ids of the earlier lines are not in use",
+            stacklevel=3,
         )
     pieces = [""] * len(rows)
     for piece, i in ids.items():
@@ -122,7 +135,7 @@ def load(
         unk_id=special.get(unk),
         max_input_chars_per_word=max_input_chars_per_word,
     )
-    _ = model.encoder, normalizer.code_points  # here, not when a first text waits for it
+    _ = model.encoder, normalizer.code_points  # build both now, not when the first text is encoded
     template = TEMPLATE if {"[CLS]", "[SEP]"} <= special.keys() else None
     return Tokenizer(
         model, "bert", special, {"format": "vocab.txt"}, normalizer=normalizer, template=template
@@ -130,11 +143,11 @@ def load(
 
 
 def _read(name: str) -> list[str]:
-    """The lines, without the white space at their ends."""
+    """Return the lines without white space at their ends."""
     with open(name, "rb") as file:
         data = file.read()
     try:
-        lines = data.decode().removeprefix(MARK).split("\n")
+        lines = data.decode().removeprefix(BYTE_ORDER_MARK).split("\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ModelFormatError("not UTF-8", name, f"line {line}") from None
@@ -143,78 +156,103 @@ def _read(name: str) -> list[str]:
     rows = [line.rstrip(WHITE_SPACE) for line in lines]
     for number, row in enumerate(rows, 1):
         if "\0" in row or not WHITE_SPACE_SET.isdisjoint(row):
-            raise ModelFormatError("no piece: it holds white space or U+0000", name, f"line {number}")
+            raise ModelFormatError(
+                "not a piece: the line contains white space or U+0000", name, f"line {number}"
+            )
     return rows
 
 
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
-    """Write the pieces and special tokens of a WordPiece tokenizer, a line each.
+    """Write the pieces and special tokens of a WordPiece tokenizer, completely or not at all.
 
-    The file holds nothing else. `load` assumes BERT's normalizer, pretokenizer and template. The options of
-    the normalizer, the special tokens, ``unk``, the prefix and the most characters of a word are arguments of
-    `load`. A tokenizer without a template, or without one for pairs, is loaded with BERT's if it has the
-    special tokens [CLS] and [SEP]. The provenance is not written.
+    The file contains one piece per line and nothing else. `load` uses the normalizer, pretokenizer and
+    template of BERT. The following settings must be passed to `load` again, unless they have their defaults:
+    the options of the normalizer, ``special_tokens``, ``unk``, ``continuing_subword_prefix`` and
+    ``max_input_chars_per_word``. The provenance is not written.
+
+    A tokenizer without a template, or without a template for pairs, is loaded with the template of BERT if it
+    has the special tokens ``[CLS]`` and ``[SEP]``.
 
     Parameters
     ----------
     tokenizer : Tokenizer
-        A WordPiece tokenizer.
+        Tokenizer with a WordPiece model.
     path : path
-        The file; written whole or not at all.
+        The file.
 
     Raises
     ------
     ModelExportError
-        If the model is not WordPiece; if the tokenizer has what no argument of `load` expresses: another
-        normalizer than `BertNormalizer` with ``clean_text``, another pretokenizer than "bert", another
-        template than BERT's, or a limit of bytes for a word; if an id is not in use or a piece cannot be a
-        line; or if nothing in the file would say that it is a vocabulary.
+        In one of these cases:
+
+        - The model is not WordPiece.
+        - The tokenizer has a component that `load` cannot restore: a normalizer other than
+          `fasttok.BertNormalizer` with ``clean_text``, a pretokenizer other than "bert", a template other
+          than that of BERT, a given decoder, the option ``max_input_bytes_per_word``, or added tokens that
+          are not special or have flags.
+        - An id is not in use, a piece cannot be a line, or a line would occur twice.
+        - The file would not be recognized as a vocabulary.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import fasttok as ft
+    >>> model = ft.WordPieceModel(["", "low", "##er"], unk_id=0)
+    >>> tok = ft.Tokenizer(model, "bert", {"[UNK]": 0}, normalizer="bert")
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "vocab.txt")
+    >>> tok.save(path, format="vocab.txt")
+    >>> path.read_text().split()
+    ['[UNK]', 'low', '##er']
     """
     model = tokenizer.model
     if not isinstance(model, WordPieceModel):
-        raise ModelExportError(f"a vocab.txt is for WordPiece, not for a model of kind {model.kind!r}")
+        raise ModelExportError(f"a vocab.txt can only hold WordPiece, not a model of kind {model.kind!r}")
     data = "".join(line + "\n" for line in _lines_of(tokenizer)).encode()
-    _check_assumed(tokenizer, model)
+    _check_defaults(tokenizer, model)
     prefix = model.continuing_subword_prefix.encode()
     if not tokenizer.special_tokens and all(not row.startswith(prefix) for row in model.pieces.to_bytes()):
         raise ModelExportError(
-            "nothing would say that the file is a vocabulary: there is no special token, and no piece begins "
-            f"with {prefix.decode()}"
+            "the file would not be recognized as a vocab.txt: the tokenizer has no special token, and no "
+            f"piece begins with {prefix.decode()}"
         )
     if not _sniff(data, ""):
         raise ModelExportError(
-            f"a vocab.txt cannot begin with {data[:10]!r}: it would be taken for another format"
+            f"a vocab.txt cannot begin with {data[:10]!r}: it would be recognized as another format"
         )
     with atomic_write(path) as file:
         file.write(data)
 
 
-def _check_assumed(tokenizer: Tokenizer, model: WordPieceModel) -> None:
-    """Refuse what the file does not hold and `load` would not assume."""
+def _check_defaults(tokenizer: Tokenizer, model: WordPieceModel) -> None:
+    """Raise an error if the tokenizer has a component that `load` cannot restore."""
     normalizer, pretokenizer = tokenizer.normalizer, tokenizer.pretokenizer
     if not isinstance(normalizer, BertNormalizer) or not normalizer.clean_text:
         raise ModelExportError(
-            f"a vocab.txt holds no normalizer and is read with BERT's, but this one has {normalizer}; "
-            'train with normalizer="bert"'
+            "a vocab.txt cannot hold a normalizer and is loaded with BERT's, but the tokenizer has "
+            f'{"none" if normalizer is None else normalizer}; train with normalizer="bert"'
         )
     if pretokenizer != get_pretokenizer("bert"):
         raise ModelExportError(
-            f"a vocab.txt holds no pretokenizer and is read with BERT's, but this one has {pretokenizer}; "
-            'train with pretokenizer="bert"'
+            "a vocab.txt cannot hold a pretokenizer and is loaded with BERT's, but the tokenizer has "
+            f'{pretokenizer}; train with pretokenizer="bert"'
         )
     if tokenizer.given_decoder is not None:
         raise ModelExportError(
-            f"a vocab.txt holds no decoder, but this tokenizer was given one: {tokenizer.given_decoder}"
+            f"a vocab.txt cannot hold a decoder, but the tokenizer was given {tokenizer.given_decoder}"
         )
     if tokenizer.template not in (None, TEMPLATE, Template(TEMPLATE.single)):
-        raise ModelExportError(f"a vocab.txt is read with BERT's template, not with {tokenizer.template}")
+        raise ModelExportError(
+            "a vocab.txt cannot hold a template and is loaded with BERT's, but the tokenizer has "
+            f"{tokenizer.template}"
+        )
     if not tokenizer.has_plain_tokens:
         raise ModelExportError(
-            "a vocab.txt holds special tokens without flags only, but this tokenizer has other added tokens"
+            "a vocab.txt can only hold special tokens without flags, but the tokenizer has other added tokens"
         )
     if model.max_input_bytes_per_word is not None:
         raise ModelExportError(
-            f"a vocab.txt holds no max_input_bytes_per_word, but this model: {model.max_input_bytes_per_word}"
+            "a vocab.txt cannot hold max_input_bytes_per_word, but the model has "
+            f"{model.max_input_bytes_per_word}"
         )
 
 
@@ -225,15 +263,18 @@ def _lines_of(tokenizer: Tokenizer) -> list[str]:
             line = tokenizer.id_to_piece(i).decode()
         except IndexError:
             raise ModelExportError(
-                f"id {i} is not in use, but every line of a vocab.txt is a piece"
+                f"id {i} is not in use, but every line of a vocab.txt must be a piece"
             ) from None
-        if "\0" in line or not WHITE_SPACE_SET.isdisjoint(line) or line.startswith(MARK):
+        if "\0" in line or not WHITE_SPACE_SET.isdisjoint(line) or line.startswith(BYTE_ORDER_MARK):
             raise ModelExportError(
-                f"the piece {line!r} of id {i} cannot be a line: white space, U+0000 or a byte order mark"
+                f"piece {line!r} with id {i} cannot be a line: it contains white space, U+0000 or a byte "
+                "order mark"
             )
         lines.append(line)
     if len(set(lines)) < len(lines):
-        raise ModelExportError("a special token reads like a piece, so that the file would have a line twice")
+        raise ModelExportError(
+            "a special token has the same text as a piece, so the file would contain a line twice"
+        )
     return lines
 
 

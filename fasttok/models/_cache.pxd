@@ -8,11 +8,11 @@ from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport FT_PREFETCH, Key
 
 cdef enum:
-    INLINE_IDS = 4
+    INLINE_IDS = 4  # number of ids that an entry has space for
 
 cdef struct CacheEntry:
-    # The key of the pretoken, with the number of ids in the top four bits of key.high: 1 to 4 where they
-    # stand in `ids`, 15 where they stand in the arena. All zero in an empty entry.
+    # Key of the pretoken. The top four bits of key.high are the number of ids, from 1 to 4, if the ids are in
+    # this entry, or 15 if they are in the arena. An empty entry is all zero.
     Key key
     uint32_t ids[INLINE_IDS]
 
@@ -20,16 +20,16 @@ cdef struct CacheEntry:
 @cython.final
 cdef class PretokenCache:
     cdef CacheEntry* entries
-    cdef void* block
-    cdef int shift  # a hash shifted right by this is an index; 64 less the table's size in bits
+    cdef void* block  # allocated memory that contains `entries`
+    cdef int shift  # a hash shifted right by `shift` is an index: 64 minus log2 of the table's size
     cdef int smallest_shift
     cdef Py_ssize_t n_used
     cdef uint8_t* arena
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
-    cdef Py_ssize_t n_not_kept  # pretokens that were encoded and not to be kept, so far
+    cdef Py_ssize_t n_not_cached  # number of pretokens so far whose ids must not be cached
     cdef readonly Py_ssize_t limit
-    cdef readonly Interrupt interrupt  # for the kernel that has the cache
+    cdef readonly Interrupt interrupt  # interrupt of the kernel that uses the cache
 
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
@@ -41,10 +41,10 @@ cdef class PretokenCache:
     cdef bint _is_full(self) noexcept nogil
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil
     cdef bint _grow(self) noexcept nogil
-    cdef void _forget(self) noexcept nogil
+    cdef void _clear(self) noexcept nogil
 
 
-# What runs for every pretoken is here, to be compiled into the loop that calls it.
+# These functions run for every pretoken. They are here to be inlined into the loop that calls them.
 
 cdef inline void cache_prefetch(PretokenCache cache, uint64_t hashed) noexcept nogil:
     FT_PREFETCH(&cache.entries[hashed >> cache.shift])
@@ -53,9 +53,9 @@ cdef inline void cache_prefetch(PretokenCache cache, uint64_t hashed) noexcept n
 cdef inline Py_ssize_t cache_first(
     const CacheEntry* entry, const Key* key, uint32_t* out
 ) noexcept nogil:
-    """Write the ids to `out` and return how many, if the first entry to look at holds them; 0 if not.
+    """Write the ids to `out` and return their number if `entry` has them; otherwise return 0.
 
-    Writes INLINE_IDS ids whatever their number: `out` must have room for as many.
+    `out` needs space for INLINE_IDS ids, because the whole array of an entry is copied.
     """
     cdef Py_ssize_t n = entry.key.high >> 60
     if entry.key.low == key.low and (entry.key.high ^ key.high) << 4 == 0 and n <= INLINE_IDS:

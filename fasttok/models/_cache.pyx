@@ -1,9 +1,9 @@
-"""The pretoken cache: what a model made of a pretoken before, within a limit in bytes.
+"""Cache of the ids of pretokens, with a limit in bytes.
 
-Open addressing with linear probing over entries of 32 bytes, two to a cache line: the 16-byte key and up
-to four ids. More ids, and the bytes of a pretoken too long for its key, stand in an arena. The table grows
-to half the limit and the arena to the other half; when either is full, everything is forgotten, which costs
-less than keeping books on what is used. A cache belongs to one thread at a time.
+The table uses open addressing with linear probing. Its entries have 32 bytes, two per cache line: the 16-byte
+key and up to four ids. Longer lists of ids are in an arena, as are the bytes of a pretoken that is too long for
+its key. Table and arena may each grow to half the limit. When one of them is full, the whole cache is cleared,
+which is cheaper than tracking the use of entries. A cache belongs to one thread at a time.
 """
 
 cimport cython
@@ -15,21 +15,21 @@ from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key
 
 cdef enum:
-    LARGEST_SHIFT = 64 - 9
-    IN_ARENA = 15
+    LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
+    IN_ARENA = 15  # stored instead of the number of ids if the ids are in the arena
 
-SPARE_IDS = INLINE_IDS  # a look-up may write this many ids past the end of the output
+SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
 
-cdef uint64_t KEY_BITS = 0x0FFFFFFFFFFFFFFFULL
+cdef uint64_t KEY_BITS = 0x0FFFFFFFFFFFFFFFULL  # the bits of key.high without the number of ids
 
 
 @cython.final
 cdef class PretokenCache:
-    """A bounded map from pretoken to ids; `limit` is in bytes."""
+    """Map from pretokens to ids that takes at most `limit` bytes."""
 
     def __cinit__(self, Py_ssize_t limit):
         if limit < 1 << 16:
-            raise ValueError(f"a cache needs a limit of at least 65,536 bytes, not {limit}")
+            raise ValueError(f"the limit of a cache must be at least 65,536 bytes, not {limit}")
         self.limit = limit
         self.interrupt = Interrupt()
         self.smallest_shift = LARGEST_SHIFT
@@ -38,7 +38,7 @@ cdef class PretokenCache:
         self.shift = LARGEST_SHIFT
         self.entries = <CacheEntry*>calloc_table(self.table_bytes(), &self.block)
         if self.entries == NULL:
-            raise MemoryError("no memory for a pretoken cache")
+            raise MemoryError("not enough memory for a pretoken cache")
 
     def __dealloc__(self):
         free(self.block)
@@ -49,7 +49,7 @@ cdef class PretokenCache:
 
     @property
     def n_bytes(self):
-        """The memory that the table and the arena take."""
+        """Memory of the table and the arena in bytes."""
         return self.table_bytes() + self.arena_size
 
     cdef Py_ssize_t table_bytes(self) noexcept nogil:
@@ -58,9 +58,9 @@ cdef class PretokenCache:
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
     ) noexcept nogil:
-        """Write the ids of a pretoken to `out` and return how many; 0 if it is not here.
+        """Write the ids of a pretoken to `out` and return their number; 0 if it is not in the cache.
 
-        Writes INLINE_IDS ids whatever their number: `out` must have room for as many.
+        `out` needs space for at least INLINE_IDS ids, because the whole array of an entry is copied.
         """
         cdef Py_ssize_t mask = ((<Py_ssize_t>1) << (64 - self.shift)) - 1
         cdef Py_ssize_t i = hashed >> self.shift, n
@@ -85,7 +85,7 @@ cdef class PretokenCache:
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil:
-        """Remember the ids of a pretoken that is not here; one larger than half the cache is let go."""
+        """Add a pretoken that is not in the cache, unless it needs more than half the limit or memory runs out."""
         cdef Py_ssize_t i, mask, needed = 0
         cdef CacheEntry* entry
         cdef uint64_t place
@@ -94,7 +94,7 @@ cdef class PretokenCache:
             if needed > self.limit // 2 or not self._reserve(needed):
                 return
         if self._is_full() and not self._grow():
-            self._forget()
+            self._clear()
         mask = ((<Py_ssize_t>1) << (64 - self.shift)) - 1
         i = hashed >> self.shift
         while self.entries[i].key.high:
@@ -116,16 +116,16 @@ cdef class PretokenCache:
         self.arena_used += needed
 
     cdef bint _is_full(self) noexcept nogil:
-        """Whether the table should grow: from half full on, or where it cannot grow, from 7/8 on."""
+        """Whether the table is half full; for a table of the largest size, whether it is 7/8 full."""
         cdef Py_ssize_t size = (<Py_ssize_t>1) << (64 - self.shift)
         return self.n_used >= (size // 2 if self.shift > self.smallest_shift else size // 8 * 7)
 
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil:
-        """Make room in the arena, forgetting everything if its limit is reached."""
+        """Reserve space in the arena; clear the cache first if its limit is reached."""
         cdef Py_ssize_t size, limit = self.limit // 2
         cdef uint8_t* arena
         if self.arena_used + needed > limit:
-            self._forget()
+            self._clear()
         if self.arena_used + needed > self.arena_size:
             size = min(limit, max(2 * self.arena_size, self.arena_used + needed, <Py_ssize_t>4096))
             arena = <uint8_t*>realloc(self.arena, size)
@@ -136,7 +136,7 @@ cdef class PretokenCache:
         return True
 
     cdef bint _grow(self) noexcept nogil:
-        """Move every entry to a table four times the size, if the limit and the memory allow it."""
+        """Move all entries to a table of four times the size, if the limit and the memory allow it."""
         cdef int shift = max(self.shift - 2, self.smallest_shift)
         cdef Py_ssize_t i, j, mask = ((<Py_ssize_t>1) << (64 - shift)) - 1
         cdef Key key
@@ -161,7 +161,7 @@ cdef class PretokenCache:
         self.shift = shift
         return True
 
-    cdef void _forget(self) noexcept nogil:
+    cdef void _clear(self) noexcept nogil:
         memset(self.entries, 0, self.table_bytes())
         self.n_used = 0
         self.arena_used = 0

@@ -1,4 +1,4 @@
-"""The loop over pretokens that the encoders of all models share; see _encoder.pyx."""
+"""Declarations of _encoder.pyx: the loop over pretokens that all models share."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -7,20 +7,20 @@ from fasttok.core._keys cimport Key
 from fasttok.models._cache cimport PretokenCache
 from fasttok.text._spans cimport Spans
 
-# What `encode_pretoken` returns where it has no ids to give.
+# Negative results of `encode_pretoken`: reasons why there are no ids.
 cdef enum:
     OUT_OF_MEMORY = -1
     INTERRUPTED = -2
-    UNKNOWN = -3  # less i, for a character at byte i that the model has no id for
+    UNKNOWN = -3  # UNKNOWN - i: the model has no id for the character at byte i
 
-# Added to the number of ids of a pretoken that it might not have elsewhere, so that the cache must not keep them.
+# Added to the number of ids if they must not be cached, because the same pretoken may get other ids elsewhere.
 cdef extern from *:
     """
-    #define FT_NOT_TO_KEEP ((Py_ssize_t)1 << 48)
+    #define FT_DO_NOT_CACHE ((Py_ssize_t)1 << 48)
     """
-    const Py_ssize_t NOT_TO_KEEP "FT_NOT_TO_KEEP"
+    const Py_ssize_t DO_NOT_CACHE "FT_DO_NOT_CACHE"
 
-cdef int raise_reason(
+cdef int raise_failure(
     Py_ssize_t reason, Interrupt interrupt, const uint8_t* text, const int64_t* offsets
 ) except -1
 
@@ -63,7 +63,7 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
     ) noexcept nogil
-    cdef Py_ssize_t _encode_other(
+    cdef Py_ssize_t _encode_miss(
         self,
         Key key,
         uint64_t hashed,
@@ -95,14 +95,17 @@ cdef class PretokenEncoder:
 
 
 cdef inline Py_ssize_t known_length(PretokenEncoder encoder, uint32_t i) noexcept nogil:
-    """For how many bytes an id is; 0 if it does not say."""
+    """Return the number of bytes that an id stands for; 0 if it is not known."""
     return encoder.id_lengths[i] if i < <size_t>encoder.id_lengths.shape[0] else 0
 
 
 cdef inline void write_places(
     int64_t* places, const int64_t* lengths, Py_ssize_t n, Py_ssize_t start
 ) noexcept nogil:
-    """Write where n ids begin and end, the first at `start`; `lengths` may be in `places` from the nth number on."""
+    """Write the first byte and one more than the last byte of each of n ids, which begin at `start`.
+
+    `lengths` may be the second half of `places`: a length is read before it is overwritten.
+    """
     cdef Py_ssize_t i
     for i in range(n):
         places[2 * i] = start

@@ -1,8 +1,8 @@
-"""The loop over pretokens that the encoders of all models share: spans, the cache in front, misses.
+"""The loop over pretokens that the encoders of all models share: get spans, look up the cache, encode misses.
 
-A few hundred spans at a time are asked for, and their pretokens looked up while text and spans are in the
-nearest cache. In blocks of 32, first all keys are made and the entries they need asked for, then all are
-looked at: so the waits for memory overlap.
+Spans are requested a few hundred at a time, so that text and spans stay in the L1 cache. Pretokens are looked up
+in blocks of 32: first their keys are computed and the table entries prefetched, then the entries are read. The
+memory latencies of a block therefore overlap.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -22,21 +22,21 @@ cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* length) except NULL
 
 cdef enum:
-    CHUNK = 512  # spans that are asked for at once
-    BLOCK = 32
-    FEW = 1024  # a text of so many bytes is encoded without asking for memory
+    CHUNK = 512  # spans per request
+    BLOCK = 32  # pretokens per block of cache lookups
+    FEW = 1024  # maximum length in bytes of a text that is encoded without allocating memory
 
 
-ctypedef char Nowhere
+ctypedef char NoBounds  # type of `bounds` in `encode_spans` if no bounds are written
 
 
-cdef int raise_reason(
+cdef int raise_failure(
     Py_ssize_t reason, Interrupt interrupt, const uint8_t* text, const int64_t* offsets
 ) except -1:
-    """Raise the error for what `encode_rows` returned."""
+    """Raise the error for a negative result of `encode_rows`."""
     cdef Py_ssize_t i = UNKNOWN - reason, row = 0, length
     if reason == OUT_OF_MEMORY:
-        raise MemoryError("a pretoken is too long for the memory there is, or longer than 4 GiB")
+        raise MemoryError("cannot encode a pretoken: it is longer than 4 GiB or too long for the free memory")
     if reason == INTERRUPTED:
         return interrupt.raise_error()
     while offsets[row + 1] <= i:
@@ -45,14 +45,14 @@ cdef int raise_reason(
 
 
 cdef class PretokenEncoder:
-    """What the encoder of a model derives from; it must have an `encode_pretoken` of its own."""
+    """Base class of the encoders of all models; derived classes define `encode_pretoken`."""
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        """Write the ids of a pretoken that the cache does not know; return how many, or why there are none.
+        """Write the ids of a pretoken that is not in the cache; return their number, or a negative reason.
 
-        What takes longer than some milliseconds asks `interrupt` whether to go on.
+        Loops that may run for more than some milliseconds call ``interrupt.check()``.
         """
         return OUT_OF_MEMORY
 
@@ -65,14 +65,25 @@ cdef class PretokenEncoder:
         uint32_t[::1] out,
         int64_t[::1] out_offsets,
     ):
-        """Write the ids of every row of text to `out` and where its ids end to `out_offsets`; return how many.
+        """Write the ids of all rows of text to `out` and their offsets to `out_offsets`; return the number of ids.
 
-        `out` must have room for an id a byte and SPARE_IDS more.
+        Parameters
+        ----------
+        text : uint8[n], offsets : int64[r + 1]
+            Rows of text.
+        spans : Spans
+            Object that finds the pretokens.
+        cache : PretokenCache
+            Cache of this model.
+        out : uint32[n + SPARE_IDS]
+            Array for the ids; there is at most one per byte.
+        out_offsets : int64[r + 1]
+            Array for the offsets of the ids of each row.
 
         Raises
         ------
         UnknownCharacterError
-            At a character that the model has no id for; the document is the row.
+            If the model has no id for a character. Its `document` is the number of the row.
         """
         cdef Py_ssize_t n = 0, n_rows = offsets.shape[0] - 1
         out_offsets[0] = 0
@@ -84,14 +95,14 @@ cdef class PretokenEncoder:
                 &text[0], text.shape[0], &offsets[0], n_rows, spans, cache, &out[0], &out_offsets[0]
             )
         if n < 0:
-            raise_reason(n, cache.interrupt, &text[0], &offsets[0])
+            raise_failure(n, cache.interrupt, &text[0], &offsets[0])
         return n
 
     def set_lengths(self, const uint32_t[::1] lengths):
-        """Take how many bytes of a pretoken each id stands for; to be called once, before others have the encoder.
+        """Set the number of bytes that each id stands for; called once, before the encoder is shared.
 
-        0 is for an id of which that is not known: by itself it stands for one character that is no piece, as
-        does an id beyond the table.
+        ``lengths`` (uint32[k]) has the numbers of the ids 0 to k - 1; 0 means that the number is not known. Such an id,
+        or an id from k on, stands for one unknown character.
         """
         self.id_lengths = lengths
 
@@ -105,10 +116,10 @@ cdef class PretokenEncoder:
         int64_t[:, ::1] out_spans,
         int64_t[::1] out_offsets,
     ):
-        """Write the ids that `encode` does, and which bytes of `text` each stands for; return how many ids.
+        """Write the ids and their spans in `text`; return the number of ids.
 
-        A row of `out_spans` has the first byte of an id and the one after its last. Both `out` and `out_spans`
-        must have room for an id a byte and SPARE_IDS more. `set_lengths` must have been called.
+        `out_spans` is int64[n + SPARE_IDS, 2]; a row has the first byte of an id and one more than its last byte.
+        The other parameters are those of `encode`. `set_lengths` must have been called.
 
         Raises
         ------
@@ -137,19 +148,19 @@ cdef class PretokenEncoder:
                 written += n
                 out_offsets[row + 1] = written
         if n < 0:
-            raise_reason(n, cache.interrupt, &text[0], &offsets[0])
+            raise_failure(n, cache.interrupt, &text[0], &offsets[0])
         return written
 
     def encode_to_list(self, text, Spans spans, PretokenCache cache, list integers not None):
-        """The ids of one short text, a ``str`` or ``bytes``, as a list of items of `integers`.
+        """Return the ids of one short ``str`` or ``bytes`` as a list of items of `integers`.
 
-        For the text that costs less to encode than any array costs to make. `spans` must need nothing but
-        the text itself. A ``str`` that is ASCII is read where it stands.
+        For short texts, this is faster than allocating arrays. `integers` contains the Python integer of every id,
+        in order. `spans` must find the pretokens from the text alone. An ASCII ``str`` is read in place.
 
         Raises
         ------
         UnicodeEncodeError
-            If there is a lone surrogate.
+            If the text contains a lone surrogate.
         UnknownCharacterError
             As in `encode`.
         """
@@ -169,13 +180,13 @@ cdef class PretokenEncoder:
         if length > FEW:
             ids = <uint32_t*>malloc((length + INLINE_IDS) * sizeof(uint32_t))
             if ids == NULL:
-                raise MemoryError("no memory for the ids of a text")
+                raise MemoryError("not enough memory for the ids of a text")
         offsets[0] = 0
         offsets[1] = length
         try:
             n = self.encode_rows(<const uint8_t*>start, length, offsets, 1, spans, cache, ids, out_offsets)
             if n < 0:
-                raise_reason(n, cache.interrupt, <const uint8_t*>start, offsets)
+                raise_failure(n, cache.interrupt, <const uint8_t*>start, offsets)
             return list_of_ids(ids, n, integers)
         finally:
             if ids != few:
@@ -192,7 +203,7 @@ cdef class PretokenEncoder:
         uint32_t* out,
         int64_t* out_offsets,
     ) noexcept nogil:
-        """As `encode`; what `encode_pretoken` returned if it had no ids, the byte counted in `text`."""
+        """Encode rows as `encode` does; return the number of ids, or a negative reason with a byte offset in `text`."""
         cdef Py_ssize_t row, n, written = 0
         for row in range(n_rows):
             n = self.encode_row(
@@ -215,7 +226,10 @@ cdef class PretokenEncoder:
         uint32_t* out,
         int64_t* places,
     ) noexcept nogil:
-        """Write the ids of one row, and to `places`, if it is not NULL, their spans; return as `encode_rows`."""
+        """Write the ids of one row, and their spans to `places` unless it is NULL.
+
+        Return the number of ids, or a negative reason with a byte offset in `text`.
+        """
         cdef int64_t starts[CHUNK]
         cdef int64_t ends[CHUNK]
         cdef Py_ssize_t position = begin, n, n_ids, written = 0
@@ -242,9 +256,9 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
     ) noexcept nogil:
-        return encode_spans[Nowhere](self, text, n_text, starts, ends, n, cache, out, NULL)
+        return encode_spans[NoBounds](self, text, n_text, starts, ends, n, cache, out, NULL)
 
-    cdef Py_ssize_t _encode_other(
+    cdef Py_ssize_t _encode_miss(
         self,
         Key key,
         uint64_t hashed,
@@ -253,13 +267,13 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
     ) noexcept nogil:
-        """What is not where it would stand first: look on, and if it is nowhere, encode it and remember it."""
+        """Handle a pretoken that is not in its first cache entry: search the others, else encode and cache it."""
         cdef Py_ssize_t n = cache.get(key, hashed, pretoken, length, out)
         if n == 0:
             n = self.encode_pretoken(pretoken, length, out, cache.interrupt)
-            if n >= NOT_TO_KEEP:
-                n -= NOT_TO_KEEP
-                cache.n_not_kept += 1
+            if n >= DO_NOT_CACHE:
+                n -= DO_NOT_CACHE
+                cache.n_not_cached += 1
             elif n > 0:
                 cache.put(key, hashed, pretoken, length, out, n)
         return n
@@ -275,7 +289,7 @@ cdef class PretokenEncoder:
         uint32_t* out,
         int64_t* places,
     ) noexcept nogil:
-        """As `_encode_spans`, with the spans of the ids."""
+        """Encode spans as `_encode_spans` does, and write the spans of the ids to `places`."""
         cdef int64_t bounds[CHUNK]
         cdef Py_ssize_t first = 0, size, i, k, n_ids, at, written = 0
         while first < n:
@@ -292,7 +306,7 @@ cdef class PretokenEncoder:
                     places[0] = starts[first + i]
                     places[1] = ends[first + i]
                 else:
-                    # Lengths are written where they do not stand in the way of the spans that they become.
+                    # The lengths go to the second half of the space: no span overwrites a length that is not read yet.
                     n_ids = self.measure_pretoken(
                         text + starts[first + i],
                         ends[first + i] - starts[first + i],
@@ -319,9 +333,10 @@ cdef class PretokenEncoder:
         int64_t* lengths,
         Interrupt interrupt,
     ) noexcept nogil:
-        """Write for how many bytes each of the ids of a pretoken is, which are not one; 0, or why that is not known.
+        """Write the number of bytes of each id of a pretoken with n != 1 ids; return 0 or a negative reason.
 
-        They come to its length. Of several ids for the same bytes all but the last have 0.
+        The numbers add up to the length of the pretoken. If several ids stand for the same bytes, all but the
+        last have 0.
         """
         cdef Py_ssize_t i, size, at = 0
         for i in range(n):
@@ -333,9 +348,9 @@ cdef class PretokenEncoder:
         return 0
 
 
-ctypedef fused Bound:  # so that the loop is compiled once with the bounds and once without
+ctypedef fused Bound:  # compiles the loop twice: with bounds and without
     int64_t
-    Nowhere
+    NoBounds
 
 
 cdef inline Py_ssize_t encode_spans(
@@ -349,7 +364,7 @@ cdef inline Py_ssize_t encode_spans(
     uint32_t* out,
     Bound* bounds,
 ) noexcept nogil:
-    """Write the ids of pretokens, and to `bounds`, unless that is Nowhere, where those of each end."""
+    """Write the ids of pretokens, and the end of each pretoken's ids to `bounds` unless its type is NoBounds."""
     cdef Key keys[BLOCK]
     cdef uint64_t hashes[BLOCK]
     cdef CacheEntry* entries
@@ -367,7 +382,7 @@ cdef inline Py_ssize_t encode_spans(
         for i in range(size):
             n_ids = cache_first(&entries[hashes[i] >> shift], &keys[i], at)
             if n_ids == 0:
-                n_ids = encoder._encode_other(
+                n_ids = encoder._encode_miss(
                     keys[i], hashes[i], text + starts[first + i], ends[first + i] - starts[first + i], cache, at
                 )
                 if n_ids < 0:

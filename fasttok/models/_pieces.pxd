@@ -1,4 +1,4 @@
-"""Pieces looked up by their bytes; see _pieces.pyx."""
+"""Declarations of _pieces.pyx: a hash table of pieces."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -11,7 +11,7 @@ cdef enum:
 cdef class PieceTable:
     cdef const uint8_t* values
     cdef const int64_t* offsets
-    cdef uint64_t* table  # half of the hash, then the id
+    cdef uint64_t* table  # per entry: the lower half of the hash in the upper 32 bits, the id in the lower
     cdef int bits
     cdef object _owners
 

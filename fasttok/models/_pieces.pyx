@@ -1,4 +1,4 @@
-"""Pieces looked up by their bytes."""
+"""`PieceTable`: a hash table from the bytes of pieces to their ids."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -7,14 +7,15 @@ from libc.string cimport memcmp, memset
 
 from fasttok.core._keys cimport hash_key, make_key
 
-cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
+cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL  # an unused entry of the table
 
 
 @cython.final
 cdef class PieceTable:
-    """Looks pieces up by their bytes: a hash table of ids over the pieces' own memory.
+    """Hash table from the bytes of pieces to their ids; it refers to the pieces' memory and copies nothing.
 
-    `included` says which of them; empty ones never are.
+    ``values`` (uint8[..]) and ``offsets`` (int64[n + 1]) have the pieces; the id of a piece is its row.
+    ``included`` (uint8[n]) is a mask of the pieces to add. Empty pieces are never added.
     """
 
     def __cinit__(
@@ -30,7 +31,7 @@ cdef class PieceTable:
             self.bits += 1
         self.table = <uint64_t*>malloc(8 << self.bits)
         if self.table == NULL:
-            raise MemoryError("no memory for the table of pieces")
+            raise MemoryError("not enough memory for the table of pieces")
         memset(self.table, 0xFF, 8 << self.bits)
         mask = (<uint64_t>1 << self.bits) - 1
         for i in range(n):
@@ -46,7 +47,7 @@ cdef class PieceTable:
         free(self.table)
 
     cdef uint32_t find(self, const uint8_t* piece, Py_ssize_t length) noexcept nogil:
-        """The id of a piece, NOTHING if there is none of these bytes; the lesser id of two alike."""
+        """Return the smallest id of a piece with these bytes, or NOTHING if there is no such piece."""
         cdef uint64_t hashed = hash_piece(piece, length), mask = (<uint64_t>1 << self.bits) - 1, entry
         cdef uint64_t place = hashed >> (64 - self.bits)
         cdef uint32_t i

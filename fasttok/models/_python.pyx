@@ -1,4 +1,4 @@
-"""Encoding by a function of Python, for models that have no kernel of their own."""
+"""`PythonEncoder`: encodes with a Python function, for models without a compiled encoder."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t
@@ -13,15 +13,15 @@ from fasttok.core.errors import UnknownCharacterError
 
 @cython.final
 cdef class PythonEncoder(PretokenEncoder):
-    """Calls a function for every pretoken that the cache does not know.
+    """Encoder that calls a Python function for every pretoken that is not in the cache.
 
     Parameters
     ----------
     function : callable
-        Takes a pretoken as ``bytes``; returns its ids, at least one and at most one per byte. An
-        `UnknownCharacterError` names the byte of the pretoken.
+        Function that takes a pretoken as ``bytes`` and returns its ids, at least one and at most one per byte.
+        It may raise `UnknownCharacterError` with a byte offset in the pretoken.
     n_ids : int
-        One more than the largest id that the function may give.
+        One more than the largest id that the function may return.
     """
 
     cdef object function
@@ -43,10 +43,12 @@ cdef class PythonEncoder(PretokenEncoder):
             ids = [index(given) for given in self.function(<bytes>pretoken[:length])]
             n = len(ids)
             if not 0 < n <= length:
-                raise ValueError(f"the model gives {n} ids for a pretoken of {length} bytes; expected 1 to {length}")
+                raise ValueError(
+                    f"encode_pretoken must return from 1 to {length} ids for a pretoken of {length} bytes, not {n}"
+                )
             for i in range(n):
                 if not 0 <= ids[i] < self.n_ids:
-                    raise ValueError(f"the model gives id {ids[i]}; its ids are 0 to {self.n_ids - 1}")
+                    raise ValueError(f"encode_pretoken must return ids from 0 to {self.n_ids - 1}, not {ids[i]}")
                 out[i] = ids[i]
             return n
         except UnknownCharacterError as error:
@@ -73,7 +75,7 @@ cdef class PythonEncoder(PretokenEncoder):
             return 0
         with gil:
             interrupt.error = ValueError(
-                f"the pieces that the model gives for {<bytes>pretoken[:length]!r} have {at} bytes, so that "
-                "their places are not known"
+                f"cannot locate the ids of the pretoken {<bytes>pretoken[:length]!r}: their pieces have {at} bytes, "
+                f"but the pretoken has {length}"
             )
         return INTERRUPTED

@@ -1,4 +1,4 @@
-"""Encoders that draw by chance, and what they draw from; see _sampling_loop.pyx."""
+"""Declarations of _sampling_loop.pyx, and the random number generator of sampling encoders."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -9,7 +9,7 @@ from fasttok.text._spans cimport Spans
 
 
 cdef inline uint64_t draw(uint64_t* state) noexcept nogil:
-    """The next number of SplitMix64."""
+    """Return the next number of SplitMix64."""
     cdef uint64_t x
     state[0] += 0x9E3779B97F4A7C15ULL
     x = state[0]
@@ -19,12 +19,12 @@ cdef inline uint64_t draw(uint64_t* state) noexcept nogil:
 
 
 cdef inline uint64_t hash_number(uint64_t number) noexcept nogil:
-    """The first number that SplitMix64 gives from a state."""
+    """Return the first number of SplitMix64 for an initial state."""
     return draw(&number)
 
 
 cdef class SamplingLoop(PretokenEncoder):
-    cdef uint64_t key  # from seed and epoch
+    cdef uint64_t key  # hash of seed and epoch
     cdef const int64_t[::1] documents
     cdef const int64_t[::1] starts
 

@@ -1,7 +1,7 @@
-"""The loop over pretokens whose ids are drawn by chance: spans, no cache, and a generator for each pretoken.
+"""The loop over pretokens for sampling encoders, which do not use the cache.
 
-What is drawn comes from SplitMix64 (Steele et al. 2014), begun anew for each pretoken with a hash of where it
-stands.
+Random numbers come from SplitMix64 (Steele et al. 2014). The generator is seeded again for each pretoken, with
+a hash of the pretoken's position.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -12,20 +12,20 @@ from fasttok.models._encoder cimport OUT_OF_MEMORY, UNKNOWN, PretokenEncoder
 from fasttok.text._spans cimport Spans
 
 cdef enum:
-    CHUNK = 512  # spans that are asked for at once
+    CHUNK = 512  # spans per request
 
 
 cdef class SamplingLoop(PretokenEncoder):
-    """Encodes rows of text once; asks the cache for nothing but whether to go on.
+    """Base class of sampling encoders; derived classes define `sample_pretoken`.
 
-    What derives from it must have an `sample_pretoken` of its own.
+    An encoder is made for one set of rows and encodes them once. Of the cache, it uses only the interrupt.
 
     Parameters
     ----------
     seed, epoch : int
-        What the draws depend on besides,
+        Seed of the random numbers and number of the epoch.
     documents, starts : int64[k]
-        of every row, the number of its document, and where in the document it begins, in bytes.
+        For each row, the number of its document and its byte offset in the document.
     """
 
     def __cinit__(
@@ -38,7 +38,7 @@ cdef class SamplingLoop(PretokenEncoder):
     cdef Py_ssize_t sample_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, uint64_t state, Interrupt interrupt
     ) noexcept nogil:
-        """As `encode_pretoken`; the generator begins with `state`."""
+        """Encode a pretoken as `encode_pretoken` does, with random numbers from the given state."""
         return OUT_OF_MEMORY
 
     cdef Py_ssize_t encode_rows(

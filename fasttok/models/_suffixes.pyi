@@ -5,10 +5,10 @@ Positions = NDArray[np.int64]
 Symbols = NDArray[np.uint32]
 
 def measure_common(
-    symbols: Symbols, room: NDArray[np.int32], order: Positions, out: NDArray[np.int32]
+    symbols: Symbols, suffix_lengths: NDArray[np.int32], order: Positions, out: NDArray[np.int32]
 ) -> None: ...
 def list_substrings(
-    room: NDArray[np.int32],
+    suffix_lengths: NDArray[np.int32],
     order: Positions,
     common: NDArray[np.int32],
     weights: NDArray[np.int64],
@@ -19,7 +19,7 @@ def list_substrings(
 ) -> int: ...
 def find_substrings(
     symbols: Symbols,
-    room: NDArray[np.int32],
+    suffix_lengths: NDArray[np.int32],
     order: Positions,
     values: Symbols,
     offsets: Positions,
@@ -30,7 +30,7 @@ def fill_arcs(
     order: Positions, substrings: Positions, first_piece: int, used: Positions, arcs: NDArray[np.uint32]
 ) -> None: ...
 def link_substrings(
-    room: NDArray[np.int32],
+    suffix_lengths: NDArray[np.int32],
     order: Positions,
     substrings: Positions,
     parents: Positions,

@@ -1,16 +1,22 @@
-"""The kernels of `Substrings`: words in the order of their suffixes, and the substrings that this shows.
+"""Kernels of `Substrings`: sorted suffixes of words, and substrings as intervals of them.
 
-A suffix here is what goes from a position to the end of its word, cut at `room` symbols. Suffixes that begin
-alike stand together, so a substring is an interval of them.
+For n symbols of words, ``symbols`` is uint32[n]. The suffix of position p begins at p and has
+``suffix_lengths[p]`` symbols (int32[n]). ``order`` (int64[n]) has the positions sorted by their suffixes. All
+suffixes that begin with the same substring are adjacent. A row of ``substrings`` (int64[k, 3]) has the length of
+a substring, the index in ``order`` of the first suffix that begins with it, and one more than the index of the
+last.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
 
 def measure_common(
-    const uint32_t[::1] symbols, const int32_t[::1] room, const int64_t[::1] order, int32_t[::1] out
+    const uint32_t[::1] symbols, const int32_t[::1] suffix_lengths, const int64_t[::1] order, int32_t[::1] out
 ):
-    """Write how many symbols each suffix, in order, has in common with the one before it; 0 for the first."""
+    """Write the length of the common prefix of each sorted suffix and the one before it to `out`: int32[n].
+
+    Entry 0 is not written.
+    """
     cdef Py_ssize_t i
     cdef int64_t a, b
     cdef int32_t k, most
@@ -18,7 +24,7 @@ def measure_common(
         for i in range(1, order.shape[0]):
             a = order[i - 1]
             b = order[i]
-            most = min(room[a], room[b])
+            most = min(suffix_lengths[a], suffix_lengths[b])
             k = 0
             while k < most and symbols[a + k] == symbols[b + k]:
                 k += 1
@@ -26,7 +32,7 @@ def measure_common(
 
 
 def list_substrings(
-    const int32_t[::1] room,
+    const int32_t[::1] suffix_lengths,
     const int64_t[::1] order,
     const int32_t[::1] common,
     const int64_t[::1] weights,
@@ -35,14 +41,27 @@ def list_substrings(
     int64_t[:, ::1] out,
     int64_t[:, ::1] stack,
 ):
-    """Write the substrings of `shortest` or more symbols that no symbol always follows; return how many.
+    """Write the substrings that are not always followed by the same symbol; return their number.
 
-    A row of `out` is the length, the first suffix in order that begins so, and one past the last; what
-    begins with a substring stands before it. Those whose weight, ``weights[last] - weights[first]``, is below
-    `min_weight` are left out. `out` must have room for two rows a suffix; `stack` for one row more than
-    `room` has symbols at most.
+    A row of `out` has the length, the index `first` of the first suffix that begins with the substring, and
+    `end`, one more than the index of the last. A substring comes after all substrings that begin with it.
+    Substrings with fewer than `shortest` symbols, or with a weight below `min_weight`, are skipped.
 
-    Abouelhoda et al. (2004), algorithm 4.4, with every suffix a substring too.
+    Parameters
+    ----------
+    common : int32[n]
+        Result of `measure_common`; entry 0 must be 0.
+    weights : int64[n + 1]
+        Cumulative weights of the sorted suffixes: the weight of a substring is ``weights[end] - weights[first]``.
+    out : int64[2n, 3]
+        Array for the substrings.
+    stack : int64[m + 1, 2]
+        Buffer, where m is the number of symbols of the longest suffix.
+
+    Notes
+    -----
+
+    The algorithm is 4.4 of Abouelhoda et al. (2004), with whole suffixes added to the substrings.
     """
     cdef Py_ssize_t i, top = 0, n = 0, n_suffixes = order.shape[0]
     cdef int64_t left
@@ -67,22 +86,26 @@ def list_substrings(
                 top += 1
                 stack[top, 0] = shared
                 stack[top, 1] = left
-            if room[order[i]] > shared:
+            if suffix_lengths[order[i]] > shared:
                 top += 1
-                stack[top, 0] = room[order[i]]
+                stack[top, 0] = suffix_lengths[order[i]]
                 stack[top, 1] = i
     return n
 
 
 def find_substrings(
     const uint32_t[::1] symbols,
-    const int32_t[::1] room,
+    const int32_t[::1] suffix_lengths,
     const int64_t[::1] order,
     const uint32_t[::1] values,
     const int64_t[::1] offsets,
     int64_t[:, ::1] out,
 ):
-    """Write the rows of `list_substrings` for given strings; first and last are equal where one is nowhere."""
+    """Write one row per string to `out` (int64[k, 3]), with the columns that `list_substrings` writes.
+
+    ``values`` (uint32[..]) and ``offsets`` (int64[k + 1]) have the strings. `first` equals `end` if a string does
+    not occur.
+    """
     cdef Py_ssize_t i
     cdef int64_t low, high, middle, length
     with nogil:
@@ -92,7 +115,7 @@ def find_substrings(
             high = order.shape[0]
             while low < high:
                 middle = (low + high) >> 1
-                if compare(symbols, room, order[middle], values, offsets[i], length) < 0:
+                if compare(symbols, suffix_lengths, order[middle], values, offsets[i], length) < 0:
                     low = middle + 1
                 else:
                     high = middle
@@ -101,7 +124,7 @@ def find_substrings(
             high = order.shape[0]
             while low < high:
                 middle = (low + high) >> 1
-                if compare(symbols, room, order[middle], values, offsets[i], length) <= 0:
+                if compare(symbols, suffix_lengths, order[middle], values, offsets[i], length) <= 0:
                     low = middle + 1
                 else:
                     high = middle
@@ -110,16 +133,16 @@ def find_substrings(
 
 cdef inline int compare(
     const uint32_t[::1] symbols,
-    const int32_t[::1] room,
+    const int32_t[::1] suffix_lengths,
     int64_t position,
     const uint32_t[::1] values,
     int64_t start,
     int64_t length,
 ) noexcept nogil:
-    """Whether a suffix stands before a string, begins with it, or stands behind it: -1, 0 or 1."""
+    """Return -1 if a suffix sorts before a string, 0 if it begins with the string, 1 if it sorts after it."""
     cdef int64_t k
     for k in range(length):
-        if k == room[position]:
+        if k == suffix_lengths[position]:
             return -1
         if symbols[position + k] != values[start + k]:
             return -1 if symbols[position + k] < values[start + k] else 1
@@ -127,7 +150,7 @@ cdef inline int compare(
 
 
 def count_arcs(const int64_t[::1] order, const int64_t[:, ::1] substrings, int64_t[::1] offsets):
-    """Add to ``offsets[p + 1]``, for every position p, how many of the substrings begin there."""
+    """Add the number of substrings that begin at each position p to ``offsets[p + 1]``: int64[n + 1]."""
     cdef Py_ssize_t i
     cdef int64_t j
     with nogil:
@@ -143,9 +166,10 @@ def fill_arcs(
     int64_t[::1] used,
     uint32_t[::1] arcs,
 ):
-    """Write an arc for every place where a substring begins; ``used[p]`` is where position p's next one goes.
+    """Write one arc per occurrence of a substring to `arcs`; the next arc of position p goes to ``used[p]``.
 
-    Substring i is piece ``first_piece + i``. An arc has the piece in its lower 24 bits and the length above.
+    Substring i is piece ``first_piece + i``. The lower 24 bits of an arc are the piece, the upper 8 bits its
+    length. ``arcs`` is uint32[..], and ``used`` is int64[n], which is changed.
     """
     cdef Py_ssize_t i
     cdef int64_t j, position
@@ -160,20 +184,22 @@ def fill_arcs(
 
 
 def link_substrings(
-    const int32_t[::1] room,
+    const int32_t[::1] suffix_lengths,
     const int64_t[::1] order,
     const int64_t[:, ::1] substrings,
     int64_t[::1] parents,
     int64_t[::1] leaves,
     int64_t[::1] stack,
 ):
-    """Write the parent of each substring in the suffix tree, and the leaf of each position.
+    """Write the parent of each substring in the suffix tree to `parents`, and the leaf of each position to `leaves`.
 
-    `substrings` are all rows that `list_substrings` writes from one symbol on; `stack` must have room for one
-    row more than `room` has symbols at most.
+    `substrings` are all rows that `list_substrings` writes if `shortest` and `min_weight` are 1. A parent is a
+    row of `substrings`, or -1; a leaf is the row of the substring that is the whole suffix. The arrays are
+    parents : int64[k], leaves : int64[n], and stack : int64[m + 1], a buffer, where m is the number of symbols of
+    the longest suffix.
     """
     cdef Py_ssize_t i
-    cdef int64_t j, top = 0  # of the stack: what the last row begins with, and itself
+    cdef int64_t j, top = 0  # `stack` has the ancestors of the last row, and the row itself
     with nogil:
         for i in range(substrings.shape[0] - 1, -1, -1):
             while top > 0 and substrings[stack[top - 1], 1] > substrings[i, 1]:
@@ -182,6 +208,6 @@ def link_substrings(
             stack[top] = i
             top += 1
             j = substrings[i, 1]
-            while j < substrings[i, 2] and room[order[j]] == substrings[i, 0]:
+            while j < substrings[i, 2] and suffix_lengths[order[j]] == substrings[i, 0]:
                 leaves[order[j]] = i
                 j += 1

@@ -1,4 +1,4 @@
-"""The contract of a model with the tokenizer."""
+"""`Model` and `Trainer`: the base classes of all model families."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fasttok.text._spans import Boundaries
 
 
 class Round(TypedDict):
-    """What a round of training left."""
+    """State of the vocabulary after one round of training."""
 
     n_pieces: int
     log_likelihood_per_character: float
@@ -29,17 +29,26 @@ class Round(TypedDict):
 
 
 class Trained(NamedTuple):
-    """What a trainer makes.
+    """Result of a training.
 
     Attributes
     ----------
     model : Model
-        The model.
+        The trained model.
     special_tokens : dict of str to int
-        The id of each special token.
+        Id of each special token.
     rounds : sequence of Round
-        Of a training that goes in rounds: the pieces left after each, the log likelihood of the corpus with
-        them in nats per character, and its tokens.
+        One entry per round, for trainers that work in rounds; otherwise empty. Each entry has the number of
+        pieces after the round, the log-likelihood of the corpus in nats per character, and the number of
+        tokens of the corpus.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
+    >>> trained = ft.BPETrainer(vocab_size=258, special_tokens=["<s>"]).train(counts)
+    >>> bytes(trained.model.pieces[256]), trained.special_tokens
+    (b'lo', {'<s>': 257})
     """
 
     model: Model
@@ -48,11 +57,33 @@ class Trained(NamedTuple):
 
 
 class Trainer(ABC):
-    """Makes a model from counts. Derived classes are frozen dataclasses; their fields, plain JSON, are the
-    options.
+    """Base class of trainers, which learn a model from pretoken counts.
 
-    A trainer of your own is used by `train` as any other, by its class or its import path; the how-to in the
-    documentation has an example.
+    Derived classes are frozen dataclasses. Their fields are the options and must be JSON values.
+    `fasttok.train` takes a custom trainer by its class or by its import path.
+
+    Examples
+    --------
+    A trainer whose pieces are the most frequent characters:
+
+    >>> from collections import Counter
+    >>> from dataclasses import dataclass
+    >>> import fasttok as ft
+    >>> from fasttok.models.base import Trained
+    >>> @dataclass(frozen=True)
+    ... class FrequentCharacters(ft.Trainer):
+    ...     vocab_size: int
+    ...
+    ...     def train(self, counts, *, workers=None, progress=False):
+    ...         totals = Counter()
+    ...         for word, n in counts.to_dict().items():
+    ...             for character in word.decode():
+    ...                 totals[character] += n
+    ...         pieces = [character for character, _ in totals.most_common(self.vocab_size)]
+    ...         return Trained(ft.CharacterModel(pieces), {})
+    >>> counts = ft.PretokenCounts.from_dict({"noon": 2, "zoo": 1})
+    >>> ft.train(counts, model=FrequentCharacters, vocab_size=2).encode("no").tolist()
+    [1, 0]
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -66,39 +97,70 @@ class Trainer(ABC):
         counts : PretokenCounts
             The training corpus.
         workers : int, optional
-            Number of threads; default: all CPUs. The model does not depend on it.
+            Number of threads; default: all CPUs. The model is the same for any number.
         progress : bool
-            Show bars on the standard error stream.
+            Whether to show progress bars on standard error.
+
+        Returns
+        -------
+        Trained
+            The model and the id of each special token.
         """
 
     def config(self) -> dict[str, Any]:
-        """Return the options by name, for the provenance of what is trained."""
+        """Return the options by name. They are stored in the provenance of the trained tokenizer."""
         return {option.name: getattr(self, option.name) for option in fields(self)}
 
 
 class Model(ABC):
-    """Turns pretokens into ids. Immutable; what it remembers is in caches that the tokenizer owns.
+    """Base class of subword models, which map pretokens to ids.
 
-    A model of your own needs `pieces`, `encode_pretoken`, `is_lossless`, `to_dict` and `from_dict`; the
-    how-to in the documentation has an example.
+    Models are immutable; the caches belong to the tokenizer. A custom model defines `pieces`,
+    `encode_pretoken`, `is_lossless`, `to_dict` and `from_dict`.
 
     Attributes
     ----------
     kind : str
-        What the model is, in files and for people.
+        Name of the model family in native files.
     pieces : Ragged of uint8
-        The bytes that each id is called by; an empty row is an id that the model does not use.
+        Name of each id, in bytes. An empty row is an id that the model does not use.
     unk_id : int or None
-        The id of what is not in the vocabulary, where the model has one. It is a special token's.
+        Id of the unknown token; None if the model has no unknown token. The id belongs to a special token.
     begins_word, ends_word : ndarray of bool, or None
-        Whether each piece is marked as the beginning of a pretoken, or as its end; None where none are.
+        Whether each piece is marked as the beginning, or as the end, of a pretoken. None if the model has no
+        such marks.
     needs_whole_rows : bool
-        Whether the ids of a text depend on more than its pretokens, so that it must not be cut.
+        Whether the ids of a text depend on more than its pretokens. If so, the text must not be cut.
     fuse_unk : bool
-        Whether a run of unknown tokens is one: of all that a text has between added tokens, also across
-        pretokens, or, where a step takes the pretokens of another for texts, of each of those.
+        Whether consecutive unknown tokens become one, even across pretokens. A run ends at an added token. If
+        the pretokenizer works in several stages, each of which splits the pretokens of the stage before, a
+        run also ends where a pretoken of an earlier stage ends.
     can_sample : tuple of type
-        The values that `sampling_encoder` takes: `Dropout`, `Sampling`, or none of them.
+        Types that `sampling_encoder` accepts: `Dropout`, `Sampling`, both or neither.
+
+    Examples
+    --------
+    A model with one id per letter:
+
+    >>> import fasttok as ft
+    >>> class Letters(ft.Model):
+    ...     is_lossless = False
+    ...
+    ...     def __init__(self, letters):
+    ...         self.letters = letters
+    ...         self.pieces = ft.Ragged.from_bytes([letter.encode() for letter in letters])
+    ...
+    ...     def encode_pretoken(self, pretoken):
+    ...         return [self.letters.index(letter) for letter in pretoken.decode()]
+    ...
+    ...     def to_dict(self):
+    ...         return {"kind": self.kind, "letters": self.letters}
+    ...
+    ...     @classmethod
+    ...     def from_dict(cls, fields):
+    ...         return cls(fields["letters"])
+    >>> ft.Tokenizer(Letters("abc"), "whitespace_split").encode("cab").tolist()
+    [2, 0, 1]
     """
 
     pieces: Ragged
@@ -112,12 +174,12 @@ class Model(ABC):
 
     @property
     def kind(self) -> str:
-        """The name of the family in files and for people; of a model from elsewhere, its import path."""
+        """Name of the model family; for a custom model, its import path."""
         return import_path(type(self))
 
     @property
     def encoder(self) -> PretokenEncoder:
-        """The kernel that encodes, with its table of lengths; never changed, shared by all threads."""
+        """Encoding kernel, with the length of each id's text. It is immutable and shared by all threads."""
         if self._encoder is None:
             n_ids = max(len(self.pieces), 0 if self.unk_id is None else self.unk_id + 1)
             self._encoder = PythonEncoder(self.encode_pretoken, n_ids)
@@ -127,82 +189,87 @@ class Model(ABC):
     def encode_pretoken(self, pretoken: bytes) -> Sequence[int]:
         """Return the ids of one pretoken, at least one and at most one per byte.
 
-        Models of fasttok have a kernel instead (`encoder`).
+        The models of fasttok define a compiled `encoder` instead.
 
         Raises
         ------
         UnknownCharacterError
-            At a byte of the pretoken from which on the model has no id.
+            If a character has no id. Its `position` is a byte offset in the pretoken.
         """
         raise NotImplementedError(f"{type(self).__name__} has neither encode_pretoken nor an encoder")
 
     @property
     def part_encoder(self) -> PretokenEncoder:
-        """The same for rows that are parts of documents, where that makes a difference."""
+        """Encoding kernel for rows that are parts of documents; by default the same as `encoder`."""
         return self.encoder
 
     def sampling_encoder(
         self, sampling: Dropout | Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
-        """Return the kernel that encodes some rows of text by chance, once.
+        """Return a kernel that encodes the given rows once, with random segmentations.
 
         Parameters
         ----------
         sampling : Dropout or Sampling
-            What is drawn, and what the chance depends on.
+            Kind of sampling, with its seed and epoch.
         documents, starts : ndarray of int64, shape (k,)
-            Of every row, the number of its document, and where in the document it begins, in bytes.
+            For each row, the number of its document and its byte offset in the document.
 
         Raises
         ------
         TypeError, ValueError
-            As `check_sampling`.
+            See `check_sampling`.
         """
         self.check_sampling(sampling)
         return self._make_sampling_encoder(sampling, documents, starts)
 
     def check_sampling(self, sampling: Any) -> None:
-        """Refuse what `sampling_encoder` does not take.
+        """Raise an error if `sampling_encoder` does not support this kind of sampling.
 
         Raises
         ------
         TypeError
-            If it is neither a `Dropout` nor a `Sampling`.
+            If `sampling` is neither a `Dropout` nor a `Sampling`.
         ValueError
-            If the model does not take it; `can_sample` says what it takes.
+            If its type is not in `can_sample`.
         """
         if not isinstance(sampling, (Dropout, Sampling)):
             raise TypeError(f"sampling must be a Dropout or a Sampling, not {type(sampling).__name__}")
         if not isinstance(sampling, self.can_sample):
-            taken = " or ".join(kind.__name__ for kind in self.can_sample) or "neither Dropout nor Sampling"
+            supported = (
+                " or ".join(kind.__name__ for kind in self.can_sample) or "neither Dropout nor Sampling"
+            )
             raise ValueError(
-                f"{type(sampling).__name__} is not for a model of kind {self.kind!r}, which takes {taken}"
+                f"a model of kind {self.kind!r} does not support {type(sampling).__name__}; it supports "
+                f"{supported}"
             )
 
     def _make_sampling_encoder(
         self, sampling: Any, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
-        """Do what `sampling_encoder` says, for a value that the model takes."""
-        raise NotImplementedError(f"{type(self).__name__} says that it can sample, but does not")
+        """Implement `sampling_encoder` for a value that `check_sampling` has accepted."""
+        raise NotImplementedError(
+            f"{type(self).__name__}.can_sample is not empty, but _make_sampling_encoder is not defined"
+        )
 
     def encode_pretokens(
         self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
     ) -> Ragged:
-        """Encode the pretokens between consecutive `boundaries` in `text`, for looking at.
+        """Encode the pretokens between consecutive `boundaries` in `text`.
 
         Parameters
         ----------
         text : ndarray of uint8
-            UTF-8, or any bytes.
+            Text in UTF-8, or any bytes.
         boundaries : ndarray of int64, shape (k + 1,)
-            Where pretokens begin and end.
+            Byte offsets at which pretokens begin and end.
         cache : PretokenCache
-            Used by this call alone while it runs, and only ever with this model.
+            Cache of this model. No other call may use it at the same time.
 
         Returns
         -------
         Ragged of uint32
-            A row per pretoken.
+            Ids, one row per pretoken.
         """
         out = np.empty(int(boundaries[-1] - boundaries[0]) + SPARE_IDS, np.uint32)
         offsets = np.empty(len(boundaries), np.int64)
@@ -211,27 +278,27 @@ class Model(ABC):
 
     @property
     def decoded_pieces(self) -> Ragged:
-        """The bytes of text that each id stands for, without the marks of words: Ragged of uint8."""
+        """Bytes of text that each id stands for, without word marks: Ragged of uint8."""
         return self.pieces
 
     @property
     @abstractmethod
     def is_lossless(self) -> bool:
-        """Whether every pretoken has ids, and what decoding writes for them is the pretoken."""
+        """Whether every pretoken can be encoded, and decoding its ids gives the same bytes."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """What the native file holds of the model; plain JSON."""
+        """Return the fields that the native file stores for the model, as a dict of JSON values."""
 
     @classmethod
     @abstractmethod
     def from_dict(cls, fields: dict[str, Any]) -> Model:
-        """The inverse of `to_dict`.
+        """Make a model from the fields that `to_dict` returned.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            If the fields are not a model.
+            If a field is missing or invalid.
         """
 
     def __repr__(self) -> str:

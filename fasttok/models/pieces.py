@@ -1,4 +1,4 @@
-"""Pieces as models take them: checked, looked up by their bytes, and those that stand for a single byte."""
+"""Checks and lookups of pieces and ids that models share, and the byte fallback pieces."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from numpy.typing import NDArray
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.text.unicode.utf8 import encode_utf8
 
-MOST_IDS = 1 << 24  # a tokenizer has a row for every id, in use or not
-BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
+MOST_IDS = 1 << 24  # maximum number of ids; a tokenizer stores one row per id, used or not
+BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]  # names of the byte fallback pieces
 
 
 def as_pieces(pieces: Ragged | Sequence[str | bytes]) -> Ragged:
-    """The pieces in read-only memory of their own.
+    """Return a read-only copy of the pieces as a Ragged of uint8.
 
     Raises
     ------
     TypeError
-        If they are something else.
+        If a piece is neither ``str`` nor ``bytes``, or a Ragged is not of uint8.
     TextError
-        At a lone surrogate in a ``str``.
+        If a ``str`` contains a lone surrogate.
     ValueError
-        If there are more than 2^24.
+        If there are more than 2^24 pieces.
     """
     if not isinstance(pieces, Ragged):
         pieces = Ragged.from_bytes([_encoded(piece) for piece in pieces])
     if pieces.values.dtype != np.uint8:
         raise TypeError(f"pieces must be a Ragged of uint8, not of {pieces.values.dtype}")
     if len(pieces) > MOST_IDS:
-        raise ValueError(f"{len(pieces):,} pieces; the most is {MOST_IDS:,}")
+        raise ValueError(f"a model can have at most {MOST_IDS:,} pieces, not {len(pieces):,}")
     return Ragged(read_only(pieces.values.copy()), read_only(pieces.offsets.copy()))
 
 
@@ -44,13 +44,7 @@ def _encoded(piece: str | bytes) -> bytes:
 
 
 def as_id(option: str, value: Any) -> int:
-    """An id as an int of Python.
-
-    Raises
-    ------
-    TypeError
-        If it is no integer.
-    """
+    """Return an id as a Python int; raise a TypeError if `value` is not an integer."""
     if isinstance(value, bool):
         raise TypeError(f"{option} must be an id, not {value}")
     try:
@@ -60,12 +54,12 @@ def as_id(option: str, value: Any) -> int:
 
 
 def check_id(option: str, i: Any, pieces: Ragged) -> int | None:
-    """An id that no piece has, as an int of Python; None is none.
+    """Return `i` as a Python int, after checking that no piece has this id; return None for None.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no id, or a piece's.
+        If `i` is not an id, or is the id of a piece.
     """
     if i is None:
         return None
@@ -73,35 +67,26 @@ def check_id(option: str, i: Any, pieces: Ragged) -> int | None:
     if not 0 <= checked < MOST_IDS:
         raise ValueError(f"{option} must be from 0 to 2^24 - 1, not {checked}")
     if checked < len(pieces) and len(pieces[checked]):
-        raise ValueError(f"{option} {checked} is the piece {bytes(pieces[checked])!r}")
+        piece = bytes(pieces[checked])
+        raise ValueError(
+            f"{option} {checked} is the id of the piece {piece!r}; it must be an id without a piece"
+        )
     return checked
 
 
 def check_texts(pieces: Ragged) -> None:
-    """Refuse what a trie cannot find in text.
-
-    Raises
-    ------
-    ValueError
-        If a piece is not UTF-8 or holds U+0000.
-    """
+    """Raise a ValueError if a piece is not UTF-8, or contains U+0000, which a trie cannot store."""
     for i, piece in enumerate(pieces.to_bytes()):
         try:
             piece.decode()
         except UnicodeDecodeError as error:
             raise ValueError(f"the piece {piece!r} of id {i} is not UTF-8 at byte {error.start}") from None
         if 0 in piece:
-            raise ValueError(f"the piece {piece!r} of id {i} holds the character U+0000")
+            raise ValueError(f"the piece {piece!r} of id {i} contains the character U+0000")
 
 
 def ids_by_piece(pieces: Ragged) -> dict[bytes, int]:
-    """The id of each piece.
-
-    Raises
-    ------
-    ValueError
-        If a piece stands twice.
-    """
+    """Return the id of each piece; raise a ValueError if two ids have the same piece."""
     ids: dict[bytes, int] = {}
     for i, piece in enumerate(pieces.to_bytes()):
         if piece and ids.setdefault(piece, i) != i:
@@ -110,23 +95,24 @@ def ids_by_piece(pieces: Ragged) -> dict[bytes, int]:
 
 
 def find_byte_ids(ids: Mapping[bytes, int]) -> NDArray[np.uint32]:
-    """The ids of ``<0x00>`` to ``<0xFF>``: uint32 of shape (256,).
+    """Return the ids of the pieces ``<0x00>`` to ``<0xFF>``: uint32 of shape (256,).
 
     Raises
     ------
     ValueError
-        If there is none for a byte.
+        If one of these pieces is missing.
     """
     missing = [name for name in BYTE_NAMES if name not in ids]
     if missing:
         raise ValueError(
-            f"{len(missing)} of the 256 pieces for bytes are missing, the first is {missing[0].decode()}"
+            f"{len(missing)} of the 256 pieces for bytes are missing, the first is {missing[0].decode()}; "
+            "byte fallback needs all of them"
         )
     return np.array([ids[name] for name in BYTE_NAMES], np.uint32)
 
 
 def write_bytes(pieces: Ragged, byte_ids: NDArray[np.uint32] | None) -> Ragged:
-    """The pieces with the byte itself in the row of each id of a byte."""
+    """Return the pieces with each byte fallback piece replaced by its byte."""
     if byte_ids is None:
         return pieces
     rows = pieces.to_bytes()

@@ -1,4 +1,4 @@
-"""Model families: the trainers by the names that `train` takes, and the models by the kinds in files."""
+"""Registries of model families: trainers by the names that `train` takes, models by their kind in files."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ MODELS: Registry[Model] = Registry(
 
 
 def read_model(fields: dict[str, Any]) -> Model:
-    """Make a model from what `Model.to_dict` returned.
+    """Make a model from the fields that `Model.to_dict` returned.
 
     Raises
     ------
     KeyError, TypeError, ValueError
-        If the fields are not a model.
+        If a field is missing or invalid.
     """
     return MODELS.find(fields["kind"]).from_dict(fields)

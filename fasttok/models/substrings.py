@@ -1,4 +1,4 @@
-"""`Substrings`: every substring of the words, and where each stands."""
+"""`Substrings`: all substrings of the words, found by sorting the suffixes of the words."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ from fasttok.models._suffixes import (
     measure_common,
 )
 
-FEW = 1 << 16  # keys that one thread sorts sooner than two
+FEW = 1 << 16  # up to this number of keys, one thread sorts faster than two
 
 
 class Substrings:
-    """The suffixes of words in order, by their first symbols.
+    """Sorted suffixes of words: the suffixes that begin with a substring are an interval of them.
+
+    A suffix goes from a position to the end of its word, but has at most `longest` symbols. A position is an
+    index into all symbols of the words.
 
     Parameters
     ----------
     words : Ragged of uint32
-        Symbols from 0 on, a row per distinct pretoken.
+        Symbols of each word, numbered from 0. A word is a distinct pretoken, or a part of one.
     n_symbols : int
-        How many different ones there are.
+        Number of different symbols.
     longest : int
-        How many symbols of a suffix are looked at.
+        Maximum length of a suffix in symbols.
     workers : int
-        Threads to sort with.
+        Number of threads that sort; more than two have no effect.
 
     Notes
     -----
-    Prefix doubling (Manber & Myers 1993, section 3), which begins with as many symbols as fit a word of 64
-    bits and ends at `longest`: O(n log n) for n symbols, and up to 100 bytes a symbol
-    while they are sorted and what is frequent is listed.
+    Suffixes are sorted by prefix doubling (Manber & Myers 1993, section 3). The first step compares as many
+    symbols as fit 64 bits; doubling stops at `longest`. The time is O(n log n) for n symbols. Sorting and
+    listing frequent substrings take up to 100 bytes per symbol.
     """
 
     def __init__(self, words: Ragged, n_symbols: int, longest: int, workers: int = 1) -> None:
@@ -46,20 +49,20 @@ class Substrings:
         self.longest = longest
         n = len(words.values)
         ends = np.repeat(words.offsets[1:], words.lengths)
-        self._room = np.minimum(ends - np.arange(n), longest).astype(np.int32)
+        self._suffix_lengths = np.minimum(ends - np.arange(n), longest).astype(np.int32)
         self._order = self._sort(n_symbols)
 
     def _sort(self, n_symbols: int) -> NDArray[np.int64]:
-        """The positions, ordered by what is in their room, the shorter first."""
-        symbols, room, n = self.words.values, self._room, len(self.words.values)
+        """Return the positions sorted by their suffixes; a prefix of another suffix comes first."""
+        symbols, suffix_lengths, n = self.words.values, self._suffix_lengths, len(self.words.values)
 
         def ahead(values: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
-            """Of every position the value k places on, 0 where that is behind the room."""
+            """Return, per position, the value k positions later; 0 if this is after the end of the suffix."""
             found = np.zeros(n, np.uint64)
-            np.copyto(found[: max(n - k, 0)], values[k:], where=room[: max(n - k, 0)] > k)
+            np.copyto(found[: max(n - k, 0)], values[k:], where=suffix_lengths[: max(n - k, 0)] > k)
             return found
 
-        bits = n_symbols.bit_length()  # 0 stands for what is behind the end of a word
+        bits = n_symbols.bit_length()  # symbols are shifted by one, as 0 marks the end of a suffix
         depth = min(64 // bits, self.longest)
         keys = np.zeros(n, np.uint64)
         for k in range(depth):
@@ -69,7 +72,7 @@ class Substrings:
         while depth < self.longest:
             ordered = keys[order]
             is_new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-            # Alone in its place, a suffix stays there.
+            # A suffix that differs from both neighbours is at its final position.
             is_tied = ~(is_new & np.append(is_new[1:], True))
             if not is_tied.any():
                 break
@@ -82,7 +85,7 @@ class Substrings:
         return order
 
     def _sorted(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The order of keys; of equal ones any."""
+        """Return the order that sorts the keys; equal keys may come in any order."""
         if len(keys) < FEW:
             return np.argsort(keys)
         pivot = np.sort(keys[:: len(keys) // 1024])[512]
@@ -97,63 +100,71 @@ class Substrings:
     def frequent(
         self, counts: NDArray[np.int64], min_count: int, shortest: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The substrings that are long enough and occur often enough, and how often they do.
+        """Return the substrings that are long and frequent enough, with their frequencies.
 
-        Of substrings that always go on with the same symbol, only the longest is among them. They stand as in
-        the suffix tree from its leaves on: what begins with a substring stands before it.
+        A substring that is always followed by the same symbol is skipped; the longer substring with this
+        symbol is returned instead. A substring comes after all substrings that begin with it, as in a
+        traversal of the suffix tree that visits children first.
 
         Parameters
         ----------
         counts : ndarray of int64
-            How often each word occurs.
+            Number of occurrences of each word.
         min_count : int
-            The least occurrences.
+            Minimum frequency.
         shortest : int
-            The least symbols.
+            Minimum length in symbols.
 
         Returns
         -------
         rows : ndarray of int64, shape (k, 3)
-            Length; the first suffix that begins so; one past the last.
+            One row per substring: its length, the index of the first suffix that begins with it, and one more
+            than the index of the last.
         frequencies : ndarray of int64, shape (k,)
+            Number of occurrences of each substring.
         """
         order, n = self._order, len(self._order)
         common = np.zeros(n, np.int32)
-        measure_common(self.words.values, self._room, order, common)
+        measure_common(self.words.values, self._suffix_lengths, order, common)
         weights = self._sum_weights(counts)
         rows = np.empty((2 * n, 3), np.int64)
         stack = np.empty((self.longest + 2, 2), np.int64)
-        k = list_substrings(self._room, order, common, weights, min_count, shortest, rows, stack)
+        k = list_substrings(self._suffix_lengths, order, common, weights, min_count, shortest, rows, stack)
         rows = rows[:k].copy()
         return rows, weights[rows[:, 2]] - weights[rows[:, 1]]
 
     def weigh(self, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How often each of the substrings occurs."""
+        """Return the number of occurrences of each substring, given by its row as from `frequent`."""
         weights = self._sum_weights(counts)
         return weights[rows[:, 2]] - weights[rows[:, 1]]
 
     def _sum_weights(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How often the suffixes before each place in the order occur together."""
+        """Return cumulative counts of the sorted suffixes: entry i is the total of the first i."""
         return lengths_to_offsets(np.repeat(counts, self.words.lengths)[self._order])
 
     def find(self, strings: Ragged) -> NDArray[np.int64]:
-        """The rows of given strings of symbols, in the form of `frequent`; O(log n) a string."""
+        """Return one row per string, with the columns of the rows of `frequent`.
+
+        The two indices are equal if the string does not occur. Each string takes O(log n) comparisons.
+        """
         rows = np.empty((len(strings), 3), np.int64)
-        find_substrings(self.words.values, self._room, self._order, strings.values, strings.offsets, rows)
+        find_substrings(
+            self.words.values, self._suffix_lengths, self._order, strings.values, strings.offsets, rows
+        )
         return rows
 
     @staticmethod
     def are_among(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which substrings are one of the others: of the same length, beginning in the same suffix."""
+        """Return whether each substring in `rows` is also in `others`, which are rows from `find`."""
         found = others[others[:, 2] > others[:, 1]]
         scale = int(rows[:, 0].max(initial=0)) + int(found[:, 0].max(initial=0)) + 1
         return np.isin(rows[:, 1] * scale + rows[:, 0], found[:, 1] * scale + found[:, 0])
 
     def arcs(self, rows: NDArray[np.int64], first_piece: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-        """Where each of the substrings stands, by position: offsets and arcs as `_em` takes them.
+        """Return the occurrences of the substrings by position, as the offsets and arcs of the `_em` kernels.
 
-        The pieces are the single symbols, numbered as they are, and the substrings, from `first_piece` on;
-        `rows` must stand by length.
+        Pieces are the single symbols, with their own numbers, and the substrings, numbered from
+        `first_piece`. `rows` must be sorted by length.
         """
         symbols = self.words.values
         offsets = np.zeros(len(symbols) + 1, np.int64)
@@ -166,20 +177,20 @@ class Substrings:
         return offsets, arcs
 
     def tree(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The suffix tree of all substrings of one symbol and more, in the order of `frequent`.
+        """Return the suffix tree of the substrings, whose rows are those of ``frequent(counts, 1, 1)``.
 
         Returns
         -------
         parents : ndarray of int64
-            Of every substring the longest other one that it begins with, by its row; -1 where there is none.
+            Row of each substring's longest proper prefix among the substrings; -1 if there is none.
         leaves : ndarray of int64
-            The row of the substring from each position to the end of its room.
+            For each position, the row of the substring that is the whole suffix.
         """
         parents, leaves = np.empty(len(rows), np.int64), np.empty(len(self._order), np.int64)
         stack = np.empty(self.longest + 1, np.int64)
-        link_substrings(self._room, self._order, rows, parents, leaves, stack)
+        link_substrings(self._suffix_lengths, self._order, rows, parents, leaves, stack)
         return parents, leaves
 
     def place(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A position at which each substring stands."""
+        """Return the position of one occurrence of each substring in `rows`."""
         return self._order[rows[:, 1]]

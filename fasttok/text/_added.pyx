@@ -1,4 +1,4 @@
-"""The search for added tokens in text: from the left, the longest at each place, by a walk through a trie."""
+"""Leftmost-longest search for added tokens in text, by walks through a trie."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* length) except NULL
 
-# What becomes of each token's text.
+# The match mode of a token. A special token that is not allowed is skipped: its text is ordinary text.
 cdef enum:
-    PASSED_OVER = 0  # it is ordinary text, in which no token is found but those below
-    FOUND = 1
-    FOUND_INSIDE = 2  # it is found, also inside of one that is passed over
+    SKIPPED = 0
+    MATCHED = 1  # found, except inside a skipped token
+    MATCHED_INSIDE = 2  # found, also inside a skipped token
 
 cdef struct Match:
     int64_t row
@@ -44,19 +44,21 @@ cdef inline bint add_match(Matches* matches, Match match) noexcept nogil:
 
 @cython.final
 cdef class TokenFinder:
-    """Finds tokens in text. Never changed, shared by all threads.
+    """Finder of added tokens in text. Immutable; all threads share it.
 
     Parameters
     ----------
     trie : Trie
-        The texts of the tokens, with 0xFF for 0x00, which no trie has, and their numbers.
+        Texts of the tokens, with the index of each as its value. Byte 0x00, which a trie cannot contain, is
+        replaced by 0xFF, which is not in UTF-8.
     first_bytes : bytes
-        The bytes that tokens begin with.
+        First bytes of the texts.
     """
 
     cdef Trie trie
-    cdef uint8_t begins[256]  # whether a token begins with a byte
-    cdef uint8_t in_trie[256]  # what stands for a byte of text; 0xFE, which is in no token, for 0xFF
+    cdef uint8_t begins[256]  # whether a token begins with each byte
+    # The byte of the trie for each byte of text: 0xFF for 0x00 and, so that it matches nothing, 0xFE for 0xFF.
+    cdef uint8_t in_trie[256]
 
     def __cinit__(self, Trie trie not None, bytes first_bytes not None):
         cdef Py_ssize_t i
@@ -66,11 +68,11 @@ cdef class TokenFinder:
             self.in_trie[i] = i
         self.in_trie[0], self.in_trie[0xFF] = 0xFF, 0xFE
 
-    def find(self, const uint8_t[::1] text, const int64_t[::1] offsets, const uint8_t[::1] rules):
-        """Find tokens in every row: int64[m, 4], the row, begin and end in `text`, and number of each.
+    def find(self, const uint8_t[::1] text, const int64_t[::1] offsets, const uint8_t[::1] modes):
+        """Find tokens in every row. Return the row, begin and end in `text`, and token index of each: int64[m, 4].
 
-        `rules` says of every token what becomes of its text. O(n) for n bytes of text in which few tokens
-        begin; O(n · the longest token) at worst.
+        `text` is uint8[n], `offsets` int64[k + 1]. `modes`, uint8[number of tokens], has the match mode of every token
+        by its index. O(n · length of the longest token) in the worst case, O(n) if few tokens begin in the text.
         """
         cdef Matches matches = Matches(NULL, 0, 0)
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
@@ -79,12 +81,12 @@ cdef class TokenFinder:
         with nogil:
             for row in range(n_rows):
                 if offsets[row] < offsets[row + 1]:
-                    is_done = self._find(&text[0], offsets[row], offsets[row + 1], row, &rules[0], -1, &matches)
+                    is_done = self._find(&text[0], offsets[row], offsets[row + 1], row, &modes[0], -1, &matches)
                     if not is_done:
                         break
         try:
             if not is_done:
-                raise MemoryError("no memory for the added tokens of a text")
+                raise MemoryError("not enough memory for the list of added tokens found in a text")
             if matches.n == 0:
                 return np.empty((0, 4), np.int64)
             found = <int64_t[:matches.n, :4]>(<int64_t*>matches.items)
@@ -92,13 +94,13 @@ cdef class TokenFinder:
         finally:
             free(matches.items)
 
-    def occurs_in(self, text, const uint8_t[::1] rules):
-        """Whether any token is found in a text, a ``str`` or ``bytes``.
+    def occurs_in(self, text, const uint8_t[::1] modes):
+        """Return whether any token is found in a text, a ``str`` or ``bytes``. `modes` is that of `find`.
 
         Raises
         ------
         UnicodeEncodeError
-            If there is a lone surrogate.
+            If the text contains a lone surrogate.
         """
         cdef Matches matches = Matches(NULL, 0, 0)
         cdef const char* start
@@ -112,10 +114,10 @@ cdef class TokenFinder:
             length = len(data)
         cdef bint is_done
         with nogil:
-            is_done = self._find(<const uint8_t*>start, 0, length, 0, &rules[0], 1, &matches)
+            is_done = self._find(<const uint8_t*>start, 0, length, 0, &modes[0], 1, &matches)
         free(matches.items)
         if not is_done:
-            raise MemoryError("no memory for the added tokens of a text")
+            raise MemoryError("not enough memory for the list of added tokens found in a text")
         return matches.n > 0
 
     cdef bint _find(
@@ -124,13 +126,18 @@ cdef class TokenFinder:
         Py_ssize_t begin,
         Py_ssize_t end,
         Py_ssize_t row,
-        const uint8_t* rules,
-        Py_ssize_t most,
+        const uint8_t* modes,
+        Py_ssize_t limit,
         Matches* matches,
     ) noexcept nogil:
-        """Add the matches in a row, at most so many if `most` is not negative; False for want of memory."""
+        """Add the matches in a row to `matches`. Return False if memory is exhausted.
+
+        Stop when there are `limit` matches; a negative `limit` means all.
+        """
         cdef const uint32_t* units = self.trie.start
         cdef TrieNode root = trie_root(units), node
+        # `stop` and `token` describe the longest match, `inside` and `inner` the longest that is MATCHED_INSIDE.
+        # `hidden_to` is the end of the last skipped token.
         cdef Py_ssize_t i = begin, j, stop, inside, hidden_to = begin
         cdef uint32_t token = 0, inner = 0
         while i < end:
@@ -145,12 +152,12 @@ cdef class TokenFinder:
                 if trie_has_value(node):
                     stop = j
                     token = trie_value(units, node)
-                    if rules[token] == FOUND_INSIDE:
+                    if modes[token] == MATCHED_INSIDE:
                         inside = j
                         inner = token
-            if stop >= 0 and rules[token] == PASSED_OVER and inside < 0 and i >= hidden_to:
+            if stop >= 0 and modes[token] == SKIPPED and inside < 0 and i >= hidden_to:
                 hidden_to = stop
-            if stop < 0 or rules[token] == PASSED_OVER or (rules[token] == FOUND and i < hidden_to):
+            if stop < 0 or modes[token] == SKIPPED or (modes[token] == MATCHED and i < hidden_to):
                 stop = inside
                 token = inner
             if stop < 0:
@@ -158,7 +165,7 @@ cdef class TokenFinder:
                 continue
             if not add_match(matches, Match(row, i, stop, token)):
                 return False
-            if matches.n == most:
+            if matches.n == limit:
                 return True
             i = stop
         return True

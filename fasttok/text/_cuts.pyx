@@ -1,4 +1,4 @@
-"""The search for a place where a text may be cut; cuts.py says which places those are."""
+"""Search for a position at which a text may be cut; cuts.py defines these positions."""
 
 from libc.stdint cimport uint8_t
 
@@ -15,7 +15,7 @@ cdef enum:
 
 
 cdef inline int kind_of(uint8_t byte, uint8_t bits) noexcept nogil:
-    """The kind of a code point of the given class; `byte` is its first or last one."""
+    """Return the kind of a code point, given its first or last byte and the bits of its class."""
     if bits & LETTER:
         return A_LETTER
     if bits & NUMBER:
@@ -28,10 +28,10 @@ cdef inline int kind_of(uint8_t byte, uint8_t bits) noexcept nogil:
 
 
 def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
-    """The last place between two code points with `safe[kind before, kind behind]`; 0 if there is none.
+    """Return the last position between two code points with `safe[kind before, kind after]`; 0 if there is none.
 
-    The text may begin and end anywhere, also inside a character; a code point that could be another one
-    with what stands on either side counts for nothing, and so does U+2581.
+    `text` is uint8[n], `safe` uint8[6, 6]. The text may begin and end inside a character. A position is skipped if it
+    is next to U+2581, or next to bytes that may belong to a character that begins before the text or ends after it.
     """
     cdef Py_ssize_t i, before, length, cut = 0, end = text.shape[0]
     cdef const uint8_t* start
@@ -45,10 +45,10 @@ def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
                 continue
             kind = kind_of(start[i], classify(start, i, end, &length))
             if start[i] >= 0x80 and length == 1:
-                continue  # perhaps the beginning of a character that ends behind this text
+                continue  # perhaps a character that continues after this text
             kind_before = kind_of(start[i - 1], classify_before(start, 0, i, &before))
             if start[before] & 0xC0 == 0x80 and i < 4:
-                continue  # perhaps the end of a character that began before this text
+                continue  # perhaps a character that began before this text
             if safe[kind_before, kind] and not is_mark(start, i, end) and not is_mark(start, before, end):
                 cut = i
                 break
@@ -56,5 +56,5 @@ def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
 
 
 cdef inline bint is_mark(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    """Whether the code point at `i` is U+2581, which stands for a space in text that metaspace has written."""
+    """Return whether the code point at `i` is U+2581, which metaspace writes for a space."""
     return i + 3 <= end and text[i] == 0xE2 and text[i + 1] == 0x96 and text[i + 2] == 0x81

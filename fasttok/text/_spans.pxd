@@ -1,4 +1,4 @@
-"""Where pretokens lie, as kernels ask for it; see _spans.pyx."""
+"""Sources of the spans of pretokens; see _spans.pyx."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t

@@ -1,7 +1,7 @@
-"""Where pretokens lie: what a pretokenizer hands to the kernels that count and encode.
+"""Sources of the spans of pretokens, which kernels read while they count and encode.
 
-A kernel asks for the next few spans of a text, works on them while both are in the processor's nearest
-cache, and asks again; nothing of this waits for Python. A scanner never makes a list of all pretokens.
+A kernel requests the next few hundred spans of a text, processes them while the text is in the L1 cache, and
+requests more. This happens without the GIL. A scanner never makes a list of all pretokens.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from libc.stdlib cimport free, malloc
 
 
 cdef class Spans:
-    """A source of spans. What it holds besides its constants makes it one thread's, and one text's."""
+    """Base class of sources of spans. A source with state is for one thread and one batch of text."""
 
     cdef Py_ssize_t next(
         self,
@@ -24,10 +24,10 @@ cdef class Spans:
         int64_t* ends,
         Py_ssize_t n,
     ) noexcept nogil:
-        """Write the next spans, at most n, of the document from `begin` to `end`; return how many.
+        """Write the next spans of the document from `begin` to `end`, at most n. Return their number.
 
-        `position` is where the document has been read to, and is moved on. Spans ascend, are not empty and
-        do not overlap.
+        `starts` and `ends` have the capacity for n spans. `position` is the position up to which the document has been
+        read; it is advanced, and reaches `end` after the last span. Spans ascend, are not empty and do not overlap.
         """
         position[0] = end
         return 0
@@ -35,9 +35,10 @@ cdef class Spans:
 
 @cython.final
 cdef class Boundaries(Spans):
-    """Spans between consecutive boundaries that are known already; every row's end must be among them.
+    """Spans between consecutive boundaries of a given array, which includes the end of every row.
 
-    One that stands twice is an empty row, and no span.
+    `boundaries`, int64[m], ascends and begins with the start of the first row. Equal boundaries have no span between
+    them.
     """
 
     def __cinit__(self, const int64_t[::1] boundaries):
@@ -65,7 +66,10 @@ cdef class Boundaries(Spans):
 
 @cython.final
 cdef class Nested(Spans):
-    """The spans of `inner` in each stretch between consecutive boundaries, taken as a text of its own."""
+    """Spans of `inner` in the texts between consecutive boundaries, each of which is a document for `inner`.
+
+    `boundaries` is as in `Boundaries`: int64[m], ascending, with the start of the first row and the end of every row.
+    """
 
     def __cinit__(self, const int64_t[::1] boundaries, Spans inner not None):
         self.boundaries = boundaries
@@ -98,44 +102,46 @@ cdef class Nested(Spans):
 
 
 def list_spans(Spans spans, const uint8_t[::1] text, const int64_t[::1] offsets):
-    """List all spans of rows of text: begin and end of each, int64[k, 2], and where those of each row start,
-    int64[rows + 1].
+    """List all spans of rows of text, uint8[n], with the given offsets, int64[n_rows + 1].
+
+    Return the begin and end of each span, int64[k, 2], and the index of the first span of each row followed by k,
+    int64[n_rows + 1].
     """
-    cdef Py_ssize_t n_rows = offsets.shape[0] - 1, row, position, n, k = 0, room
+    cdef Py_ssize_t n_rows = offsets.shape[0] - 1, row, position, n, k = 0, capacity
     cdef int64_t[::1] bounds = np.zeros(n_rows + 1, np.int64)
-    cdef int64_t[:, ::1] places
+    cdef int64_t[:, ::1] found
     cdef int64_t[:, ::1] larger
-    room = 64 + (offsets[n_rows] - offsets[0]) // 4
-    places = np.empty((2, room), np.int64)
+    capacity = 64 + (offsets[n_rows] - offsets[0]) // 4
+    found = np.empty((2, capacity), np.int64)
     for row in range(n_rows):
         position = offsets[row]
         while position < offsets[row + 1]:
-            if k == room:
-                room *= 2
-                larger = np.empty((2, room), np.int64)
-                larger[:, :k] = places
-                places = larger
-            n = room - k
+            if k == capacity:
+                capacity *= 2
+                larger = np.empty((2, capacity), np.int64)
+                larger[:, :k] = found
+                found = larger
+            n = capacity - k
             k += spans.next(
-                &text[0], offsets[row], offsets[row + 1], &position, &places[0, k], &places[1, k], n
+                &text[0], offsets[row], offsets[row + 1], &position, &found[0, k], &found[1, k], n
             )
         bounds[row + 1] = k
-    return np.ascontiguousarray(np.asarray(places[:, :k]).T), bounds.base
+    return np.ascontiguousarray(np.asarray(found[:, :k]).T), bounds.base
 
 
-cdef struct Layer:
-    const int64_t* made_of  # begin and end of what each byte was made of,
-    Py_ssize_t step  # from one begin to the next
-    Py_ssize_t n  # bytes
-    const int64_t* offsets  # of the rows
-    const int64_t* parents  # the row before of each row; NULL if they are the same
+cdef struct Layer:  # a Rewriting of rows.py
+    const int64_t* made_of  # begin and end of the origin of each byte
+    Py_ssize_t step  # number of int64 from the begin of one origin to the begin of the next
+    Py_ssize_t n  # number of bytes
+    const int64_t* offsets  # offsets of the rows
+    const int64_t* parents  # input row of each row; NULL if the rows are those of the input
 
 
-cdef inline void trace_stretch(Layer* layer, int64_t row, int64_t* start, int64_t* end) noexcept nogil:
-    """Replace a stretch of a row by what it was made of.
+cdef inline void trace_span(Layer* layer, int64_t row, int64_t* start, int64_t* end) noexcept nogil:
+    """Replace a span of a row by its origin.
 
-    One that is empty comes before what follows it, or, at the end of its row, after what is before it; between two
-    bytes that were made of the same it was made of that.
+    The origin of an empty span is the position before the origin of the next byte, or, at the end of its row, the
+    position after the origin of the last byte. Between two bytes of the same origin, it is that origin.
     """
     cdef bint is_empty = start[0] == end[0], is_last = start[0] == layer.offsets[row + 1]
     start[0] = layer.made_of[max(0, min(start[0], layer.n - 1)) * layer.step] if layer.n else 0
@@ -147,10 +153,11 @@ cdef inline void trace_stretch(Layer* layer, int64_t row, int64_t* start, int64_
 
 
 def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
-    """Follow spans of a text to what their first to their last bytes were made of, in place.
+    """Replace spans by their origins in place: from the begin of the first byte's origin to the end of the last byte's.
 
-    Those of row i of the text are from `bounds[i]` to `bounds[i + 1]`. Each of the `rewritings`, the last one first,
-    has what each byte was made of, int64[n, 2], the offsets of the rows, and the row before of each, or None.
+    `spans` is int64[m, 2], `bounds` int64[k + 1]. The spans of row i are spans bounds[i] to bounds[i + 1] - 1. The
+    `rewritings` are in reverse order of the steps. Each contains the origin of each byte, int64[n, 2], the offsets of
+    the rows, int64[k + 1], and the input row of each row, int64[k], or None if the rows are those of the input.
     """
     cdef const int64_t[:, :] made_of
     cdef const int64_t[::1] offsets, parents
@@ -158,7 +165,7 @@ def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
     cdef int64_t row, at, first, first_end, last, last_end
     cdef Layer* layers = <Layer*>malloc(n_layers * sizeof(Layer) + 1)
     if layers == NULL:
-        raise MemoryError("no memory to trace spans")
+        raise MemoryError("not enough memory to trace spans")
     try:
         for k in range(n_layers):
             made_of, offsets, before = rewritings[k]
@@ -178,9 +185,9 @@ def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
                 last_end = spans[i, 1]
                 last = last_end - (first < last_end)
                 for k in range(n_layers):
-                    trace_stretch(&layers[k], at, &first, &first_end)
+                    trace_span(&layers[k], at, &first, &first_end)
                     if spans[i, 0] < spans[i, 1]:
-                        trace_stretch(&layers[k], at, &last, &last_end)
+                        trace_span(&layers[k], at, &last, &last_end)
                     if layers[k].parents != NULL:
                         at = layers[k].parents[at]
                 spans[i, 1] = last_end if spans[i, 0] < spans[i, 1] else first

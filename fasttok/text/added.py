@@ -1,7 +1,7 @@
-"""Added tokens: texts with an id of their own beside the model's, and how they are found.
+"""Added tokens: texts with an id outside the model, and the search for them.
 
-Tokens that are not special are always found in text. A special token is found only where the caller allows
-it; its text is ordinary text otherwise.
+Tokens that are not special are always found in text. A special token is found only if the caller allows it.
+Otherwise its text is ordinary text.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from fasttok.text.unicode.utf8 import encode_utf8
 
 Special = Literal["none", "all", "raise"] | Collection[str]
 
-# What becomes of a token's text, as TokenFinder has it.
-PASSED_OVER, FOUND, FOUND_INSIDE = 0, 1, 2
+# Match modes of tokens, as in _added.pyx.
+SKIPPED, MATCHED, MATCHED_INSIDE = 0, 1, 2
 
-# The white space of Unicode, which `lstrip` and `rstrip` take.
+# Unicode's white space, which `lstrip` and `rstrip` include in a token.
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -35,27 +35,34 @@ WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
 
 @dataclass(frozen=True)
 class AddedToken(Component):
-    """A text with an id of its own beside the model's, with the flags of tokenizers.
+    """Added token: a text with its own id outside the model.
+
+    The flags are those of Hugging Face ``tokenizers``.
 
     Parameters
     ----------
     text : str
-        The text.
+        Text of the token.
     special : bool
-        Whether plain text never becomes this token unless `Tokenizer.encode` is told so by ``special=``, and
-        decoding leaves it out with ``skip_special_tokens=True``. Other tokens are always found.
+        Whether the token is special. A special token is found in text only if ``special=`` of
+        `Tokenizer.encode` allows it. Decoding with ``skip_special_tokens=True`` skips it. Other added tokens
+        are always found.
     lstrip, rstrip : bool
-        Whether the token takes the white space before it, or after it.
+        Whether the token includes all white space directly before it (`lstrip`) and after it (`rstrip`).
     single_word : bool
-        Whether the token is found only where no letter, digit, mark or underscore is next to it.
+        Whether the token is found only if no letter, digit, mark or underscore is next to it.
     normalized : bool, optional
-        Whether it is looked for in the normalized text, and its text normalized too; by default only if it is
-        not special.
+        Whether to normalize the token's text and to search for it in the normalized text. Default: True
+        unless the token is special.
 
     Raises
     ------
-    TypeError, ValueError
-        If the text is empty or has no UTF-8 form, or a flag is not a bool.
+    ValueError
+        If the text is empty or not a ``str``.
+    TextError
+        If the text contains a lone surrogate.
+    TypeError
+        If a flag is not a bool.
 
     Examples
     --------
@@ -76,7 +83,7 @@ class AddedToken(Component):
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text:
-            raise ValueError(f"an added token must be a str that is not empty, not {self.text!r}")
+            raise ValueError(f"the text of an added token must be a str and not empty, not {self.text!r}")
         if not self.text.isascii():
             encode_utf8(self.text, "strict")
         if self.normalized is None:
@@ -86,28 +93,28 @@ class AddedToken(Component):
                 raise TypeError(f"the flags of added token {self.text!r} must be True or False, not {flag!r}")
 
     def __hash__(self) -> int:
-        return hash(self.text)  # there are vocabularies of half a million
+        return hash(self.text)  # fast, since some vocabularies have half a million added tokens
 
     @property
     def is_plain(self) -> bool:
-        """Whether the token is its text and nothing around it matters."""
+        """Whether the token is found without regard to the text around it."""
         return not (self.lstrip or self.rstrip or self.single_word)
 
 
 class AddedTokens:
-    """The added tokens of one pipeline, and the tries that find them. Immutable.
+    """Added tokens of one pipeline, with the tries that find them. Immutable.
 
-    They are looked for twice, the longest at the leftmost place each time: those that are not normalized in
-    the raw text, then the others in what the normalizer has made of the text between.
+    The search has two phases. Tokens that are not normalized are found in the raw text. Normalized tokens are
+    found in the normalized text between the tokens of the first phase. Matches are leftmost-longest.
 
     Parameters
     ----------
     tokens : sequence of AddedToken
-        The tokens, no text twice.
+        Tokens with distinct texts.
     ids : sequence of int
-        The id of each, from 0 to 2^24 - 1.
+        Id of each token, from 0 to 2^24 - 1.
     normalizer : Normalizer, optional
-        What rewrites text, and the texts of normalized tokens.
+        Normalizer of the pipeline. It also rewrites the texts of normalized tokens.
     """
 
     def __init__(
@@ -117,7 +124,7 @@ class AddedTokens:
         self.ids = np.array(ids, np.uint32)
         self.is_special = np.array([token.special for token in self.tokens], np.bool_)
         self._normalizer = normalizer
-        self._rules: dict[str, NDArray[np.uint8] | None] = {}
+        self._modes: dict[str, NDArray[np.uint8] | None] = {}
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -138,30 +145,30 @@ class AddedTokens:
 
     @cached_property
     def are_plain_specials(self) -> bool:
-        """Whether all are special tokens without any flag, which a text and an id say all of."""
+        """Whether all tokens are special without other flags, so that texts and ids fully describe them."""
         return all(token.special and token.is_plain and not token.normalized for token in self.tokens)
 
     def config(self) -> list[dict[str, Any]]:
-        """Return the tokens and their ids as plain JSON."""
+        """Return the tokens and their ids as a list of JSON objects."""
         return [{"id": i, **token.changed_options()} for token, i in self.items()]
 
-    def rules(self, special: Special) -> NDArray[np.uint8] | None:
-        """Return what becomes of each token's text: uint8[n]; None where no token is to be found.
+    def match_modes(self, special: Special) -> NDArray[np.uint8] | None:
+        """Return the match mode of each of the n tokens: uint8[n]; None if all tokens are skipped.
 
         Raises
         ------
         ValueError, TypeError
-            If `special` is not what `Tokenizer.encode` takes.
+            If `special` is not a valid argument of `Tokenizer.encode`.
         """
         if isinstance(special, str):
-            if special in self._rules:
-                return self._rules[special]
+            if special in self._modes:
+                return self._modes[special]
             if special not in ("none", "all", "raise"):
                 raise ValueError(
                     f'special must be "none", "all", "raise" or a set of tokens, not {special!r}'
                 )
-            self._rules[special] = self._make_rules(PASSED_OVER if special == "none" else FOUND_INSIDE)
-            return self._rules[special]
+            self._modes[special] = self._make_modes(SKIPPED if special == "none" else MATCHED_INSIDE)
+            return self._modes[special]
         if not isinstance(special, Collection):
             raise TypeError(f'special must be "none", "all", "raise" or a set of tokens, not {special!r}')
         allowed = list(special)
@@ -169,30 +176,30 @@ class AddedTokens:
             if not isinstance(token, str) or isinstance(special, bytes) or token not in self.special_ids:
                 raise ValueError(f"{token!r} is not a special token of this tokenizer")
         is_allowed = np.array([token.text in allowed for token in self.tokens], np.bool_)
-        return self._make_rules(np.where(is_allowed, FOUND_INSIDE, PASSED_OVER))
+        return self._make_modes(np.where(is_allowed, MATCHED_INSIDE, SKIPPED))
 
     def finds(self, i: int, special: Special) -> bool:
-        """Whether a token with this id may be found in text."""
-        rules = self.rules(special)
-        return rules is not None and bool(rules[self.ids == i].any())
+        """Return whether a token with the id `i` can be found in text."""
+        modes = self.match_modes(special)
+        return modes is not None and bool(modes[self.ids == i].any())
 
-    def _make_rules(self, of_special: int | NDArray[np.int64]) -> NDArray[np.uint8] | None:
-        rules = np.where(self.is_special, of_special, FOUND).astype(np.uint8)
-        return rules if rules.any() else None
+    def _make_modes(self, of_special: int | NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        modes = np.where(self.is_special, of_special, MATCHED).astype(np.uint8)
+        return modes if modes.any() else None
 
     @cached_property
     def raw_finder(self) -> TokenFinder | None:
-        """The trie of the tokens that are looked for in the raw text."""
+        """The finder for the raw text; None if no token is searched for there."""
         return self._make_finder({i: t.text.encode() for i, t in enumerate(self.tokens) if not t.normalized})
 
     @cached_property
     def normalized_finder(self) -> TokenFinder | None:
-        """The trie of the tokens that are looked for in the normalized text."""
+        """The finder for the normalized text; None if no token is searched for there."""
         return self._make_finder({i: text for i, text in self.normalized_texts.items() if text})
 
     @cached_property
     def normalized_texts(self) -> dict[int, bytes]:
-        """The normalized texts of the tokens that have one, by number."""
+        """The normalized text of each normalized token, by the token's index."""
         numbers = [i for i, token in enumerate(self.tokens) if token.normalized]
         rows = Ragged.from_bytes([self.tokens[i].text.encode() for i in numbers])
         if self._normalizer is not None and numbers:
@@ -200,34 +207,39 @@ class AddedTokens:
         return dict(zip(numbers, rows.to_bytes(), strict=True))
 
     def _make_finder(self, texts: dict[int, bytes]) -> TokenFinder | None:
-        """The trie of texts by number. Of the same texts the first counts, special ones first."""
+        """Make a finder for texts by token index.
+
+        Of several tokens with the same text, the finder finds the first special one or, if none is special,
+        the first one.
+        """
         if not texts:
             return None
         order = [*texts]
-        if len(set(texts.values())) < len(
-            texts
-        ):  # the last one stays: the first special one, if there is one
+        if len(set(texts.values())) < len(texts):
+            # Below, a later token overwrites an earlier one with the same text.
             order.sort(key=lambda number: (self.tokens[number].special, -number))
+        # A trie cannot contain byte 0; see TokenFinder.
         numbers = {texts[number].replace(b"\0", b"\xff"): number for number in order}
         keys = sorted(numbers)
         trie = Trie.build(Ragged.from_bytes(keys), np.array([numbers[key] for key in keys], np.int32))
         return TokenFinder(trie, bytes({0 if key[0] == 0xFF else key[0] for key in keys}))
 
-    def may_occur_in(self, text: str | bytes, rules: NDArray[np.uint8]) -> bool:
-        """Whether a text may hold a token: certainly not, if this is False."""
+    def may_occur_in(self, text: str | bytes, modes: NDArray[np.uint8]) -> bool:
+        """Return False if a text contains no token. True does not mean that it contains one."""
         if self.normalized_finder is not None and self._normalizer is not None:
             return True
         finders = (self.raw_finder, self.normalized_finder)
-        return any(finder.occurs_in(text, rules) for finder in finders if finder is not None)
+        return any(finder.occurs_in(text, modes) for finder in finders if finder is not None)
 
-    def find(self, finder: TokenFinder, rows: Rows, rules: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Find tokens: the row, begin and end in the values, and number of each, int64[m, 4].
+    def find(self, finder: TokenFinder, rows: Rows, modes: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Find tokens. Return the index of the row, begin, end and index of the token of each: int64[m, 4].
 
-        Ordered by row and place. White space that a token takes is part of it.
+        Begin and end are positions in the values of the rows. Matches are sorted by position. They include
+        the white space of `lstrip` and `rstrip`.
         """
         documents = rows.documents
         text = np.ascontiguousarray(documents.values)
-        found = finder.find(text, documents.offsets, rules)
+        found = finder.find(text, documents.offsets, modes)
         if self._have_flags[found[:, 3]].any():
             found = self._apply_flags(found, text, documents.offsets)
         return found
@@ -239,7 +251,7 @@ class AddedTokens:
     def _apply_flags(
         self, found: NDArray[np.int64], text: NDArray[np.uint8], offsets: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Drop what is not a single word, and let tokens take the white space next to them."""
+        """Apply `single_word`, `lstrip` and `rstrip` to matches."""
         kept = []
         last_row, last_stop = -1, 0
         for row, first, last, number in found.tolist():
@@ -260,7 +272,7 @@ class AddedTokens:
             if token.rstrip:
                 while (space := _first_character(text, stop, end)) in _SPACES:
                     stop += len(space.encode())
-            if start < stop:  # else a token before has taken all of it
+            if start < stop:  # otherwise, the token before includes all of its text
                 kept.append((row, start, stop, number))
                 last_stop = stop
         return np.array(kept, np.int64).reshape(-1, 4)
@@ -270,17 +282,17 @@ _SPACES = frozenset(WHITE_SPACE)
 
 
 def _first_character(text: NDArray[np.uint8], start: int, end: int) -> str:
-    """The character at `start`, empty at the end; one that is not UTF-8 is one byte of it."""
+    """Return the character at `start`, or an invalid byte as a surrogate escape; empty at the end."""
     return text[start : min(start + 4, end)].tobytes().decode(errors="surrogateescape")[:1]
 
 
 def _last_character(text: NDArray[np.uint8], begin: int, stop: int) -> str:
-    """The character before `stop`, empty at the beginning."""
+    """Return the character before `stop`; empty at the beginning."""
     return text[max(begin, stop - 4) : stop].tobytes().decode(errors="surrogateescape")[-1:]
 
 
 def _is_word_character(character: str) -> bool:
-    r"""Whether a character is one of a word: ``\w`` of Unicode's regular expressions."""
+    r"""Return whether a character belongs to a word: ``\w`` in Unicode's regular expressions (UTS #18)."""
     import regex
 
     return bool(regex.match(r"[\w\u200c\u200d]", character))

@@ -1,89 +1,135 @@
-r"""Where a text may be cut so that its parts can be cut into pretokens apart, and why that changes nothing.
+r"""Positions at which text may be cut without changing its pretokens, and the proofs.
 
-A *place* is the gap between two neighbouring code points, and all that is asked about it is of which of
-six kinds these are. Two claims are made about pretokenizers, each of a pair of kinds, and each for every
-text with such a place in it, whatever stands on either side:
+Long documents are cut into parts, so that several threads can work on them in bounded memory. A cut is
+allowed only where the parts, pretokenized separately, give the pretokens of the whole text.
 
-- it *always* cuts there: the place is a boundary;
-- the pair is *neutral*: taken as two texts, the text before the place and the text behind it have the
-  boundaries that the whole has, and the place itself; none is lost, none other comes.
+Terms
+-----
+A *position* is the gap between two neighbouring code points. The *pair* of a position consists of the kinds
+of these two code points. There are six kinds: LETTER, NUMBER, PUNCTUATION, BLANK (U+0020), SPACE (all other
+white space) and OTHER.
 
-Where both hold the place is safe: the parts have the boundaries of the whole, no more and no fewer.
+`Cuts` makes two claims about a pretokenizer, for each pair. A claim holds for every text and every position
+with that pair, whatever the rest of the text is.
 
-**Words** (gpt2, cl100k, llama3, qwen2, o200k, whitespace). A place between a letter or number and white
-space, or between anything that is not white space and U+0020, is safe. No alternative of these patterns
-matches across it: only letters or numbers continue a run that has reached one, and of white space only \r
-and \n are taken in by other runs. None looks back, so the text behind the place reads the same on its own;
-the text before it ends in no white space, so that no alternative asks what follows.
+- *always*: the position is a boundary between pretokens.
+- *neutral*: if the text before the position and the text after it are pretokenized as two texts, they have
+  the boundaries of the whole text, plus the position itself. No other boundary is lost or added.
 
-**punctuation** and **digits_single** cut between two code points or not according to these two alone. So
-every pair is neutral.
+A position is *safe* if both claims hold for its pair. The two parts then have exactly the boundaries of the
+whole text.
 
-**whitespace_split** is ``\s|\S+``, of which the white space is dropped in the end, and **bert** the same with
-punctuation apart. They too cut between two code points or not according to these two alone; what they drop is
-beside a boundary on both sides, so a step after them sees the same pretokens.
+A position next to ▁ (U+2581) is never used, because ▁ acts as a space in some steps. `_cuts.pyx` excludes it.
 
-**digits_threes_left** and **digits_threes_right** cut at both ends of a run of numbers, and inside it they
-count from one of its ends. A place with no number on one side is inside no run, and the same runs lie on
-either side of it. A place between two numbers is not neutral.
+Pretokenizers
+-------------
+**Words** (gpt2, cl100k, llama3, qwen2, o200k, whitespace). Two groups of pairs are safe: a letter or number
+before white space, and anything except white space before U+0020.
 
-**script** cuts between two code points according to the scripts of these and, where the first inherits its
-own, of those before it; and before ▁ according to what stands behind it. Of the kinds only OTHER holds code
-points that inherit. So a place is neutral with anything else behind it, and no ▁ before it.
+- No alternative of these patterns matches across the position. White space never continues a match that has
+  reached a letter or number. Of white space, only \r and \n continue a match that has reached another
+  character.
+- No alternative looks back, so the text after the position is split identically on its own.
+- Only alternatives for white space look ahead. The text before the position does not end in white space, so
+  its pretokens do not depend on the text that follows.
 
-**metaspace** rewrites text before it cuts, and what is said here is of raw text, whose parts are told whether
-they begin and end their document. It writes ▁ for every space and always cuts before one. What is left to ask
-is whether the parts are rewritten as the whole is. Between anything and a space behind it they are, if runs
-of spaces are kept; if not, the space must be the first of its run, so no space stands before it. What it
-drops at the end of a document, U+0020 and ▁, does not reach across the place if no ▁ stands there; and what
-it drops at the start does not, as something else stands before the place. With the mark as a suffix all this
-is turned around: the space stands before the place, which is behind the last of its run, and what stands
-behind it is not dropped. As the place is a boundary from then on, no step behind it sees both sides.
+**punctuation** and **digits_single** decide from the two code points alone whether a position is a boundary.
+So every pair is neutral.
 
-No place is beside a ▁ (`_cuts.pyx`), which would be one of OTHER otherwise.
+**whitespace_split** splits like ``\s|\S+`` and then drops the white space. **bert** does the same and also
+splits off punctuation. Both decide from the two code points alone, so every pair is neutral. The dropped text
+has a boundary on both sides, so a later step sees the same pretokens.
 
-**none** never cuts, so every pair is neutral. About a regular expression nothing is claimed.
+**digits_threes_left** and **digits_threes_right** cut at both ends of a run of numbers. Inside the run they
+count from one of its ends. A position with a number on at most one side is not inside a run, so the parts
+have the same runs as the whole. A position between two numbers is not neutral.
 
-**A sequence of steps** has every pair that is neutral to all of its steps, and always cuts where one of
-them does. By induction over the steps: say that those done so far, run on the two parts, gave the
-boundaries of the whole and the place. Then the two ways have the same pretokens but for the one around the
-place, if the place is inside of one, which the parts have in two. The next step cuts the same pretokens the
-same way. The one around the place is a text in which the same two code points stand beside the place, so
-it and its two parts differ by the place at most; and if this step always cuts there, not at all. From then
-on the place is a boundary both ways.
+**script** decides from the scripts of the two code points, with two exceptions. A code point that inherits
+its script takes it from the code points before it. A ▁ takes its script from the code points after it, but a
+position next to a ▁ is never used. Only the kind OTHER contains code points that inherit. So a pair is
+neutral if its second kind is not OTHER.
 
-Where a step rewrites text after a cut, or comes after one that drops text, it is given whole pretokens. So
-a place in a sequence is safe if it is for the steps before that: it is a boundary then, and no later step
-sees both sides.
+**metaspace** rewrites text before it splits it. Its claims are about raw text. The parts know whether they
+begin or end their document. The step writes ▁ for every U+0020 and always cuts before a ▁. So the position
+before a U+0020 is a boundary. It is safe if the rewritten parts, joined, are the rewritten whole.
 
-**What rewrites text** before it is cut (`RewritingCuts`) is asked something else: between code points of
-which kinds may raw text be cut so that its parts, each rewritten on its own, joined, are the whole rewritten?
-Such a pair is neutral to it. Besides it says what kinds of code points may then stand beside the place. A
-claim of the pretokenizer behind it holds of a neutral pair if it holds of all pairs that this may become.
-What may become ▁ is neutral to none.
+Without `remove_extra_whitespaces`, every code point is rewritten on its own, so the position is safe. With
+this option, the position is safe if the code point before it is not U+0020:
 
-**identity** looks at every code point alone, and none changes its kind.
+- A run of spaces becomes one space. The position is before the first space of its run.
+- U+0020 and ▁ are dropped at the end of a document. This never goes beyond the position, since the code
+  point before the position is neither of them.
+- U+0020 is dropped at the start of a document. This does not reach the position for the same reason.
 
-**nfc, nfd, nfkc, nfkd.** No white space is ever composed with something before it, nor is it a mark, so a
-segment of what is put in order or composed (`_code_points.pyx`) begins with it: what stands before it is
-rewritten without it. It stays white space, and U+0020 itself. What else stands before it, rewritten, is
-something and ends in no white space: tests ask every code point.
+With `treat_whitespace_as_suffix`, the roles are reversed: U+0020 is before the position, the position is
+after the last space of its run, and the code point after it is not dropped. The position is a boundary, so no
+later step sees both sides of it.
 
-**lowercase, strip_accents, bert.** Letters, numbers, punctuation and U+0020 are never dropped, and are no
-marks that could change places with others, so that a segment begins with them. A letter may end in a mark, as
-İ does, or, with BERT, be between spaces. Of what else there is, some may be dropped; a part of nothing else
-would come out empty, and no longer be the beginning of its document, so nothing is claimed of these.
+**none** never cuts, so every pair is neutral.
 
-**strip** drops white space at the ends of documents. If one side of the place is none, it drops no more and
-no less of either part than of the whole. What it drops stood at the end, where there is nothing beside the
-place any more.
+**Regular expressions**: nothing is claimed.
 
-**sp_nfkc, nmt_nfkc, sp_nfkc_cf, nmt_nfkc_cf.** A letter or number in front of U+0020: no rule has U+0020 in
-it, so none matches across the place, and the U+0020 stays what it is. What a rule makes of code points of
-which the last is a letter or number is something, and ends in no white space; so where a step behind drops or
-joins white space, that beside the place is on the same side of it either way.
+Sequences of pretokenizers
+--------------------------
+A pair is neutral for the sequence if it is neutral for every step. The sequence always cuts where at least
+one step always cuts. The proof is by induction over the steps:
 
-**Any other rules** may do anything, so nothing is claimed of them.
+1. Assume that the steps so far, run on the two parts, gave the boundaries of the whole text and the position.
+2. Then both runs have the same pretokens, except for a pretoken that contains the position. The run on the
+   parts has this pretoken in two pieces.
+3. The next step splits all other pretokens identically in both runs.
+4. The pretoken that contains the position is a text with the same pair at the position. The pair is neutral,
+   so the step gives the pretoken and its two pieces the same boundaries, except perhaps for the position.
+5. If the step always cuts there, the boundaries do not differ at all. From then on, the position is a
+   boundary in both runs.
+
+A step that rewrites the pretokens of another step, or follows a step that drops text, is given whole
+pretokens. It does not see both sides of a position that is already a boundary. So a position only has to be
+safe for the steps before it.
+
+Normalizers
+-----------
+`RewritingCuts` makes other claims, about text that is rewritten before it is split:
+
+- *neutral*: raw text may be cut at a position with this pair. If the two parts are rewritten separately and
+  joined, the result is the rewritten whole.
+- *becomes*: the kinds of the code points that may be next to the position after rewriting.
+
+A claim about the pretokenizer that follows also holds for a neutral pair of the raw text if it holds for
+every pair that this pair may become. No code point of a neutral pair may become ▁.
+
+**identity** rewrites every code point on its own and never changes its kind.
+
+**nfc, nfd, nfkc, nfkd.** A pair is neutral if its second code point is white space.
+
+- White space is never composed with a code point before it, and it is not a mark. So a new segment begins
+  with it (`_code_points.pyx`), and the text before it is rewritten independently.
+- White space stays white space, and U+0020 stays U+0020.
+- Any other code point before the position is rewritten to at least one code point, the last of which is not
+  white space. Tests check every code point.
+
+**lowercase, strip_accents, bert.** A pair is neutral if both code points are letters, numbers, punctuation or
+U+0020.
+
+- These code points are never dropped. They are not marks, which could be reordered. So a new segment begins
+  with each of them.
+- A rewritten letter may end in a mark, as that of İ does. With BERT, spaces may surround it.
+- Other code points may be dropped. If the first part contained only these, it would become empty. The
+  rewritten document would then begin in the second part, which later steps do not treat as a beginning. So
+  nothing is claimed about these code points.
+
+**strip** drops white space at the ends of documents. A pair is neutral if at least one of its code points is
+not white space. Then the step drops exactly as much of the two parts as of the whole. If it drops the text
+next to the position, no text remains on that side of it.
+
+**sp_nfkc, nmt_nfkc, sp_nfkc_cf, nmt_nfkc_cf.** A letter or number before U+0020 is neutral.
+
+- No rule contains U+0020. So no rule matches across the position, and U+0020 stays as it is.
+- A rule whose last code point is a letter or number writes at least one code point, the last of which is not
+  white space. So after rewriting, no run of white space crosses the position, and a later step that drops or
+  merges white space does the same in the parts as in the whole.
+
+**Other charsmaps** may rewrite anything, so nothing is claimed.
 """
 
 from __future__ import annotations
@@ -95,106 +141,114 @@ from numpy.typing import NDArray
 
 from fasttok.text import _cuts
 
-# The kinds of code points, in the order of _cuts.pyx: BLANK is U+0020, SPACE other white space.
+# The kinds of code points, in the order of _cuts.pyx. BLANK is U+0020, SPACE is all other white space.
 LETTER, NUMBER, PUNCTUATION, OTHER, BLANK, SPACE = KINDS = range(6)
 
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """What is known of a pretokenizer at a place between two code points.
+    """Claims about a pretokenizer at positions between two code points; see the module's docstring.
 
     Parameters
     ----------
     always, neutral : ndarray of bool, shape (6, 6)
-        The pairs of kinds, before the place and behind it, for which the claim holds; see above.
+        Pairs for which the claim holds: the row is the kind before the position, the column the kind after
+        it.
     """
 
     always: NDArray[np.bool_]
     neutral: NDArray[np.bool_]
 
     def then(self, step: Cuts) -> Cuts:
-        """What is known of these pretokenizers one after the other."""
+        """Return the claims about this pretokenizer followed by another one."""
         return Cuts(self.always | step.always, self.neutral & step.neutral)
 
     def find(self, text: NDArray[np.uint8]) -> int:
-        """The last place that is safe whatever stands around the text; 0 if there is none. O(n)."""
+        """Return the last safe position in the text; 0 if there is none. O(n).
+
+        The position is safe whatever comes before and after the text.
+        """
         safe = self.always & self.neutral
         return int(_cuts.find_cut(text, safe.view(np.uint8))) if safe.any() else 0
 
 
 @dataclass(frozen=True, eq=False)
 class RewritingCuts:
-    """What is known of something that rewrites text, at a place between two code points.
+    """Claims about a step that rewrites text; see the module's docstring.
 
     Parameters
     ----------
     neutral : ndarray of bool, shape (6, 6)
-        The pairs of kinds, before the place and behind it, at which the parts may be rewritten apart.
+        Pairs at which text may be cut and its parts rewritten separately. The row is the kind before the
+        position, the column the kind after it.
     becomes : ndarray of bool, shape (6, 6)
-        What may stand beside such a place afterwards, in the row of the kind that stood there before.
+        Kinds that may be next to such a position after rewriting. The row is the kind before rewriting, the
+        column the kind after rewriting.
     """
 
     neutral: NDArray[np.bool_]
     becomes: NDArray[np.bool_]
 
     def then(self, step: Cuts) -> Cuts:
-        """What is known of raw text that is rewritten, then cut by a pretokenizer."""
-        return Cuts(self._before(step.always), self._before(step.neutral))
+        """Return the claims about raw text that this step rewrites and a pretokenizer then splits."""
+        return Cuts(self._before_rewriting(step.always), self._before_rewriting(step.neutral))
 
     def then_rewriting(self, step: RewritingCuts) -> RewritingCuts:
-        """What is known of this and another rewriting one after the other."""
-        return RewritingCuts(self._before(step.neutral), self.becomes @ step.becomes)
+        """Return the claims about this step followed by another one that rewrites."""
+        return RewritingCuts(self._before_rewriting(step.neutral), self.becomes @ step.becomes)
 
-    def _before(self, claim: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _before_rewriting(self, claim: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the neutral pairs for which a claim holds after rewriting, whatever they become."""
         return self.neutral & ~(self.becomes @ ~claim @ self.becomes.T)
 
 
-_before, _behind = np.indices((len(KINDS), len(KINDS)))
+# Kinds of the rows and columns: before and after the position or, in `becomes`, before and after rewriting.
+_first, _second = np.indices((len(KINDS), len(KINDS)))
 _everywhere = np.ones((len(KINDS), len(KINDS)), np.bool_)
-_words = np.isin(_before, (LETTER, NUMBER)) & (_behind >= BLANK) | (_before < BLANK) & (_behind == BLANK)
-_both_words = np.isin(_before, (LETTER, NUMBER, OTHER)) & np.isin(_behind, (LETTER, NUMBER, OTHER))
-_both_space = (_before >= BLANK) & (_behind >= BLANK)
-_numbers = (_before == NUMBER).astype(int) + (_behind == NUMBER)
+# Safe pairs of the patterns for words.
+_words = np.isin(_first, (LETTER, NUMBER)) & (_second >= BLANK) | (_first < BLANK) & (_second == BLANK)
+# Pairs of which both kinds are part of words for "bert" and "punctuation".
+_both_words = np.isin(_first, (LETTER, NUMBER, OTHER)) & np.isin(_second, (LETTER, NUMBER, OTHER))
+_both_space = (_first >= BLANK) & (_second >= BLANK)
+_n_numbers = (_first == NUMBER).astype(int) + (_second == NUMBER)
 
 NOTHING_KNOWN = Cuts(~_everywhere, ~_everywhere)
 REWRITES_ANYTHING = RewritingCuts(~_everywhere, _everywhere)
-_rules = RewritingCuts(
-    np.isin(_before, (LETTER, NUMBER)) & (_behind == BLANK),
-    np.where(_before < BLANK, _behind < BLANK, _before == _behind),
+_sentencepiece = RewritingCuts(
+    np.isin(_first, (LETTER, NUMBER)) & (_second == BLANK),
+    np.where(_first < BLANK, _second < BLANK, _first == _second),
 )
-_forms = RewritingCuts(
-    _behind >= BLANK,
-    np.where(
-        _before < BLANK, _behind < BLANK, (_before == _behind) | (_before == SPACE) & (_behind == BLANK)
-    ),
+_normal_forms = RewritingCuts(
+    _second >= BLANK,
+    np.where(_first < BLANK, _second < BLANK, (_first == _second) | (_first == SPACE) & (_second == BLANK)),
 )
-_always_there = np.isin(_before, (LETTER, NUMBER, PUNCTUATION, BLANK))
-_alone = RewritingCuts(
-    _always_there & _always_there.T, (_before == _behind) | (_before == LETTER) & (_behind == OTHER)
+_never_dropped = np.isin(_first, (LETTER, NUMBER, PUNCTUATION, BLANK))
+_code_points = RewritingCuts(
+    _never_dropped & _never_dropped.T, (_first == _second) | (_first == LETTER) & (_second == OTHER)
 )
-_bert = RewritingCuts(_alone.neutral, _alone.becomes | (_before == LETTER) & (_behind == BLANK))
+_bert = RewritingCuts(_code_points.neutral, _code_points.becomes | (_first == LETTER) & (_second == BLANK))
 REWRITING_CUTS: dict[str, RewritingCuts] = {
-    "identity": RewritingCuts(_everywhere, _before == _behind),
-    **dict.fromkeys(("sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf"), _rules),
-    **dict.fromkeys(("nfc", "nfd", "nfkc", "nfkd"), _forms),
-    **dict.fromkeys(("lowercase", "strip_accents"), _alone),
+    "identity": RewritingCuts(_everywhere, _first == _second),
+    **dict.fromkeys(("sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf"), _sentencepiece),
+    **dict.fromkeys(("nfc", "nfd", "nfkc", "nfkd"), _normal_forms),
+    **dict.fromkeys(("lowercase", "strip_accents"), _code_points),
     "bert": _bert,
-    "strip": RewritingCuts((_before < BLANK) | (_behind < BLANK), _before == _behind),
+    "strip": RewritingCuts((_first < BLANK) | (_second < BLANK), _first == _second),
 }
 CUTS: dict[str, Cuts] = {
     **dict.fromkeys(("gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"), Cuts(_words, _words)),
-    "whitespace_split": Cuts((_before >= BLANK) | (_behind >= BLANK), _everywhere),
+    "whitespace_split": Cuts((_first >= BLANK) | (_second >= BLANK), _everywhere),
     "bert": Cuts(~_both_words, _everywhere),
     "punctuation": Cuts(~_both_words & ~_both_space, _everywhere),
-    "digits_single": Cuts(_numbers >= 1, _everywhere),
-    "script": Cuts(~_everywhere, _behind != OTHER),
-    **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_numbers == 1, _numbers <= 1)),
+    "digits_single": Cuts(_n_numbers >= 1, _everywhere),
+    "script": Cuts(~_everywhere, _second != OTHER),
+    **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_n_numbers == 1, _n_numbers <= 1)),
     "none": Cuts(~_everywhere, _everywhere),
 }
 
 
 def cuts_of_words(remove_extra_whitespaces: bool, as_suffix: bool) -> Cuts:
-    """What is known of `Metaspace` where it cuts words."""
-    blank, other = (_before, _behind) if as_suffix else (_behind, _before)
+    """Return the claims about `Metaspace` with ``split_by_whitespace=True``."""
+    blank, other = (_first, _second) if as_suffix else (_second, _first)
     is_known = (blank == BLANK) & ((other != BLANK) | (not remove_extra_whitespaces))
     return Cuts(is_known, is_known)

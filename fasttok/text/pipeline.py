@@ -1,12 +1,13 @@
-"""`Pipeline`: all that happens to raw text before a model sees it, and the way back.
+"""`Pipeline`: converts raw text to pretokens; `Prepared`: the result, which maps positions to raw text.
 
-Added tokens, a normalizer and a pretokenizer. `Pipeline.prepare` is the one place that splits text at added
-tokens, rewrites and cuts it; counting, encoding, offsets and the places of errors all come through it.
+A pipeline consists of added tokens, a normalizer and a pretokenizer. `Pipeline.prepare` serves counting,
+encoding, offsets and the positions in error messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -27,17 +28,18 @@ NO_TOKENS = AddedTokens()
 
 
 class Pipeline:
-    """Added tokens, a normalizer, if there is one, and a pretokenizer. Immutable; safe to share between
-    threads.
+    """Steps from raw text to pretokens. Immutable; safe to share between threads.
+
+    The steps are grouped into stages; see `fasttok.text.steps.Stage`.
 
     Parameters
     ----------
     normalizer : Normalizer or None
-        What rewrites raw text first.
+        Step that rewrites the raw text, if any.
     pretokenizer : Pretokenizer
-        What rewrites it further, if it does, and cuts it.
+        Step that splits the normalized text. It may rewrite the text first.
     added : AddedTokens
-        At what text is split before that, and after the normalizer.
+        Added tokens. Depending on its flags, each is searched for in the raw text or in the normalized text.
     """
 
     def __init__(
@@ -50,74 +52,80 @@ class Pipeline:
 
     @property
     def rewrites(self) -> bool:
-        """Whether the pretokens are those of another text than the raw one."""
+        """Whether row and raw positions can differ: a step rewrites text, or there are several stages."""
         return self.normalizer is not None or self.pretokenizer.rewrites or len(self._stages) > 1
 
     @property
     def has_one_stage(self) -> bool:
-        """Whether no step takes the pretokens of another for texts of their own."""
+        """Whether the pipeline has one stage, so that all steps split the same rows."""
         return len(self._stages) == 1
 
     @cached_property
     def scanner(self) -> Spans | None:
-        """The spans of any raw text without added tokens, if they need no look at all of it beforehand."""
+        """The scanner for raw text without added tokens.
+
+        None if the pipeline rewrites (see `rewrites`), or if its stage has no scanner.
+        """
         return None if self.rewrites else self._stages[0].scanner
 
     def prepare(self, rows: Rows, special: Special = "none") -> Prepared:
-        """Split documents at added tokens, rewrite them, and cut them into pretokens.
+        """Split documents at added tokens, normalize them, and split them into pretokens.
 
         Parameters
         ----------
         rows : Rows
-            Documents, or parts of documents at places that `find_cut` has found.
+            Raw documents, or parts of documents that were cut at positions found by `find_cut`.
         special : {"none", "all", "raise"} or collection of str
-            Which special tokens are found; see `Tokenizer.encode`.
+            Special tokens to find in the text; see `Tokenizer.encode`.
 
         Raises
         ------
         SpecialTokenError
-            At a special token, if `special` is "raise".
+            If `special` is "raise" and the text contains a special token.
         PatternError
-            If a regular expression runs too long.
+            If a regular expression exceeds its timeout.
         ValueError, TypeError
-            If `special` is something else.
+            If `special` is not one of these values.
         """
-        prepared = Prepared(self, rows, special)
-        if (rules := self.added.rules(special)) is not None:
-            self._split(prepared, self.added.raw_finder, rules)
+        layout = _Layout(rows, rows)
+        if (modes := self.added.match_modes(special)) is not None:
+            layout = self._split(layout, self.added.raw_finder, modes, special)
         if self.normalizer is not None:
-            prepared.rows = self.normalizer.rewrite(prepared.rows)
-        if rules is not None:
-            self._split(prepared, self.added.normalized_finder, rules)
+            layout = layout.with_rows(self.normalizer.rewrite(layout.rows))
+        if modes is not None:
+            layout = self._split(layout, self.added.normalized_finder, modes, special)
         *others, last = self._stages
         try:
             for stage in others:
-                prepared.replace(*cut_rows(stage, stage.rewrite(prepared.rows)))
-            prepared.rows = last.rewrite(prepared.rows)
-            prepared.spans = last.spans(prepared.rows.documents)
+                layout = layout.with_parts(*cut_rows(stage, stage.rewrite(layout.rows)))
+            layout = layout.with_rows(last.rewrite(layout.rows))
+            spans = last.spans(layout.rows.documents)
         except PatternError as error:
-            raise prepared.placed(error) from None
-        return prepared
+            raise error.at(layout.document_of(error.document or 0), 0) from None
+        return Prepared(self, special, layout, spans)
 
-    def _split(self, prepared: Prepared, finder: TokenFinder | None, rules: NDArray[np.uint8]) -> None:
+    def _split(
+        self, layout: _Layout, finder: TokenFinder | None, modes: NDArray[np.uint8], special: Special
+    ) -> _Layout:
+        """Split rows at the added tokens that a finder finds."""
         if finder is None:
-            return
-        found = self.added.find(finder, prepared.rows, rules)
-        if prepared.special == "raise":
-            self._refuse(prepared, found)
-        if len(found):
-            prepared.split(found, self.added.ids)
+            return layout
+        found = self.added.find(finder, layout.rows, modes)
+        if special == "raise":
+            self._check_no_special(layout, found)
+        return layout.split(found, self.added.ids) if len(found) else layout
 
-    def _refuse(self, prepared: Prepared, found: NDArray[np.int64]) -> None:
-        """Raise at a special token that was found; of rewritten text, by preparing it once more."""
+    def _check_no_special(self, layout: _Layout, found: NDArray[np.int64]) -> None:
+        """Raise an error for the first special token that was found."""
         is_special = self.added.is_special[found[:, 3]]
         if not is_special.any():
             return
-        raw = prepared.raw
-        if not raw.aligned:
-            self.prepare(Rows(raw.documents, raw.edges, True), "raise")
+        if not layout.raw.aligned:
+            # Only aligned rows have positions in raw text. Preparing them finds the same token.
+            self.prepare(_aligned(layout.raw), "raise")
+            raise AssertionError("a special token was found in the text, but not in the aligned text")
         row, start, _, number = found[np.argmax(is_special)].tolist()
-        document, position = prepared.place(row, start)
+        document, position = layout.locate(row, start)
         raise SpecialTokenError(self.added.tokens[number].text, position, document)
 
     @cached_property
@@ -126,29 +134,30 @@ class Pipeline:
         return cuts if self.normalizer is None else self.normalizer.cuts.then(cuts)
 
     def find_cut(self, text: NDArray[np.uint8]) -> int:
-        """Return the last position at which cutting raw text changes no pretoken, 0 if none is known."""
+        """Return the last position at which a cut of raw text changes no pretoken; 0 if none is known."""
         return self._cuts.find(text)
 
     def may_cut(self, special: Special) -> bool:
-        """Whether a document may be cut at places that `find_cut` finds, with these tokens to be found.
+        """Return whether documents may be cut at the positions that `find_cut` finds.
 
-        The two code points beside a place decide, so that no token is cut apart if there is no such place
-        inside it. What takes or looks at the text around it may be.
+        Added tokens make a cut unsafe if one of them contains such a position, or has a flag that depends on
+        the text around it.
         """
-        if self.added.rules(special) is None:
+        if self.added.match_modes(special) is None:
             return True
         return self._keeps_tokens
 
     @cached_property
     def _keeps_tokens(self) -> bool:
+        """Whether the same added tokens are found however a document is cut."""
         steps = (self.normalizer, *self.pretokenizer.primitives)
         if any(isinstance(step, Normalizer) and step.looks_at_segments for step in steps):
-            return False  # a part that begins or ends at a token does not know it
-        written = self.added.normalized_texts
+            return False  # a part of a document does not know whether an added token is next to it
+        normalized = self.added.normalized_texts
         return not any(
             not token.is_plain
             or self.find_cut(_bytes(token.text.encode()))
-            or self.pretokenizer.find_cut(_bytes(written.get(i, b"")))
+            or self.pretokenizer.find_cut(_bytes(normalized.get(i, b"")))
             for i, token in enumerate(self.added.tokens)
         )
 
@@ -157,144 +166,239 @@ def _bytes(data: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8)
 
 
-class Prepared:
-    """Documents as the kernels take them: rows of rewritten text and their spans; and the way back.
+def _aligned(raw: Rows) -> Rows:
+    """Return raw documents as aligned rows."""
+    return Rows(raw.documents, raw.boundary_flags, True)
 
-    Attributes
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Added tokens that were found in documents, in the order of the text.
+
+    Parameters
     ----------
-    raw : Rows
-        The documents that were given.
-    rows : Rows
-        Their text between added tokens, rewritten; where a step takes the pretokens of another for texts of
-        their own, a row per pretoken.
-    spans : Spans
-        The places of the pretokens in the rows, to be used up once.
+    ids : ndarray of uint32, shape (m,)
+        Id of each token.
+    next_rows : ndarray of int64, shape (m,)
+        Index of the row after each token, which is the number of rows before it.
+    documents : ndarray of int64, shape (m,)
+        Index of the document of each token.
+    raw_spans : ndarray of int64, shape (m, 2)
+        Begin and end of each token in the values of the raw documents; valid only if the rows are aligned.
     """
 
-    spans: Spans
+    ids: NDArray[np.uint32]
+    next_rows: NDArray[np.int64]
+    documents: NDArray[np.int64]
+    raw_spans: NDArray[np.int64]
 
-    def __init__(self, pipeline: Pipeline, raw: Rows, special: Special) -> None:
-        self._pipeline = pipeline
-        self.special = special
-        self.raw = self.rows = raw
-        # Where the rows of each document begin, int64[k + 1]; None while the rows are the documents.
-        self._bounds: NDArray[np.int64] | None = None
-        # Where each row begins in the raw text of its document; of use only if nothing rewrites it.
-        self._starts: NDArray[np.int64] | None = None
-        # The added tokens in order: their ids, the row before which each is, its document, its place in the
-        # raw text.
-        self._ids = np.empty(0, np.uint32)
-        self._places = np.empty(0, np.int64)
-        self._documents = np.empty(0, np.int64)
-        self._spans = np.empty((0, 2), np.int64)
+    def merged(self, other: _Found) -> _Found:
+        """Return the tokens of both in the order of the text. No two tokens may have the same next row."""
+        order = np.argsort(np.concatenate([self.next_rows, other.next_rows]))
+        return _Found(
+            np.concatenate([self.ids, other.ids])[order],
+            np.concatenate([self.next_rows, other.next_rows])[order],
+            np.concatenate([self.documents, other.documents])[order],
+            np.concatenate([self.raw_spans, other.raw_spans])[order],
+        )
 
-    # How it is made
 
-    def split(self, found: NDArray[np.int64], ids: NDArray[np.uint32]) -> None:
-        """Split rows at the tokens that `AddedTokens.find` has found."""
-        rows, starts, stops, numbers = found.T
+_NOTHING_FOUND = _Found(
+    np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 2), np.int64)
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Rows, and their places in the raw documents.
+
+    The rows of a document are consecutive. Each added token that was found is between two rows, as
+    `_Found.next_rows` describes.
+
+    Parameters
+    ----------
+    raw : Rows
+        Raw documents.
+    rows : Rows
+        Text between added tokens, as the steps so far have rewritten and split it.
+    first_rows : ndarray of int64, shape (n_documents + 1,), or None
+        Index of the first row of each document, followed by the number of rows. None while the rows are the
+        documents.
+    starts : ndarray of int64, shape (n_rows,), or None
+        Byte position of each row in its raw document; valid only if the pipeline does not rewrite (see
+        `Pipeline.rewrites`). None if no added token was found, so that all positions are 0.
+    found : _Found
+        Added tokens that were found.
+    """
+
+    raw: Rows
+    rows: Rows
+    first_rows: NDArray[np.int64] | None = None
+    starts: NDArray[np.int64] | None = None
+    found: _Found = _NOTHING_FOUND
+
+    def with_rows(self, rows: Rows) -> _Layout:
+        """Return the layout after a step has rewritten each row."""
+        return self if rows is self.rows else replace(self, rows=rows)
+
+    def with_parts(self, parts: Rows, bounds: NDArray[np.int64]) -> _Layout:
+        """Return the layout after a step has split each row into parts, which are the new rows.
+
+        `bounds`, int64[n_rows + 1], has the index of the first part of each old row, followed by the number
+        of parts.
+        """
+        first_rows = bounds if self.first_rows is None else bounds[self.first_rows]
+        found = replace(self.found, next_rows=bounds[self.found.next_rows])
+        return replace(self, rows=parts, first_rows=first_rows, found=found)
+
+    def split(self, matches: NDArray[np.int64], ids: NDArray[np.uint32]) -> _Layout:
+        """Return the layout after splitting rows at added tokens.
+
+        A row with k tokens becomes k + 1 rows: the texts before, between and after the tokens. For example,
+        if "x" and "a<s>b<s>" are rows 0 and 1, the new rows are "x", "a", "b" and "". The next rows of the
+        two tokens are 2 and 3.
+
+        Parameters
+        ----------
+        matches : ndarray of int64, shape (m, 4)
+            Tokens found by `AddedTokens.find`, in the order of the text: index of the row, begin and end in
+            the values of the rows, index of the token.
+        ids : ndarray of uint32
+            Id of each added token, by the index of the token.
+        """
+        rows, begins, ends, tokens = matches.T
         old, offsets = self.rows, self.rows.documents.offsets
         n_in_row = np.bincount(rows, minlength=len(old))
         bounds = lengths_to_offsets(n_in_row + 1)
-        begins = np.insert(offsets[:-1], rows + 1, stops)
-        ends = np.insert(offsets[1:], rows, starts)
-        edges = np.full(len(begins), BEGINS_SEGMENT | ENDS_SEGMENT, np.uint8)
+        parents = np.repeat(np.arange(len(old)), n_in_row + 1)
+        # A part begins where its row begins or a token ends, and ends where a token begins or its row ends.
+        part_begins = np.insert(offsets[:-1], rows + 1, ends)
+        part_ends = np.insert(offsets[1:], rows, begins)
+        # Every part is a segment. The first and the last part keep the flags of their row at its two ends.
+        flags = np.full(len(parents), BEGINS_SEGMENT | ENDS_SEGMENT, np.uint8)
         beginning, ending = BEGINS_DOCUMENT | BEGINS_SEGMENT, ENDS_DOCUMENT | ENDS_SEGMENT
         first, last = bounds[:-1], bounds[1:] - 1
-        edges[first] = edges[first] & ~np.uint8(beginning) | old.edges & beginning
-        edges[last] = edges[last] & ~np.uint8(ending) | old.edges & ending
-        parents = np.repeat(np.arange(len(old)), n_in_row + 1)
-        spans = old.trace(np.stack([starts, stops], axis=1), lengths_to_offsets(n_in_row))
-        documents = self._document_of(rows)
-        before = begins - offsets[parents]
-        self._starts = before if self._starts is None else self._starts[parents] + before
-        self.replace(old.cut(np.stack([begins, ends], axis=1), edges, parents), bounds)
-        # Among those that were there, each after the row that it follows.
-        places = np.concatenate([self._places, np.arange(len(found)) + rows + 1])
-        order = np.argsort(places, kind="stable")
-        self._places = places[order]
-        self._ids = np.concatenate([self._ids, ids[numbers]])[order]
-        self._documents = np.concatenate([self._documents, documents])[order]
-        self._spans = np.concatenate([self._spans, spans])[order]
+        flags[first] = flags[first] & ~np.uint8(beginning) | old.boundary_flags & beginning
+        flags[last] = flags[last] & ~np.uint8(ending) | old.boundary_flags & ending
+        # The row after match i in row r has the index r + 1, plus 1 for each of the i matches before it.
+        found = _Found(
+            ids[tokens],
+            np.arange(len(matches)) + rows + 1,
+            self.documents_of(rows),
+            old.trace(np.stack([begins, ends], axis=1), lengths_to_offsets(n_in_row)),
+        )
+        starts = part_begins - offsets[parents]
+        if self.starts is not None:
+            starts = self.starts[parents] + starts
+        parts = old.cut(np.stack([part_begins, part_ends], axis=1), flags, parents)
+        layout = self.with_parts(parts, bounds)
+        return replace(layout, starts=starts, found=layout.found.merged(found))
 
-    def replace(self, rows: Rows, bounds: NDArray[np.int64]) -> None:
-        """Take rows that are parts of the ones before; `bounds` says where those of each begin."""
-        self.rows = rows
-        self._bounds = bounds if self._bounds is None else bounds[self._bounds]
-        self._places = bounds[self._places]
-
-    # The way back
-
-    def _document_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        if self._bounds is None:
+    def documents_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the index of the document of each of the given rows."""
+        if self.first_rows is None:
             return rows
-        found: NDArray[np.int64] = np.searchsorted(self._bounds, rows, side="right") - 1
+        found: NDArray[np.int64] = np.searchsorted(self.first_rows, rows, side="right") - 1
         return found
 
+    def document_of(self, row: int) -> int:
+        """Return the index of the document of a row."""
+        return int(self.documents_of(np.array([row]))[0])
+
+    def locate(self, row: int, position: int) -> tuple[int, int]:
+        """Return the document, and the byte position in it, for a position in the values of the rows.
+
+        The rows must be aligned, unless they are the raw documents.
+        """
+        document = self.document_of(row)
+        # One span, in row `row`: the bounds are 0 up to this row and 1 after it.
+        bounds = (np.arange(len(self.rows) + 1) > row).astype(np.int64)
+        [[position, _]] = self.rows.trace(np.array([[position, position + 1]]), bounds).tolist()
+        return document, position - int(self.raw.documents.offsets[document])
+
+
+class Prepared:
+    """Documents ready for the kernels: rows of rewritten text, spans of pretokens, places in raw text.
+
+    Attributes
+    ----------
+    rows : Rows
+        Rewritten text between added tokens. If the pipeline has several stages, one row per pretoken of the
+        stage before the last.
+    spans : Spans
+        Spans of the pretokens in the rows. They can be consumed only once.
+    """
+
+    def __init__(self, pipeline: Pipeline, special: Special, layout: _Layout, spans: Spans) -> None:
+        self.rows = layout.rows
+        self.spans = spans
+        self._pipeline = pipeline
+        self._special = special
+        self._layout = layout
+
     def row_documents(self) -> NDArray[np.int64]:
-        """The document of each row: int64[k]."""
-        return self._document_of(np.arange(len(self.rows)))
+        """Return the index of the document of each row: int64[n_rows]."""
+        return self._layout.documents_of(np.arange(len(self.rows)))
 
     def row_starts(self) -> NDArray[np.int64]:
-        """The place of each row in its document, as that is cut; in bytes, int64[k].
+        """Return the byte position of each row in its document: int64[n_rows].
 
-        In the raw document with its added tokens; where text is rewritten, in what is written of it, without.
+        Positions refer to the raw document if the pipeline does not rewrite (see `Pipeline.rewrites`).
+        Otherwise, they refer to the rewritten document without its added tokens.
         """
+        first_rows, starts = self._layout.first_rows, self._layout.starts
         if self._pipeline.rewrites:
-            offsets = self.rows.documents.offsets[:-1]
-            if self._bounds is None:
-                return np.zeros(len(offsets), np.int64)
-            firsts = self.rows.documents.offsets[self._bounds[:-1]]
-            return offsets - firsts[self.row_documents()]
-        return np.zeros(len(self.rows), np.int64) if self._starts is None else self._starts
+            offsets = self.rows.documents.offsets
+            if first_rows is None:
+                return np.zeros(len(self.rows), np.int64)
+            return offsets[:-1] - offsets[first_rows[:-1]][self.row_documents()]
+        return np.zeros(len(self.rows), np.int64) if starts is None else starts
 
     def run(self, kernel: Callable[[NDArray[np.uint8], NDArray[np.int64], Spans], Result]) -> Result:
-        """Call a kernel with the text of the rows, their offsets and spans; its errors name raw places."""
+        """Call a kernel with the text of the rows, their offsets and spans. Errors refer to raw documents."""
         documents = self.rows.documents
         try:
             return kernel(np.ascontiguousarray(documents.values), documents.offsets, self.spans)
         except (PatternError, UnknownCharacterError) as error:
-            raise self.placed(error) from None
+            raise self._located(error) from None
 
     def join(self, encoded: Ragged) -> Ragged:
-        """Return the ids of the documents, added tokens among them, from those of the rows."""
-        if self._bounds is None:
+        """Return the ids of the documents, including added tokens, given the ids of the rows."""
+        first_rows, found = self._layout.first_rows, self._layout.found
+        if first_rows is None:
             return encoded
-        offsets = encoded.offsets[self._bounds]
-        if not len(self._ids):
+        offsets = encoded.offsets[first_rows]
+        if not len(found.ids):
             return Ragged(encoded.values, offsets)
-        offsets = offsets + np.searchsorted(self._documents, np.arange(len(offsets)))
-        return Ragged(np.insert(encoded.values, encoded.offsets[self._places], self._ids), offsets)
+        # The ids of a document come after all added tokens in the documents before it.
+        offsets = offsets + np.searchsorted(found.documents, np.arange(len(offsets)))
+        return Ragged(np.insert(encoded.values, encoded.offsets[found.next_rows], found.ids), offsets)
 
     def join_spans(self, spans: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the raw places of all tokens of aligned rows: int64 of shape (n, 2). Writes to `spans`.
+        """Return the spans of all tokens in the raw text, for aligned rows: int64 of shape (n, 2).
+
+        Overwrites `spans`.
 
         Parameters
         ----------
         spans : ndarray of int64, shape (m, 2)
             Begin and end of the tokens of the rows, in the values of the rows.
-        offsets : ndarray of int64
-            Where the tokens of each row begin.
+        offsets : ndarray of int64, shape (n_rows + 1,)
+            Index of the first token of each row, followed by m.
         """
-        spans = self.rows.trace(spans, offsets)
-        return np.insert(spans, offsets[self._places], self._spans, axis=0) if len(self._ids) else spans
+        spans, found = self.rows.trace(spans, offsets), self._layout.found
+        return (
+            np.insert(spans, offsets[found.next_rows], found.raw_spans, axis=0) if len(found.ids) else spans
+        )
 
-    def placed(self, error: PatternError | UnknownCharacterError) -> PatternError | UnknownCharacterError:
-        """Return an error that names a row, and a byte in it, with the document and the byte there."""
-        row = error.document or 0
+    def _located(self, error: PatternError | UnknownCharacterError) -> PatternError | UnknownCharacterError:
+        """Return an error about a row as an error about its raw document.
+
+        The error for an unknown character also gives the position in the raw document.
+        """
+        row, layout = error.document or 0, self._layout
         if isinstance(error, PatternError):
-            return error.at(int(self._document_of(np.array([row]))[0]), 0)
-        prepared = self
-        if not self.raw.aligned and (self._pipeline.rewrites or self._bounds is not None):
-            raw = Rows(self.raw.documents, self.raw.edges, True)
-            prepared = self._pipeline.prepare(raw, self.special)
-        return error.at(*prepared.place(row, int(prepared.rows.documents.offsets[row]) + error.position))
-
-    def place(self, row: int, position: int) -> tuple[int, int]:
-        """Return the document, and the byte in it, of a row and a position in the values of aligned or raw
-        rows.
-        """
-        document = int(self._document_of(np.array([row]))[0])
-        bounds = (np.arange(len(self.rows) + 1) > row).astype(np.int64)
-        [[position, _]] = self.rows.trace(np.array([[position, position + 1]]), bounds).tolist()
-        return document, position - int(self.raw.documents.offsets[document])
+            return error.at(layout.document_of(row), 0)
+        if not layout.raw.aligned and (self._pipeline.rewrites or layout.first_rows is not None):
+            layout = self._pipeline.prepare(_aligned(layout.raw), self._special)._layout
+        return error.at(*layout.locate(row, int(layout.rows.documents.offsets[row]) + error.position))

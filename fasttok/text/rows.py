@@ -1,7 +1,7 @@
-"""`Rows`: text on its way to pretokens, with what every step needs to know of it.
+"""`Rows`: text that passes through the steps of a pipeline.
 
-Text flows through the pipeline as one value: the rows, which of them begin and end their document, and where
-every byte came from, if that is asked for. A step takes rows and gives rows.
+A step takes rows and returns rows. Rows contain the text, flags for the rows that begin or end their
+document or segment, and, if requested, the origin of every byte.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text._spans import trace
 
+# The text to which an option of a step applies. Added tokens divide a document into segments.
 Scope = Literal["document", "segment"]
 SCOPES = ("document", "segment")
 
-# The bits of `Rows.edges`: the row begins or ends its document, or its segment between two added tokens.
+# Bits of `Rows.boundary_flags`.
 BEGINS_DOCUMENT, ENDS_DOCUMENT, BEGINS_SEGMENT, ENDS_SEGMENT = 1, 2, 4, 8
-WHOLE = 15
+WHOLE = 15  # all of these bits: the row is a whole document
 _BEGINS = {"document": BEGINS_DOCUMENT, "segment": BEGINS_SEGMENT}
 _ENDS = {"document": ENDS_DOCUMENT, "segment": ENDS_SEGMENT}
 
@@ -33,12 +34,12 @@ class Rewriting(NamedTuple):
     Attributes
     ----------
     spans : ndarray of int64, shape (n, 2)
-        Begin and end in the text before of what each byte was made of. Neither column decreases. A byte that
-        was made of nothing has an empty stretch at its place.
+        Origin of each byte that was written: a span of bytes of the input, as begin and end. Neither column
+        decreases. An inserted byte, which has no origin, has an empty span.
     offsets : ndarray of int64, shape (k + 1,)
-        The offsets of the rows in the text that was written.
+        Offsets of the rows in the text that was written.
     parents : ndarray of int64, shape (k,), or None
-        The row before that each row is a part of; None if they are the same rows.
+        Index of the input row that each row is a part of; None if the rows are those of the input.
     """
 
     spans: NDArray[np.int64]
@@ -48,23 +49,31 @@ class Rewriting(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Stretches of documents, a row each, and where their bytes came from.
+    """Documents or parts of documents, one per row, and the origins of their bytes.
 
     Parameters
     ----------
     documents : Ragged of uint8
-        The text in UTF-8, which need not be valid.
-    edges : ndarray of uint8, shape (k,)
-        The edges of its document and of its segment that each row reaches: the sum of `BEGINS_DOCUMENT`,
-        `ENDS_DOCUMENT`, `BEGINS_SEGMENT` and `ENDS_SEGMENT`. A segment is what is between two added tokens.
+        Text in UTF-8. Invalid bytes are allowed.
+    boundary_flags : ndarray of uint8, shape (k,)
+        For each row, the sum of those that apply: ``BEGINS_DOCUMENT``, ``ENDS_DOCUMENT``, ``BEGINS_SEGMENT``,
+        ``ENDS_SEGMENT``. Added tokens divide a document into segments.
     aligned : bool
-        Whether steps keep track of where each byte came from, which takes 16 bytes more per byte.
+        Whether steps record the origin of each byte. This takes up to 16 bytes per byte of text for each
+        step that rewrites or splits.
     rewritings : tuple of Rewriting
-        What steps have done to the raw text, the first one first; empty if the rows are not aligned.
+        Origins that the steps so far have recorded, in the order of the steps; empty if not `aligned`.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> rows = ft.Strip().rewrite(Rows.of_text(b" two ", aligned=True))
+    >>> rows.documents.to_bytes(), rows.raw_spans.tolist()
+    ([b'two'], [[1, 2], [2, 3], [3, 4]])
     """
 
     documents: Ragged
-    edges: NDArray[np.uint8]
+    boundary_flags: NDArray[np.uint8]
     aligned: bool = False
     rewritings: tuple[Rewriting, ...] = ()
 
@@ -76,17 +85,20 @@ class Rows:
         ends: NDArray[np.bool_] | None = None,
         aligned: bool = False,
     ) -> Rows:
-        """Take documents, or parts of documents where `begins` and `ends`, bool[k], say so."""
-        edges = np.full(len(documents), WHOLE, np.uint8)
+        """Make rows of documents or parts of documents.
+
+        `begins` and `ends`, bool[k], tell whether each row begins and ends its document; default: all do.
+        """
+        flags = np.full(len(documents), WHOLE, np.uint8)
         if begins is not None:
-            edges[~begins] &= WHOLE - BEGINS_DOCUMENT - BEGINS_SEGMENT
+            flags[~begins] &= WHOLE - BEGINS_DOCUMENT - BEGINS_SEGMENT
         if ends is not None:
-            edges[~ends] &= WHOLE - ENDS_DOCUMENT - ENDS_SEGMENT
-        return cls(documents, edges, aligned)
+            flags[~ends] &= WHOLE - ENDS_DOCUMENT - ENDS_SEGMENT
+        return cls(documents, flags, aligned)
 
     @classmethod
     def of_text(cls, text: bytes, aligned: bool = False) -> Rows:
-        """Take one whole document."""
+        """Make rows of one whole document."""
         values = np.frombuffer(text, np.uint8)
         return cls(Ragged(values, np.array([0, len(values)], np.int64)), _ONE_WHOLE, aligned)
 
@@ -94,31 +106,29 @@ class Rows:
         return len(self.documents)
 
     def begins(self, scope: Scope) -> NDArray[np.bool_]:
-        """Whether each row is the beginning of its document, or of its segment."""
+        """Return whether each row begins its document, or its segment: bool[k]."""
         return self._has(_BEGINS[scope])
 
     def ends(self, scope: Scope) -> NDArray[np.bool_]:
-        """Whether each row is the end of its document, or of its segment."""
+        """Return whether each row ends its document, or its segment: bool[k]."""
         return self._has(_ENDS[scope])
 
-    def _has(self, edge: int) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = (self.edges & edge) != 0
+    def _has(self, flag: int) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = (self.boundary_flags & flag) != 0
         return found
 
     def trace(self, spans: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Follow stretches of these rows to where they came from, in place, and return them.
+        """Replace spans of these rows by their origins in the raw documents, in place, and return them.
 
-        They are begin and end in the values of the raw documents then.
-
-        A stretch came from where its first to its last byte came from; an empty one from the beginning of the
-        byte after it. O(n) for n stretches.
+        The origin of a span reaches from the origin of its first byte to that of its last byte. The origin of
+        an empty span is the beginning of the origin of the byte after it. O(n) per step for n spans.
 
         Parameters
         ----------
         spans : ndarray of int64, shape (n, 2)
             Begin and end in the values of these rows.
         bounds : ndarray of int64, shape (k + 1,)
-            The index of the first stretch of each row, and n.
+            Index of the first span of each row, followed by n.
         """
         if self.rewritings:
             trace(spans, bounds, list(reversed(self.rewritings)))
@@ -126,45 +136,50 @@ class Rows:
 
     @cached_property
     def raw_spans(self) -> NDArray[np.int64] | None:
-        """The stretch of the raw text that each of the n bytes was made of: int64 of shape (n, 2).
+        """The origin of each of the n bytes of the rows: int64[n, 2]; None if the rows are not aligned.
 
-        Begin and end in the values of the raw documents. None if the rows are not aligned.
+        An origin is a begin and an end in the values of the raw documents.
         """
         if not self.aligned:
             return None
-        places = np.arange(len(self.documents.values))
-        return self.trace(np.stack([places, places + 1], axis=1), self.documents.offsets)
+        positions = np.arange(len(self.documents.values))
+        return self.trace(np.stack([positions, positions + 1], axis=1), self.documents.offsets)
 
     def rewritten(self, documents: Ragged, spans: NDArray[np.int64] | None) -> Rows:
-        """Return these rows with another text, whose bytes were made of the given stretches of this one.
+        """Return these rows with new text.
 
         Parameters
         ----------
         documents : Ragged of uint8
-            The text that was written, row by row.
+            New text, with the same number of rows.
         spans : ndarray of int64, shape (n, 2), or None
-            As `Rewriting.spans`; needed if these rows are aligned, of no use otherwise.
+            Origin of each new byte in the old text, as in ``Rewriting.spans``. Required if these rows are
+            aligned, ignored otherwise.
 
         Raises
         ------
         ValueError
-            If the rows are aligned and there is not one stretch for every byte that was written.
+            If the rows are aligned and `spans` does not have one row per new byte.
         """
         if not self.aligned:
-            return Rows(documents, self.edges)
+            return Rows(documents, self.boundary_flags)
         if spans is None or spans.shape != (len(documents.values), 2):
-            given = "none" if spans is None else f"an array of shape {spans.shape}"
-            expected = f"(n, 2) with n = {len(documents.values)}, the bytes written"
-            raise ValueError(f"aligned rows need their spans, of shape {expected}, not {given}")
+            given = "None" if spans is None else f"an array of shape {spans.shape}"
+            raise ValueError(
+                f"spans must have the shape ({len(documents.values)}, 2), one row per byte written, "
+                f"since the rows are aligned; not {given}"
+            )
         if spans.strides[-1] != spans.itemsize:
             spans = np.ascontiguousarray(spans)
         rewriting = Rewriting(spans, documents.offsets)
-        return Rows(documents, self.edges, True, (*self.rewritings, rewriting))
+        return Rows(documents, self.boundary_flags, True, (*self.rewritings, rewriting))
 
     def rewritten_from(self, documents: Ragged, origins: NDArray[np.int64] | None) -> Rows:
-        """As `rewritten`, where each byte goes on to where the next begins; `origins` has their end as well.
+        """Return these rows with new text, like `rewritten`, given only the begin of each byte's origin.
 
-        So what is dropped belongs to what is before it; at the start of a document, to the one before.
+        `origins` is int64[n + 1] for n bytes. The origin of a byte ends where the origin of the next byte
+        begins; the last entry is the end of the last origin. So dropped text belongs to the byte before it.
+        At the start of a document, that is the last byte of the previous document.
         """
         if origins is None:
             return self.rewritten(documents, None)
@@ -172,31 +187,33 @@ class Rows:
         spans = as_strided(origins, (len(origins) - 1, 2), (step, step), writeable=False)  # no copy
         return self.rewritten(documents, spans)
 
-    def cut(self, places: NDArray[np.int64], edges: NDArray[np.uint8], parents: NDArray[np.int64]) -> Rows:
-        """Return the stretches of these rows at the given places of their values, a row each.
+    def cut(
+        self, spans: NDArray[np.int64], boundary_flags: NDArray[np.uint8], parents: NDArray[np.int64]
+    ) -> Rows:
+        """Return the given spans of the text as new rows.
 
         Parameters
         ----------
-        places : ndarray of int64, shape (k, 2)
-            Begin and end of each stretch; where they overlap or go back, text is repeated.
-        edges : ndarray of uint8, shape (k,)
-            As `edges`, of the new rows.
+        spans : ndarray of int64, shape (k, 2)
+            Begin and end of each new row in the values of these rows. Spans may overlap and need not ascend.
+        boundary_flags : ndarray of uint8, shape (k,)
+            Flags of the new rows.
         parents : ndarray of int64, shape (k,)
-            The row that each is a stretch of.
+            Index of the row that each new row is a part of.
         """
         values = np.ascontiguousarray(self.documents.values)
-        bounds = np.append(places, len(values))
+        bounds = np.append(spans, len(values))
         if not self.aligned and (bounds[1:] >= bounds[:-1]).all():
-            return Rows(Ragged(values, bounds).take(np.arange(0, 2 * len(places), 2)), edges)
-        lengths = np.maximum(places[:, 1] - places[:, 0], 0)
+            return Rows(Ragged(values, bounds).take(np.arange(0, 2 * len(spans), 2)), boundary_flags)
+        lengths = np.maximum(spans[:, 1] - spans[:, 0], 0)
         offsets = lengths_to_offsets(lengths)
-        at = np.arange(offsets[-1]) + np.repeat(places[:, 0] - offsets[:-1], lengths)
-        documents = Ragged(values[at], offsets)
+        origins = np.arange(offsets[-1]) + np.repeat(spans[:, 0] - offsets[:-1], lengths)
+        documents = Ragged(values[origins], offsets)
         if not self.aligned:
-            return Rows(documents, edges)
-        rewriting = Rewriting(np.stack([at, at + 1], axis=1), offsets, parents)
-        return Rows(documents, edges, True, (*self.rewritings, rewriting))
+            return Rows(documents, boundary_flags)
+        rewriting = Rewriting(np.stack([origins, origins + 1], axis=1), offsets, parents)
+        return Rows(documents, boundary_flags, True, (*self.rewritings, rewriting))
 
 
-_ONE_WHOLE = np.full(1, WHOLE, np.uint8)
+_ONE_WHOLE = np.full(1, WHOLE, np.uint8)  # the flags of one whole document
 _ONE_WHOLE.flags.writeable = False

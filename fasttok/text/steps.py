@@ -1,7 +1,7 @@
-"""The two kinds of steps: `Normalizer`, which rewrites text, and `Pretokenizer`, which cuts it.
+"""Base classes of the two kinds of steps: `Normalizer` rewrites text, `Pretokenizer` splits it.
 
-A pipeline is a row of them. Each is a component: a frozen dataclass with a name, whose fields are its
-options.
+Each step is a component: a frozen dataclass with a name, whose fields are its options. A pipeline groups its
+steps into stages.
 """
 
 from __future__ import annotations
@@ -22,83 +22,109 @@ from fasttok.text.pretokenizers._scan import Scanner, scan
 from fasttok.text.rows import WHOLE, Rows
 from fasttok.text.unicode.utf8 import encode_utf8
 
-SLICE = 1 << 16  # pretokens that a slice of boundaries holds: half a megabyte, which stays in cache
+SLICE = 1 << 16  # pretokens per slice of boundaries: 512 KiB, so that a slice stays in the cache
 
 
 class Normalizer(Component, ABC):
-    """A step that rewrites text. Immutable; safe to share between threads.
+    """Base class of normalizers: steps that rewrite text. Immutable; safe to share between threads.
 
-    To write one of your own, derive a frozen dataclass with a `rewrite`; the how-to in the documentation has
-    an example.
+    To write a custom normalizer, derive a frozen dataclass that implements `rewrite`; the documentation has a
+    how-to. `get_normalizer` makes the normalizers of fasttok.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> normalizer = ft.get_normalizer("lowercase")
+    >>> isinstance(normalizer, ft.Normalizer)
+    True
+    >>> normalizer.normalize("Ein Wort")
+    'ein wort'
     """
 
     @abstractmethod
     def rewrite(self, rows: Rows) -> Rows:
-        """Rewrite every row on its own.
+        """Rewrite every row, independently of the other rows.
 
         Parameters
         ----------
         rows : Rows
-            The text, and which rows begin and end their document; read-only.
+            Rows of text; read-only.
 
         Returns
         -------
         Rows
-            What `Rows.rewritten` makes of the new text; the same rows if nothing changes.
+            The rewritten rows, made by `fasttok.text.rows.Rows.rewritten`; `rows` itself if nothing changes.
         """
 
     @property
     def cuts(self) -> RewritingCuts:
-        """The places at which text may be cut and its parts rewritten apart; see `fasttok.text.cuts`."""
+        """Positions at which text may be cut and rewritten in parts; see ``fasttok.text.cuts``."""
         return REWRITES_ANYTHING
 
     @property
     def looks_at_segments(self) -> bool:
-        """Whether it does something else where text begins or ends at an added token."""
+        """Whether the result depends on where text begins or ends at an added token."""
         return False
 
     def normalize(self, text: str | bytes) -> str | bytes:
-        """Rewrite one text, for looking at; a ``str`` gives a ``str``, bytes give bytes.
+        """Return one text rewritten, for inspection. The result has the type of `text`, ``str`` or bytes.
 
         Raises
         ------
+        TypeError
+            If `text` is neither ``str`` nor bytes.
         TextError
-            If a ``str`` holds a lone surrogate.
+            If a ``str`` contains a lone surrogate.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> ft.get_normalizer("nfkc").normalize("ﬁve m²")
+        'five m2'
         """
         out = self.rewrite(Rows.of_text(encode_utf8(text))).documents.values.tobytes()
         return out.decode() if isinstance(text, str) else out
 
 
 class Pretokenizer(Component, ABC):
-    """A step that cuts text into pretokens. Immutable; safe to share between threads.
+    """Base class of pretokenizers: steps that split text. Immutable; safe to share between threads.
 
-    To write one of your own, derive a frozen dataclass with `boundaries`; the how-to in the documentation has
-    an example.
+    To write a custom pretokenizer, derive a frozen dataclass that implements `boundaries`; the documentation
+    has a how-to. `get_pretokenizer` makes the pretokenizers of fasttok.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> pretokenizer = ft.get_pretokenizer("gpt2")
+    >>> isinstance(pretokenizer, ft.Pretokenizer)
+    True
+    >>> pretokenizer.split_text("two words")
+    [b'two', b' words']
     """
 
     @property
     def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]:
-        """The steps that this one consists of, each of which either rewrites or cuts."""
+        """The steps that this step consists of. Each of them either rewrites or splits text."""
         return (self,)
 
     @property
     def rewrites(self) -> bool:
-        """Whether the pretokens are those of another text than the one given."""
+        """Whether the step rewrites text before it splits it."""
         return any(isinstance(step, Normalizer) for step in self.primitives)
 
     @property
     def is_partition(self) -> bool:
-        """Whether the pretokens of a text, joined, are the text; if not, some of it is left out.
+        """Whether the pretokens of a text, joined, are the text. If not, the step drops some of the text.
 
-        Of a pretokenizer that rewrites text, the text it has written.
+        For a pretokenizer that rewrites text, this refers to the rewritten text.
         """
         return True
 
     @property
     def decoder_config(self) -> dict[str, Any] | None:
-        """The configuration of the decoder that undoes what the step writes; None if it writes nothing.
+        """The configuration of the decoder that reverses the step's rewriting; None if there is none.
 
-        A tokenizer that is given no decoder has this one, after the one for its model.
+        A tokenizer without an explicit decoder applies this decoder after the decoder of its model.
         """
         return None
 
@@ -109,46 +135,57 @@ class Pretokenizer(Component, ABC):
         Parameters
         ----------
         documents : Ragged of uint8
-            UTF-8 text, a row per document. No pretoken reaches across documents; an empty document has
+            UTF-8 text, one row per document. No pretoken crosses the end of a document. An empty document has
             no pretokens.
 
         Yields
         ------
         ndarray of int64, shape (k + 1,)
-            Positions in ``documents.values``: pretoken ``i`` is between entries ``i`` and ``i + 1``.
-            The first entry of all is ``documents.offsets[0]``; the last entry of a slice is the first of the
-            next. Every document's end is among them. The array is only valid until the next one is asked for.
+            Byte positions in ``documents.values`` in ascending order. Pretoken ``i`` is between entries ``i``
+            and ``i + 1``. The first slice begins with ``documents.offsets[0]``. Every other slice begins with
+            the last entry of the slice before it. The end of every document is included. An array is valid
+            only until the next one is requested.
 
         Raises
         ------
         ValueError
-            If there are none, since it rewrites text or leaves some out (`rewrites`, `is_partition`).
+            If the step rewrites text (`rewrites`) or drops some of it (`is_partition` is False), so that its
+            pretokens have no boundaries in `documents`.
         """
 
     @property
     def scanner(self) -> Spans | None:
-        """The spans of any text, if they need no look at all of it beforehand; all threads share it."""
+        """Spans that are found while a kernel reads the text; None if the text must be split in advance.
+
+        All threads share the scanner.
+        """
         return None
 
     def spans(self, documents: Ragged) -> Spans:
-        """Return the places of the pretokens of a batch, which a kernel uses up document by document."""
+        """Return the spans of the pretokens of a batch, which a kernel consumes document by document."""
         return self.scanner or Boundaries(self.split(documents))
 
     @property
     def cuts(self) -> Cuts:
-        """The places at which raw text may be cut, as far as known; see `fasttok.text.cuts`."""
+        """Known positions at which raw text may be cut; see ``fasttok.text.cuts``."""
         return NOTHING_KNOWN
 
     def find_cut(self, text: NDArray[np.uint8]) -> int:
-        """Return the last position at which cutting the text changes no pretoken; 0 if none is known.
+        """Return the last byte position at which a cut changes no pretoken; 0 if none is known.
 
-        That holds whatever comes before and after the text, which may begin and end inside a character; the
-        two code points beside a position decide. `fasttok.text.cuts` has the proofs.
+        The position is safe whatever comes before and after `text`, which may begin and end inside a
+        character. Whether it is safe depends only on the two code points next to it; ``fasttok.text.cuts``
+        has the proofs.
         """
         return self.cuts.find(text)
 
     def split(self, documents: Ragged) -> NDArray[np.int64]:
-        """Return all boundaries of a batch at once: int64, one more than there are pretokens.
+        """Return all boundaries of a batch: byte positions, int64, one more than there are pretokens.
+
+        Raises
+        ------
+        ValueError
+            If the step rewrites or drops text; see `boundaries`.
 
         Examples
         --------
@@ -161,7 +198,16 @@ class Pretokenizer(Component, ABC):
         return np.concatenate([documents.offsets[:1], *slices])
 
     def split_text(self, text: str | bytes) -> list[bytes]:
-        """Return the pretokens of one text as byte strings, for looking at.
+        """Return the pretokens of one text as byte strings, for inspection.
+
+        Raises
+        ------
+        TypeError
+            If `text` is neither ``str`` nor bytes.
+        TextError
+            If a ``str`` contains a lone surrogate.
+        PatternError
+            If a regular expression exceeds its timeout.
 
         Examples
         --------
@@ -171,12 +217,15 @@ class Pretokenizer(Component, ABC):
         """
         rows, spans = pretokenize(to_stages(self.primitives), Rows.of_text(encode_utf8(text)))
         data = rows.documents.values.tobytes()
-        places, _ = list_spans(spans, np.ascontiguousarray(rows.documents.values), rows.documents.offsets)
-        return [data[a:b] for a, b in places.tolist()]
+        values = np.ascontiguousarray(rows.documents.values)
+        found, _ = list_spans(spans, values, rows.documents.offsets)
+        return [data[a:b] for a, b in found.tolist()]
 
 
 class ScanningPretokenizer(Pretokenizer):
-    """A pretokenizer whose boundaries are those of its scanner, which must be there and leave nothing out."""
+    """Base class of pretokenizers that run on a scanner. `boundaries` requires that the scanner
+    drops no text.
+    """
 
     @property
     @abstractmethod
@@ -194,39 +243,41 @@ class ScanningPretokenizer(Pretokenizer):
 
 
 class CompositePretokenizer(Pretokenizer):
-    """A pretokenizer that consists of steps which cut and rewrite: its `primitives`."""
+    """Base class of pretokenizers that consist of several steps, their `primitives`."""
 
     @property
     @abstractmethod
     def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]: ...
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
-        raise ValueError(f"{self} rewrites text or leaves some out, so that its pretokens have no boundaries")
+        raise ValueError(f"{self} rewrites or drops text, so its pretokens have no boundaries")
 
 
 class Stage(NamedTuple):
-    """Steps that rewrite rows, then steps that cut what was written, of which only the last may leave text
-    out.
+    """Steps that rewrite rows, followed by steps that split them.
+
+    The steps that split run in order: each splits the pretokens of the step before it. Only the last of them
+    may drop text.
     """
 
     rewriters: tuple[Normalizer, ...]
     cutters: tuple[Pretokenizer, ...]
 
     def rewrite(self, rows: Rows) -> Rows:
-        """Rewrite rows, a step after the other."""
+        """Run the steps that rewrite, in order."""
         for step in self.rewriters:
             rows = step.rewrite(rows)
         return rows
 
     @property
     def scanner(self) -> Spans | None:
-        """The spans of any text, if they need no look at all of it beforehand."""
+        """Spans that are found while a kernel reads the text; None if the text must be split in advance."""
         if not self.cutters:
             return _WHOLE_TEXT
         return self.cutters[0].scanner if len(self.cutters) == 1 else None
 
     def spans(self, documents: Ragged) -> Spans:
-        """Give the places of the pretokens to a kernel; a row is a text of its own."""
+        """Return the spans of the pretokens of rows, which a kernel consumes row by row."""
         if len(self.cutters) < 2:
             return _WHOLE_TEXT if not self.cutters else self.cutters[0].spans(documents)
         *others, last = self.cutters
@@ -239,7 +290,7 @@ _WHOLE_TEXT = Scanner("none")
 
 
 def to_stages(primitives: Sequence[Normalizer | Pretokenizer]) -> list[Stage]:
-    """Group steps into stages; there is one at least. The pretokens of a stage are the rows of the next."""
+    """Group steps into one or more stages. The pretokens of a stage are the rows of the next stage."""
     stages: list[Stage] = []
     rewriters: list[Normalizer] = []
     cutters: list[Pretokenizer] = []
@@ -256,17 +307,21 @@ def to_stages(primitives: Sequence[Normalizer | Pretokenizer]) -> list[Stage]:
 
 
 def cut_rows(stage: Stage, rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
-    """Make every pretoken a row, a text of its own; and say where those of each row begin: int64[k + 1]."""
+    """Make every pretoken a row.
+
+    Also return the index of the first new row of each old row, followed by the number of new rows:
+    int64[n_rows + 1].
+    """
     documents = rows.documents
-    places, bounds = list_spans(
+    spans, bounds = list_spans(
         stage.spans(documents), np.ascontiguousarray(documents.values), documents.offsets
     )
     parents = np.repeat(np.arange(len(rows)), np.diff(bounds))
-    return rows.cut(places, np.full(len(places), WHOLE, np.uint8), parents), bounds
+    return rows.cut(spans, np.full(len(spans), WHOLE, np.uint8), parents), bounds
 
 
 def pretokenize(stages: Sequence[Stage], rows: Rows) -> tuple[Rows, Spans]:
-    """Run all stages: the rows that the last one cuts, and their spans."""
+    """Run all stages. Return the rows that the last stage splits, and the spans of the pretokens in them."""
     *others, last = stages
     for stage in others:
         rows, _ = cut_rows(stage, stage.rewrite(rows))
@@ -275,12 +330,12 @@ def pretokenize(stages: Sequence[Stage], rows: Rows) -> tuple[Rows, Spans]:
 
 
 def _boundaries_of(step: Pretokenizer, documents: Ragged) -> Iterator[NDArray[np.int64]]:
-    """Yield what a step's `boundaries` yields, which the kernels rely on: checked, if Python code made it.
+    """Yield the boundaries of a step, checked for the kernels unless they come from a scanner.
 
     Raises
     ------
     ValueError
-        If it is not what `Pretokenizer.boundaries` says.
+        If they violate the contract of `Pretokenizer.boundaries`.
     """
     if isinstance(step, ScanningPretokenizer):
         yield from step.boundaries(documents)
@@ -304,16 +359,17 @@ def _boundaries_of(step: Pretokenizer, documents: Ragged) -> Iterator[NDArray[np
         if position == offsets[-1]:
             return
     raise ValueError(
-        f"{import_path(type(step))}.boundaries must yield int64 arrays of ascending positions, the first "
-        "documents.offsets[0], each going on where the one before ended, the end of every document among them"
+        f"{import_path(type(step))}.boundaries must yield int64 arrays of ascending positions. The first "
+        "array must begin with documents.offsets[0], every other with the last position of the array before "
+        "it, and the end of every document must be included"
     )
 
 
 def boundaries_in_turn(cutters: Sequence[Pretokenizer], documents: Ragged) -> Iterator[NDArray[np.int64]]:
-    """Yield the boundaries of steps each of which cuts the pretokens of the one before; all are partitions.
+    """Yield the boundaries of several partitions, each of which splits the pretokens of the step before it.
 
-    The boundaries of a step are the offsets of the next one's documents, slice by slice, so that memory is
-    bounded by a slice per step.
+    The boundaries of a step are the offsets of the documents of the next step. They are passed on in slices,
+    so memory is bounded by one slice per step.
     """
     documents = Ragged(np.ascontiguousarray(documents.values), documents.offsets)
     first, *others = cutters
@@ -331,12 +387,12 @@ def _all_boundaries(cutters: Sequence[Pretokenizer], documents: Ragged) -> NDArr
 def _cut_further(
     step: Pretokenizer, documents: Ragged, slices: Iterator[NDArray[np.int64]]
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield the boundaries of a step whose documents are the pretokens of the step before."""
+    """Yield the boundaries of a step that takes the pretokens of the step before it as documents."""
     for pretokens in slices:
         try:
             yield from _boundaries_of(step, Ragged(documents.values, pretokens))
         except PatternError as error:
             start = pretokens[error.document or 0]
             document = int(np.searchsorted(documents.offsets, start, side="right")) - 1
-            place = f"in the pretoken at byte {start - documents.offsets[document]}"
-            raise PatternError(f"{error.message} {place}", document) from None
+            position = f"in the pretoken at byte {start - documents.offsets[document]}"
+            raise PatternError(f"{error.message} {position}", document) from None

@@ -1,8 +1,8 @@
-"""Batches for a model: rows of ids in templates, cut to a length, in windows, padded to a matrix.
+"""Arrange rows of ids for a model: fill templates, truncate, split into windows, pad to a matrix.
 
-What is cut here keeps the special tokens of its template. Whether a row was made with the template is seen
-from the row: it begins and ends with the ids that the template adds, and plain text never becomes a special
-token.
+Rows that are truncated or split here keep the special tokens of the template. A row counts as encoded with
+the template if it begins and ends with the ids that the template adds. A row that was encoded without the
+template has these ids at its ends only if the caller let `encode` find these special tokens in text.
 """
 
 from __future__ import annotations
@@ -13,29 +13,42 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fasttok.core._rows import copy_stretches, pad_rows
+from fasttok.core._rows import copy_ranges, pad_rows
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.tokenizer.template import Part
 
-Ends = tuple[Sequence[int], Sequence[int]]
+Ends = tuple[Sequence[int], Sequence[int]]  # ids that a template adds before and after a single text
 TextPair = tuple[str | bytes, str | bytes]
 Truncation = Literal["longest_first", "only_first", "only_second"]
 
-PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>")
+PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>")  # names of the padding token, in order of preference
 
 
 class Padded(NamedTuple):
-    """A batch as a matrix; what `Tokenizer.pad` gives.
+    """Matrix of padded ids with its attention mask, as returned by `Tokenizer.pad`.
 
-    Both arrays are C-contiguous and writeable, so that ``torch.from_numpy`` takes them without a copy.
+    Both arrays are C-contiguous and writeable, so ``torch.from_numpy`` takes them without a copy.
 
     Attributes
     ----------
     ids : ndarray of int64 or int32, shape (k, width)
-        The ids, a row each, and the pad id where a row has no more.
+        The ids, one row per row of the batch. Unused positions contain the pad id.
     mask : ndarray of bool, shape (k, width)
-        Where the ids of the row stand: the attention mask. A bool is a byte, an eighth of an int64, and
-        torch's attention takes it; for a model that calculates with the mask, ``mask.astype(np.int64)``.
+        Attention mask: True for ids, False for padding. Attention in torch takes a bool mask, which needs an
+        eighth of the memory of int64. For a model that calculates with the mask, use
+        ``mask.astype(np.int64)``.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=257, special_tokens=["<pad>"])
+    >>> padded = tok.pad(tok.encode_batch(["low", "lo"]))
+    >>> padded.ids
+    array([[108, 111, 119],
+           [108, 111, 256]])
+    >>> padded.mask
+    array([[ True,  True,  True],
+           [ True,  True, False]])
     """
 
     ids: NDArray[Any]
@@ -43,14 +56,25 @@ class Padded(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Pairs of texts, a row each; what `Tokenizer.encode_pairs` gives.
+    """Encoded pairs of texts, one row per pair, as returned by `Tokenizer.encode_pairs`.
 
     Attributes
     ----------
     ids : Ragged of uint32
-        The ids of both texts.
+        Ids of both texts.
     type_ids : Ragged of uint8
-        For each id, which text it belongs to, as the template counts them.
+        Type id of each id, as given in the template; without a template, 0 for the first text and 1 for the
+        second.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=256)
+    >>> pairs = tok.encode_pairs([("lo", "w")])
+    >>> pairs.ids[0]
+    array([108, 111, 119], dtype=uint32)
+    >>> pairs.type_ids[0]
+    array([0, 0, 1], dtype=uint8)
     """
 
     ids: Ragged
@@ -58,28 +82,36 @@ class Pairs(NamedTuple):
 
 
 class Windows(NamedTuple):
-    """Long rows in windows; what `Tokenizer.windows` gives.
+    """Windows of long rows, as returned by `Tokenizer.windows`.
 
     Attributes
     ----------
     ids : Ragged of uint32
-        A row per window.
+        Ids, one row per window.
     documents : ndarray of int64, shape (k,)
-        The row that each window was cut from; they ascend.
+        Index of the row that each window comes from, in ascending order.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=256)
+    >>> windows = tok.windows(tok.encode_batch(["lower", "low"]), max_length=3)
+    >>> tok.decode_batch(windows.ids), windows.documents
+    (['low', 'er', 'low'], array([0, 0, 1]))
     """
 
     ids: Ragged
     documents: NDArray[np.int64]
 
 
-def frame_rows(parts: Sequence[Part], rows: Ragged) -> Ragged:
-    """Each row in its place in the template of a single text."""
+def fill_single(parts: Sequence[Part], rows: Ragged) -> Ragged:
+    """Return each row with the special tokens of the template of a single text around it."""
     sizes = _measure_parts(parts, rows.lengths[:, np.newaxis])
     return _fill_template(parts, sizes, rows.values, rows.offsets[:-1, np.newaxis])
 
 
 def iterate_texts(pairs: Iterable[TextPair]) -> Iterator[str | bytes]:
-    """The texts of the pairs, one after another."""
+    """Yield both texts of every pair."""
     for i, pair in enumerate(pairs):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(f"pair {i} must be two texts, not {pair!r:.50}")
@@ -87,12 +119,14 @@ def iterate_texts(pairs: Iterable[TextPair]) -> Iterator[str | bytes]:
 
 
 def join_pairs(rows: Ragged, parts: Sequence[Part], max_length: int | None, truncation: Truncation) -> Pairs:
-    """Rows 2 i and 2 i + 1 in their places in the template of a pair, at most `max_length` ids together.
+    """Fill the template of a pair with texts: pair i consists of rows 2 i and 2 i + 1.
+
+    The texts are truncated so that no pair has more than `max_length` ids.
 
     Raises
     ------
     ValueError
-        If the text that is to be cut would have nothing left.
+        If no id of the text to truncate would be left.
     """
     starts, lengths = rows.offsets[:-1].reshape(-1, 2), rows.lengths.reshape(-1, 2)
     if max_length is not None:
@@ -104,22 +138,25 @@ def join_pairs(rows: Ragged, parts: Sequence[Part], max_length: int | None, trun
     return Pairs(ids, Ragged(np.repeat(type_ids, sizes.ravel()), ids.offsets))
 
 
-def cut_windows(rows: Ragged, ends: Ends, max_length: int, stride: int) -> Windows:
-    """Rows in windows of at most `max_length` ids that share `stride` ids; `ends` are those of the template.
+def split_into_windows(rows: Ragged, ends: Ends, max_length: int, stride: int) -> Windows:
+    """Split rows into windows of at most `max_length` ids; each shares `stride` ids with the one before it.
 
     Raises
     ------
     ValueError
-        If a window has no room for more than the template and the stride.
+        If `max_length` is not larger than `stride` plus the number of ids in `ends` that a window must have,
+        or a pair would be split.
     """
-    is_framed = _find_framed(rows.values, rows.offsets[:-1], rows.lengths, ends)
-    _refuse_pairs(rows, np.flatnonzero(is_framed & (rows.lengths > max_length)), ends)
-    # All windows of a row are cut from it in steps, ends and all; then the ends are written over.
-    steps = max_length - stride - is_framed * _count_ends(ends)
+    has_ends = _have_ends(rows.values, rows.offsets[:-1], rows.lengths, ends)
+    _refuse_pairs(rows, np.flatnonzero(has_ends & (rows.lengths > max_length)), ends)
+    # Windows are copied from the whole row, special tokens included. Then the special tokens of the template
+    # overwrite both ends of each window.
+    n_ends = has_ends * _count_ends(ends)
+    steps = max_length - stride - n_ends
     if (shortest := int(steps.min(initial=1))) < 1:
         raise ValueError(
-            f"max_length must be at least {max_length - shortest + 1}, not {max_length}: what the template "
-            f"adds, the stride of {stride}, and one more"
+            f"max_length must be at least {max_length - shortest + 1}, not {max_length}: it must be larger "
+            f"than the stride of {stride} plus the {n_ends.max()} special tokens of the template"
         )
     n_windows = 1 + -(-np.maximum(rows.lengths - max_length, 0) // steps)
     documents = np.repeat(np.arange(len(rows)), n_windows)
@@ -128,13 +165,13 @@ def cut_windows(rows: Ragged, ends: Ends, max_length: int, stride: int) -> Windo
     lengths = np.minimum(rows.lengths[documents] - starts, max_length)
     offsets = lengths_to_offsets(lengths)
     values = np.empty(offsets[-1], np.uint32)
-    copy_stretches(rows.values, rows.offsets[documents] + starts, lengths, offsets[:-1], values)
+    copy_ranges(rows.values, rows.offsets[documents] + starts, lengths, offsets[:-1], values)
     prefix, suffix = ends
-    framed = is_framed[documents]
+    is_filled = has_ends[documents]
     for i, token in enumerate(prefix):
-        values[offsets[:-1][framed] + i] = token
+        values[offsets[:-1][is_filled] + i] = token
     for i, token in enumerate(reversed(suffix), 1):
-        values[offsets[1:][framed] - i] = token
+        values[offsets[1:][is_filled] - i] = token
     return Windows(Ragged(values, offsets), documents)
 
 
@@ -148,80 +185,81 @@ def pad_to_matrix(
     on_left: bool,
     dtype: np.dtype[Any],
 ) -> Padded:
-    """Rows of at most `max_length` ids as a matrix; `ends` are those of the template.
+    """Truncate rows to `max_length` ids and pad them to a matrix.
 
     Raises
     ------
     ValueError
-        If a row that is cut has no room for the template, or a row is longer than `width`.
+        If `max_length` is below the number of ids in `ends` that a truncated row must keep, a pair would be
+        truncated, or a row is longer than `width`.
     """
     starts, lengths = rows.offsets[:-1], rows.lengths
     kept = lengths if max_length is None else np.minimum(lengths, max_length)
-    cut = np.flatnonzero(kept < lengths)
-    framed = cut[_find_framed(rows.values, starts[cut], lengths[cut], ends)]
-    _refuse_pairs(rows, framed, ends)
-    if len(framed) and max_length is not None and max_length < _count_ends(ends):
+    truncated = np.flatnonzero(kept < lengths)
+    truncated = truncated[_have_ends(rows.values, starts[truncated], lengths[truncated], ends)]
+    _refuse_pairs(rows, truncated, ends)
+    if len(truncated) and max_length is not None and max_length < _count_ends(ends):
         raise ValueError(
-            f"max_length must be at least {_count_ends(ends)}, which the template adds, not {max_length}"
+            f"max_length must be at least {_count_ends(ends)}, not {max_length}: truncated rows keep the "
+            "special tokens of the template"
         )
     longest = int(kept.max(initial=0))
     if width is None:
         width = longest
     if width < longest:
         raise ValueError(
-            f"row {int(np.argmax(kept))} has {longest} ids, more than width={width}; max_length would cut it"
+            f"row {int(np.argmax(kept))} has {longest} ids, which is more than width={width}; pass "
+            "max_length to truncate rows"
         )
     ids, mask = np.empty((len(rows), width), dtype), np.empty((len(rows), width), np.bool_)
     pad_rows(rows.values, starts, kept, pad_id, on_left, ids, mask.view(np.uint8))
     suffix = ends[1]
-    if len(framed) and suffix:
-        end = width if on_left else longest  # what was cut is as long as the longest
-        ids[framed, end - len(suffix) : end] = suffix
+    if len(truncated) and suffix:
+        end = width if on_left else longest  # a truncated row is as long as the longest row
+        ids[truncated, end - len(suffix) : end] = suffix
     return Padded(ids, mask)
 
 
 def find_pad_id(special_tokens: Mapping[str, int]) -> int:
-    """The id of the special token that is there to pad.
+    """Return the id of the padding token.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If no special token is one of `PAD_TOKENS`.
     """
     for token in PAD_TOKENS:
         if token in special_tokens:
             return special_tokens[token]
     raise ValueError(
-        f"no special token to pad with, {', '.join(PAD_TOKENS[:-1])} or {PAD_TOKENS[-1]}; pass pad_id, which "
-        "may be any id, as the mask says what is padding"
+        f"no padding token: none of the special tokens is {', '.join(PAD_TOKENS[:-1])} or {PAD_TOKENS[-1]}; "
+        "pass pad_id (any id will do, since the mask marks the padding)"
     )
 
 
 def checked_dtype(dtype: DTypeLike, pad_id: int) -> np.dtype[Any]:
-    """A type that ids and the pad id fit in.
+    """Return the type of the ids.
 
     Raises
     ------
     TypeError
-        If it is neither int64 nor int32.
+        If the type is neither int64 nor int32.
     ValueError
-        If the pad id does not fit.
+        If the pad id does not fit the type.
     """
     found = np.dtype(dtype)
     if found not in (np.dtype(np.int64), np.dtype(np.int32)):
         raise TypeError(f"dtype must be int64 or int32, not {found}")
     limits = np.iinfo(found)
     if not limits.min <= pad_id <= limits.max:
-        raise ValueError(f"pad_id {pad_id} does not fit {found}")
+        raise ValueError(f"pad_id {pad_id} does not fit dtype {found}")
     return found
 
 
 def _measure_parts(parts: Sequence[Part], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many ids each part of a template has, where `lengths` are those of its texts, a column a text.
+    """Return the number of ids of each part of the template in each row: int64 of shape (k, len(parts)).
 
-    Returns
-    -------
-    ndarray of int64, shape (k, len(parts))
+    `lengths` is the number of ids of each text: int64 with k rows and one column per text of the template.
     """
     sizes = np.ones((len(lengths), len(parts)), np.int64)
     for column, part in zip(sizes.T, parts, strict=True):
@@ -236,44 +274,49 @@ def _fill_template(
     values: NDArray[np.uint32],
     starts: NDArray[np.int64],
 ) -> Ragged:
-    """Texts in their places in a template; they begin in `values` at `starts`, a column a text."""
+    """Fill a template with texts.
+
+    `starts` is the index in `values` at which each text begins, with one row per row of the result and one
+    column per text of the template. `sizes` is the result of `_measure_parts`.
+    """
     bounds = lengths_to_offsets(sizes.ravel())
     out = np.empty(bounds[-1], np.uint32)
-    places = bounds[:-1].reshape(sizes.shape)
+    positions = bounds[:-1].reshape(sizes.shape)
     for i, part in enumerate(parts):
         if part.text is None:
-            out[places[:, i]] = part.id
+            out[positions[:, i]] = part.id
         else:
-            copy_stretches(values, starts[:, part.text], sizes[:, i], places[:, i], out)
+            copy_ranges(values, starts[:, part.text], sizes[:, i], positions[:, i], out)
     return Ragged(out, bounds[:: len(parts)].copy())
 
 
-def _shorten_pairs(lengths: NDArray[np.int64], room: int, truncation: Truncation) -> NDArray[np.int64]:
-    """How much stays of two texts that have room for so many ids together: int64 of shape (k, 2).
+def _shorten_pairs(lengths: NDArray[np.int64], capacity: int, truncation: Truncation) -> NDArray[np.int64]:
+    """Return the lengths of both texts after truncation to `capacity` ids per pair: int64 of shape (k, 2).
 
     Raises
     ------
     ValueError
-        If the one that is to be cut would have nothing left.
+        If no id of the text to truncate would be left.
     """
-    excess = np.maximum(lengths.sum(axis=1) - room, 0)
-    is_cut = excess > 0
+    excess = np.maximum(lengths.sum(axis=1) - capacity, 0)
+    is_truncated = excess > 0
     kept = lengths.copy()
     if truncation == "longest_first":
-        # Half the room each; what the shorter one leaves of it, and an odd place, goes to the longer one.
-        shorter = np.minimum(lengths.min(axis=1), room // 2)
+        # Each text gets half of the capacity. The longer text (the second, if both are equally long) also
+        # gets the part that the shorter one does not need, and the odd id.
+        shorter = np.minimum(lengths.min(axis=1), capacity // 2)
         is_first_longer = lengths[:, 0] > lengths[:, 1]
-        firsts = np.where(is_first_longer, room - shorter, shorter)
-        kept[is_cut] = np.stack([firsts, room - firsts], axis=1)[is_cut]
+        firsts = np.where(is_first_longer, capacity - shorter, shorter)
+        kept[is_truncated] = np.stack([firsts, capacity - firsts], axis=1)[is_truncated]
         return kept
     column = 0 if truncation == "only_first" else 1
     kept[:, column] -= excess
-    bad = np.flatnonzero(is_cut & (kept[:, column] < 1))
+    bad = np.flatnonzero(is_truncated & (kept[:, column] < 1))
     if len(bad):
         pair = int(bad[0])
         raise ValueError(
-            f"pair {pair} is {excess[pair]} ids too long, but the text to be cut has only "
-            f'{lengths[pair, column]}, of which one must stay; truncation="longest_first" cuts both'
+            f"pair {pair} is {excess[pair]} ids too long, but the {truncation.removeprefix('only_')} text "
+            f'has only {lengths[pair, column]} ids and must keep one; use truncation="longest_first"'
         )
     return kept
 
@@ -282,28 +325,28 @@ def _count_ends(ends: Ends) -> int:
     return len(ends[0]) + len(ends[1])
 
 
-def _refuse_pairs(rows: Ragged, framed: NDArray[np.int64], ends: Ends) -> None:
-    """Raise if one of these rows, which begin and end with the template's ids, has such an id inside."""
+def _refuse_pairs(rows: Ragged, indices: NDArray[np.int64], ends: Ends) -> None:
+    """Raise an error if a row at `indices` contains an id of the template between its ends, as pairs do."""
     added = [*ends[0], *ends[1]]
-    if not added or not len(framed):
+    if not added or not len(indices):
         return
     n_before = lengths_to_offsets(np.isin(rows.values, added))[rows.offsets]
-    bad = framed[np.diff(n_before)[framed] > len(added)]
+    bad = indices[np.diff(n_before)[indices] > len(added)]
     if len(bad):
         raise ValueError(
-            f"row {bad[0]} is to be cut, but has a special token of the template inside, as a pair has; "
-            "encode_pairs(..., max_length=...) cuts pairs"
+            f"cannot truncate or split row {bad[0]}: it seems to be a pair, since a special token "
+            "of the template occurs inside it; to truncate pairs, use encode_pairs(..., max_length=...)"
         )
 
 
-def _find_framed(
+def _have_ends(
     values: NDArray[np.uint32], starts: NDArray[np.int64], lengths: NDArray[np.int64], ends: Ends
 ) -> NDArray[np.bool_]:
-    """Which stretches of the values begin and end as the template's rows do."""
+    """Return whether each row begins and ends with the ids in `ends`: bool of shape (k,)."""
     prefix, suffix = ends
-    is_framed: NDArray[np.bool_] = lengths >= _count_ends(ends)
+    has_ends: NDArray[np.bool_] = lengths >= _count_ends(ends)
     for i, token in enumerate(prefix):
-        is_framed[is_framed] = values[starts[is_framed] + i] == token
+        has_ends[has_ends] = values[starts[has_ends] + i] == token
     for i, token in enumerate(reversed(suffix), 1):
-        is_framed[is_framed] = values[(starts + lengths)[is_framed] - i] == token
-    return is_framed
+        has_ends[has_ends] = values[(starts + lengths)[has_ends] - i] == token
+    return has_ends

@@ -1,4 +1,4 @@
-"""`TextEncoder`: from text to ids, with the caches and buffers that are kept from call to call."""
+"""`TextEncoder`: encode text as ids, reusing caches and buffers between calls."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from fasttok.text.pipeline import Pipeline, Prepared
 from fasttok.text.rows import Rows
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
 
-CACHE_BYTES = 64 << 20
-KEPT_IDS = 2 * BATCH_BYTES  # the largest buffer of ids that is kept
-KEPT_BUFFERS = 8  # the number of buffers that are kept
-PART_BYTES = 1 << 16  # of a text whose tokens are located
-KEPT_SPANS = 4 * PART_BYTES  # the largest buffer of spans that is kept
-SMALL_BATCH = 1 << 18  # characters that are encoded sooner than they are gathered
+CACHE_BYTES = 64 << 20  # maximum size of a cache of pretokens
+MAX_KEPT_IDS = 2 * BATCH_BYTES  # maximum length of a buffer of ids that is kept for reuse
+MAX_KEPT_BUFFERS = 8  # maximum number of buffers of ids that are kept for reuse
+PART_BYTES = 1 << 16  # approximate size of the parts in which `encode_located` processes a long text
+MAX_KEPT_SPANS = 4 * PART_BYTES  # maximum length of a buffer of spans that is kept for reuse
+SMALL_BATCH = 1 << 18  # characters; below this size, encoding in the calling thread is faster than batching
 
 
 class EncodeOptions(TypedDict, total=False):
-    """Options of `Tokenizer.encode`, for signatures that would only repeat them."""
+    """Keyword arguments of `Tokenizer.encode`."""
 
     special: Special
     errors: Errors
@@ -43,45 +43,45 @@ class EncodeOptions(TypedDict, total=False):
 
 
 class BatchOptions(EncodeOptions, total=False):
-    """Options of `Tokenizer.encode_batch`."""
+    """Keyword arguments of `Tokenizer.encode_batch`."""
 
     workers: int | None
 
 
-_NO_BUFFERS = np.empty(0, np.uint32), np.empty((0, 2), np.int64)
+_NO_BUFFERS = np.empty(0, np.uint32), np.empty((0, 2), np.int64)  # initial buffers of ids and spans
 
 
 class TextEncoder:
-    """A pipeline and a model at work. Safe to share between threads.
+    """Encoder of text for a pipeline and a model. Safe to share between threads.
 
     Parameters
     ----------
     pipeline : Pipeline
-        What splits text at added tokens, rewrites it, and cuts it into pretokens.
+        Pipeline: splits text at added tokens, normalizes it and splits it into pretokens.
     model : Model
-        What turns pretokens into ids.
+        Subword model: maps pretokens to ids.
     n_ids : int
-        One more than the largest id.
+        Largest id of the vocabulary plus one.
     """
 
     def __init__(self, pipeline: Pipeline, model: Model, n_ids: int) -> None:
         self._pipeline = pipeline
         self._model = model
         self._n_ids = n_ids
-        self._caches: list[PretokenCache] = []  # those that are idle
-        self._buffers: list[NDArray[np.uint32]] = []
-        self._located = threading.local()  # buffers for ids and spans
+        self._caches: list[PretokenCache] = []  # idle caches
+        self._buffers: list[NDArray[np.uint32]] = []  # idle buffers
+        self._located = threading.local()  # buffers of ids and spans of each thread, for `encode_located`
 
     @cached_property
     def _integers(self) -> list[int]:
-        """One int object per id, for all lists."""
+        """One int object per id, shared by all lists of ids."""
         return list(range(self._n_ids))
 
     def encode_text(
         self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None = None
     ) -> NDArray[np.uint32]:
         """Return the ids of one text."""
-        sampling = self._checked(sampling)
+        sampling = self._check_sampling(sampling)
         prepared = self._pipeline.prepare(Rows.of_text(encode_utf8(text, errors)), special)
         cache = self._take_cache()
         try:
@@ -90,13 +90,13 @@ class TextEncoder:
             self._caches.append(cache)
         ids = rows.values
         del rows
-        if len(buffer) <= KEPT_IDS or ids.base is not buffer:
+        if len(buffer) <= MAX_KEPT_IDS or ids.base is not buffer:
             ids = ids.copy()
             self._keep_buffer(buffer)
             return ids
         n = len(ids)
         del ids
-        buffer.resize(n, refcheck=False)  # gives the rest back, where a copy would take as much again
+        buffer.resize(n, refcheck=False)  # frees the unused part; a copy would need twice the memory
         return buffer
 
     def encode_list(
@@ -106,14 +106,14 @@ class TextEncoder:
         if errors == "strict" and sampling is None and type(text) in (str, bytes) and len(text) < SMALL_BATCH:
             try:
                 scanner = self._scanner if special == "none" else None
-                if scanner is not None or (scanner := self._scanner_of((text,), special)) is not None:
+                if scanner is not None or (scanner := self._find_scanner((text,), special)) is not None:
                     cache = self._take_cache()
                     try:
                         return self._model.encoder.encode_to_list(text, scanner, cache, self._integers)
                     finally:
                         self._caches.append(cache)
             except UnicodeEncodeError:
-                pass  # what follows says where
+                pass  # encode_text raises the error with its position
         ids = self.encode_text(text, special, errors, sampling)
         return lists_of_rows(ids, np.array([0, len(ids)], np.int64), self._integers)[0]
 
@@ -125,11 +125,11 @@ class TextEncoder:
         workers: int | None,
         sampling: Sampler | None,
     ) -> list[list[int]]:
-        """Return the ids of every text as a list; the calling thread alone encodes what is soon done."""
-        resolve_workers(workers)  # wrong ones are wrong for few texts too
+        """Return the ids of every text as a list; the calling thread encodes small batches by itself."""
+        resolve_workers(workers)  # check `workers` even if a small batch does not need it
         if errors == "strict" and sampling is None and isinstance(texts, (list, tuple)):
             try:
-                if sum(map(len, texts)) < SMALL_BATCH and (scanner := self._scanner_of(texts, special)):
+                if sum(map(len, texts)) < SMALL_BATCH and (scanner := self._find_scanner(texts, special)):
                     encode, integers, cache = (
                         self._model.encoder.encode_to_list,
                         self._integers,
@@ -140,40 +140,48 @@ class TextEncoder:
                     finally:
                         self._caches.append(cache)
             except (TypeError, UnicodeEncodeError, UnknownCharacterError):
-                pass  # what follows says what is wrong, and where
+                pass  # encode_corpus raises the error with its document and position
         rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, sampling)
         return lists_of_rows(rows.values, rows.offsets, self._integers)
 
     @cached_property
     def _scanner(self) -> Spans | None:
-        """The spans of any text that is encoded as it is, if no special token is to be found."""
-        return self._pipeline.scanner if self._pipeline.added.rules("none") is None else None
+        """Scanner for every raw text with ``special="none"``; None if texts must be prepared first.
 
-    def _scanner_of(self, texts: Sequence[str | bytes], special: Special) -> Spans | None:
-        """Return the spans of texts that are encoded as they are: not rewritten, without added tokens."""
+        Texts must be prepared if the pipeline rewrites text, has several stages, or has added tokens that are
+        found in every text.
+        """
+        return self._pipeline.scanner if self._pipeline.added.match_modes("none") is None else None
+
+    def _find_scanner(self, texts: Sequence[str | bytes], special: Special) -> Spans | None:
+        """Return the scanner for these raw texts; None if they must be prepared first.
+
+        Texts must be prepared if the pipeline rewrites text or has several stages, or if one of the texts may
+        contain an added token to find.
+        """
         scanner, added = self._pipeline.scanner, self._pipeline.added
-        if scanner is None or (rules := added.rules(special)) is None:
+        if scanner is None or (modes := added.match_modes(special)) is None:
             return scanner
-        return None if any(added.may_occur_in(text, rules) for text in texts) else scanner
+        return None if any(added.may_occur_in(text, modes) for text in texts) else scanner
 
     def encode_corpus(
         self, corpus: Corpus, special: Special, workers: int | None, sampling: Sampler | None
     ) -> Ragged:
-        """Return the ids of every document, found on threads."""
-        sampling = self._checked(sampling)
-        # What is drawn depends on where pretokens begin in the document as it was rewritten, which is only
-        # known of whole ones.
-        is_drawn = sampling is not None and self._pipeline.rewrites
-        is_whole = is_drawn or not self._may_cut(special)
+        """Return the ids of every document, encoded on several threads."""
+        sampling = self._check_sampling(sampling)
+        # Sampling depends on the positions of pretokens in the rewritten document, which are only known for
+        # whole documents.
+        is_whole = (sampling is not None and self._pipeline.rewrites) or not self._may_cut(special)
         batches = corpus.batches(None if is_whole else self._pipeline)
-        n_ids = corpus.most_bytes() // 2  # natural text has far fewer; there can be more
-        joined = _JoinedRows(n_ids, self._fused_id)
+        # A first guess: natural text has far fewer ids; other text may have more.
+        n_ids = corpus.most_bytes() // 2
+        joined = _RowsBuilder(n_ids, self._fused_id)
         caches = [self._take_cache() for _ in range(resolve_workers(workers))]
 
-        _ = self._model.encoder, self._model.part_encoder  # made once, not by every thread that asks first
+        _ = self._model.encoder, self._model.part_encoder  # build both here, not in several threads at once
 
         def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
-            with batch.placing_errors():
+            with batch.locating_errors():
                 prepared = self._pipeline.prepare(batch.rows(), special)
                 rows, buffer = self._encode(cache, prepared, sampling, batch)
             return rows, batch.continues, buffer
@@ -189,7 +197,11 @@ class TextEncoder:
 
     @property
     def _fused_id(self) -> int | None:
-        """The id of which a run in a document is one, also where the document is cut."""
+        """Id of the unknown token, if runs of it are fused even across parts of a document; None otherwise.
+
+        If the pipeline has several stages, a run ends where a pretoken of an earlier stage ends, so it never
+        continues in the next part.
+        """
         return self._model.unk_id if self._model.fuse_unk and self._pipeline.has_one_stage else None
 
     def _may_cut(self, special: Special) -> bool:
@@ -197,7 +209,7 @@ class TextEncoder:
         if self._model.needs_whole_rows:
             return False
         if (unk_id := self._fused_id) is not None and self._pipeline.added.finds(unk_id, special):
-            return False  # one that was found must not become one with those that were not
+            return False  # an unknown token found as text must not be fused with unknown characters
         return self._pipeline.may_cut(special)
 
     def _encode(
@@ -207,7 +219,7 @@ class TextEncoder:
         sampling: Sampler | None,
         batch: Batch | None = None,
     ) -> tuple[Ragged, NDArray[np.uint32]]:
-        """Encode documents, a row each; and give the buffer that the ids are in, or were in."""
+        """Encode documents; return their ids, one row per document, and the buffer to keep for reuse."""
         encoder = self._model.encoder if batch is None or not batch.is_part else self._model.part_encoder
         if sampling is not None:
             documents, starts = prepared.row_documents(), prepared.row_starts()
@@ -223,9 +235,9 @@ class TextEncoder:
         return prepared.join(Ragged(buffer[:n], out_offsets)), buffer
 
     def encode_located(self, data: bytes, special: Special) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Return the ids of one text, and begin and end of each in its bytes: int64 of shape (n, 2).
+        """Return the ids of one text and their spans in its bytes: int64 of shape (n, 2).
 
-        A long text is worked on in parts, so that what is known of every byte stays in the processor's cache.
+        A long text is processed in parts, so that the alignment of its bytes fits in the processor's cache.
         """
         cache = self._take_cache()
         try:
@@ -233,18 +245,18 @@ class TextEncoder:
                 rows = Rows.of_text(data, aligned=True)
                 ids, spans = self._locate(cache, rows, self._model.encoder, special)
                 return ids.copy(), spans.copy()
-            located = _JoinedSpans(len(data), self._fused_id)
-            for batch in self._parts_of(data):
+            located = _SpansBuilder(len(data), self._fused_id)
+            for batch in self._split_into_parts(data):
                 encoder = self._model.part_encoder if batch.is_part else self._model.encoder
-                with batch.placing_errors():
+                with batch.locating_errors():
                     ids, spans = self._locate(cache, batch.rows(aligned=True), encoder, special)
                 located.add(ids, spans, batch.start, len(batch.documents.values))
             return located.finish()
         finally:
             self._caches.append(cache)
 
-    def _parts_of(self, data: bytes) -> Iterator[Batch]:
-        """Cut a text into parts that can be encoded apart, each of about `PART_BYTES`."""
+    def _split_into_parts(self, data: bytes) -> Iterator[Batch]:
+        """Split a text into parts of about `PART_BYTES` that can be encoded separately."""
         text, start, n_bytes = np.frombuffer(data, np.uint8), 0, PART_BYTES
         while start + n_bytes < len(text):
             cut = self._pipeline.find_cut(text[start : start + n_bytes])
@@ -258,13 +270,13 @@ class TextEncoder:
     def _locate(
         self, cache: PretokenCache, rows: Rows, encoder: PretokenEncoder, special: Special
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Encode one aligned row; the ids and spans are in buffers of this thread until it locates more."""
+        """Encode one aligned row; the next call in this thread may overwrite the returned ids and spans."""
         prepared = self._pipeline.prepare(rows, special)
         n = len(prepared.rows.documents.values) + SPARE_IDS
         ids, spans = getattr(self._located, "buffers", _NO_BUFFERS)
         if n > len(ids):
             ids, spans = np.empty(n, np.uint32), np.empty((n, 2), np.int64)
-            if n <= KEPT_SPANS:
+            if n <= MAX_KEPT_SPANS:
                 self._located.buffers = ids, spans
         out_offsets = np.empty(len(prepared.rows) + 1, np.int64)
         n = prepared.run(
@@ -275,22 +287,22 @@ class TextEncoder:
         found = prepared.join(Ragged(ids[:n], out_offsets)).values
         return found, prepared.join_spans(spans[:n], out_offsets)
 
-    def _checked(self, sampling: Sampler | None) -> Sampler | None:
-        """A way to sample that the model knows; None where nothing is left to chance."""
+    def _check_sampling(self, sampling: Sampler | None) -> Sampler | None:
+        """Return `sampling`, or None if it has no effect; raise an error if the model does not support it."""
         if sampling is None:
             return None
         self._model.check_sampling(sampling)
         return None if isinstance(sampling, Dropout) and sampling.limit == 0 else sampling
 
     def _take_cache(self) -> PretokenCache:
-        """Take a cache that nobody else uses until it is put on the list again."""
+        """Take a cache for exclusive use; the caller puts it back into `_caches`."""
         try:
             return self._caches.pop()
         except IndexError:
             return PretokenCache(CACHE_BYTES)
 
     def _take_buffer(self, n_bytes: int) -> NDArray[np.uint32]:
-        """Take a buffer for the ids of so many bytes; memory used before is faster than fresh."""
+        """Take a buffer for the ids of `n_bytes` of text; reused memory is faster than new memory."""
         n = n_bytes + SPARE_IDS
         try:
             buffer = self._buffers.pop()
@@ -299,19 +311,19 @@ class TextEncoder:
         return buffer if n <= len(buffer) else np.empty(n, np.uint32)
 
     def _keep_buffer(self, buffer: NDArray[np.uint32]) -> None:
-        if len(buffer) <= KEPT_IDS and len(self._buffers) < KEPT_BUFFERS:
+        if len(buffer) <= MAX_KEPT_IDS and len(self._buffers) < MAX_KEPT_BUFFERS:
             self._buffers.append(buffer)
 
 
-class _JoinedRows:
-    """Batches one after the other; where one continues, its last row and the next one's first are one.
+class _RowsBuilder:
+    """Concatenates the rows of batches, and joins the parts of a document that spans several batches.
 
     Parameters
     ----------
     n_ids : int
-        How many ids to allocate memory for at first. What stays unused of it is memory never touched.
+        Initial capacity in ids. Unused capacity costs no physical memory, since it is never written.
     unk_id : int, optional
-        An id of which a run is one, also across batches.
+        Id of the unknown token, if runs of it are fused, even across batches.
     """
 
     def __init__(self, n_ids: int, unk_id: int | None) -> None:
@@ -322,7 +334,7 @@ class _JoinedRows:
         self._continues = False
 
     def add(self, rows: Ragged, continues: bool) -> None:
-        """Copy the next batch to its place; `continues` as in `Batch`."""
+        """Append the rows of the next batch; `continues` is `Batch.continues`."""
         if self._continues and self._ends_unknown() and len(rows[0]) and rows[0][0] == self._unk_id:
             offsets = np.maximum(rows.offsets - 1, 0)
             rows = Ragged(rows.values[1:], offsets)
@@ -342,27 +354,27 @@ class _JoinedRows:
         self._n_ids = end
 
     def _ends_unknown(self) -> bool:
-        """Whether the last row, as far as it has come, ends with the unknown token."""
+        """Return whether the ids of the last row so far end with the unknown token."""
         is_begun = bool(self._lengths[-1][-1])
         return self._unk_id is not None and is_begun and self._values[self._n_ids - 1] == self._unk_id
 
     def finish(self) -> Ragged:
-        """All rows; the memory that is not used is given back."""
+        """Return all rows and free the unused memory."""
         self._values.resize(self._n_ids, refcheck=False)
         return Ragged(
             self._values, lengths_to_offsets(np.concatenate(self._lengths) if self._lengths else [])
         )
 
 
-class _JoinedSpans:
-    """The ids and spans of the parts of a text, one after the other; a run of unknown tokens is one.
+class _SpansBuilder:
+    """Concatenates the ids and spans of the parts of a text.
 
     Parameters
     ----------
     n_bytes : int
-        The bytes of the text.
+        Number of bytes of the text.
     unk_id : int, optional
-        The id of which a run is one, also across parts.
+        Id of the unknown token, if runs of it are fused, even across parts.
     """
 
     def __init__(self, n_bytes: int, unk_id: int | None) -> None:
@@ -372,13 +384,13 @@ class _JoinedSpans:
         self._n = 0
 
     def add(self, ids: NDArray[np.uint32], spans: NDArray[np.int64], start: int, n_bytes: int) -> None:
-        """Copy the next part, of `n_bytes` from a byte of the text on, to its place."""
+        """Append the next part, which consists of `n_bytes` bytes from byte `start` of the text."""
         n, end = self._n, self._n + len(ids)
         if n and len(ids) and self._ids[n - 1] == ids[0] == self._unk_id:
             self._spans[n - 1, 1] = spans[0, 1] + start
             ids, spans, end = ids[1:], spans[1:], end - 1
         if end > len(self._ids):
-            # With as many ids per byte as so far, and some more, this is the last time.
+            # Expect as many ids per byte as so far, plus 10 %, so that the arrays rarely grow again.
             share = self._n_bytes / max(1, start + n_bytes)
             size = end if share <= 1 else int(1.1 * share * end) + 1
             ids_before, spans_before = self._ids, self._spans
@@ -389,7 +401,7 @@ class _JoinedSpans:
         self._n = end
 
     def finish(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Return all ids and spans; the memory that is not used is given back."""
+        """Return all ids and spans and free the unused memory."""
         self._ids.resize(self._n, refcheck=False)
         self._spans.resize((self._n, 2), refcheck=False)
         return self._ids, self._spans

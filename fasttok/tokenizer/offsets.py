@@ -1,4 +1,4 @@
-"""`Encoding`: ids, and the place in the text of each."""
+"""`Encoding`: ids with the span of each token in the text."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from fasttok.text.unicode._utf8 import locate_code_points
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """The ids of a text and the place of each; what `Tokenizer.encode_with_offsets` gives.
+    """Ids of a text with the span of each token, as returned by `Tokenizer.encode_with_offsets`.
 
-    Both kinds of spans ascend and lie within the text. Of a lossless tokenizer those in bytes do not overlap;
-    they are next to each other and together the whole text. Those in code points overlap where tokens share a
-    character.
+    Spans are in ascending order and within the text. If the tokenizer is lossless, the spans in bytes are
+    adjacent and cover the whole text. The spans in code points overlap if tokens share a character.
 
-    Where text is rewritten before it is cut, a token stands where what it was made of stands. What was made
-    of nothing, as the ▁ before the first word, has an empty span. Several tokens that were made of one
-    character all have its span, as in ``tokenizers``; with the rules of sentencepiece, and for the spaces of
-    `Metaspace`, only the last has it, and the others have empty ones. What was dropped, a mark behind a
-    letter for example, is in no span; with those rules it is in that of the token before it.
+    If the text is rewritten before pretokenization, the span of a token is that of the raw text that the
+    token comes from:
+
+    - An inserted character has an empty span, for example the ▁ before the first word.
+    - If one raw character becomes several tokens, all of them have its span, as in Hugging Face
+      ``tokenizers``. With the normalizers of sentencepiece, such as "nmt_nfkc", and for the spaces of
+      `Metaspace`, only the last token has the span; the spans of the other tokens are empty.
+    - A removed character is in no span, for example an accent that the normalizer strips. With the
+      normalizers of sentencepiece, the character belongs to the span of the token before it.
 
     Attributes
     ----------
     ids : ndarray of uint32, shape (n,)
         The ids.
     byte_spans : ndarray of int64, shape (n, 2)
-        Where each token begins and ends, in bytes of the text in UTF-8, or of the bytes given.
+        Start and end of each token in bytes of the text in UTF-8, or of the given bytes.
     char_spans : ndarray of int64, shape (n, 2)
-        The same in code points, the positions of a ``str``: from the one that the token's first byte
-        belongs to, to the end of the one that its last byte belongs to. So a token that holds part of a
-        character has all of it in its span. A byte that is not UTF-8 is one code point.
+        Start and end of each token in code points, so that ``text[start:end]`` slices a ``str``. A token with
+        only some bytes of a character has the whole character in its span. A byte that is not valid UTF-8
+        counts as one code point.
 
     Examples
     --------
@@ -54,7 +57,7 @@ class Encoding:
 
 
 def locate(text: bytes, ids: NDArray[np.uint32], byte_spans: NDArray[np.int64]) -> Encoding:
-    """The encoding of tokens at the given bytes of the text, of which neither end decreases. O(n)."""
+    """Return the encoding of tokens with spans in bytes; their starts and ends must be ascending. O(n)."""
     char_spans = np.empty_like(byte_spans)
     locate_code_points(np.frombuffer(text, np.uint8), byte_spans, char_spans)
     return Encoding(ids, byte_spans, char_spans)

@@ -1,4 +1,4 @@
-"""`Template`: which special tokens stand around a text, or around the two of a pair."""
+"""`Template`: special tokens around a text or a pair of texts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 
 from fasttok.core.errors import TemplateError
 
-_TEXTS = {"$": 0, "$A": 0, "$B": 1}
+_TEXTS = {"$": 0, "$A": 0, "$B": 1}  # index of the text that each word of the notation represents
 _MAX_TYPE_ID = 255  # type ids are uint8
 
 
 class Part(NamedTuple):
-    """A part of what a template makes.
+    """Part of a template: a text or a special token.
 
     Attributes
     ----------
     text : int or None
-        Which text stands here, 0 or 1; None for a special token.
+        Index of the text, 0 or 1; None for a special token.
     id : int
-        The id of the special token; 0 for a text.
+        Id of the special token; 0 for a text.
     type_id : int
-        The type id of the part.
+        Type id of the part.
     """
 
     text: int | None
@@ -31,14 +31,14 @@ class Part(NamedTuple):
 
 
 class BoundTemplate(NamedTuple):
-    """A template with the ids that its special tokens have in one tokenizer.
+    """Template with the ids of its special tokens in one tokenizer.
 
     Attributes
     ----------
     single : tuple of Part
-        What becomes of a text.
+        Parts of the template of a single text.
     pair : tuple of Part, or None
-        What becomes of two; None if the template does not say.
+        Parts of the template of a pair; None if there is no such template.
     """
 
     single: tuple[Part, ...]
@@ -46,36 +46,40 @@ class BoundTemplate(NamedTuple):
 
     @property
     def ends(self) -> tuple[list[int], list[int]]:
-        """The ids before a single text, and those after it."""
-        place = next(i for i, part in enumerate(self.single) if part.text is not None)
-        return [part.id for part in self.single[:place]], [part.id for part in self.single[place + 1 :]]
+        """Ids before a single text and ids after it."""
+        position = next(i for i, part in enumerate(self.single) if part.text is not None)
+        return [part.id for part in self.single[:position]], [part.id for part in self.single[position + 1 :]]
 
 
-PLAIN_PAIR = (Part(0, 0, 0), Part(1, 0, 1))  # two texts where no template says anything of them
+PLAIN_PAIR = (Part(0, 0, 0), Part(1, 0, 1))  # default for pairs: no special tokens, type ids 0 and 1
 
 
 @dataclass(frozen=True)
 class Template:
-    """The special tokens that a model expects around a text, in the notation of ``tokenizers``.
+    """Special tokens that a model expects around a text, in the notation of Hugging Face ``tokenizers``.
 
-    Words with spaces between them: ``$A``, or ``$`` for short, is the text, ``$B`` the second one of a pair,
-    and every other word is a special token. Behind each may stand its type id, as in ``$B:1``; else it is 0.
+    A template consists of words separated by spaces. ``$A``, or ``$`` for short, is the text, ``$B`` is the
+    second text of a pair, and every other word is a special token. A word may end with its type id, as in
+    ``$B:1``; the default is 0.
 
     Parameters
     ----------
     single : str
-        What becomes of a text: ``$A`` once, and special tokens. Only pairs are given type ids.
+        Template of a single text: ``$A`` once, and special tokens. Its type ids are not used.
     pair : str, optional
-        What becomes of two texts: ``$A`` and ``$B`` once each, and special tokens.
+        Template of a pair of texts: ``$A`` and ``$B`` once each, and special tokens.
 
     Raises
     ------
     TemplateError
-        If a text is missing or there more than once, or a type id is above 255.
+        If a text is missing, unknown or occurs more than once, if `single` contains ``$B``, or if a type id
+        is above 255.
+    TypeError
+        If a template is not a ``str``.
 
     See Also
     --------
-    Tokenizer.with_template : a tokenizer with another template
+    Tokenizer.with_template : Copy a tokenizer with another template.
 
     Examples
     --------
@@ -97,23 +101,30 @@ class Template:
             _parse(self.pair, n_texts=2)
 
     def config(self) -> dict[str, Any]:
-        """The template as plain JSON."""
+        """Return the template as plain JSON.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> ft.Template("[CLS] $A [SEP]").config()
+        {'single': '[CLS] $A [SEP]', 'pair': None}
+        """
         return asdict(self)
 
     def bind(self, special_tokens: Mapping[str, int]) -> BoundTemplate:
-        """Look up the ids of the special tokens.
+        """Return the template with the ids of its special tokens.
 
         Raises
         ------
         TemplateError
-            If one of them is not there.
+            If a word of the template is not one of the special tokens.
         """
         pair = None if self.pair is None else _bind(self.pair, 2, special_tokens)
         return BoundTemplate(_bind(self.single, 1, special_tokens), pair)
 
 
 def _parse(notation: str, n_texts: int) -> list[tuple[str, int]]:
-    """The words of a template, and the type id of each."""
+    """Return the words of a template and their type ids."""
     if not isinstance(notation, str):
         raise TypeError(f"a template must be a str, not {type(notation).__name__}")
     words = []
@@ -123,14 +134,14 @@ def _parse(notation: str, n_texts: int) -> list[tuple[str, int]]:
             name, number = word, "0"
         type_id = int(number)
         if name.startswith("$") and name not in _TEXTS:
-            raise TemplateError(f"{name!r} is neither $A nor $B", notation)
+            raise TemplateError(f"{name!r} is not a text; the texts are $A and $B", notation)
         if type_id > _MAX_TYPE_ID:
-            raise TemplateError(f"type id {type_id} is above {_MAX_TYPE_ID}", notation)
+            raise TemplateError(f"type id {type_id} must be at most {_MAX_TYPE_ID}", notation)
         words.append((name, type_id))
     texts = sorted(_TEXTS[name] for name, _ in words if name in _TEXTS)
     if texts != list(range(n_texts)):
-        needed = "$A once, and no $B" if n_texts == 1 else "$A and $B once each"
-        raise TemplateError(f"there must be {needed}, with spaces around", notation)
+        needed = "$A once and not $B" if n_texts == 1 else "$A and $B once each"
+        raise TemplateError(f"must contain {needed}, separated by spaces from other words", notation)
     return words
 
 

@@ -1,4 +1,4 @@
-"""`Tokenizer`: text to ids and back."""
+"""`Tokenizer`: convert text to ids and ids to text."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from fasttok.tokenizer.batches import (
     Truncation,
     Windows,
     checked_dtype,
-    cut_windows,
+    fill_single,
     find_pad_id,
-    frame_rows,
     iterate_texts,
     join_pairs,
     pad_to_matrix,
+    split_into_windows,
 )
 from fasttok.tokenizer.encode import BatchOptions, EncodeOptions, TextEncoder
 from fasttok.tokenizer.offsets import Encoding, locate
@@ -57,46 +57,62 @@ if TYPE_CHECKING:
 
 
 class Tokenizer:
-    """A pipeline, a model and a decoder: turns text into ids and ids into text.
+    """Complete tokenizer: normalizer, pretokenizer, model, added tokens, template and decoder.
 
-    Made by `fasttok.train` or `fasttok.load`. Immutable and safe to share between threads; caches of
-    pretokens, one per thread and each of about 64 MiB at most, are kept from call to call.
+    `encode` converts text to ids and `decode` converts ids to text. Tokenizers are usually made by
+    `fasttok.train` or `fasttok.load`. A tokenizer is immutable and safe to share between threads.
+    Threads that encode at the same time each use a cache of pretokens, of at most about 64 MiB. The tokenizer
+    keeps these caches for later calls.
 
     Parameters
     ----------
     model : Model
-        The model, which turns pretokens into ids.
+        Subword model: maps pretokens to ids.
     pretokenizer : str, sequence, dict or Pretokenizer
-        The pretokenizer, which cuts text into pretokens; see `get_pretokenizer`.
-    added_tokens : mapping of str or AddedToken to int
-        Texts with ids beside the model's; see `AddedToken`. A ``str`` is a special token, which plain text
-        never becomes.
+        Pretokenizer: splits text into pretokens; see `get_pretokenizer`.
+    added_tokens : mapping of str or AddedToken to int, optional
+        Ids of tokens that are added to the model's vocabulary; see `AddedToken`. A ``str`` is a special
+        token. `encode` finds special tokens in text only if the argument `special` of `encode` allows it.
     provenance : mapping, optional
-        Where the tokenizer comes from; plain JSON, kept in the file.
+        Record of how the tokenizer was made, as plain JSON. It is saved with the tokenizer.
     normalizer : str, sequence, dict or Normalizer, optional
-        The normalizer, which rewrites text before it is cut; see `get_normalizer`.
+        Normalizer: rewrites text before pretokenization; see `get_normalizer`.
     template : Template, optional
-        The special tokens around a text, which ``add_special_tokens=True`` asks for.
+        Special tokens that ``add_special_tokens=True`` puts around a text or a pair of texts.
     decoder : str, sequence, dict or Decoder, optional
-        The decoder, which turns ids into text; see `get_decoder`. It is kept in the file. Without one, the
-        decoder follows from the pretokenizer and the model.
+        Decoder: converts ids to text; see `get_decoder`. Default: derived from the pretokenizer and the
+        model. Only a given decoder is saved with the tokenizer.
 
     Raises
     ------
     ValueError
-        If the id of an added token is taken, negative, or given twice, or the model's unknown token is not a
-        special one of them.
+        If an added token is given twice; if its id is outside 0 to 2^24 - 1, is given twice, or is already
+        the id of a piece; or if the model's unknown token is not one of the special tokens. A token that is
+        not special may have the id of a piece with the same text.
+    TypeError
+        If `added_tokens` is not a mapping, or `template` is not a `Template`.
     TemplateError
-        If a token of the template is none of them.
+        If a token of the template is not one of the special tokens.
+
+    See Also
+    --------
+    train : Train a tokenizer on a corpus.
+    load : Read a tokenizer from a file.
 
     Examples
     --------
     >>> import fasttok as ft
-    >>> corpus = ft.Corpus.from_texts(["low lower lowest newest widest"])
-    >>> tok = ft.train(corpus, model="bpe", vocab_size=262, special_tokens=["<|endoftext|>"])
-    >>> ids = tok.encode("lowest")
-    >>> ids.dtype, tok.decode(ids)
-    (dtype('uint32'), 'lowest')
+    >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+    >>> tok = ft.train(corpus, vocab_size=262, special_tokens=["<|endoftext|>"])
+    >>> tok
+    Tokenizer(bpe, vocab_size=262, ScannerPretokenizer(name='gpt2'))
+    >>> ids = tok.encode("lower lowest")
+    >>> ids
+    array([257, 101, 114, 259, 260], dtype=uint32)
+    >>> [tok.id_to_piece(i) for i in ids]
+    [b'low', b'e', b'r', b' lowe', b'st']
+    >>> tok.decode(ids)
+    'lower lowest'
     """
 
     def __init__(
@@ -122,7 +138,10 @@ class Tokenizer:
         self._added = AddedTokens(tuple(tokens), tuple(tokens.values()), self.normalizer)
         self._vocabulary = Vocabulary(model.pieces, self._added)
         if model.unk_id is not None and model.unk_id not in self._added.special_ids.values():
-            raise ValueError(f"the model's unknown token has id {model.unk_id}, which no special token has")
+            raise ValueError(
+                f"the model's unknown token has id {model.unk_id}, but no special token has this id; add the "
+                "unknown token to added_tokens"
+            )
         self._bound = (template or Template("$A")).bind(self._added.special_ids)
         self._ends = self._bound.ends
         self._pipeline = Pipeline(self.normalizer, self.pretokenizer, self._added)
@@ -131,23 +150,40 @@ class Tokenizer:
         self._derived_decoder = derive_decoder(self.pretokenizer, model)
         self._text_decoders: dict[bool, TextDecoder] = {}
 
-    # What it is
+    # Properties
 
     @property
     def merges(self) -> NDArray[np.uint32]:
-        """The merges of the model: uint32 of shape (m, 2), pairs of ids in order of rank.
+        """Merges of the model, as pairs of ids in order of rank: uint32 of shape (m, 2).
 
         Raises
         ------
         AttributeError
             If the model has no merges.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258)
+        >>> [(tok.id_to_piece(left), tok.id_to_piece(right)) for left, right in tok.merges]
+        [(b'l', b'o'), (b'lo', b'w')]
         """
         merges: NDArray[np.uint32] = self.model.merges  # type: ignore[attr-defined]
         return merges
 
     @property
     def is_lossless(self) -> bool:
-        """Whether ``decode_bytes(encode(x))`` is x for every text and every byte string."""
+        """Whether ``decode_bytes(encode(x)) == x`` for every byte string x.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> ft.train(corpus, vocab_size=258).is_lossless
+        True
+        >>> ft.train(corpus, vocab_size=258, normalizer="lowercase").is_lossless
+        False
+        """
         if self._pipeline.rewrites or self.decoder != self._derived_decoder:
             return False
         if any((token.lstrip or token.rstrip) and not token.special for token in self.added_tokens):
@@ -155,7 +191,24 @@ class Tokenizer:
         return self.pretokenizer.is_partition and self.model.is_lossless
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over all that ids and decoded text depend on; provenance does not enter."""
+        """Return a SHA-256 hash of everything that determines ids and decoded text.
+
+        The provenance is not hashed: two tokenizers with equal fingerprints encode and decode alike, however
+        they were made.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> tok, again, larger = (ft.train(corpus, vocab_size=size) for size in (258, 258, 259))
+        >>> tok.fingerprint() == again.fingerprint(), tok.fingerprint() == larger.fingerprint()
+        (True, False)
+        """
         model = {"kind": self.model.kind} | self.model.to_dict()
         parts: list[Any] = [self.pretokenizer.config(), model, self.special_tokens]
         if not self._added.are_plain_specials:
@@ -173,10 +226,10 @@ class Tokenizer:
         return f"Tokenizer({self.model.kind}, vocab_size={self.vocab_size:,}, {', '.join(map(str, steps))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _make, (type(self), self._arguments())
+        return _from_arguments, (type(self), self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        """Return the arguments with which the constructor makes the same tokenizer."""
+        """Return arguments from which the constructor makes an equal tokenizer."""
         return {
             "model": self.model,
             "pretokenizer": self.pretokenizer,
@@ -188,93 +241,201 @@ class Tokenizer:
         }
 
     def with_template(self, single: str, pair: str | None = None) -> Tokenizer:
-        """The same tokenizer with another template; `single` and `pair` are those of `Template`.
+        """Return a copy of the tokenizer with another template.
+
+        Parameters
+        ----------
+        single : str
+            Template of a single text, such as ``"[CLS] $A [SEP]"``; see `Template`.
+        pair : str, optional
+            Template of a pair of texts, such as ``"[CLS] $A [SEP] $B:1 [SEP]:1"``.
+
+        Returns
+        -------
+        Tokenizer
+            The copy. It shares the tables and caches of this tokenizer.
 
         Raises
         ------
         TemplateError
-            If the template cannot be read, or one of its tokens is no special token of this tokenizer.
+            If the template is malformed, or contains a special token that the tokenizer does not have.
 
         Examples
         --------
         >>> import fasttok as ft
         >>> counts = ft.PretokenCounts.from_dict({"a": 1})
         >>> tok = ft.train(counts, vocab_size=258, special_tokens=["<s>", "</s>"])
-        >>> tok.with_template("<s> $A </s>").encode("a", add_special_tokens=True).tolist()
+        >>> tok = tok.with_template("<s> $A </s>")
+        >>> tok.encode("a", add_special_tokens=True).tolist()
         [256, 97, 257]
         """
-        other = copy.copy(self)  # with the same tables and caches
+        other = copy.copy(self)  # shallow: the tables and caches are shared
         other.template = Template(single, pair)
         other._bound = other.template.bind(self._added.special_ids)
         other._ends = other._bound.ends
         return other
 
-    # Pieces
+    # Vocabulary
 
     @property
     def vocab_size(self) -> int:
-        """The number of ids: the largest id in use, plus one."""
+        """Largest id in use plus one, added tokens included. Unused ids below the largest id are included.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> ft.train(corpus, vocab_size=258, special_tokens=["<s>"]).vocab_size
+        258
+        """
         return len(self._vocabulary.pieces)
 
     @property
     def pieces(self) -> Ragged:
-        """The bytes of each id, as `id_to_piece` gives them; an empty row for an id that is not in use."""
+        """Bytes of each id, as `id_to_piece` returns them: Ragged of uint8, one row per id.
+
+        The row of an id that is not in use is empty.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258)
+        >>> tok.pieces[255:].to_bytes()
+        [b'\\xff', b'lo', b'low']
+        """
         return self._vocabulary.pieces
 
     @property
     def unk_id(self) -> int | None:
-        """The id of what is not in the vocabulary, where the model has one."""
+        """Id of the unknown token; None if the model has no unknown token.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> tok = ft.train(corpus, model="character", special_tokens=["<unk>"], unk="<unk>")
+        >>> tok.unk_id, tok.encode("low?").tolist()
+        (0, [3, 4, 8, 0])
+        """
         return self.model.unk_id
 
     @property
     def special_tokens(self) -> dict[str, int]:
-        """The id of each special token."""
+        """Id of each special token by its text.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> ft.train(corpus, vocab_size=258, special_tokens=["<s>", "</s>"]).special_tokens
+        {'<s>': 256, '</s>': 257}
+        """
         return dict(self._added.special_ids)
 
     @property
     def added_tokens(self) -> dict[AddedToken, int]:
-        """The id of each added token, special or not."""
+        """Id of each added token, special or not.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=257, special_tokens=["<s>"])
+        >>> tok = tok.add_tokens(["<tool>"])
+        >>> [(token.text, token.special, i) for token, i in tok.added_tokens.items()]
+        [('<s>', True, 256), ('<tool>', False, 257)]
+        """
         return dict(self._added.items())
 
     @property
     def has_plain_tokens(self) -> bool:
-        """Whether all added tokens are special and have no flags: texts and ids are all there is to them."""
+        """Whether every added token is special and has no other flags; see `AddedToken`.
+
+        A file format that stores only the text and id of each special token can hold such tokens.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=257, special_tokens=["<s>"])
+        >>> tok.has_plain_tokens, tok.add_tokens(["<tool>"]).has_plain_tokens
+        (True, False)
+        """
         return self._added.are_plain_specials
 
     def id_to_piece(self, i: int) -> bytes:
-        """The bytes of an id; for a special token, its text in UTF-8.
+        """Return the bytes of an id; for an added token, its text in UTF-8.
+
+        Parameters
+        ----------
+        i : int
+            The id.
+
+        Returns
+        -------
+        bytes
 
         Raises
         ------
         IndexError
             If the id is not in use.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258)
+        >>> tok.id_to_piece(257)
+        b'low'
         """
         return self._vocabulary.id_to_piece(i)
 
     def piece_to_id(self, piece: bytes | str) -> int:
-        """The id of a piece; or of a special token, unless its text is a piece too.
+        """Return the id of a piece or of an added token.
+
+        If a piece of the model and an added token have the same text, the id of the piece is returned.
+
+        Parameters
+        ----------
+        piece : bytes or str
+            The piece; a ``str`` is encoded in UTF-8.
+
+        Returns
+        -------
+        int
 
         Raises
         ------
         KeyError
-            If there is no such piece.
+            If the piece is not in the vocabulary.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258)
+        >>> tok.piece_to_id("low")
+        257
         """
         return self._vocabulary.piece_to_id(encode_utf8(piece))
 
     def add_tokens(self, tokens: Iterable[str | AddedToken]) -> Tokenizer:
-        """Return the same tokenizer with more added tokens, whose ids follow those in use.
+        """Return a copy of the tokenizer with more added tokens.
+
+        The ids of the new tokens begin at `vocab_size`, in the given order.
 
         Parameters
         ----------
         tokens : iterable of str or AddedToken
-            The tokens. A ``str`` is a token that is not special: it is found in every text.
+            The tokens. A ``str`` is an added token that is not special, so `encode` always finds it in text.
+
+        Returns
+        -------
+        Tokenizer
 
         Raises
         ------
         TypeError
-            If a token is neither.
+            If `tokens` is a single token, a mapping, or not iterable.
         ValueError
-            If a token is empty, is given twice, or is there already, be it as a piece of the model.
+            If a token is neither a ``str`` nor an `AddedToken`, is empty, given twice, or already in the
+            vocabulary.
 
         Examples
         --------
@@ -287,7 +448,7 @@ class Tokenizer:
         [97, 256, 257]
         """
         added = append_tokens(self._vocabulary, self.added_tokens, tokens)
-        return _make(type(self), self._arguments() | {"added_tokens": added})
+        return _from_arguments(type(self), self._arguments() | {"added_tokens": added})
 
     # Text to ids
 
@@ -319,25 +480,27 @@ class Tokenizer:
         errors: Errors = "strict",
         sampling: Sampler | None = None,
     ) -> NDArray[np.uint32] | list[int]:
-        """Turn a text into ids.
+        """Return the ids of a text.
 
         Parameters
         ----------
         text : str or bytes
             The text; bytes need not be valid UTF-8.
         add_special_tokens : bool
-            Put the special tokens of the template around the text.
+            Whether to put the special tokens of the template around the text.
         special : {"none", "all", "raise"} or collection of str
-            What the text of a special token becomes: with "none", ids of ordinary text, as if there were
-            no special tokens; with "all", its own id; with a collection, its own id if it is in there;
-            with "raise", an error. Where two could start at one place the longer one does.
+            Treatment of special tokens whose text occurs in `text`. "none" encodes the text of such a token
+            as ordinary text. "all" encodes it as the id of the token. A collection works like "all" for the
+            special tokens in it, and like "none" for the others. "raise" raises `SpecialTokenError`. Added
+            tokens that are not special are always found. If the texts of several tokens overlap, the token
+            that begins first is found; if several begin at the same byte, the longest is found.
         as_list : bool
-            Give a list of ``int`` instead of an array.
+            Whether to return a list of ``int`` instead of an array.
         errors : {"strict", "replace", "surrogatepass"}
-            What a lone surrogate in a ``str`` does: raise `TextError`, become U+FFFD, or be its three
-            bytes.
+            Treatment of lone surrogates in a ``str``. "strict" raises `TextError`, "replace" encodes U+FFFD
+            instead, and "surrogatepass" encodes the three bytes of the surrogate.
         sampling : Dropout or Sampling, optional
-            Draw the ids by chance: `Dropout` for byte-pair encoding, `Sampling` for Unigram.
+            Random segmentation instead of the deterministic one: `Dropout` for BPE, `Sampling` for Unigram.
 
         Returns
         -------
@@ -346,29 +509,38 @@ class Tokenizer:
         Raises
         ------
         TextError
-            At a lone surrogate when `errors` is "strict".
+            If the text contains a lone surrogate and `errors` is "strict".
         SpecialTokenError
-            At the text of a special token when `special` is "raise".
+            If the text contains a special token and `special` is "raise".
         UnknownCharacterError
-            At a character that the model has no piece for, if it has no unknown token either.
+            If a character is not in the vocabulary and the model has no unknown token.
         TemplateError
-            If special tokens are to be added and there is no template.
+            If `add_special_tokens` is True and the tokenizer has no template.
         ValueError
-            If the model cannot sample in this way.
+            If the model does not support this kind of `sampling`, or `special` or `errors` is invalid.
 
         Notes
         -----
-        O(n log n) in the bytes of the longest pretoken, O(n) in the text; with `Dropout` of p, the former is
-        divided by 1 - p, and no pretoken is known from before.
+        BPE takes O(n log m) time for a text of n bytes whose longest pretoken has m bytes. `Dropout` with
+        probability p multiplies this by up to 1 / (1 - p). For other models, see their classes. With
+        `sampling`, the cache of pretokens is not used.
 
-        What is drawn depends on seed, epoch, the number of the document (its row in a batch, its index in a
-        corpus; 0 for a single text) and the byte of the document at which the pretoken begins, on nothing
-        else. `Dropout` says how.
+        The random numbers of a pretoken depend only on the seed, the epoch, the index of the document and the
+        byte at which the pretoken begins. The index of a single text is 0, that of a text in a batch is its
+        row, and that of a document in a corpus is its position. See `Dropout` for the formula.
 
         Examples
         --------
         >>> import fasttok as ft
-        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> tok = ft.train(corpus, vocab_size=262, special_tokens=["<|endoftext|>"])
+        >>> tok.encode("lower lowest")
+        array([257, 101, 114, 259, 260], dtype=uint32)
+        >>> tok.encode("low<|endoftext|>", special="all", as_list=True)
+        [257, 261]
+
+        BPE-dropout gives another segmentation in every epoch:
+
         >>> for epoch in range(3):
         ...     [tok.id_to_piece(i) for i in tok.encode(" lower", sampling=ft.Dropout(0.3, 3, epoch))]
         [b' lowe', b'r']
@@ -415,7 +587,7 @@ class Tokenizer:
         workers: int | None = None,
         sampling: Sampler | None = None,
     ) -> Ragged | list[list[int]]:
-        """Turn texts into ids, on several threads if there is much to do.
+        """Return the ids of several texts, encoded on several threads.
 
         Parameters
         ----------
@@ -424,16 +596,33 @@ class Tokenizer:
         add_special_tokens, special, errors
             As in `encode`.
         as_list : bool
-            Give lists of ``int`` instead of arrays.
+            Whether to return lists of ``int`` instead of arrays.
         workers : int, optional
             Number of threads; default: all CPUs. The result does not depend on it.
-        sampling
-            As in `encode`; the draws for a text depend on its row.
+        sampling : Dropout or Sampling, optional
+            As in `encode`. The index of a document is its row.
 
         Returns
         -------
         Ragged of uint32, or list of lists of int
-            A row per text.
+            One row per text.
+
+        Raises
+        ------
+        TextError, SpecialTokenError, UnknownCharacterError, TemplateError, ValueError
+            As in `encode`. The error message gives the row of the text.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258)
+        >>> batch = tok.encode_batch(["low", "lower"])
+        >>> batch
+        Ragged(2 rows, 4 uint32)
+        >>> batch[1]
+        array([257, 101, 114], dtype=uint32)
+        >>> tok.encode_batch(["low", "lower"], as_list=True)
+        [[257], [257, 101, 114]]
         """
         if not as_list:
             corpus = Corpus.from_texts(texts, errors=errors)
@@ -453,21 +642,42 @@ class Tokenizer:
         workers: int | None = None,
         sampling: Sampler | None = None,
     ) -> Ragged:
-        """Turn the documents of files into ids.
+        """Return the ids of every document in files, encoded on several threads.
 
         Parameters
         ----------
         paths : path, iterable of paths, or Corpus
-            What `Corpus.from_files` takes; or a corpus, for other rules of what a document is.
+            Files, as for `Corpus.from_files`; or a `Corpus`, to choose how files are split into documents.
         add_special_tokens, special, workers
             As in `encode_batch`.
-        sampling
-            As in `encode`; the draws for a document depend on its index in the corpus.
+        sampling : Dropout or Sampling, optional
+            As in `encode`. The index of a document is its position in the corpus.
 
         Returns
         -------
         Ragged of uint32
-            A row per document.
+            One row per document.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be opened.
+        CorpusError
+            If a file is damaged, or a record contains no text.
+        SpecialTokenError, UnknownCharacterError, TemplateError, ValueError
+            As in `encode`. The error message gives the index of the document.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import fasttok as ft
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "words.txt")
+        >>> _ = path.write_text("low\\nlower\\n")
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258)
+        >>> tok.encode_files(path).to_list()
+        [[257, 10, 257, 101, 114, 10]]
+        >>> tok.encode_files(ft.Corpus.from_files(path, document="line")).to_list()
+        [[257], [257, 101, 114]]
         """
         corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
         return self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
@@ -481,39 +691,47 @@ class Tokenizer:
         add_special_tokens: bool = False,
         **options: Unpack[BatchOptions],
     ) -> Pairs:
-        """Turn pairs of texts into ids, a row per pair, with type ids that tell the texts apart.
+        """Return the ids of pairs of texts, with type ids that tell the two texts apart.
 
         Parameters
         ----------
         pairs : iterable of pairs of str or bytes
             The texts.
         max_length : int, optional
-            How many ids a row may have at most, those of the template included.
+            Maximum number of ids per row, special tokens of the template included; default: no limit.
         truncation : {"longest_first", "only_first", "only_second"}
-            Which text is cut where there are more: the one with more ids, until both have the same number,
-            then both in turn; or always the same one, of which an id must stay.
+            Text that is truncated if a row exceeds `max_length`. "longest_first" removes ids from the longer
+            text until both have the same number of ids, then from both alternately. "only_first" and
+            "only_second" truncate one text, which must keep at least one id.
         add_special_tokens : bool
-            Put the special tokens of the template around the texts.
+            Whether to put the special tokens of the template around the texts.
         **options
-            What else `encode_batch` takes, but for `as_list`. Draws, and errors that name a document, count
-            the texts one after another: pair i has 2 i and 2 i + 1.
+            Options of `encode_batch`, except `as_list`. Sampling and error messages number the texts
+            consecutively: pair i consists of documents 2 i and 2 i + 1.
 
         Returns
         -------
         Pairs
-            Both texts in a row, and the type ids, as the template says; without one the type ids are 0 and 1.
+            The ids and type ids, one row per pair. Type ids are those of the template. Without a template,
+            they are 0 for the first text and 1 for the second.
 
         Raises
         ------
+        TextError, SpecialTokenError, UnknownCharacterError
+            As in `encode`. The error message gives the number of the document.
         TemplateError
-            If special tokens are to be added and there is no template for pairs.
+            If `add_special_tokens` is True and the tokenizer has no template for pairs.
+        TypeError
+            If a pair is not a tuple or list of two texts.
         ValueError
-            If `max_length` is less than what the template adds, or the text that is to be cut is too short.
+            If `max_length` is below 1 or below the number of special tokens that the template adds, or the
+            text to truncate is too short.
 
         Notes
         -----
-        What is left of each text is what ``tokenizers`` 0.23 leaves of it; but where `max_length` has room
-        for the template alone, that cuts both texts whatever it is told, and here only "longest_first" does.
+        Texts are truncated as in Hugging Face ``tokenizers`` 0.23, with one exception. If `max_length` leaves
+        space for the special tokens only, ``tokenizers`` empties both texts with any `truncation`; fasttok
+        does so with "longest_first" only.
 
         Examples
         --------
@@ -531,59 +749,108 @@ class Tokenizer:
             parts = tuple(part for part in parts if part.text is not None)
         elif not self._bound.pair:
             self._require_template()
-            raise TemplateError("the template says nothing of pairs; tok.with_template(single, pair) does")
+            raise TemplateError(
+                "cannot add special tokens to pairs: the template is for single texts only; set one for "
+                "pairs with tok.with_template(single, pair)"
+            )
         if max_length is not None:
             max_length = checked_size("max_length", max_length, least=max(1, len(parts) - 2))
         rows = self.encode_batch(iterate_texts(pairs), as_list=False, **options)
         return join_pairs(rows, parts, max_length, truncation)
 
     def encode_with_offsets(self, text: str | bytes, *, special: Special = "none") -> Encoding:
-        """Turn a text into ids, and say where in the text each stands.
+        """Return the ids of a text and the span of each token in the text.
 
         Parameters
         ----------
         text : str or bytes
             The text; bytes need not be valid UTF-8.
         special : {"none", "all", "raise"} or collection of str
-            As in `encode`.
+            Treatment of special tokens whose text occurs in `text`, as in `encode`.
 
         Returns
         -------
         Encoding
-            The ids that `encode` gives, with their places in bytes and in code points.
+            The ids that `encode` returns, with their spans in bytes and in code points.
 
         Raises
         ------
-        TextError, SpecialTokenError
-            As in `encode`.
-        UnknownCharacterError
+        TextError, SpecialTokenError, UnknownCharacterError
             As in `encode`.
 
         Notes
         -----
-        The time of `encode`, and O(n) in the text. The spans in code points are the offsets of ``tokenizers``
-        with ``trim_offsets=False``; its default leaves out the space before a word.
+        In addition to the time of `encode`, this takes O(n) time for n bytes of text. The spans in code
+        points equal the offsets of Hugging Face ``tokenizers`` with ``trim_offsets=False``. With
+        ``trim_offsets=True``, the span of a word in ``tokenizers`` excludes the space before the word.
 
         Examples
         --------
         >>> import fasttok as ft
-        >>> tok = ft.train(ft.Corpus.from_texts(["low lower"]), vocab_size=258)
-        >>> text = "lower"
-        >>> [text[start:end] for start, end in tok.encode_with_offsets(text).char_spans]
-        ['low', 'e', 'r']
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> text = "a lower"
+        >>> encoding = tok.encode_with_offsets(text)
+        >>> encoding.char_spans.tolist()
+        [[0, 1], [1, 6], [6, 7]]
+        >>> [text[start:end] for start, end in encoding.char_spans]
+        ['a', ' lowe', 'r']
         """
         data = encode_utf8(text)
         ids, spans = self._encoder.encode_located(data, special)
         return locate(data, ids, spans)
 
     def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
-        """Count the tokens of a text; otherwise as `encode`."""
+        """Return the number of tokens of a text.
+
+        Parameters
+        ----------
+        text, special, errors
+            As in `encode`.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        TextError, SpecialTokenError, UnknownCharacterError, ValueError
+            As in `encode`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.count("lower lowest")
+        5
+        """
         return len(self.encode(text, special=special, errors=errors))
 
     def show(self, text: str | bytes, *, special: Special = "none") -> ColouredTokens:
-        """Return the tokens of a text side by side; in a notebook in colours. Otherwise as `encode`.
+        """Return the tokens of a text for display; a notebook shows them in alternating colours.
 
-        An unknown token is shown as the text that it stands for, and marked.
+        An unknown token is shown as the text that it replaces, with a mark.
+
+        Parameters
+        ----------
+        text, special
+            As in `encode`.
+
+        Returns
+        -------
+        ColouredTokens
+            The tokens in readable form: a space is shown as ``·``.
+
+        Raises
+        ------
+        TextError, SpecialTokenError, UnknownCharacterError, ValueError
+            As in `encode`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.show("lower lowest")
+        low|e|r|·lowe|st
         """
         from fasttok.display.colours import show
 
@@ -600,28 +867,60 @@ class Tokenizer:
         if not add_special_tokens:
             return self._encoder.encode_corpus(corpus, special, workers, sampling)
         self._require_template()
-        return frame_rows(self._bound.single, self._encoder.encode_corpus(corpus, special, workers, sampling))
+        return fill_single(
+            self._bound.single, self._encoder.encode_corpus(corpus, special, workers, sampling)
+        )
 
     def _require_template(self) -> None:
         if self.template is None:
             raise TemplateError(
-                'this tokenizer has no template; tok.with_template("[CLS] $A [SEP]"), say, is one that has'
+                "cannot add special tokens: the tokenizer has no template; set one, for example with "
+                'tok.with_template("[CLS] $A [SEP]")'
             )
 
     # Ids to text
 
     @property
     def decoder(self) -> Decoder:
-        """The decoder: the one given, or the one that follows from the pretokenizer and the model."""
+        """The given decoder, or by default one derived from the pretokenizer and the model.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> ft.train(corpus, vocab_size=261).decoder
+        Pieces()
+        >>> tok = ft.train(corpus, vocab_size=261, pretokenizer="metaspace")
+        >>> [step.name for step in tok.decoder.steps]
+        ['pieces', 'metaspace']
+        """
         return self._derived_decoder if self.given_decoder is None else self.given_decoder
 
     def text_decoder(self, clean_up: bool = True) -> TextDecoder:
-        """Return the decoder with the tables of this vocabulary; `clean_up` as in `decode`.
+        """Return the decoder bound to the vocabulary of this tokenizer.
+
+        `decode`, `decode_bytes`, `decode_batch` and `StreamDecoder` use it. The result is cached.
+
+        Parameters
+        ----------
+        clean_up : bool
+            As in `decode`.
+
+        Returns
+        -------
+        TextDecoder
 
         Raises
         ------
         TypeError
             If `clean_up` is neither True nor False.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.text_decoder().lengths(tok.encode("lower lowest")).tolist()  # number of bytes of each id
+        [3, 1, 1, 5, 2]
         """
         checked_flag("clean_up", clean_up)
         if clean_up not in self._text_decoders:
@@ -643,21 +942,23 @@ class Tokenizer:
         skip_special_tokens: bool = False,
         clean_up: bool = True,
     ) -> str:
-        """Turn ids into text.
+        """Return the text of ids.
 
         Parameters
         ----------
         ids : sequence or array of int
-            The ids; those of special tokens become their texts.
+            The ids. The id of an added token is decoded to the text of the token.
         errors : {"replace", "strict"}
-            What bytes that are not UTF-8 do, which the ids of part of a text may give: become U+FFFD,
-            or raise ``UnicodeDecodeError``.
+            Treatment of bytes that are not valid UTF-8, as when the ids end inside a character. "replace"
+            writes U+FFFD, "strict" raises ``UnicodeDecodeError``.
         skip_special_tokens : bool
-            Leave out the ids of special tokens, that of unknown words too.
+            Whether to skip the ids of special tokens, including the unknown token.
         clean_up : bool
-            Where words are joined by spaces because the pretokenizer dropped those of the text, as with
-            WordPiece: leave out the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``, ``'s``, ``'ve``
-            and ``'re``, as tokenizers does. False also turns off the `clean_up` of a decoder that was given.
+            Whether to remove the space before ``.``, ``?``, ``!``, ``,``, ``n't``, ``'m``, ``'s``, ``'ve``
+            and ``'re``. This only applies if the pretokenizer discards the spaces of the text and the default
+            decoder inserts new ones before words, as with WordPiece. A decoder that was given to the
+            tokenizer has its own option `clean_up`. With True here, that option decides; with False here,
+            nothing is cleaned up.
 
         Returns
         -------
@@ -668,14 +969,51 @@ class Tokenizer:
         IndexError
             If an id is negative, not below `vocab_size`, or not in use.
         TypeError
-            If the ids are not integers.
+            If the ids are not one row of integers.
+        UnicodeDecodeError
+            If the bytes are not valid UTF-8 and `errors` is "strict".
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=259, special_tokens=["<s>"])
+        >>> ids = tok.encode("<s>low", special="all")
+        >>> tok.decode(ids), tok.decode(ids, skip_special_tokens=True)
+        ('<s>low', 'low')
         """
         checked_choice("errors", errors, "replace", "strict")
         text = self.decode_bytes(ids, skip_special_tokens=skip_special_tokens, clean_up=clean_up)
         return text.decode(errors=errors)
 
     def decode_bytes(self, ids: Ids, *, skip_special_tokens: bool = False, clean_up: bool = True) -> bytes:
-        """Turn ids into the bytes of the text; otherwise as `decode`. O(length of the result)."""
+        """Return the text of ids as bytes, which need not be valid UTF-8.
+
+        Parameters
+        ----------
+        ids, skip_special_tokens, clean_up
+            As in `decode`.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        IndexError, TypeError
+            As in `decode`.
+
+        Notes
+        -----
+        Takes O(n) time for a result of n bytes.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=258)
+        >>> first, second = tok.encode("é")
+        >>> tok.decode_bytes([first]), tok.decode([first]), tok.decode([first, second])
+        (b'\\xc3', '\ufffd', 'é')
+        """
         return self.text_decoder(clean_up).decode(as_ids(ids), skip_special_tokens)
 
     def decode_batch(
@@ -686,7 +1024,32 @@ class Tokenizer:
         skip_special_tokens: bool = False,
         clean_up: bool = True,
     ) -> list[str]:
-        """Turn every row of a batch into text; otherwise as `decode`."""
+        """Return the text of every row of ids.
+
+        Parameters
+        ----------
+        batch : Ragged or iterable of rows of int
+            The rows, as `encode_batch` returns them.
+        errors, skip_special_tokens, clean_up
+            As in `decode`.
+
+        Returns
+        -------
+        list of str
+            One text per row.
+
+        Raises
+        ------
+        IndexError, TypeError, UnicodeDecodeError
+            As in `decode`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=258)
+        >>> tok.decode_batch(tok.encode_batch(["low", "lower"]))
+        ['low', 'lower']
+        """
         checked_choice("errors", errors, "replace", "strict")
         texts = self.text_decoder(clean_up).decode_rows(as_rows(batch), skip_special_tokens)
         return [text.decode(errors=errors) for text in texts]
@@ -703,45 +1066,51 @@ class Tokenizer:
         pad_id: int | None = None,
         dtype: DTypeLike = np.int64,
     ) -> Padded:
-        """Put rows of ids in a matrix for a model, with a mask that says where they are.
+        """Pad rows of ids to a matrix and return it with an attention mask.
 
         Parameters
         ----------
         rows : Ragged or iterable of rows of int
-            The rows, as `encode_batch` gives them.
+            The rows, as `encode_batch` returns them.
         max_length : int, optional
-            Longer rows are cut to so many ids. One that was made with the template keeps its special tokens.
+            Maximum number of ids per row; default: no limit. Longer rows are truncated on the right. Rows
+            that were encoded with the template keep its special tokens.
         side : {"right", "left"}
-            The side of the padding. Rows are always cut on the right.
+            Side of the padding.
         width : int, optional
-            The number of columns; by default the length of the longest row, after cutting.
+            Number of columns; default: the length of the longest row after truncation.
         pad_id : int, optional
-            The id of the padding; by default the id of ``[PAD]``, ``<pad>`` or ``<|pad|>``, whichever is
-            a special token.
+            Id of the padding; default: the id of ``[PAD]``, ``<pad>`` or ``<|pad|>``, whichever is the first
+            that is a special token.
         dtype : {np.int64, np.int32}
-            The type of the ids: int64 is what most models take, int32 half the memory.
+            Type of the ids. Most models take int64; int32 needs half the memory.
 
         Returns
         -------
         Padded
-            The ids and the mask: C-contiguous, writeable, new, so that ``torch.from_numpy`` copies nothing.
+            The ids and the mask. Both are new, writeable, C-contiguous arrays, so ``torch.from_numpy`` takes
+            them without a copy.
 
         Raises
         ------
         IndexError
             If an id is negative or not below `vocab_size`.
         TypeError
-            If the rows are not rows of integers, or `dtype` is another type.
+            If `rows` does not consist of rows of integers, or `dtype` is neither int64 nor int32.
         ValueError
-            If `max_length` is below 1, or less than the special tokens that a row is to keep; if a row that
-            is to be cut is of a pair; if a row is longer than `width`; if there is no token to pad with, or
-            `pad_id` does not fit the `dtype`.
+            If `max_length` is below 1, or below the number of special tokens that a truncated row must keep;
+            if a pair would be truncated; if a row, after truncation, is longer than `width`; if `pad_id` is
+            not given and there is no padding token; or if `pad_id` does not fit the `dtype`.
 
         Notes
         -----
-        O(size of the matrix). Type ids are padded alike: ``tok.pad(pairs.type_ids, pad_id=0)``. Whether a row
-        was made with the template is seen from its first and last ids. A row of a pair, which has one of
-        these inside as well, is not cut: `encode_pairs` does that.
+        Takes O(n) time for a matrix of n elements.
+
+        Type ids are padded in the same way: ``tok.pad(pairs.type_ids, pad_id=0)``.
+
+        A row counts as encoded with the template if it begins and ends with the special tokens of the
+        template. If one of these tokens also occurs inside the row, the row counts as a pair. `pad` does not
+        truncate pairs; use the `max_length` of `encode_pairs`.
 
         Examples
         --------
@@ -749,11 +1118,14 @@ class Tokenizer:
         >>> counts = ft.PretokenCounts.from_dict({"a": 1})
         >>> tok = ft.train(counts, vocab_size=259, special_tokens=["[PAD]", "[CLS]", "[SEP]"])
         >>> tok = tok.with_template("[CLS] $A [SEP]")
-        >>> ids, mask = tok.pad(tok.encode_batch(["abcd", "a"], add_special_tokens=True), max_length=5)
-        >>> ids.tolist()
-        [[257, 97, 98, 99, 258], [257, 97, 258, 256, 256]]
-        >>> mask.sum(axis=1).tolist()
-        [5, 3]
+        >>> rows = tok.encode_batch(["abcd", "a"], add_special_tokens=True)
+        >>> ids, mask = tok.pad(rows, max_length=5)
+        >>> ids
+        array([[257,  97,  98,  99, 258],
+               [257,  97, 258, 256, 256]])
+        >>> mask.astype(int)
+        array([[1, 1, 1, 1, 1],
+               [1, 1, 1, 0, 0]])
         """
         checked_choice("side", side, "right", "left")
         if max_length is not None:
@@ -761,7 +1133,7 @@ class Tokenizer:
         if width is not None:
             width = checked_size("width", width, least=0)
         pad_id = find_pad_id(self._added.special_ids) if pad_id is None else checked_integer("pad_id", pad_id)
-        known, ends = self._look_at(rows)
+        known, ends = self._check_rows(rows)
         return pad_to_matrix(
             known,
             ends,
@@ -773,65 +1145,106 @@ class Tokenizer:
         )
 
     def windows(self, rows: IdRows, max_length: int, stride: int = 0) -> Windows:
-        """Cut rows of ids into windows that overlap, so that nothing of a long text is lost.
+        """Split rows of ids into overlapping windows.
 
         Parameters
         ----------
         rows : Ragged or iterable of rows of int
-            The rows, as `encode_batch` gives them.
+            The rows, as `encode_batch` returns them.
         max_length : int
-            The most ids of a window. Where a row was made with the template, each of its windows has the
-            special tokens.
+            Maximum number of ids per window, special tokens of the template included. Every window of a row
+            that was encoded with the template has the special tokens.
         stride : int
-            How many ids a window shares with the one before; those of the template do not count.
+            Number of ids that a window shares with the window before it, special tokens of the template not
+            included.
 
         Returns
         -------
         Windows
-            The windows, and the row that each is of. A row that is short enough, an empty one as well, is one
-            window.
+            The windows, with the index of the row that each window comes from. A row of at most `max_length`
+            ids is one window, even if it is empty.
 
         Raises
         ------
         IndexError, TypeError
             As in `pad`.
         ValueError
-            If `stride` is negative, or `max_length` has no room for an id beside those of the template and
-            those shared; or if a row that is to be cut is of a pair.
+            If `stride` is negative; if `max_length` is not larger than `stride` plus the number of special
+            tokens that a window must have; or if a pair would be split.
 
         Notes
         -----
-        O(length of the result), which grows as `stride` comes near to `max_length`. The windows are those of
-        ``tokenizers``, which calls all but the first overflowing.
+        Takes O(n) time for a result of n ids. The result grows as `stride` approaches `max_length`.
+
+        The windows equal those of Hugging Face ``tokenizers``, where the windows after the first are in
+        ``Encoding.overflowing``. See `pad` for how pairs, and rows encoded with the template, are recognized.
 
         Examples
         --------
         >>> import fasttok as ft
         >>> tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=257, special_tokens=["<s>"])
         >>> tok = tok.with_template("<s> $A")
-        >>> windows = tok.windows(tok.encode_batch(["abcdef", "g"], add_special_tokens=True), 4, stride=1)
-        >>> tok.decode_batch(windows.ids), windows.documents.tolist()
-        (['<s>abc', '<s>cde', '<s>ef', '<s>g'], [0, 0, 0, 1])
+        >>> rows = tok.encode_batch(["abcdef", "g"], add_special_tokens=True)
+        >>> windows = tok.windows(rows, max_length=4, stride=1)
+        >>> tok.decode_batch(windows.ids)
+        ['<s>abc', '<s>cde', '<s>ef', '<s>g']
+        >>> windows.documents
+        array([0, 0, 0, 1])
         """
         max_length = checked_size("max_length", max_length, least=1)
         stride = checked_size("stride", stride, least=0)
-        known, ends = self._look_at(rows)
-        return cut_windows(known, ends, max_length, stride)
+        known, ends = self._check_rows(rows)
+        return split_into_windows(known, ends, max_length, stride)
 
-    def _look_at(self, rows: IdRows) -> tuple[Ragged, Ends]:
-        """The rows, checked, and what they begin and end with if they were made with the template."""
-        is_types = isinstance(rows, Ragged) and rows.values.dtype == np.uint8  # type ids look like ids
+    def _check_rows(self, rows: IdRows) -> tuple[Ragged, Ends]:
+        """Check rows of ids; return them and the ids that the template adds at both ends.
+
+        Rows can also contain type ids instead of ids of tokens. Then both ends are empty, because no special
+        token can be recognized in type ids.
+        """
+        is_types = isinstance(rows, Ragged) and rows.values.dtype == np.uint8  # type ids have no template
         return as_known_rows(rows, self.vocab_size), ([], []) if is_types else self._ends
 
     # Files
 
     def save(self, path: str | os.PathLike[str], format: str = "fasttok") -> None:
-        """Write the tokenizer to a file, whole or not at all; see `fasttok.formats.registry.save`."""
+        """Write the tokenizer to a file.
+
+        The file is written completely or not at all. `fasttok.load` reads it.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        format : {"fasttok", "tiktoken", "vocab.txt"}
+            Format of the file. "fasttok" can hold every tokenizer, "tiktoken" can hold byte-level BPE, and
+            "vocab.txt" can hold WordPiece as in BERT. See `fasttok.formats.tiktoken.save` and
+            `fasttok.formats.vocab_txt.save`.
+
+        Raises
+        ------
+        ValueError
+            If `format` is unknown.
+        ModelExportError
+            If the format cannot hold the tokenizer; the message says why.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import fasttok as ft
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "low.json")
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.save(path)
+        >>> ft.load(path)
+        Tokenizer(bpe, vocab_size=261, ScannerPretokenizer(name='gpt2'))
+        """
         from fasttok.formats.registry import save
 
         save(self, path, format)
 
 
-def _make(kind: type[Tokenizer], arguments: dict[str, Any]) -> Tokenizer:
-    """Make a tokenizer of its arguments, by name."""
+def _from_arguments(kind: type[Tokenizer], arguments: dict[str, Any]) -> Tokenizer:
+    """Make a tokenizer from keyword arguments, which ``pickle`` cannot pass to a class."""
     return kind(**arguments)

@@ -1,4 +1,4 @@
-"""`train`: a corpus or counts in, a tokenizer with its provenance out."""
+"""`train`: train a tokenizer and record its provenance."""
 
 from __future__ import annotations
 
@@ -31,40 +31,45 @@ def train(
     progress: bool = False,
     **options: Any,
 ) -> Tokenizer:
-    """Train a tokenizer.
+    """Train a tokenizer on a corpus or on counts of pretokens.
 
     Parameters
     ----------
     source : Corpus or PretokenCounts
-        What to learn from. Counts are made once and serve any number of trainings; for a corpus they are
-        made here.
+        Training data. The pretokens of a corpus are counted first. To train several tokenizers on the same
+        data, count once with `count_pretokens` and pass the counts.
     model : {"bpe", "unigram", "wordpiece", "character", "byte", "word"}, or Trainer
-        The algorithm: its name, the import path of a trainer, ``package.module:Class``, or a class derived
-        from `Trainer`.
+        Algorithm: its name, the import path of a trainer (``package.module:Class``), or a class derived from
+        `Trainer`.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
-        For a corpus, what cuts it; by default that of the `start`, or "gpt2". Counts know theirs.
+        Pretokenizer for a corpus. Default: the pretokenizer of the tokenizer in the option ``start``, if
+        given, or else "gpt2". Not allowed with counts, which already have a pretokenizer.
     normalizer : str, sequence, dict or Normalizer, optional
-        For a corpus, what rewrites it before that; by default that of the `start`, or none. Counts know
-        theirs.
+        Normalizer for a corpus. Default: the normalizer of the tokenizer in the option ``start``, if given,
+        or else none. Not allowed with counts, whose pretokens are already normalized.
     workers : int, optional
         Number of threads; default: all CPUs. The result does not depend on it.
     progress : bool
-        Show bars on the standard error stream.
+        Whether to show progress bars on the standard error stream.
     **options
-        The options of the algorithm's trainer: ``vocab_size``, which "bpe" and "unigram" must be given,
-        ``special_tokens`` and many more; see `BPETrainer`, `UnigramTrainer`, `WordPieceTrainer`,
-        `CharacterTrainer`, `ByteTrainer` and `WordTrainer`.
+        Options of the trainer, such as ``special_tokens`` and ``vocab_size``. "bpe" and "unigram" require
+        ``vocab_size``. See `BPETrainer`, `UnigramTrainer`, `WordPieceTrainer`, `CharacterTrainer`,
+        `ByteTrainer` and `WordTrainer`.
 
     Returns
     -------
     Tokenizer
+        The trained tokenizer. Its ``provenance`` contains the options, the recipe and fingerprint of the
+        counts, and the version of fasttok.
 
     Raises
     ------
     ValueError
-        If there is nothing to train on, or an option is out of range.
+        If the training data is empty, an option is out of range, `model` is not the name of a trainer, or
+        counts are given together with a pretokenizer or normalizer.
     TypeError
-        If an option does not exist.
+        If the trainer does not have one of the options, an option has the wrong type, or `source` is neither
+        a `Corpus` nor `PretokenCounts`.
 
     Examples
     --------
@@ -72,6 +77,12 @@ def train(
     >>> tok = ft.train(ft.Corpus.from_texts(["the cat and the hat"]), model="bpe", vocab_size=258)
     >>> [tok.id_to_piece(i) for i in (256, 257)]
     [b'at', b'he']
+
+    Two tokenizers from the same counts:
+
+    >>> counts = ft.count_pretokens(ft.Corpus.from_texts(["the cat and the hat"]))
+    >>> [ft.train(counts, vocab_size=size).count("the hat") for size in (256, 258)]
+    [7, 5]
     """
     kind = find_trainer(model)
     name = model if isinstance(model, str) else import_path(kind)
@@ -87,19 +98,19 @@ def train(
         )
     if isinstance(source, PretokenCounts):
         if pretokenizer is not None:
-            raise ValueError("counts know their pretokenizer; give one only with a corpus")
+            raise ValueError("counts already have a pretokenizer; pass pretokenizer only with a corpus")
         if normalizer is not None:
-            raise ValueError("counts know their normalizer; give one only with a corpus")
+            raise ValueError("counts already have a normalizer; pass normalizer only with a corpus")
         counts = source
-        cutter = get_pretokenizer(counts.recipe.pretokenizer)
-        rewriter = get_normalizer(counts.recipe.normalizer)
+        pretokenizer = get_pretokenizer(counts.recipe.pretokenizer)
+        normalizer = get_normalizer(counts.recipe.normalizer)
     else:
         if pretokenizer is None:
             pretokenizer = getattr(options.get("start"), "pretokenizer", "gpt2")
         if normalizer is None:
             normalizer = getattr(options.get("start"), "normalizer", None)
-        cutter, rewriter = get_pretokenizer(pretokenizer), get_normalizer(normalizer)
-        counts = count_pretokens(source, cutter, rewriter, workers=workers, progress=progress)
+        pretokenizer, normalizer = get_pretokenizer(pretokenizer), get_normalizer(normalizer)
+        counts = count_pretokens(source, pretokenizer, normalizer, workers=workers, progress=progress)
     learned, special_tokens, rounds = trainer.train(counts, workers=workers, progress=progress)
     provenance: dict[str, Any] = {
         "fasttok": __version__,
@@ -113,24 +124,24 @@ def train(
     }
     if rounds:
         provenance["rounds"] = rounds
-    provenance = json.loads(json.dumps(provenance))  # lists for tuples, as a file gives it back
+    provenance = json.loads(json.dumps(provenance))  # turns tuples into lists, as in a file
     start: Tokenizer | None = options.get("start")
     added = {} if start is None else start.added_tokens
     known = {token.text for token in added}
     added |= {AddedToken(t, special=True): i for t, i in special_tokens.items() if t not in known}
     return Tokenizer(
         learned,
-        cutter,
+        pretokenizer,
         added,
         provenance,
-        normalizer=rewriter,
+        normalizer=normalizer,
         template=None if start is None else start.template,
         decoder=None if start is None else start.given_decoder,
     )
 
 
 def _as_json(options: dict[str, Any], name: str) -> dict[str, Any]:
-    """The options of a trainer as the provenance has them."""
+    """Return the options of a trainer as plain JSON for the provenance."""
     written = {}
     for option, value in options.items():
         try:
@@ -143,19 +154,19 @@ def _as_json(options: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _item(value: Any) -> Any:
-    """The Python value of a scalar of NumPy."""
+    """Return the Python value of a NumPy scalar."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError
 
 
 def find_trainer(model: str | type[Trainer]) -> type[Trainer]:
-    """Return the class of a trainer by its name or import path; a class is returned as it is.
+    """Return the trainer class that `model` names; if `model` is a trainer class, return it.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no such trainer.
+        If no trainer has this name or import path, or `model` is not a trainer class.
     """
     if isinstance(model, str):
         return TRAINERS.find(model)

@@ -1,4 +1,4 @@
-"""`Vocabulary`: the pieces of a model and its added tokens under one numbering of ids."""
+"""`Vocabulary`: pieces of a model and added tokens by id."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from fasttok.text.added import AddedToken, AddedTokens
 
 
 class Vocabulary:
-    """Pieces by id and ids by piece. Immutable.
+    """Mapping of ids to pieces and of pieces to ids. Immutable.
 
     Parameters
     ----------
     pieces : Ragged of uint8
-        The model's pieces; an empty row is an id that it does not use.
+        Pieces of the model; the row of an id that the model does not use is empty.
     added : AddedTokens
-        The added tokens, whose ids the model does not use, or uses for the same text.
+        Added tokens. The model does not use the id of an added token, or uses it for a piece with the same
+        text.
 
     Attributes
     ----------
     pieces : Ragged of uint8
-        The bytes of every id; an empty row for an id that is not in use.
+        Bytes of each id, added tokens included; the row of an id that is not in use is empty.
     """
 
     def __init__(self, pieces: Ragged, added: AddedTokens) -> None:
@@ -48,7 +49,7 @@ class Vocabulary:
         return added | {row: i for i, row in enumerate(self._model_pieces.to_bytes()) if row}
 
     def id_to_piece(self, i: int) -> bytes:
-        """Return the bytes of an id.
+        """Return the bytes of an id; see `Tokenizer.id_to_piece`.
 
         Raises
         ------
@@ -61,26 +62,28 @@ class Vocabulary:
         return piece in self._ids
 
     def piece_to_id(self, piece: bytes) -> int:
-        """Return the id of a piece, or of an added token whose text is not a piece too.
+        """Return the id of a piece or of an added token; see `Tokenizer.piece_to_id`.
 
         Raises
         ------
         KeyError
-            If there is no such piece.
+            If the piece is not in the vocabulary.
         """
         return self._ids[piece]
 
 
 def as_added_tokens(tokens: Any) -> dict[AddedToken, int]:
-    """Take added tokens as a mapping to their ids; a ``str`` is a special token.
+    """Return a mapping of tokens to ids with each ``str`` replaced by an `AddedToken` that is special.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not such a mapping, or a text has two tokens.
+        If `tokens` is not a mapping, or two tokens have the same text.
     """
     if not isinstance(tokens, Mapping):
-        raise TypeError("added_tokens must map each text, or AddedToken, to its id")
+        raise TypeError(
+            f"added_tokens must be a mapping of str or AddedToken to ids, not {type(tokens).__name__}"
+        )
     given = [t if isinstance(t, AddedToken) else AddedToken(t, special=True) for t in tokens]
     texts = Counter(token.text for token in given)
     if len(texts) < len(given):
@@ -89,17 +92,19 @@ def as_added_tokens(tokens: Any) -> dict[AddedToken, int]:
 
 
 def append_tokens(known: Vocabulary, added: Mapping[AddedToken, int], tokens: Any) -> dict[AddedToken, int]:
-    """Give tokens the ids after those of a vocabulary and its added tokens; a ``str`` is not special.
+    """Return the added tokens and the new `tokens`, with ids that follow the vocabulary.
+
+    A ``str`` among `tokens` becomes an added token that is not special.
 
     Raises
     ------
     TypeError
-        If `tokens` is not a sequence of ``str`` and AddedToken.
+        If `tokens` is a single token, a mapping, or not iterable.
     ValueError
-        If a text has an id already, be it as a piece, or is given twice.
+        If a token is neither a ``str`` nor an AddedToken, is empty, given twice or already in the vocabulary.
     """
     if isinstance(tokens, (str, bytes, Mapping, AddedToken)) or not isinstance(tokens, Iterable):
-        raise TypeError(f"tokens must be a sequence of str or AddedToken, not one {type(tokens).__name__}")
+        raise TypeError(f"tokens must be an iterable of str or AddedToken, not {type(tokens).__name__}")
     ids, texts = dict(added), set()
     for i, given in enumerate(tokens, len(known.pieces)):
         token = given if isinstance(given, AddedToken) else AddedToken(given)
@@ -107,19 +112,24 @@ def append_tokens(known: Vocabulary, added: Mapping[AddedToken, int], tokens: An
         if text in texts:
             raise ValueError(f"added token {token.text!r} is given twice")
         if text in known:
-            raise ValueError(f"added token {token.text!r} has an id already, {known.piece_to_id(text)}")
+            raise ValueError(
+                f"added token {token.text!r} is already in the vocabulary, with id {known.piece_to_id(text)}"
+            )
         texts.add(text)
         ids[token] = i
     return ids
 
 
 def check_added_tokens(tokens: Mapping[AddedToken, Any], pieces: Ragged) -> None:
-    """Refuse tokens whose ids are not ids, or are taken.
+    """Check the ids of added tokens against the pieces of a model.
+
+    An added token that is not special may have the id of a piece with the same text. A special token must
+    not have the id of a piece.
 
     Raises
     ------
     ValueError
-        If an id is out of range, given twice, or that of another piece; of a special token, of any piece.
+        If an id is out of range, is given twice, or is the id of a piece that the token must not share.
     """
     for i in tokens.values():
         if isinstance(i, (bool, np.bool_)) or not isinstance(i, (int, np.integer)) or not 0 <= i < MOST_IDS:
@@ -135,4 +145,6 @@ def check_added_tokens(tokens: Mapping[AddedToken, Any], pieces: Ragged) -> None
         piece = bytes(pieces[i]) if i < n_pieces else b""
         if piece and (token.special or piece != token.text.encode()):
             kind = "special" if token.special else "added"
-            raise ValueError(f"{kind} token {token.text!r} has id {i}, which is the piece {piece!r}")
+            raise ValueError(
+                f"{kind} token {token.text!r} has id {i}, which is already the id of the piece {piece!r}"
+            )

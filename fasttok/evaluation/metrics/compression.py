@@ -1,7 +1,8 @@
-"""How short a text becomes.
+"""Compression metrics: the length of a text in tokens.
 
-Functions of totals over a corpus, never of averages of documents: a long document counts for more. Totals may
-be arrays, as of `fasttok.evaluation.bootstrap.resample`; then so is what comes out.
+Each function takes totals over a corpus, not averages per document, so longer documents have more weight. A
+total can be an array of resampled totals, as `fasttok.evaluation.bootstrap.resample` returns. The result is
+then an array of the same length.
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
 
 def token_count(n_tokens: Total) -> Quotient:
-    """The tokens of a corpus.
+    """Return the number of tokens of a corpus, as a float.
 
     Parameters
     ----------
     n_tokens : int or ndarray
-        Tokens of all documents, special tokens of a template not among them.
+        Number of tokens of all documents, without the special tokens of a template.
 
     Returns
     -------
     float or ndarray of float64
-        In tokens: the sum itself, which is divided by nothing.
+        Number of tokens.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.compression import token_count
     >>> token_count(250)
     250.0
     """
@@ -38,34 +40,35 @@ N_TOKENS = Metric(
     "documents",
     label="Tokens",
     unit="tokens",
-    definition="All tokens of the corpus, without the special tokens of a template.",
-    source="Schmidt et al. 2024, arXiv 2402.18376",
+    definition="Number of tokens of the whole corpus, without the special tokens that a template adds.",
+    source="corpus token count of Schmidt et al. 2024, arXiv 2402.18376",
     better="less",
 )
 
 
 def bytes_per_token(n_bytes: Total, n_tokens: Total) -> Quotient:
-    """Bytes of text in UTF-8 that a token stands for; more is shorter.
+    """Return the mean number of UTF-8 bytes of text per token.
 
     Parameters
     ----------
     n_bytes : int or ndarray
-        The numerator: bytes of all documents, before any normalization.
+        Number of bytes of all documents, before normalization.
     n_tokens : int or ndarray
-        The denominator: tokens of all documents, special tokens of a template not among them.
+        Number of tokens of all documents, without the special tokens of a template.
 
     Returns
     -------
     float or ndarray of float64
-        In bytes a token; NaN without tokens.
+        Bytes per token; higher means stronger compression. NaN if there are no tokens.
 
     Notes
     -----
-    Weighted by length: the sum over the corpus by the sum over the corpus. The mean of the ratios of
-    documents is another number, and so is tokens per byte, which some tools call compression.
+    The result is the quotient of two sums over the corpus. It differs from the mean of the quotients of the
+    documents. Some tools report the inverse, tokens per byte, as compression.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.compression import bytes_per_token
     >>> bytes_per_token(1000, 250)
     4.0
     """
@@ -78,36 +81,36 @@ BYTES_PER_TOKEN = Metric(
     bytes_per_token,
     label="Bytes per token",
     unit="bytes/token",
-    definition="Bytes of text in UTF-8, divided by tokens, both over the whole corpus, so that a long "
-    "document counts for more.",
-    source="fasttok's own; on compression see Goldman et al. 2024, arXiv 2403.06265",
+    definition="UTF-8 bytes of the whole corpus, divided by its tokens; longer documents have more weight.",
+    source="fasttok; on compression as a metric see Goldman et al. 2024, arXiv 2403.06265",
     better="more",
 )
 
 
 def characters_per_token(n_characters: Total, n_tokens: Total) -> Quotient:
-    """Characters that a token stands for; more is shorter.
+    """Return the mean number of characters of text per token.
 
     Parameters
     ----------
     n_characters : int or ndarray
-        The numerator: characters of all documents, before any normalization. A character is a code point, and
-        so is a byte that is not UTF-8.
+        Number of code points of all documents, before normalization. A byte that is not valid UTF-8 counts as
+        one code point.
     n_tokens : int or ndarray
-        The denominator: tokens of all documents.
+        Number of tokens of all documents, without the special tokens of a template.
 
     Returns
     -------
     float or ndarray of float64
-        In characters a token; NaN without tokens.
+        Code points per token; higher means stronger compression. NaN if there are no tokens.
 
     Notes
     -----
-    Weighted by length, as `bytes_per_token`. Between languages this compares better than bytes do, as UTF-8
-    has one to four bytes a character by script.
+    The result is the quotient of two sums over the corpus. It is easier to compare between languages than
+    bytes per token, because UTF-8 takes one to four bytes per character depending on the script.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.compression import characters_per_token
     >>> characters_per_token(900, 250)
     3.6
     """
@@ -120,34 +123,37 @@ CHARACTERS_PER_TOKEN = Metric(
     characters_per_token,
     label="Characters per token",
     unit="characters/token",
-    definition="Code points of text, divided by tokens, both over the whole corpus.",
-    source="fasttok's own, as bytes per token",
+    definition="Unicode code points of the whole corpus, divided by its tokens.",
+    source="fasttok",
     better="more",
 )
 
 
 def nsl(n_tokens: Total, n_baseline_tokens: Total) -> Quotient:
-    """Normalized sequence length: tokens as a share of those of another tokenizer for the same text.
+    """Return the normalized sequence length: tokens relative to a baseline tokenizer on the same text.
 
     Parameters
     ----------
     n_tokens : int or ndarray
-        The numerator: tokens of all documents.
+        Number of tokens of all documents.
     n_baseline_tokens : int or ndarray
-        The denominator: what the baseline tokenizer makes of the same documents.
+        Number of tokens of the same documents with the baseline tokenizer.
 
     Returns
     -------
     float or ndarray of float64
-        Without unit: 1 is as long as the baseline, less is shorter. NaN if the baseline makes no tokens.
+        Ratio without unit. 1 means as many tokens as the baseline; below 1 means fewer. NaN if the baseline
+        has no tokens.
 
     Notes
     -----
-    Weighted by length. After Dagan, Synnaeve and Rozière (2024), arXiv:2402.01035, who divide by Llama's
-    tokenizer: a value says nothing without the name of its baseline.
+    The result is the quotient of two sums over the corpus. Values with different baselines cannot be
+    compared. After Dagan, Synnaeve and Rozière (2024), arXiv:2402.01035, who use Llama's tokenizer as the
+    baseline.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.compression import nsl
     >>> nsl(80, 100)
     0.8
     """
@@ -159,36 +165,37 @@ NSL = Metric(
     ("tokens", "baseline_tokens"),
     nsl,
     label="NSL",
-    definition="Normalized sequence length: tokens, divided by those of the baseline tokenizer for the same "
-    "text.",
+    definition="Normalized sequence length: tokens, divided by the tokens of the baseline tokenizer for the "
+    "same text.",
     source="Dagan et al. 2024, arXiv 2402.01035",
     better="less",
 )
 
 
 def segmentality(n_cuts: Total, n_places: Total) -> Quotient:
-    """The share of the places between two characters where tokens were cut.
+    """Return the number of token boundaries per boundary between two characters.
 
     Parameters
     ----------
     n_cuts : int or ndarray
-        The numerator: tokens - 1, over all documents that have any.
+        Boundaries between two tokens: tokens - 1 per document, summed over all documents that have tokens.
     n_places : int or ndarray
-        The denominator: characters - 1, over all documents that have any.
+        Boundaries between two characters: characters - 1 per document, summed over all documents that are not
+        empty.
 
     Returns
     -------
     float or ndarray of float64
-        Without unit: 0 where every document is one token, 1 where each character is, more where bytes are.
-        NaN without places.
+        Ratio without unit: 0 if every document is one token, 1 if every character is a token, above 1 if
+        characters are split into bytes. NaN if no document has two or more characters.
 
     Notes
     -----
-    Weighted by length. For one document it is (tokens - 1) / (characters - 1).
-    `fasttok.evaluation.words.count_places` has both terms.
+    `fasttok.evaluation.words.count_places` computes both sums per document.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.compression import segmentality
     >>> segmentality(2, 8)
     0.25
     """
@@ -200,8 +207,8 @@ SEGMENTALITY = Metric(
     ("cuts", "places"),
     segmentality,
     label="Segmentality",
-    definition="Cuts between tokens of a document, divided by the places between its characters, both over "
-    "the whole corpus; above 1 where characters are cut into bytes.",
-    source="fasttok's own",
+    definition="Boundaries between two tokens of a document, divided by boundaries between two of its "
+    "characters, both summed over the corpus; above 1 if characters are split into bytes.",
+    source="fasttok",
     better="less",
 )

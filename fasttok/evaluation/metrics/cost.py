@@ -1,4 +1,4 @@
-"""What a vocabulary costs the model that uses it."""
+"""Cost of a vocabulary: the parameters that it adds to a model."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from typing import NamedTuple
 
 
 class EmbeddingCost(NamedTuple):
-    """The parameters that a vocabulary needs.
+    """Number of parameters that a vocabulary needs, as `embedding_cost` returns it.
 
     Attributes
     ----------
     n_parameters : int
-        Parameters of the embedding, and of the output layer where that has its own.
+        Parameters of the embedding matrix, plus those of the output layer if its weights are not tied.
     share : float
-        Their share of all parameters of the model.
+        ``n_parameters`` divided by all parameters of the model.
+
+    Examples
+    --------
+    >>> from fasttok.evaluation.metrics.cost import EmbeddingCost
+    >>> EmbeddingCost(n_parameters=32_768_000, share=0.1).n_parameters
+    32768000
     """
 
     n_parameters: int
@@ -23,35 +29,40 @@ class EmbeddingCost(NamedTuple):
 def embedding_cost(
     vocab_size: int, dimension: int, n_other_parameters: int, *, is_tied: bool = True
 ) -> EmbeddingCost:
-    """The parameters of the embedding of a vocabulary.
+    """Return the number of parameters that the embedding of a vocabulary needs.
 
     Parameters
     ----------
     vocab_size : int
-        Ids, special tokens and all.
+        Number of ids, including special tokens.
     dimension : int
-        The width of the model.
+        Embedding dimension of the model.
     n_other_parameters : int
-        The parameters of the model without embedding and output layer.
+        Number of parameters of the model without embedding matrix and output layer.
     is_tied : bool
-        Whether the output layer shares the embedding's parameters; otherwise it has as many again.
+        Whether the output layer shares the weights of the embedding matrix. If False, the vocabulary needs
+        twice as many parameters.
 
     Returns
     -------
     EmbeddingCost
-        The numerator of its share is ``n_parameters``, the denominator these and the others.
+        Number of parameters, and their share of all parameters of the model.
 
     Raises
     ------
     ValueError
-        If a size is below 1, or the other parameters below 0.
+        If `vocab_size` or `dimension` is below 1, or `n_other_parameters` is negative.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.cost import embedding_cost
     >>> embedding_cost(32_000, 1024, 294_912_000)
     EmbeddingCost(n_parameters=32768000, share=0.1)
     """
     if vocab_size < 1 or dimension < 1 or n_other_parameters < 0:
-        raise ValueError("sizes must be at least 1, and other parameters at least 0")
+        raise ValueError(
+            "vocab_size and dimension must be at least 1, and n_other_parameters at least 0; got "
+            f"{vocab_size}, {dimension} and {n_other_parameters}"
+        )
     n_parameters = vocab_size * dimension * (1 if is_tied else 2)
     return EmbeddingCost(n_parameters, n_parameters / (n_parameters + n_other_parameters))

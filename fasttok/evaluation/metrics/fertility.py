@@ -1,7 +1,7 @@
-"""How many tokens a word is cut into.
+"""Fertility metrics: the number of tokens per word.
 
-Functions of totals, as in `fasttok.evaluation.metrics.compression`; `fasttok.evaluation.words` counts what
-goes in.
+Each function takes totals over a corpus; see `fasttok.evaluation.metrics.compression`. The functions of
+`fasttok.evaluation.words` compute the counts per document.
 """
 
 from __future__ import annotations
@@ -11,28 +11,30 @@ from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
 
 def fertility(n_tokens: Total, n_words: Total) -> Quotient:
-    """Tokens a word in running text.
+    """Return the mean number of tokens per word in running text.
 
     Parameters
     ----------
     n_tokens : int or ndarray
-        The numerator: all tokens of the text, those of punctuation and white space too.
+        Number of tokens of the text, including tokens of punctuation and white space.
     n_words : int or ndarray
-        The denominator: its words, by the rule that `fasttok.evaluation.words.find_words` was given.
+        Number of words, as one of the rules of `fasttok.evaluation.words.find_words` defines them.
 
     Returns
     -------
     float or ndarray of float64
-        In tokens a word; NaN without words. Below 1 where tokens span words.
+        Tokens per word; below 1 if tokens span several words. NaN if there are no words.
 
     Notes
     -----
-    Weighted by length. After Rust et al. (2021), "How Good is Your Tokenizer?", ACL. Words that are encoded
-    each alone give another number, as a word in text has a space before it. By the rule "unicode" punctuation
-    is no word, though its tokens are counted, so the value is higher than by "whitespace".
+    The result is the quotient of two sums over the corpus. Encoding each word separately gives a different
+    value, because most words in running text are encoded with the space before them. With the rule
+    "unicode", punctuation is not a word, but its tokens are counted. After Rust et al. (2021), "How Good is
+    Your Tokenizer?", ACL.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.fertility import fertility
     >>> fertility(130, 100)
     1.3
     """
@@ -45,35 +47,36 @@ FERTILITY = Metric(
     fertility,
     label="Fertility",
     unit="tokens/word",
-    definition="All tokens of the running text, divided by its words.",
+    definition="Mean number of tokens per word: all tokens of the running text, divided by its words.",
     source="Rust et al. 2021, arXiv 2012.15613",
     better="less",
 )
 
 
 def pcw(n_continued: Total, n_words: Total) -> Quotient:
-    """Proportion of continued words: the share of words that several tokens share.
+    """Return the proportion of continued words: the share of words that are split into several tokens.
 
     Parameters
     ----------
     n_continued : int or ndarray
-        The numerator: words with at least two tokens.
+        Number of words with at least two tokens.
     n_words : int or ndarray
-        The denominator: all words.
+        Number of all words.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1, without unit; less is better. NaN without words.
+        Share from 0 to 1; lower is better. NaN if there are no words.
 
     Notes
     -----
-    Every occurrence of a word counts. A token is a word's if it shares a byte with it, so a word inside a
-    larger token has one token. A token that is a space alone is no word's, also where one is put before the
-    text and stands at its first word, as a ▁ does. After Rust et al. (2021).
+    Every occurrence of a word counts. A token belongs to each word with which it shares a byte, so a word
+    inside a longer token has one token. A token that is only a space belongs to no word, even if it is the ▁
+    that some libraries put before a text and locate at its first word. After Rust et al. (2021).
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.fertility import pcw
     >>> pcw(25, 100)
     0.25
     """
@@ -85,35 +88,37 @@ PCW = Metric(
     ("continued", "words"),
     pcw,
     label="Continued words",
-    definition="Words that are cut into two or more tokens, divided by all words.",
+    definition="Proportion of continued words: words that are split into two or more tokens, divided by all "
+    "words.",
     source="Rust et al. 2021, arXiv 2012.15613",
     better="less",
 )
 
 
 def strr(n_single: Total, n_words: Total) -> Quotient:
-    """Single-token retention rate: the share of words with exactly one token.
+    """Return the single-token retention rate: the share of words with exactly one token.
 
     Parameters
     ----------
     n_single : int or ndarray
-        The numerator: words with exactly one token, found as for `pcw`.
+        Number of words with exactly one token, as defined for `pcw`.
     n_words : int or ndarray
-        The denominator: all words.
+        Number of all words.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1, without unit; more is better. NaN without words.
+        Share from 0 to 1; higher is better. NaN if there are no words.
 
     Notes
     -----
-    Every occurrence of a word counts. It is 1 - `pcw`, unless words have no token at all, as may be where a
-    tokenizer drops text. After Nayeem et al. (2025), arXiv:2510.09947, who encode each word of a list alone,
-    and so count every word once.
+    Every occurrence of a word counts. The result equals 1 - `pcw`, unless some words have no token because
+    the tokenizer drops text. After Nayeem et al. (2025), arXiv:2510.09947, who encode every word of a list
+    separately and therefore count each distinct word once.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.fertility import strr
     >>> strr(75, 100)
     0.75
     """
@@ -125,7 +130,7 @@ STRR = Metric(
     ("single", "words"),
     strr,
     label="Whole words",
-    definition="Words that are one token (STRR), divided by all words.",
+    definition="Single-token retention rate (STRR): words that are exactly one token, divided by all words.",
     source="Nayeem et al. 2025, arXiv 2510.09947",
     better="more",
 )

@@ -1,8 +1,9 @@
-"""Whether tokens end where morphemes do.
+"""Morphology metrics: agreement of token boundaries with morpheme boundaries.
 
-Gold segmentations name morphemes in canonical form as often as not: "happily" is "happy" and "ly". Where that
-is so nobody can say at which byte one ends, so only entries whose morphemes put together are the word are
-scored, and their share belongs to every metric: it differs much between languages.
+Gold segmentations often contain morphemes in canonical form: "happily" is "happy" + "ly". Such a word has no
+byte at which its first morpheme ends. Therefore only aligned words are used, which are words that equal their
+concatenated morphemes. The share of aligned words differs much between languages, so report
+`morpheme_coverage` with the other metrics.
 """
 
 from __future__ import annotations
@@ -22,24 +23,35 @@ from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
-_CONTINUED = " @@"  # what a morpheme that goes on with a word begins with
+_CONTINUED = " @@"  # separator before a morpheme that continues a word
 
 
 @dataclass(frozen=True, eq=False)
 class Morphemes:
-    """Words with the boundaries of their morphemes, as `read_morphemes` finds them.
+    """Words with the positions of their morpheme boundaries, as `read_morphemes` returns them.
 
     Attributes
     ----------
     text : Ragged of uint8
-        One document: the words in the order of the file with a space between, as in running text, so that
-        tokens that have the space before a word in them are what they are in text.
+        One document: the aligned words in file order, separated by spaces. The spaces let tokenizers encode
+        the words as in running text.
     words : ndarray of int64, shape (n, 2)
-        Where each word begins and ends, in bytes of the text.
+        Start and end of each aligned word, in bytes of the text.
     boundaries : ndarray of int64, shape (b,)
-        Where morphemes begin inside words, in bytes of the text; ascending.
+        Starts of morphemes inside words, in bytes of the text, ascending.
     n_entries : int
-        The words that the file has, with those that are left out as their morphemes are canonical.
+        Number of all words of the file, including words that are not aligned, for example because their
+        morphemes are in canonical form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fasttok as ft
+    >>> from fasttok.evaluation.metrics.morphology import Morphemes
+    >>> text = ft.Ragged.from_bytes([b"walking cats"])
+    >>> morphemes = Morphemes(text, np.array([[0, 7], [8, 12]]), np.array([4, 11]), n_entries=3)
+    >>> [text.to_bytes()[0][start:stop] for start, stop in morphemes.words]
+    [b'walking', b'cats']
     """
 
     text: Ragged
@@ -49,14 +61,30 @@ class Morphemes:
 
 
 class BoundaryCounts(NamedTuple):
-    """Boundaries inside each word: ndarrays of int64, shape (n,).
+    """Counts of boundaries inside each of n words, as `count_boundaries` returns them.
 
     Attributes
     ----------
-    gold, predicted, correct : ndarray of int64
-        Boundaries between morphemes, between tokens, and those that are both.
-    scored, hit : ndarray of int64
-        1 where MorphScore scores the word, and where it is scored 1.
+    gold : ndarray of int64, shape (n,)
+        Number of morpheme boundaries.
+    predicted : ndarray of int64, shape (n,)
+        Number of token boundaries.
+    correct : ndarray of int64, shape (n,)
+        Number of boundaries that are both morpheme and token boundaries.
+    scored : ndarray of int64, shape (n,)
+        1 for words with a morpheme boundary and a token boundary, which `morph_score` scores; 0 for others.
+    hit : ndarray of int64, shape (n,)
+        1 for scored words in which a morpheme boundary is also a token boundary, 0 for others.
+
+    Examples
+    --------
+    The sum over all words gives the totals that the metrics need:
+
+    >>> import numpy as np
+    >>> from fasttok.evaluation.metrics.morphology import BoundaryCounts
+    >>> counts = BoundaryCounts(*np.array([[1, 2], [1, 1], [1, 0], [1, 1], [1, 0]]))
+    >>> int(counts.gold.sum()), int(counts.correct.sum())
+    (3, 1)
     """
 
     gold: NDArray[np.int64]
@@ -67,34 +95,37 @@ class BoundaryCounts(NamedTuple):
 
 
 def read_morphemes(path: str | os.PathLike[str]) -> Morphemes:
-    r"""Read a file of segmentations, such as those of SIGMORPHON 2022.
+    r"""Read a file of gold segmentations, such as those of SIGMORPHON 2022.
 
     Parameters
     ----------
     path : path
-        A file in UTF-8, with or without a byte order mark: a line has a word, or several with spaces between,
-        a tab, and their morphemes with spaces between, those that go on with a word with ``@@`` before them.
-        What follows another tab is not looked at.
+        UTF-8 file with tab-separated columns. The first column contains one or more words, and the second
+        column contains their morphemes, each separated by spaces. Morphemes that continue a word start with
+        ``@@``. Further columns and a byte order mark are ignored.
 
     Returns
     -------
     Morphemes
+        Words and their morpheme boundaries.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     CorpusError
-        If it is not UTF-8, has no entries, or a line has no tab, or nothing on a side of it; with the line.
+        If the file is not UTF-8 or has no entries, or if the first or second column of a line is empty or
+        missing. The error gives the number of the line.
 
     Notes
     -----
-    A word is an entry as often as it stands in the file. In a line with more or fewer words on one side than
-    on the other no word is scored. O(n).
+    Repeated words count as separate entries. If the two columns of a line have different numbers of words,
+    none of the words of the line is aligned. O(n).
 
     Examples
     --------
     >>> import tempfile, pathlib
+    >>> from fasttok.evaluation.metrics.morphology import read_morphemes
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "words.tsv"
     >>> _ = path.write_text("walking\twalk @@ing\nhappily\thappy @@ly\nthe cats\tthe cat @@s\n")
     >>> morphemes = read_morphemes(path)
@@ -103,16 +134,16 @@ def read_morphemes(path: str | os.PathLike[str]) -> Morphemes:
     """
     name = os.fspath(path)
     words: list[bytes] = []
-    lengths: list[list[int]] = []  # of the morphemes of each word
+    lengths: list[list[int]] = []  # of the morphemes of each word, in bytes
     n_entries = 0
     for number, line in enumerate(Path(path).read_bytes().removeprefix(BOM_UTF8).splitlines(), 1):
         try:
             fields = re.sub(" +", " ", line.decode()).split("\t")
         except UnicodeDecodeError:
-            raise CorpusError("no UTF-8", name, number) from None
+            raise CorpusError("not UTF-8", name, number) from None
         surface, segmented, *_ = (*(field.strip(" ") for field in fields), "", "")
         if not surface or not segmented:
-            raise CorpusError("no word, tab and morphemes", name, number)
+            raise CorpusError("expected a word, a tab and its morphemes", name, number)
         surfaces, segmentations = surface.split(" "), re.split(" (?!@@)", segmented)
         n_entries += len(surfaces)
         if len(surfaces) != len(segmentations):
@@ -123,7 +154,7 @@ def read_morphemes(path: str | os.PathLike[str]) -> Morphemes:
                 words.append(word.encode())
                 lengths.append([len(morpheme.encode()) for morpheme in morphemes])
     if not n_entries:
-        raise CorpusError("no entries", name)
+        raise CorpusError("the file has no entries", name)
     text = Ragged.from_bytes([b" ".join(words)])
     starts = lengths_to_offsets([len(word) + 1 for word in words])
     spans = np.stack([starts[:-1], starts[1:] - 1], axis=1)
@@ -133,36 +164,40 @@ def read_morphemes(path: str | os.PathLike[str]) -> Morphemes:
 
 
 def count_boundaries(morphemes: Morphemes, byte_spans: NDArray[np.int64]) -> BoundaryCounts:
-    """Hold the boundaries of tokens against those of morphemes.
+    """Count the token and morpheme boundaries inside each word.
 
     Parameters
     ----------
     morphemes : Morphemes
-        The words.
+        Words and their morpheme boundaries.
     byte_spans : ndarray of int64, shape (m, 2)
-        Where the tokens of ``morphemes.text`` stand, ascending.
+        Spans of the tokens of ``morphemes.text`` in bytes, ascending.
 
     Returns
     -------
     BoundaryCounts
-        A boundary is a character inside a word, not its first, at which a token begins.
+        Counts per word.
 
     Notes
     -----
-    A token that begins inside a character is at no boundary, as no morpheme could begin there; where a
-    library says only in which character it begins, it counts as beginning with that. O(m log n).
+    A token boundary is the position of a character of a word, other than its first character, at which a
+    token starts. A token that starts inside a character has no boundary, because no morpheme can start there.
+    Some libraries report only the character in which a token starts; such a token is taken to start at the
+    first byte of that character. O(m log n).
 
     Examples
     --------
     >>> import numpy as np
-    >>> text = Ragged.from_bytes([b"walking cats"])
+    >>> import fasttok as ft
+    >>> from fasttok.evaluation.metrics.morphology import Morphemes, count_boundaries
+    >>> text = ft.Ragged.from_bytes([b"walking cats"])
     >>> gold = Morphemes(text, np.array([[0, 7], [8, 12]]), np.array([4, 11]), 2)
     >>> counts = count_boundaries(gold, np.array([[0, 4], [4, 6], [6, 7], [7, 12]]))
     >>> counts.gold, counts.predicted, counts.correct
     (array([1, 1]), array([2, 0]), array([1, 0]))
     """
     begun = np.unique(byte_spans[:, 0])
-    text = np.append(morphemes.text.values, np.uint8(0))  # a token may stand, empty, behind the last byte
+    text = np.append(morphemes.text.values, np.uint8(0))  # an empty token may start after the last byte
     begun = begun[text[begun] & 0xC0 != 0x80]
     n_gold = _count_inside(morphemes.words, morphemes.boundaries)
     n_predicted = _count_inside(morphemes.words, begun)
@@ -172,35 +207,37 @@ def count_boundaries(morphemes: Morphemes, byte_spans: NDArray[np.int64]) -> Bou
     return BoundaryCounts(n_gold, n_predicted, n_correct, is_scored.astype(np.int64), is_hit.astype(np.int64))
 
 
-def _count_inside(words: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many of the ascending places lie inside each word."""
-    before = np.searchsorted(places, words[:, 0], side="right")
-    return np.searchsorted(places, words[:, 1], side="left") - before
+def _count_inside(words: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the positions inside each word, its start excluded; `positions` must be in ascending order."""
+    before = np.searchsorted(positions, words[:, 0], side="right")
+    return np.searchsorted(positions, words[:, 1], side="left") - before
 
 
 def boundary_precision(n_correct: Total, n_predicted: Total) -> Quotient:
-    """The share of token boundaries inside words that are boundaries of morphemes.
+    """Return the share of token boundaries inside words that are morpheme boundaries.
 
     Parameters
     ----------
     n_correct : int or ndarray
-        The numerator: boundaries of both.
+        Number of boundaries that are both token and morpheme boundaries.
     n_predicted : int or ndarray
-        The denominator: boundaries of tokens inside words.
+        Number of token boundaries inside words.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1; NaN where no token begins inside a word.
+        Share from 0 to 1. NaN if no token begins inside a word.
 
     Notes
     -----
-    Summed over all words, so each boundary weighs the same. Words of one token do not enter, and a word that
-    became one unknown token is such. Only words whose morphemes put together are the word are counted; see
-    `Morphemes`, in whose text every word but the first has a space before it.
+    Counts are summed over all aligned words, so each boundary has the same weight. Virpioja et al. (2011),
+    "Empirical Comparison of Evaluation Methods for Unsupervised Learning of Morphology", average over words
+    instead. Words of one token have no token boundary and do not count. This includes words that become a
+    single unknown token.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.morphology import boundary_precision
     >>> boundary_precision(30, 120)
     0.25
     """
@@ -212,35 +249,36 @@ BOUNDARY_PRECISION = Metric(
     ("correct", "predicted"),
     boundary_precision,
     label="Boundary precision",
-    definition="Cuts inside words that are boundaries of morphemes, divided by all cuts inside words.",
-    source="as Virpioja et al. 2011 describe it",
+    definition="Token boundaries inside words that are also morpheme boundaries, divided by all token "
+    "boundaries inside words.",
+    source="after Virpioja et al. 2011, who average over words instead",
     better="more",
 )
 
 
 def boundary_recall(n_correct: Total, n_gold: Total) -> Quotient:
-    """The share of boundaries of morphemes at which a token begins.
+    """Return the share of morpheme boundaries at which a token begins.
 
     Parameters
     ----------
     n_correct : int or ndarray
-        The numerator: boundaries of both.
+        Number of boundaries that are both token and morpheme boundaries.
     n_gold : int or ndarray
-        The denominator: boundaries of morphemes, those inside words of one token too, also of one unknown
-        token.
+        Number of morpheme boundaries, including those in words of one token.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1; NaN without such boundaries.
+        Share from 0 to 1. NaN if there are no morpheme boundaries.
 
     Notes
     -----
-    Each boundary weighs the same, as in `boundary_precision`. It rises with the number of tokens: single
-    characters have all.
+    Each boundary has the same weight. The recall rises with the number of tokens: it is 1 if every character
+    is a token.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.morphology import boundary_recall
     >>> boundary_recall(30, 60)
     0.5
     """
@@ -252,28 +290,33 @@ BOUNDARY_RECALL = Metric(
     ("correct", "gold"),
     boundary_recall,
     label="Boundary recall",
-    definition="Boundaries of morphemes inside words that are cuts, divided by all such boundaries.",
-    source="as Virpioja et al. 2011 describe it",
+    definition="Morpheme boundaries inside words that are also token boundaries, divided by all morpheme "
+    "boundaries inside words.",
+    source="after Virpioja et al. 2011, who average over words instead",
     better="more",
 )
 
 
 def boundary_f1(n_correct: Total, n_predicted: Total, n_gold: Total) -> Quotient:
-    """The harmonic mean of `boundary_precision` and `boundary_recall`.
+    """Return the harmonic mean of `boundary_precision` and `boundary_recall`.
 
     Parameters
     ----------
-    n_correct, n_predicted, n_gold : int or ndarray
-        Boundaries of both, of tokens inside words, and of morphemes. The numerator is twice the first, the
-        denominator the sum of the others.
+    n_correct : int or ndarray
+        Number of boundaries that are both token and morpheme boundaries.
+    n_predicted : int or ndarray
+        Number of token boundaries inside words.
+    n_gold : int or ndarray
+        Number of morpheme boundaries.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1; NaN without boundaries.
+        ``2 n_correct / (n_predicted + n_gold)``, from 0 to 1. NaN if there are no boundaries.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.morphology import boundary_f1
     >>> boundary_f1(30, 120, 60)
     0.3333333333333333
     """
@@ -285,36 +328,37 @@ BOUNDARY_F1 = Metric(
     ("correct", "predicted", "gold"),
     boundary_f1,
     label="Boundary F1",
-    definition="The harmonic mean of boundary precision and recall.",
-    source="as Virpioja et al. 2011 describe it",
+    definition="Harmonic mean of boundary precision and boundary recall.",
+    source="after Virpioja et al. 2011, who average over words instead",
     better="more",
 )
 
 
 def morph_score(n_hit: Total, n_scored: Total) -> Quotient:
-    """MorphScore, version 1: the share of words cut at a boundary of morphemes, of those that are cut.
+    """Return MorphScore, version 1: the share of split words in which a token begins at a morpheme boundary.
 
     Parameters
     ----------
     n_hit : int or ndarray
-        The numerator: scored words at one of whose boundaries of morphemes a token begins.
+        Number of scored words in which a token begins at a morpheme boundary.
     n_scored : int or ndarray
-        The denominator: words that have such a boundary and more than one token.
+        Number of scored words: words with a morpheme boundary and more than one token.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1; NaN where no word is scored.
+        Share from 0 to 1. NaN if no word is scored.
 
     Notes
     -----
-    Every word weighs the same. After Arnett and Bergen (2025), "Why do language models perform worse for
-    morphologically complex languages?", COLING, whose words have one boundary each; of several, one is enough
-    here. Words of one token are left out, those of one unknown token too, so a large vocabulary is scored on
-    rare words only.
+    Every word has the same weight. After Arnett and Bergen (2025), "Why do language models perform worse for
+    morphologically complex languages?", COLING, whose words have one morpheme boundary each. If a word has
+    several boundaries, one correct boundary is enough here. Words of one token are not scored, so a large
+    vocabulary is scored mainly on rare words.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.morphology import morph_score
     >>> morph_score(40, 100)
     0.4
     """
@@ -326,35 +370,36 @@ MORPH_SCORE = Metric(
     ("hit", "scored"),
     morph_score,
     label="MorphScore",
-    definition="Words with a cut at a boundary of morphemes, divided by the words of two or more tokens that "
-    "have such a boundary.",
+    definition="Words in which a token begins at a morpheme boundary, divided by all words that have a "
+    "morpheme boundary and two or more tokens.",
     source="Arnett and Bergen 2025, arXiv 2411.14198",
     better="more",
 )
 
 
 def morpheme_coverage(n_aligned: Total, n_entries: Total) -> Quotient:
-    """The share of a gold segmentation that is scored at all.
+    """Return the share of aligned words: words of a gold segmentation that equal their morphemes.
 
     Parameters
     ----------
     n_aligned : int or ndarray
-        The numerator: words whose morphemes put together are the word.
+        Number of words that equal their concatenated morphemes.
     n_entries : int or ndarray
-        The denominator: all words of the file.
+        Number of all words of the file.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1; NaN without words.
+        Share from 0 to 1. NaN if there are no words.
 
     Notes
     -----
-    Every word of the file weighs the same. It is a metric of the file, not of the tokenizer, and says how far
-    to trust the others: where it is low, most words are written otherwise than their morphemes.
+    Every word of the file has the same weight. The coverage depends on the file, not on the tokenizer. If it
+    is low, the other morphology metrics describe a minority of the words.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.morphology import morpheme_coverage
     >>> morpheme_coverage(3, 4)
     0.75
     """
@@ -366,6 +411,7 @@ MORPHEME_COVERAGE = Metric(
     ("aligned_entries", "entries"),
     morpheme_coverage,
     label="Words scored",
-    definition="Words whose morphemes join to the word as written, divided by all words of the list.",
-    source="fasttok's own",
+    definition="Words that equal their concatenated morphemes, and can therefore be scored, divided by all "
+    "words of the list.",
+    source="fasttok",
 )

@@ -1,7 +1,7 @@
-"""How fair a tokenizer is to languages: over aligned text, which says the same in each.
+"""Parity metrics: how equally a tokenizer treats languages, on parallel text.
 
-Functions of totals, as in `fasttok.evaluation.metrics.compression`. What compares all languages takes an
-array with a row per language.
+Each function takes totals over a corpus; see `fasttok.evaluation.metrics.compression`. The functions that
+compare all languages take an array with one row per language.
 """
 
 from __future__ import annotations
@@ -16,27 +16,29 @@ from fasttok.evaluation.metrics.totals import Quotient, Total, divide
 
 
 def premium(n_tokens: Total, n_baseline_tokens: Total) -> Quotient:
-    """Tokens of a language for what takes one token in another.
+    """Return the tokenization premium: tokens of a language relative to a baseline language.
 
     Parameters
     ----------
     n_tokens : int or ndarray
-        The numerator: tokens of all sentences in the language.
+        Number of tokens of all sentences in the language.
     n_baseline_tokens : int or ndarray
-        The denominator: tokens of the same sentences in the baseline language, by the same tokenizer.
+        Number of tokens of the same sentences in the baseline language, with the same tokenizer.
 
     Returns
     -------
     float or ndarray of float64
-        Without unit: 1 is parity, 2 twice the tokens. NaN if the baseline has none.
+        Ratio without unit: 1 is parity, 2 means twice as many tokens. NaN if the baseline language has
+        no tokens.
 
     Notes
     -----
-    Weighted by length: a quotient of sums, not a mean over sentences. After Petrov et al. (2023), "Language
-    Model Tokenizers Introduce Unfairness Between Languages", NeurIPS.
+    The result is a quotient of sums, not a mean over sentences. After Petrov et al. (2023), "Language Model
+    Tokenizers Introduce Unfairness Between Languages", NeurIPS.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.parity import premium
     >>> premium(300, 120)
     2.5
     """
@@ -48,33 +50,34 @@ PREMIUM = Metric(
     ("tokens", "aligned_tokens"),
     premium,
     label="Premium",
-    definition="Tokens of a language, divided by those of the baseline language for the same sentences.",
+    definition="Tokens of a language, divided by the tokens of the same sentences in the baseline language.",
     source="Petrov et al. 2023, arXiv 2305.15425",
     better="less",
 )
 
 
 def max_min(n_tokens: NDArray[Any]) -> Quotient:
-    """Tokens of the language that takes most, by those of the language that takes fewest.
+    """Return the tokens of the most expensive language relative to the cheapest one.
 
     Parameters
     ----------
     n_tokens : ndarray, shape (n,) or (n, k)
-        The tokens of each language for the same text; of each of k resamples.
+        Number of tokens of each of n languages for the same text, optionally for each of k resamples.
 
     Returns
     -------
     float or ndarray of float64, shape (k,)
-        Without unit, at least 1; NaN if a language takes none.
+        Ratio without unit, at least 1. NaN if a language has no tokens.
 
     Notes
     -----
-    The numerator is the largest number, the denominator the smallest, whichever languages these are; so it is
-    the largest `premium` there is between two of them.
+    The most expensive language has the most tokens, the cheapest language the fewest. The ratio is the
+    largest `premium` between any two of the languages.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from fasttok.evaluation.metrics.parity import max_min
     >>> max_min(np.array([100, 150, 400]))
     4.0
     """
@@ -87,38 +90,39 @@ MAX_MIN = Metric(
     max_min,
     "languages",
     label="Max / min",
-    definition="Tokens of the most expensive language, divided by those of the cheapest, for the same "
-    "sentences.",
+    definition="Tokens of the most expensive language, divided by the tokens of the same sentences in the "
+    "cheapest language.",
     source="the largest premium of Petrov et al. 2023, arXiv 2305.15425",
     better="less",
 )
 
 
 def gini(n_tokens: NDArray[Any]) -> Quotient:
-    """The Gini coefficient of the tokens that languages take for the same text.
+    """Return the Gini coefficient of the token counts of several languages for the same text.
 
     Parameters
     ----------
     n_tokens : ndarray, shape (n,) or (n, k)
-        The tokens of each language for the same text, in all or a line, which makes no difference; of each
-        of k resamples.
+        Number of tokens of each of n languages for the same text, optionally for each of k resamples. Totals
+        and means per sentence give the same result.
 
     Returns
     -------
     float or ndarray of float64, shape (k,)
-        From 0, where all languages take as many tokens, to 1 - 1/n, where one takes them all. NaN if none
-        takes any.
+        From 0 if all languages have equally many tokens, to 1 - 1/n if one language has all tokens. NaN if
+        there are no tokens.
 
     Notes
     -----
-    The numerator is the sum of ``|c_i - c_j|`` over all ordered pairs, the denominator ``2 n² μ`` with the
-    mean μ; every language weighs the same. Found from the sorted costs, whose i-th of n, from 0, stands in
-    the sum ``2 (2 i - n + 1)`` times. O(n log n). After Gini (1912); Foroutan et al. (2025),
-    arXiv:2508.04796, use it of tokenizers.
+    For token counts c with mean μ, the coefficient is the sum of ``|c_i - c_j|`` over all ordered pairs,
+    divided by ``2 n² μ``. Every language has the same weight. The sum is computed from the sorted counts: the
+    count at index i is multiplied by ``2 (2 i - n + 1)``. O(n log n). After Gini (1912); applied to
+    tokenizers by Foroutan et al. (2025), arXiv:2508.04796.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from fasttok.evaluation.metrics.parity import gini
     >>> gini(np.array([1, 1, 2]))
     0.16666666666666666
     """
@@ -133,37 +137,38 @@ GINI = Metric(
     gini,
     "languages",
     label="Gini",
-    definition="Differences in tokens between all ordered pairs of languages, divided by twice the squared "
-    "number of languages times their mean, for the same sentences; every language weighs the same. 0 is "
-    "equal treatment.",
+    definition="Gini coefficient of the languages' token counts for the same sentences: the sum of absolute "
+    "differences over all ordered pairs of languages, divided by twice the squared number of languages times "
+    "the mean count; 0 means equal treatment.",
     source="Gini 1912; Foroutan et al. 2025, arXiv 2508.04796",
     better="less",
 )
 
 
 def lorenz(n_tokens: NDArray[Any]) -> NDArray[np.float64]:
-    """The Lorenz curve: the share of all tokens that the cheapest languages take together.
+    """Return the Lorenz curve: the cumulative share of all tokens, from the cheapest language up.
 
     Parameters
     ----------
     n_tokens : ndarray, shape (n,)
-        The tokens of each language for the same text.
+        Number of tokens of each language for the same text.
 
     Returns
     -------
     ndarray of float64, shape (n + 1,)
-        Entry i is the share of the i languages that take fewest tokens: from 0 to 1, i/n everywhere if all
-        take as many. NaN if none takes any.
+        Entry i is the share of all tokens that the i languages with the fewest tokens have together. It rises
+        from 0 to 1, and is i/n everywhere if all languages have equally many tokens. NaN if there are no
+        tokens.
 
     Notes
     -----
-    The numerators are the sums of the smallest numbers of tokens, the denominator that of all; every language
-    weighs the same. `gini` is 1 less twice the area under it. After Lorenz (1905), "Methods of Measuring the
-    Concentration of Wealth". O(n log n).
+    Every language has the same weight. `gini` equals 1 minus twice the area under the curve. After Lorenz
+    (1905), "Methods of Measuring the Concentration of Wealth". O(n log n).
 
     Examples
     --------
     >>> import numpy as np
+    >>> from fasttok.evaluation.metrics.parity import lorenz
     >>> lorenz(np.array([1, 1, 2])).tolist()
     [0.0, 0.25, 0.5, 1.0]
     """

@@ -1,4 +1,4 @@
-"""`METRICS`: the metrics of fasttok, in the groups that they are asked for by."""
+"""Registry of fasttok's metrics: `METRICS` maps the name of each group to its metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from fasttok.evaluation.metrics import (
     vocabulary,
 )
 
-SPEED = "speed"  # what an experiment is asked for beside `METRICS`: measured with a clock, without rows
+SPEED = "speed"  # measured by experiments only; gives timings instead of rows
+# Metrics by group. Metrics are requested by the name of their group.
 METRICS: dict[str, tuple[Metric, ...]] = {
     "compression": (
         compression.BYTES_PER_TOKEN,
@@ -50,40 +51,53 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         morphology.MORPHEME_COVERAGE,
     ),
 }
+# Metrics by their own name.
 KNOWN = {metric.name: metric for metrics in METRICS.values() for metric in metrics}
 
 
-def find_metrics(asked: Iterable[str | Metric]) -> list[Metric]:
-    """Return the metrics that are asked for, each once.
+def find_metrics(requested: Iterable[str | Metric]) -> list[Metric]:
+    """Return the requested metrics without duplicates.
 
     Parameters
     ----------
-    asked : iterable of str or Metric
-        Names of groups, and metrics.
+    requested : iterable of str or Metric
+        Names of groups, or metrics.
+
+    Returns
+    -------
+    list of Metric
+        Metrics in the requested order.
 
     Raises
     ------
-    TypeError, ValueError
-        If there is no such group, one is not a Metric, or two metrics have the same name.
+    ValueError
+        If no group has a given name, "speed" is requested, which only experiments measure, or two different
+        metrics have the same name.
+    TypeError
+        If an item is neither a str nor a Metric.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics import compression
+    >>> from fasttok.evaluation.metrics.registry import find_metrics
     >>> [metric.name for metric in find_metrics(["pcw", compression.NSL, "pcw"])]
     ['pcw', 'strr', 'nsl']
     """
     found: dict[str, Metric] = {}
-    for one in asked:
+    for one in requested:
         for metric in _find_group(one) if isinstance(one, str) else (one,):
             if not isinstance(metric, Metric):
-                raise TypeError(f"a metric must be a name or a Metric, not {type(metric).__name__}")
+                raise TypeError(
+                    f"a metric must be the name of a group or a Metric, not {type(metric).__name__}"
+                )
             if metric != found.setdefault(metric.name, KNOWN.get(metric.name, metric)):
-                raise ValueError(f"another metric is called {metric.name!r}; give this one another name")
+                raise ValueError(f"another metric is already named {metric.name!r}; rename yours")
     return list(found.values())
 
 
 def _find_group(name: str) -> tuple[Metric, ...]:
     if name == SPEED:
-        raise ValueError(f"{name!r} is a metric of experiments, which ft.compare runs")
+        raise ValueError(f"{name!r} is measured by experiments only; use ft.compare")
     if name not in METRICS:
-        raise ValueError(f"no metric {name!r}; there are {', '.join(METRICS)}")
+        raise ValueError(f"no group of metrics is named {name!r}; known are {', '.join(METRICS)}")
     return METRICS[name]

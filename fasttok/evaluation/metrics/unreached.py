@@ -1,4 +1,4 @@
-"""Pieces of a vocabulary that no text seems to become."""
+"""Unreached pieces: pieces that encoding does not seem to produce for any text."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ from fasttok.evaluation.metrics.vocabulary import find_ordinary
 from fasttok.evaluation.wrappers import AnyTokenizer
 from fasttok.text.pretokenizers.metaspace import MARK
 
-# Contexts of a piece that is not reached alone: letters with which few pieces combine, and a number, which
-# combines with none.
-_SIDES = [(b"", b""), *((x, y) for n in (b"a", b"q", b"z", b"1") for x, y in ((n, b""), (b"", n), (n, n)))]
+# Text put before and after each tried text: nothing, one of three letters, or a digit.
+_CONTEXTS = [(b"", b""), *((x, y) for n in (b"a", b"q", b"z", b"1") for x, y in ((n, b""), (b"", n), (n, n)))]
 
 
 def find_unreached(tokenizer: AnyTokenizer, counts: NDArray[Any] | None = None) -> NDArray[np.int64]:
-    """The ordinary ids that no text seems to become.
+    """Return the ordinary ids that encoding produces for none of the tried texts; see `find_ordinary`.
 
     Parameters
     ----------
-    tokenizer : Tokenizer, or what `fasttok.wrap` gives
-        The tokenizer.
+    tokenizer : Tokenizer, or result of `fasttok.wrap`
+        Tokenizer to test.
     counts : ndarray of int64, shape (vocab_size,), optional
-        How often each id occurs in a text at hand; those that do are reached.
+        Number of occurrences of each id in a text. Ids that occur are reached and not tested.
 
     Returns
     -------
     ndarray of int64
-        Ids, ascending.
+        Unreached ids in ascending order.
 
     Notes
     -----
-    An id is reached if it is among the ids of any text that is tried. For each id these are what decoding
-    writes for it alone, and its piece with ▁ as a space and without ## before it; as they are, and, as some
-    pieces are found only inside words or at their end, with "a", "q", "z" or "1" before, behind, or on both
-    sides. So what only other neighbours bring out is listed though a text could have it. For BPE over bytes
-    that cannot be: what merging makes of a text it makes of the piece alone, unless the pretokenizer cuts it.
-    An id that stands for part of a character, so that its piece or what decoding writes is not UTF-8 or has
-    U+FFFD, is not tested.
+    An id is reached if its count is not 0, or if it occurs among the ids of a tried text. The tried texts of
+    an id are its decoded text, its piece with ▁ replaced by a space, and its piece without a ## prefix. Each
+    text is encoded alone, and with "a", "q", "z" or "1" before it, after it, or on both sides, because some
+    pieces occur only inside or at the end of words. An id that occurs only in other contexts is returned
+    although it can be reached. Byte-level BPE has no such ids, unless the pretokenizer splits a piece: if any
+    text produces the id, its piece alone does, too. An id is not tested and never returned if its piece or
+    its decoded text is not UTF-8 or contains U+FFFD, because it is usually part of a character.
 
-    Thirteen passes over the ids at most, each over what the ones before have not reached. What is never
-    reached was there only for larger pieces to be made of, or pretokens are cut otherwise now.
+    There are at most thirteen passes; each pass encodes the texts of the ids that are not reached yet. A
+    piece is usually unreached because it was only an intermediate step towards longer pieces, or because the
+    pretokenizer changed after training.
 
     Examples
     --------
     >>> import fasttok as ft
+    >>> from fasttok.evaluation.metrics.unreached import find_unreached
     >>> tok = ft.Tokenizer(ft.WordPieceModel(["q", "a", "ab", "##b", "a b"]), "bert")
     >>> [tok.id_to_piece(i) for i in find_unreached(tok)]
     [b'a b']
     """
     is_reached = np.zeros(tokenizer.vocab_size, np.bool_) if counts is None else counts > 0
     texts: list[bytes] = []
-    ids: list[int] = []  # of each text
+    ids: list[int] = []  # id that each text should produce
     for i in np.flatnonzero(find_ordinary(tokenizer) & ~is_reached).tolist():
         piece, written = tokenizer.id_to_piece(i), tokenizer.decode_bytes([i])
         if _is_whole(piece) and _is_whole(written):
@@ -66,28 +67,29 @@ def find_unreached(tokenizer: AnyTokenizer, counts: NDArray[Any] | None = None) 
             texts += found
             ids += [i] * len(found)
     id_of = np.array(ids, np.int64)
-    for before, behind in _SIDES:
+    for before, after in _CONTEXTS:
         left = np.flatnonzero(~is_reached[id_of])
-        rows = _encode_known(tokenizer, [before + texts[i] + behind for i in left])
+        rows = _encode_known(tokenizer, [before + texts[i] + after for i in left])
         is_reached[rows.values] = True
     return np.unique(id_of[~is_reached[id_of]])
 
 
 def unreached_pieces(n_unreached: Total) -> Quotient:
-    """The pieces of a vocabulary that no text seems to become.
+    """Return the number of unreached pieces, as a float.
 
     Parameters
     ----------
     n_unreached : int
-        The ordinary ids that `find_unreached` lists, those that occur in the text at hand not among them.
+        Number of ids that `find_unreached` returns for the counts of the text.
 
     Returns
     -------
     float
-        In pieces: the number itself, which is divided by nothing.
+        Number of pieces.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.unreached import unreached_pieces
     >>> unreached_pieces(3)
     3.0
     """
@@ -101,15 +103,15 @@ UNREACHED_PIECES = Metric(
     "ordinary",
     label="Unreached pieces",
     unit="pieces",
-    definition="Ordinary pieces that the corpus does not have, and that encoding does not give for their own "
-    "text, alone or beside a letter.",
+    definition="Number of ordinary pieces that do not occur in the corpus and that encoding their own text, "
+    "alone or next to a letter or digit, does not produce.",
     source="after Land and Bartolo 2024, arXiv 2405.05417",
     better="less",
 )
 
 
 def _encode_known(tokenizer: AnyTokenizer, texts: Sequence[bytes]) -> Ragged:
-    """The ids of texts; none of a text that the tokenizer fails on, as it does not know a character."""
+    """Return the ids of each text. A text that the tokenizer cannot encode gets no ids."""
     try:
         return tokenizer.encode_batch(texts)
     except (UnknownCharacterError, ScoringError):
@@ -119,4 +121,5 @@ def _encode_known(tokenizer: AnyTokenizer, texts: Sequence[bytes]) -> Ragged:
 
 
 def _is_whole(text: bytes) -> bool:
+    """Return whether a text consists of whole characters: valid UTF-8 without U+FFFD."""
     return "\ufffd" not in text.decode(errors="replace")

@@ -1,6 +1,6 @@
-"""What a vocabulary has, what of it a text uses, and what it has no piece for.
+"""Vocabulary metrics: use of the vocabulary, unknown tokens, lossless documents and piece lengths.
 
-An ordinary id is one that is in use and is neither a special token's nor that of what is unknown.
+An ordinary id is an id that is in use and is neither a special token nor the unknown token.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from fasttok.evaluation.wrappers import AnyTokenizer
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.text.pretokenizers.metaspace import MARK
 
-# The pieces of byte fallback, and the byte each stands for.
+# Byte of each byte-fallback piece.
 _BYTES = {name: bytes([byte]) for byte, name in enumerate(BYTE_NAMES)}
 
 
 def find_ordinary(tokenizer: AnyTokenizer) -> NDArray[np.bool_]:
-    """Which ids are in use for text that is known: not special tokens, not the unknown one.
+    """Return a mask of the ordinary ids: ids in use that are neither special nor the unknown token.
 
     Parameters
     ----------
-    tokenizer : Tokenizer, or what `fasttok.wrap` gives
-        The tokenizer.
+    tokenizer : Tokenizer, or result of `fasttok.wrap`
+        Tokenizer to inspect.
 
     Returns
     -------
     ndarray of bool, shape (vocab_size,)
-        True for an ordinary id.
+        True for ordinary ids.
 
     Examples
     --------
     >>> import fasttok as ft
+    >>> from fasttok.evaluation.metrics.vocabulary import find_ordinary
     >>> model = ft.WordPieceModel(["", "low"], unk_id=0)
     >>> find_ordinary(ft.Tokenizer(model, "bert", {"[UNK]": 0}))
     array([False,  True])
@@ -49,30 +50,31 @@ def find_ordinary(tokenizer: AnyTokenizer) -> NDArray[np.bool_]:
 
 
 def vocabulary_use(counts: NDArray[Any], is_ordinary: NDArray[np.bool_], least: int = 1) -> Quotient:
-    """The share of a vocabulary that a text uses.
+    """Return the share of the ordinary ids that a text uses.
 
     Parameters
     ----------
     counts : ndarray of int64, shape (v,)
-        How often each id occurs.
+        Number of occurrences of each id.
     is_ordinary : ndarray of bool, shape (v,)
-        Which ids count.
+        Mask of the ordinary ids; see `find_ordinary`.
     least : int
-        How often an id must occur.
+        Minimum number of occurrences of an id.
 
     Returns
     -------
     float
-        The numerator is the ordinary ids that occur so often, the denominator all ordinary ids; NaN without
-        any.
+        Ordinary ids that occur at least `least` times, divided by all ordinary ids. NaN if no id is ordinary.
 
     Notes
     -----
-    Every id weighs the same. It grows with the text, so it compares tokenizers on the same text only.
+    Every id has the same weight. The share grows with the length of the text, so compare tokenizers on the
+    same text only.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from fasttok.evaluation.metrics.vocabulary import vocabulary_use
     >>> counts, is_ordinary = np.array([9, 0, 1, 5]), np.array([True, True, True, False])
     >>> vocabulary_use(counts, is_ordinary), vocabulary_use(counts, is_ordinary, least=5)
     (0.6666666666666666, 0.3333333333333333)
@@ -87,28 +89,32 @@ VOCABULARY_USE = Metric(
     vocabulary_use,
     "ordinary",
     label="Vocabulary used",
-    definition="Ordinary pieces that occur, divided by all ordinary pieces.",
-    source="fasttok's own",
+    definition="Ordinary pieces that occur in the text, divided by all ordinary pieces of the vocabulary. "
+    "Special tokens, the unknown token and unused ids are not ordinary.",
+    source="fasttok",
     better="more",
 )
 
 
 def vocabulary_use_10(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> Quotient:
-    """The share of a vocabulary that a text uses at least ten times.
+    """Return the share of the ordinary ids that a text uses at least ten times.
 
     Parameters
     ----------
-    counts, is_ordinary : ndarray
-        As for `vocabulary_use`.
+    counts : ndarray of int64, shape (v,)
+        Number of occurrences of each id.
+    is_ordinary : ndarray of bool, shape (v,)
+        Mask of the ordinary ids; see `find_ordinary`.
 
     Returns
     -------
     float
-        As `vocabulary_use` with ``least=10``.
+        Result of `vocabulary_use` with ``least=10``.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from fasttok.evaluation.metrics.vocabulary import vocabulary_use_10
     >>> vocabulary_use_10(np.array([9, 10]), np.array([True, True]))
     0.5
     """
@@ -121,30 +127,33 @@ VOCABULARY_USE_10 = Metric(
     vocabulary_use_10,
     "ordinary",
     label="Used ≥ 10 times",
-    definition="Ordinary pieces that occur ten times or more, divided by all ordinary pieces.",
-    source="fasttok's own",
+    definition="Ordinary pieces that occur ten times or more in the text, divided by all ordinary pieces of "
+    "the vocabulary.",
+    source="fasttok",
     better="more",
 )
 
 
 def find_unused(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The ordinary ids that a text does not use.
+    """Return the ordinary ids that a text does not use.
 
     Parameters
     ----------
     counts : ndarray of int64, shape (v,)
-        How often each id occurs.
+        Number of occurrences of each id.
     is_ordinary : ndarray of bool, shape (v,)
-        Which ids count; see `find_ordinary`.
+        Mask of the ordinary ids; see `find_ordinary`.
 
     Returns
     -------
     ndarray of int64
-        Ids, ascending. Their share of all ordinary ids is 1 - `vocabulary_use`.
+        Ids in ascending order. Their share of all ordinary ids is 1 - `vocabulary_use`.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fasttok as ft
+    >>> from fasttok.evaluation.metrics.vocabulary import find_ordinary, find_unused
     >>> tok = ft.Tokenizer(ft.WordPieceModel(["low", "##er", "new"]), "bert")
     >>> counts = np.bincount(tok.encode("low lower"), minlength=tok.vocab_size)
     >>> [tok.id_to_piece(i) for i in find_unused(counts, find_ordinary(tok))]
@@ -154,27 +163,29 @@ def find_unused(counts: NDArray[Any], is_ordinary: NDArray[np.bool_]) -> NDArray
 
 
 def unk_rate(n_unknown: Total, n_tokens: Total) -> Quotient:
-    """The share of tokens that are the unknown token.
+    """Return the share of tokens that are the unknown token.
 
     Parameters
     ----------
     n_unknown : int or ndarray
-        The numerator: unknown tokens; 0 where a tokenizer has no such token.
+        Number of unknown tokens; 0 if the tokenizer has no unknown token.
     n_tokens : int or ndarray
-        The denominator: all tokens.
+        Number of all tokens.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1; NaN without tokens.
+        Share from 0 to 1. NaN if there are no tokens.
 
     Notes
     -----
-    Weighted by length. Tokenizers differ in what one unknown token stands for: a character, a run of them, a
-    word; and with byte fallback nothing is unknown.
+    One unknown token replaces a character, several characters or a whole word, depending on the tokenizer.
+    Byte-level tokenizers, and tokenizers with byte fallback and all 256 byte pieces, produce no unknown
+    tokens.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.vocabulary import unk_rate
     >>> unk_rate(1, 200)
     0.005
     """
@@ -186,33 +197,35 @@ UNK_RATE = Metric(
     ("unknown", "tokens"),
     unk_rate,
     label="Unknown",
-    definition="Unknown tokens, divided by all tokens.",
-    source="fasttok's own",
+    definition="Number of unknown tokens, divided by the number of all tokens.",
+    source="fasttok",
     better="less",
 )
 
 
 def lossless_rate(n_lossless: Total, n_documents: Total) -> Quotient:
-    """The share of documents that come back byte for byte from their ids.
+    """Return the share of documents that decoding restores byte for byte.
 
     Parameters
     ----------
     n_lossless : int or ndarray
-        The numerator: documents x with ``decode(encode(x)) == x``.
+        Number of documents x with ``decode(encode(x)) == x``.
     n_documents : int or ndarray
-        The denominator: all documents.
+        Number of all documents.
 
     Returns
     -------
     float or ndarray of float64
-        From 0 to 1; NaN without documents.
+        Share from 0 to 1. NaN if there are no documents.
 
     Notes
     -----
-    Every document weighs the same, so it falls with their length.
+    Every document has the same weight. A single changed byte makes a document lossy, so the rate is lower for
+    longer documents.
 
     Examples
     --------
+    >>> from fasttok.evaluation.metrics.vocabulary import lossless_rate
     >>> lossless_rate(9, 10)
     0.9
     """
@@ -224,39 +237,38 @@ LOSSLESS_RATE = Metric(
     ("lossless", "documents"),
     lossless_rate,
     label="Lossless",
-    definition="Documents that come back from their ids byte for byte, divided by all documents.",
-    source="fasttok's own",
+    definition="Documents that encoding and decoding restore byte for byte, divided by all documents.",
+    source="fasttok",
     better="more",
 )
 
 
 def mean_piece_length(pieces: Ragged, is_ordinary: NDArray[np.bool_]) -> Quotient:
-    """The mean length of the pieces of a vocabulary.
+    """Return the mean length of the ordinary pieces of a vocabulary, in bytes.
 
     Parameters
     ----------
     pieces : Ragged of uint8
-        The bytes of each id, as `Tokenizer.pieces` has them: with marks that are not of the text, such as ▁
-        and ##.
-    is_ordinary : ndarray of bool
-        Which ids count.
+        Bytes of each of v ids, as in `Tokenizer.pieces`. Marks such as ▁ and ## are included.
+    is_ordinary : ndarray of bool, shape (v,)
+        Mask of the ordinary ids; see `find_ordinary`.
 
     Returns
     -------
     float
-        The numerator is the bytes of all ordinary pieces, the denominator their number; in bytes. NaN without
-        any.
+        Bytes of all ordinary pieces, divided by their number. NaN if no id is ordinary.
 
     Notes
     -----
-    Every piece weighs the same, however often it occurs. A piece is as long as it is written, with ▁ as three
-    bytes; but of byte fallback, where all of ``<0x00>`` to ``<0xFF>`` are ordinary pieces, each of these is
-    the one byte that it stands for.
+    Every piece has the same weight, independent of its frequency. Marks count with their own bytes: ▁ has
+    three. If all of ``<0x00>`` to ``<0xFF>`` are ordinary pieces, each counts as one byte.
 
     Examples
     --------
     >>> import numpy as np
-    >>> mean_piece_length(Ragged.from_bytes([b"the", b"a"]), np.ones(2, bool))
+    >>> import fasttok as ft
+    >>> from fasttok.evaluation.metrics.vocabulary import mean_piece_length
+    >>> mean_piece_length(ft.Ragged.from_bytes([b"the", b"a"]), np.ones(2, bool))
     2.0
     """
     rows = _take_text(pieces, is_ordinary)
@@ -270,35 +282,37 @@ MEAN_PIECE_LENGTH = Metric(
     "ordinary",
     label="Piece length",
     unit="bytes",
-    definition="Bytes of all ordinary pieces, divided by their number; not weighted by use. The pieces of "
-    "byte fallback are a byte each.",
-    source="fasttok's own",
+    definition="Total length of all ordinary pieces of the vocabulary in bytes, divided by their number, not "
+    "weighted by frequency. If all 256 byte-fallback pieces are ordinary, each counts as one byte.",
+    source="fasttok",
 )
 
 
 def overlap(tokenizer: AnyTokenizer, other: AnyTokenizer) -> Quotient:
-    """Jaccard similarity of two vocabularies.
+    """Return the Jaccard similarity of two vocabularies.
 
     Parameters
     ----------
-    tokenizer, other : Tokenizer, or what `fasttok.wrap` gives
-        The tokenizers.
+    tokenizer, other : Tokenizer, or result of `fasttok.wrap`
+        Tokenizers to compare.
 
     Returns
     -------
     float
-        The numerator is the pieces that both have, the denominator those that one of them has; from 0 to 1,
-        NaN if both are empty.
+        Number of pieces in both vocabularies, divided by the number of pieces in at least one of them; from 0
+        to 1. NaN if both vocabularies are empty.
 
     Notes
     -----
-    Every piece weighs the same. Pieces are compared as bytes, those of ordinary ids, with ▁ (U+2581) as a
-    space, so that conventions for white space differ less. Where all of ``<0x00>`` to ``<0xFF>`` are there,
-    each is the byte that it stands for. Other marks, as ## and </w>, stay. After Jaccard (1912).
+    Only ordinary pieces count, with equal weight, and they are compared as bytes. ▁ (U+2581) is replaced by a
+    space, so that different conventions for white space matter less. If a vocabulary contains all of
+    ``<0x00>`` to ``<0xFF>``, each of these is replaced by its byte. Other marks, such as ## and </w>, are
+    kept. After Jaccard (1912).
 
     Examples
     --------
     >>> import fasttok as ft
+    >>> from fasttok.evaluation.metrics.vocabulary import overlap
     >>> a = ft.Tokenizer(ft.WordPieceModel(["low", "er", "new"]), "bert")
     >>> b = ft.Tokenizer(ft.WordPieceModel(["low", "est"]), "bert")
     >>> overlap(a, b)
@@ -313,6 +327,9 @@ def _ordinary_pieces(tokenizer: AnyTokenizer) -> set[bytes]:
 
 
 def _take_text(pieces: Ragged, is_ordinary: NDArray[np.bool_]) -> list[bytes]:
-    """The ordinary pieces; those of byte fallback, if all are there, as the bytes they stand for."""
+    """Return the ordinary pieces.
+
+    If all 256 byte-fallback pieces are ordinary, each of them is replaced by its byte.
+    """
     rows = pieces.take(np.flatnonzero(is_ordinary)).to_bytes()
     return [_BYTES.get(row, row) for row in rows] if _BYTES.keys() <= set(rows) else rows

@@ -1,9 +1,9 @@
-"""Charts as SVG that stands in a page and takes colours and typeface from it.
+"""Draw charts as SVG that takes its colours and typeface from the surrounding page.
 
-Matplotlib writes colours as numbers; those here are no colours but names, which `_to_page` replaces by
-variables of the page, so that one drawing suits light, dark and paper. Text stays text. Every chart is drawn
-twice, for a wide and for a narrow page, as what is scaled down cannot be read. The same data give the same
-bytes.
+Matplotlib writes colours as hexadecimal numbers. The colours in this module are placeholders, which
+`_to_page` replaces by CSS variables of the page, so that one drawing suits light pages, dark pages and paper.
+Text remains text. Every chart is drawn twice, for wide and for narrow pages, since a scaled-down chart would
+not be legible. The same data give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 N_HUES = 7
-N_COLOURS = 2 * N_HUES  # each hue twice: whole lines and filled marks, then dashed lines and hollow marks
-OTHER = 0  # the colour of what is not told apart
-MARKERS = ".os^Dvph"  # by hue, so that nobody needs to see these
-MARKER_TEXTS = "·●■▲◆▼⬟⬢○□△◇▽⬠⬡"
-WIDE, NARROW = 720, 350  # CSS pixels
-_PLOT_HEIGHT = {WIDE: 380, NARROW: 270}
-_LABEL_CHARACTERS = 26
-_LABEL_HEIGHT = 15  # of a line of text
-_CHARACTER_WIDTH = 6.4  # on average, at the size of labels
-_INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"
+N_COLOURS = 2 * N_HUES  # each hue twice: solid lines with filled markers, dashed lines with hollow markers
+OTHER = 0  # grey, shared by all families without a colour
+MARKERS = ".os^Dvph"  # Matplotlib markers by hue, to tell lines apart without colours
+MARKER_TEXTS = "·●■▲◆▼⬟⬢○□△◇▽⬠⬡"  # the markers as characters, by colour
+WIDE, NARROW = 720, 350  # widths of a drawing in CSS pixels
+_PLOT_HEIGHT = {WIDE: 380, NARROW: 270}  # in CSS pixels, by width
+_LABEL_CHARACTERS = 26  # maximum length of a label
+_LABEL_HEIGHT = 15  # height of a line of text in CSS pixels
+_CHARACTER_WIDTH = 6.4  # average width of a character of a label in CSS pixels
+_INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"  # placeholders
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _GRID: "--grid", _PAGE: "--page"}
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -56,7 +56,7 @@ _STYLE: Any = {
 
 
 class Drawing(NamedTuple):
-    """A chart for wide and for narrow pages, both SVG."""
+    """Chart as two SVG elements, for wide and for narrow pages."""
 
     wide: str
     narrow: str
@@ -64,16 +64,16 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True)
 class Series:
-    """A line of a chart.
+    """Line of a chart.
 
     Attributes
     ----------
     label : str
-        What it is called.
+        Name of the line.
     colour : int
-        From 1 to `N_COLOURS`, or `OTHER`.
+        Colour from 1 to `N_COLOURS`, or `OTHER`.
     xs, ys : sequence of float
-        Its points.
+        Coordinates of the points.
     """
 
     label: str
@@ -84,18 +84,18 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a chart.
+    """Axis of a chart.
 
     Attributes
     ----------
     label : str
-        What it shows and in which unit.
+        Quantity and unit.
     is_log : bool
-        Whether equal distances are equal ratios.
+        Whether the scale is logarithmic.
     ticks : sequence of float
-        Where to mark it; Matplotlib's own places by default.
+        Positions of the ticks; default: chosen by Matplotlib.
     limits : pair of float, optional
-        Its ends.
+        Ends of the axis.
     """
 
     label: str
@@ -112,25 +112,25 @@ def draw_lines(
     *,
     markers: bool = False,
     diagonal: str = "",
-    meets: bool = False,
+    shared_end: bool = False,
 ) -> Drawing:
-    """Lines in one pair of axes, labelled on wide pages.
+    """Draw lines in one pair of axes, with labels next to the lines on wide pages.
 
     Parameters
     ----------
     name : str
-        What the identifiers inside begin with; one of its own for every chart of a page.
+        Prefix of the identifiers in the SVG; must be unique on the page.
     series : sequence of Series
-        The lines; a line of one point is shown by its mark.
+        Lines; a line with a single point is drawn as a marker.
     x, y : Axis
-        The axes.
+        Axes of the chart.
     markers : bool
-        Whether to mark the points of every line.
+        Whether to draw markers at the points.
     diagonal : str
-        What the line from corner to corner is called, if there is to be one.
-    meets : bool
-        Whether the lines end in much the same place: then their names stand in the order that they have half
-        way, and not beside their ends.
+        Label of a diagonal line from corner to corner; "" for no diagonal.
+    shared_end : bool
+        Whether all lines end at about the same point. If True, labels are sorted by the middle points of the
+        lines and are not placed next to the ends.
     """
 
     def draw(figure: Figure, width: int) -> None:
@@ -140,29 +140,29 @@ def draw_lines(
             axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle=(0, (2, 3)))
             axes.text(0.5, 0.54, diagonal, color=_MUTED, ha="right")
         for line in sorted(series, key=lambda line: line.colour != OTHER):
-            alone = len(line.xs) == 1
+            is_point = len(line.xs) == 1
             axes.plot(
                 line.xs,
                 line.ys,
                 color=_series_colour(line.colour),
                 linewidth=1 if line.colour == OTHER else 2,
                 linestyle=(0, (4, 2)) if line.colour > N_HUES else "-",
-                marker=MARKERS[find_hue(line.colour)] if markers or alone else "",
+                marker=MARKERS[find_hue(line.colour)] if markers or is_point else "",
                 markerfacecolor=_PAGE if line.colour > N_HUES else _series_colour(line.colour),
             )
-        room = 14
+        right = 14
         if width == WIDE:
             longest = max((len(_shortened(line.label)) for line in series if line.colour), default=0)
-            room = round(longest * _CHARACTER_WIDTH) + 40
-        _set_margins(figure, width, _PLOT_HEIGHT[width], left=40, right=room)
+            right = round(longest * _CHARACTER_WIDTH) + 40
+        _set_margins(figure, width, _PLOT_HEIGHT[width], left=40, right=right)
         if width == WIDE:
-            _label(axes, [line for line in series if line.colour], meets=meets)
+            _label(axes, [line for line in series if line.colour], shared_end=shared_end)
 
     return _draw(name, _PLOT_HEIGHT, draw)
 
 
 def draw_panels(name: str, panels: Sequence[Series], x: Axis, y: Axis) -> Drawing:
-    """Bars, a small pair of axes for every series, all of one scale; otherwise as `draw_lines`."""
+    """Draw one small bar chart per series, all with the same scale; parameters as for `draw_lines`."""
     columns = {WIDE: 4, NARROW: 2}
     heights = {width: 150 * math.ceil(len(panels) / n) + 30 for width, n in columns.items()}
 
@@ -187,12 +187,14 @@ def draw_panels(name: str, panels: Sequence[Series], x: Axis, y: Axis) -> Drawin
 
 
 def _draw(name: str, heights: dict[int, int], draw: Callable[[Figure, int], None]) -> Drawing:
+    """Call `draw` with a figure of each width and return both as SVG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     drawings = []
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        # Names may be in any script; the page's typeface draws them, not the one Matplotlib measures with.
+        # Names may be in any script. The browser draws them with the typeface of the page, so glyphs that
+        # are missing from Matplotlib's font do not matter.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         for width in (WIDE, NARROW):
             figure = Figure((width / 72, heights[width] / 72), dpi=72)
@@ -205,6 +207,7 @@ def _draw(name: str, heights: dict[int, int], draw: Callable[[Figure, int], None
 
 
 def _set_axes(axes: Axes, x: Axis, y: Axis) -> None:
+    """Set the scales, ticks and labels of the axes."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     for scaled, axis, set_scale, set_limits in (
@@ -228,26 +231,29 @@ def _set_axes(axes: Axes, x: Axis, y: Axis) -> None:
 def _set_margins(
     figure: Figure, width: int, height: int, *, left: int, right: int, top: int = 30, bottom: int = 46
 ) -> None:
+    """Set the margins of a figure in CSS pixels."""
     figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
 
 
-def _label(axes: Axes, series: Sequence[Series], *, meets: bool) -> None:
-    """Write the names of the lines beside the axes, none over another; `meets` as in `draw_lines`."""
-    axes.get_xlim(), axes.get_ylim()  # only now Matplotlib scales the axes
+def _label(axes: Axes, series: Sequence[Series], *, shared_end: bool) -> None:
+    """Write the labels of the lines to the right of the axes, without overlaps."""
+    axes.get_xlim(), axes.get_ylim()  # make Matplotlib compute the limits
     ends = axes.transData.transform([(line.xs[-1], line.ys[-1]) for line in series])
     middle = [line.ys[len(line.ys) // 2] for line in series]
-    order = sorted(range(len(series)), key=lambda i: (middle[i] if meets else ends[i][1], series[i].label))
+    order = sorted(
+        range(len(series)), key=lambda i: (middle[i] if shared_end else ends[i][1], series[i].label)
+    )
     left, centre = axes.transAxes.transform((1, 0.5))
-    places = [float(centre) if meets else float(ends[i][1]) for i in order]
-    for i, height in zip(order, spread(places, _LABEL_HEIGHT), strict=True):
+    heights = [float(centre) if shared_end else float(ends[i][1]) for i in order]
+    for i, height in zip(order, spread(heights, _LABEL_HEIGHT), strict=True):
         line, colour = series[i], _series_colour(series[i].colour)
-        begin = (left + 8, height) if meets else (ends[i][0] + 6, ends[i][1])
-        points = axes.transData.inverted().transform([begin, (left + 22, height), (left + 26, height)])
+        start = (left + 8, height) if shared_end else (ends[i][0] + 6, ends[i][1])
+        points = axes.transData.inverted().transform([start, (left + 22, height), (left + 26, height)])
         axes.plot(
             *zip(points[0], points[1], strict=True),
-            color=colour if meets else _MUTED,  # what leads to a name must not look like data
-            linewidth=2 if meets else 0.8,
-            linestyle=((0, (4, 2)) if line.colour > N_HUES else "-") if meets else (0, (1, 3)),
+            color=colour if shared_end else _MUTED,  # a leader line must not look like data
+            linewidth=2 if shared_end else 0.8,
+            linestyle=((0, (4, 2)) if line.colour > N_HUES else "-") if shared_end else (0, (1, 3)),
             clip_on=False,
             scalex=False,
             scaley=False,
@@ -256,17 +262,17 @@ def _label(axes: Axes, series: Sequence[Series], *, meets: bool) -> None:
         axes.text(x, y, _shortened(line.label), color=colour, va="center_baseline", fontweight="bold")
 
 
-def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Move ascending places apart as little as needed for `gap` between neighbours.
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """Move ascending positions apart, as little as needed for a distance of at least `gap`.
 
     Examples
     --------
     >>> spread([0, 1, 50], 10)
     [-4.5, 5.5, 50.0]
     """
-    groups: list[tuple[float, int]] = []  # the middle of places that touch, and their number
-    for place in places:
-        middle, n = float(place), 1
+    groups: list[tuple[float, int]] = []  # groups of touching positions: their middle and their number
+    for position in positions:
+        middle, n = float(position), 1
         while groups and middle - groups[-1][0] < gap * (n + groups[-1][1]) / 2:
             before, n_before = groups.pop()
             middle, n = (before * n_before + middle * n) / (n_before + n), n_before + n
@@ -275,12 +281,12 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
 
 
 def _series_colour(colour: int) -> str:
-    """The name of a hue of the page: 0 for `OTHER`, else from 1."""
+    """Return the placeholder of the hue of a colour."""
     return f"#0200{find_hue(colour):02x}"
 
 
 def find_hue(colour: int) -> int:
-    """The hue of a colour, from 1 to `N_HUES`; `OTHER` is 0.
+    """Return the hue of a colour, from 1 to `N_HUES`; 0 for `OTHER`.
 
     Examples
     --------
@@ -291,37 +297,41 @@ def find_hue(colour: int) -> int:
 
 
 def _shortened(label: str, n: int = _LABEL_CHARACTERS) -> str:
+    """Return a label of at most `n` characters."""
     return label if len(label) <= n else label[: n - 1] + "…"
 
 
 def shorten_number(value: float) -> str:
-    """A number of an axis: 4k for 4,000, 1.5M for 1,500,000, and no more digits than it needs.
+    """Format a number for an axis: 4k for 4,000, 1.5M for 1,500,000.
 
     Examples
     --------
-    >>> [shorten_number(x) for x in (0, 0.25, 12, 4000, 1.5e6, 2e9)]
-    ['0', '0.25', '12', '4k', '1.5M', '2G']
+    >>> [shorten_number(x) for x in (0, 0.25, 1.125, 12, 4000, 1.5e6, 2e9)]
+    ['0', '0.25', '1.125', '12', '4k', '1.5M', '2G']
     """
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
-            return f"{value / unit:.3g}{name}"
-    return f"{value:.3g}"
+            return f"{value / unit:.6g}{name}"
+    return f"{value:.6g}"
 
 
 def _to_page(svg: str, name: str) -> str:
-    """What Matplotlib wrote as part of a page: no declarations, its colours, identifiers of its own."""
+    """Turn a document that Matplotlib wrote into an element of a page.
+
+    Declarations are removed, colours become variables of the page, and identifiers get the prefix `name`.
+    """
     size = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
-    assert size is not None, "Matplotlib wrote no size"  # noqa: S101
+    assert size is not None, "the SVG by Matplotlib has no viewBox"  # noqa: S101
     body = svg[svg.index(">", size.end()) + 1 :]
     for part in (r"<metadata>.*?</metadata>", r"<defs>\s*<style.*?</style>\s*</defs>", r"<!--.*?-->"):
         body = re.sub(part, "", body, flags=re.S)
-    # Only what stands in tags: what reads like it in a label stays.
+    # Change tags only: a label may contain the same text.
     body = re.sub(r"<[^>]*>", lambda tag: _to_page_tag(tag[0], name), body)
     return f'<svg viewBox="0 0 {size[1]} {size[2]}" width="{size[1]}" aria-hidden="true">{body.strip()}'
 
 
 def _to_page_tag(tag: str, name: str) -> str:
-    tag = re.sub(r' id="[a-z0-9]+(\.axis)?_\d+"', "", tag)  # of groups, to which nothing refers
+    tag = re.sub(r' id="[a-z0-9]+(\.axis)?_\d+"', "", tag)  # identifiers of groups are never referenced
     tag = re.sub(r' id="([^"]*)"', rf' id="{name}-\1"', tag)
     tag = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", tag)
     tag = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{name}-\1"', tag)

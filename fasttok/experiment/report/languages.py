@@ -1,4 +1,4 @@
-"""The part of a report on single languages: the costs and metrics of each."""
+"""Compute the tables and charts of single languages: metrics and premiums."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ import numpy as np
 from fasttok.evaluation.metrics.parity import gini
 from fasttok.experiment.report.tables import BarChart, Row, Value, decimals, draw_bars, make_value
 
-SHOWN = ("bytes_per_token", "fertility", "pcw", "nsl", "unk_rate")  # of each language
-UNSPACED = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan")  # scripts
+SHOWN = ("bytes_per_token", "fertility", "pcw", "nsl", "unk_rate")  # metrics shown per language
+# Scripts that are written without spaces between words.
+UNSPACED = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan")
 
 
 def tabulate(
     rows: Sequence[Row], names: Sequence[str], shown: Sequence[str] = SHOWN
 ) -> dict[str, dict[str, list[Value]]]:
-    """By metric and language a value for each tokenizer; `rows` are those of one test corpus."""
+    """Return the values of each tokenizer by metric and language; `rows` are of one test corpus."""
     found = {(row["metric"], row["language"], row["tokenizer"]): row for row in rows if row["language"]}
     languages = sorted({language for _, language, _ in found})
     tables: dict[str, dict[str, list[Value]]] = {}
     for metric in shown if len(languages) > 1 else ():
-        column = [row["value"] for (of, *_), row in found.items() if of == metric]
+        column = [row["value"] for (name, *_), row in found.items() if name == metric]
         numbers = [value for value in column if value is not None]
         if numbers:
             n_digits = decimals(numbers)
@@ -38,18 +39,19 @@ def tabulate(
 
 @dataclass(frozen=True)
 class Premiums:
-    """What languages cost more than the baseline.
+    """Premiums: tokens per language relative to the baseline language.
 
     Attributes
     ----------
     bars : dict of str to BarChart
-        By tokenizer, the one that treats languages most alike first; those that leave much unknown last.
+        Premiums of each tokenizer by language. The tokenizer with the most equal premiums is first;
+        tokenizers with too many unknown tokens are last.
     scripts : list of (str, int)
-        The scripts, dearest first, and how many languages each has.
+        Scripts with their number of languages, most expensive first.
     by_script : dict of str to list of float or None
-        By tokenizer, the medians.
+        Median premium of each tokenizer by script.
     largest : float
-        The largest of these medians.
+        Largest of these medians.
     """
 
     bars: dict[str, BarChart]
@@ -58,23 +60,24 @@ class Premiums:
     largest: float
 
     def tint(self, premium: float) -> float:
-        """How strongly to colour a premium: 0 up to that of the baseline, 1 for the largest; logarithmic."""
+        """Return the colour strength of a premium, on a logarithmic scale.
+
+        It is 0 for a premium of at most 1, and 1 for `largest`.
+        """
         return (
             max(0.0, math.log(premium) / math.log(self.largest)) if self.largest > 1 and premium > 0 else 0.0
         )
 
 
 def find_premiums(rows: Iterable[Row]) -> list[Row]:
-    """The rows of one test corpus that say what a language costs."""
+    """Return the rows with the premium of a single language."""
     return [
         row for row in rows if row["metric"] == "premium" and row["language"] and row["value"] is not None
     ]
 
 
-def compare_languages(
-    rows: Sequence[Row], scripts: Mapping[str, str], incapable: Set[str]
-) -> Premiums | None:
-    """What languages cost in the rows of one test corpus; None if nobody knows."""
+def compare_languages(rows: Sequence[Row], scripts: Mapping[str, str], unranked: Set[str]) -> Premiums | None:
+    """Return the premiums in the rows of one test corpus; None if there are none."""
     premiums = find_premiums(rows)
     if not premiums:
         return None
@@ -84,7 +87,7 @@ def compare_languages(
     unequal = {
         name: float(gini(np.array([row["value"] for row in found]))) for name, found in by_tokenizer.items()
     }
-    order = sorted(by_tokenizer, key=lambda name: (name in incapable, unequal[name], name))
+    order = sorted(by_tokenizer, key=lambda name: (name in unranked, unequal[name], name))
     names, by_script = premiums_by_script(premiums, scripts)
     return Premiums(
         bars={name: draw_bars(by_tokenizer[name], "language", scripts) for name in order},
@@ -97,7 +100,10 @@ def compare_languages(
 def premiums_by_script(
     rows: Sequence[Row], scripts: Mapping[str, str]
 ) -> tuple[list[tuple[str, int]], dict[str, list[float | None]]]:
-    """The scripts, dearest first, with their numbers of languages, and each tokenizer's medians in them."""
+    """Return the scripts with their number of languages, and the median premiums by tokenizer.
+
+    The most expensive script is first.
+    """
     languages: dict[str, set[str]] = {}
     values: dict[tuple[str, str], list[float]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""Which data of a comparison become which chart."""
+"""Draw the charts of a report from the results."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fasttok.experiment.report import vocabularies
 from fasttok.experiment.report.charts import OTHER, Axis, Drawing, Series, draw_lines, draw_panels
 from fasttok.experiment.report.tables import Compared, Row
 
-QUARTERS = (0, 0.25, 0.5, 0.75, 1)
+QUARTERS = (0, 0.25, 0.5, 0.75, 1)  # ticks of an axis of shares
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, the lines to name where there is no room to write beside them, and all of it in words."""
+    """Drawing with its legend, which narrow pages show, and its alternative text."""
 
     drawing: Drawing
     legend: list[Series]
@@ -27,9 +27,9 @@ class Chart:
 
 
 def draw_compression(
-    name: str, rows: Sequence[Row], compared: Iterable[Compared], incapable: Set[str]
+    name: str, rows: Sequence[Row], compared: Iterable[Compared], unranked: Set[str]
 ) -> Chart | None:
-    """Bytes a token against the size of the vocabulary, a line a family; None if they were not measured."""
+    """Draw bytes per token against vocabulary size, one line per family; None if they were not measured."""
     found = {
         row["tokenizer"]: row["value"]
         for row in rows
@@ -43,7 +43,7 @@ def draw_compression(
         return None
     lines = [
         Series(
-            _marked(family, any(one.name in incapable for one in ones)),
+            _marked(family, any(one.name in unranked for one in ones)),
             ones[0].colour,
             [one.vocab_size for one in ones],
             [found[one.name] for one in ones],
@@ -51,73 +51,78 @@ def draw_compression(
         for family, ones in families.items()
     ]
     sizes = sorted({one.vocab_size for ones in families.values() for one in ones})
-    x = Axis("vocabulary size, ids (logarithmic)", is_log=True, ticks=_apart(sizes))
-    said = [
-        f"{line.label} from {line.ys[0]:.3g} at {line.xs[0]:,} to {line.ys[-1]:.3g} at {line.xs[-1]:,}"
+    x = Axis("Vocabulary size, ids (logarithmic scale)", is_log=True, ticks=_choose_ticks(sizes))
+    described = [
+        f"{line.label} from {line.ys[0]:.3g} at {line.xs[0]:,} ids to {line.ys[-1]:.3g} at {line.xs[-1]:,}"
+        if len(line.xs) > 1
+        else f"{line.label} {line.ys[0]:.3g} at {line.xs[0]:,} ids"
         for line in lines
     ]
-    return _chart(draw_lines(name, lines, x, Axis("Bytes per token"), markers=True), lines, said)
+    return _chart(draw_lines(name, lines, x, Axis("Bytes per token"), markers=True), lines, described)
 
 
-def draw_lorenz(name: str, premiums: Sequence[Row], drawn: Iterable[Compared], incapable: Set[str]) -> Chart:
-    """The share of all tokens that the cheapest languages take, a line for each tokenizer that is drawn."""
+def draw_lorenz(name: str, premiums: Sequence[Row], drawn: Iterable[Compared], unranked: Set[str]) -> Chart:
+    """Draw the share of all tokens that the cheapest languages take, one line per tokenizer in `drawn`."""
     values: dict[str, list[float]] = defaultdict(list)
     for row in premiums:
         values[row["tokenizer"]].append(row["value"])
     lines = []
     for one in drawn:
         if one.name in values:
-            # Every language has the same sentences, so premiums are as good as tokens.
+            # All languages have the same sentences, so premiums are proportional to numbers of tokens.
             ys = lorenz(np.array(values[one.name])).tolist()
-            label = _marked(one.family, one.name in incapable)
+            label = _marked(one.family, one.name in unranked)
             lines.append(Series(label, one.colour, np.linspace(0, 1, len(ys)).tolist(), ys))
-    x = Axis("share of the languages, cheapest first", ticks=QUARTERS, limits=(0, 1))
+    x = Axis("Share of the languages, cheapest first", ticks=QUARTERS, limits=(0, 1))
     y = Axis("Share of all tokens", ticks=QUARTERS, limits=(0, 1))
-    said = [f"{line.label}: half of the languages take {line.ys[len(line.ys) // 2]:.0%}" for line in lines]
-    return _chart(draw_lines(name, lines, x, y, diagonal="equal treatment", meets=True), lines, said)
+    described = [
+        f"{line.label}: the cheapest half of the languages takes {line.ys[len(line.ys) // 2]:.0%}"
+        for line in lines
+    ]
+    return _chart(draw_lines(name, lines, x, y, diagonal="equality", shared_end=True), lines, described)
 
 
 def draw_ranks(
-    name: str, curves: Mapping[str, Mapping[str, Any]], drawn: Iterable[Compared], incapable: Set[str]
+    name: str, curves: Mapping[str, Mapping[str, Any]], drawn: Iterable[Compared], unranked: Set[str]
 ) -> Chart | None:
-    """How often the pieces of each rank occur; None without curves, which are by tokenizer."""
+    """Draw the occurrences of the piece of each rank; None without curves. `curves` are by tokenizer."""
     lines = [
-        Series(_marked(one.family, one.name in incapable), one.colour, curve["ranks"], curve["counts"])
+        Series(_marked(one.family, one.name in unranked), one.colour, curve["ranks"], curve["counts"])
         for one in drawn
         if (curve := curves.get(one.name)) and curve["ranks"]
     ]
     if not lines:
         return None
-    x = Axis("rank of the piece (logarithmic)", is_log=True)
-    y = Axis("Occurrences (logarithmic)", is_log=True)
-    said = [f"{line.label} uses {line.xs[-1]:,} pieces" for line in lines]
-    return _chart(draw_lines(name, lines, x, y, meets=True), lines, said)
+    x = Axis("Rank of the piece (logarithmic scale)", is_log=True)
+    y = Axis("Occurrences (logarithmic scale)", is_log=True)
+    described = [f"{line.label} uses {line.xs[-1]:,} pieces" for line in lines]
+    return _chart(draw_lines(name, lines, x, y, shared_end=True), lines, described)
 
 
 def draw_lengths(pieces: Mapping[str, Set[bytes]], drawn: Iterable[Compared]) -> Drawing | None:
-    """How long the pieces of each vocabulary are; None if each has but one length."""
+    """Draw the lengths of the pieces, one panel per vocabulary; None if no vocabulary has several lengths."""
     xs = list(range(1, vocabularies.LONGEST + 1))
     shares = {one: vocabularies.piece_lengths(pieces[one.name]) for one in drawn}
     panels = [Series(one.name, one.colour, xs, ys) for one, ys in shares.items() if 0 < max(ys) < 100]
     if not panels:
         return None
-    x = Axis("characters", ticks=(1, 4, 8, 12, vocabularies.LONGEST))
+    x = Axis("Characters", ticks=(1, 4, 8, 12, vocabularies.LONGEST))
     return draw_panels("lengths", panels, x, Axis("% of pieces"))
 
 
-def _marked(label: str, is_incapable: bool) -> str:
-    return f"{label} ‡" if is_incapable else label
+def _marked(label: str, is_unranked: bool) -> str:
+    return f"{label} ‡" if is_unranked else label
 
 
-def _chart(drawing: Drawing, lines: Sequence[Series], said: Sequence[str]) -> Chart:
-    return Chart(drawing, [line for line in lines if line.colour != OTHER], "; ".join(said) + ".")
+def _chart(drawing: Drawing, lines: Sequence[Series], described: Sequence[str]) -> Chart:
+    return Chart(drawing, [line for line in lines if line.colour != OTHER], "; ".join(described) + ".")
 
 
-def _apart(sizes: Sequence[int]) -> list[float]:
-    """Marks for a logarithmic axis: the sizes themselves, but for those too near to the one before."""
-    least = (sizes[-1] / sizes[0]) ** (1 / 8)
-    marks: list[float] = []
+def _choose_ticks(sizes: Sequence[int]) -> list[float]:
+    """Return ticks for a logarithmic axis: the ascending sizes, except those too close to the tick before."""
+    least_ratio = (sizes[-1] / sizes[0]) ** (1 / 8)
+    ticks: list[float] = []
     for size in sizes:
-        if not marks or size >= least * marks[-1]:
-            marks.append(size)
-    return marks
+        if not ticks or size >= least_ratio * ticks[-1]:
+            ticks.append(size)
+    return ticks

@@ -1,8 +1,7 @@
-"""`write_report`: the folder of a comparison as one page that is worth looking at.
+"""Write the report of a comparison: one HTML page with tables, charts and example texts.
 
-The page is one file: its style, its few lines of script and all charts stand in it, and it asks the network
-for nothing. Without the script it reads as well; then tables do not sort. The same results give the same
-bytes.
+The page is a single file: styles, charts and a short script are embedded, and it makes no network requests.
+Without the script, everything except the sorting of tables still works. The same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -28,17 +27,19 @@ from fasttok.experiment.run.results import SPECIFICATION, Results
 from fasttok.tokenizer.tokenizer import Tokenizer
 
 REPORT = "report.html"
-MANY = 12  # tokenizers
-N_LONGEST = 6  # pieces that are shown of each vocabulary
+MANY = 12  # number of tokenizers above which most example texts are collapsed
+N_LONGEST = 6  # number of longest pieces shown per vocabulary
+# Definition of a word for each value of `words` in an experiment.
 WORDS = {
-    "whitespace": "what stands between white space, with the punctuation at it",
-    "dzongkha": "what stands between tshegs, shads and white space, a syllable",
-    "unicode": "what lies between the word boundaries of Unicode (UAX #29) and holds a letter or a digit",
+    "whitespace": "a sequence of characters between white space, including adjacent punctuation",
+    "dzongkha": "a syllable: a sequence of characters between tshegs, shads or white space",
+    "unicode": "a segment between Unicode word boundaries (UAX #29) that contains a letter or a digit",
 }
+# Metrics whose best values open the report, with their description.
 FACTS = {
-    "bytes_per_token": "bytes per token, the most",
-    "fertility": "tokens per word, the fewest",
-    "gini": "Gini coefficient, the most equal between languages",
+    "bytes_per_token": "bytes per token: the highest (most compression)",
+    "fertility": "tokens per word: the lowest",
+    "gini": "Gini coefficient: the lowest (most equal languages)",
 }
 
 
@@ -50,30 +51,53 @@ def write_report(
     Parameters
     ----------
     folder : path
-        What `fasttok.compare` has left.
+        Folder of results that `fasttok.compare` wrote.
     output : path, optional
-        The file to write; by default ``report.html`` in the folder.
+        HTML file to write; default: ``report.html`` in the folder.
     allow_import : sequence of str
         Packages that the files of the tokenizers may import; see `Results.load`.
 
     Returns
     -------
     str
-        Where it is.
+        Path of the written file.
 
     Raises
     ------
     ImportError
-        If jinja2 or Matplotlib is not installed; they come with the extra ``report``.
+        If jinja2 or Matplotlib is not installed. The extra ``report`` installs both.
     OSError
         If a file of the folder is missing, or the report cannot be written.
     ExperimentError
-        If the comparison has not ended, or a file is damaged or of another run.
+        If the comparison has not finished, or a file is damaged or belongs to another run.
 
     Notes
     -----
-    All tokenizers are opened, and of their vocabularies every two are compared: O(k² n) for k tokenizers with
-    n pieces. The bytes depend on the results and on the version of Matplotlib.
+    All tokenizers are loaded, and every pair of vocabularies is compared: O(k² n) for k tokenizers with
+    n pieces. The bytes of the report depend only on the results and the version of Matplotlib.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fasttok as ft
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> text = '''
+    ... name = "bytes"
+    ... [corpus.train]
+    ... all = { sample = "parallel" }
+    ... [corpus.test]
+    ... parallel = { sample = "parallel" }
+    ... [[tokenizer]]
+    ... model = "byte"
+    ... [metrics]
+    ... use = "compression"
+    ... words = "whitespace"
+    ... '''
+    >>> _ = (folder / "experiment.toml").write_text(text)
+    >>> _ = ft.compare(folder / "experiment.toml", folder / "results")
+    >>> Path(ft.write_report(folder / "results")).name
+    'report.html'
     """
     path = os.path.join(os.fspath(folder), REPORT) if output is None else os.fspath(output)
     page = render_report(Results.load(folder, allow_import=allow_import))
@@ -83,13 +107,13 @@ def write_report(
 
 
 def render_report(results: Results) -> str:
-    """The report as HTML; otherwise as `write_report`."""
+    """Return the HTML page that `write_report` writes."""
     try:
         import jinja2
-        import matplotlib  # noqa: F401 - asked for before there is anything to draw
+        import matplotlib  # noqa: F401 - fail before any work is done
     except ImportError as error:
         raise ImportError(
-            "reports are made with jinja2 and Matplotlib: pip install 'fasttok[report]'"
+            "cannot write a report: jinja2 or Matplotlib is not installed. Run: pip install jinja2 matplotlib"
         ) from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fasttok.experiment.report"),
@@ -108,7 +132,7 @@ def render_report(results: Results) -> str:
 
 
 class Fact(NamedTuple):
-    """A number to begin with, whose it is, and what it says."""
+    """Best value of a metric, the tokenizer that has it, and a description of the metric."""
 
     number: str
     name: str
@@ -117,7 +141,7 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """What is told of one test corpus; every part is None where there are no data for it."""
+    """Parts of the report on one test corpus; a chart is None if there are no data for it."""
 
     name: str
     languages: Sequence[str]
@@ -132,7 +156,7 @@ class CorpusReport:
 
     @property
     def facts(self) -> list[Fact]:
-        """The best values of the metrics that most readers look for."""
+        """Best values of the most important metrics."""
         found = []
         for metric, text in FACTS.items():
             column = self.metrics.index(metric) if metric in self.metrics else None
@@ -148,12 +172,12 @@ class CorpusReport:
 
 
 class Report:
-    """Everything that the template asks for.
+    """Content of a report, as the template reads it.
 
     Parameters
     ----------
     results : Results
-        The comparison.
+        Results of the comparison.
     """
 
     def __init__(self, results: Results) -> None:
@@ -164,58 +188,59 @@ class Report:
         }
         self.compared = tables.describe(self._tokenizers)
         self.by_name = {one.name: one for one in self.compared}
-        self.drawn = tables.representatives(self.compared)
+        self.drawn = tables.choose_drawn(self.compared)
         self._curves = {(line["corpus"], line["tokenizer"]): line for line in results.curves}
-        self.incapable = {
-            corpus: tables.find_incapable(line for line in results.curves if line["corpus"] == corpus)
+        self.unranked = {
+            corpus: tables.find_unranked(line for line in results.curves if line["corpus"] == corpus)
             for corpus in self.manifest["languages"]
         }
 
     @property
     def n_failed(self) -> int:
-        """How many parts of the comparison failed."""
+        """Number of failures."""
         return len(self.results.failures)
 
     @cached_property
     def corpora(self) -> list[CorpusReport]:
-        """What is told of each test corpus."""
+        """Reports on the test corpora."""
         return [
-            self._tell(i, name, tags) for i, (name, tags) in enumerate(self.manifest["languages"].items())
+            self._report_corpus(i, name, tags)
+            for i, (name, tags) in enumerate(self.manifest["languages"].items())
         ]
 
-    def _tell(self, i: int, corpus: str, tags: Sequence[str]) -> CorpusReport:
+    def _report_corpus(self, i: int, corpus: str, tags: Sequence[str]) -> CorpusReport:
         rows = [row for row in self.results.rows if row["corpus"] == corpus]
         names = [one.name for one in self.compared if (corpus, one.name) in self._curves]
-        incapable = self.incapable[corpus]
+        unranked = self.unranked[corpus]
         curves = {name: self._curves[corpus, name] for name in names}
         better = {metric: known["better"] for metric, known in self.results.definitions.items()}
-        metrics, headline = tables.headline(rows, names, better, incapable)
+        metrics, headline = tables.headline(rows, names, better, unranked)
         premiums = languages.find_premiums(rows)
         return CorpusReport(
             name=corpus,
             languages=tags,
             metrics=metrics,
             headline=headline,
-            compression=plots.draw_compression(f"compression-{i}", rows, self.compared, incapable),
+            compression=plots.draw_compression(f"compression-{i}", rows, self.compared, unranked),
             by_language=languages.tabulate(rows, names, self._shown_by_language),
-            premiums=languages.compare_languages(rows, self._scripts(corpus), incapable),
-            lorenz=plots.draw_lorenz(f"lorenz-{i}", premiums, self.drawn, incapable) if premiums else None,
-            ranks=plots.draw_ranks(f"ranks-{i}", curves, self.drawn, incapable),
+            premiums=languages.compare_languages(rows, self._scripts(corpus), unranked),
+            lorenz=plots.draw_lorenz(f"lorenz-{i}", premiums, self.drawn, unranked) if premiums else None,
+            ranks=plots.draw_ranks(f"ranks-{i}", curves, self.drawn, unranked),
             documents=self._collect_documents(corpus, names),
         )
 
     @property
     def _shown_by_language(self) -> list[str]:
-        """The metrics whose values in each language are shown: some of those of fasttok, and all others."""
+        """Metrics that are shown per language: some of those in fasttok, and all custom metrics."""
         return [*languages.SHOWN, *(name for name in self.results.definitions if name not in KNOWN)]
 
     @cached_property
     def lengths(self) -> Drawing | None:
-        """The lengths of the pieces of some vocabularies."""
+        """Chart of the lengths of pieces, for the drawn tokenizers."""
         return plots.draw_lengths(self._pieces, self.drawn)
 
     def _scripts(self, corpus: str) -> dict[str, str]:
-        """The script of each language of a test corpus."""
+        """Return the script of each language of a test corpus."""
         scripts: dict[str, str] = {}
         for (name, _), curve in self._curves.items():
             if name == corpus:
@@ -228,47 +253,47 @@ class Report:
 
     @cached_property
     def longest(self) -> dict[str, list[str]]:
-        """The longest pieces of the vocabularies that are drawn."""
+        """Longest pieces of the drawn tokenizers."""
         return {
             one.name: vocabularies.longest_pieces(self._pieces[one.name], N_LONGEST) for one in self.drawn
         }
 
     @cached_property
     def overlaps(self) -> list[list[float]]:
-        """For every two tokenizers, in the order of `compared`, how much their vocabularies share."""
+        """Overlap of every pair of vocabularies, in the order of `compared`."""
         return vocabularies.overlaps([self._pieces[one.name] for one in self.compared])
 
     @cached_property
     def times(self) -> list[tuple[str, str, BarChart]]:
-        """For each stage that was run twice: what was measured, its unit, and the bars."""
+        """Label, unit and bars for each stage with warm runs."""
         return tables.compare_times(row for row in self.results.timings if row["tokenizer"] in self.by_name)
 
     def _collect_documents(self, corpus: str, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Each document that is shown, with what every tokenizer makes of it."""
+        """Return the example documents, each with its tokens from every tokenizer."""
         shown: dict[tuple[int, str], dict[str, Any]] = {}
         for name in names:
             for document in self._curves.get((corpus, name), {}).get("documents", ()):
-                cut = shown.setdefault((document["row"], document["language"]), {})
-                cut[name] = document
-        return [{"row": row, "language": language, "cuts": cuts} for (row, language), cuts in shown.items()]
-
-    # Words
+                splits = shown.setdefault((document["row"], document["language"]), {})
+                splits[name] = document
+        return [
+            {"row": row, "language": language, "splits": splits} for (row, language), splits in shown.items()
+        ]
 
     @property
     def recipes(self) -> list[str]:
-        """The recipes there are, the most common one first."""
+        """Distinct recipes (normalizer and pretokenizer), the most common one first."""
         return list(
             dict.fromkeys(one.recipe for one in sorted(self.compared, key=lambda one: one.is_other_recipe))
         )
 
     @property
     def n_languages(self) -> int:
-        """How many languages there are in all test corpora."""
+        """Number of distinct languages in all test corpora."""
         return len({name for names in self.manifest["languages"].values() for name in names if name})
 
     @property
     def has_grey(self) -> bool:
-        """Whether there are more families than colours."""
+        """Whether there are more families than colours, so that some are grey."""
         return any(one.colour == OTHER for one in self.compared)
 
     @property
@@ -277,33 +302,33 @@ class Report:
         return any(row["low"] is not None for row in self.results.rows)
 
     @property
-    def has_incapable(self) -> bool:
-        """Whether any tokenizer leaves too much unknown to be called best."""
-        return any(self.incapable.values())
+    def has_unranked(self) -> bool:
+        """Whether any tokenizer has too many unknown tokens to be marked as best."""
+        return any(self.unranked.values())
 
     @property
     def has_many(self) -> bool:
-        """Whether there are so many tokenizers that not every sentence can stand open."""
+        """Whether there are so many tokenizers that most example texts are collapsed."""
         return len(self.compared) > MANY
 
     @property
     def drawn_note(self) -> str:
-        """Who is drawn, where not everybody is."""
+        """Sentence that names the drawn tokenizers; "" if all are drawn."""
         if len(self.drawn) == len(self.compared):
             return ""
         of = f" of the {len(self.drawn)} largest families" if self.has_grey else " of each family"
-        return f"Drawn is the largest vocabulary{of}: {', '.join(one.name for one in self.drawn)}."
+        return f"Only the largest vocabulary{of} is shown: {', '.join(one.name for one in self.drawn)}."
 
     @cached_property
     def footnotes(self) -> dict[str, int]:
-        """The numbers of the definitions of all metrics that there are."""
+        """Footnote number of each metric in the tables."""
         metrics = {metric for corpus in self.corpora for metric in corpus.metrics}
         defined = [name for name in self.results.definitions if name in metrics]
         return {metric: i for i, metric in enumerate(defined, 1)}
 
     @property
     def trained_on(self) -> dict[str, str]:
-        """The languages of the training text, and how much of each was counted."""
+        """Size of the training text for each of its parts, such as languages."""
         sizes: dict[str, int] = {}
         for timing in self.results.timings:
             if timing["stage"] == "count":
@@ -312,45 +337,45 @@ class Report:
 
     @property
     def words(self) -> str:
-        """What a word is, in words."""
+        """Definition of a word in this comparison."""
         return WORDS[self.manifest["words"]]
 
     def find_unspaced(self, corpus: str) -> list[str]:
-        """The languages in which white space is asked for words and does not tell."""
+        """Return the languages without spaces between words, if words are separated by white space."""
         if self.manifest["words"] != "whitespace":
             return []
         scripts = self._scripts(corpus)
         return sorted(tag for tag, script in scripts.items() if script in languages.UNSPACED)
 
-    def unknown(self, corpus: str) -> list[tuple[str, str]]:
-        """The tokenizers that leave too much unknown, and how much."""
-        lines = [self._curves[corpus, name] for name in self.by_name if name in self.incapable[corpus]]
+    def unknown_shares(self, corpus: str) -> list[tuple[str, str]]:
+        """Return the tokenizers with too many unknown tokens, and the share of these tokens."""
+        lines = [self._curves[corpus, name] for name in self.by_name if name in self.unranked[corpus]]
         return [(line["tokenizer"], f"{line['n_unknown'] / line['n_tokens']:.1%}") for line in lines]
 
     @property
     def specification(self) -> str:
-        """The file of the experiment."""
+        """Text of the experiment file."""
         return Path(self.results.folder, SPECIFICATION).read_text(encoding="utf-8")
 
     @property
     def threads(self) -> str:
-        """How many threads took the times that are shown; several numbers if runs were continued."""
+        """Number of threads that were used; several if a run was continued with another number."""
         numbers = sorted({timing["workers"] for timing in self.results.timings})
         return f"{' and '.join(map(str, numbers))} thread{'' if numbers == [1] else 's'}"
 
     @property
     def machine(self) -> str:
-        """The machine in a few words."""
+        """Processor and number of cores."""
         machine = self.manifest["machine"]
         return f"{machine['processor']} with {machine['cores']} cores"
 
     @property
     def fingerprints(self) -> list[tuple[str, str]]:
-        """What everything follows from, and what came of it: its name and its SHA-256."""
+        """Names and SHA-256 hashes of the texts and tokenizers."""
         texts = self.manifest["corpora"]
         named = [
-            (f"text to {kind} {name}", found)
-            for kind in ("train", "test")
+            (f"{label} text: {name}", found)
+            for kind, label in (("train", "training"), ("test", "test"))
             for name, found in texts[kind].items()
         ]
         return named + [(name, made["sha256"]) for name, made in self.manifest["tokenizers"].items()]

@@ -1,4 +1,4 @@
-"""What a report tells, worked out of the results: who was compared, best values, order, shares."""
+"""Compute the tables and bar charts of a report from the results."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fasttok.models.registry import TRAINERS
 from fasttok.tokenizer.tokenizer import Tokenizer
 
 Row = Mapping[str, Any]
-ENOUGH = 1_000_000  # ids, for any model
-MOST_UNKNOWN = 0.01  # of the tokens, where a tokenizer still takes part in the contest for the best value
+ENOUGH = 1_000_000  # vocabulary size that every trainer accepts, to read its other defaults
+MAX_UNKNOWN = 0.01  # share of unknown tokens up to which a tokenizer can have the best value
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,23 @@ class Compared:
     Attributes
     ----------
     name : str
-        Its name.
+        Name of the tokenizer.
     family : str
-        What those are called that differ in the size of the vocabulary alone.
+        Name of the family: tokenizers that differ only in the size of the vocabulary.
     colour : int
-        The colour of the family.
+        Colour of the family; see `charts.Series`.
     kind : str
-        The kind of model.
+        Model family, such as "bpe".
     vocab_size : int
-        All ids.
+        Number of ids.
     recipe : str
-        What rewrites and cuts its text.
+        Normalizer and pretokenizer.
     is_other_recipe : bool
-        Whether that is not what most of the others have.
+        Whether the recipe differs from the most common one.
     options : str
-        How it was trained.
+        Training options that are not defaults.
     is_lossless : bool
-        Whether any text comes back from its ids.
+        Whether decoding restores every text.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Value:
-    """A cell of a table: its text, the bounds of its interval, what it is sorted by."""
+    """Cell of a table: formatted value, formatted interval, number to sort by, whether it is the best."""
 
     text: str
     interval: str
@@ -66,7 +66,7 @@ class Value:
 
 
 def describe(tokenizers: Mapping[str, Tokenizer]) -> list[Compared]:
-    """Who was compared, family by family, from the smallest vocabulary to the largest."""
+    """Describe the tokenizers, sorted by family and then by vocabulary size."""
     recipes = {name: _recipe(tok) for name, tok in tokenizers.items()}
     usual = Counter(recipes.values()).most_common(1)[0][0] if recipes else ""
     families = _families(tokenizers, recipes)
@@ -93,12 +93,13 @@ def describe(tokenizers: Mapping[str, Tokenizer]) -> list[Compared]:
 
 
 def _recipe(tok: Tokenizer) -> str:
-    """Normalizer and pretokenizer in short: names where they have nothing but a name."""
+    """Return the normalizer and pretokenizer in short form."""
     parts = [part.config() for part in (tok.normalizer, tok.pretokenizer) if part is not None]
     return " → ".join(map(_short_config, parts))
 
 
 def _short_config(config: Any) -> str:
+    """Return the name of a component without options, otherwise its JSON; steps are joined by arrows."""
     if isinstance(config, list):
         return " → ".join(map(_short_config, config))
     if isinstance(config, dict) and config.keys() == {"name", "steps"}:
@@ -109,7 +110,7 @@ def _short_config(config: Any) -> str:
 
 
 def _trainer(tok: Tokenizer) -> dict[str, Any]:
-    """How a tokenizer was trained; empty if nobody knows."""
+    """Return the configuration of the trainer; empty if the provenance does not contain a valid one."""
     trainer = tok.provenance.get("trainer")
     if isinstance(trainer, dict) and trainer.get("model") in list(TRAINERS):
         return dict(trainer)
@@ -117,30 +118,30 @@ def _trainer(tok: Tokenizer) -> dict[str, Any]:
 
 
 def _options(tok: Tokenizer) -> str:
-    """How a tokenizer was trained, but for defaults; a size is one that was not reached."""
+    """Return the training options that are not defaults; `vocab_size` is one only if it was not reached."""
     trainer = _trainer(tok)
     if not trainer:
         return ""
     model = TRAINERS.find(trainer.pop("model"))
     has_size = any(option.name == "vocab_size" for option in fields(model))
     defaults = model(**({"vocab_size": ENOUGH} if has_size else {})).config() | {"vocab_size": tok.vocab_size}
-    defaults = json.loads(json.dumps(defaults))  # lists for tuples, as in the file
+    defaults = json.loads(json.dumps(defaults))  # converts tuples to lists, as in the file
     shown = {
         key: value
         for key, value in trainer.items()
         if key != "special_tokens" and value not in (None, defaults.get(key))
     }
-    return ", ".join(f"{key} {_short_config(value)}" for key, value in shown.items()) or "the defaults"
+    return ", ".join(f"{key} {_short_config(value)}" for key, value in shown.items()) or "defaults"
 
 
 def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -> dict[str, str]:
-    """The family of each tokenizer, called as its members are without the sizes at their ends."""
+    """Return the family of each tokenizer, named after its members without the sizes at their ends."""
     members: dict[str, list[str]] = {}
     for name, tok in tokenizers.items():
         trainer = _trainer(tok)
         trainer.pop("vocab_size", None)
         text = json.dumps(tok.provenance.get("counts"), sort_keys=True)
-        shared = [trainer, recipes[name], text] if trainer else name  # nobody knows: a family of its own
+        shared = [trainer, recipes[name], text] if trainer else name  # unknown training: a separate family
         members.setdefault(json.dumps(shared, sort_keys=True), []).append(name)
     families: dict[str, str] = {}
     for names in members.values():
@@ -151,27 +152,27 @@ def _families(tokenizers: Mapping[str, Tokenizer], recipes: Mapping[str, str]) -
     return families
 
 
-def representatives(compared: Iterable[Compared]) -> list[Compared]:
-    """Of each family that has a colour the largest vocabulary: who is drawn where all would be too many."""
+def choose_drawn(compared: Iterable[Compared]) -> list[Compared]:
+    """Return the largest vocabulary of each coloured family; charts of all vocabularies can be illegible."""
     largest = {one.family: one for one in compared if one.colour != OTHER}
     return list(largest.values())
 
 
 def headline(
-    rows: Sequence[Row], names: Sequence[str], better: Mapping[str, str], incapable: Set[str]
+    rows: Sequence[Row], names: Sequence[str], better: Mapping[str, str], unranked: Set[str]
 ) -> tuple[list[str], dict[str, list[Value]]]:
-    """The metrics over all languages, and for each tokenizer its values with the best of each marked.
+    """Return the metrics over all languages, and the values of each tokenizer with the best ones marked.
 
     Parameters
     ----------
     rows : sequence of dict
-        The rows of one test corpus.
+        Rows of one test corpus.
     names : sequence of str
-        The tokenizers.
+        Names of the tokenizers.
     better : mapping of str to {"more", "less", "neither"}
-        Which values are better, by metric, in the order in which to show them.
-    incapable : set of str
-        The tokenizers that take no part in the contest for the best; see `find_incapable`.
+        Direction of each metric, in the order in which to show the metrics.
+    unranked : set of str
+        Tokenizers whose values are never marked as best; see `find_unranked`.
     """
     found = {(row["metric"], row["tokenizer"]): row for row in rows if not row["language"]}
     measured = {metric for metric, _ in found}
@@ -183,23 +184,24 @@ def headline(
         numbers = [row["value"] for row in column if row is not None and row["value"] is not None]
         n_digits = decimals(numbers)
         choose = {"more": max, "less": min}.get(better.get(metric, "neither"))
-        able = [
+        ranked = [
             row["value"]
             for name, row in zip(names, column, strict=True)
-            if row is not None and row["value"] is not None and name not in incapable
+            if row is not None and row["value"] is not None and name not in unranked
         ]
-        best = None if choose is None or len(able) < 2 else choose(able)
+        best = None if choose is None or len(ranked) < 2 else choose(ranked)
         for name, row in zip(names, column, strict=True):
-            table[name].append(make_value(row, n_digits, None if name in incapable else best))
+            table[name].append(make_value(row, n_digits, None if name in unranked else best))
     return metrics, table
 
 
-def find_incapable(curves: Iterable[Row]) -> set[str]:
-    """The tokenizers with more than 1 % of unknown tokens: what they cannot write costs them nothing."""
-    return {curve["tokenizer"] for curve in curves if curve["n_unknown"] > MOST_UNKNOWN * curve["n_tokens"]}
+def find_unranked(curves: Iterable[Row]) -> set[str]:
+    """Return the tokenizers with more than 1 % unknown tokens, which make the number of tokens too low."""
+    return {curve["tokenizer"] for curve in curves if curve["n_unknown"] > MAX_UNKNOWN * curve["n_tokens"]}
 
 
 def make_value(row: Row | None, n_digits: int, best: float | None = None) -> Value:
+    """Format a row of results as a cell; a dash if there is no value."""
     if row is None or row["value"] is None:
         return Value("—", "", None)
     value = row["value"]
@@ -210,7 +212,7 @@ def make_value(row: Row | None, n_digits: int, best: float | None = None) -> Val
 
 
 def decimals(numbers: Iterable[float]) -> int:
-    """How many decimals show three digits of the largest number, and none where it is whole and large.
+    """Return the number of decimals that shows three significant digits of the largest number.
 
     Examples
     --------
@@ -223,7 +225,7 @@ def decimals(numbers: Iterable[float]) -> int:
 
 @dataclass(frozen=True)
 class Bar:
-    """A value drawn as a bar; `end`, `low` and `high` are places in percent of the axis."""
+    """Value drawn as a bar; `end`, `low` and `high` are positions in percent of the axis."""
 
     name: str
     group: str
@@ -235,18 +237,18 @@ class Bar:
 
 @dataclass(frozen=True)
 class BarChart:
-    """Bars, the longest first.
+    """Bar chart, longest bar first.
 
     Attributes
     ----------
     bars : list of Bar
-        The bars.
+        Bars of the chart.
     marks : list of (float, float)
-        The marks of the axis: their places in percent, and what they stand for.
+        Marks of the axis: position in percent, and value.
     one : float
-        The place of 1.
+        Position of the value 1, in percent.
     has_intervals : bool
-        Whether any bar has bounds.
+        Whether any bar has an interval.
     """
 
     bars: list[Bar]
@@ -256,11 +258,11 @@ class BarChart:
 
 
 def draw_bars(rows: Sequence[Row], key: str, groups: Mapping[str, str]) -> BarChart:
-    """A bar for every row; ``row[key]`` names it, and its group is looked up by that."""
+    """Return one bar per row, with the name ``row[key]`` and the group ``groups[row[key]]``."""
     n_digits = decimals([row["value"] for row in rows])
     full, marks = scale(max(row["high"] or row["value"] for row in rows))
 
-    def place(number: float) -> float:
+    def position(number: float) -> float:
         return round(100 * number / full, 2)
 
     bars = [
@@ -268,18 +270,18 @@ def draw_bars(rows: Sequence[Row], key: str, groups: Mapping[str, str]) -> BarCh
             name=row[key],
             group=groups.get(row[key], ""),
             value=make_value(row, n_digits),
-            end=place(row["value"]),
-            low=None if row["low"] is None else place(row["low"]),
-            high=None if row["high"] is None else place(row["high"]),
+            end=position(row["value"]),
+            low=None if row["low"] is None else position(row["low"]),
+            high=None if row["high"] is None else position(row["high"]),
         )
         for row in sorted(rows, key=lambda row: (-row["value"], row[key]))
     ]
     has_intervals = any(bar.low is not None for bar in bars)
-    return BarChart(bars, [(place(mark), mark) for mark in marks], place(1), has_intervals)
+    return BarChart(bars, [(position(mark), mark) for mark in marks], position(1), has_intervals)
 
 
 def scale(largest: float) -> tuple[float, list[float]]:
-    """The end of an axis from 0 that has room for the largest value, and at most six marks on it.
+    """Return a round upper limit for an axis from 0 that includes `largest`, and at most six marks.
 
     Examples
     --------
@@ -297,20 +299,20 @@ def scale(largest: float) -> tuple[float, list[float]]:
 
 
 def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
-    """For each stage that was run twice: what was measured, its unit, and a bar for every tokenizer.
+    """Return label, unit and one bar per tokenizer for each stage with warm runs.
 
-    First trainings are not compared, as one of them has to compile, and the next has not.
+    First trainings are not compared, because only the first training of a process compiles kernels.
     """
     found: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for timing in timings:
         found[timing["stage"], timing["state"]][timing["tokenizer"]].append(timing)
     charts = []
     for stage, state, label, unit, value_of in (
-        ("train", "warm", "Training", "seconds", _seconds_each),
-        ("train", "warm", "Memory to train, beside the counts", "MB", _most_memory),
-        ("encode", "cold", "Encoding for the first time", "MB/s", _speed),
-        ("encode", "warm", "Encoding the same text again", "MB/s", _speed),
-        ("decode", "warm", "Decoding", "MB/s", _speed),
+        ("train", "warm", "Training time, second run", "seconds", _mean_seconds),
+        ("train", "warm", "Peak memory of training, without the counts", "MB", _most_memory),
+        ("encode", "cold", "Encoding speed, first run", "MB/s", _speed),
+        ("encode", "warm", "Encoding speed, later runs (median)", "MB/s", _speed),
+        ("decode", "warm", "Decoding speed, later runs (median)", "MB/s", _speed),
     ):
         if not found[stage, "warm"]:
             continue
@@ -325,7 +327,7 @@ def compare_times(timings: Iterable[Row]) -> list[tuple[str, str, BarChart]]:
     return charts
 
 
-def _seconds_each(timings: Sequence[Row]) -> float:
+def _mean_seconds(timings: Sequence[Row]) -> float:
     seconds: float = sum(timing["seconds"] for timing in timings)
     return seconds / len(timings)
 

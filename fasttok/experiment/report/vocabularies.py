@@ -1,4 +1,4 @@
-"""What the vocabularies of a comparison have: how long their pieces are, what two of them share."""
+"""Compare vocabularies by the lengths of their pieces, their longest pieces and their overlaps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fasttok.display.colours import visible
 from fasttok.text.pretokenizers.metaspace import MARK
 from fasttok.tokenizer.tokenizer import Tokenizer
 
-LONGEST = 16  # characters; longer pieces are counted together
+LONGEST = 16  # length in characters; longer pieces are counted with this length
 
 
 def pieces_of(tok: Tokenizer) -> set[bytes]:
-    """The pieces as the text they stand for, the space before a word included; no special tokens.
+    """Return the pieces as decoded text, including the space before a word, without special tokens.
 
-    So ``Ġthe``, ``▁the`` and a ``the`` that begins a word are one piece, whatever their files call them.
+    ``Ġthe``, ``▁the`` and a ``the`` that begins a word are therefore the same piece.
     """
     decoder = derive_decoder(tok.pretokenizer, tok.model).without_clean_up()
     written = TextDecoder(decoder, tok.model).written.to_bytes()
@@ -26,7 +26,7 @@ def pieces_of(tok: Tokenizer) -> set[bytes]:
 
 
 def piece_lengths(pieces: Iterable[bytes]) -> list[float]:
-    """The share of the pieces that have 1, 2, … characters, and `LONGEST` or more; in percent."""
+    """Return the percentages of pieces with 1, 2, …, and with `LONGEST` or more characters."""
     lengths = [min(len(piece.decode(errors="surrogateescape")), LONGEST) for piece in pieces]
     found = np.bincount(lengths, minlength=LONGEST + 1)[1:]
     shares: list[float] = (100 * found / max(1, len(lengths))).tolist()
@@ -34,7 +34,7 @@ def piece_lengths(pieces: Iterable[bytes]) -> list[float]:
 
 
 def longest_pieces(pieces: Iterable[bytes], n: int) -> list[str]:
-    """The pieces with the most characters of those that hold a letter, as a reader sees them."""
+    """Return the `n` longest pieces that contain a letter, in visible form."""
     texts = [
         text for piece in pieces if any(map(str.isalpha, text := piece.decode(errors="surrogateescape")))
     ]
@@ -43,15 +43,15 @@ def longest_pieces(pieces: Iterable[bytes], n: int) -> list[str]:
 
 
 def overlaps(vocabularies: Sequence[set[bytes]]) -> list[list[float]]:
-    """For every two vocabularies, pieces in both by pieces in either; 1 where both are empty."""
+    """Return the Jaccard index of every pair of vocabularies; 1 if both are empty."""
     numbers: dict[bytes, int] = {}
     for pieces in vocabularies:
         for piece in pieces:
             numbers.setdefault(piece, len(numbers))
-    has = np.zeros((len(numbers), len(vocabularies)), np.float32)  # sums below 2^24 are exact
+    is_in = np.zeros((len(numbers), len(vocabularies)), np.float32)  # exact for sums below 2^24
     for column, pieces in enumerate(vocabularies):
-        has[[numbers[piece] for piece in pieces], column] = 1
-    shared = (has.T @ has).astype(np.float64)
+        is_in[[numbers[piece] for piece in pieces], column] = 1
+    shared = (is_in.T @ is_in).astype(np.float64)
     sizes = np.diag(shared)
     either = sizes[:, None] + sizes[None, :] - shared
     result: list[list[float]] = np.divide(shared, either, out=np.ones_like(shared), where=either > 0).tolist()

@@ -1,4 +1,4 @@
-"""What was worked out already: the results of cells, kept by the hash of what they depend on."""
+"""Cache of an experiment: results of its steps, called cells, stored by the hash of their inputs."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ import fasttok
 from fasttok.core.saving import atomic_write
 from fasttok.experiment.run.corpora import fingerprint_file
 
-LIBRARIES = ("numpy", "numba", "scipy", "regex")
-CPU_INFO = Path("/proc/cpuinfo")
+LIBRARIES = ("numpy", "numba", "scipy", "regex")  # libraries whose version can change results
 Inputs = dict[str, Any]
 
 
 class Cells:
-    """The kept cells of an experiment: a file each, whole or not there.
+    """Cached cells of an experiment, written atomically.
+
+    A cell is one step of a run, such as training one tokenizer. It has a JSON file with its result, and can
+    have an additional file, for example with a tokenizer.
 
     Parameters
     ----------
     folder : str
-        Where they lie.
+        Folder of the cached files.
     code : mapping of str to str
-        Fingerprints of code outside fasttok that takes part; see `fingerprint_modules`.
+        Fingerprints of the modules outside fasttok that the experiment uses; see `fingerprint_modules`.
 
     Notes
     -----
-    The inputs of a cell are plain JSON. The code that runs and the libraries under it count among them, so
-    that nothing is taken from another version; what is kept of other inputs stays, and is in nobody's way.
+    The inputs of a cell are plain JSON. The names of its files are a hash of the inputs, the code, the
+    versions of fasttok, its libraries and Python, and the platform. A cell of another version is therefore
+    never used. Cells with other inputs stay in the folder.
     """
 
     def __init__(self, folder: str, code: Mapping[str, str]) -> None:
@@ -43,14 +46,14 @@ class Cells:
         self._environment = {**environment(), **code}
 
     def path(self, inputs: Inputs, suffix: str) -> str:
-        """Where something that has these inputs is kept."""
+        """Return the path of the file of a cell, by the inputs of the cell and the suffix of the file."""
         digest = hashlib.sha256(json.dumps([inputs, self._environment], sort_keys=True).encode())
         return os.path.join(self._folder, digest.hexdigest()[:32] + suffix)
 
     def find(self, inputs: Inputs, suffix: str = "") -> Any:
-        """The result that was kept for the inputs, or None. A damaged file is as good as none.
+        """Return the cached result for the inputs; None if there is none or its file is damaged.
 
-        With a suffix, so is a result whose file is no longer the one that was kept with it.
+        With a suffix, also return None if the additional file is missing or was changed.
         """
         try:
             with open(self.path(inputs, ".json"), "rb") as file:
@@ -64,7 +67,7 @@ class Cells:
         return kept.get("result") if is_whole else None
 
     def keep(self, inputs: Inputs, result: Any, suffix: str = "") -> None:
-        """Keep a result; atomic. With a suffix, the file of the inputs that has it belongs to the result."""
+        """Store a result atomically. With a suffix, also store the SHA-256 of the additional file."""
         kept = {"inputs": inputs, "result": result}
         if suffix:
             kept["sha256"] = fingerprint_file(self.path(inputs, suffix))
@@ -74,7 +77,7 @@ class Cells:
 
 @cache
 def environment() -> dict[str, str]:
-    """What results may depend on besides their inputs: versions, the code itself, the platform."""
+    """Return what results depend on in addition to the inputs: code, versions and platform."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {
         "fasttok": fasttok.__version__,
@@ -86,7 +89,10 @@ def environment() -> dict[str, str]:
 
 
 def fingerprint_modules(modules: Iterable[str]) -> dict[str, str]:
-    """Return a SHA-256 of the file of each module; always another of one without a file, as in a notebook."""
+    """Return the SHA-256 of the file of each module.
+
+    A module without a file gets a random value, so that cached results that depend on it are never used.
+    """
     found = {}
     for name in modules:
         path = getattr(sys.modules.get(name), "__file__", None)
@@ -94,19 +100,8 @@ def fingerprint_modules(modules: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def describe_machine() -> dict[str, Any]:
-    """The machine, for people who look at timings."""
-    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count() or 1,
-        "system": platform.platform(),
-    }
-
-
 def _fingerprint_code() -> str:
-    """A SHA-256 over the modules of fasttok, compiled ones too: an edit is another version."""
+    """Return a SHA-256 over all modules of fasttok, including compiled ones."""
     folder = Path(fasttok.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):

@@ -1,4 +1,4 @@
-"""The text of an experiment: counted to train on, read whole to measure on, and known by fingerprints."""
+"""Text of an experiment: corpora, test corpora and fingerprints of files."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from fasttok.evaluation.sample import TestCorpus
 from fasttok.experiment.spec.spec import Experiment
 from fasttok.experiment.spec.texts import TestText, Text
 
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes that are hashed at a time
 
 
 def open_corpus(text: Text) -> Corpus:
-    """The documents of some files."""
+    """Return the corpus of the files."""
     return Corpus.from_files(text.files, **text.options)  # type: ignore[arg-type]
 
 
 def read_test_corpus(experiment: Experiment, text: TestText) -> TestCorpus:
-    """Read what is measured on into memory.
+    """Read a test corpus into memory.
 
     Raises
     ------
     ExperimentError
-        If a language has no text, parallel text has not as many lines in each, or a file is damaged.
+        If a language has no text, the languages of parallel text have different numbers of lines, or a file
+        is damaged.
     OSError
         If a file cannot be opened.
     """
@@ -44,7 +45,7 @@ def read_test_corpus(experiment: Experiment, text: TestText) -> TestCorpus:
 
 
 def fingerprint_text(text: Text) -> str:
-    """A SHA-256 over the content of the files and how they are read; what they are called does not enter."""
+    """Return a SHA-256 over the options for reading, and the suffix and content of each file."""
     digest = hashlib.sha256(json.dumps(text.options, sort_keys=True).encode())
     for path in text.files:
         digest.update(f"\n{suffix_of(path)} {fingerprint_file(path)}".encode())
@@ -52,7 +53,7 @@ def fingerprint_text(text: Text) -> str:
 
 
 def fingerprint_file(path: str) -> str:
-    """The SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(CHUNK):
@@ -61,7 +62,7 @@ def fingerprint_file(path: str) -> str:
 
 
 def fingerprint_test(text: TestText, words: str) -> str:
-    """A SHA-256 over all that is measured on."""
+    """Return a SHA-256 over a test corpus and the definition of a word."""
     parts = {
         "name": text.name,
         "texts": {language: fingerprint_text(part) for language, part in text.texts.items()},

@@ -1,4 +1,4 @@
-"""What a piece of work costs: time and memory."""
+"""Costs of a function call: time and memory."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from fasttok.evaluation.sample import TestCorpus
 from fasttok.tokenizer.tokenizer import Tokenizer
 
 Result = TypeVar("Result")
-WARM_RUNS = 5  # of encoding and decoding: a short time varies much
-STATES = ("cold", "warm")  # the first time, which may have to compile and to fill caches, and again
-STATUS = Path("/proc/self/status")  # of Linux
-CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"  # written there, the peak is what there is now
+WARM_RUNS = 5  # number of warm runs of encoding and decoding, because short times vary much
+STATES = ("cold", "warm")  # first run, which can include compiling and filling caches, and later runs
+STATUS = Path("/proc/self/status")  # on Linux, contains the peak memory of the process
+CLEAR = Path("/proc/self/clear_refs")  # on Linux, resets counters of the process
+RESET_PEAK = "5"  # value to write to CLEAR to set the peak memory to the current memory
 
 
 class Cost(NamedTuple):
-    """What a piece of work cost.
+    """Time and memory of a function call.
 
     Attributes
     ----------
     seconds : float
-        How long it took.
+        Wall-clock time.
     memory : int or None
-        The most bytes that the process had while it ran, less those it had before; None where the system
-        does not tell, as all but Linux do not.
+        Peak memory of the process during the call minus its memory before, in bytes; None except on Linux.
     """
 
     seconds: float
@@ -39,7 +38,7 @@ class Cost(NamedTuple):
 
 
 def measure_cost(work: Callable[[], Result], times: int = 1) -> tuple[Result, Cost]:
-    """Do it as often as that, and say what it cost: the median of the times, the most memory.
+    """Call a function repeatedly; return its last result, the median time and the largest memory.
 
     Examples
     --------
@@ -47,7 +46,7 @@ def measure_cost(work: Callable[[], Result], times: int = 1) -> tuple[Result, Co
     >>> total, cost.seconds > 0
     (45, True)
     """
-    costs = [_measure_once(work)[1] for _ in range(times - 1)]  # no result is kept while the next is made
+    costs = [_measure_once(work)[1] for _ in range(times - 1)]  # frees each result before the next call
     result, last = _measure_once(work)
     seconds, memory = zip(*costs, last, strict=True)
     return result, Cost(median(seconds), max((size for size in memory if size is not None), default=None))
@@ -64,7 +63,7 @@ def _measure_once(work: Callable[[], Result]) -> tuple[Result, Cost]:
 def describe_cost(
     cost: Cost, stage: str, tokenizer: str, corpus: str, state: str, n_bytes: int, workers: int
 ) -> dict[str, Any]:
-    """A row of the timings that `Results` has."""
+    """Return a row of the timings of `Results`."""
     return {
         "stage": stage,
         "tokenizer": tokenizer,
@@ -78,23 +77,23 @@ def describe_cost(
 
 
 def time_coding(tok: Tokenizer, name: str, corpus: TestCorpus, workers: int) -> list[dict[str, Any]]:
-    """Time encoding and decoding of a test corpus: once with empty caches, then several times with full ones.
+    """Time encoding and decoding of a test corpus: one cold run with empty caches, then several warm runs.
 
     Parameters
     ----------
     tok : Tokenizer
-        A tokenizer that has not encoded anything yet.
+        Tokenizer that has not encoded anything yet.
     name : str
-        Its name.
+        Name of the tokenizer.
     corpus : TestCorpus
-        The text. It is encoded for the clock alone, which must not see anything else.
+        Text to encode. It is encoded again, apart from the metrics, so that nothing else is timed.
     workers : int
-        Threads.
+        Number of threads.
 
     Returns
     -------
     list of dict
-        Rows of the timings that `Results` has.
+        Rows of the timings of `Results`.
     """
     texts = [text for language in corpus.languages for text in corpus.documents[language].to_bytes()]
     n_bytes = sum(map(len, texts))
@@ -113,8 +112,8 @@ def _decode(tok: Tokenizer, rows: Ragged) -> None:
 
 
 def _reset_peak() -> int | None:
-    """Forget the most memory there was; what there is now, or None if the system does not do that."""
-    _give_back()
+    """Reset the peak memory; return the current memory in bytes, or None if the system cannot reset it."""
+    _free_unused()
     try:
         CLEAR.write_text(RESET_PEAK)
     except OSError:
@@ -122,13 +121,14 @@ def _reset_peak() -> int | None:
     return _read_peak()
 
 
-def _give_back() -> None:
-    """Let the system have what was freed; kept for the next work, it would hide what that takes."""
-    trim = getattr(ctypes.pythonapi, "malloc_trim", None)  # of glibc
+def _free_unused() -> None:
+    """Return freed memory to the system; otherwise the next call would reuse it and seem to need less."""
+    trim = getattr(ctypes.pythonapi, "malloc_trim", None)  # only in glibc
     if trim is not None:
         trim(0)
 
 
 def _read_peak() -> int:
+    """Return the peak memory of the process in bytes."""
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
     return 1024 * int(line.split()[1])

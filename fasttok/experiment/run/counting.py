@@ -1,4 +1,4 @@
-"""The training corpus, counted once for every recipe there is."""
+"""Counts of the training text, one per recipe: a pair of pretokenizer and normalizer."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from fasttok.experiment.spec.spec import Experiment
 from fasttok.experiment.spec.texts import TrainingText
 from fasttok.experiment.spec.tokenizers import Training
 
-TRAIN = ("corpus", "train")
-COUNTS = ".npz"  # the file beside the cell of a language
+TRAIN = ("corpus", "train")  # keys of the training text in experiment.toml
+COUNTS = ".npz"  # suffix of the file with the counts of a cell
 
 
 class Counting:
-    """The counts that an experiment trains on.
+    """Counter of the training text of an experiment.
 
     Parameters
     ----------
     experiment : Experiment
-        What to do.
+        Experiment to run.
     fingerprints : dict of str to str
-        That of the text of each language.
+        Fingerprint of the text of each language.
     cells : Cells
-        Where counts are kept.
+        Cache for the counts.
     workers : int
-        Threads.
+        Number of threads.
     progress : bool
-        Show what is done.
+        Whether to show progress.
 
     Attributes
     ----------
     timings : list of dict
-        How long it took, as in `Results`.
+        Rows of the timings of `Results`.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Counting:
         self._progress = progress
 
     def count(self) -> dict[str, PretokenCounts | Failure]:
-        """The counts by recipe.
+        """Return the counts by recipe.
 
         Raises
         ------
         ExperimentError
-            If there is no text in a language, or a weight makes counts too large or all of them 0.
+            If a language has no text, or if a weight makes a count too large or all counts 0.
         CorpusError, OSError
             If text cannot be read.
         """
@@ -70,7 +70,7 @@ class Counting:
         return {recipe: attempt(partial(self._count, recipe)) for recipe in recipes}
 
     def _count(self, recipe: str) -> PretokenCounts:
-        """The languages, each with its weight."""
+        """Return the counts of all languages, multiplied by their weights and added."""
         training = self._experiment.training
         counted = [(self._count_part(part, recipe), part.weight) for part in training]
         weight = (*TRAIN, max(training, key=lambda part: part.weight).language, "weight")
@@ -79,10 +79,13 @@ class Counting:
         except OverflowError as error:
             raise self._experiment.error(f"too large: {error}", *weight) from None
         if len(counts) == 0:
-            raise self._experiment.error("too small: every count times its weight rounds to 0", *weight)
+            raise self._experiment.error(
+                "too small: all counts, multiplied by their weights, round to 0", *weight
+            )
         return counts
 
     def _count_part(self, part: TrainingText, recipe: str) -> PretokenCounts:
+        """Return the counts of one language, from the cache if it contains them."""
         language = part.language
         inputs = {"counts": self._fingerprints[language], "language": language, "recipe": recipe}
         path = self._cells.path(inputs, COUNTS)
@@ -97,8 +100,10 @@ class Counting:
         if len(counts) == 0:
             if not any(open_corpus(part.text)):
                 files = ", ".join(part.text.files)
-                raise self._experiment.error(f"there is no text in {files}", *TRAIN, language)
-            raise ValueError(f"normalizer and pretokenizer leave nothing of corpus.train.{language}")
+                raise self._experiment.error(f"no text in {files}", *TRAIN, language)
+            raise ValueError(
+                f"no pretokens in corpus.train.{language}: normalizer and pretokenizer discard all text"
+            )
         counts.save(path)
         timing = describe_cost(cost, "count", "", language, "cold", size_of(counts), self._workers)
         self._cells.keep(inputs, {"timings": [timing]}, COUNTS)
@@ -107,10 +112,10 @@ class Counting:
 
 
 def recipe_of(training: Training) -> str:
-    """Pretokenizer and normalizer of a tokenizer, as JSON."""
+    """Return the recipe of a tokenizer, its pretokenizer and normalizer, as JSON."""
     return json.dumps([training.pretokenizer, training.normalizer], sort_keys=True)
 
 
 def size_of(counts: PretokenCounts) -> int:
-    """The bytes of all pretokens counted; beyond 2^53 nearly."""
+    """Return the number of bytes of all pretokens, including repeated ones; approximate above 2^53."""
     return int(counts.text.lengths.astype(np.float64) @ counts.counts)

@@ -1,7 +1,7 @@
-"""What a report draws that is no metric: how often pieces are used, and some documents cut into tokens.
+"""Data that a report draws in addition to metrics: rank-frequency curves and tokens of sample documents.
 
-A run calls `collect` for every tokenizer and test corpus, and writes what it gives as a line of
-``curves.jsonl``. It holds nothing but what follows from the tokenizer and the text.
+A run calls `collect` for every tokenizer and test corpus, and writes each result as a line of
+``curves.jsonl``. A line depends only on the tokenizer and the text.
 """
 
 from __future__ import annotations
@@ -19,35 +19,34 @@ from fasttok.evaluation.sample import TestCorpus
 from fasttok.evaluation.wrappers import AnyTokenizer
 from fasttok.text.unicode.scripts import find_main_script
 
-POINTS = 120  # of a curve
-SCRIPT_BYTES = 10_000  # of the text of a language, in which its script is looked for
-LANGUAGES = 8  # of which a document is shown,
-DOCUMENTS = 3  # or so many if there are at most two,
-DOCUMENT_BYTES = 240  # and as far as here,
-READ_BYTES = 16 * DOCUMENT_BYTES  # cut into tokens as if it ended there, so that long ones take no longer
+POINTS = 120  # maximum number of points of a curve
+SCRIPT_BYTES = 10_000  # bytes of a language's text from which its script is detected
+LANGUAGES = 8  # maximum number of languages with a sample document
+DOCUMENTS = 3  # sample documents per language if there are at most two languages; otherwise there is one
+DOCUMENT_BYTES = 240  # bytes of a sample document that are shown
+READ_BYTES = 16 * DOCUMENT_BYTES  # bytes of a sample document that are encoded, to limit the time
 
 
 def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) -> dict[str, Any]:
-    """What is drawn of one tokenizer on one test corpus: plain JSON, the same for any run.
+    """Return the data to draw for one tokenizer on one test corpus, as plain JSON.
 
     Parameters
     ----------
     tokenizer : str
-        Its name.
+        Name of the tokenizer.
     corpus : TestCorpus
-        The text.
+        Test corpus.
     encoded : mapping of str to Encoded
-        What the tokenizer makes of each language of it.
+        Tokens of each language.
 
     Returns
     -------
     dict
-        ``tokenizer``, ``corpus``; ``n_tokens``, and how many of them are unknown, ``n_unknown``; ``scripts``,
-        by language; ``ranks`` and ``counts``, the points of the curve of ranks and frequencies over all
-        languages; and ``documents``, each with its ``language``, the index
-        of its ``row``, its ``tokens`` as a reader sees them, the places among these that are ``unknown``, and
-        whether it ``continues`` beyond what is shown. Which documents these are does not depend on the
-        tokenizer.
+        Names and numbers: ``tokenizer``, ``corpus``, ``n_tokens``, and ``n_unknown``, which is the number of
+        unknown tokens. ``scripts`` maps languages to scripts. ``ranks`` and ``counts`` are the points of the
+        rank-frequency curve over all languages. ``documents`` lists the sample documents, which do not depend
+        on the tokenizer. Each has its ``language``, its index ``row``, its visible ``tokens``, the indices of
+        ``unknown`` tokens, and ``continues``: whether it is longer than the part that is shown.
     """
     scripts = {
         language: find_main_script(part.documents.values[part.documents.offsets[0] :][:SCRIPT_BYTES])
@@ -56,14 +55,14 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
     occurrences = _count([part.ids.values for part in encoded.values()])
     ranks, counts = thin_ranks(rank_frequency(occurrences))
     unk_id = next(iter(encoded.values())).tokenizer.unk_id
-    is_met = unk_id is not None and unk_id < len(occurrences)
+    has_unknown = unk_id is not None and unk_id < len(occurrences)
     languages = choose_languages(scripts, corpus.baseline)
     rows = choose_rows(encoded[languages[0]].documents.lengths, DOCUMENTS if len(languages) <= 2 else 1)
     return {
         "tokenizer": tokenizer,
         "corpus": corpus.name,
         "n_tokens": int(occurrences.sum()),
-        "n_unknown": int(occurrences[unk_id]) if is_met else 0,
+        "n_unknown": int(occurrences[unk_id]) if has_unknown else 0,
         "scripts": scripts,
         "ranks": ranks.tolist(),
         "counts": counts.tolist(),
@@ -77,7 +76,7 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
 
 
 def _count(parts: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
-    """How often each id occurs."""
+    """Return the number of occurrences of each id."""
     total = np.zeros(0, np.int64)
     for ids in parts:
         counts = np.bincount(ids)
@@ -88,7 +87,9 @@ def _count(parts: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
 
 
 def thin_ranks(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks from 1, at about equal distances on a logarithmic axis, and the counts there; `counts` descend.
+    """Return at most `POINTS` ranks, about evenly spaced on a logarithmic axis, and their counts.
+
+    `counts` must be in descending order.
 
     Examples
     --------
@@ -103,7 +104,7 @@ def thin_ranks(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def choose_languages(scripts: Mapping[str, str], baseline: str | None) -> list[str]:
-    """The baseline first, then a language of each other script, then others, by name; at most `LANGUAGES`.
+    """Return the languages to show: the baseline, one language of each other script, then others by name.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def choose_languages(scripts: Mapping[str, str], baseline: str | None) -> list[s
 
 
 def choose_rows(lengths: NDArray[np.int64], n: int) -> list[int]:
-    """The first `n` rows that are neither very short nor too long to be shown; the first ones if none is."""
+    """Return the first `n` rows of medium length, or the first nonempty rows if no row has medium length."""
     is_fitting = (lengths >= DOCUMENT_BYTES // 6) & (lengths <= DOCUMENT_BYTES // 2)
     rows = np.flatnonzero(is_fitting if is_fitting.any() else lengths > 0)
     chosen: list[int] = rows[:n].tolist()
@@ -124,7 +125,7 @@ def choose_rows(lengths: NDArray[np.int64], n: int) -> list[int]:
 
 
 def _find_end(text: bytes) -> int:
-    """How much of a document is read: some bytes, but no part of a character."""
+    """Return the number of bytes to encode: at most `READ_BYTES`, and only whole characters."""
     end = min(len(text), READ_BYTES)
     while READ_BYTES - 4 < end < len(text) and text[end] & 0xC0 == 0x80:
         end -= 1
@@ -132,7 +133,7 @@ def _find_end(text: bytes) -> int:
 
 
 def _cut(tokenizer: AnyTokenizer, text: bytes) -> dict[str, Any]:
-    """The tokens of a document that begin in its first bytes."""
+    """Return the tokens that begin in the first `DOCUMENT_BYTES` bytes of a document."""
     read = text[: _find_end(text)]
     encoding = tokenizer.encode_with_offsets(read)
     n = int(np.searchsorted(encoding.byte_spans[:, 0], DOCUMENT_BYTES))

@@ -1,4 +1,4 @@
-"""What fails alone: a tokenizer or a way of counting that cannot be had, while all others go on."""
+"""Failures of a single tokenizer or recipe, which do not stop the rest of a run."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import NamedTuple, TypeVar
 from fasttok.core.errors import CorpusError, ExperimentError
 
 Result = TypeVar("Result")
-CAUGHT = (ValueError, OverflowError, MemoryError)
-FOR_ALL = (CorpusError, ExperimentError)  # text that cannot be read, a folder that changes: nothing goes on
+CAUGHT = (ValueError, OverflowError, MemoryError)  # errors that become a `Failure`
+FATAL = (CorpusError, ExperimentError)  # errors that end the run, such as unreadable text
 
 
 class Failure(NamedTuple):
-    """What went wrong: the type of the error, and what it says."""
+    """Type and message of an error."""
 
     error: str
     message: str
 
 
 def attempt(work: Callable[[], Result]) -> Result | Failure:
-    """What the work gives, or what went wrong if that concerns nothing else."""
+    """Call a function; return its result, or a `Failure` if its error does not affect other work."""
     try:
         return work()
-    except FOR_ALL:
+    except FATAL:
         raise
     except CAUGHT as error:
-        kind = MemoryError if isinstance(error, MemoryError) else type(error)  # NumPy has one of its own
-        return Failure(kind.__name__, str(error) or "there is not enough memory")
+        kind = MemoryError if isinstance(error, MemoryError) else type(error)  # NumPy raises a subclass
+        return Failure(kind.__name__, str(error) or "not enough memory")

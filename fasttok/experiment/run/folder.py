@@ -1,4 +1,4 @@
-"""The folder that results go to: whether it may be that, who is at work in it, and its end."""
+"""Output folder of a run: checks, lock, and removal of earlier results."""
 
 from __future__ import annotations
 
@@ -21,46 +21,51 @@ from fasttok.experiment.spec.toml import TomlFile
 if sys.platform != "win32":
     import fcntl
 
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of a file system that has none
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # errors of file systems without locks
 
 
 def check_folder(folder: str, experiment: Experiment) -> None:
-    """Refuse a folder that is not for the results of an experiment.
+    """Raise an error if a folder cannot be used for the results of an experiment.
 
     Raises
     ------
     FileExistsError
-        If it is the experiment's own folder, or there is something in it that is no results, or results of an
-        experiment of another name, also where the run was interrupted.
+        If the folder is that of the experiment itself, contains files that are not results, or contains
+        complete or incomplete results of an experiment with another name.
     ExperimentError
-        If a file that the experiment reads lies in it; says on which line it is named.
+        If the folder contains a file that the experiment reads. The error gives the line of experiment.toml.
     """
     if os.path.realpath(folder) == os.path.realpath(experiment.folder):
-        raise FileExistsError(errno.EEXIST, "here lies the experiment; results need another folder", folder)
-    if os.path.isdir(folder) and os.listdir(folder) and not _is_of_results(folder):
-        raise FileExistsError(errno.EEXIST, "the folder holds something else already", folder)
+        message = "the folder contains the experiment itself; choose another folder for the results"
+        raise FileExistsError(errno.EEXIST, message, folder)
+    if os.path.isdir(folder) and os.listdir(folder) and not _contains_results(folder):
+        message = "the folder contains files that are not results of an experiment; choose another folder"
+        raise FileExistsError(errno.EEXIST, message, folder)
     name = _find_name(folder)
     if name not in (None, experiment.name):
-        message = f"the folder holds results of the experiment {name!r}; name another, or remove this one"
+        message = (
+            f"the folder contains results of the experiment {name!r}; choose another folder or remove "
+            "this one"
+        )
         raise FileExistsError(errno.EEXIST, message, folder)
     inside = os.path.join(os.path.realpath(folder), "")
     for path, keys in _read_files(experiment):
-        if os.path.realpath(path).startswith(inside):  # the next run would find others there
-            raise experiment.error(f"{path} lies in the folder for the results, {folder}", *keys)
+        if os.path.realpath(path).startswith(inside):  # a run changes the files in its output folder
+            raise experiment.error(f"{path} is inside the folder for the results, {folder}; move it", *keys)
 
 
 @contextmanager
 def lock_folder(folder: str) -> Iterator[None]:
-    """Have a folder to oneself as long as the block runs; make it if it is not there.
+    """Lock a folder while the block runs; create the folder if it does not exist.
 
-    The lock is the system's, and goes with the process, however that ends.
+    The operating system releases the lock when the process ends, even if it is killed.
 
     Raises
     ------
     BlockingIOError
-        If another run is at work in it.
+        If another run uses the folder.
     OSError
-        If it cannot be made.
+        If the folder cannot be created.
     """
     for name in (TOKENIZERS, CELLS):
         os.makedirs(os.path.join(folder, name), exist_ok=True)
@@ -69,10 +74,10 @@ def lock_folder(folder: str) -> Iterator[None]:
         yield
 
 
-def take_down(folder: str) -> None:
-    """Remove the manifest, and before it the tokenizers that it lists: from here on there are no results.
+def remove_results(folder: str) -> None:
+    """Remove the tokenizers that the manifest lists, then the manifest, which marks results as complete.
 
-    A tokenizer that is not what the manifest says is somebody else's, and stays.
+    Files of tokenizers that the manifest does not list, or that have been changed, are kept.
     """
     listed = (_find_manifest(folder) or {"tokenizers": {}})["tokenizers"]
     for path in Path(folder, TOKENIZERS).glob("*.json"):
@@ -82,7 +87,7 @@ def take_down(folder: str) -> None:
 
 
 def _read_files(experiment: Experiment) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The files that an experiment reads, and the keys under which they are named."""
+    """Yield each file that an experiment reads, with its keys in experiment.toml."""
     for part in experiment.training:
         for path in part.text.files:
             yield path, ("corpus", "train", part.language)
@@ -97,12 +102,13 @@ def _read_files(experiment: Experiment) -> Iterator[tuple[str, tuple[str, ...]]]
             yield tokenizer.file, ("tokenizer",)
 
 
-def _is_of_results(folder: str) -> bool:
+def _contains_results(folder: str) -> bool:
+    """Return whether a folder contains complete or incomplete results."""
     return os.path.exists(os.path.join(folder, CELLS, LOCK)) or _find_manifest(folder) is not None
 
 
 def _find_manifest(folder: str) -> dict[str, Any] | None:
-    """The manifest, if there is one that can be read."""
+    """Return the manifest, or None if there is no readable one."""
     try:
         return read_manifest(folder)
     except (FileNotFoundError, ExperimentError):
@@ -110,7 +116,7 @@ def _find_manifest(folder: str) -> dict[str, Any] | None:
 
 
 def _find_name(folder: str) -> Any:
-    """What the experiment is called whose results lie in a folder, or will; None if nothing tells."""
+    """Return the name of the experiment of the results in a folder, or None if it is unknown."""
     try:
         return TomlFile.read(os.path.join(folder, SPECIFICATION)).parse().values.get("name")
     except (FileNotFoundError, ExperimentError):
@@ -118,12 +124,13 @@ def _find_name(folder: str) -> Any:
 
 
 def _lock(file: BinaryIO, folder: str) -> None:
+    """Lock an open file; do nothing on Windows and on file systems without locks."""
     if sys.platform == "win32":
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise BlockingIOError(error.errno, "another run is at work in this folder", folder) from None
+        raise BlockingIOError(error.errno, "another run is using this folder", folder) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise

@@ -1,4 +1,4 @@
-"""`Results`: the folder that a comparison leaves."""
+"""`Results`: output folder of a comparison, with rows, timings, failures and tokenizers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from fasttok.evaluation.metrics.registry import METRICS as GROUPS
 from fasttok.formats.registry import load
 from fasttok.tokenizer.tokenizer import Tokenizer
 
+# Format and version of a manifest.
 FORMAT = "fasttok.experiment"
 VERSION = 1
+# Files and folders of the results.
 SPECIFICATION = "experiment.toml"
 MANIFEST = "manifest.json"
 METRICS = "metrics.jsonl"
@@ -27,12 +29,13 @@ FAILURES = "failures.jsonl"
 TIMINGS = "timings.jsonl"
 TOKENIZERS = "tokenizers"
 CELLS = "cells"
-LOCK = "fasttok.lock"  # among the cells: held by whoever works in the folder, and says whose that is
-IDENTITY = ("tokenizer", "corpus", "language", "metric")  # what tells rows of metrics apart
+LOCK = "fasttok.lock"  # file in CELLS; locked during a run; shows that the folder contains results
+# Columns of the rows of metrics.
+IDENTITY = ("tokenizer", "corpus", "language", "metric")  # together unique for each row
 NUMBERS = ("value", "low", "high")
 COLUMNS = (*IDENTITY, *NUMBERS, "unit", "n")
-DESCRIBED = ("name", "label", "unit", "definition", "source", "better", "needs")  # of a metric
-# What stands in a manifest, by the keys that lead there; * is every key.
+DESCRIBED = ("name", "label", "unit", "definition", "source", "better", "needs")  # keys of `Metric.describe`
+# Required types of the values in a manifest, by their keys; * matches every key.
 SHAPE: dict[str, type] = {
     **{"name": str, "metrics": list, "corpora.train": dict, "corpora.test": dict, "languages.*": list},
     **{"tokenizers.*.sha256": str, "files": dict, "versions": dict, "folder": str, "command": str},
@@ -43,38 +46,60 @@ SHAPE: dict[str, type] = {
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a comparison found. Made by `compare` and `load`.
+    """Results of a comparison, as `compare` and `load` return them.
 
     Attributes
     ----------
     folder : str
-        Where it lies.
+        Folder of the results.
     rows : list of dict
-        What was measured; see `fasttok.evaluation.measure.Row`.
+        Values of metrics; see `fasttok.evaluation.measure.Row`.
     curves : list of dict
-        What a report draws beside the rows, one a tokenizer and test corpus; see
-        `fasttok.experiment.run.curves.collect`.
+        Further data for the report, one entry per tokenizer and test corpus; see
+        ``fasttok.experiment.run.curves.collect``.
     failures : list of dict
-        What could not be done: ``tokenizer``, ``corpus`` ("" if there is no tokenizer at all), ``error``, the
-        type, and ``message``.
+        Steps that failed: ``tokenizer``, ``corpus`` ("" if the tokenizer could not be trained or loaded),
+        ``error`` (type of the error), and ``message``.
     timings : list of dict
-        How long it took: ``stage`` ("count", "train", "encode" or "decode"), ``tokenizer``, ``corpus``,
-        ``state`` ("cold", the first time, or "warm", again), ``workers``, ``seconds``, ``memory``, which is
-        the most bytes that the process had meanwhile, less those it had before (None on systems that do not
-        tell), and ``n_bytes`` of text. Warm encoding and decoding are done five times: ``seconds`` is the
-        median of these, ``memory`` the most. All else is done once.
+        Time and memory of each step: ``stage`` ("count", "train", "encode" or "decode"), ``tokenizer``,
+        ``corpus``, ``state``, ``workers``, ``seconds``, ``memory`` and ``n_bytes`` of text. ``state`` is
+        "cold" for the first run and "warm" for later runs. ``memory`` is the peak memory of the process minus
+        its memory before the step, in bytes; None except on Linux. Warm encoding and decoding run five times;
+        ``seconds`` is the median and ``memory`` the maximum of these runs. All other steps run once.
     manifest : dict
-        What it was made of: specification, fingerprints of text, counts and tokenizers, versions, seed,
-        machine, command.
+        Origin of the results: specification, fingerprints of text and tokenizers, versions, seed, machine and
+        command.
     allow_import : tuple of str
         Packages that the files of the tokenizers may import.
 
     Notes
     -----
-    In the folder lie ``experiment.toml`` as it was given, ``manifest.json``, ``tokenizers/*.json``,
-    ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl``, which are the same bytes whenever and wherever
-    the comparison is run, and ``timings.jsonl``, which is not. ``cells/`` has what was worked out so far;
-    without it a run begins at the beginning.
+    The folder contains ``experiment.toml``, ``manifest.json``, ``tokenizers/*.json``, ``metrics.jsonl``,
+    ``curves.jsonl``, ``failures.jsonl`` and ``timings.jsonl``. Tokenizers, metrics, curves and failures are
+    byte for byte the same for every run of the experiment with the same texts and versions. ``cells/`` is a
+    cache; if it is deleted, the next run computes everything again.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fasttok as ft
+    >>> experiment = ft.Experiment.from_toml('''
+    ...     name = "bytes"
+    ...     [corpus.train]
+    ...     python = { sample = "python" }
+    ...     [corpus.test]
+    ...     sentences = { sample = "parallel" }
+    ...     [[tokenizer]]
+    ...     model = "byte"
+    ...     [metrics]
+    ...     use = "gini"
+    ...     words = "whitespace"
+    ... ''')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = ft.compare(experiment, folder)
+    ...     results = ft.Results.load(folder)
+    >>> results.tokenizers, [round(row["value"], 2) for row in results.rows]
+    (['byte'], [0.21])
     """
 
     folder: str
@@ -87,23 +112,28 @@ class Results:
 
     @classmethod
     def load(cls, folder: PathLike, *, allow_import: Sequence[str] = ()) -> Results:
-        """Read a folder that `compare` has left.
+        """Read the results in a folder that `compare` has written.
 
         Parameters
         ----------
         folder : path
-            The folder.
+            Folder of the results.
         allow_import : sequence of str
-            Packages that the files of the tokenizers may import, if they name components from outside
-            fasttok. Metrics of your own need none: the manifest says what readers are told of them.
+            Packages that may be imported if the tokenizers have components from outside fasttok. Custom
+            metrics need no import, because the manifest contains their descriptions.
+
+        Returns
+        -------
+        Results
+            Content of the folder.
 
         Raises
         ------
         OSError
-            If there is no such folder, or a file that its manifest lists is missing.
+            If the folder does not exist, or a file that its manifest lists is missing.
         ExperimentError
-            If it is no folder of results, the comparison has not ended, or a file is damaged or of another
-            run.
+            If the folder does not contain results, the comparison has not finished, or a file is damaged or
+            belongs to another run.
         """
         name = os.fspath(folder)
         manifest = read_manifest(name)
@@ -116,14 +146,14 @@ class Results:
 
     @property
     def tokenizers(self) -> list[str]:
-        """The names of the tokenizers there are, in the order of the experiment."""
+        """Names of the tokenizers that were trained or loaded, in the order of the experiment."""
         return list(self.manifest["tokenizers"])
 
     @property
     def unmeasured(self) -> list[str]:
-        """The metrics that were asked for and have no row, in the order of the experiment; speed has none.
+        """Requested metrics without rows, in the order of the experiment; "speed" is never listed.
 
-        The text does not have what they need, or all that could be measured is among the failures.
+        A metric has no rows if no test corpus meets its requirement, or if all tokenizers failed.
         """
         measured = {row["metric"] for row in self.rows}
         return [
@@ -134,12 +164,12 @@ class Results:
 
     @property
     def definitions(self) -> dict[str, dict[str, str]]:
-        """What readers are told of each metric, by its name; see `fasttok.Metric.describe`."""
+        """Descriptions of all metrics by name; see `fasttok.Metric.describe`."""
         own = {described["name"]: described for described in self._own_metrics.values()}
         return {name: metric.describe() for name, metric in KNOWN.items()} | own
 
     def needs(self, name: str) -> str:
-        """What a text must have for a metric that was asked for; "" for most."""
+        """Return the requirement that a test corpus must meet for a requested metric; "" for most metrics."""
         return next((metric["needs"] for metric in self._find_group(name)), "")
 
     @property
@@ -153,48 +183,58 @@ class Results:
         return [metric.describe() for metric in GROUPS.get(name, ())]
 
     def tokenizer(self, name: str) -> Tokenizer:
-        """Open one of the tokenizers.
+        """Load a tokenizer of the comparison.
+
+        Parameters
+        ----------
+        name : str
+            Name of the tokenizer.
+
+        Returns
+        -------
+        Tokenizer
+            Tokenizer that was measured.
 
         Raises
         ------
         KeyError
-            If there is none of this name; says which there are.
+            If no tokenizer has this name. The error lists the known names.
         OSError, ExperimentError
-            If its file is missing, or is not the one that was measured.
+            If the file of the tokenizer is missing, or was changed since it was measured.
         """
         if name not in self.tokenizers:
-            raise KeyError(f"no tokenizer {name!r}; there are {', '.join(self.tokenizers)}")
+            raise KeyError(f"no tokenizer is named {name!r}; known are {', '.join(self.tokenizers)}")
         sha256 = self.manifest["tokenizers"][name]["sha256"]
         path = os.path.join(self.folder, TOKENIZERS, f"{name}.json")
         return open_tokenizer(path, sha256, self.allow_import)
 
     def to_pandas(self) -> Any:
-        """The rows as a ``pandas.DataFrame``, with "value", "low" and "high" as float64.
+        """Return the rows as a ``pandas.DataFrame``, with "value", "low" and "high" as float64.
 
         Raises
         ------
         ImportError
-            If pandas is not installed; says how to.
+            If pandas is not installed.
         """
         try:
             import pandas as pd
         except ImportError as error:
-            raise ImportError("a data frame is made with pandas: pip install pandas") from error
+            raise ImportError("to_pandas needs pandas; install it with: pip install pandas") from error
         frame = pd.DataFrame(self.rows, columns=list(COLUMNS))
         return frame.astype(dict.fromkeys(NUMBERS, "float64"))
 
     def to_arrow(self) -> Any:
-        """The rows as a ``pyarrow.Table``.
+        """Return the rows as a ``pyarrow.Table``.
 
         Raises
         ------
         ImportError
-            If pyarrow is not installed; says how to.
+            If pyarrow is not installed.
         """
         try:
             import pyarrow as pa
         except ImportError as error:
-            raise ImportError("an Arrow table is made with pyarrow: pip install pyarrow") from error
+            raise ImportError("to_arrow needs pyarrow; install it with: pip install pyarrow") from error
         kinds = {
             **dict.fromkeys(COLUMNS, pa.string()),
             **dict.fromkeys(NUMBERS, pa.float64()),
@@ -209,56 +249,57 @@ class Results:
 
 
 def read_manifest(folder: str) -> dict[str, Any]:
-    """What the manifest in a folder holds; otherwise as `Results.load`."""
+    """Read and check the manifest in a folder; raise the errors of `Results.load`."""
     path = os.path.join(folder, MANIFEST)
     if os.path.isdir(folder) and not os.path.exists(path):
         if os.path.exists(os.path.join(folder, CELLS, LOCK)):
-            raise ExperimentError("the comparison has not ended; run it again and it continues", folder)
-        raise ExperimentError(f"not a folder of results ({MANIFEST} is not there)", folder)
+            raise ExperimentError("the comparison has not finished; run it again to continue it", folder)
+        raise ExperimentError(f"not a folder of results: {MANIFEST} is missing", folder)
     with open(path, "rb") as file:
         data = file.read()
     try:
         manifest: dict[str, Any] = json.loads(data)
         found = (manifest["format"], manifest["version"])
-        manifest.setdefault("own_metrics", {})  # which the first manifests do not have
+        manifest.setdefault("own_metrics", {})  # missing in early manifests
     except (ValueError, KeyError, TypeError) as error:
         raise ExperimentError(f"not the manifest of a comparison ({error})", path) from None
     if found != (FORMAT, VERSION):
-        raise ExperimentError(f"{found[0]} version {found[1]}; this fasttok reads {FORMAT} {VERSION}", path)
-    for place, kind in SHAPE.items():
-        if not all(isinstance(value, kind) for value in _find(manifest, place.split("."))):
-            raise ExperimentError(f"{place} is missing, or of another type than it should be", path)
+        message = f"cannot read {found[0]} version {found[1]}; this fasttok reads {FORMAT} version {VERSION}"
+        raise ExperimentError(message, path)
+    for keys, kind in SHAPE.items():
+        if not all(isinstance(value, kind) for value in _find(manifest, keys.split("."))):
+            raise ExperimentError(f"{keys} is missing or is not of type {kind.__name__}", path)
     return manifest
 
 
 def read_listed(folder: str, name: str, manifest: Mapping[str, Any]) -> bytes:
-    """What a file of the folder holds, one that the manifest lists; otherwise as `Results.load`."""
+    """Read a file that the manifest lists; raise the errors of `Results.load`."""
     return read_unchanged(os.path.join(folder, name), manifest["files"].get(name))
 
 
 def read_unchanged(path: str, sha256: str | None) -> bytes:
-    """What a file holds.
+    """Read a file and check its SHA-256.
 
     Raises
     ------
     ExperimentError
-        If it has not this SHA-256.
+        If the SHA-256 differs.
     """
     with open(path, "rb") as file:
         data = file.read()
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ExperimentError("it was changed, or is of another run: its SHA-256 is not the one noted", path)
+        raise ExperimentError("the file was changed or belongs to another run: its SHA-256 differs", path)
     return data
 
 
 def open_tokenizer(path: str, sha256: str, allow_import: Sequence[str], **options: Any) -> Tokenizer:
-    """Open a tokenizer; an `ExperimentError` if it is another one than that with this SHA-256."""
+    """Load a tokenizer from a file; raise an `ExperimentError` if the SHA-256 of the file differs."""
     read_unchanged(path, sha256)
     return load(path, allow_import=allow_import, **options)
 
 
 def write_rows(folder: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write rows of JSON, one a line, whole or not at all; the SHA-256 of the file."""
+    """Write rows as JSON, one per line, atomically; return the SHA-256 of the file."""
     data = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode()
     with atomic_write(os.path.join(folder, name)) as file:
         file.write(data)
@@ -266,7 +307,7 @@ def write_rows(folder: str, name: str, rows: Iterable[Mapping[str, Any]]) -> str
 
 
 def _find(value: Any, keys: list[str]) -> list[Any]:
-    """What stands at the keys; None for what is missing."""
+    """Return the values at the keys; None for missing values."""
     if not keys or not isinstance(value, dict):
         return [None if keys else value]
     inner = value.values() if keys[0] == "*" else [value.get(keys[0])]

@@ -1,4 +1,4 @@
-"""`compare`: count once, train everything, measure everything, and leave it all in a folder."""
+"""`compare`: count text, train tokenizers, measure them, and write the results to a folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from fasttok.core.parallel import resolve_workers
 from fasttok.core.progress import announce
 from fasttok.core.saving import atomic_write
+from fasttok.core.versions import describe_machine
 from fasttok.corpus.readers import PathLike
 from fasttok.counts.table import PretokenCounts
 from fasttok.evaluation.encoded import Encoded, encode
 from fasttok.evaluation.measure import score
 from fasttok.evaluation.metrics.registry import SPEED
 from fasttok.evaluation.sample import TestCorpus
-from fasttok.experiment.run.cells import Cells, Inputs, describe_machine, environment, fingerprint_modules
+from fasttok.experiment.run.cells import Cells, Inputs, environment, fingerprint_modules
 from fasttok.experiment.run.corpora import (
     fingerprint_file,
     fingerprint_test,
@@ -34,7 +35,7 @@ from fasttok.experiment.run.costs import STATES, describe_cost, measure_cost, ti
 from fasttok.experiment.run.counting import Counting, recipe_of, size_of
 from fasttok.experiment.run.curves import collect
 from fasttok.experiment.run.failures import Failure, attempt
-from fasttok.experiment.run.folder import check_folder, lock_folder, take_down
+from fasttok.experiment.run.folder import check_folder, lock_folder, remove_results
 from fasttok.experiment.run.results import (
     CELLS,
     CURVES,
@@ -58,8 +59,8 @@ from fasttok.tokenizer.tokenizer import Tokenizer
 from fasttok.tokenizer.train import train
 
 Work = Callable[[], dict[str, Any]]
-RELATIVE = "baseline_tokens"  # the total that takes a second tokenizer
-MADE = ".tokenizer"  # the file that is kept beside a cell
+BASELINE_TOTAL = "baseline_tokens"  # name of the total that needs the baseline tokenizer
+TOKENIZER_SUFFIX = ".tokenizer"  # suffix of the file with the tokenizer of a cell
 
 
 def compare(
@@ -70,38 +71,39 @@ def compare(
     progress: bool = False,
     allow_import: Sequence[str] = (),
 ) -> Results:
-    """Run an experiment: count once, train everything, measure everything.
+    """Run an experiment: count the text, train the tokenizers and measure them.
 
     Parameters
     ----------
     experiment : Experiment or path
-        What to compare; a path is that of an experiment.toml.
+        Experiment to run, or path of an experiment.toml.
     output : path
-        The folder for the results, see `Results`; made if it is not there. In one that an earlier run of the
-        experiment has left, also one that was interrupted, only what is not there yet is worked out.
+        Folder for the results; see `Results`. It is created if it does not exist. If it contains results of
+        an earlier or interrupted run of the experiment, only missing steps are computed.
     workers : int, optional
         Number of threads; default: all CPUs. The results do not depend on it.
     progress : bool
-        Say on the standard error stream what is done, with bars.
+        Whether to show progress on standard error.
     allow_import : sequence of str
-        Packages that the experiment's file may import, if it names metrics or components by import path; see
-        `Experiment.load`. An `Experiment` brings those that it was loaded with.
+        Packages that may be imported if the file names metrics or components by import path; see
+        `Experiment.load`. Ignored if `experiment` is an `Experiment`, which has its own `allow_import`.
 
     Returns
     -------
     Results
-        A tokenizer that cannot be loaded or trained, or that fails on a test corpus, stands in its
-        ``failures``; the others are not affected.
+        Rows, timings and tokenizers. Tokenizers that cannot be loaded or trained, or that fail on a test
+        corpus, are listed in ``failures`` and do not affect the others.
 
     Raises
     ------
     ExperimentError
-        If something in the experiment is wrong; says on which line. Nothing has been run then, but for the
-        counting that shows that there is no text in a language, or what a weight makes of it. Results of an
-        earlier run are as they were.
+        If the experiment is not valid. The error gives the line. Results of an earlier run stay unchanged.
+        Most errors are found before any work; only languages without text and unsuitable weights are found
+        when the text is counted.
     CorpusError, OSError
-        If text cannot be read, or results not be written; say, if the disk is full, another run is at work in
-        the folder, or it holds something else. With room again, the same call continues.
+        If text cannot be read or results cannot be written: for example, the disk is full, another run uses
+        the folder, or the folder contains files that are not results. After a full disk, call `compare` again
+        to continue.
 
     Examples
     --------
@@ -138,18 +140,18 @@ def compare(
 
 
 class Run:
-    """One run of an experiment, from the text to the manifest; its methods are called in their order.
+    """One run of an experiment. The public methods are called in the order of their definition.
 
     Parameters
     ----------
     experiment : Experiment
-        What to do.
+        Experiment to run.
     folder : str
-        Where results go.
+        Folder for the results.
     workers : int
-        Threads.
+        Number of threads.
     progress : bool
-        Show what is done.
+        Whether to show progress.
     """
 
     def __init__(self, experiment: Experiment, folder: str, workers: int, progress: bool) -> None:
@@ -161,9 +163,9 @@ class Run:
         self._code = fingerprint_modules(experiment.modules)
         self._cells = Cells(os.path.join(folder, CELLS), self._code)
         self._corpora: dict[str, TestCorpus] = {}
-        self._fingerprints: dict[str, dict[str, str]] = {}  # of text, by what it is for and its name
+        self._fingerprints: dict[str, dict[str, str]] = {}  # of text, by "train" or "test" and name
         self._counts: dict[str, PretokenCounts | Failure] = {}  # by recipe
-        self._made: dict[str, dict[str, Any]] = {}  # what is known of each tokenizer that there is
+        self._made: dict[str, dict[str, Any]] = {}  # properties of each tokenizer that did not fail
         self._rows: list[dict[str, Any]] = []
         self._curves: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
@@ -172,7 +174,7 @@ class Run:
         self._n_done = 0
 
     def read(self) -> None:
-        """Read what is measured on."""
+        """Read the test corpora, and compute the fingerprints of all text."""
         experiment = self._experiment
         self._corpora = {text.name: read_test_corpus(experiment, text) for text in experiment.test}
         self._fingerprints = {
@@ -181,7 +183,7 @@ class Run:
         }
 
     def count(self) -> None:
-        """Count what is trained on."""
+        """Count the training text."""
         counting = Counting(
             self._experiment, self._fingerprints["train"], self._cells, self._workers, self._progress
         )
@@ -189,15 +191,15 @@ class Run:
         self._timings += counting.timings
 
     def begin(self) -> None:
-        """Take down what an earlier run has left; there are no results until this one ends."""
-        take_down(self.folder)
+        """Remove the results of an earlier run, and write the specification."""
+        remove_results(self.folder)
         with atomic_write(os.path.join(self.folder, SPECIFICATION)) as file:
             file.write(self._experiment.file.text.encode())
 
     # Tokenizers
 
     def train(self) -> None:
-        """Make the tokenizers."""
+        """Train or load the tokenizers."""
         for tokenizer in self._experiment.tokenizers:
             if isinstance(tokenizer, Loading):
                 self._load(tokenizer)
@@ -243,7 +245,7 @@ class Run:
         def work() -> dict[str, Any]:
             try:
                 tok = open_tokenizer(loading.file, inputs["file"], self.allow_import, **loading.options)
-            except TypeError as error:  # its options do not go with a file of its kind
+            except TypeError as error:  # the format does not accept these options
                 raise ValueError(str(error)) from error
             return self._save(tok, inputs) | {"timings": []}
 
@@ -251,13 +253,13 @@ class Run:
         self._make(f"loading {name}", name, inputs, work)
 
     def _make(self, task: str, name: str, inputs: Inputs, work: Work) -> None:
-        """Make a tokenizer, unless it lies there already."""
-        result = self._attempt(task, name, "", inputs, work, MADE)
+        """Train or load a tokenizer, unless it is in the cache."""
+        result = self._attempt(task, name, "", inputs, work, TOKENIZER_SUFFIX)
         if result is not None:
             self._made[name] = {**result["tokenizer"], "inputs": inputs}
 
     def _save(self, tok: Tokenizer, inputs: Inputs) -> dict[str, Any]:
-        path = self._cells.path(inputs, MADE)
+        path = self._cells.path(inputs, TOKENIZER_SUFFIX)
         tok.save(path)
         facts = {
             "model": tok.model.kind,
@@ -271,12 +273,14 @@ class Run:
 
     def _open(self, name: str) -> Tokenizer:
         made = self._made[name]
-        return open_tokenizer(self._cells.path(made["inputs"], MADE), made["sha256"], self.allow_import)
+        return open_tokenizer(
+            self._cells.path(made["inputs"], TOKENIZER_SUFFIX), made["sha256"], self.allow_import
+        )
 
     # Measuring
 
     def measure(self) -> None:
-        """Measure every tokenizer on every test corpus; the baseline first, as the others need it."""
+        """Measure every tokenizer on every test corpus; first the baseline, whose counts the others need."""
         baseline = self._experiment.baseline
         for name in sorted(self._made, key=lambda name: name != baseline):
             for corpus in self._corpora.values():
@@ -285,16 +289,19 @@ class Run:
     def _measure(self, name: str, corpus: TestCorpus) -> None:
         experiment, baseline = self._experiment, self._experiment.baseline
         metrics = experiment.measured
-        is_relative = any(RELATIVE in metric.totals for metric in metrics)
+        is_relative = any(BASELINE_TOTAL in metric.totals for metric in metrics)
         if is_relative and self._has_failed(baseline, corpus.name):
-            is_relative, metrics = False, [metric for metric in metrics if RELATIVE not in metric.totals]
+            is_relative, metrics = (
+                False,
+                [metric for metric in metrics if BASELINE_TOTAL not in metric.totals],
+            )
 
         def work() -> dict[str, Any]:
             tok = self._open(name)
             encoded: dict[str, Encoded] = {}
 
             def keep(language: str, found: Encoded) -> None:
-                encoded[language] = Encoded(tok, found.documents, found.ids)  # without what was found of it
+                encoded[language] = Encoded(tok, found.documents, found.ids)  # drops cached spans
 
             rows = score(
                 {name: tok},
@@ -326,7 +333,10 @@ class Run:
             self._curves.append(result["curve"])
 
     def _find_lengths(self, corpus: TestCorpus) -> dict[str, NDArray[np.int64]]:
-        """The tokens of the baseline in each document; encoded here only if its cell was kept."""
+        """Return the number of tokens per document of the baseline tokenizer.
+
+        The text is encoded again if the rows of the baseline came from the cache.
+        """
         if corpus.name not in self._baseline_lengths:
             tok = self._open(self._experiment.baseline)
             self._baseline_lengths[corpus.name] = _lengths_of(
@@ -340,17 +350,17 @@ class Run:
     def _has_failed(self, name: str, corpus: str) -> bool:
         return any(row["tokenizer"] == name and row["corpus"] in ("", corpus) for row in self._failures)
 
-    # What both have in common
+    # Cache and failures
 
     def _attempt(
         self, task: str, name: str, corpus: str, inputs: Inputs, work: Work, suffix: str = ""
     ) -> dict[str, Any] | None:
-        """What was kept, or what the work gives, which is kept from now on; None if it fails."""
+        """Return the cached result, or call `work` and cache its result; None if it fails."""
         self._n_done += 1
         n_tasks = len(self._experiment.tokenizers) * (1 + len(self._corpora))
         result: dict[str, Any] | None = self._cells.find(inputs, suffix)
-        kept = "" if result is None else " (kept)"
-        announce(f"{self._n_done} of {n_tasks}: {task}{kept}", self._progress)
+        state = "" if result is None else " (cached)"
+        announce(f"{self._n_done} of {n_tasks}: {task}{state}", self._progress)
         if result is None:
             found = attempt(work)
             if isinstance(found, Failure):
@@ -362,7 +372,10 @@ class Run:
         return result
 
     def _fail(self, name: str, corpus: str, failure: Failure) -> None:
-        """Note a failure. Where the file of a tokenizer lies is left out: that is not everywhere the same."""
+        """Record a failure.
+
+        The folder of a file is removed from the message, because it differs between machines.
+        """
         message = failure.message
         for tokenizer in self._experiment.tokenizers:
             if (
@@ -375,13 +388,13 @@ class Run:
             {"tokenizer": name, "corpus": corpus, "error": failure.error, "message": message}
         )
 
-    # The end
+    # Output
 
     def finish(self) -> None:
-        """Write what was found; the manifest comes last, and without it there are no results."""
+        """Write the results. The manifest is written last and marks them as complete."""
         experiment = self._experiment
         for name, made in self._made.items():
-            data = read_unchanged(self._cells.path(made["inputs"], MADE), made["sha256"])
+            data = read_unchanged(self._cells.path(made["inputs"], TOKENIZER_SUFFIX), made["sha256"])
             with atomic_write(os.path.join(self.folder, TOKENIZERS, f"{name}.json")) as file:
                 file.write(data)
         order = [tokenizer.name for tokenizer in experiment.tokenizers]
@@ -417,4 +430,5 @@ class Run:
 
 
 def _lengths_of(encoded: dict[str, Encoded]) -> dict[str, NDArray[np.int64]]:
+    """Return the number of tokens of each document, by language."""
     return {language: part.ids.lengths for language, part in encoded.items()}

@@ -1,4 +1,4 @@
-"""`verify`: run an experiment again, and see whether everybody gets the same numbers."""
+"""`verify`: run an experiment again and compare the results byte for byte."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fasttok.experiment.run.results import (
 from fasttok.experiment.run.run import compare
 from fasttok.experiment.spec.spec import Experiment
 
-SHOWN = 60  # bytes on either side of where a line begins to differ
+SHOWN = 60  # bytes to show before and after the first difference in a line
 
 
 def verify(
@@ -33,38 +33,59 @@ def verify(
     progress: bool = False,
     allow_import: Sequence[str] = (),
 ) -> list[str]:
-    """Run the experiment of a folder of results again, from the beginning, and compare byte for byte.
+    """Run the experiment of existing results again, and compare the new results byte for byte.
 
-    Tokenizers, ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl`` are compared. The results stay as
-    they are; what was kept of the first run is not used.
+    Compares the tokenizers, ``metrics.jsonl``, ``curves.jsonl`` and ``failures.jsonl``. The existing results
+    are not changed, and their cache is not used.
 
     Parameters
     ----------
     results : path
-        A folder that `compare` has left.
+        Folder of results that `compare` has written.
     folder : path, optional
-        What relative paths in the experiment start from; by default the folder that they started from then,
-        as seen from the results.
+        Folder from which relative paths in the experiment start; default: the original folder, whose path
+        relative to the results is in the manifest.
     workers : int, optional
         Number of threads; default: all CPUs.
     progress : bool
-        Show what is done on the standard error stream.
+        Whether to show progress on standard error.
     allow_import : sequence of str
-        Packages that the experiment may import, if it names metrics or components by import path; see
+        Packages that may be imported if the experiment names metrics or components by import path; see
         `Experiment.load`.
 
     Returns
     -------
     list of str
-        What differs, in sentences: first which text and which versions do, then the files; empty if these are
-        all the same.
+        First one sentence per text or version that has changed, then one sentence per file that differs, with
+        its first difference. Empty if all files are the same.
 
     Raises
     ------
     OSError, ExperimentError
-        If the results are not whole, or their experiment can no longer be run.
+        If the results are incomplete or damaged, or the experiment can no longer be run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fasttok as ft
+    >>> experiment = ft.Experiment.from_toml('''
+    ...     name = "bytes"
+    ...     [corpus.train]
+    ...     python = { sample = "python" }
+    ...     [corpus.test]
+    ...     sentences = { sample = "parallel" }
+    ...     [[tokenizer]]
+    ...     model = "byte"
+    ...     [metrics]
+    ...     use = "gini"
+    ...     words = "whitespace"
+    ... ''')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = ft.compare(experiment, folder)
+    ...     ft.verify(folder)
+    []
     """
-    name = os.path.realpath(results)  # as the folder of the experiment is kept, seen from there
+    name = os.path.realpath(results)  # the manifest stores the folder of the experiment relative to it
     then = read_manifest(name)
     read_listed(name, SPECIFICATION, then)
     start = os.path.join(name, then["folder"]) if folder is None else folder
@@ -74,25 +95,26 @@ def verify(
         now = compare(experiment, temporary, workers=workers, progress=progress).manifest
         folders = (Path(name), Path(temporary))
         made = {f"{TOKENIZERS}/{tokenizer}.json" for tokenizer in (*then["tokenizers"], *now["tokenizers"])}
-        lying = {f"{TOKENIZERS}/{path.name}" for path in Path(name, TOKENIZERS).glob("*.json")}
-        files = [METRICS, CURVES, FAILURES, *sorted(made | lying)]
+        present = {f"{TOKENIZERS}/{path.name}" for path in Path(name, TOKENIZERS).glob("*.json")}
+        files = [METRICS, CURVES, FAILURES, *sorted(made | present)]
         found = [difference for file in files for difference in _compare(*folders, file)]
     return [*_find_causes(then, now), *found] if found else []
 
 
 def _find_causes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """What the manifests tell of why results differ."""
+    """Yield the possible causes of differences: text and versions that differ between the manifests."""
     for kind in ("train", "test"):
         for text, fingerprint in now["corpora"][kind].items():
             if fingerprint != then["corpora"][kind].get(text):
-                yield f"the text of corpus.{kind}.{text} is not the same"
+                yield f"the text of corpus.{kind}.{text} has changed"
     for library, version in now["versions"].items():
         if version != then["versions"].get(library):
             yield f"{library} was {then['versions'].get(library)} and is {version}"
 
 
 def _compare(then: Path, now: Path, file: str) -> list[str]:
-    for folder, missing in ((then, "is not there"), (now, "is no longer made")):
+    """Return a sentence about the first difference in a file; an empty list if the file is the same."""
+    for folder, missing in ((then, "is missing"), (now, "is not part of the new results")):
         if not (folder / file).exists():
             return [f"{file} {missing}"]
     before, after = ((folder / file).read_bytes() for folder in (then, now))
@@ -100,7 +122,7 @@ def _compare(then: Path, now: Path, file: str) -> list[str]:
         return []
     pairs = zip_longest(before.split(b"\n"), after.split(b"\n"), fillvalue=b"")
     number, (old, new) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
-    place = next(i for i, (a, b) in enumerate(zip_longest(old, new)) if a != b)
-    start = max(0, place - SHOWN)
+    position = next(i for i, (a, b) in enumerate(zip_longest(old, new)) if a != b)
+    start = max(0, position - SHOWN)
     shown = [line[start:][: 2 * SHOWN].decode(errors="backslashreplace") for line in (old, new)]
     return [f"{file}, line {number}: was {shown[0]!r} and is {shown[1]!r}"]

@@ -1,4 +1,4 @@
-"""`Experiment`: what experiment.toml says, checked before anything runs."""
+"""`Experiment`: specification of a comparison, read from experiment.toml and validated before it runs."""
 
 from __future__ import annotations
 
@@ -21,36 +21,37 @@ from fasttok.experiment.spec.toml import Table, TomlFile, suggest
 
 @dataclass(frozen=True)
 class Experiment:
-    """A comparison, specified: which text, which tokenizers, which metrics.
+    """Specification of a comparison: training text, test text, tokenizers and metrics.
 
-    Made by `load` or `from_toml`, which check all that can be known without reading the text.
+    Create it with `load` or `from_toml`. Both check everything that can be checked without reading the text.
 
     Attributes
     ----------
     name : str
-        What it is called.
+        Name of the experiment.
     seed : int
-        What everything drawn by chance depends on.
+        Seed of all random draws.
     training : tuple of TrainingText
-        What is trained on, a part a language.
+        Training text, one entry per language.
     test : tuple of TestText
-        What is measured on.
+        Test corpora on which tokenizers are measured.
     tokenizers : tuple of Training and Loading
-        What is compared, in order.
+        Tokenizers to compare, in order.
     metrics : tuple of str
-        What is measured: names of groups, and import paths of metrics.
+        Metrics to compute: names of groups, and import paths of custom metrics.
     own_metrics : dict of str to Metric
-        The metrics by import path.
-    words : str
-        What a word is: "whitespace", "dzongkha" or "unicode".
+        Custom metrics by import path.
+    words : {"whitespace", "dzongkha", "unicode"}
+        Definition of a word; see `fasttok.evaluation.words.find_words`.
     baseline : str
-        The tokenizer that the lengths of others are divided by.
+        Name of the tokenizer with which metrics such as "nsl" (normalized sequence length) compare the
+        others.
     folder : str
-        What paths start from.
+        Folder from which relative paths start.
     allow_import : tuple of str
-        The packages that the caller has allowed it to import.
+        Packages that the experiment may import.
     file : TomlFile
-        The text that it was read from.
+        TOML text from which the experiment was read.
 
     Examples
     --------
@@ -89,24 +90,29 @@ class Experiment:
     def load(
         cls, path: PathLike, *, folder: PathLike | None = None, allow_import: Sequence[str] = ()
     ) -> Experiment:
-        """Read a file.
+        """Read and validate an experiment.toml.
 
         Parameters
         ----------
         path : path
-            The experiment.toml.
+            Path of the file.
         folder : path, optional
-            What relative paths in it start from; by default the folder that it lies in.
+            Folder from which relative paths in the file start; default: the folder of the file.
         allow_import : sequence of str
-            Packages that the file may import, if it names metrics or components by import path,
-            ``package.module:name``. Without it, it may name what the program has imported already.
+            Packages that may be imported if the file names metrics or components by import path,
+            ``package.module:name``. Modules that the program has already imported are always allowed.
+
+        Returns
+        -------
+        Experiment
+            Validated experiment.
 
         Raises
         ------
         OSError
-            If it cannot be opened.
+            If the file cannot be opened.
         ExperimentError
-            If something in it is wrong; says on which line, and what would be right.
+            If the file is not valid. The error gives the line and says what to change.
         """
         name = os.fspath(path)
         start = os.path.dirname(name) if folder is None else os.fspath(folder)
@@ -114,23 +120,44 @@ class Experiment:
 
     @classmethod
     def from_toml(cls, text: str, *, folder: PathLike = "", allow_import: Sequence[str] = ()) -> Experiment:
-        """Take what a file would hold; otherwise as `load`."""
+        """Read and validate the text of an experiment.toml.
+
+        Parameters
+        ----------
+        text : str
+            Content of the file.
+        folder : path
+            Folder from which relative paths start; default: the current folder.
+        allow_import : sequence of str
+            Packages that may be imported; see `load`.
+
+        Returns
+        -------
+        Experiment
+            Validated experiment.
+
+        Raises
+        ------
+        ExperimentError
+            If the text is not valid. The error gives the line and says what to change.
+        """
         return _read(TomlFile(text, "experiment.toml"), os.fspath(folder), allow_import)
 
     @property
     def measured(self) -> list[Metric]:
-        """The metrics themselves; speed is none."""
+        """Metrics to compute, without "speed", which has no rows."""
         return find_metrics(self.own_metrics.get(name, name) for name in self.metrics if name != SPEED)
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The modules of what it names by import path, in the order of the alphabet."""
-        options = [vars(tokenizer) | {"name": None} for tokenizer in self.tokenizers]  # but for its own name
+        """Names of the modules from which metrics and components are imported, in alphabetical order."""
+        # The name of a tokenizer is excluded, because it can look like an import path.
+        options = [vars(tokenizer) | {"name": None} for tokenizer in self.tokenizers]
         names = {*self.metrics, *_find_names(options)}
         return tuple(sorted({name.partition(":")[0] for name in names if is_import_path(name)}))
 
     def error(self, message: str, *keys: str | int) -> ExperimentError:
-        """An error about the value at the keys of the file."""
+        """Return an error about the value at the given keys of the file."""
         return Table(self.file, (), {}).error(message, *keys)
 
 
@@ -152,9 +179,9 @@ def _read_root(file: TomlFile, root: Table, folder: str) -> Experiment:
     test = read_test(corpus.table("test"), folder)
     tokenizers = read_tokenizers(root, folder)
     if not training and any(isinstance(tokenizer, Training) for tokenizer in tokenizers):
-        raise corpus.error("there is no text to train on: write [corpus.train]")
+        raise corpus.error("there is no training text; add a table [corpus.train]")
     if not test:
-        raise corpus.error("there is no text to measure on: write [corpus.test]")
+        raise corpus.error("there is no test text; add a table [corpus.test]")
     metrics = root.table("metrics")
     metrics.check_keys("use", "words", "baseline")
     use = metrics.values_of("use", str)
@@ -168,7 +195,7 @@ def _read_root(file: TomlFile, root: Table, folder: str) -> Experiment:
         tokenizers=tokenizers,
         metrics=tuple(dict.fromkeys(use)),
         own_metrics=own_metrics,
-        words=metrics.choice("words", WORDS),  # without a default: what a word is must be said
+        words=metrics.choice("words", WORDS),  # no default, because no definition fits all languages
         baseline=metrics.choice("baseline", names, names[0]),
         folder=folder,
         allow_import=(),
@@ -177,14 +204,14 @@ def _read_root(file: TomlFile, root: Table, folder: str) -> Experiment:
 
 
 def _read_metrics(table: Table, use: Sequence[str]) -> dict[str, Metric]:
-    """Check what is to be measured; return the metrics that are named by import path."""
+    """Check the requested metrics, and return the custom metrics by import path."""
     known = (*METRICS, SPEED)
     own = {}
     for name in use:
         if is_import_path(name):
             own[name] = _import_metric(table, name)
         elif name not in known:
-            raise table.error(f"{name!r} is not known; {suggest(name, known)}", "use")
+            raise table.error(f"no metric is named {name!r}; {suggest(name, known)}", "use")
     try:
         find_metrics([*METRICS, *own.values()])
     except ValueError as error:
@@ -198,12 +225,12 @@ def _import_metric(table: Table, path: str) -> Metric:
     except ValueError as error:
         raise table.error(str(error), "use") from None
     if not isinstance(found, Metric):
-        raise table.error(f"{path} is not a Metric but {type(found).__name__}", "use")
+        raise table.error(f"{path} must be a Metric, not {type(found).__name__}", "use")
     return found
 
 
 def _find_names(options: Any) -> Iterator[str]:
-    """The names of models and components among the options of tokenizers."""
+    """Yield the names of models and components in the options of tokenizers."""
     if isinstance(options, Mapping):
         yield from (options[key] for key in ("name", "model") if isinstance(options.get(key), str))
     if isinstance(options, Mapping | list | tuple):

@@ -1,4 +1,4 @@
-"""The text of an experiment, as its file names it: what is trained on, what is measured on."""
+"""Training and test text of an experiment, as experiment.toml specifies it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from fasttok.corpus.readers import COMPRESSIONS
 from fasttok.corpus.sample import parallel_sample
 from fasttok.experiment.spec.toml import Table, find_files_of, suggest
 
-OF_TRAINING = ("files", "sample")  # the keys that say where text is
-OF_TEST = ("files", "parallel", "sample")
-READING = ("document", "separator", "field")  # and those that say how it is read
-MOST = 1 << 63  # more than a count can be
-DOCUMENTS = ("whole", "line", "paragraph")
+TRAINING_SOURCES = ("files", "sample")  # keys that specify the source of training text
+TEST_SOURCES = ("files", "parallel", "sample")  # keys that specify the source of test text
+READING_KEYS = ("document", "separator", "field")  # keys that specify how documents are read
+WEIGHT_LIMIT = 1 << 63  # exclusive upper limit of a weight, because counts are int64
+DOCUMENTS = ("whole", "line", "paragraph")  # values of the key "document"
 
 
 @dataclass(frozen=True)
 class Text:
-    """Files, and how documents are read from them.
+    """Files with the options for reading documents from them.
 
     Attributes
     ----------
     files : tuple of str
-        The files, found and in order.
+        Paths of existing files, in order.
     options : dict
-        Further arguments of `Corpus.from_files`: ``document``, ``separator``, ``field``.
+        Keyword arguments of `Corpus.from_files`: ``document``, ``separator``, ``field``.
     """
 
     files: tuple[str, ...]
@@ -35,13 +35,13 @@ class Text:
 
     @property
     def rule(self) -> tuple[str | None, ...]:
-        """What a document is; counts of different rules do not add."""
+        """Definition of a document. Counts with different definitions cannot be added."""
         return self.options.get("document"), self.options.get("separator")
 
 
 @dataclass(frozen=True)
 class TrainingText:
-    """The part of the training corpus in one language, and how much it counts."""
+    """Training text of one language, and the weight of its counts."""
 
     language: str
     text: Text
@@ -50,22 +50,22 @@ class TrainingText:
 
 @dataclass(frozen=True)
 class TestText:
-    """What tokenizers are measured on: text by language.
+    """Test corpus on which tokenizers are measured: text by language.
 
     Attributes
     ----------
     name : str
-        What it is called.
+        Name of the test corpus.
     texts : dict of str to Text
-        The files of each language.
+        Files of each language.
     baseline : str or None
-        Of parallel text, the language that others are compared with.
+        Language with which the others are compared; None unless the text is parallel.
     morphemes : dict of str to str
-        By language, a file of words cut into morphemes; see
+        Path of a gold segmentation into morphemes, by language; see
         `fasttok.evaluation.metrics.morphology.read_morphemes`.
     """
 
-    __test__ = False  # to pytest
+    __test__ = False  # keeps pytest from collecting the class because of its name
 
     name: str
     texts: dict[str, Text]
@@ -74,36 +74,39 @@ class TestText:
 
 
 def read_training(table: Table, folder: str) -> tuple[TrainingText, ...]:
-    """What ``[corpus.train]`` says; paths start from the folder."""
+    """Read ``[corpus.train]``; relative paths start from `folder`."""
     parts: list[TrainingText] = []
     for language in table.values:
         table.check_name(language, language)
         part = table.table(language)
-        part.check_keys(*OF_TRAINING, *READING, "weight")
+        part.check_keys(*TRAINING_SOURCES, *READING_KEYS, "weight")
         weight = part.value("weight", int, float, default=1)
-        if not 0 < weight < MOST:
+        if not 0 < weight < WEIGHT_LIMIT:
             raise part.error(f"must be above 0 and below 2^63, not {weight!r}", "weight")
-        languages = _find_languages(part, _source(part, OF_TRAINING), folder)
+        languages = _find_languages(part, _source(part, TRAINING_SOURCES), folder)
         files = tuple(path for paths in languages.values() for path in paths)
         parts.append(TrainingText(language, Text(files, _reading(part)), weight))
         if parts[-1].text.rule != parts[0].text.rule:
-            raise part.error(f"what a document is differs from {parts[0].language}: their counts do not add")
+            raise part.error(
+                f"document or separator differs from that of {parts[0].language!r}; all languages need the "
+                "same value, because their counts are added"
+            )
     return tuple(parts)
 
 
 def read_test(table: Table, folder: str) -> tuple[TestText, ...]:
-    """What ``[corpus.test]`` says; paths start from the folder."""
+    """Read ``[corpus.test]``; relative paths start from `folder`."""
     for name in table.values:
         table.check_name(name, name)
     return tuple(_read_test_text(name, table.table(name), folder) for name in table.values)
 
 
 def _read_test_text(name: str, part: Table, folder: str) -> TestText:
-    part.check_keys(*OF_TEST, *READING, "baseline", "morphemes")
-    source = _source(part, OF_TEST)
+    part.check_keys(*TEST_SOURCES, *READING_KEYS, "baseline", "morphemes")
+    source = _source(part, TEST_SOURCES)
     is_parallel = source == "parallel" or (source == "sample" and part.values["sample"] == "parallel")
     languages = _find_languages(part, source, folder)
-    if is_parallel or len(languages) > 1:  # of a single one it is not said which it is
+    if is_parallel or len(languages) > 1:  # the name of a single language is not used
         for language in languages:
             part.check_name(language, source)
     morphemes = _find_morphemes(part.table("morphemes"), languages, folder)
@@ -111,13 +114,15 @@ def _read_test_text(name: str, part: Table, folder: str) -> TestText:
     if is_parallel:
         for key in ("document", "separator"):
             if key in part.values:
-                raise part.error("of parallel text every line is a document", key)
+                raise part.error("parallel text always has one document per line; remove this key", key)
         reading["document"] = "line"
-        # The sample has English for certain; elsewhere nobody knows.
+        # Only the parallel sample has a default, because it always contains English.
         is_given = "baseline" in part.values or source == "parallel"
         baseline = part.choice("baseline", languages) if is_given else "eng"
     elif "baseline" in part.values:
-        raise part.error("only parallel text has one: write parallel for files", "baseline")
+        raise part.error(
+            "only parallel text has a baseline; use the key parallel instead of files", "baseline"
+        )
     elif len(languages) == 1:
         languages = {"": next(iter(languages.values()))}
     texts = {language: Text(tuple(paths), reading) for language, paths in languages.items()}
@@ -125,14 +130,16 @@ def _read_test_text(name: str, part: Table, folder: str) -> TestText:
 
 
 def _source(part: Table, sources: tuple[str, ...]) -> str:
+    """Return the key that specifies the source of the text."""
     given = [source for source in sources if source in part.values]
     if len(given) != 1:
-        raise part.error(f"where is its text? Write one of {', '.join(sources)}")
+        found = " and ".join(given) or "none"
+        raise part.error(f"must have exactly one of {', '.join(sources)}, to specify its text; found {found}")
     return given[0]
 
 
 def _find_languages(part: Table, source: str, folder: str) -> dict[str, list[str]]:
-    """The files of each language, which is the stem of their names."""
+    """Return the files by language. The stem of a file name is the language."""
     if source == "sample":
         return SAMPLES[part.choice("sample", SAMPLES)]()
     languages: dict[str, list[str]] = {}
@@ -144,10 +151,11 @@ def _find_languages(part: Table, source: str, folder: str) -> dict[str, list[str
 
 
 def _find_morphemes(table: Table, languages: dict[str, list[str]], folder: str) -> dict[str, str]:
+    """Return the gold segmentation file of each language that has one."""
     found: dict[str, str] = {}
     for language in table.values:
         if language not in languages:
-            raise table.error(f"no language of this corpus; {suggest(language, languages)}", language)
+            raise table.error(f"not a language of this corpus; {suggest(language, languages)}", language)
         files = find_files_of(table, language, folder)
         if len(files) > 1:
             raise table.error("must be a single file", language)
@@ -156,17 +164,19 @@ def _find_morphemes(table: Table, languages: dict[str, list[str]], folder: str) 
 
 
 def _reading(part: Table) -> dict[str, str]:
+    """Return the keyword arguments of `Corpus.from_files`."""
     options: dict[str, str] = {"field": part.value("field", str, default="text")}
     if "separator" not in part.values:
         return options | {"document": part.choice("document", DOCUMENTS, "whole")}
     if "document" in part.values:
-        raise part.error("give document or separator, not both", "separator")
+        raise part.error("document and separator exclude each other; remove one", "separator")
     if not part.value("separator", str):
         raise part.error("must not be empty", "separator")
     return options | {"separator": part.values["separator"]}
 
 
 def _python_sources() -> dict[str, list[str]]:
+    """Return the modules of Python's standard library."""
     library = Path(sysconfig.get_paths()["stdlib"])
     return {"python": sorted(str(path) for path in library.glob("*.py"))}
 
@@ -175,5 +185,5 @@ def _parallel_sample() -> dict[str, list[str]]:
     return {language: [str(path)] for language, path in parallel_sample().items()}
 
 
-# Text that is there without any files of one's own.
+# Texts that are available without the user's own files.
 SAMPLES = {"python": _python_sources, "parallel": _parallel_sample}

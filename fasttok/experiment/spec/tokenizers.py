@@ -1,4 +1,4 @@
-"""The tokenizers of an experiment, as its file names them: a model at a size each, or a file."""
+"""Tokenizers of an experiment, as experiment.toml specifies them: tokenizers to train and to load."""
 
 from __future__ import annotations
 
@@ -16,16 +16,36 @@ from fasttok.models.registry import TRAINERS
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 
-OF_GROUPS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")  # keys that are no trainer's option
-SUFFIXES = (".json", ".tiktoken", ".txt")  # of tokenizers; what else is behind a dot belongs to the name
-LONGEST_NAME = 200  # bytes, of 255 that a file may be called by: while it is written it is called longer
-# What a comparison needs and a trainer does not take for granted: an id for what training did not see.
+# Keys of [[tokenizer]] that are not passed to a trainer as options.
+GROUP_KEYS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")
+# File suffixes that are removed from the name of a loaded tokenizer. Other suffixes belong to the name.
+SUFFIXES = (".json", ".tiktoken", ".txt")
+# Maximum length of a file name in bytes. File systems allow 255, but while a file is written, it has a longer
+# temporary name.
+LONGEST_NAME = 200
+# Unknown token by model. These models need one, because test text can contain unseen characters and words.
 UNKNOWN = {"character": "<unk>", "word": "<unk>"}
 
 
 @dataclass(frozen=True)
 class Loading:
-    """A tokenizer that is there already: a file, and further arguments of `load`."""
+    """Tokenizer to load from a file.
+
+    Attributes
+    ----------
+    name : str
+        Name of the tokenizer in the results.
+    file : str
+        Path of the file.
+    options : dict
+        Keyword arguments of `fasttok.load`.
+
+    Examples
+    --------
+    >>> from fasttok.experiment.spec.tokenizers import Loading
+    >>> Loading("cl100k", "cl100k_base.tiktoken", {"pretokenizer": "cl100k"}).name
+    'cl100k'
+    """
 
     name: str
     file: str
@@ -34,18 +54,27 @@ class Loading:
 
 @dataclass(frozen=True)
 class Training:
-    """A tokenizer to be trained.
+    """Tokenizer to train.
 
     Attributes
     ----------
     name : str
-        What it is called.
+        Name of the tokenizer in the results.
     model : str
-        The algorithm.
+        Name or import path of the model family.
     options : dict
-        Arguments of its trainer.
-    pretokenizer, normalizer : dict, dict or None
-        Their configurations.
+        Keyword arguments of the trainer.
+    pretokenizer : dict
+        Configuration of the pretokenizer.
+    normalizer : dict or None
+        Configuration of the normalizer.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> from fasttok.experiment.spec.tokenizers import Training
+    >>> Training("bpe-1000", "bpe", {"vocab_size": 1000}, ft.get_pretokenizer("gpt2").config(), None).model
+    'bpe'
     """
 
     name: str
@@ -56,35 +85,38 @@ class Training:
 
 
 def read_tokenizers(root: Table, folder: str) -> tuple[Training | Loading, ...]:
-    """What every ``[[tokenizer]]`` says; paths start from the folder."""
+    """Read all ``[[tokenizer]]`` tables; relative paths start from `folder`."""
     found: dict[str, Training | Loading] = {}
     for group in root.tables("tokenizer"):
         for tokenizer in _loadings(group, folder) if "load" in group.values else _trainings(group):
-            key = tokenizer.name.casefold()  # on some disks that is the same file
+            key = tokenizer.name.casefold()  # some file systems ignore case
             if key in found:
                 raise group.error(
-                    f"{found[key].name} is there already; in a [[tokenizer]] of its own, with a name, "
-                    "this one is called otherwise"
+                    f"two tokenizers are named {found[key].name}; put one of them into a separate "
+                    "[[tokenizer]] with the key name"
                 )
             found[key] = tokenizer
     if not found:
-        raise root.error("there is no tokenizer to compare: write [[tokenizer]]")
+        raise root.error("there is no tokenizer to compare; add a table [[tokenizer]]")
     return tuple(found.values())
 
 
 def _loadings(group: Table, folder: str) -> list[Loading]:
+    """Return the tokenizers of a ``[[tokenizer]]`` with the key ``load``."""
     kinds: dict[str, list[tuple[type, ...]]] = {}
     for format in FORMATS.values():
         for key, option in format.options.items():
             kinds.setdefault(key, []).append(option.kinds)
     group.check_keys("load", "name", *kinds)
     for key, of_formats in kinds.items():
-        if key in group.values and all(of_formats):  # otherwise the format says what is wrong
+        if key in group.values and all(of_formats):  # otherwise the format itself checks the type
             group.value(key, *chain.from_iterable(of_formats))
     for path in group.values_of("load", str):
         if os.path.isdir(os.path.join(folder, path)):
             files = os.path.join(path, "*.json")
-            raise group.error(f"{shown(path)} is a folder; name files in it, say {shown(files)}", "load")
+            raise group.error(
+                f"{shown(path)} is a folder; name its files, for example {shown(files)}", "load"
+            )
     loadings: list[Loading] = []
     for file in dict.fromkeys(find_files_of(group, "load", folder)):
         name = os.path.basename(file)
@@ -96,7 +128,7 @@ def _loadings(group: Table, folder: str) -> list[Loading]:
 
 
 def _loading_options(group: Table, file: str) -> dict[str, Any]:
-    """The options for a file, checked by its format, which its beginning tells."""
+    """Return the options for a file, checked by its format, which is detected from its first bytes."""
     name = os.path.basename(file)
     try:
         format = find_format(file)
@@ -108,31 +140,32 @@ def _loading_options(group: Table, file: str) -> dict[str, Any]:
     for key in [key for key in group.values if key not in ("load", "name")]:
         option = format.options.get(key)
         if option is None:
-            raise group.error(f"no option of {name}, which needs a [[tokenizer]] of its own", key)
+            raise group.error(f"not an option of {name}; put {name} into a separate [[tokenizer]]", key)
         try:
             options[key] = option.parse(group.values[key], file)
         except (TypeError, ValueError) as error:
             raise group.error(str(error), key) from None
     for key, option in format.options.items():
         if key not in options and (reason := option.missing(file)):
-            raise group.error(f"{name} {reason}: write {key}", "load")
+            raise group.error(f"{name} {reason}; add the key {key}", "load")
     return options
 
 
 def _trainings(group: Table) -> list[Training]:
+    """Return the tokenizers of a ``[[tokenizer]]`` with the key ``model``, one per model and size."""
     if "model" not in group.values:
-        raise group.error("which one? Write model or load")
+        raise group.error("must have the key model, to train a tokenizer, or load, to read one from a file")
     models = group.values_of("model", str)
     trainers = {model: _find_trainer(group, model) for model in models}
     known = {model: {option.name for option in fields(trainers[model])} - {"start"} for model in models}
-    group.check_keys(*OF_GROUPS, *sorted(set().union(*known.values()).difference(OF_GROUPS)))
-    given = {key: value for key, value in group.values.items() if key not in OF_GROUPS}
+    group.check_keys(*GROUP_KEYS, *sorted(set().union(*known.values()).difference(GROUP_KEYS)))
+    given = {key: value for key, value in group.values.items() if key not in GROUP_KEYS}
     for key, model in product(given, models):
         if key not in known[model]:
-            raise group.error(f"no option of {model}, which needs a [[tokenizer]] of its own", key)
+            raise group.error(f"not an option of {model}; put {model} into a separate [[tokenizer]]", key)
     sizes = group.values_of("vocab_size", int) if "vocab_size" in group.values else [None]
     if sizes != [None] and not any("vocab_size" in known[model] for model in models):
-        raise group.error(f"does nothing for {' and '.join(models)}", "vocab_size")
+        raise group.error(f"has no effect on {' and '.join(models)}; remove it", "vocab_size")
     pretokenizer, normalizer = _pretokenizer(group), _normalizer(group)
     trainings: list[Training] = []
     for model in models:
@@ -149,7 +182,7 @@ def _trainings(group: Table) -> list[Training]:
 
 def _find_trainer(group: Table, model: str) -> type[Trainer]:
     if model not in TRAINERS and not is_import_path(model):
-        raise group.error(f"{model!r} is not known; {suggest(model, list(TRAINERS))}", "model")
+        raise group.error(f"no model is named {model!r}; {suggest(model, list(TRAINERS))}", "model")
     try:
         return TRAINERS.find(model)
     except ValueError as error:
@@ -157,13 +190,13 @@ def _find_trainer(group: Table, model: str) -> type[Trainer]:
 
 
 def _check_options(group: Table, model: str, trainer: type[Trainer], options: dict[str, Any]) -> None:
-    """Let the trainer say what is wrong with its options."""
+    """Check the options by creating the trainer; convert its errors."""
     for option in fields(trainer):
         if option.default is MISSING and option.name not in options:
-            raise group.error(f"{model} needs {option.name}")
+            raise group.error(f"{model} needs the key {option.name}")
     for key, value in options.items():
         if isinstance(value, int) and abs(value) >> 63:
-            raise group.error("must fit into 64 bits", key)
+            raise group.error(f"must fit into 64 bits, not {value}", key)
     try:
         trainer(**options)
     except (TypeError, ValueError) as error:
@@ -187,13 +220,13 @@ def _normalizer(group: Table) -> dict[str, Any] | None:
 
 
 def _name(group: Table, name: str) -> str:
-    """What a tokenizer is called, and its file: what it is, behind the name of its group if that has one."""
+    """Return the name of a tokenizer, with the name of its group as a prefix if the group has one."""
     prefix = group.value("name", str, default=None)
     if prefix is not None:
         if not re.fullmatch(r"\w[\w.+-]*", prefix):
-            raise group.error(f"must be letters, digits and . _ + -, not {prefix!r}", "name")
+            raise group.error(f"must consist of letters, digits and . _ + -, not {prefix!r}", "name")
         name = f"{prefix}-{name}"
     if len(f"{name}.json".encode()) > LONGEST_NAME:
         key = "load" if prefix is None else "name"
-        raise group.error(f"{name}.json has more than the {LONGEST_NAME} bytes that a name may have", key)
+        raise group.error(f"the file name {name}.json is longer than {LONGEST_NAME} bytes", key)
     return name

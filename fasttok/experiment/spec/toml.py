@@ -1,4 +1,4 @@
-"""TOML whose errors say where: tables that hand out their values checked."""
+"""TOML files with validated access: errors name the key and the line."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ else:
     import tomli as tomllib
 
 Key = str | int
+# Types of TOML values, as error messages name them.
 KINDS = {
     str: "text",
     int: "a whole number",
@@ -34,14 +35,14 @@ _MISSING: Any = object()
 
 @dataclass(frozen=True)
 class TomlFile:
-    """The text of a TOML file, and where in it things stand.
+    """Text of a TOML file, with a search for the lines of its values.
 
     Attributes
     ----------
     text : str
-        The whole text.
+        Content of the file.
     path : str
-        What the file is called in errors.
+        Path of the file in errors.
     """
 
     text: str
@@ -49,14 +50,14 @@ class TomlFile:
 
     @classmethod
     def read(cls, path: str) -> TomlFile:
-        """Read a file, which may begin with a byte order mark, as some editors write it.
+        """Read a file. A byte order mark is ignored.
 
         Raises
         ------
         OSError
-            If it cannot be opened.
+            If the file cannot be opened.
         ExperimentError
-            If it is not UTF-8.
+            If the file is not UTF-8.
         """
         with open(path, "rb") as file:
             data = file.read().removeprefix(codecs.BOM_UTF8)
@@ -67,33 +68,33 @@ class TomlFile:
             raise ExperimentError("not UTF-8", path, line) from None
 
     def parse(self) -> Table:
-        """The table that is the whole file.
+        """Return the root table of the file.
 
         Raises
         ------
         ExperimentError
-            If it is not TOML, or more of it than Python reads.
+            If the file is not valid TOML, or exceeds the limits of Python's parser.
         """
         try:
             return Table(self, (), tomllib.loads(self.text))
         except tomllib.TOMLDecodeError as error:
-            place = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
-            if place is None:
+            match = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
+            if match is None:
                 raise ExperimentError(f"not TOML: {error}", self.path) from None
-            raise ExperimentError(f"not TOML: {place[1]}", self.path, int(place[2])) from None
+            raise ExperimentError(f"not TOML: {match[1]}", self.path, int(match[2])) from None
         except RecursionError:
             raise ExperimentError("nested too deeply", self.path, self._find(RecursionError)) from None
-        except ValueError:  # of int()
+        except ValueError:  # raised by int() for a long number
             message = "a number has too many digits"
             raise ExperimentError(message, self.path, self._find(ValueError)) from None
 
     def _find(self, kind: type[Exception]) -> int | None:
-        """The line, counted from 1, with which parsing comes to fail in this way."""
+        """Return the number of the line, from 1, at which parsing first fails with this exception."""
         for n in range(1, len(self._lines) + 1):
             try:
                 tomllib.loads("\n".join(self._lines[:n]))
             except tomllib.TOMLDecodeError:
-                continue  # a value goes on in the next line
+                continue  # the value continues on the next line
             except kind:
                 return n
         return None
@@ -103,17 +104,17 @@ class TomlFile:
         return self.text.replace("\r\n", "\n").split("\n")
 
     def line(self, keys: tuple[Key, ...]) -> int | None:
-        """The line, counted from 1, on which what gives the keys a value begins; None if nothing does.
+        """Return the number of the line, from 1, where the value at the keys begins; None if it is missing.
 
-        Lines are parsed one more at a time until the value is there: O(n²), for errors only.
+        The file is parsed again with one more line at a time, in O(n²). Only error messages need the line.
         """
         lines = self._lines
-        begun = 0  # lines before the statement that is being read
+        begun = 0  # number of lines before the current statement
         for n in range(1, len(lines) + 1):
             try:
                 values = tomllib.loads("\n".join(lines[:n]))
             except tomllib.TOMLDecodeError:
-                continue  # a value goes on in the next line
+                continue  # the value continues on the next line
             if _has(values, keys):
                 return begun + 1
             begun = n
@@ -122,16 +123,16 @@ class TomlFile:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a TOML file.
+    """Table of a TOML file.
 
     Attributes
     ----------
     file : TomlFile
-        The file it stands in.
+        File that contains the table.
     keys : tuple of str and int
-        The keys, and indices of lists, that lead to it.
+        Keys of tables and indices of lists that lead from the root to the table.
     values : dict
-        What it holds.
+        Content of the table.
     """
 
     file: TomlFile
@@ -139,7 +140,7 @@ class Table:
     values: dict[str, Any]
 
     def error(self, message: str, *keys: Key) -> ExperimentError:
-        """An error about the value at the `keys` of this table, or about the table itself."""
+        """Return an error about the value at the given keys, or about the table if there are no keys."""
         whole = (*self.keys, *keys)
         name = ".".join(shown(key) for key in whole if isinstance(key, str))
         return ExperimentError(
@@ -149,63 +150,63 @@ class Table:
         )
 
     def check_keys(self, *known: str) -> None:
-        """Refuse keys that are not known."""
+        """Raise an error for unknown keys."""
         for key in self.values:
             if key not in known:
-                raise self.error(f"there is no such key; {suggest(key, known)}", key)
+                raise self.error(f"unknown key; {suggest(key, known)}", key)
 
     def check_name(self, name: str, *keys: Key) -> None:
-        """Refuse what nothing should be called that stands in reports and terminals; the keys give it."""
+        """Raise an error at the given keys if a name is empty or not printable."""
         if not name:
             raise self.error("a name must not be empty", *keys)
-        if not name.isprintable():  # controls, which may turn the text around, and bytes that are not UTF-8
+        if not name.isprintable():  # control characters, such as U+202E, and bytes that are not UTF-8
             raise self.error(f"a name must be printable, not {name!r}", *keys)
 
     def value(self, key: str, *kinds: type, default: Any = _MISSING) -> Any:
-        """The value of a key, of one of the kinds; without a default it must be there."""
+        """Return the value of a key, which must have one of the types; without a default, it is required."""
         if key not in self.values:
             if default is _MISSING:
-                raise self.error(f"{key} is missing")
+                raise self.error(f"the key {key} is missing")
             return default
         value = self.values[key]
-        if type(value) not in kinds:  # True is no number here
+        if type(value) not in kinds:  # not isinstance, because True is an int
             wanted = " or ".join(KINDS[kind] for kind in kinds)
             raise self.error(f"must be {wanted}, not {value!r}", key)
         return value
 
     def values_of(self, key: str, kind: type) -> list[Any]:
-        """The values of a key: one, or a list of at least one."""
+        """Return the values of a key, which must be a single value or a list of at least one value."""
         value = self.value(key, kind, list)
         values = value if isinstance(value, list) else [value]
         if not values:
             raise self.error("must not be empty", key)
         for item in values:
             if type(item) is not kind:
-                raise self.error(f"must be {KINDS[kind]}, or a list of such, not {item!r}", key)
+                raise self.error(f"must be {KINDS[kind]} or a list of these, not {item!r}", key)
         return values
 
     def choice(self, key: str, choices: Collection[str], default: Any = _MISSING) -> str:
-        """A text that is one of the choices."""
+        """Return the value of a key, which must be one of the choices."""
         value: str = self.value(key, str, default=default)
         if value not in choices:
-            raise self.error(f"{value!r} is not known; {suggest(value, choices)}", key)
+            raise self.error(f"unknown value {value!r}; {suggest(value, choices)}", key)
         return value
 
     def table(self, key: str) -> Table:
-        """A table in this one; an empty one if it is not there."""
+        """Return the subtable of a key; an empty table if the key is missing."""
         return Table(self.file, (*self.keys, key), self.value(key, dict, default={}))
 
     def tables(self, key: str) -> list[Table]:
-        """The tables of a list in this one; none if it is not there."""
+        """Return the tables in the list of a key; an empty list if the key is missing."""
         rows = self.value(key, list, default=[])
         for row in rows:
             if not isinstance(row, dict):
-                raise self.error(f"must be tables, [[{key}]], not {row!r}", key)
+                raise self.error(f"must be an array of tables, [[{key}]]; found {row!r}", key)
         return [Table(self.file, (*self.keys, key, i), row) for i, row in enumerate(rows)]
 
 
 def find_files_of(table: Table, key: str, folder: str) -> list[str]:
-    """The files that a key of a table names, by paths and globs that start from the folder."""
+    """Return the files of the paths and glob patterns in a key; relative ones start from `folder`."""
     patterns = table.values_of(key, str)
     starts = [glob.escape(folder) if glob.has_magic(pattern) else folder for pattern in patterns]
     try:
@@ -215,17 +216,18 @@ def find_files_of(table: Table, key: str, folder: str) -> list[str]:
 
 
 def shown(text: str) -> str:
-    """A text, or where it is empty or not printable its ``repr``."""
+    """Return the text itself, or its ``repr`` if it is empty or not printable."""
     return text if text and text.isprintable() else repr(text)
 
 
 def suggest(word: str, known: Collection[str]) -> str:
-    """Which of the known words was meant, or all of them."""
+    """Return a hint that names the known word closest to `word`, or all known words."""
     close = difflib.get_close_matches(word, known, 1)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
 
 
 def _has(values: Any, keys: tuple[Key, ...]) -> bool:
+    """Return whether the nested values contain the keys."""
     for key in keys:
         is_there = key < len(values) if isinstance(key, int) else isinstance(values, dict) and key in values
         if not is_there:

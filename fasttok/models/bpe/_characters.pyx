@@ -1,4 +1,4 @@
-"""The kernel of BPE encoding over characters: the ids that a pretoken begins with."""
+"""Kernel of BPE encoding over characters: look up the initial ids of a pretoken."""
 
 import numpy as np
 
@@ -13,36 +13,38 @@ from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models.bpe._encode cimport MergeEncoder
 from fasttok.text.unicode._utf8 cimport read_code_point
 
-cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
+cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL  # an unused entry of the table of characters
 
 
 @cython.final
 cdef class CharacterEncoder(MergeEncoder):
-    """Merges from characters; the first and the last one of a pretoken may have ids of their own.
+    """Encoder of BPE over characters; the first and last characters of a pretoken may have separate ids.
 
     Parameters
     ----------
     characters : uint32[k]
-        Code points, four times each; two more where the character is not the first of a pretoken, if
-        `marks_rest`; one more where it is the last, if `marks_last`.
+        Keys of the characters: the code point times four, plus two for a character that is not the first of a
+        pretoken (with `marks_rest`), plus one for a character that is the last (with `marks_last`).
     ids : uint32[k]
-        Their ids.
-    marks_rest, marks_last : bool
-        Whether characters are looked up so.
+        Id of each key.
+    marks_rest : bool
+        Whether characters after the first have separate keys.
+    marks_last : bool
+        Whether the last character has a separate key.
     merges : uint32[m, 2], merge_ids : uint32[m]
-        As for `BPEEncoder`.
+        Distinct pairs in order of rank, and their merged ids; see `BPEEncoder` for the limits.
     byte_ids : uint32[256] or None
-        The ids of the bytes of a character that is not there.
+        Ids of bytes, for byte fallback.
     unk_id : int
-        The id of such a character where there are no `byte_ids`; -1 where that is an error.
+        Id of unknown characters if there are no `byte_ids`; -1 if an unknown character is an error.
     fuse_unk : bool
-        Whether a run of such characters has it once.
+        Whether consecutive unknown characters of a pretoken become one id.
     whole : PieceTable or None
-        Where a pretoken is looked up before it is merged.
+        Table in which a pretoken is looked up before it is merged.
     """
 
-    cdef uint64_t* table  # of characters: the key, then the id
-    cdef int shift_characters
+    cdef uint64_t* table  # hash table of characters: the key in the upper 32 bits, the id in the lower
+    cdef int shift_characters  # a hash shifted right by this number is an index into `table`
     cdef bint marks_rest
     cdef bint marks_last
     cdef bint has_bytes
@@ -77,7 +79,7 @@ cdef class CharacterEncoder(MergeEncoder):
         self.shift_characters = 64 - bits
         self.table = <uint64_t*>malloc(8 << bits)
         if self.table == NULL:
-            raise MemoryError("no memory for the table of characters")
+            raise MemoryError("not enough memory for the table of characters")
         memset(self.table, 0xFF, 8 << bits)
         for i in range(characters.shape[0]):
             place = hash_character(characters[i]) >> self.shift_characters
@@ -94,7 +96,7 @@ cdef class CharacterEncoder(MergeEncoder):
         free(self.table)
 
     cdef uint32_t _find(self, uint32_t character) noexcept nogil:
-        """The id of a character, NOTHING if there is none."""
+        """Return the id of a character key, or NOTHING."""
         cdef uint64_t place = hash_character(character) >> self.shift_characters
         while True:
             if self.table[place] >> 32 == character:
@@ -106,7 +108,7 @@ cdef class CharacterEncoder(MergeEncoder):
     cdef inline Py_ssize_t _find_at(
         self, const uint8_t* pretoken, Py_ssize_t i, Py_ssize_t length, Py_ssize_t* size
     ) noexcept nogil:
-        """The id of the character of a pretoken at byte i, NOTHING if there is none; and its bytes."""
+        """Return the id of the character at byte i, or NOTHING; write its length in bytes to `size`."""
         cdef uint32_t character = read_code_point(pretoken, i, length, size) << 2
         if self.marks_rest and i:
             character |= 2
@@ -159,7 +161,7 @@ cdef class CharacterEncoder(MergeEncoder):
         cdef Py_ssize_t i, at = 0, end, size
         for i in range(n):
             end = at + known_length(self, ids[i])
-            if end == at:  # the unknown token, for one character or for a run of them
+            if end == at:  # the unknown token, of one or several characters
                 read_code_point(pretoken, at, length, &size)
                 end += size
                 while self.fuse_unk and end < length and self._find_at(pretoken, end, length, &size) == NOTHING:

@@ -1,7 +1,7 @@
-"""The kernel of BPE-dropout: pretokens whose merges are skipped by chance (Provilkov et al. 2020).
+"""Kernel of BPE-dropout: skip merges at random (Provilkov et al. 2020).
 
-The merges that are possible in a pretoken stand in a heap, by rank and then position. One that is skipped is
-set aside until the next merge is made, and then goes back into the heap.
+A heap has the possible merges of a pretoken, sorted by rank, then by position. A skipped merge is set aside until
+the next merge is applied, and then returns to the heap.
 """
 
 cimport cython
@@ -13,33 +13,31 @@ from fasttok.models._sampling_loop cimport SamplingLoop, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
 from fasttok.models.bpe._encode cimport MergeEncoder
 
-cdef uint32_t NO_RANK = 0xFFFFFFFFU  # of a pair that does not merge, as MergeEncoder has it
-cdef uint64_t ALWAYS = 1ULL << 63  # the limit that every draw is below
+cdef uint32_t NO_RANK = 0xFFFFFFFFU  # rank of a pair that does not merge, as in MergeEncoder
+cdef uint64_t ALWAYS = 1ULL << 63  # limit that every draw is below: all merges are skipped
 
 
 @cython.final
 cdef class DropoutEncoder(SamplingLoop):
-    """Merges that are skipped by chance.
+    """Encoder that skips merges at random.
 
     Parameters
     ----------
     seed, epoch, documents, starts
         As for `SamplingLoop`.
     encoder : MergeEncoder
-        The model.
+        Encoder of the model.
     limit : int
-        As in `Dropout`.
+        Threshold of the draws; see `Dropout.limit`.
     """
 
     cdef MergeEncoder encoder
     cdef uint64_t limit
     cdef Py_ssize_t n_draws
-    # Buffers for pretokens of up to `size` symbols: by position, where a symbol begins,
-    cdef Py_ssize_t size
-    cdef uint32_t* ranks  # of the pair it forms with the next
-    cdef uint32_t* lengths  # of the symbol, also at its last place
-    # and the merges that are possible or were so: the heap from the front on, what is skipped from the end.
-    cdef uint64_t* merges
+    cdef Py_ssize_t size  # number of symbols that the following buffers have space for
+    cdef uint32_t* ranks  # rank of the pair of the symbol at each position and the next symbol
+    cdef uint32_t* lengths  # length of each symbol, at its first and last position
+    cdef uint64_t* merges  # the heap at the front, the skipped merges at the end
     cdef Py_ssize_t n_heap
     cdef Py_ssize_t n_skipped
 
@@ -84,7 +82,7 @@ cdef class DropoutEncoder(SamplingLoop):
             i = merge & 0xFFFFFFFFU
             rank = merge >> 32
             if self.ranks[i] != rank:
-                continue  # one of the two is part of something else by now
+                continue  # one of the two symbols has been merged since
             self.n_draws += 1
             if self.n_draws & 0xFFFF == 0 and interrupt.check():
                 return INTERRUPTED
@@ -116,8 +114,8 @@ cdef class DropoutEncoder(SamplingLoop):
     cdef bint _reserve(self, Py_ssize_t n) noexcept nogil:
         """Make the buffers large enough for a pretoken of n symbols.
 
-        It has n - 1 merges at first. Every merge made takes one away and brings two at most, so that there
-        are never more than 2n.
+        There are at most n - 1 possible merges at first. Every applied merge removes one and adds at most two,
+        so there are never more than 2n.
         """
         cdef Py_ssize_t size = max(n, <Py_ssize_t>64)
         if n <= self.size:
@@ -133,7 +131,7 @@ cdef class DropoutEncoder(SamplingLoop):
         return True
 
     cdef inline void _add(self, Py_ssize_t i, uint32_t rank) noexcept nogil:
-        """Note the rank of the pair at a position, and that it can be merged, if it can."""
+        """Set the rank of the pair at position i, and add the pair to the heap if it can be merged."""
         self.ranks[i] = rank
         if rank != NO_RANK:
             self._push(<uint64_t>rank << 32 | <uint64_t>i)

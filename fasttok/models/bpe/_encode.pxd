@@ -1,4 +1,4 @@
-"""The merging that the encoders of bytes and of characters share; see _encode.pyx."""
+"""Declarations of _encode.pyx: merging, as shared by the encoders of bytes and of characters."""
 
 cimport cython
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
@@ -8,22 +8,22 @@ from fasttok.models._encoder cimport PretokenEncoder
 from fasttok.models._pieces cimport PieceTable
 
 cdef enum:
-    SHORT = 64  # the longest pretoken whose positions are the bits of a word
+    SHORT = 64  # maximum number of symbols whose positions fit the bits of one word
 
 
 cdef class MergeEncoder(PretokenEncoder):
-    cdef uint32_t* merged  # by rank; NULL where the rank is the id
-    cdef uint64_t* pairs
+    cdef uint32_t* merged  # merged id of each rank; NULL if the rank is the id
+    cdef uint64_t* pairs  # hash table: the pair in the upper bits, its rank in the lower bits
     cdef void* pairs_block
-    cdef uint64_t* filter  # a bit set for each hash that a pair has
+    cdef uint64_t* filter  # bit set of the hashes of all pairs
     cdef void* filter_block
-    cdef int shift  # what makes an index into `pairs` of a hash
-    cdef int filter_shift
-    cdef int id_bits
+    cdef int shift  # a hash shifted right by `shift` is an index into `pairs`
+    cdef int filter_shift  # a hash shifted right by `filter_shift` is the number of a bit of `filter`
+    cdef int id_bits  # number of bits of an id in `pairs`
     cdef Py_ssize_t n_ranks
-    cdef bint ascends  # whether a pair ranks behind the merges that make its two
-    cdef PieceTable whole  # of pretokens that are not merged; None for none
-    cdef uint32_t* byte_ranks  # of the pair (a, b) of bytes at a << 8 | b; NULL for characters
+    cdef bint is_in_order  # whether every merge ranks after the merges that produce its parts
+    cdef PieceTable whole  # pretokens that are looked up instead of merged; may be None
+    cdef uint32_t* byte_ranks  # rank of the pair of bytes (a, b) at a << 8 | b; NULL for characters
 
     cdef int set_merges(
         self, const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
@@ -36,7 +36,7 @@ cdef class MergeEncoder(PretokenEncoder):
     @cython.final
     cdef uint32_t _merged(self, uint32_t rank) noexcept nogil
     @cython.final
-    cdef int32_t _place(self, uint32_t rank, Py_ssize_t i) noexcept nogil
+    cdef int32_t _order_key(self, uint32_t rank, Py_ssize_t i) noexcept nogil
     @cython.final
     cdef Py_ssize_t merge(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil
     @cython.final

@@ -1,8 +1,9 @@
-"""The kernels of BPE encoding: what a pretoken becomes that the cache does not know.
+"""Kernels of BPE encoding: merge the bytes or characters of pretokens that are not in the cache.
 
-It is merged from its bytes, or its characters: the pair of lowest rank first, the leftmost where several have
-it. Up to 64 of them all pairs are looked at for the lowest rank; beyond, each rank has a queue of positions, or,
-where a merge may come before one that makes what it joins, all are in a heap: the time is O(n log n) in any case.
+The pair with the lowest rank is merged first; pairs of equal rank are merged from the left. For up to 64 symbols,
+all pairs are scanned for the lowest rank. Longer pretokens have one queue of positions per rank. If a merge of the
+model ranks before a merge that produces one of its parts, a heap of all pairs is used instead of the queues. The time
+is O(n log n) in every case.
 """
 
 import numpy as np
@@ -30,13 +31,13 @@ from fasttok.models.bpe._queues cimport (
 )
 
 cdef enum:
-    MOST_ID_BITS = 21
-    ASK_EVERY = (1 << 16) - 1  # steps of a long merge between two questions whether to go on
-    NEVER = 0x7FFFFFFF  # the place in the order of what does not merge
+    MOST_ID_BITS = 21  # maximum number of bits of an id, so that two ids and a rank fit 64 bits
+    CHECK_MASK = (1 << 16) - 1  # a long merge checks for interrupts every 65,536 steps
+    NEVER = 0x7FFFFFFF  # order key of a pair that does not merge
 
-cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL
+cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL  # an unused entry of `pairs`
 
-MOST_PIECES = (1 << MOST_ID_BITS) - 1  # that BPEEncoder takes
+MOST_PIECES = (1 << MOST_ID_BITS) - 1  # maximum number of pieces and of merges of a model
 
 
 cdef inline uint64_t hash_pair(uint64_t pair) noexcept nogil:
@@ -44,7 +45,7 @@ cdef inline uint64_t hash_pair(uint64_t pair) noexcept nogil:
 
 
 cdef inline void push(uint64_t* heap, Py_ssize_t* size, uint32_t rank, Py_ssize_t position) noexcept nogil:
-    """Put a rank and its position into a heap that has the lowest of them first."""
+    """Add a rank and its position to a min-heap."""
     cdef uint64_t entry = <uint64_t>rank << 32 | <uint64_t>position
     cdef Py_ssize_t i = size[0], above
     size[0] += 1
@@ -58,7 +59,7 @@ cdef inline void push(uint64_t* heap, Py_ssize_t* size, uint32_t rank, Py_ssize_
 
 
 cdef inline void pop(uint64_t* heap, Py_ssize_t* size) noexcept nogil:
-    """Take the first entry out."""
+    """Remove the smallest entry of the heap."""
     cdef Py_ssize_t i = 0, below = 1, n = size[0] - 1
     cdef uint64_t entry = heap[n]
     size[0] = n
@@ -75,21 +76,20 @@ cdef inline void pop(uint64_t* heap, Py_ssize_t* size) noexcept nogil:
 
 
 cdef class MergeEncoder(PretokenEncoder):
-    """The merges of one model; never changed, shared by all threads. Derived classes have a `begin`.
+    """Merges of one model, immutable and shared by all threads. Derived classes define `begin`.
 
-    An entry of the table of pairs is one word: both ids, and the rank in the bits that they leave. So a
-    vocabulary of 100,000 pieces has its pairs in 2 MiB. Most look-ups find nothing, and most of these are
-    answered by a bit in an array small enough for the processor's second cache.
+    An entry of the hash table of pairs is one word with both ids and the rank, so that 100,000 merges take 2 MiB.
+    Most lookups find nothing. A bit set that fits the L2 cache answers most of these.
 
-    Where the ids of merged pieces ascend with the ranks, as they nearly always do, they are the ranks.
+    If the ids of merged pieces ascend with the ranks, as is usual, the ids are used as ranks.
     """
 
     cdef int set_merges(
         self, const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
     ) except -1:
-        """Take pairs in order of rank, each once, and what they become.
+        """Set the distinct pairs in order of rank, and their merged ids.
 
-        `largest` is the largest id of all; it must be below MOST_PIECES, and there must not be more merges.
+        `largest` is the largest id. It must be less than MOST_PIECES; there are at most MOST_PIECES merges.
         """
         cdef Py_ssize_t n = merges.shape[0]
         cdef int bits = 6
@@ -103,20 +103,20 @@ cdef class MergeEncoder(PretokenEncoder):
         self.pairs = <uint64_t*>calloc_table(8 << bits, &self.pairs_block)
         self.filter = <uint64_t*>calloc_table(8 << (bits + 2 - 6), &self.filter_block)
         if self.pairs == NULL or self.filter == NULL:
-            raise MemoryError("no memory for the table of merges")
+            raise MemoryError("not enough memory for the table of merges")
         ranks = np.asarray(merge_ids)
         if (np.diff(ranks.astype(np.int64)) <= 0).any():
             ranks = np.arange(n, dtype=np.uint32)
             self.merged = <uint32_t*>malloc(4 * n)
             if self.merged == NULL:
-                raise MemoryError("no memory for the table of merges")
+                raise MemoryError("not enough memory for the table of merges")
             memcpy(self.merged, &merge_ids[0], 4 * n)
         self.n_ranks = ranks.max() + 1 if n else 0
         memset(self.pairs, 0xFF, 8 << bits)
         self._insert(merges, ranks)
         made_last = np.full(<Py_ssize_t>largest + 1, -1)
         np.maximum.at(made_last, merge_ids, np.arange(n))
-        self.ascends = bool((made_last[np.asarray(merges)].max(axis=1, initial=-1) < np.arange(n)).all())
+        self.is_in_order = bool((made_last[np.asarray(merges)].max(axis=1, initial=-1) < np.arange(n)).all())
         return 0
 
     def __dealloc__(self):
@@ -126,7 +126,7 @@ cdef class MergeEncoder(PretokenEncoder):
         free(self.byte_ranks)
 
     cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
-        """Write the ids that a pretoken begins with; return how many, or UNKNOWN less the place of a character."""
+        """Write the ids of the symbols before merging; return their number or a negative reason."""
         return OUT_OF_MEMORY
 
     @cython.final
@@ -145,7 +145,7 @@ cdef class MergeEncoder(PretokenEncoder):
 
     @cython.final
     cdef uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil:
-        """The rank of a pair, NO_RANK if it does not merge."""
+        """Return the rank of a pair, or NO_RANK if it does not merge."""
         cdef uint64_t pair = left << self.id_bits | right, entry
         cdef uint64_t hashed = hash_pair(pair), place = hashed >> self.filter_shift
         cdef int rank_bits = 64 - 2 * self.id_bits
@@ -162,31 +162,31 @@ cdef class MergeEncoder(PretokenEncoder):
 
     @cython.final
     cdef uint32_t _merged(self, uint32_t rank) noexcept nogil:
-        """The id that the pair of a rank becomes."""
+        """Return the merged id of a rank."""
         return rank if self.merged == NULL else self.merged[rank]
 
     @cython.final
-    cdef int32_t _place(self, uint32_t rank, Py_ssize_t i) noexcept nogil:
-        """The pair at a position in the order of `_merge_short`."""
+    cdef int32_t _order_key(self, uint32_t rank, Py_ssize_t i) noexcept nogil:
+        """Return the sort key of the pair at position i for `_merge_short`: rank, then position."""
         return NEVER if rank == NO_RANK else <int32_t>(rank << 6 | <uint32_t>i)
 
     @cython.final
     cdef Py_ssize_t merge(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
-        """Merge the ids that a pretoken begins with, where they stand; return how many are left."""
+        """Merge the initial ids of a pretoken in place; return the number of resulting ids."""
         cdef int32_t order[SHORT]
         cdef Py_ssize_t i
         if n > SHORT:
             return self._merge_long(ids, n, interrupt)
         for i in range(n - 1):
-            order[i] = self._place(self._rank(ids[i], ids[i + 1]), i)
+            order[i] = self._order_key(self._rank(ids[i], ids[i + 1]), i)
         return self._merge_short(ids, order, n)
 
     @cython.final
     cdef Py_ssize_t _merge_short(self, uint32_t* ids, int32_t* order, Py_ssize_t n) noexcept nogil:
-        """Look at every pair for the lowest rank, merge it, look again.
+        """Merge up to 64 symbols: scan all pairs for the lowest rank, merge that pair, and scan again.
 
-        What begins at a position and is not merged away is a bit of `live`. `order` has, for each of them,
-        the rank of the pair that it forms with the next, and then the position: its least is the pair to merge.
+        Bit i of `live` is set if a symbol begins at position i. ``order[i]`` is the sort key of the pair of
+        that symbol and the next one; the smallest key is the next merge.
         """
         cdef int32_t best
         cdef uint64_t live = 0xFFFFFFFFFFFFFFFFULL >> (SHORT - n), above, below
@@ -206,11 +206,11 @@ cdef class MergeEncoder(PretokenEncoder):
             live &= ~((<uint64_t>1) << j)
             order[i] = NEVER
             if above:
-                order[i] = self._place(self._rank(ids[i], ids[ctz(above)]), i)
+                order[i] = self._order_key(self._rank(ids[i], ids[ctz(above)]), i)
             below = live & (((<uint64_t>1) << i) - 1)
             if below:
                 k = highest_bit(below)
-                order[k] = self._place(self._rank(ids[k], ids[i]), k)
+                order[k] = self._order_key(self._rank(ids[k], ids[i]), k)
         k = 0
         while live:
             ids[k] = ids[ctz(live)]
@@ -220,18 +220,18 @@ cdef class MergeEncoder(PretokenEncoder):
 
     @cython.final
     cdef Py_ssize_t _merge_long(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
-        """Take the ranks from the lowest on, and of each its positions, of overlapping pairs from the left.
+        """Merge more than 64 symbols, rank by rank; overlapping pairs are merged from the left.
 
-        A merge brings up higher ranks only, unless the model has one before another that makes what it joins.
+        If `is_in_order`, a merge only creates pairs of higher ranks, so no rank is visited twice.
         """
         cdef Queues queues
-        cdef uint32_t* lengths  # at a symbol's first and last place
+        cdef uint32_t* lengths  # length of each symbol, at its first and last position
         cdef uint32_t* taken = NULL
-        cdef Py_ssize_t i, j, k, t, n_taken, room = 0, result = 0, n_steps = 0
+        cdef Py_ssize_t i, j, k, t, n_taken, capacity = 0, result = 0, n_steps = 0
         cdef uint32_t rank = 0
         if n >= TAKEN:
             return OUT_OF_MEMORY
-        if not self.ascends:
+        if not self.is_in_order:
             return self._merge_in_any_order(ids, n, interrupt)
         lengths = <uint32_t*>malloc(n * sizeof(uint32_t))
         if not open_queues(&queues, n, self.n_ranks) or lengths == NULL:
@@ -241,11 +241,11 @@ cdef class MergeEncoder(PretokenEncoder):
         for i in range(n):
             lengths[i] = 1
             add_to_queue(&queues, i, self._rank(ids[i], ids[i + 1]) if i + 1 < n else NO_RANK)
-            if i & ASK_EVERY == ASK_EVERY and interrupt.check():
+            if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                 result = INTERRUPTED
                 break
         while result == 0 and lowest_queue(&queues, &rank):
-            n_taken = take_queue(&queues, rank, &taken, &room)
+            n_taken = take_queue(&queues, rank, &taken, &capacity)
             if n_taken < 0:
                 result = OUT_OF_MEMORY
                 break
@@ -255,9 +255,9 @@ cdef class MergeEncoder(PretokenEncoder):
             for t in range(n_taken):
                 i = taken[t]
                 if queues.rank[i] != rank:
-                    continue  # an overlapping pair went first
+                    continue  # an overlapping pair was merged before
                 n_steps += 1
-                if n_steps & ASK_EVERY == 0 and interrupt.check():
+                if n_steps & CHECK_MASK == 0 and interrupt.check():
                     result = INTERRUPTED
                     break
                 j = i + lengths[i]
@@ -283,14 +283,15 @@ cdef class MergeEncoder(PretokenEncoder):
 
     @cython.final
     cdef Py_ssize_t _merge_in_any_order(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
-        """Take the lowest rank each time, and of it the leftmost position: O(n log n), by a heap of both.
+        """Merge with a heap of ranks and positions in O(n log n), for merges in any order.
 
-        What a merge has changed meanwhile stays in the heap and is passed over.
+        Entries of pairs that no longer exist stay in the heap and are skipped.
         """
-        # A pair to begin with at each place, and two more a merge.
+        # The heap has one pair per position at first; each merge adds up to two.
         cdef uint64_t* heap = <uint64_t*>malloc(3 * n * sizeof(uint64_t))
-        cdef uint32_t* lengths = <uint32_t*>malloc(2 * n * sizeof(uint32_t))  # at a symbol's first and last place
-        cdef uint32_t* ranks  # of the pair at each position
+        # Length of each symbol, at its first and last position; the second half of the memory is for `ranks`.
+        cdef uint32_t* lengths = <uint32_t*>malloc(2 * n * sizeof(uint32_t))
+        cdef uint32_t* ranks  # rank of the pair at each position
         cdef Py_ssize_t i, j, k, size = 0, result = 0, n_steps = 0
         cdef uint32_t rank
         if heap == NULL or lengths == NULL:
@@ -303,7 +304,7 @@ cdef class MergeEncoder(PretokenEncoder):
             ranks[i] = self._rank(ids[i], ids[i + 1]) if i + 1 < n else NO_RANK
             if ranks[i] != NO_RANK:
                 push(heap, &size, ranks[i], i)
-            if i & ASK_EVERY == ASK_EVERY and interrupt.check():
+            if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                 result = INTERRUPTED
                 break
         while result == 0 and size:
@@ -313,7 +314,7 @@ cdef class MergeEncoder(PretokenEncoder):
             if ranks[i] != rank:
                 continue
             n_steps += 1
-            if n_steps & ASK_EVERY == 0 and interrupt.check():
+            if n_steps & CHECK_MASK == 0 and interrupt.check():
                 result = INTERRUPTED
                 break
             j = i + lengths[i]
@@ -342,17 +343,17 @@ cdef class MergeEncoder(PretokenEncoder):
 
 @cython.final
 cdef class BPEEncoder(MergeEncoder):
-    """Merges from bytes. The ranks of pairs of bytes stand in an array of their own.
+    """Encoder of byte-level BPE. A separate array has the ranks of all pairs of bytes.
 
     Parameters
     ----------
     byte_ids : uint32[256]
-        The id of each byte.
+        Id of each byte.
     merges : uint32[m, 2], merge_ids : uint32[m]
-        Pairs in order of rank, each once, and what they become. Ids must be below MOST_PIECES, and there
-        must not be more merges.
+        Distinct pairs in order of rank, and their merged ids. Ids must be less than MOST_PIECES; there are at
+        most MOST_PIECES merges.
     whole : PieceTable or None
-        Where a pretoken is looked up before it is merged.
+        Table in which a pretoken is looked up before it is merged.
     """
 
     def __cinit__(
@@ -367,7 +368,7 @@ cdef class BPEEncoder(MergeEncoder):
         self.whole = whole
         self.byte_ranks = <uint32_t*>malloc(4 << 16)
         if self.byte_ranks == NULL:
-            raise MemoryError("no memory for the table of merges")
+            raise MemoryError("not enough memory for the table of merges")
         self.set_merges(
             merges, merge_ids, max(np.max(byte_ids), np.max(merge_ids, initial=0), np.max(merges, initial=0))
         )
@@ -375,8 +376,11 @@ cdef class BPEEncoder(MergeEncoder):
             for b in range(256):
                 self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
 
-    def come_out_whole(self, const uint8_t[::1] values, const int64_t[::1] offsets):
-        """Which pieces are what their own bytes merge to: uint8, 1 or 0 for each."""
+    def is_reachable(self, const uint8_t[::1] values, const int64_t[::1] offsets):
+        """Return 1 for each piece that the merges produce from the piece's own bytes, else 0: uint8[k].
+
+        ``values`` (uint8[..]) and ``offsets`` (int64[k + 1]) have the pieces; the id of a piece is its row.
+        """
         cdef Py_ssize_t i, length, n_pieces = offsets.shape[0] - 1, n_ids
         cdef uint8_t[::1] answers = np.zeros(n_pieces, np.uint8)
         cdef uint32_t[::1] ids = np.empty(int(np.diff(offsets).max(initial=0)) + 1, np.uint32)
@@ -411,5 +415,5 @@ cdef class BPEEncoder(MergeEncoder):
         if length > SHORT:
             return self._merge_long(out, length, interrupt)
         for i in range(length - 1):
-            order[i] = self._place(self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]], i)
+            order[i] = self._order_key(self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]], i)
         return self._merge_short(out, order, length)

@@ -1,7 +1,7 @@
-"""The queues of long pretokens: for every rank the positions whose pair has it.
+"""Queues for merging long pretokens: for every rank, the positions of the pairs with this rank.
 
-A queue is a doubly linked list, so that a position leaves it the moment its pair is no more. Which ranks
-have any is in a tree of bits.
+A queue is a doubly linked list, so that a position can be removed as soon as its pair no longer exists. A tree of
+bits marks the ranks whose queues are not empty.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -11,17 +11,17 @@ from libc.string cimport memset
 from fasttok.core._keys cimport ctz
 
 cdef enum:
-    NO_RANK = 0xFFFFFFFF  # of a pair that does not merge
-    END = 0xFFFFFFFF  # in place of a link
-    TAKEN = 0xFFFFFFFE  # in place of the link back: not in the list any more, but not merged yet
-    LEVELS = 4  # of the tree, of 64 branches each: enough for 2^24 ranks
+    NO_RANK = 0xFFFFFFFF  # rank of a pair that does not merge
+    END = 0xFFFFFFFF  # link at the end of a list
+    TAKEN = 0xFFFFFFFE  # backward link of a position that `take_queue` has removed
+    LEVELS = 4  # levels of the tree of bits, with 64 branches per node: enough for 2^24 ranks
 
 cdef struct Queues:
-    uint32_t* first  # of each rank
-    uint32_t* rank  # of the pair at each position
-    uint32_t* before
-    uint32_t* behind
-    uint64_t* bits[LEVELS]
+    uint32_t* first  # first position of each rank
+    uint32_t* rank  # rank of the pair at each position
+    uint32_t* before  # links to the previous position
+    uint32_t* after  # links to the next position
+    uint64_t* bits[LEVELS]  # tree of the ranks with positions, from the leaves to the root
 
 
 cdef inline bint open_queues(Queues* queues, Py_ssize_t n, Py_ssize_t n_ranks) noexcept nogil:
@@ -37,7 +37,7 @@ cdef inline bint open_queues(Queues* queues, Py_ssize_t n, Py_ssize_t n_ranks) n
     if not has_all or queues.first == NULL or queues.rank == NULL:
         return False
     queues.before = queues.rank + n
-    queues.behind = queues.before + n
+    queues.after = queues.before + n
     memset(queues.first, 0xFF, n_ranks * sizeof(uint32_t))
     return True
 
@@ -51,7 +51,7 @@ cdef inline void close_queues(Queues* queues) noexcept nogil:
 
 
 cdef inline void add_to_queue(Queues* queues, Py_ssize_t i, uint32_t rank) noexcept nogil:
-    """Put a position that is in no queue into that of its rank, if its pair has one."""
+    """Add a position that is in no queue to the queue of its rank, unless the rank is NO_RANK."""
     cdef uint32_t first
     cdef int level
     cdef uint64_t at = rank
@@ -61,7 +61,7 @@ cdef inline void add_to_queue(Queues* queues, Py_ssize_t i, uint32_t rank) noexc
     first = queues.first[rank]
     queues.first[rank] = i
     queues.before[i] = END
-    queues.behind[i] = first
+    queues.after[i] = first
     if first != END:
         queues.before[first] = i
         return
@@ -71,22 +71,23 @@ cdef inline void add_to_queue(Queues* queues, Py_ssize_t i, uint32_t rank) noexc
 
 
 cdef inline void leave_queue(Queues* queues, Py_ssize_t i) noexcept nogil:
-    """Take a position out of its queue, if it is in one."""
-    cdef uint32_t rank = queues.rank[i], before = queues.before[i], behind = queues.behind[i]
+    """Remove a position from its queue, if it is in one."""
+    cdef uint32_t rank = queues.rank[i], before = queues.before[i], after = queues.after[i]
     queues.rank[i] = NO_RANK
     if rank == NO_RANK or before == TAKEN:
         return
-    if behind != END:
-        queues.before[behind] = before
+    if after != END:
+        queues.before[after] = before
     if before != END:
-        queues.behind[before] = behind
+        queues.after[before] = after
         return
-    queues.first[rank] = behind
-    if behind == END:
+    queues.first[rank] = after
+    if after == END:
         clear_rank(queues, rank)
 
 
 cdef inline void clear_rank(Queues* queues, uint64_t at) noexcept nogil:
+    """Clear the bit of a rank whose queue is empty, and the bits above it that cover no other rank."""
     cdef int level
     for level in range(LEVELS):
         queues.bits[level][at >> 6] &= ~((<uint64_t>1) << (at & 63))
@@ -96,7 +97,7 @@ cdef inline void clear_rank(Queues* queues, uint64_t at) noexcept nogil:
 
 
 cdef inline bint lowest_queue(Queues* queues, uint32_t* rank) noexcept nogil:
-    """Find the lowest rank that any position has; False if there is none."""
+    """Write the lowest rank that has positions to `rank`; return False if there is none."""
     cdef int level
     cdef uint64_t at = 0
     if queues.bits[LEVELS - 1][0] == 0:
@@ -107,21 +108,24 @@ cdef inline bint lowest_queue(Queues* queues, uint32_t* rank) noexcept nogil:
     return True
 
 
-cdef inline Py_ssize_t take_queue(Queues* queues, uint32_t rank, uint32_t** taken, Py_ssize_t* room) noexcept nogil:
-    """Empty the queue of a rank into `taken`, making room there; return how many, -1 for want of memory."""
+cdef inline Py_ssize_t take_queue(Queues* queues, uint32_t rank, uint32_t** taken, Py_ssize_t* capacity) noexcept nogil:
+    """Move the queue of a rank to `taken`, which grows as needed; return the number of positions or -1.
+
+    -1 means that there is not enough memory. `capacity` is the size of `taken`.
+    """
     cdef uint32_t i = queues.first[rank]
     cdef Py_ssize_t n = 0
     cdef uint32_t* larger
     while i != END:
-        if n == room[0]:
+        if n == capacity[0]:
             larger = <uint32_t*>realloc(taken[0], (2 * n + 64) * sizeof(uint32_t))
             if larger == NULL:
                 return -1
             taken[0] = larger
-            room[0] = 2 * n + 64
+            capacity[0] = 2 * n + 64
         taken[0][n] = i
         queues.before[i] = TAKEN
-        i = queues.behind[i]
+        i = queues.after[i]
         n += 1
     queues.first[rank] = END
     clear_rank(queues, rank)
@@ -129,7 +133,7 @@ cdef inline Py_ssize_t take_queue(Queues* queues, uint32_t rank, uint32_t** take
 
 
 cdef inline void sort_positions(uint32_t* positions, Py_ssize_t n) noexcept nogil:
-    """Sort ascending what a queue gave: mostly it ascends, or is exactly the other way round."""
+    """Sort positions in ascending order; fast if they are ascending or descending, as they usually are."""
     cdef Py_ssize_t i
     if n > 1 and positions[0] > positions[n - 1]:
         for i in range(n // 2):

@@ -1,4 +1,4 @@
-"""What tiktoken's rule makes of the pieces of a vocabulary."""
+"""Find the merges of a vocabulary under tiktoken's rule."""
 
 import numpy as np
 
@@ -8,28 +8,33 @@ from libc.string cimport memmove
 from fasttok.models._pieces cimport NOTHING, PieceTable
 
 cdef enum:
-    LONGEST_PIECE = 1024
+    LONGEST_PIECE = 1024  # maximum length of a piece in bytes
 
 
 def split_pieces(const uint8_t[::1] values, const int64_t[::1] offsets):
-    """The last merge by which each piece comes about under tiktoken's rule, as int64[k, 2].
+    """Return, for each of k pieces, the two ids that are merged last under tiktoken's rule: int64[k, 2].
 
-    The rule: two neighbours whose joined bytes are a piece merge, the piece of lowest id first. A piece
-    that the rule never puts together, and a single byte, have (-1, -1). Pieces must not be longer than
-    LONGEST_PIECE; an empty row is no piece.
+    The rule merges two neighbours if their joined bytes are a piece; the piece with the lowest id is made first.
+    Single bytes, empty rows and pieces that the rule never produces have (-1, -1). ``values`` (uint8[..]) and
+    ``offsets`` (int64[k + 1]) have the pieces; the id of a piece is its row.
+
+    Raises
+    ------
+    ValueError
+        If a piece has more than LONGEST_PIECE bytes.
     """
     cdef Py_ssize_t n_pieces = offsets.shape[0] - 1, piece, n, i, best
     cdef PieceTable table = PieceTable(values, offsets, np.ones(n_pieces, np.uint8))
     cdef int64_t[:, ::1] splits = np.full((n_pieces, 2), -1, np.int64)
     cdef const uint8_t* p
     cdef Py_ssize_t starts[LONGEST_PIECE + 1]
-    cdef uint32_t joined[LONGEST_PIECE]  # the piece that parts i and i + 1 make together
+    cdef uint32_t joined[LONGEST_PIECE]  # id of the piece that is parts i and i + 1 joined
     for piece in range(n_pieces):
         n = offsets[piece + 1] - offsets[piece]
         if n < 2:
             continue
         if n > LONGEST_PIECE:
-            raise ValueError(f"piece {piece} has {n:,} bytes; the most is {LONGEST_PIECE:,}")
+            raise ValueError(f"piece {piece} has {n:,} bytes; the maximum is {LONGEST_PIECE:,}")
         p = &values[offsets[piece]]
         for i in range(n + 1):
             starts[i] = i

@@ -1,4 +1,4 @@
-"""`Bytes` and `Characters`: the symbols that byte-pair encoding begins with."""
+"""`Bytes` and `Characters`: the symbols that byte-pair encoding starts from."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from fasttok.models.pieces import as_id
 
 @dataclass(frozen=True)
 class Bytes:
-    """Byte-pair encoding begins with the 256 bytes, each of which is a piece.
+    """Alphabet of the 256 bytes: every byte is a piece, so every text can be encoded.
 
     Attributes
     ----------
     kind : str
-        The kind of a model with this alphabet.
+        Name that native files give the models with this alphabet.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> pieces = [*(bytes([byte]) for byte in range(256)), b"ab"]
+    >>> model = ft.BPEModel(pieces, [[97, 98]], alphabet=ft.Bytes())
+    >>> ft.Tokenizer(model, "none").encode("abé").tolist()
+    [256, 195, 169]
     """
 
     kind: ClassVar[str] = "bpe"
@@ -24,38 +32,51 @@ class Bytes:
 
 @dataclass(frozen=True)
 class Characters:
-    """Byte-pair encoding begins with the characters of a pretoken. A byte that is not UTF-8 counts as one.
+    """Alphabet of characters. A byte that is not UTF-8 counts as a character.
 
     Parameters
     ----------
     end_of_word_suffix : str
-        The text at the end of the name of each piece that ends a pretoken, ``</w>`` as a rule; empty for
-        none. With one, the last character of a pretoken is another symbol than the same character elsewhere.
+        Suffix of the name of each piece that ends a pretoken, usually ``</w>``; empty for no suffix. With a
+        suffix, the last character of a pretoken is a different symbol from the same character elsewhere.
     continuing_subword_prefix : str
-        The text before the name of each piece that does not begin a pretoken, ``##`` as a rule; empty for
-        none. A merge joins the name of its left part to that of its right part without the prefix.
+        Continuation prefix: prefix of the name of each piece that does not begin a pretoken, usually ``##``;
+        empty for no prefix. A merge joins the name of its left part and the name of its right part without
+        the prefix.
     unk_id : int, optional
-        The id of each character that is not a piece. Without one, such a character is an error.
+        Id of the unknown token, which replaces each character that is not a piece. Without an `unk_id`, such
+        a character is an error.
     byte_fallback : bool
-        Whether a character that is not a piece becomes the pieces of its bytes instead, ``<0x00>`` to
-        ``<0xFF>``, all of which must be there. A piece that a merge makes is never one of these.
+        Whether a character that is not a piece is encoded as its bytes. The pieces ``<0x00>`` to ``<0xFF>``
+        must then all exist. The result of a merge is never one of them, whatever its name is.
     fuse_unk : bool
-        Whether a run of characters within a pretoken that are not pieces becomes one unknown token.
+        Whether consecutive unknown characters of a pretoken become one unknown token.
 
     Raises
     ------
     TypeError
-        If an option is of the wrong type.
+        If an option has the wrong type.
     ValueError
-        If the suffix or the prefix holds a lone surrogate.
+        If the suffix or the prefix contains a lone surrogate.
 
     Notes
     -----
-    The options are those of the model ``BPE`` of tokenizers, and mean the same with these exceptions. A
-    character without a piece is an error where no id is given for it; tokenizers drops it. The bytes that a
-    character becomes are its own; tokenizers adds those of the prefix and the suffix. With `ignore_merges`, a
-    text such as ``<0x41>``, ``##a`` or ``a</w>`` is not taken for the piece of this name, which stands for
-    another text; tokenizers takes it.
+    The options are those of the ``BPE`` model of Hugging Face ``tokenizers``. Three cases differ:
+
+    - An unknown character is an error if there is no `unk_id` and no byte fallback; ``tokenizers`` drops it.
+    - Byte fallback writes the bytes of the character alone; ``tokenizers`` adds those of the prefix and
+      suffix.
+    - With `ignore_merges`, the text ``<0x41>``, ``##a`` or ``a</w>`` never becomes the piece with this name,
+      because the piece stands for a different text; ``tokenizers`` uses the piece.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> alphabet = ft.Characters(end_of_word_suffix="</w>", unk_id=0)
+    >>> model = ft.BPEModel(["", "a", "b</w>", "ab</w>"], [[1, 2]], alphabet=alphabet)
+    >>> tok = ft.Tokenizer(model, "whitespace_split", {"<unk>": 0})
+    >>> [tok.id_to_piece(i).decode() for i in tok.encode("ab aab c")]
+    ['ab</w>', 'a', 'ab</w>', '<unk>']
     """
 
     end_of_word_suffix: str = ""

@@ -1,4 +1,4 @@
-"""`BPETrainer`: learn a BPE vocabulary from pretoken counts, or go on learning one."""
+"""`BPETrainer`: learn a BPE vocabulary from pretoken counts, or extend one."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
 from fasttok.models.bpe._encode import MOST_PIECES
 from fasttok.models.bpe.alphabets import Bytes, Characters
-from fasttok.models.bpe.beginning import (
-    Beginning,
+from fasttok.models.bpe.initial_state import (
+    InitialState,
     Start,
-    begin_with_bytes,
-    begin_with_characters,
-    begin_with_start,
+    start_from_bytes,
+    start_from_characters,
+    start_from_tokenizer,
 )
 from fasttok.models.bpe.model import BPEModel
-from fasttok.models.options import as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty, describe_minimum
 from fasttok.text.unicode.byte_alphabet import BYTES_IN_ORDER, read_bytes
 
-# What each preset of `compat` fixes.
+# Options that each preset of `compat` sets.
 PRESETS: dict[str, dict[str, Any]] = {
     "huggingface": {"tie_break": "ids", "byte_order": "gpt2", "special_ids": "first"},
 }
+# Defaults of the same options.
 DEFAULTS: dict[str, Any] = {"tie_break": "ids", "byte_order": "value", "special_ids": "last"}
+# Valid values of each option.
 CHOICES: dict[str, tuple[str, ...]] = {
     "units": ("byte", "character"),
     "tie_break": ("ids", "shortest"),
@@ -43,75 +45,82 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class BPETrainer(Trainer):
-    """Learn merges from pretoken counts: join the most frequent pair of neighbours, again and again.
+    """Byte-pair encoding: repeatedly merge the most frequent pair of neighbouring symbols.
 
     Parameters
     ----------
     vocab_size : int
-        The number of ids in the end: 256 bytes, or all characters, merges and special tokens; with a
-        `start`, its ids and the new ones.
+        Number of ids after training: bytes or characters, merges and special tokens. With a `start`, its ids
+        are included.
     min_frequency : int
-        A pair that occurs less often is not merged.
+        Minimum count of a pair; rarer pairs are not merged.
     max_piece_length : int, optional
-        The most bytes, or characters, a piece may have, at least 2.
+        Maximum length of a piece in bytes or characters, at least 2; default: no limit.
     special_tokens : sequence of str
-        Texts that get ids of their own. Those that the `start` has keep theirs.
+        Texts of the special tokens. Special tokens of the `start` keep their ids.
     units : {"byte", "character"}
-        What merging begins with. Bytes, all 256 of them, can write any text. Characters are those of the
-        counts, by code point; a byte that is not UTF-8 counts as one.
+        Symbols that merging starts from. "byte": the 256 bytes, so that any text can be encoded.
+        "character": the characters in the counts; a byte that is not UTF-8 counts as a character.
     end_of_word_suffix : str, optional
-        For characters: marks the last character of a pretoken, ``</w>`` as a rule, so that a piece at the
-        end of a word is another one than the same characters inside. A character that never ended a
-        pretoken is unknown at the end of one. Decoding writes the suffix as a space where the pretokenizer
-        left out white space, none at the end of the text, and as nothing where it did not.
+        Mark of the last character of a pretoken, usually ``</w>``; only with ``units="character"``. Pieces at
+        the end of a word then differ from the same characters inside a word. A character that never ends a
+        pretoken in the counts is unknown at the end of a pretoken. If the pretokenizer discards white space,
+        the suffix is decoded as a space, except at the end of the text; otherwise it is decoded as nothing.
     unk : str, optional
-        For characters: the one of the `special_tokens` that every unknown character becomes. Without one,
-        encoding an unknown character is an error.
-    tie_break : {"ids", "shortest"}
-        Which of the most frequent pairs goes first: the one of lesser ids, left before right (as in
-        tokenizers and rustbpe); or the one whose piece has fewer units, then the lesser ones in the order
-        of their ids (as in sentencepiece), then the lesser ids.
-    byte_order : {"value", "gpt2"}
-        The ids of single bytes, which decide ties: by value, or in the order of the characters that
-        GPT-2 writes them as (``!`` first).
-    special_ids : {"last", "first"}
-        Whether special tokens have the ids after the pieces or before them.
+        Special token that replaces unknown characters; only with ``units="character"``. It must be one of
+        `special_tokens`. Without it, encoding an unknown character is an error.
+    tie_break : {"ids", "shortest"}, default "ids"
+        Order of equally frequent pairs. "ids": the pair with the smaller left id is merged first, then the
+        one with the smaller right id, as in Hugging Face ``tokenizers`` and rustbpe. "shortest": the pair
+        that makes the shorter piece is merged first, then the pair whose piece comes first when pieces are
+        sorted by the ids of their units, as in sentencepiece, then the pair that is first with "ids".
+    byte_order : {"value", "gpt2"}, default "value"
+        Order of the ids of single bytes, which affects ties. "value": by byte value. "gpt2": by the
+        code points of the characters that GPT-2 writes for the bytes, so that ``!`` is first.
+    special_ids : {"last", "first"}, default "last"
+        Whether the ids of special tokens come after or before those of the pieces.
     compat : {"huggingface"}, optional
-        A preset of the last three: the merges, ids and vocabulary of tokenizers' ``BpeTrainer`` with
-        ``ByteLevel`` pretokens and its whole alphabet as ``initial_alphabet``. Its ``max_token_length=n``
-        is ``max_piece_length=n - 1`` here for n above 2. For characters, what ``BpeTrainer`` gives without
-        ``ByteLevel``; an `end_of_word_suffix` does not go with it, as the order of its alphabet is random
-        there. A special token whose text is also a piece would there share its id, so that plain text could
-        become it; here that is an error.
+        Preset of `tie_break`, `byte_order` and `special_ids`. "huggingface": the merges, ids and vocabulary
+        equal those of the ``BpeTrainer`` of ``tokenizers``. For bytes, ``BpeTrainer`` must be used with
+        ``ByteLevel`` pretokens and the whole ``ByteLevel`` alphabet as ``initial_alphabet``; for characters,
+        without ``ByteLevel``. See the notes.
     start : Tokenizer, optional
-        Go on from this byte-level BPE: the pretokens are encoded with it first, then merging goes on. Its ids
-        keep their bytes and meaning, its special tokens too; new merges have the ids after them, in order,
-        and new special tokens those after them. `byte_order` and `special_ids` follow from it.
+        Tokenizer with byte-level BPE to continue from. It encodes the pretokens, and merging continues from
+        the resulting ids. Existing ids keep their bytes and special tokens. New merges get the next ids, then
+        new special tokens. `byte_order` and `special_ids` cannot be given, as the start determines them.
 
     Raises
     ------
     ValueError
         If a value is out of range, or an option contradicts `compat` or `start`.
     TypeError
-        If an argument is of the wrong type, or `start` is no byte-level BPE.
+        If an argument has the wrong type, or `start` is not a tokenizer with byte-level BPE.
 
     Notes
     -----
-    Sennrich et al. (2016), algorithm 1. Overlapping occurrences count: ``aaa`` holds ``aa`` twice.
-    O(n log n) for n bytes of distinct pretokens. The algorithm as printed has the suffix as a symbol of its
-    own, which takes a merge more for every ending; here it is part of the last character from the start,
-    as in the authors' own subword-nmt since version 0.2, and in tokenizers.
+    The algorithm is algorithm 1 of Sennrich et al. (2016). Overlapping occurrences count: ``aaa`` contains
+    ``aa`` twice. Training takes O(n log n) for n bytes of distinct pretokens.
 
-    To resume a training is to continue it: with the same counts and options, a `start` of 10,000 ids
-    continued to 20,000 has the merges of 20,000 made at once; and the ids, unless special tokens stand
-    between.
+    In the paper, the end-of-word suffix is a separate symbol, so each word ending, such as ``est</w>``, needs
+    one more merge. Here the suffix is part of the last character, as in the authors' subword-nmt since
+    version 0.2 and in ``tokenizers``.
 
-    A `start` from elsewhere may hold pieces that its merges do not make of their own bytes, such as what
-    is left over in a pruned vocabulary. No new merge joins to one of these: a pair whose bytes are a piece
-    already is passed over. Were it merged into that piece, merges of the start, which rank before all new
-    ones, would apply to what it made, and text would be encoded otherwise than it was counted. So every new
-    piece is new bytes, made by one merge, and the trained tokenizer encodes the corpus just as training left
-    it. (No other pair can join to a piece: see `fasttok.models.merging.kernels`.)
+    **Compatibility.** ``max_token_length=n`` of ``tokenizers`` corresponds to ``max_piece_length=n - 1``
+    here, for n above 2. An `end_of_word_suffix` cannot be combined with ``compat="huggingface"``, because
+    ``tokenizers`` numbers suffixed characters in a random order. If the text of a special token is also a
+    piece, ``tokenizers`` gives both the same id, so that plain text can become the special token; here, with
+    ``compat="huggingface"``, this is an error.
+
+    **Continuing.** With the same counts and options, training to 10,000 ids and continuing to 20,000 gives
+    the same merges as training to 20,000 at once. The ids are also the same, unless the start has special
+    tokens with ids after its pieces.
+
+    Some pieces of a `start` might not be the result of any of its merges, for example in a pruned vocabulary.
+    New merges never produce such a piece: pairs with the same bytes are skipped. Without this rule, a new
+    merge could produce an existing piece that other merges of the start have as a part. In encoding, those
+    merges rank first and would apply to the piece, although in training they did not. Every new piece
+    therefore has new bytes and is the result of exactly one merge. ``fasttok.models.merging.kernels``
+    explains why no other pair can produce an existing piece.
 
     Examples
     --------
@@ -126,7 +135,7 @@ class BPETrainer(Trainer):
     >>> [tok.id_to_piece(i) for i in range(256, 260)]
     [b'es', b'est', b'lo', b'low']
 
-    The same words as the paper has them:
+    The example of the paper, over characters:
 
     >>> classic = ft.BPETrainer(vocab_size=14, units="character", end_of_word_suffix="</w>")
     >>> [bytes(piece).decode() for piece in classic.train(counts).model.pieces]
@@ -167,7 +176,7 @@ class BPETrainer(Trainer):
             if text is None:
                 continue
             if self.units != "character":
-                raise ValueError(f'{option} goes with units="character"')
+                raise ValueError(f'{option} requires units="character"')
             if not isinstance(text, str):
                 raise TypeError(f"{option} must be a str, not {type(text).__name__}")
         if self.end_of_word_suffix is not None:
@@ -176,23 +185,27 @@ class BPETrainer(Trainer):
             self.end_of_word_suffix.encode()
             if self.compat == "huggingface":
                 raise ValueError(
-                    "compat='huggingface' cannot be had with end_of_word_suffix: its ids are random"
+                    "compat='huggingface' cannot be combined with end_of_word_suffix: Hugging Face "
+                    "tokenizers numbers suffixed characters in a random order"
                 )
         if self.unk is not None and self.unk not in self.special_tokens:
             raise ValueError(f"unk {self.unk!r} must be one of special_tokens")
         if self.units == "character":
             for option in ("byte_order", "start"):
                 if getattr(self, option) is not None:
-                    raise ValueError(f'{option} goes with units="byte"')
+                    raise ValueError(f'{option} requires units="byte"')
 
     def _fill_in_options(self) -> None:
-        """Set what was not given to what `start`, `compat` or the default says."""
+        """Fill in the options that were not given, from `compat` or the defaults.
+
+        With a `start`, only fill in `tie_break`, because the start determines the others.
+        """
         preset = PRESETS.get(self.compat or "", {})
         for option, default in DEFAULTS.items():
             given = getattr(self, option)
             if self.start is not None and option != "tie_break":
                 if given is not None:
-                    raise ValueError(f"{option}={given!r} contradicts start, from which it follows")
+                    raise ValueError(f"{option} cannot be combined with start, which determines it")
                 continue
             if self.units == "character" and option == "byte_order":
                 continue
@@ -211,10 +224,10 @@ class BPETrainer(Trainer):
         else:
             model = getattr(self.start, "model", None)
             if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
-                raise TypeError(f"start must be a Tokenizer of byte-level BPE, not {self.start!r}")
+                raise TypeError(f"start must be a Tokenizer with byte-level BPE, not {self.start!r}")
             n_new = len(self._new_special_tokens())
             smallest = self.start.vocab_size + max(1, n_new)
-            parts = f"above the {self.start.vocab_size} ids of the start, with {n_new} new special tokens"
+            parts = f"the start has {self.start.vocab_size} ids, and {n_new} special tokens are new"
         if not smallest <= self.vocab_size <= MOST_PIECES:
             raise ValueError(
                 f"vocab_size must be at least {smallest} ({parts}) and at most {MOST_PIECES:,}, not "
@@ -226,7 +239,7 @@ class BPETrainer(Trainer):
         return [token for token in self.special_tokens if token not in known]
 
     def config(self) -> dict[str, Any]:
-        """The options by name, for the provenance of what is trained: of the start its fingerprint."""
+        """Return the options by name, for the provenance; the start is given by its fingerprint."""
         return super().config() | {"start": None if self.start is None else self.start.fingerprint()}
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
@@ -237,9 +250,9 @@ class BPETrainer(Trainer):
         counts : PretokenCounts
             The training corpus.
         workers : int, optional
-            Taken as every trainer takes it; merging goes on in one thread, whatever it says.
+            Has no effect: merging uses one thread.
         progress : bool
-            Show a bar on the standard error stream, and before it how much memory training takes. That is
+            Whether to show the expected memory and a progress bar on standard error. The expected memory is
             also logged, at level INFO of the logger "fasttok".
 
         Returns
@@ -250,25 +263,28 @@ class BPETrainer(Trainer):
         Raises
         ------
         ValueError
-            If there is nothing to train on, or `vocab_size` is below the number of characters.
+            If there are no pretokens, or `vocab_size` is smaller than the number of characters and special
+            tokens.
         RecipeError
-            If the counts were cut by another pretokenizer than that of the `start`.
+            If the counts were made with a different pretokenizer or normalizer than those of the `start`.
+        OverflowError
+            If the total count of all pairs of neighbouring symbols is 2^63 or more.
 
         Warns
         -----
         UserWarning
-            If no pair is left before `vocab_size` is reached.
+            If there are no more pairs to merge before `vocab_size` is reached.
         """
         check_not_empty(counts)
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
         from fasttok.models.merging.orders import Frequency
 
-        beginning = self._begin(counts)
-        words, ids, pieces = beginning.words, beginning.ids, list(beginning.pieces)
+        state = self._initial_state(counts)
+        words, ids, pieces = state.words, state.ids, list(state.pieces)
         new_tokens = self._new_special_tokens()
-        n_behind = 0 if self.special_ids == "first" else len(new_tokens)
-        n_symbols = len(ids) + self.vocab_size - n_behind - len(pieces)
+        n_last = 0 if self.special_ids == "first" else len(new_tokens)
+        n_symbols = len(ids) + self.vocab_size - n_last - len(pieces)
         if n_symbols < len(ids):
             smallest = len(ids) + len(new_tokens)
             raise ValueError(
@@ -278,8 +294,8 @@ class BPETrainer(Trainer):
         order = Frequency(shortest_first=self.tie_break == "shortest")
         megabytes = estimate_bytes(len(words.values), n_symbols, order) / 1e6
         announce(
-            f"training on {len(words):,} distinct pretokens, {len(words.values):,} symbols: takes about "
-            f"{megabytes:,.0f} MB of memory",
+            f"training on {len(words):,} distinct pretokens with {len(words.values):,} symbols; this takes "
+            f"about {megabytes:,.0f} MB of memory",
             show=progress,
         )
         learned = learn_merges(
@@ -290,8 +306,8 @@ class BPETrainer(Trainer):
             min_count=self.min_frequency,
             max_length=self.max_piece_length,
             order=order,
-            strings=beginning.strings,
-            veto=beginning.veto,
+            strings=state.strings,
+            veto=state.veto,
             progress=progress,
         )
         merge_ids = np.arange(len(pieces), len(pieces) + len(learned), dtype=np.uint32)
@@ -300,15 +316,15 @@ class BPETrainer(Trainer):
             pieces.append(pieces[left] + pieces[right])
         if self.compat == "huggingface":
             _check_no_shared_ids(self.special_tokens, set(pieces), self.units)
-        n_ids = len(pieces) + n_behind
+        n_ids = len(pieces) + n_last
         if n_ids < self.vocab_size:
             warnings.warn(
-                f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: no pair is left that occurs at "
-                f"least {self.min_frequency} times"
+                f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: no other pair occurs"
+                + describe_minimum(self.min_frequency)
                 + (" and is short enough" if self.max_piece_length else ""),
                 stacklevel=2,
             )
-        first = len(pieces) if n_behind else 0
+        first = len(pieces) if n_last else 0
         special_tokens = {token: first + i for i, token in enumerate(new_tokens)}
         rows = Ragged.from_bytes(pieces)
         if self.units == "character":
@@ -325,26 +341,27 @@ class BPETrainer(Trainer):
         model = BPEModel(rows, merges, merge_ids, ignore_merges=before.ignore_merges)
         return Trained(model, self.start.special_tokens | special_tokens)
 
-    def _begin(self, counts: PretokenCounts) -> Beginning:
+    def _initial_state(self, counts: PretokenCounts) -> InitialState:
         if self.start is not None:
-            return begin_with_start(counts, self.start)
+            return start_from_tokenizer(counts, self.start)
         n_reserved = len(self.special_tokens) if self.special_ids == "first" else 0
         if self.units == "character":
-            return begin_with_characters(counts, self.end_of_word_suffix or "", n_reserved)
-        return begin_with_bytes(counts, _byte_order(self.byte_order), n_reserved)
+            return start_from_characters(counts, self.end_of_word_suffix or "", n_reserved)
+        return start_from_bytes(counts, _byte_order(self.byte_order), n_reserved)
 
 
 def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], units: str) -> None:
-    """Refuse special tokens that read like a piece in tokenizers' writing, which gives both one id."""
+    """Raise a ValueError if a special token equals a piece as ``tokenizers`` writes it in its files."""
     for token in tokens:
         piece = token.encode() if units == "character" else read_bytes(token)
         if piece in pieces:
             raise ValueError(
-                f"special token {token!r} is also a piece; tokenizers would give both one id, and plain text "
-                "would become the special token"
+                f"special token {token!r} is also a piece: Hugging Face tokenizers would give both the same "
+                "id, and plain text would become the special token. Choose another text, or train without "
+                "compat"
             )
 
 
 def _byte_order(name: str | None) -> NDArray[np.uint8]:
-    """The byte that each of the first 256 symbols stands for."""
+    """Return the byte of each of the first 256 symbols."""
     return np.array(range(256) if name == "value" else BYTES_IN_ORDER, np.uint8)

@@ -1,7 +1,8 @@
-"""`learn_merges`: from symbols and counts to merges, driving the kernels slice by slice.
+"""`learn_merges`: learn merges from counts, by calling the kernels slice by slice.
 
-The driver allocates and enlarges the arrays (in NumPy, where that costs no compile time), moves the
-progress bar, and between slices lets Python handle Ctrl-C.
+A slice is one call of the merging kernel, which returns after about `SLICE` postings. This module allocates
+and enlarges the arrays in NumPy, which costs no compile time. Between slices, it moves the progress bar and
+lets Python handle Ctrl-C.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from fasttok.core.ragged import Ragged
 from fasttok.models.merging import kernels as k
 from fasttok.models.merging.orders import Frequency, Histogram, Order, check_total
 
-SLICE = 200_000  # postings a slice looks at: a few milliseconds
-PASS = 1 << 22  # cells a call looks at before the merges begin
+SLICE = 200_000  # postings per slice: a few milliseconds
+PASS = 1 << 22  # cells per call of the kernels that run before the first merge
 
 
 def estimate_bytes(n_cells: int, n_symbols: int, order: Order) -> int:
-    """About how much memory `learn_merges` takes on natural text; see its notes.
+    """Estimate the memory in bytes that `learn_merges` takes on natural text.
 
     Parameters
     ----------
     n_cells : int
-        Symbols in the words.
+        Number of symbols in the words.
     n_symbols : int
-        How many different ones there are to be in the end.
+        Maximum number of different symbols, as in `learn_merges`.
     order : Order
-        The order of merging.
+        Order of merging.
     """
     n_pairs = n_cells // 4
     return 28 * n_cells + order.bytes_per_pair * n_pairs + 80 * n_symbols
@@ -45,63 +46,66 @@ def learn_merges(
     *,
     min_count: int = 1,
     max_length: int | None = None,
-    order: Order = Frequency(),  # noqa: B008  (a value that does not change)
+    order: Order = Frequency(),  # noqa: B008  (immutable)
     strings: Ragged | None = None,
     veto: Ragged | None = None,
     progress: bool = False,
 ) -> NDArray[np.uint32]:
-    """Merge the pair of neighbours that comes first in an order, again and again.
+    """Repeatedly merge the pair of neighbouring symbols that comes first in an order.
 
     Parameters
     ----------
     words : Ragged of uint32
-        Symbols below `n_alphabet`, a row per pretoken. Pairs do not reach across rows.
+        Symbols of each word, less than `n_alphabet`. A word is a distinct pretoken, or a part of one. Pairs
+        do not cross words.
     counts : ndarray of int64
-        How often each row occurs.
+        Number of occurrences of each word.
     n_alphabet : int
-        How many symbols there are to begin with.
+        Number of symbols before the first merge.
     n_symbols : int
-        How many there are to be in the end, those of the alphabet included.
+        Maximum number of symbols, including the alphabet; merging stops when it is reached.
     min_count : int
-        A pair that occurs less often is not merged.
+        Minimum count of a pair; rarer pairs are not merged.
     max_length : int, optional
-        The longest string that a merged symbol may stand for.
+        Maximum length of the string of a merged symbol; default: no limit.
     order : Order
-        The order of merging: `Frequency` or `Likelihood`.
+        Order of merging: `Frequency` or `Likelihood`.
     strings : Ragged of uint32, optional
-        What each symbol of the alphabet stands for; itself by default. A merged symbol stands for the
-        strings of its two joined.
+        String of each symbol of the alphabet; default: the symbol itself. The string of a merged symbol is
+        the joined strings of its parts.
     veto : Ragged of uint32, optional
-        Strings that no merge may join to.
+        Strings that no merge is allowed to produce.
     progress : bool
-        Show a bar on the standard error stream.
+        Whether to show a progress bar on standard error.
 
     Returns
     -------
     ndarray of uint32, shape (m, 2)
-        Left and right symbol of each merge; merge i makes symbol ``n_alphabet + i``.
-
-    Notes
-    -----
-    Overlapping occurrences count (``aaa`` holds the pair ``aa`` twice) and are merged from the left.
-    Each step costs time in the occurrences of its pair, the heap aside: O(n log n) in all for n symbols.
-    By likelihood a step takes, besides, as long as there are pairs with one of its two symbols.
-    Memory: 28 bytes a symbol (cells and postings), then those of the order for each distinct pair, and up
-    to as much again while arrays grow. `estimate_bytes` puts that into a number.
+        Left and right symbol of each merge; merge i creates symbol ``n_alphabet + i``.
 
     Raises
     ------
     OverflowError
-        If the pairs, or the symbols, together occur 2^63 times or more.
+        If the total count of all pairs, or with `Likelihood` of all symbols, is 2^63 or more.
+    ValueError
+        If there are 2^32 - 1 symbols or more in the words.
+
+    Notes
+    -----
+    Overlapping occurrences count (``aaa`` contains the pair ``aa`` twice) and are merged from the left. A
+    merge takes time proportional to the occurrences of its pair, plus the heap operations: O(n log n) in
+    total for n symbols. With `Likelihood`, a merge also takes time proportional to the number of pairs with
+    one of its two symbols. The memory is 28 bytes per symbol, for cells and postings, plus the memory of the
+    order per distinct pair, and up to twice that while arrays grow. See `estimate_bytes`.
     """
     loop = order.loop
     announce_compilation(loop, "the trainer of merges")
     n_cells = len(words.values)
     if n_cells >= 0xFFFFFFFF:
-        raise ValueError(f"{n_cells:,} symbols in distinct pretokens; the most is {0xFFFFFFFE:,}")
+        raise ValueError(f"distinct pretokens have {n_cells:,} symbols; the maximum is {0xFFFFFFFE:,}")
     check_total("pairs", counts, np.maximum(words.lengths - 1, 0))
-    counts = counts.copy()  # the kernels are compiled for arrays that can be written
-    # Every new symbol takes a cell away.
+    counts = counts.copy()  # the kernels are compiled for writable arrays
+    # Every merge removes at least one symbol of the words.
     n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
     cells = _lay_out(words)
     reg = np.zeros(k.N_REG, np.int64)
@@ -120,13 +124,13 @@ def learn_merges(
     piece_offsets = np.empty(n_symbols + 1, np.int64)
     piece_offsets[: n_alphabet + 1] = strings.offsets
     vetoed = set() if veto is None else {row.astype(np.uint32).tobytes() for row in veto}
-    reg[k.ASK] = bool(vetoed)
+    reg[k.CHECK_VETO] = bool(vetoed)
     merges = np.empty((n_symbols - n_alphabet, 2), np.uint32)
     by_pair, by_symbol = order.begin(Histogram(words, counts, count, pairs, piece_offsets, reg))
 
     status = k.PAUSED
     with Bar(total=n_symbols - n_alphabet, desc="merging", unit="merge", disable=not progress) as bar:
-        while status in (k.PAUSED, k.NO_ROOM, k.BEGUN):
+        while status in (k.PAUSED, k.FULL, k.BEGUN):
             status = loop(
                 cells, counts, count, pairs, postings, events, scratch, piece_values, piece_offsets, merges,
                 reg, SLICE, *by_pair, *by_symbol,
@@ -134,24 +138,24 @@ def learn_merges(
             if status == k.BEGUN:
                 start, end = piece_offsets[reg[k.N_SYMBOLS] - 1 : reg[k.N_SYMBOLS] + 1]
                 if piece_values[start:end].tobytes() in vetoed:
-                    # As if it had not begun; its entry is dropped, as its count is too low from now on.
+                    # Cancel the merge. A pair with a count of 0 is dropped from the heap.
                     count[reg[k.CURRENT]] = 0
                     reg[k.CURRENT] = -1
                     reg[k.N_SYMBOLS] -= 1
             bar.update(int(reg[k.N_SYMBOLS]) - n_alphabet - bar.n)
-            if status == k.NO_ROOM:
+            if status == k.FULL:
                 if reg[k.NEED_EVENTS] > len(events):
                     events = np.empty((int(reg[k.NEED_EVENTS]), 2), np.uint32)
-                count = _with_room(count, reg[k.NEED_PAIRS])
-                pairs = _with_room(pairs, reg[k.NEED_PAIRS])
-                postings = _with_room(postings, reg[k.NEED_POSTINGS])
-                by_pair = [_with_room(array, len(count)) for array in by_pair]
-                piece_values = _with_room(piece_values, reg[k.NEED_VALUES])
+                count = _with_capacity(count, reg[k.NEED_PAIRS])
+                pairs = _with_capacity(pairs, reg[k.NEED_PAIRS])
+                postings = _with_capacity(postings, reg[k.NEED_POSTINGS])
+                by_pair = [_with_capacity(array, len(count)) for array in by_pair]
+                piece_values = _with_capacity(piece_values, reg[k.NEED_VALUES])
     return merges[: reg[k.N_SYMBOLS] - n_alphabet].copy()
 
 
 def _lay_out(words: Ragged) -> NDArray[np.uint32]:
-    """The cells to begin with: one symbol each, no pairs yet."""
+    """Return the initial cells: one per symbol, without pairs."""
     offsets, n_cells = words.offsets, len(words.values)
     cells = np.empty((n_cells, 4), np.uint32)
     for first in range(0, n_cells, PASS):
@@ -168,7 +172,7 @@ def _lay_out(words: Ragged) -> NDArray[np.uint32]:
 def _count_pairs(
     cells: NDArray[np.uint32], counts: NDArray[np.int64], reg: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The counts of the pairs to begin with, and what else is known of them."""
+    """Count the initial pairs; return the arrays `count` and `pairs` of the kernels."""
     n_cells = len(cells)
     n_pairs = 1 << 15
     while True:
@@ -186,7 +190,7 @@ def _count_pairs(
 def _fill_postings(
     cells: NDArray[np.uint32], pairs: NDArray[np.int64], reg: NDArray[np.int64]
 ) -> NDArray[np.uint32]:
-    """The positions of each pair, with room for those of the pairs to come."""
+    """Return the array `postings` of the kernels, with free space for later pairs."""
     known = pairs[: reg[k.N_PAIRS]]
     ends = np.cumsum(known[:, k.SIZE])
     known[:, k.START] = ends - known[:, k.SIZE]
@@ -198,8 +202,8 @@ def _fill_postings(
     return postings
 
 
-def _with_room(array: NDArray[Any], needed: int) -> NDArray[Any]:
-    """The array itself if it is long enough, else a copy of twice the length needed."""
+def _with_capacity(array: NDArray[Any], needed: int) -> NDArray[Any]:
+    """Return the array if it is long enough, else a copy with twice the needed length."""
     if needed <= len(array):
         return array
     larger = np.empty((2 * int(needed), *array.shape[1:]), array.dtype)

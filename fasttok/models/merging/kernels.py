@@ -1,32 +1,58 @@
-"""The merge engine in Numba: pair histograms, then merges in place.
+"""The merge engine in Numba: pair histograms and in-place merges.
 
-The text is one flat array of cells, a cell a symbol of the input, 16 bytes each::
+**Cells.** A word is a distinct pretoken, or a part of one, as a row of symbols. The words are one flat array
+of cells, with one 16-byte cell per input symbol::
 
-    cells[p] = SYMBOL  the symbol that starts at p
-               PAIR    the slot of the pair it forms with its right neighbour, NONE where there is none
-               LENGTH  how many cells it covers; also written in the last of them, to be found from there
-               WORD    the pretoken p belongs to; neighbours are only neighbours within one
+    cells[p] = SYMBOL  symbol that starts at p
+               PAIR    slot of the pair of this symbol and its right neighbour; NONE if there is no neighbour
+               LENGTH  number of cells of the symbol, also written to the symbol's last cell
+               WORD    word that contains p; symbols are neighbours only within one word
 
-Merging overwrites the left symbol and lengthens it; nothing moves. Every occurrence of a pair (x, y)
-comes into being in the step that creates the newer of x and y. So the positions of a pair (its postings)
-are written once, contiguously and ascending, at the end of that step, and from then on its count only
-falls: a max-heap whose stale entries are corrected when they surface is exact. A position is stale when
-its cell no longer names the slot. Nothing in the loop is hashed: the pairs that a merge into z creates all
-contain z, so two dense arrays indexed by the neighbour find their slots.
+A merge overwrites the left symbol and lengthens it; nothing is moved.
 
-The heap holds only pairs that occur at least FLOOR times, so that it stays in the nearest cache: of the pairs
-in natural text more than half occur once. When it is empty the floor is lowered by a quarter, and the pairs
-between the new floor and the old one are found by looking through all counts.
+**Postings.** All occurrences of a pair (x, y) are created in the merge that creates the newer of x and y, or
+exist before the first merge. The positions of a pair, its postings, are therefore written once, contiguously
+and in ascending order, at the end of that merge or before the first one. A posting is stale if its cell no
+longer has the slot of the pair.
 
-No two merges join to the same string. Suppose (u, v) and (x, y) both join to w. Where u and v have come to
-stand side by side, every earlier merge inside these bytes stayed inside, as nothing has crossed their ends;
-so the merges made there are those that the bytes of w would have undergone alone, and they would end in the
-same two symbols wherever w stands so. Hence (x, y) is (u, v). This holds whatever the first symbols are, as
-long as equal strings begin with equal symbols: bytes, characters, or what a model's merges make of bytes. But
-such a model may know strings that its merges never make, and a merge may join to one of these: hence ASK.
+**Heap.** Once the postings of a pair are written, its count can only fall. A max-heap whose stale entries are
+corrected when they reach the top is therefore exact. Only pairs with a count of at least FLOOR are pushed,
+which keeps the heap in the L1 cache: more than half of the pairs in natural text occur once. The floor starts
+above the highest count. When the heap is empty, the floor is lowered by a quarter, and a scan of all counts
+pushes the pairs between the new floor and the old one.
 
-All state is in arrays and in `reg`, so that the loop can pause inside a merge, be resumed, and have its
-arrays enlarged in between. Symbols count from 0 in the order that ties go by.
+**New pairs.** The loop needs no hash table. All pairs that a merge into z creates contain z, so two dense
+arrays, indexed by the neighbour, give their slots.
+
+**No two merges produce the same string.** Suppose that (u, v) and (x, y) both join to w, and that (u, v) is
+merged first. In an occurrence of w whose ends no merge has crossed, the symbols are those of w alone. From
+the merge of (u, v) on, w alone is one symbol, so such an occurrence can no longer be x followed by y. The
+proof assumes that equal strings start as equal sequences of symbols. This holds for bytes and for characters.
+It also holds when merging continues from a model, if the merges of the model count as the first ones.
+
+**Veto.** The caller can forbid strings, for example pieces that a model has but that its merges never
+produce. With CHECK_VETO, the loop stops after it has created a symbol and before it merges the first
+occurrence, so that the caller can cancel the merge.
+
+**State.** All state is in the arrays and in `reg`. The loop can therefore stop inside a merge and be resumed,
+even with larger arrays. Symbols are numbered from 0. Of equally frequent pairs, the one with the smaller left
+symbol is merged first, then the one with the smaller right symbol, unless BY_LENGTH is set.
+
+**Arrays.** The kernels do not check their arguments. For n cells, w words, s symbols at the end, m merges,
+and p slots::
+
+    cells          uint32[n, 4]    see above
+    weights        int64[w]        number of occurrences of each word
+    count          int64[p]        number of occurrences of each pair
+    pairs          int64[p, 4]     LEFT, RIGHT, START and SIZE of each pair
+    postings       uint32[..]      positions of all pairs
+    events         uint32[.., 2]   slot and position of each new occurrence of a pair in the current merge
+    scratch        uint32[2, s]    slot of the new pair with a left (0) or right (1) neighbour; else NONE
+    piece_values   uint32[..]      strings of the symbols
+    piece_offsets  int64[s + 1]    start of each symbol's string in `piece_values`; the last entry is the end
+    merges         uint32[m, 2]    left and right symbol of each merge
+    reg            int64[N_REG]    registers
+    heap           int64[p, 3]     count, ``left << 32 | right`` and slot of each entry
 """
 
 from __future__ import annotations
@@ -35,46 +61,57 @@ import numpy as np
 
 from fasttok.core.jit import njit
 
-SYMBOL, PAIR, LENGTH, WORD = 0, 1, 2, 3
-NONE = np.uint32(0xFFFFFFFF)
-NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)
-NO_CEILING = np.int64(0x7FFFFFFFFFFFFFFF)
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+SYMBOL, PAIR, LENGTH, WORD = 0, 1, 2, 3  # columns of `cells`
+NONE = np.uint32(0xFFFFFFFF)  # slot of a cell without a pair
+NO_PAIR = np.uint64(0xFFFFFFFFFFFFFFFF)  # key of an unused entry of the hash table
+NO_CEILING = np.int64(0x7FFFFFFFFFFFFFFF)  # a ceiling above every count
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # multiplier of the hash function
 
-# Columns of `pairs`; the counts of pairs are an array of their own, which stays small in cache.
+# Columns of `pairs`: the two symbols, the index of the first posting and the number of postings. The counts
+# are in a separate array, which takes less of the cache.
 LEFT, RIGHT, START, SIZE = 0, 1, 2, 3
 
-# reg: the registers of a paused loop.
-N_SYMBOLS = 0  # symbols in use
-N_PAIRS = 1
-N_POSTINGS = 2
-N_EVENTS = 3
-N_HEAP = 4
-CURRENT = 5  # the slot being merged, -1 between merges
-NEXT = 6  # its next posting
-FIRST_NEW_PAIR = 7
-TARGET = 8  # stop at this many symbols
-MIN_COUNT = 9
-MAX_LENGTH = 10
-BY_LENGTH = 11  # 1: ties go to the shorter piece, then the lesser one; 0: to the lesser symbols
-NEED_PAIRS = 12  # what the next merge may need at most, when a run ends for want of room
-NEED_POSTINGS = 13
-NEED_EVENTS = 14
-NEED_VALUES = 15
-FLOOR = 16  # pairs that occur less often are not on the heap
-ASK = 17  # 1: a run ends as BEGUN before it merges the first occurrence of a pair
-MERGED = 18  # how often the pair being merged has been, each occurrence as often as its word
-N_REG = 19
+# Registers: indices into `reg`, the state of a paused loop.
+N_SYMBOLS = 0  # number of symbols
+N_PAIRS = 1  # number of slots in use
+N_POSTINGS = 2  # number of postings
+N_EVENTS = 3  # number of events of the current merge (see `events`)
+N_HEAP = 4  # number of heap entries
+CURRENT = 5  # slot of the current merge; -1 between merges
+NEXT = 6  # next posting of the current merge
+FIRST_NEW_PAIR = 7  # first slot that the current merge created
+TARGET = 8  # number of symbols at which the loop stops
+MIN_COUNT = 9  # minimum count of a pair
+MAX_LENGTH = 10  # maximum length of the string of a merged symbol
+# 1: of equally frequent pairs, the one with the shorter string is merged first, then the one whose string is
+# lexicographically smaller, then the one with the smaller symbols. 0: only the symbols are compared.
+BY_LENGTH = 11
+NEED_PAIRS = 12  # length of `count` that the next merge may need
+NEED_POSTINGS = 13  # length of `postings` that the next merge may need
+NEED_EVENTS = 14  # length of `events` that the next merge needs
+NEED_VALUES = 15  # length of `piece_values` that the next merge needs
+FLOOR = 16  # pairs with a smaller count are not pushed onto the heap
+# 1: return BEGUN before the first occurrence is merged, so that the caller can cancel the merge.
+CHECK_VETO = 17
+MERGED = 18  # total weight of the occurrences that the current merge has merged
+N_REG = 19  # number of registers
 
-DONE, EXHAUSTED, PAUSED, NO_ROOM, BEGUN = 0, 1, 2, 3, 4
+# Statuses that the loop returns.
+DONE = 0  # TARGET is reached
+EXHAUSTED = 1  # no pair is left that is frequent and short enough
+PAUSED = 2  # the budget is used up
+FULL = 3  # an array is too small for the next merge; the NEED registers have the lengths
+BEGUN = 4  # a merge has begun (only with CHECK_VETO)
+
+FIXED_COST = 50  # cost of a merge, or a part of one, in addition to its postings; the unit is one posting
 
 
 @njit
 def count_pairs(cells, weights, keys, slots, count, pairs, reg, first, last):
-    """The pair histogram of the cells from `first` to `last`: slots, counts and numbers of occurrences.
+    """Count the pairs of the cells `first` to ``last - 1``; return whether the arrays were large enough.
 
-    `keys` and `slots` are a hash table of the pairs so far, a power of two long; an empty place has the key
-    NO_PAIR. False means that it, or `count`, is too small.
+    If not, the count must be restarted with larger arrays. ``keys`` (uint64[h]) and ``slots`` (uint32[h]) are
+    a hash table from pairs to slots, where h is a power of two. Unused keys are NO_PAIR.
     """
     n_cells = len(cells)
     mask = np.uint64(len(keys) - 1)
@@ -107,7 +144,10 @@ def count_pairs(cells, weights, keys, slots, count, pairs, reg, first, last):
 
 @njit
 def fill_postings(cells, pairs, postings, first, last):
-    """Write the cells from `first` to `last` to the postings of their pairs; START moves on with them."""
+    """Append each of the positions `first` to ``last - 1`` to the postings of its pair.
+
+    START is advanced with each posting; at the end, it is the index after the last posting of the pair.
+    """
     for p in range(first, last):
         slot = cells[p, PAIR]
         if slot != NONE:
@@ -117,7 +157,7 @@ def fill_postings(cells, pairs, postings, first, last):
 
 @njit
 def write_postings(cells, pairs, postings, events, reg):
-    """Turn the events of a merge into the postings of the pairs it created, ascending in each."""
+    """Convert the events of a merge to the postings of the new pairs, in ascending order."""
     first = reg[FIRST_NEW_PAIR]
     for e in range(reg[N_EVENTS]):
         if cells[events[e, 1], PAIR] == events[e, 0]:
@@ -137,7 +177,7 @@ def write_postings(cells, pairs, postings, events, reg):
 
 @njit
 def precedes(count_a, pair_a, count_b, pair_b, piece_values, piece_offsets, by_length):
-    """Whether pair a is merged before pair b, at these counts."""
+    """Return whether pair a is merged before pair b; a pair is ``left << 32 | right``."""
     if count_a != count_b:
         return count_a > count_b
     if by_length:
@@ -159,7 +199,7 @@ def precedes(count_a, pair_a, count_b, pair_b, piece_values, piece_offsets, by_l
 
 @njit
 def push(heap, piece_values, piece_offsets, reg, count, pair, slot):
-    """Add an entry to the heap."""
+    """Push an entry onto the heap; its three columns are the last parameters."""
     i = reg[N_HEAP]
     reg[N_HEAP] += 1
     while i > 0:
@@ -176,7 +216,7 @@ def push(heap, piece_values, piece_offsets, reg, count, pair, slot):
 
 @njit
 def replace_top(heap, piece_values, piece_offsets, reg, count, pair, slot):
-    """Put an entry in the place of the heap's first and let it sink."""
+    """Replace the top entry by a new one, with the given columns, and restore the heap order."""
     n = reg[N_HEAP]
     i = 0
     while True:
@@ -200,7 +240,7 @@ def replace_top(heap, piece_values, piece_offsets, reg, count, pair, slot):
 
 @njit
 def push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, first, ceiling):
-    """Add the slots from `first` on to the heap whose counts are in reach and that are not too long."""
+    """Push each pair with slot >= `first` and FLOOR <= count < `ceiling` whose string is short enough."""
     for slot in range(first, reg[N_PAIRS]):
         if count[slot] < reg[FLOOR] or count[slot] >= ceiling:
             continue
@@ -214,7 +254,7 @@ def push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, first, ceil
 
 @njit
 def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg):
-    """The slot of the best pair, which stays on top of the heap; -1 if there is none."""
+    """Return the slot of the pair to merge next, which stays on top of the heap; -1 if there is none."""
     while True:
         while reg[N_HEAP] == 0:
             ceiling = reg[FLOOR]
@@ -225,7 +265,7 @@ def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg):
         slot = heap[0, 2]
         if heap[0, 0] == count[slot]:
             return slot
-        # Stale: sink it to its present count, or drop it (put the last entry here) if below the floor.
+        # The entry is stale: correct its count; if that is below the floor, remove the entry instead.
         top_count, pair = count[slot], heap[0, 1]
         if top_count < reg[FLOOR]:
             reg[N_HEAP] -= 1
@@ -236,7 +276,10 @@ def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg):
 
 @njit
 def begin_merge(slot, count, pairs, postings, events, piece_values, piece_offsets, merges, reg):
-    """Make a pair a symbol; PAUSED means that its merge has begun."""
+    """Create the symbol of a pair; return whether the arrays are large enough for the merge.
+
+    If not, nothing is created, and the registers NEED_PAIRS to NEED_VALUES have the lengths that are needed.
+    """
     symbol = reg[N_SYMBOLS]
     left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
     n_values = piece_offsets[symbol]
@@ -255,14 +298,15 @@ def begin_merge(slot, count, pairs, postings, events, piece_values, piece_offset
         or reg[NEED_PAIRS] > len(count)
         or reg[NEED_VALUES] > len(piece_values)
     ):
-        return NO_ROOM
+        return False
 
-    # The entry stays on the heap: with its count at 0 it is dropped when it surfaces.
+    # The heap entry is not removed: `end_merge` sets the count to 0, and `find_most_frequent` then drops the
+    # entry as stale.
     for i in range(length):
         at = piece_offsets[left] + i if i < length_l else piece_offsets[right] + i - length_l
         piece_values[n_values + i] = piece_values[at]
     piece_offsets[symbol + 1] = n_values + length
-    merge = symbol - (reg[TARGET] - len(merges))
+    merge = symbol - (reg[TARGET] - len(merges))  # the difference is the number of symbols of the alphabet
     merges[merge, 0] = left
     merges[merge, 1] = right
     reg[N_SYMBOLS] += 1
@@ -271,12 +315,12 @@ def begin_merge(slot, count, pairs, postings, events, piece_values, piece_offset
     reg[FIRST_NEW_PAIR] = reg[N_PAIRS]
     reg[N_EVENTS] = 0
     reg[MERGED] = 0
-    return PAUSED
+    return True
 
 
 @njit
 def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, reg, end):
-    """Merge the occurrences of the current pair up to posting `end`, leftmost first."""
+    """Merge the occurrences of the current pair at the postings NEXT to ``end - 1``, leftmost first."""
     symbol = reg[N_SYMBOLS] - 1
     current = np.uint32(reg[CURRENT])
     n_pairs = reg[N_PAIRS]
@@ -293,7 +337,7 @@ def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, r
         weight = weights[word]
         merged += weight
         cells[p, PAIR] = NONE
-        for side in range(2):  # the neighbour on the left, then the one on the right
+        for side in range(2):  # first the left neighbour, then the right one
             if side == 0:
                 if p == 0 or cells[p - 1, WORD] != word:
                     continue
@@ -332,7 +376,7 @@ def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, r
 
 @njit
 def end_merge(cells, count, pairs, postings, events, scratch, reg):
-    """Write the postings of the pairs that the merge created, and clear the scratch arrays."""
+    """End the current merge: write the postings of the new pairs and clear `scratch`."""
     count[reg[CURRENT]] = 0
     write_postings(cells, pairs, postings, events, reg)
     for slot in range(reg[FIRST_NEW_PAIR], reg[N_PAIRS]):
@@ -357,7 +401,10 @@ def run_merges(
     budget,
     heap,
 ):
-    """Merge until done, out of pairs, out of room, or until about `budget` postings have been looked at."""
+    """Run merges until about `budget` postings are visited; return DONE, EXHAUSTED, PAUSED, FULL or BEGUN.
+
+    The module docstring describes the arrays. After FULL, the caller enlarges the arrays and calls again.
+    """
     while True:
         if reg[CURRENT] < 0:
             if reg[N_SYMBOLS] == reg[TARGET]:
@@ -365,19 +412,18 @@ def run_merges(
             slot = find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg)
             if slot < 0:
                 return EXHAUSTED
-            status = begin_merge(
+            if not begin_merge(
                 slot, count, pairs, postings, events, piece_values, piece_offsets, merges, reg
-            )
-            if status != PAUSED:
-                return status
-            if reg[ASK]:
+            ):
+                return FULL
+            if reg[CHECK_VETO]:
                 return BEGUN
         start = reg[NEXT]
         end = pairs[reg[CURRENT], START] + pairs[reg[CURRENT], SIZE]
         merge_occurrences(
             cells, weights, count, pairs, postings, events, scratch, reg, min(end, start + budget)
         )
-        budget -= reg[NEXT] - start + 50
+        budget -= reg[NEXT] - start + FIXED_COST
         if reg[NEXT] == end:
             end_merge(cells, count, pairs, postings, events, scratch, reg)
             push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, reg[FIRST_NEW_PAIR], NO_CEILING)

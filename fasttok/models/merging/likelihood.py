@@ -1,14 +1,26 @@
-"""The merge engine's other order: by likelihood, how often a pair occurs over how often its symbols do.
+"""The merge loop for the order by likelihood.
 
-The score of a pair (x, y) is f(xy) / (f(x) f(y)), where f counts what is left in the text. Merging (x, y)
-lowers f(x) and f(y), so the scores of all other pairs with x or y rise, and a heap that corrects its entries
-only when they surface is wrong. Here each pair knows its place in the heap, and each symbol has two chains of
-pairs, those it is the left part of and those it is the right part of: at the end of a merge, the pairs in the
-chains of x and y move. That a pair itself has become rarer lets its score fall, and is still found when it
-surfaces. In natural text a merge touches some hundred pairs.
+The score of a pair (x, y) is f(xy) / (f(x) f(y)), where f is the current number of occurrences. Merging (x,
+y) lowers f(x) and f(y), so the scores of other pairs with x or y can rise. A heap that corrects its entries
+only at the top, as in `fasttok.models.merging.kernels`, would therefore be wrong. Here, the heap index of
+each pair is stored, and each symbol has two chains (linked lists) of pairs: those with the symbol on the
+left, and those with it on the right. At the end of a merge, the pairs in the chains of x and y are moved in
+the heap. A pair whose f(xy) alone has fallen has a lower score, which can still be corrected at the top. In
+natural text, a merge moves a few hundred pairs.
 
-Pairs are ordered by their keys, the three numbers as they were when the pair was last moved. So they stay in
-order while some of them are still to be moved.
+Pairs are compared by their keys: f(xy), f(x) and f(y) at the time of the pair's last move. The heap therefore
+stays in order while some pairs have yet to be moved.
+
+The kernels use the arrays of `fasttok.models.merging.kernels`, except that `heap` has slots only, and these,
+for p slots and s symbols at the end::
+
+    heap         int64[p]      slots of the pairs in the heap
+    places       int64[p]      heap index of each pair
+    keys         int64[p, 3]   key of each pair
+    scores       float64[p]    score of each pair in double precision, from its key
+    links        int64[p, 2]   next pair in the chain of the left and of the right symbol; -1 at the end
+    frequencies  int64[s]      f of each symbol
+    heads        int64[s, 2]   first pair in each symbol's chain as left, and as right symbol; -1 if empty
 """
 
 from __future__ import annotations
@@ -17,12 +29,14 @@ import numpy as np
 
 from fasttok.core.jit import njit
 from fasttok.models.merging.kernels import (
-    ASK,
     BEGUN,
+    CHECK_VETO,
     CURRENT,
     DONE,
     EXHAUSTED,
     FIRST_NEW_PAIR,
+    FIXED_COST,
+    FULL,
     LEFT,
     MAX_LENGTH,
     MERGED,
@@ -41,16 +55,18 @@ from fasttok.models.merging.kernels import (
     merge_occurrences,
 )
 
-# By pair: the heap, its places in it, its key, the score of that, the next pairs in its chains.
+# Shapes and types of the entries of `heap`, `places`, `keys`, `scores` and `links`.
 BY_PAIR = (((), np.int64), ((), np.int64), ((3,), np.int64), ((), np.float64), ((2,), np.int64))
-LOW = np.uint64(0xFFFFFFFF)
-CERTAIN = 1 + 2.0**-48  # scores in float64, each off by a factor of less than 1 + 2^-50, differ beyond it
-SMALL = 2.0**61  # a product within a hair of one below this, too, fits 63 bits
+LOW = np.uint64(0xFFFFFFFF)  # mask of the lower 32 bits
+# If the quotient of two scores in float64 is larger, the exact scores differ too: rounding changes a score by
+# a factor of less than 1 + 2^-50.
+CERTAIN = 1 + 2.0**-48
+SMALL = 2.0**61  # if the float64 value of a product is smaller, it and nearly equal products fit 63 bits
 
 
 @njit
 def multiply(a, b):
-    """The product of two numbers below 2^64: the upper 64 bits and the lower."""
+    """Return the product of two numbers below 2^64: its upper and lower 64 bits."""
     shift = np.uint64(32)
     a_high, a_low = a >> shift, a & LOW
     b_high, b_low = b >> shift, b & LOW
@@ -62,7 +78,7 @@ def multiply(a, b):
 
 @njit
 def multiply_three(a, b, c):
-    """The product of three numbers below 2^63: its three words of 64 bits, the upper first."""
+    """Return the product of three numbers below 2^63: three 64-bit integers, most significant first."""
     high, low = multiply(np.uint64(a), np.uint64(b))
     middle_high, low = multiply(low, np.uint64(c))
     high, middle = multiply(high, np.uint64(c))
@@ -74,14 +90,14 @@ def multiply_three(a, b, c):
 
 @njit
 def scores_above(keys, scores, x, y):
-    """Whether the score of pair x is above that of pair y (1), equal (0) or below (-1), exactly."""
+    """Compare the exact scores of two pairs: return 1 if that of x is higher, 0 if equal, -1 if lower."""
     if scores[x] > scores[y] * CERTAIN:
         return 1
     if scores[y] > scores[x] * CERTAIN:
         return -1
     n_x, left_x, right_x = keys[x, 0], keys[x, 1], keys[x, 2]
     n_y, left_y, right_y = keys[y, 0], keys[y, 1], keys[y, 2]
-    # n_x / (left_x right_x) against n_y / (left_y right_y), crosswise.
+    # Compare n_x / (left_x right_x) and n_y / (left_y right_y) by cross-multiplication.
     if np.float64(n_x) * np.float64(left_y) * np.float64(right_y) < SMALL:
         of_x, of_y = n_x * left_y * right_y, n_y * left_x * right_x
         return 1 if of_x > of_y else -1 if of_x < of_y else 0
@@ -96,7 +112,7 @@ def scores_above(keys, scores, x, y):
 
 @njit
 def precedes(keys, scores, pairs, x, y):
-    """Whether pair x is merged before pair y, by their keys."""
+    """Return whether pair x is merged before pair y, according to their keys."""
     above = scores_above(keys, scores, x, y)
     if above != 0:
         return above > 0
@@ -107,7 +123,7 @@ def precedes(keys, scores, pairs, x, y):
 
 @njit
 def move_up(heap, places, keys, scores, pairs, slot):
-    """Let a pair whose key has risen, or is new, rise from its place in the heap."""
+    """Move a pair up in the heap from ``places[slot]``, after it was added or its score has risen."""
     i = places[slot]
     while i > 0:
         parent = (i - 1) >> 1
@@ -123,7 +139,7 @@ def move_up(heap, places, keys, scores, pairs, slot):
 
 @njit
 def move_down(heap, places, keys, scores, pairs, reg, slot):
-    """Let a pair whose key has fallen sink from its place in the heap."""
+    """Move a pair down in the heap from ``places[slot]``, after its score has fallen."""
     n = reg[N_HEAP]
     i = places[slot]
     while True:
@@ -144,7 +160,10 @@ def move_down(heap, places, keys, scores, pairs, reg, slot):
 
 @njit
 def set_key(keys, scores, pairs, count, frequencies, slot):
-    """Bring the key of a pair up to date; whether a symbol of it became rarer, and whether the pair did."""
+    """Update the key and score of a pair; return whether a symbol of it, and whether the pair, got rarer.
+
+    If a symbol has become rarer, the score may have risen; if the pair has, the score may have fallen.
+    """
     left, right = frequencies[pairs[slot, LEFT]], frequencies[pairs[slot, RIGHT]]
     rises = left < keys[slot, 1] or right < keys[slot, 2]
     falls = count[slot] < keys[slot, 0]
@@ -157,7 +176,7 @@ def set_key(keys, scores, pairs, count, frequencies, slot):
 
 @njit
 def add_pairs(count, pairs, piece_offsets, reg, first, heap, places, keys, scores, links, frequencies, heads):
-    """Add the slots from `first` on, of those frequent and short enough, to the heap and to the chains."""
+    """Add each pair with slot >= `first` that is frequent and short enough to the heap and to its chains."""
     for slot in range(first, reg[N_PAIRS]):
         left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
         length = (
@@ -177,7 +196,10 @@ def add_pairs(count, pairs, piece_offsets, reg, first, heap, places, keys, score
 
 @njit
 def move_pairs_of(symbol, count, pairs, reg, heap, places, keys, scores, links, frequencies, heads):
-    """Move the pairs with a symbol that occurs less often now; those that are too rare leave its chains."""
+    """Move the pairs of a symbol in the heap, after the symbol has become rarer.
+
+    Pairs below MIN_COUNT are removed from the chains of the symbol instead.
+    """
     for side in range(2):
         before = -1
         slot = heads[symbol, side]
@@ -200,7 +222,7 @@ def move_pairs_of(symbol, count, pairs, reg, heap, places, keys, scores, links, 
 
 @njit
 def find_likeliest(count, pairs, reg, heap, places, keys, scores, frequencies):
-    """The slot of the best pair, which stays on top of the heap; -1 if there is none."""
+    """Return the slot of the pair to merge next, which stays on top of the heap; -1 if there is none."""
     while reg[N_HEAP] > 0:
         slot = heap[0]
         if keys[slot, 0] == count[slot]:
@@ -237,10 +259,9 @@ def run_likely_merges(
     frequencies,
     heads,
 ):
-    """Merge by likelihood; otherwise as `run_merges`.
+    """Run merges by likelihood until about `budget` postings are visited; return the status of `run_merges`.
 
-    `BY_PAIR` says what the arrays from `heap` to `links` are; a key is f(xy), f(x) and f(y). By symbol are
-    `frequencies`, and in `heads` the first of each chain. A chain ends with -1.
+    The module docstring and that of `fasttok.models.merging.kernels` describe the arrays.
     """
     while True:
         if reg[CURRENT] < 0:
@@ -249,19 +270,18 @@ def run_likely_merges(
             slot = find_likeliest(count, pairs, reg, heap, places, keys, scores, frequencies)
             if slot < 0:
                 return EXHAUSTED
-            status = begin_merge(
+            if not begin_merge(
                 slot, count, pairs, postings, events, piece_values, piece_offsets, merges, reg
-            )
-            if status != PAUSED:
-                return status
-            if reg[ASK]:
+            ):
+                return FULL
+            if reg[CHECK_VETO]:
                 return BEGUN
         current, start = reg[CURRENT], reg[NEXT]
         end = pairs[current, START] + pairs[current, SIZE]
         merge_occurrences(
             cells, weights, count, pairs, postings, events, scratch, reg, min(end, start + budget)
         )
-        budget -= reg[NEXT] - start + 50
+        budget -= reg[NEXT] - start + FIXED_COST
         if reg[NEXT] == end:
             end_merge(cells, count, pairs, postings, events, scratch, reg)
             left, right = pairs[current, LEFT], pairs[current, RIGHT]

@@ -1,8 +1,8 @@
-"""Orders of merging: values that say which pair `learn_merges` merges next.
+"""Orders of merging: values that determine which pair `learn_merges` merges next.
 
-An order brings the loop that runs in it, the arrays that this loop needs besides those of the text, and how
-much memory they take. To add one, derive a frozen dataclass from `Order`, here or elsewhere; the engine asks
-nothing else. Kernels are imported when they are asked for, as Numba is slow to import.
+An order has its own kernel, the arrays that only this kernel uses, and an estimate of the memory per pair. A
+new order is a frozen dataclass derived from `Order`, in any module; the engine does not change. Kernels are
+imported at first use, because importing Numba is slow.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from fasttok.core.ragged import Ragged
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """The pairs of the text before the first merge, as the kernels have them.
+    """Pairs of the words before the first merge, in the arrays of the kernels.
 
     Attributes
     ----------
     words : Ragged of uint32
-        The text in symbols, a row per pretoken.
+        Symbols of each word. A word is a distinct pretoken, or a part of one.
     weights : ndarray of int64
-        How often each row occurs.
+        Number of occurrences of each row.
     count : ndarray of int64, shape (p,)
-        How often each pair occurs, by slot; only the first ``reg[N_PAIRS]`` slots are in use.
+        Number of occurrences of each pair, by slot. Only the first ``reg[N_PAIRS]`` slots are in use.
     pairs : ndarray of int64, shape (p, 4)
-        The symbols of each pair, and its postings.
+        Columns LEFT, RIGHT, START and SIZE of each pair.
     piece_offsets : ndarray of int64, shape (n_symbols + 1,)
-        Where the string of each symbol begins; those of the alphabet are set.
+        Offsets of the strings of the symbols; only those of the alphabet are set.
     reg : ndarray of int64
-        The registers.
+        Registers of the kernels.
     """
 
     words: Ragged
@@ -46,12 +46,12 @@ class Histogram:
 
 
 class Order(ABC):
-    """The order in which pairs are merged.
+    """Base class of the orders in which pairs are merged.
 
     Attributes
     ----------
     bytes_per_pair : int
-        About how much memory a distinct pair takes.
+        Approximate memory per distinct pair.
     """
 
     bytes_per_pair: ClassVar[int]
@@ -59,35 +59,46 @@ class Order(ABC):
     @property
     @abstractmethod
     def loop(self) -> Any:
-        """The kernel that merges in this order; its parameters are those of `run_merges`."""
+        """Kernel that merges in this order.
+
+        Its parameters are those of `run_merges` up to `budget`, then the arrays that `begin` returns. It
+        returns a status, as `run_merges` does.
+        """
 
     @abstractmethod
     def begin(self, text: Histogram) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        """Set the registers of the order and make the arrays that its loop takes last.
+        """Set the registers of the order and return the arrays that are the last arguments of its loop.
+
+        Parameters
+        ----------
+        text : Histogram
+            Pairs before the first merge.
 
         Returns
         -------
         by_pair : list of ndarray
-            Those with an entry a slot, as long as `count`; the engine enlarges them with it.
+            Arrays with one entry per slot, as long as `count`. The engine enlarges them together with
+            `count`.
         by_symbol : list of ndarray
-            Those with an entry a symbol.
+            Arrays with one entry per symbol.
 
         Raises
         ------
         OverflowError
-            If the text is too large for it.
+            If the counts are too large for this order.
         """
 
 
 @dataclass(frozen=True)
 class Frequency(Order):
-    """The most frequent pair first.
+    """Order by frequency: the most frequent pair is merged first.
 
     Parameters
     ----------
     shortest_first : bool
-        How ties break. False: the pair of lesser symbols goes first. True: the pair whose joined string is
-        shorter, then the one whose string is lesser, then the pair of lesser symbols.
+        Order of equally frequent pairs. False: the pair with the smaller left symbol is merged first, then
+        the one with the smaller right symbol. True: the pair with the shorter joined string is merged first,
+        then the one whose string is lexicographically smaller, then the one with the smaller symbols.
     """
 
     shortest_first: bool = False
@@ -112,9 +123,10 @@ class Frequency(Order):
 
 @dataclass(frozen=True)
 class Likelihood(Order):
-    """The pair (x, y) of greatest f(xy) / (f(x) f(y)) first, where f is how often it occurs by now.
+    """Order by likelihood: the pair (x, y) with the greatest score f(xy) / (f(x) f(y)) is merged first.
 
-    The scores are compared exactly. Ties go to the pair of lesser symbols.
+    f is the current number of occurrences. Scores are compared exactly. Of pairs with equal scores, the one
+    with the smaller left symbol is merged first, then the one with the smaller right symbol.
     """
 
     bytes_per_pair = 104
@@ -139,14 +151,11 @@ class Likelihood(Order):
 
 
 def check_total(what: str, weights: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
-    """Refuse a text whose rows, counted as often as they occur, hold 2^63 of something.
+    """Raise an OverflowError if the sum of ``weights * lengths`` is 2^63 or more.
 
-    Raises
-    ------
-    OverflowError
-        If they do.
+    `what` names the things that are counted, for the message.
     """
     if float(weights @ lengths.astype(np.float64)) >= 2.0**62:
         total = sum(a * b for a, b in zip(weights.tolist(), lengths.tolist(), strict=True))
         if total >= 1 << 63:
-            raise OverflowError(f"{total:,} {what} in the corpus; the most is 2^63 - 1")
+            raise OverflowError(f"the corpus has {total:,} {what}; the maximum is 2^63 - 1")

@@ -1,7 +1,7 @@
-"""Logarithms and exponentials by the C library.
+"""Logarithms and exponentials computed by the C library.
 
-NumPy has code of its own for processors with AVX-512, whose last bit is sometimes another one; a model would then
-depend on the processor that trained it.
+NumPy has separate code for processors with AVX-512, and its results sometimes differ in the last bit. A trained
+model would then depend on the processor.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from libc.math cimport log as c_log
 
 
 def log(const double[::1] values):
-    """The natural logarithm of every entry, float64."""
+    """Return the natural logarithm of every entry, as float64."""
     found = np.empty(values.shape[0])
     cdef double[::1] out = found
     cdef Py_ssize_t i
@@ -20,7 +20,7 @@ def log(const double[::1] values):
 
 
 def exp(const double[::1] values):
-    """e to the power of every entry, float64."""
+    """Return e to the power of every entry, as float64."""
     found = np.empty(values.shape[0])
     cdef double[::1] out = found
     cdef Py_ssize_t i

@@ -18,7 +18,7 @@ def expect(
     last: int,
     forward: Floats,
     backward: Floats,
-    lifted: Integers,
+    rescaled: Integers,
     expected: Floats,
     interrupt: Interrupt,
 ) -> float: ...
@@ -31,12 +31,12 @@ def count_best(
     first: int,
     last: int,
     best: Floats,
-    arrived: Arcs,
+    last_arcs: Arcs,
     occurrences: Integers,
     interrupt: Interrupt,
 ) -> None: ...
 def measure_losses(
-    places: Integers,
+    positions: Integers,
     pieces: Arcs,
     offsets: Integers,
     arcs: Arcs,
@@ -46,7 +46,7 @@ def measure_losses(
     token_cost: float,
     first: int,
     best: Floats,
-    arrived: Arcs,
+    last_arcs: Arcs,
     out: Floats,
 ) -> None: ...
-def keep_arcs(offsets: Integers, arcs: Arcs, renamed: Arcs, first: int, last: int, begin: int) -> int: ...
+def keep_arcs(offsets: Integers, arcs: Arcs, new_numbers: Arcs, first: int, last: int, begin: int) -> int: ...

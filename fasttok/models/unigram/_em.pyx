@@ -1,12 +1,13 @@
-"""The kernels of Unigram training: forward and backward, best paths, and what a piece would be without itself.
+"""Kernels of Unigram training: expected counts by forward-backward, best paths, and losses without a piece.
 
-All of them walk over the arcs of words: from every position of a word, the pieces that the text goes on with,
-shortest first. An arc is a uint32, the piece in its lower 24 bits and its length in symbols above. There is a
-path through every word, since every symbol is a piece.
+All kernels walk over the arcs of words. The arcs of a position are the pieces that match the text there, the
+shortest first. An arc is a uint32: the piece in the lower 24 bits and its length in symbols in the upper 8
+bits. Every word has a path, because every symbol is a piece.
 
-Probabilities are multiplied as they are, without logarithms. Where what has come together at a position gets
-too small, everything from there on is multiplied by a power of two, and the way back undoes it; unless a long
-piece has made so much more further on that what is here is nothing beside it.
+`expect` multiplies probabilities, not logarithms, so the sums can become too small for a double. When the
+forward sum of a position is too small, the sums from this position on are multiplied by a power of two, and
+the backward pass undoes the scaling. If a long piece has already made a much larger sum at a later position,
+the small sum is negligible and is set to 0 instead.
 """
 
 from libc.math cimport INFINITY, log
@@ -15,12 +16,12 @@ from libc.stdint cimport int64_t, uint32_t
 from fasttok.core._interrupt cimport Interrupt
 
 cdef enum:
-    OFTEN = 0x3FFF  # symbols of a word between two questions whether to go on, and one more
+    CHECK_MASK = 0x3FFF  # the interrupt is checked every 0x4000 symbols of a word
 
-cdef double SMALL = 2.0**-500
-cdef double LIFT = 2.0**500
-cdef double STILL_SMALL = 2.0**-300
-cdef uint32_t PIECE = 0xFFFFFFU
+cdef double SMALL = 2.0**-500  # smaller forward sums are scaled
+cdef double SCALE = 2.0**500  # 1 / SMALL
+cdef double NOT_SMALL = 2.0**-300  # sums below SMALL are negligible compared with sums above this
+cdef uint32_t PIECE = 0xFFFFFFU  # mask of the piece in an arc
 
 
 def expect(
@@ -34,30 +35,32 @@ def expect(
     Py_ssize_t last,
     double[::1] forward,
     double[::1] backward,
-    int64_t[::1] lifted,
+    int64_t[::1] rescaled,
     double[::1] expected,
     Interrupt interrupt not None,
 ):
-    """Add the expected occurrences of every piece in the words from `first` up to `last` to `expected`.
+    """Run the E step: add the expected count of every piece in the words [first, last) to `expected`.
 
-    Returns the log likelihood of these words, each as often as it occurs.
+    Returns the log-likelihood of these words in nats, weighted by their counts.
 
     Parameters
     ----------
     words, counts : int64[k + 1], int64[k]
-        Where each word begins, and how often it occurs.
+        Offsets and counts of the words.
     offsets, arcs : int64[n + 1], uint32[m]
-        The arcs of each position.
+        Arcs of each position.
     longest : int
-        The length of the longest piece.
+        Length of the longest piece in symbols.
     probabilities : double[v]
-        Of each piece.
-    forward, backward, lifted : double, double, int64
-        Room for one entry more than the longest word has symbols.
+        Probability of each piece.
+    forward, backward, rescaled : double, double, int64
+        Buffers with one entry more than the longest word has symbols.
+    expected : double[v]
+        Expected counts to add to.
     interrupt : Interrupt
-        Asked in long words whether to go on.
+        Interrupt that is checked inside long words.
     """
-    cdef Py_ssize_t w, i, j, end, n, n_lifted
+    cdef Py_ssize_t w, i, j, end, n, n_rescaled
     cdef int64_t base, k
     cdef uint32_t arc
     cdef double a, g, part, largest, log_likelihood = 0
@@ -65,40 +68,40 @@ def expect(
         for w in range(first, last):
             base = words[w]
             n = words[w + 1] - base
-            n_lifted = 0
+            n_rescaled = 0
             for i in range(n + 1):
                 forward[i] = 0
             forward[0] = 1
             for i in range(n):
-                if i & OFTEN == OFTEN and interrupt.check():
+                if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                     with gil:
                         interrupt.raise_error()
                 if forward[i] < SMALL:
                     largest = 0
                     for j in range(i, min(i + longest - 1, n) + 1):
                         largest = max(largest, forward[j])
-                    if largest > STILL_SMALL:
-                        forward[i] = 0  # nothing beside what long pieces have made
+                    if largest > NOT_SMALL:
+                        forward[i] = 0  # negligible compared with the sums that long pieces made
                         continue
                     for j in range(i, min(i + longest - 1, n) + 1):
-                        forward[j] *= LIFT
-                    lifted[n_lifted] = i
-                    n_lifted += 1
+                        forward[j] *= SCALE
+                    rescaled[n_rescaled] = i
+                    n_rescaled += 1
                 a = forward[i]
                 for k in range(offsets[base + i], offsets[base + i + 1]):
                     arc = arcs[k]
                     forward[i + (arc >> 24)] += a * probabilities[arc & PIECE]
-            log_likelihood += counts[w] * (log(forward[n]) + n_lifted * log(SMALL))
-            # `backward` is divided by the likelihood of the word from the start.
+            log_likelihood += counts[w] * (log(forward[n]) + n_rescaled * log(SMALL))
+            # All backward sums are divided by the likelihood of the word.
             backward[n] = 1 / forward[n]
             for i in range(n - 1, -1, -1):
-                if i & OFTEN == OFTEN and interrupt.check():
+                if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                     with gil:
                         interrupt.raise_error()
-                if n_lifted and lifted[n_lifted - 1] == i + 1:
+                if n_rescaled and rescaled[n_rescaled - 1] == i + 1:
                     for j in range(i + 1, min(i + longest, n) + 1):
-                        backward[j] *= LIFT
-                    n_lifted -= 1
+                        backward[j] *= SCALE
+                    n_rescaled -= 1
                 a = forward[i] * counts[w]
                 g = 0
                 if a == 0:
@@ -122,14 +125,25 @@ def count_best(
     Py_ssize_t first,
     Py_ssize_t last,
     double[::1] best,
-    uint32_t[::1] arrived,
+    uint32_t[::1] last_arcs,
     int64_t[::1] occurrences,
     Interrupt interrupt not None,
 ):
-    """Add how often each piece stands in the best paths of the words to `occurrences`.
+    """Add the counts of each piece in the best paths of the words [first, last) to `occurrences`.
 
-    The path of the highest sum of scores is the best; of equal ones that whose last arc begins earliest,
-    and so on to the front. `best` and `arrived` must have room for one entry more than the longest word.
+    The best path has the highest sum of scores. Ties go to the path whose last arc starts earliest, then to
+    the one whose second-last arc starts earliest, and so on.
+
+    Parameters
+    ----------
+    words, counts, offsets, arcs, interrupt
+        See `expect`.
+    scores : double[v]
+        Score of each piece.
+    best, last_arcs : double, uint32
+        Buffers with one entry more than the longest word has symbols.
+    occurrences : int64[v]
+        Counts to add to.
     """
     cdef Py_ssize_t w, i, end, n
     cdef int64_t base, k
@@ -143,7 +157,7 @@ def count_best(
                 best[i] = -INFINITY
             best[0] = 0
             for i in range(n):
-                if i & OFTEN == OFTEN and interrupt.check():
+                if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                     with gil:
                         interrupt.raise_error()
                 for k in range(offsets[base + i], offsets[base + i + 1]):
@@ -152,15 +166,15 @@ def count_best(
                     score = best[i] + scores[arc & PIECE]
                     if score > best[end]:
                         best[end] = score
-                        arrived[end] = arc
+                        last_arcs[end] = arc
             i = n
             while i > 0:
-                occurrences[arrived[i] & PIECE] += counts[w]
-                i -= arrived[i] >> 24
+                occurrences[last_arcs[i] & PIECE] += counts[w]
+                i -= last_arcs[i] >> 24
 
 
 def measure_losses(
-    const int64_t[::1] places,
+    const int64_t[::1] positions,
     const uint32_t[::1] pieces,
     const int64_t[::1] offsets,
     const uint32_t[::1] arcs,
@@ -170,25 +184,30 @@ def measure_losses(
     double token_cost,
     Py_ssize_t first,
     double[::1] best,
-    uint32_t[::1] arrived,
+    uint32_t[::1] last_arcs,
     double[::1] out,
 ):
-    """Write what the corpus would lose without each of the pieces from number `first` on.
+    """Write the loss from the removal of each of k pieces, numbered from `first` on, to `out`.
 
-    Their occurrences would go to the pieces of the best other path through their string. The loss is that in
-    log likelihood, in nats, and `token_cost` for every token more. It is infinity where there is no such path,
-    minus infinity where it is better than the piece itself, or the piece does not occur.
+    If a piece is removed, each of its occurrences becomes the best other path through its string. The loss is the
+    decrease in log-likelihood, in nats, plus `token_cost` per additional token. The loss is infinity if there
+    is no other path. It is minus infinity if the other path has a higher score than the piece, or if the piece
+    does not occur.
 
     Parameters
     ----------
-    places : int64[k]
-        A position at which each piece stands.
+    positions : int64[k]
+        Position of one occurrence of each piece.
     pieces : uint32[k]
-        Their arcs: piece and length.
+        Arc of each piece: number and length.
+    offsets, arcs, scores
+        See `count_best`.
     occurrences : double[v], total : double
-        How often each piece stands in the best paths of the corpus, and the sum of these.
-    best, arrived : double, uint32
-        Room for one entry more than the longest piece has symbols.
+        Count of each piece in the best paths of the corpus, and the sum of these counts.
+    best, last_arcs : double, uint32
+        Buffers with one entry more than the longest piece has symbols.
+    out : double[k]
+        Array for the losses.
     """
     cdef Py_ssize_t p, i, end, n, n_pieces
     cdef int64_t base, k
@@ -200,7 +219,7 @@ def measure_losses(
             if f == 0:
                 out[p] = -INFINITY
                 continue
-            base = places[p]
+            base = positions[p]
             n = pieces[p] >> 24
             for i in range(1, n + 1):
                 best[i] = -INFINITY
@@ -210,11 +229,11 @@ def measure_losses(
                     arc = arcs[k]
                     end = i + (arc >> 24)
                     if end > n or arc == pieces[p]:
-                        break  # the arcs behind it are longer
+                        break  # the arcs after it are longer
                     score = best[i] + scores[arc & PIECE]
                     if score > best[end]:
                         best[end] = score
-                        arrived[end] = arc
+                        last_arcs[end] = arc
             if best[n] == -INFINITY:
                 out[p] = INFINITY
                 continue
@@ -225,9 +244,9 @@ def measure_losses(
             n_pieces = 0
             i = n
             while i > 0:
-                loss -= log(occurrences[arrived[i] & PIECE] + f)
+                loss -= log(occurrences[last_arcs[i] & PIECE] + f)
                 n_pieces += 1
-                i -= arrived[i] >> 24
+                i -= last_arcs[i] >> 24
             loss += n_pieces * log(total + f * (n_pieces - 1)) + token_cost * (n_pieces - 1)
             out[p] = f * loss
 
@@ -235,15 +254,16 @@ def measure_losses(
 def keep_arcs(
     int64_t[::1] offsets,
     uint32_t[::1] arcs,
-    const uint32_t[::1] renamed,
+    const uint32_t[::1] new_numbers,
     Py_ssize_t first,
     Py_ssize_t last,
     int64_t begin,
 ):
-    """Close the ranks of the arcs of the pieces that remain, under their new numbers; return how many there are.
+    """Compact the arcs of the positions [first, last) in place, and return the number of arcs kept.
 
-    A piece that goes is 0xFFFFFFFF in `renamed`. Of the positions from `first` up to `last`, whose arcs begin
-    at `begin` and stay there; the offsets behind `first` are written anew.
+    Kept arcs get the new number of their piece. Arcs of a removed piece, whose entry in ``new_numbers``
+    (uint32[v]) is 0xFFFFFFFF, are dropped. The arcs of these positions start at index `begin` before and after;
+    the entries ``first + 1`` to `last` of `offsets` are rewritten. `offsets` and `arcs` are those of `expect`.
     """
     cdef Py_ssize_t i
     cdef int64_t k, end, n = begin, start = begin
@@ -252,7 +272,7 @@ def keep_arcs(
         for i in range(first, last):
             end = offsets[i + 1]
             for k in range(start, end):
-                piece = renamed[arcs[k] & PIECE]
+                piece = new_numbers[arcs[k] & PIECE]
                 if piece <= PIECE:
                     arcs[n] = (arcs[k] & ~PIECE) | piece
                     n += 1

@@ -1,13 +1,15 @@
-"""The kernels of a lattice: all pieces that could stand in a text, sums over all segmentations, the best ones.
+"""Kernels of a lattice: list its arcs, sum over all segmentations, and find the k best segmentations.
 
-A piece that could stand somewhere is an arc, from the byte it begins at to the byte behind it. Arcs are sorted by
-where they start, then by where they end, but for an unknown character, which comes last of those that start with
-it. An arc is known by its piece: the id, or the negative of its bytes if it is an unknown character.
+An arc is a match of a piece in the text, from byte `start` to before byte `end`. Arcs are sorted by start, then by end;
+an unknown character comes after all pieces with the same start. The piece of an arc is an id or, for an unknown
+character, minus its number of bytes. Kernels take a list of arcs as ``starts`` and ``ends`` (int64[a]) with ``scores``
+or ``weights`` (float64[a]). A segmentation is an int64 array of the indices of its arcs. Unless stated otherwise, n is
+the number of bytes of the text.
 
-The k best segmentations are found by the recursive enumeration of Jiménez and Marzal (1999): the next best to a
-place is the best of what is left of each arc that ends there, and what is left of an arc is the next best to where
-it starts, found when it is asked for. Sums are always added from the left, so that what is best here is what
-`encode` has, and no rounding changes the order.
+The k best segmentations are found by the recursive enumeration of Jiménez and Marzal (1999). The candidates
+for the next best path to a position are, for each arc that ends there, the next best path to the start of the
+arc followed by the arc. A next best path is computed only when it is needed. Scores are always added from left
+to right, as `encode` does, so both find the same best segmentation and rounding does not change the order.
 """
 
 import numpy as np
@@ -21,19 +23,19 @@ from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._sampling_loop cimport draw, hash_number
 from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN
-from fasttok.models.unigram._paths cimport STEPS, UNKNOWN_ARC
+from fasttok.models.unigram._paths cimport CHECK_INTERVAL, UNKNOWN_ARC
 from fasttok.models.unigram._viterbi cimport UnigramEncoder
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 from fasttok.core.errors import UnknownCharacterError
 
 cdef enum:
-    NONE = -1
-    NOT_BEGUN = -2  # of a heap: the arcs that do not lead to the best have not been put into it
+    NONE = -1  # no path or no arc
+    NO_HEAP = -2  # root of the heap of a position whose candidates have not been listed yet
 
 
 def list_arcs(UnigramEncoder encoder not None, const uint8_t[::1] text not None):
-    """Of every arc in a text its start, its end, its piece and its score."""
+    """Return the start, end, piece and score of every arc of a text: three int64[a] and a float64[a]."""
     cdef Py_ssize_t n
     cdef int64_t[::1] starts, ends, pieces
     cdef double[::1] scores
@@ -66,7 +68,7 @@ cdef Py_ssize_t write_arcs(
     double* scores,
     Interrupt interrupt,
 ) noexcept nogil:
-    """Count the arcs, and write them if there is somewhere to; INTERRUPTED if that is why it ended."""
+    """Count the arcs of a text, and write them unless `starts` is NULL; return INTERRUPTED if interrupted."""
     cdef Py_ssize_t start = 0, end, size, n = 0, steps = 0
     cdef TrieNode root = trie_root(encoder.pieces.units), node
     cdef bint is_piece
@@ -94,7 +96,7 @@ cdef Py_ssize_t write_arcs(
             n += 1
         steps += end - start + 1
         start += size
-        if steps >= STEPS:
+        if steps >= CHECK_INTERVAL:
             steps = 0
             if interrupt.check():
                 return INTERRUPTED
@@ -104,9 +106,11 @@ cdef Py_ssize_t write_arcs(
 def sum_forward(
     const int64_t[::1] starts, const int64_t[::1] ends, const double[::1] weights, Py_ssize_t n
 ):
-    """The logarithm of the sum over all ways from the start to each of n + 1 places; -inf where none leads."""
-    cdef double[::1] sums = np.full(n + 1, -np.inf)  # what counts most, until all that lead there are added
-    cdef double[::1] parts = np.zeros(n + 1)  # the rest, each divided by what counts most
+    """Return the log-sum-exp of the paths from the start to each position: float64[n + 1]; -inf without a path."""
+    # Until all arcs that end at a position are added, the sum there is exp(sums) * parts, where exp(sums) is the
+    # largest term.
+    cdef double[::1] sums = np.full(n + 1, -np.inf)
+    cdef double[::1] parts = np.zeros(n + 1)
     cdef Py_ssize_t i, last = 0
     cdef double weight
     sums[0] = 0
@@ -129,23 +133,23 @@ def sum_forward(
 def sum_backward(
     const int64_t[::1] starts, const int64_t[::1] ends, const double[::1] weights, Py_ssize_t n
 ):
-    """The logarithm of the sum over all ways from each place to the end; -inf where no arc starts."""
+    """Return the log-sum-exp of the paths from each position to the end: float64[n + 1]; -inf without a path."""
     cdef double[::1] sums = np.full(n + 1, -np.inf)
     cdef Py_ssize_t i, first, last = starts.shape[0], start
-    cdef double most, total
+    cdef double largest, total
     sums[n] = 0
     with nogil:
         while last:
             start = starts[last - 1]
             first = last
-            most = weights[last - 1] + sums[ends[last - 1]]
+            largest = weights[last - 1] + sums[ends[last - 1]]
             while first and starts[first - 1] == start:
                 first -= 1
-                most = max(most, weights[first] + sums[ends[first]])
+                largest = max(largest, weights[first] + sums[ends[first]])
             total = 0
             for i in range(first, last):
-                total += exp(weights[i] + sums[ends[i]] - most)
-            sums[start] = most + log(total)
+                total += exp(weights[i] + sums[ends[i]] - largest)
+            sums[start] = largest + log(total)
             last = first
     return np.asarray(sums)
 
@@ -153,9 +157,10 @@ def sum_backward(
 def sum_entropy(
     const int64_t[::1] starts, const int64_t[::1] ends, const double[::1] weights, const double[::1] sums
 ):
-    """The entropy of the ways to the end, from the entropies to the places before it; `sums` are forward.
+    """Return the entropy of the distribution over segmentations; `sums` is the result of `sum_forward`.
 
-    No term is negative, so nothing cancels, however long the text is.
+    The entropy at each position follows from the entropies at earlier positions. No term is negative, so no
+    precision is lost by cancellation, even in long texts.
     """
     cdef Py_ssize_t i, n = sums.shape[0] - 1
     cdef double[::1] entropies = np.zeros(n + 1)
@@ -169,26 +174,26 @@ def sum_entropy(
 
 cdef struct Path:
     double score
-    int64_t arc  # the last one; NONE at the start of the text
-    int64_t before  # the path to where that starts
-    int64_t next  # the next best to the same place, once it is known
-    int64_t left  # in a leftist heap, as long as better ones are to come
+    int64_t arc  # the last arc; NONE for the empty path
+    int64_t previous  # the path to the start of the last arc
+    int64_t next  # the next best path to the same position; NONE until it is known
+    int64_t left  # children in a leftist heap, while the path is a candidate
     int64_t right
-    int64_t height
+    int64_t height  # length of the right spine of its subheap
 
 
 @cython.final
 cdef class BestPaths:
-    """The best ways to every place, as many as were asked for.
+    """Best paths to every position, extended when the next one is needed.
 
     Parameters
     ----------
     starts, ends : int64[a], scores : float64[a]
-        The arcs.
+        Arcs.
     by_end : int64[a]
-        The arcs sorted by where they end, then by where they start,
+        Indices of the arcs, sorted by end, then by start.
     firsts : int64[n + 2]
-        and for each place, the first of those that end there.
+        For each position, the index in `by_end` of the first arc that ends there.
     """
 
     cdef const int64_t[::1] starts
@@ -196,13 +201,13 @@ cdef class BestPaths:
     cdef const double[::1] scores
     cdef const int64_t[::1] by_end
     cdef const int64_t[::1] firsts
-    cdef int64_t[::1] first_path  # to each place: the best one,
-    cdef int64_t[::1] last_path  # and the last of those that are known
-    cdef int64_t[::1] heaps  # of what may come next
-    cdef int64_t[::1] asked  # places, each of which waits for the next
+    cdef int64_t[::1] first_path  # the best path to each position
+    cdef int64_t[::1] last_path  # the worst known path to each position
+    cdef int64_t[::1] heaps  # root of the heap of candidates for the next path to each position
+    cdef int64_t[::1] pending  # stack of the positions that need their next path
     cdef Path* paths
     cdef Py_ssize_t n_paths
-    cdef Py_ssize_t room
+    cdef Py_ssize_t capacity
 
     def __cinit__(self, starts, ends, scores, by_end, firsts):
         cdef Py_ssize_t n = len(firsts) - 2
@@ -213,27 +218,27 @@ cdef class BestPaths:
         self.firsts = firsts
         self.first_path = np.full(n + 1, NONE)
         self.last_path = np.full(n + 1, NONE)
-        self.heaps = np.full(n + 1, NOT_BEGUN)
-        self.asked = np.empty(n + 1, np.int64)
+        self.heaps = np.full(n + 1, NO_HEAP)
+        self.pending = np.empty(n + 1, np.int64)
         self._find_first(n)
 
     def __dealloc__(self):
         free(self.paths)
 
-    cdef int64_t _add(self, double score, int64_t arc, int64_t before) except -1 nogil:
+    cdef int64_t _add(self, double score, int64_t arc, int64_t previous) except -1 nogil:
         cdef void* moved
         cdef Path* path
-        if self.n_paths == self.room:
-            moved = realloc(self.paths, (2 * self.room + 64) * sizeof(Path))
+        if self.n_paths == self.capacity:
+            moved = realloc(self.paths, (2 * self.capacity + 64) * sizeof(Path))
             if moved == NULL:
                 with gil:
-                    raise MemoryError("no memory for the best segmentations")
+                    raise MemoryError("not enough memory for the best segmentations")
             self.paths = <Path*>moved
-            self.room = 2 * self.room + 64
+            self.capacity = 2 * self.capacity + 64
         path = &self.paths[self.n_paths]
         path.score = score
         path.arc = arc
-        path.before = before
+        path.previous = previous
         path.next = NONE
         path.left = NONE
         path.right = NONE
@@ -242,67 +247,67 @@ cdef class BestPaths:
         return self.n_paths - 1
 
     cdef int _find_first(self, Py_ssize_t n) except -1 nogil:
-        """The best path to every place that there is a way to."""
-        cdef Py_ssize_t place, i
+        """Find the best path to every position that has one."""
+        cdef Py_ssize_t position, i
         cdef int64_t arc, best
         cdef double score, best_score = 0
         self.first_path[0] = self._add(0, NONE, NONE)
         self.heaps[0] = NONE
-        for place in range(1, n + 1):
+        for position in range(1, n + 1):
             best = NONE
-            for i in range(self.firsts[place], self.firsts[place + 1]):
+            for i in range(self.firsts[position], self.firsts[position + 1]):
                 arc = self.by_end[i]
                 score = self.paths[self.first_path[self.starts[arc]]].score + self.scores[arc]
                 if best == NONE or score > best_score:
                     best = arc
                     best_score = score
             if best != NONE:
-                self.first_path[place] = self._add(best_score, best, self.first_path[self.starts[best]])
+                self.first_path[position] = self._add(best_score, best, self.first_path[self.starts[best]])
         self.last_path[:] = self.first_path
         return 0
 
-    cdef bint find_next(self, Py_ssize_t place) except -1 nogil:
-        """Find one more path to a place; whether there is one."""
+    cdef bint find_next(self, Py_ssize_t position) except -1 nogil:
+        """Find the next best path to a position; return whether there is one."""
         cdef Py_ssize_t n = 0, i
         cdef int64_t arc, path, after = NONE
-        # Down to where the path behind the last one is known, or there is none:
+        # Go back along the last path, until a position whose next path is known, or the start of the text.
         while True:
-            if self.heaps[place] == NOT_BEGUN:
-                self.heaps[place] = NONE
-                for i in range(self.firsts[place], self.firsts[place + 1]):
+            if self.heaps[position] == NO_HEAP:
+                self.heaps[position] = NONE
+                for i in range(self.firsts[position], self.firsts[position + 1]):
                     arc = self.by_end[i]
-                    if arc != self.paths[self.last_path[place]].arc:
-                        self._push(place, arc, self.first_path[self.starts[arc]])
-            self.asked[n] = place
+                    if arc != self.paths[self.last_path[position]].arc:
+                        self._push(position, arc, self.first_path[self.starts[arc]])
+            self.pending[n] = position
             n += 1
-            path = self.last_path[place]
+            path = self.last_path[position]
             arc = self.paths[path].arc
-            if arc == NONE or self.paths[self.paths[path].before].next != NONE:
+            if arc == NONE or self.paths[self.paths[path].previous].next != NONE:
                 break
-            place = self.starts[arc]
-        # and back, with one more path for each place.
+            position = self.starts[arc]
+        # Go forward again, and find the next path to each pending position.
         while n:
             n -= 1
-            place = self.asked[n]
-            path = self.last_path[place]
+            position = self.pending[n]
+            path = self.last_path[position]
             if self.paths[path].arc != NONE:
-                after = self.paths[self.paths[path].before].next
+                after = self.paths[self.paths[path].previous].next
                 if after != NONE:
-                    self._push(place, self.paths[path].arc, after)
-            after = self.heaps[place]
+                    self._push(position, self.paths[path].arc, after)
+            after = self.heaps[position]
             if after != NONE:
-                self.heaps[place] = self._merge(self.paths[after].left, self.paths[after].right)
+                self.heaps[position] = self._merge(self.paths[after].left, self.paths[after].right)
                 self.paths[path].next = after
-                self.last_path[place] = after
+                self.last_path[position] = after
         return after != NONE
 
-    cdef int _push(self, Py_ssize_t place, int64_t arc, int64_t before) except -1 nogil:
-        cdef int64_t path = self._add(self.paths[before].score + self.scores[arc], arc, before)
-        self.heaps[place] = self._merge(self.heaps[place], path)
+    cdef int _push(self, Py_ssize_t position, int64_t arc, int64_t previous) except -1 nogil:
+        cdef int64_t path = self._add(self.paths[previous].score + self.scores[arc], arc, previous)
+        self.heaps[position] = self._merge(self.heaps[position], path)
         return 0
 
     cdef int64_t _merge(self, int64_t a, int64_t b) noexcept nogil:
-        """Join two heaps; as deep as the logarithm of what they hold."""
+        """Merge two heaps of n paths in O(log n), and return the root."""
         cdef Path* path
         cdef int64_t shallow
         if a == NONE or b == NONE:
@@ -323,18 +328,18 @@ cdef class BestPaths:
         return self.starts[self.paths[a].arc] < self.starts[self.paths[b].arc]
 
     cdef object arcs_of(self, int64_t path):
-        """The arcs of a path, from the first to the last."""
+        """Return the arcs of a path, from the first to the last."""
         cdef list arcs = []
         while self.paths[path].arc != NONE:
             arcs.append(self.paths[path].arc)
-            path = self.paths[path].before
+            path = self.paths[path].previous
         return np.array(arcs[::-1], np.int64)
 
 
 def find_best(
     const int64_t[::1] starts, const int64_t[::1] ends, const double[::1] scores, Py_ssize_t n, Py_ssize_t k
 ):
-    """The arcs of the k best ways to place n, or of all if they are fewer."""
+    """Return a list of the k best segmentations, the best first, or of all if there are fewer."""
     by_end = np.argsort(ends, kind="stable")
     firsts = np.searchsorted(np.asarray(ends)[by_end], np.arange(n + 2))
     cdef BestPaths best = BestPaths(starts, ends, scores, by_end, firsts)
@@ -361,29 +366,29 @@ def sample_arcs(
     Py_ssize_t n,
     uint64_t seed,
 ):
-    """The arcs of n ways to the end, drawn by chance; `sums` are backward."""
-    cdef Py_ssize_t i, k, arc, place, n_arcs = starts.shape[0], length = sums.shape[0] - 1
+    """Return a list of `n` sampled segmentations; `sums` is the result of `sum_backward`."""
+    cdef Py_ssize_t i, k, arc, position, n_arcs = starts.shape[0], length = sums.shape[0] - 1
     cdef const int64_t[::1] firsts = np.searchsorted(starts, np.arange(length + 1))
     cdef int64_t[::1] arcs = np.empty(length, np.int64)
     cdef Interrupt interrupt = Interrupt()
     cdef list found = []
     cdef uint64_t state
-    cdef double left
+    cdef double remaining
     for i in range(n):
         with nogil:
             state = hash_number(hash_number(seed) ^ <uint64_t>i)
-            place = 0
+            position = 0
             k = 0
-            while place < length:
-                left = (draw(&state) >> 11) * (1.0 / (1ULL << 53))
-                arc = firsts[place]
-                left -= exp(weights[arc] + sums[ends[arc]] - sums[place])
-                while left >= 0 and arc + 1 < n_arcs and starts[arc + 1] == place:
+            while position < length:
+                remaining = (draw(&state) >> 11) * (1.0 / (1ULL << 53))
+                arc = firsts[position]
+                remaining -= exp(weights[arc] + sums[ends[arc]] - sums[position])
+                while remaining >= 0 and arc + 1 < n_arcs and starts[arc + 1] == position:
                     arc += 1
-                    left -= exp(weights[arc] + sums[ends[arc]] - sums[place])
+                    remaining -= exp(weights[arc] + sums[ends[arc]] - sums[position])
                 arcs[k] = arc
                 k += 1
-                place = ends[arc]
+                position = ends[arc]
         found.append(np.array(arcs[:k]))
         if interrupt.check():
             interrupt.raise_error()
@@ -391,12 +396,12 @@ def sample_arcs(
 
 
 def ids_of_arcs(UnigramEncoder encoder not None, const uint8_t[::1] text, const int64_t[::1] pieces):
-    """What a segmentation is written as.
+    """Return the ids that encoding writes for a segmentation, given by the pieces of its arcs: uint32[..].
 
     Raises
     ------
     UnknownCharacterError
-        At the first character that has no id.
+        If a character has no id.
     """
     cdef Py_ssize_t i, n, size, length = text.shape[0], first = length - pieces.shape[0]
     cdef uint32_t[::1] out = np.empty(length, np.uint32)

@@ -1,8 +1,8 @@
-"""The kernel of subword regularization: segmentations drawn by their probabilities (Kudo 2018).
+"""Kernel of subword regularization (Kudo 2018): sample segmentations by their probabilities.
 
-The sums over all segmentations from a place to the end are found from the end to the front, as logarithms. Then
-pieces are drawn from the front to the end, each by the part that it has in the sum of the place it begins at.
-The trie is walked twice, so that nothing is kept for each piece that could stand somewhere.
+The backward pass computes, for each position, the log-sum-exp of all segmentations of the remaining text. The
+forward pass then samples one piece after another; the probability of a piece is its share of the sum at its
+start. Both passes walk the trie, so that no arcs need to be stored.
 """
 
 cimport cython
@@ -16,30 +16,30 @@ from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, 
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._sampling_loop cimport SamplingLoop, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
-from fasttok.models.unigram._paths cimport STEPS, UNKNOWN_ARC
-from fasttok.models.unigram._viterbi cimport UnigramEncoder, join_runs
+from fasttok.models.unigram._paths cimport CHECK_INTERVAL, UNKNOWN_ARC
+from fasttok.models.unigram._viterbi cimport UnigramEncoder, fuse_unknown
 from fasttok.text._spans cimport Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 
 @cython.final
 cdef class SamplingEncoder(SamplingLoop):
-    """Segmentations drawn by chance.
+    """Encoder of pretokens by sampled segmentations.
 
     Parameters
     ----------
     seed, epoch, documents, starts
         As for `SamplingLoop`.
     encoder : UnigramEncoder
-        The model.
+        Encoder of the model.
     alpha : float
-        As in `Sampling`.
+        Exponent of the probabilities, as in `Sampling`.
     """
 
     cdef UnigramEncoder encoder
     cdef double alpha
-    cdef double* sums  # room for pretokens of less than `size` bytes
-    cdef Py_ssize_t size
+    cdef double* sums  # buffer for pretokens of fewer than `capacity` bytes
+    cdef Py_ssize_t capacity
 
     def __cinit__(
         self,
@@ -72,7 +72,7 @@ cdef class SamplingEncoder(SamplingLoop):
         if n < 0 or not self.encoder.fuse_unk or self.encoder.unk_id < 0 or self.encoder.has_bytes:
             return n
         for row in range(n_rows):
-            n = join_runs(out + begin, out_offsets[row + 1] - begin, self.encoder.unk_id, NULL)
+            n = fuse_unknown(out + begin, out_offsets[row + 1] - begin, self.encoder.unk_id, NULL)
             memmove(out + written, out + begin, n * sizeof(uint32_t))
             written += n
             begin = out_offsets[row + 1]
@@ -83,13 +83,13 @@ cdef class SamplingEncoder(SamplingLoop):
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, uint64_t state, Interrupt interrupt
     ) noexcept nogil:
         cdef Py_ssize_t n
-        if length >= self.size:
+        if length >= self.capacity:
             free(self.sums)
-            self.size = 0
+            self.capacity = 0
             self.sums = <double*>malloc(2 * length * sizeof(double))
             if self.sums == NULL:
                 return OUT_OF_MEMORY
-            self.size = 2 * length
+            self.capacity = 2 * length
         if not filter_backward(self.encoder, pretoken, length, self.alpha, out, self.sums, interrupt):
             return INTERRUPTED
         n = sample_forward(self.encoder, pretoken, length, self.alpha, out, self.sums, state, interrupt)
@@ -108,14 +108,14 @@ cdef bint filter_backward(
     double* sums,
     Interrupt interrupt,
 ) noexcept nogil:
-    """Write the sums, one for every byte that begins a character and one for the end; whether to go on.
+    """Write the log-sum-exp at the start of every character and at the end; return False if interrupted.
 
-    `sizes` is for sample_forward: the bytes of every character where it begins, and 0 within characters.
+    Also write `sizes` for `sample_forward`: the number of bytes at the start of a character, and 0 inside.
     """
     cdef const uint32_t* units = encoder.pieces.units
     cdef Py_ssize_t start = 0, end, size, i, steps = 0
     cdef TrieNode root = trie_root(units), node
-    cdef double most, total, weight
+    cdef double largest, total, weight
     cdef bint is_piece
     while start < length:
         read_code_point(text, start, length, &size)
@@ -127,8 +127,8 @@ cdef bint filter_backward(
     for start in range(length - 1, -1, -1):
         if sizes[start] == 0:
             continue
-        total = 0  # of the weights, each divided by the most
-        most = 0
+        total = 0  # sum of exp(weight - largest)
+        largest = 0
         is_piece = False
         node = root
         end = start
@@ -136,28 +136,28 @@ cdef bint filter_backward(
             end += 1
             if trie_has_value(node):
                 weight = alpha * encoder.pieces.scores[trie_value(units, node)] + sums[end]
-                add_weight(&most, &total, weight)
+                add_weight(&largest, &total, weight)
                 is_piece |= end - start == sizes[start]
         if not is_piece:
-            add_weight(&most, &total, alpha * encoder.pieces.unk_score + sums[start + sizes[start]])
-        sums[start] = most if total == 1 else most + log(total)
+            add_weight(&largest, &total, alpha * encoder.pieces.unk_score + sums[start + sizes[start]])
+        sums[start] = largest if total == 1 else largest + log(total)
         steps += end - start + 1
-        if steps >= STEPS:
+        if steps >= CHECK_INTERVAL:
             steps = 0
             if interrupt.check():
                 return False
     return True
 
 
-cdef inline void add_weight(double* most, double* total, double weight) noexcept nogil:
+cdef inline void add_weight(double* largest, double* total, double weight) noexcept nogil:
     if total[0] == 0:
-        most[0] = weight
+        largest[0] = weight
         total[0] = 1
-    elif weight <= most[0]:
-        total[0] += exp(weight - most[0])
+    elif weight <= largest[0]:
+        total[0] += exp(weight - largest[0])
     else:
-        total[0] = total[0] * exp(most[0] - weight) + 1
-        most[0] = weight
+        total[0] = total[0] * exp(largest[0] - weight) + 1
+        largest[0] = weight
 
 
 cdef Py_ssize_t sample_forward(
@@ -170,43 +170,43 @@ cdef Py_ssize_t sample_forward(
     uint64_t state,
     Interrupt interrupt,
 ) noexcept nogil:
-    """Draw a segmentation and write its pieces over the sizes; return how many, or INTERRUPTED.
+    """Sample a segmentation and write its pieces over the sizes; return their number, or INTERRUPTED.
 
-    Of the pieces at a place, the first is taken whose chance, added to those before, is more than what was
-    drawn; the shortest stand first, an unknown character last. No more pieces are written than bytes are read,
-    so that sizes are there when they are needed.
+    The pieces at a position are sorted by length, with an unknown character last. The sampled piece is the first
+    one whose cumulative probability exceeds a random number. Writing pieces never overwrites unread sizes,
+    because a piece has at least one byte.
     """
     cdef const uint32_t* units = encoder.pieces.units
     cdef Py_ssize_t start = 0, end, size, n = 0, steps = 0, end_taken
     cdef TrieNode root = trie_root(units), node
-    cdef double left
+    cdef double remaining
     cdef uint32_t piece, taken
     cdef bint is_piece
     while start < length:
         size = out[start]
-        left = (draw(&state) >> 11) * (1.0 / (1ULL << 53))
+        remaining = (draw(&state) >> 11) * (1.0 / (1ULL << 53))
         taken = UNKNOWN_ARC | <uint32_t>size
         end_taken = start + size
         is_piece = False
         node = root
         end = start
-        while end < length and left >= 0 and trie_step(units, &node, text[end]):
+        while end < length and remaining >= 0 and trie_step(units, &node, text[end]):
             end += 1
             if trie_has_value(node):
                 piece = trie_value(units, node)
-                left -= exp(alpha * encoder.pieces.scores[piece] + sums[end] - sums[start])
-                # What is taken where rounding leaves something: the last one.
+                remaining -= exp(alpha * encoder.pieces.scores[piece] + sums[end] - sums[start])
+                # The last piece is the default, because rounded probabilities may sum to less than 1.
                 taken = piece
                 end_taken = end
                 is_piece |= end - start == size
-        if not is_piece and left >= 0:
+        if not is_piece and remaining >= 0:
             taken = UNKNOWN_ARC | <uint32_t>size
             end_taken = start + size
         out[n] = taken
         n += 1
         steps += end - start + 1
         start = end_taken
-        if steps >= STEPS:
+        if steps >= CHECK_INTERVAL:
             steps = 0
             if interrupt.check():
                 return INTERRUPTED

@@ -13,9 +13,9 @@ class UnigramEncoder(PretokenEncoder):
         unk_score: float,
         unk_id: int,
         byte_ids: NDArray[np.uint32] | None,
-        settles_ties: bool = False,
+        resolves_ties: bool = False,
         fuse_unk: bool = False,
-        is_of_parts: bool = False,
+        encodes_parts: bool = False,
     ) -> None: ...
 
 class RowEncoder(UnigramEncoder): ...

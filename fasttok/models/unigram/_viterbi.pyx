@@ -1,8 +1,8 @@
-"""The kernel of Unigram encoding: the segmentation of the highest score.
+"""Kernel of Unigram encoding: find the segmentation with the highest score (Viterbi).
 
-From the start of every character the trie of pieces is walked, and for every end of a piece the best that leads
-there is kept: its score, and the id of its last piece. Scores are kept for as many places as the longest piece
-has bytes; ids stand where the ids of the pretoken are to be written, which has a place for every byte.
+The kernel walks the trie of pieces from the start of every character. For every end of a piece it keeps the
+score and the last piece of the best path to that position. Scores are in a ring buffer as long as the longest
+piece. Last pieces are in the output buffer of the ids, which has one entry per byte of the pretoken.
 """
 
 import numpy as np
@@ -16,40 +16,41 @@ from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport Trie
 from fasttok.models._cache cimport PretokenCache
 from fasttok.models._encoder cimport (
-    NOT_TO_KEEP,
+    DO_NOT_CACHE,
     OUT_OF_MEMORY,
     UNKNOWN,
     PretokenEncoder,
     known_length,
     write_places,
 )
-from fasttok.models.unigram._paths cimport FEW, MOST, UNKNOWN_ARC, find_best
+from fasttok.models.unigram._paths cimport STACK_SIZE, MAX_ROW_SCORE, UNKNOWN_ARC, find_best
 from fasttok.text._spans cimport Spans
 
 cdef enum:
-    SHORT = 4192  # bytes of a row in which near ties are settled
+    SHORT = 4192  # maximum length of a row in which near ties are resolved, in bytes
 
 
 cdef class UnigramEncoder(PretokenEncoder):
-    """The best segmentation of a pretoken.
+    """Encoder of pretokens by their best segmentation.
 
     Parameters
     ----------
     trie : Trie
-        The pieces that are looked for in text, in UTF-8, and their ids.
+        Pieces that can match text, in UTF-8, with their ids.
     scores : float64[n], lengths : uint32[n]
-        Of every id, its score and its bytes.
+        Score and number of bytes of each id.
     unk_score : float
-        Of a character that is no piece.
+        Score of a character that is not a piece (an unknown character).
     unk_id : int
-        What a run of such characters becomes; -1 where that is an error.
+        Id of a run of unknown characters; -1 if they are an error.
     byte_ids : uint32[256] or None
-        What the bytes of such characters become instead.
-    settles_ties, fuse_unk : bool
-        Whether near ties in short rows are settled, and whether runs of unknown tokens are one, as in
-        sentencepiece.
-    is_of_parts : bool
-        Whether rows are parts of documents; then none is short.
+        Ids that encode the bytes of unknown characters instead.
+    resolves_ties : bool
+        Whether near ties in short rows are resolved as in sentencepiece (see `encode_row`).
+    fuse_unk : bool
+        Whether runs of unknown tokens are fused across pretokens, as in sentencepiece.
+    encodes_parts : bool
+        Whether rows may be parts of documents. Near ties are then not resolved.
     """
 
     def __cinit__(
@@ -60,12 +61,12 @@ cdef class UnigramEncoder(PretokenEncoder):
         double unk_score,
         Py_ssize_t unk_id,
         const uint32_t[::1] byte_ids,
-        bint settles_ties=False,
+        bint resolves_ties=False,
         bint fuse_unk=False,
-        bint is_of_parts=False,
+        bint encodes_parts=False,
     ):
         cdef Py_ssize_t i
-        cdef double[::1] costs
+        cdef double[::1] abs_scores
         self.trie = trie
         self.pieces.units = trie.start
         self.pieces.scores = &scores[0] if scores.shape[0] else NULL
@@ -76,35 +77,35 @@ cdef class UnigramEncoder(PretokenEncoder):
         for i in range(lengths.shape[0]):
             self.pieces.longest = max(self.pieces.longest, <Py_ssize_t>lengths[i])
         self.has_bytes = byte_ids is not None
-        self.settles_ties = settles_ties
+        self.resolves_ties = resolves_ties
         self.fuse_unk = fuse_unk
-        self.n_short = SHORT if settles_ties and not is_of_parts else -1
-        costs = np.abs(scores)
-        self.most_a_byte = max(np.max(costs, initial=0), abs(unk_score))
+        self.max_short = SHORT if resolves_ties and not encodes_parts else -1
+        abs_scores = np.abs(scores)
+        self.max_per_byte = max(np.max(abs_scores, initial=0), abs(unk_score))
         if self.has_bytes:
             for i in range(256):
                 self.byte_ids[i] = byte_ids[i]
-                costs[byte_ids[i]] = abs(unk_score)
-        self.tables = scores, lengths, costs
-        self.costs = &costs[0] if costs.shape[0] else NULL
+                abs_scores[byte_ids[i]] = abs(unk_score)
+        self.tables = scores, lengths, abs_scores
+        self.abs_scores = &abs_scores[0] if abs_scores.shape[0] else NULL
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         cdef double margin = INFINITY
         cdef Py_ssize_t n
-        if self.settles_ties:
+        if self.resolves_ties:
             n = find_best(&self.pieces, pretoken, length, out, interrupt, False, True, &margin)
         else:
             n = self.find_arcs(pretoken, length, out, interrupt)
         if n >= 0:
             n = self.write_ids(pretoken, length, n, out)
-        return n if n < 0 or margin > 0 else NOT_TO_KEEP + n
+        return n if n < 0 or margin > 0 else DO_NOT_CACHE + n
 
     cdef Py_ssize_t find_arcs(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        """Write the pieces of the best segmentation to the end of `length` places; return how many."""
+        """Write the best segmentation's pieces to the last entries of out[:length]; return their number."""
         return find_best(&self.pieces, pretoken, length, out, interrupt, False, False, NULL)
 
     cdef Py_ssize_t encode_row(
@@ -116,22 +117,22 @@ cdef class UnigramEncoder(PretokenEncoder):
         Spans spans,
         PretokenCache cache,
         uint32_t* out,
-        int64_t* places,
+        int64_t* id_spans,
     ) noexcept nogil:
-        """As all models do, but for two things that are as in sentencepiece.
+        """Encode a row as other models do, with two differences that follow sentencepiece.
 
-        A run of unknown tokens is one, also across pretokens. And in short rows it is settled what a near tie
-        becomes. sentencepiece adds up scores from the start of a text on in single precision; of segmentations
-        that are as good as each other, or nearly so, rounding makes one the best. So that depends on what stands
-        before, and pretokens with such segmentations are never kept in the cache.
+        Runs of unknown tokens are fused, even across pretokens. Near ties are resolved in short rows:
+        sentencepiece sums scores in single precision from the start of the text, so rounding decides between
+        segmentations with (nearly) equal scores. The result depends on the text before the pretoken, and
+        therefore pretokens with near ties are not cached.
         """
         cdef Py_ssize_t n
-        if self.fuse_unk and end - begin <= self.n_short:
-            n = self._encode_short(text, n_text, begin, end, spans, cache, out, places)
+        if self.fuse_unk and end - begin <= self.max_short:
+            n = self._encode_short(text, n_text, begin, end, spans, cache, out, id_spans)
         else:
-            n = PretokenEncoder.encode_row(self, text, n_text, begin, end, spans, cache, out, places)
+            n = PretokenEncoder.encode_row(self, text, n_text, begin, end, spans, cache, out, id_spans)
         if n > 0 and self.fuse_unk and self.unk_id >= 0 and not self.has_bytes:
-            n = join_runs(out, n, self.unk_id, places)
+            n = fuse_unknown(out, n, self.unk_id, id_spans)
         return n
 
     cdef Py_ssize_t _encode_short(
@@ -143,51 +144,51 @@ cdef class UnigramEncoder(PretokenEncoder):
         Spans spans,
         PretokenCache cache,
         uint32_t* out,
-        int64_t* places,
+        int64_t* id_spans,
     ) noexcept nogil:
-        """Encode a row of at most SHORT bytes; once more, in sentencepiece's arithmetic, if that may matter.
+        """Encode a row of at most SHORT bytes, and again in single precision if rounding may matter.
 
-        `places` is for the spans of the ids, if it is not NULL.
+        The spans of the ids are written to `id_spans` unless it is NULL.
         """
         cdef int64_t starts[SHORT + 1]
         cdef int64_t ends[SHORT + 1]
-        cdef Py_ssize_t position = begin, n_spans = 0, n, n_not_kept = cache.n_not_kept
+        cdef Py_ssize_t position = begin, n_spans = 0, n, n_not_cached = cache.n_not_cached
         while position < end:
             n_spans += spans.next(
                 text, begin, end, &position, starts + n_spans, ends + n_spans, SHORT + 1 - n_spans
             )
-        if places == NULL:
+        if id_spans == NULL:
             n = self._encode_spans(text, n_text, starts, ends, n_spans, cache, out)
         else:
-            n = self.locate_spans(text, n_text, starts, ends, n_spans, cache, out, places)
-        if n < 0 or (cache.n_not_kept == n_not_kept and self._is_small(end - begin, n, out)):
+            n = self.locate_spans(text, n_text, starts, ends, n_spans, cache, out, id_spans)
+        if n < 0 or (cache.n_not_cached == n_not_cached and self._has_small_score(end - begin, n, out)):
             return n
-        return self._encode_in_a_row(text, starts, ends, n_spans, out, places, cache.interrupt)
+        return self._encode_in_float32(text, starts, ends, n_spans, out, id_spans, cache.interrupt)
 
-    cdef bint _is_small(self, Py_ssize_t length, Py_ssize_t n, const uint32_t* ids) noexcept nogil:
-        """Whether the score of a row of so many bytes is surely not beyond MOST."""
+    cdef bint _has_small_score(self, Py_ssize_t length, Py_ssize_t n, const uint32_t* ids) noexcept nogil:
+        """Return whether the absolute score of a row of `length` bytes is certainly at most MAX_ROW_SCORE."""
         cdef double total = 0
         cdef Py_ssize_t i
-        if length * self.most_a_byte <= MOST:
+        if length * self.max_per_byte <= MAX_ROW_SCORE:
             return True
         for i in range(n):
             if ids[i] != self.unk_id:
-                total += self.costs[ids[i]]
+                total += self.abs_scores[ids[i]]
                 length -= self.pieces.lengths[ids[i]]
-        # What is left is unknown characters, with a byte at least.
-        return total + max(length, 0) * self.most_a_byte <= MOST
+        # The remaining bytes are unknown characters of at least one byte each.
+        return total + max(length, 0) * self.max_per_byte <= MAX_ROW_SCORE
 
-    cdef Py_ssize_t _encode_in_a_row(
+    cdef Py_ssize_t _encode_in_float32(
         self,
         const uint8_t* text,
         const int64_t* starts,
         const int64_t* ends,
         Py_ssize_t n,
         uint32_t* out,
-        int64_t* places,
+        int64_t* id_spans,
         Interrupt interrupt,
     ) noexcept nogil:
-        """Encode the pretokens of a row one after the other, in sentencepiece's arithmetic; return how many ids."""
+        """Encode the pretokens of a row with one running float32 sum; return the number of ids."""
         cdef double score = 0
         cdef Py_ssize_t i, n_arcs, n_ids, length, written = 0
         for i in range(n):
@@ -196,7 +197,7 @@ cdef class UnigramEncoder(PretokenEncoder):
             if n_arcs < 0:
                 return n_arcs
             n_ids = self.write_located(
-                text, starts[i], length, n_arcs, out + written, NULL if places == NULL else places + 2 * written
+                text, starts[i], length, n_arcs, out + written, NULL if id_spans == NULL else id_spans + 2 * written
             )
             if n_ids < 0:
                 return n_ids
@@ -212,35 +213,36 @@ cdef class UnigramEncoder(PretokenEncoder):
         int64_t* lengths,
         Interrupt interrupt,
     ) noexcept nogil:
-        """From the ids, where they say it; the pretoken is segmented again where they do not.
+        """Write the length of the text of each id, in bytes.
 
-        They do not where there are several runs of unknown characters, unless each is a byte.
+        The length of an id is known, except for unknown tokens. The pretoken is segmented again if it has
+        several unknown tokens and some are longer than a byte.
         """
-        cdef Py_ssize_t i, left = length, n_open = 0, n_arcs
-        cdef uint32_t few[FEW]
-        cdef uint32_t* arcs = few
+        cdef Py_ssize_t i, left = length, n_unmeasured = 0, n_arcs
+        cdef uint32_t stack_arcs[STACK_SIZE]
+        cdef uint32_t* arcs = stack_arcs
         for i in range(n):
             lengths[i] = known_length(self, ids[i])
             left -= lengths[i]
-            n_open += lengths[i] == 0
-        if n_open == 1 or n_open == left:
+            n_unmeasured += lengths[i] == 0
+        if n_unmeasured == 1 or n_unmeasured == left:
             for i in range(n):
                 if lengths[i] == 0:
-                    lengths[i] = left // n_open
+                    lengths[i] = left // n_unmeasured
             return 0
-        if length > FEW:
+        if length > STACK_SIZE:
             arcs = <uint32_t*>malloc(length * sizeof(uint32_t))
             if arcs == NULL:
                 return OUT_OF_MEMORY
         n_arcs = self.find_arcs(pretoken, length, arcs, interrupt)
         if n_arcs >= 0:
             self.measure_arcs(arcs + length - n_arcs, n_arcs, lengths)
-        if arcs != few:
+        if arcs != stack_arcs:
             free(arcs)
         return min(n_arcs, <Py_ssize_t>0)
 
     cdef void measure_arcs(self, const uint32_t* arcs, Py_ssize_t n_arcs, int64_t* lengths) noexcept nogil:
-        """Write how many bytes each of the ids is for that `write_ids` makes of the pieces of a segmentation."""
+        """Write the length in bytes of each id that `write_ids` makes of the given arcs."""
         cdef Py_ssize_t i, j, size, n = 0
         cdef bint follows_unknown = False
         for i in range(n_arcs):
@@ -268,27 +270,31 @@ cdef class UnigramEncoder(PretokenEncoder):
         Py_ssize_t length,
         Py_ssize_t n_arcs,
         uint32_t* out,
-        int64_t* places,
+        int64_t* id_spans,
     ) noexcept nogil:
-        """As `write_ids` for what begins at `begin`, a byte without an id counted in `text`; and the spans of the ids."""
+        """Call `write_ids` for the pretoken at `begin`, and write the spans of the ids.
+
+        No spans are written if `id_spans` is NULL. In an error, the byte is counted from the start of `text`.
+        """
         cdef Py_ssize_t n
-        if places != NULL:
-            # Ids are no more than bytes, so that the lengths do not stand in the way of the spans.
-            self.measure_arcs(out + length - n_arcs, n_arcs, places + length)
+        if id_spans != NULL:
+            # There are at most as many ids as bytes, so writing spans does not overwrite unread lengths.
+            self.measure_arcs(out + length - n_arcs, n_arcs, id_spans + length)
         n = self.write_ids(text + begin, length, n_arcs, out)
         if n < 0:
             return n - begin
-        if places != NULL:
-            write_places(places, places + length, n, begin)
+        if id_spans != NULL:
+            write_places(id_spans, id_spans + length, n, begin)
         return n
 
     cdef Py_ssize_t write_ids(
         self, const uint8_t* pretoken, Py_ssize_t length, Py_ssize_t n_arcs, uint32_t* out
     ) noexcept nogil:
-        """Turn the pieces of a segmentation into ids; return how many, or which byte has none.
+        """Convert the pieces of a segmentation to ids; return the number of ids.
 
-        The pieces are the last `n_arcs` of `length` places of `out`. Ids are written from the front on, where
-        there is always room: no arc has more ids than bytes.
+        Return UNKNOWN - i if the character at byte i has no id. The pieces are the last `n_arcs` entries of
+        out[:length]. Ids are written from the front of the same buffer. They never overwrite unread pieces,
+        because no piece has more ids than bytes.
         """
         cdef Py_ssize_t i, j, position = 0, n = 0
         cdef uint32_t arc
@@ -318,9 +324,9 @@ cdef class UnigramEncoder(PretokenEncoder):
 
 @cython.final
 cdef class RowEncoder(UnigramEncoder):
-    """Encodes every row of text whole, as sentencepiece does, in its arithmetic.
+    """Encoder of whole rows of text in single precision, exactly as sentencepiece does.
 
-    It adds in single precision, which over a long row is another best segmentation now and then.
+    Over a long row, rounding in single precision sometimes makes another segmentation the best.
     """
 
     cdef Py_ssize_t find_arcs(
@@ -338,26 +344,26 @@ cdef class RowEncoder(UnigramEncoder):
         Spans spans,
         PretokenCache cache,
         uint32_t* out,
-        int64_t* places,
+        int64_t* id_spans,
     ) noexcept nogil:
         cdef Py_ssize_t n_arcs = self.find_arcs(text + begin, end - begin, out, cache.interrupt)
-        return n_arcs if n_arcs < 0 else self.write_located(text, begin, end - begin, n_arcs, out, places)
+        return n_arcs if n_arcs < 0 else self.write_located(text, begin, end - begin, n_arcs, out, id_spans)
 
 
-cdef Py_ssize_t join_runs(uint32_t* ids, Py_ssize_t n, uint32_t unk_id, int64_t* places) noexcept nogil:
-    """Leave one of each run of unknown tokens; return how many ids are left.
+cdef Py_ssize_t fuse_unknown(uint32_t* ids, Py_ssize_t n, uint32_t unk_id, int64_t* id_spans) noexcept nogil:
+    """Replace each run of unknown tokens by one, in place; return the new number of ids.
 
-    `places` is NULL, or has the spans of the ids: then what is left has that of the run.
+    `id_spans` is NULL or contains the spans of the ids, which are merged as well.
     """
-    cdef Py_ssize_t i, left = 0
+    cdef Py_ssize_t i, n_kept = 0
     for i in range(n):
-        if ids[i] == unk_id and left and ids[left - 1] == unk_id:
-            if places != NULL:
-                places[2 * left - 1] = places[2 * i + 1]
+        if ids[i] == unk_id and n_kept and ids[n_kept - 1] == unk_id:
+            if id_spans != NULL:
+                id_spans[2 * n_kept - 1] = id_spans[2 * i + 1]
             continue
-        ids[left] = ids[i]
-        if places != NULL:
-            places[2 * left] = places[2 * i]
-            places[2 * left + 1] = places[2 * i + 1]
-        left += 1
-    return left
+        ids[n_kept] = ids[i]
+        if id_spans != NULL:
+            id_spans[2 * n_kept] = id_spans[2 * i]
+            id_spans[2 * n_kept + 1] = id_spans[2 * i + 1]
+        n_kept += 1
+    return n_kept

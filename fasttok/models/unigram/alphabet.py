@@ -1,4 +1,4 @@
-"""The characters that are pieces whatever happens, and the corpus written in their numbers."""
+"""Choose the characters of a vocabulary, and convert the corpus to symbols: the numbers of its characters."""
 
 from __future__ import annotations
 
@@ -13,42 +13,50 @@ from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
 
-NONE = 0xFFFFFFFF
+NO_SYMBOL = 0xFFFFFFFF  # symbol of a character outside the vocabulary
 
 
 @dataclass(frozen=True, eq=False)
-class SpelledCounts:
-    """Pretokens in numbers of characters, as training takes them.
+class SymbolCounts:
+    """Training corpus as symbols, where a symbol is the number of a character.
 
     Attributes
     ----------
     words : Ragged of uint32
-        What lies between characters that have no number; some words stand more than once.
+        Symbols of each word. A word is a pretoken, or a part of one between characters without a symbol.
+        The same word may occur in several rows.
     counts : ndarray of int64
-        How often each word occurs.
+        Count of each word.
     characters : ndarray of uint32
-        The code point of each number.
+        Code point of each symbol.
     """
 
     words: Ragged
     counts: NDArray[np.int64]
     characters: NDArray[np.uint32]
 
-    def numbers(self, texts: Iterable[str]) -> Ragged:
-        """Those of the texts, in numbers, of which all characters have one."""
+    def symbols_of(self, texts: Iterable[str]) -> Ragged:
+        """Convert texts to symbols; skip texts with a character that has no symbol."""
         known = {chr(c): i for i, c in enumerate(self.characters.tolist())}
         return Ragged.from_rows([[known[c] for c in text] for text in texts if known.keys() >= set(text)])
 
 
 def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uint32]:
-    """The most frequent characters, until they are a share of `coverage` of the text.
+    """Return the most frequent characters that together cover the given fraction of the text.
 
-    U+0000 and bytes that are not UTF-8 are never among them, and are not counted.
+    U+0000 and bytes that are not UTF-8 are neither chosen nor counted.
+
+    Parameters
+    ----------
+    counts : PretokenCounts
+        Training corpus.
+    coverage : float
+        Fraction of the characters of the text to cover, from 0 to 1.
 
     Returns
     -------
     ndarray of uint32
-        Code points by how often they occur, most often first, then by number.
+        Code points, sorted by frequency in descending order, then by code point.
     """
     totals = count_characters(counts)
     totals[0] = totals[0xDC80:0xDD00] = 0
@@ -60,40 +68,40 @@ def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uin
     return chosen
 
 
-def spell(
+def to_symbols(
     counts: PretokenCounts, characters: NDArray[np.uint32], separators: Sequence[str] = ()
-) -> SpelledCounts:
-    """Write pretokens in the numbers of their characters.
+) -> SymbolCounts:
+    """Convert pretokens to symbols, and split them at characters that have no symbol.
 
     Parameters
     ----------
     counts : PretokenCounts
-        The corpus.
+        Training corpus.
     characters : ndarray of uint32
-        The code point of each number.
+        Code point of each symbol.
     separators : sequence of str
-        Texts at which pretokens are cut and which are left out.
+        Texts at which pretokens are split; the texts themselves are discarded.
     """
-    numbers = np.full(0x110000, NONE, np.uint32)
-    numbers[characters] = np.arange(len(characters), dtype=np.uint32)
-    symbols = numbers[counts.code_points]
+    symbol_of = np.full(0x110000, NO_SYMBOL, np.uint32)
+    symbol_of[characters] = np.arange(len(characters), dtype=np.uint32)
+    symbols = symbol_of[counts.code_points]
     if separators:
-        symbols[_find(counts, separators)] = NONE
+        symbols[_find(counts, separators)] = NO_SYMBOL
     row = np.repeat(np.arange(len(counts)), np.diff(counts.offsets))
-    is_known = symbols != NONE
+    is_known = symbols != NO_SYMBOL
     if is_known.all():
-        return SpelledCounts(Ragged(symbols, counts.offsets), counts.counts, characters)
+        return SymbolCounts(Ragged(symbols, counts.offsets), counts.counts, characters)
     begins = is_known.copy()
     begins[1:] &= ~is_known[:-1] | (row[1:] != row[:-1])
-    # Known symbols move together; a word begins where one was marked.
+    # The offsets of the words once all unknown characters are removed.
     starts = np.flatnonzero(begins[is_known])
     lengths = np.diff(np.append(starts, np.count_nonzero(is_known)))
     words = Ragged(symbols[is_known], lengths_to_offsets(lengths))
-    return SpelledCounts(words, counts.counts[row[begins]], characters)
+    return SymbolCounts(words, counts.counts[row[begins]], characters)
 
 
 def _find(counts: PretokenCounts, separators: Sequence[str]) -> NDArray[np.bool_]:
-    """Which code points are part of a separator; where two could begin, the longer one does."""
+    """Return the mask of code points inside a separator; at each position, the longest separator matches."""
     longest_first = sorted(separators, key=lambda text: (-len(text), text))
     expression = re.compile("|".join(map(re.escape, longest_first)))
     found = np.zeros(len(counts.code_points), np.bool_)

@@ -1,4 +1,4 @@
-"""Expectation maximisation with pruning: many pieces, expected counts, probabilities, fewer pieces."""
+"""Expectation-maximization with pruning, the training method of Kudo (2018) and sentencepiece."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from fasttok.core.ragged import Ragged
 from fasttok.models.base import Round
 from fasttok.models.unigram._elementary import exp, log
-from fasttok.models.unigram.alphabet import SpelledCounts
+from fasttok.models.unigram.alphabet import SymbolCounts
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.pruning import keep_best, losses
-from fasttok.models.unigram.seeds import begin_with_merges, begin_with_substrings
+from fasttok.models.unigram.pruning import estimate_losses, keep_best
+from fasttok.models.unigram.seeds import seed_with_bpe, seed_with_substrings
 
-OVERSHOOT = 1.1  # so many times the pieces wanted are left when pruning ends; the best of them stay
-BPE_SEEDS = 4  # pieces of BPE to begin with, for each that is wanted
-LEAST_EXPECTED = 0.5  # a piece expected less often goes, and a character is counted so often at least
-FINAL_STEPS = 2  # with the pieces that stay
+OVERSHOOT = 1.1  # pruning stops at this multiple of the requested number of pieces
+BPE_SEEDS = 4  # maximum number of BPE seed pieces per requested piece
+MIN_EXPECTED = 0.5  # pieces with a smaller expected count are dropped, but characters get this count
+FINAL_STEPS = 2  # number of EM steps after the last pruning
 
 
 @dataclass(frozen=True)
 class EMOptions:
-    """The options of `UnigramTrainer` that are for this method alone."""
+    """Options of `UnigramTrainer` that apply to the "em" method only."""
 
     seed_size: int
     initial_pieces: Literal["substrings", "bpe"]
@@ -36,14 +36,14 @@ class EMOptions:
 
 @dataclass
 class Rounds:
-    """What the rounds of a training have left so far, shown as they end.
+    """Metrics of the training rounds so far, also shown in a progress bar.
 
     Parameters
     ----------
     n_characters : float
-        The characters of the corpus.
+        Number of characters of the corpus.
     bar : Bar
-        Where it is shown.
+        Progress bar.
     """
 
     n_characters: float
@@ -51,7 +51,7 @@ class Rounds:
     reported: list[Round] = field(default_factory=list)
 
     def report(self, n_pieces: int, log_likelihood: float, n_tokens: int) -> None:
-        """Take down the end of a round."""
+        """Record the metrics at the end of a round."""
         nats = log_likelihood / self.n_characters
         self.reported.append(Round(n_pieces=n_pieces, log_likelihood_per_character=nats, n_tokens=n_tokens))
         self.bar.update(self.reported[0]["n_pieces"] - n_pieces - self.bar.n)
@@ -59,66 +59,100 @@ class Rounds:
 
 
 def train_em(
-    corpus: SpelledCounts,
+    corpus: SymbolCounts,
     n_pieces: int,
     max_length: int,
-    taken: Ragged,
+    excluded: Ragged,
     options: EMOptions,
     workers: int,
     rounds: Rounds,
 ) -> tuple[Lattices, NDArray[np.float64]]:
-    """Learn the pieces of words and their probabilities; `UnigramTrainer` says how."""
-    begin, n_seeds = begin_with_substrings, options.seed_size
+    """Learn pieces and their probabilities by the steps that `UnigramTrainer` lists in its notes.
+
+    Parameters
+    ----------
+    corpus : SymbolCounts
+        Training corpus.
+    n_pieces : int
+        Number of pieces to learn, including the characters.
+    max_length : int
+        Maximum length of a piece in characters.
+    excluded : Ragged of uint32
+        Symbol sequences that must not become pieces.
+    options : EMOptions
+        Options of the method.
+    workers : int
+        Number of threads.
+    rounds : Rounds
+        Object that records the metrics of each round.
+
+    Returns
+    -------
+    lattices : Lattices
+        Lattices of the corpus with the learned pieces.
+    probabilities : ndarray of float64
+        Probability of each piece.
+    """
+    # Seed pieces
+    find_seeds, n_seeds = seed_with_substrings, options.seed_size
     if options.initial_pieces == "bpe":
-        begin, n_seeds = begin_with_merges, min(n_seeds, BPE_SEEDS * n_pieces)
-    lattices, weights = begin(corpus, n_seeds, max_length, taken, workers)
+        find_seeds, n_seeds = seed_with_bpe, min(n_seeds, BPE_SEEDS * n_pieces)
+    lattices, weights = find_seeds(corpus, n_seeds, max_length, excluded, workers)
     n_characters = len(corpus.characters)
     probabilities = weights / weights.sum()
-    enough = int(OVERSHOOT * n_pieces)
+    n_target = int(OVERSHOOT * n_pieces)
     while True:
         for _ in range(options.n_sub_iterations):
+            # E step
             expected, log_likelihood = lattices.expect(probabilities)
             expected = _drop_rare(lattices, expected, n_characters)
-            probabilities = _likeliest_with_few(expected)
+            # M step
+            probabilities = _estimate_sparse_probabilities(expected)
         scores = log(probabilities)
         occurrences = lattices.count_best(scores)
         rounds.report(len(expected), log_likelihood, int(occurrences.sum()))
-        if len(expected) <= enough:
+        if len(expected) <= n_target:
             break
-        worth = expected
+        # Pruning
+        importance = expected
         if options.pruning == "loss":
-            worth = losses(lattices, scores, occurrences, n_characters, options.token_cost)
-        n_left = max(enough, int(options.shrinking_factor * len(expected)))
-        is_kept = keep_best(worth, n_left, n_characters)
+            importance = estimate_losses(lattices, scores, occurrences, n_characters, options.token_cost)
+        n_kept = max(n_target, int(options.shrinking_factor * len(expected)))
+        is_kept = keep_best(importance, n_kept, n_characters)
         lattices.keep(is_kept)
         probabilities = probabilities[is_kept]
+    # Finalization
     is_kept = keep_best(probabilities, n_pieces, n_characters)
     lattices.keep(is_kept)
     probabilities = probabilities[is_kept]
     for _ in range(FINAL_STEPS):
         expected, log_likelihood = lattices.expect(probabilities)
-        probabilities = likeliest(expected)
+        probabilities = estimate_probabilities(expected)
     rounds.report(len(expected), log_likelihood, int(lattices.count_best(log(probabilities)).sum()))
     return lattices, probabilities
 
 
 def _drop_rare(lattices: Lattices, expected: NDArray[np.float64], n_characters: int) -> NDArray[np.float64]:
-    """Let the pieces go that are hardly expected; what is expected of the others."""
-    is_kept = expected >= LEAST_EXPECTED
+    """Drop rare pieces, except characters, and return the expected counts of the others."""
+    is_kept = expected >= MIN_EXPECTED
     is_kept[:n_characters] = True
     lattices.keep(is_kept)
     return expected[is_kept]
 
 
-def _likeliest_with_few(expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The M step with a prior that favours few pieces; the probabilities sum to less than 1."""
+def _estimate_sparse_probabilities(expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Run sentencepiece's M step, whose sparse prior favours few pieces.
+
+    The probability of a piece is exp(ψ(count) - ψ(total)), where ψ is the digamma function. The probabilities
+    sum to less than 1.
+    """
     from scipy.special import digamma
 
-    return exp(digamma(np.maximum(expected, LEAST_EXPECTED)) - digamma(expected.sum()))
+    return exp(digamma(np.maximum(expected, MIN_EXPECTED)) - digamma(expected.sum()))
 
 
-def likeliest(expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The M step of maximum likelihood, no piece counted less than half."""
-    counted = np.maximum(expected, LEAST_EXPECTED)
-    shares: NDArray[np.float64] = counted / counted.sum()
-    return shares
+def estimate_probabilities(expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Run the maximum-likelihood M step: relative counts, with each count raised to at least 0.5."""
+    counts = np.maximum(expected, MIN_EXPECTED)
+    probabilities: NDArray[np.float64] = counts / counts.sum()
+    return probabilities

@@ -16,16 +16,23 @@ from fasttok.models.unigram._viterbi import UnigramEncoder
 
 @dataclass(frozen=True)
 class Segmentation:
-    """One way to cut a text into pieces.
+    """Segmentation of a text into pieces.
 
     Attributes
     ----------
     ids : tuple of int
-        What the pieces are written as: of an unknown character the bytes or the unknown token, one for a run.
+        Ids that encoding would write. Unknown characters have the ids of their bytes, or one unknown token
+        per run.
     pieces : tuple of str
-        The pieces, an unknown character being one. A byte that is not UTF-8 is U+DC80 to U+DCFF.
+        Pieces; an unknown character counts as one piece. A byte 0xNN that is not UTF-8 is written as U+DCNN.
     score : float
-        The sum of the scores of the pieces, from the left.
+        Sum of the scores of the pieces, added from left to right.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.UnigramModel(["", "a", "aa"], [0, -2, -3], unk_id=0).lattice("aaaxy").viterbi()
+    Segmentation(ids=(1, 2, 0), pieces=('a', 'aa', 'x', 'y'), score=-31.0)
     """
 
     ids: tuple[int, ...]
@@ -34,30 +41,31 @@ class Segmentation:
 
 
 class Lattice:
-    """All segmentations of a text, taken as one pretoken. Made by `UnigramModel.lattice`; immutable.
+    """Lattice of all segmentations of a text. Immutable; made by `UnigramModel.lattice`.
 
-    An arc is a piece that could stand at some place in the text, or a character that is no piece, and a
-    segmentation is a way along arcs from the start of the text to its end. Its score is the sum of the scores
-    of its arcs, in double precision; its probability is the exponential of its score, divided by the sum of
-    these over all segmentations.
+    The text is one pretoken. An arc is a piece that matches the text at some position, or a character that is
+    not a piece. A segmentation is a path of arcs from the start of the text to its end. Its score is the sum
+    of the scores of its arcs, in double precision. Its probability is exp(score), divided by the sum of
+    exp(score) over all segmentations.
 
     Attributes
     ----------
     text : bytes
-        The text in UTF-8.
+        Text in UTF-8.
     starts, ends : ndarray of int64, shape (a,)
-        Where each arc begins and ends in the text, in bytes; sorted by start, then end, an unknown character
-        last of those with its start.
+        Start and end of each arc in the text, in bytes. Arcs are sorted by start, then by end; an unknown
+        character comes after all pieces with the same start.
     ids : ndarray of int64, shape (a,)
-        The id of each arc; -1 for an unknown character.
+        Id of each arc; -1 for an unknown character.
     scores : ndarray of float64, shape (a,)
-        The score of each arc.
+        Score of each arc.
 
     Notes
     -----
-    Kudo (2018), section 3. Everything takes O(a) and memory in proportion, but for `nbest` and `sample`,
-    which take up to O(a) for each segmentation; `nbest` goes by Jiménez and Marzal (1999). Sums over
-    segmentations are logarithms throughout, so that a text may be as long as you like.
+    The lattice is described by Kudo (2018), section 3. Every method takes O(a) time and memory, except
+    `nbest` and `sample`, which take up to O(a) per segmentation. `nbest` uses the recursive enumeration of
+    Jiménez and Marzal (1999). Sums over segmentations are computed as logarithms, so texts can be of any
+    length.
 
     Examples
     --------
@@ -66,9 +74,9 @@ class Lattice:
     >>> lattice = model.lattice("abc")
     >>> lattice.viterbi()
     Segmentation(ids=(3, 2), pieces=('ab', 'c'), score=-5.0)
-    >>> [(way.pieces, way.score) for way in lattice.nbest(5)]
+    >>> [(found.pieces, found.score) for found in lattice.nbest(5)]
     [(('ab', 'c'), -5.0), (('a', 'bc'), -5.5), (('a', 'b', 'c'), -6.0)]
-    >>> [(int(id), round(float(chance), 3)) for id, chance in zip(lattice.ids, lattice.marginals())]
+    >>> [(int(id), round(float(p), 3)) for id, p in zip(lattice.ids, lattice.marginals())]
     [(0, 0.494), (3, 0.506), (1, 0.186), (4, 0.307), (2, 0.693)]
     >>> round(lattice.log_likelihood(), 3), round(lattice.entropy(), 3)
     (-4.32, 1.02)
@@ -79,7 +87,7 @@ class Lattice:
         self._encoder = encoder
         self._bytes = np.frombuffer(text, np.uint8)
         starts, ends, pieces, scores = _lattice.list_arcs(encoder, self._bytes)
-        self._pieces = pieces  # as the kernels have it
+        self._pieces = pieces  # ids, or minus the number of bytes for an unknown character
         self.starts, self.ends, self.scores = map(read_only, (starts, ends, scores))
         self.ids = read_only(np.maximum(pieces, -1))
 
@@ -90,31 +98,37 @@ class Lattice:
         return f"Lattice({len(self.text):,} bytes, {len(self):,} arcs)"
 
     def viterbi(self) -> Segmentation:
-        """The best segmentation, in double precision.
+        """Return the segmentation with the highest score, in double precision.
 
-        Of several with this score, it is the one whose last piece starts earliest, and so on towards the
-        front. Encoding gives it, but where near ties are settled by rounding (see `UnigramModel`), or if the
-        model goes by the fewest pieces.
+        Ties go to the segmentation whose last piece starts earliest, then to the one whose second-last piece
+        starts earliest, and so on. Encoding gives the same segmentation, with two exceptions: models with
+        ``fewest_pieces=True`` encode by the fewest pieces, and near ties are decided by sums in single
+        precision (see `UnigramModel`).
 
         Raises
         ------
         UnknownCharacterError
-            At a character in it that has no id, as in encoding.
+            If the segmentation contains a character that has no id, as in encoding.
         """
         return self.nbest(1)[0]
 
     def nbest(self, n: int) -> list[Segmentation]:
-        """The n best segmentations, or all if they are fewer; all different, the best first.
+        """Return the `n` segmentations with the highest scores, the best first.
 
-        Of those with equal scores, the one whose last piece starts earliest comes first; where that is the
-        same, the one that comes first without it.
+        All are different. Segmentations with equal scores are sorted by the start of their last piece, then
+        by the start of their second-last piece, and so on.
+
+        Parameters
+        ----------
+        n : int
+            Number of segmentations; all are returned if there are fewer.
 
         Raises
         ------
         ValueError
             If `n` is not positive.
         UnknownCharacterError
-            At a character in any of them that has no id.
+            If one of the segmentations contains a character that has no id.
         """
         if n < 1:
             raise ValueError(f"n must be at least 1, not {n}")
@@ -122,26 +136,36 @@ class Lattice:
         return [self._segmentation(arcs) for arcs in found]
 
     def sample(self, n: int, *, alpha: float = 1.0, seed: int) -> list[Segmentation]:
-        """Segmentations drawn by chance, each by itself.
+        """Sample segmentations independently of each other.
 
         Parameters
         ----------
         n : int
-            How many.
+            Number of segmentations.
         alpha : float
-            As in `Sampling`.
+            Exponent of the probabilities, as in `Sampling`.
         seed : int
-            What the draws depend on, from 0 to 2^64 - 1. The first k of n are the k with the same seed.
+            Seed of the random numbers, from 0 to 2^64 - 1. With the same seed, a smaller `n` gives a prefix
+            of the same list.
 
         Raises
         ------
+        TypeError
+            If `alpha` is not a number.
         ValueError
             If an argument is out of range.
         UnknownCharacterError
-            At a character in any of them that has no id.
+            If one of the segmentations contains a character that has no id.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> lattice = ft.UnigramModel(["a", "aa"], [-2, -3]).lattice("aaa")
+        >>> [found.pieces for found in lattice.sample(3, seed=1)]
+        [('aa', 'a'), ('a', 'aa'), ('aa', 'a')]
         """
         if n < 0:
-            raise ValueError(f"n must not be negative, but is {n}")
+            raise ValueError(f"n must be at least 0, not {n}")
         check_seeds(seed, 0)
         weights = self._weights(alpha)
         backward = _lattice.sum_backward(self.starts, self.ends, weights, len(self.text))
@@ -149,16 +173,24 @@ class Lattice:
         return [self._segmentation(arcs) for arcs in drawn]
 
     def marginals(self, alpha: float = 1.0) -> NDArray[np.float64]:
-        """The probability that a segmentation holds the arc, of every arc.
+        """Return the marginal probability of every arc: the probability that a segmentation contains it.
 
         Parameters
         ----------
         alpha : float
-            As in `Sampling`, for the distribution that it makes.
+            Exponent of the probabilities of segmentations, as in `Sampling`.
 
         Returns
         -------
         ndarray of float64, shape (a,)
+            Probability of each arc.
+
+        Raises
+        ------
+        TypeError
+            If `alpha` is not a number.
+        ValueError
+            If `alpha` is out of range.
         """
         weights, n = self._weights(alpha), len(self.text)
         forward = _lattice.sum_forward(self.starts, self.ends, weights, n)
@@ -167,29 +199,36 @@ class Lattice:
         return exp(np.minimum(logarithms, 0))
 
     def log_likelihood(self) -> float:
-        """The logarithm of the sum of the exponentials of all scores: that of the text's probability."""
+        """Return the log probability of the text in nats: log of the sum of exp(score) over segmentations."""
         return float(_lattice.sum_forward(self.starts, self.ends, self.scores, len(self.text))[-1])
 
     def entropy(self, alpha: float = 1.0) -> float:
-        """The entropy of the distribution over segmentations, in nats; `alpha` as in `Sampling`."""
+        """Return the entropy of the distribution over segmentations, in nats.
+
+        Parameters
+        ----------
+        alpha : float
+            Exponent of the probabilities of segmentations, as in `Sampling`.
+
+        Raises
+        ------
+        TypeError
+            If `alpha` is not a number.
+        ValueError
+            If `alpha` is out of range.
+        """
         weights = self._weights(alpha)
         forward = _lattice.sum_forward(self.starts, self.ends, weights, len(self.text))
         return _lattice.sum_entropy(self.starts, self.ends, weights, forward)
 
     def _segmentation(self, arcs: NDArray[np.int64]) -> Segmentation:
         ids = _lattice.ids_of_arcs(self._encoder, self._bytes, self._pieces[arcs])
-        places = zip(self.starts[arcs].tolist(), self.ends[arcs].tolist(), strict=True)
-        pieces = [self.text[start:end].decode(errors="surrogateescape") for start, end in places]
-        sums = np.cumsum(self.scores[arcs])  # from the left, where other sums are not
+        spans = zip(self.starts[arcs].tolist(), self.ends[arcs].tolist(), strict=True)
+        pieces = [self.text[start:end].decode(errors="surrogateescape") for start, end in spans]
+        sums = np.cumsum(self.scores[arcs])  # adds from left to right; np.sum adds in another order
         return Segmentation(tuple(ids.tolist()), tuple(pieces), float(sums[-1]) if len(sums) else 0.0)
 
     def _weights(self, alpha: float) -> NDArray[np.float64]:
-        """The scores that make the distribution.
-
-        Raises
-        ------
-        ValueError
-            If `alpha` is negative or not finite, or too large for the scores.
-        """
+        """Return the scores times `alpha`; raise ValueError if `alpha` is out of range."""
         check_alpha(alpha, float(np.abs(self.scores).max(initial=0)))
         return alpha * self.scores

@@ -1,4 +1,4 @@
-"""MinGram: hard EM over the segmentations of fewest pieces, pruned once."""
+"""MinGram (Land 2026): hard EM over the segmentations with the fewest pieces, pruned once."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
 from fasttok.models.unigram._elementary import log
-from fasttok.models.unigram.alphabet import SpelledCounts
-from fasttok.models.unigram.em import OVERSHOOT, Rounds, likeliest
+from fasttok.models.unigram.alphabet import SymbolCounts
+from fasttok.models.unigram.em import OVERSHOOT, Rounds, estimate_probabilities
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.model import PER_PIECE
+from fasttok.models.unigram.model import PIECE_PENALTY
 from fasttok.models.unigram.pruning import keep_best
-from fasttok.models.unigram.seeds import begin_with_merges
+from fasttok.models.unigram.seeds import seed_with_bpe
 
-MOST_STEPS = 10  # it rarely takes five
+MAX_STEPS = 10  # maximum number of EM steps; more than five are rarely needed
 
 
 def train_mingram(
-    corpus: SpelledCounts,
+    corpus: SymbolCounts,
     n_pieces: int,
     max_length: int,
-    taken: Ragged,
+    excluded: Ragged,
     workers: int,
     rounds: Rounds,
 ) -> tuple[Lattices, NDArray[np.float64]]:
-    """Learn the pieces of words and their probabilities; `UnigramTrainer` says how."""
+    """Learn pieces and their probabilities; parameters and results are those of `train_em`."""
     n_characters = len(corpus.characters)
     n_seeds = int(OVERSHOOT * n_pieces) - n_characters
-    lattices, weights = begin_with_merges(corpus, n_seeds, max_length, taken, workers)
-    probabilities = _count_until_still(lattices, likeliest(weights), rounds)
+    lattices, weights = seed_with_bpe(corpus, n_seeds, max_length, excluded, workers)
+    probabilities = _run_hard_em(lattices, estimate_probabilities(weights), rounds)
     is_kept = keep_best(probabilities, n_pieces, n_characters)
     lattices.keep(is_kept)
-    return lattices, _count_until_still(lattices, likeliest(probabilities[is_kept]), rounds)
+    return lattices, _run_hard_em(lattices, estimate_probabilities(probabilities[is_kept]), rounds)
 
 
-def _count_until_still(
+def _run_hard_em(
     lattices: Lattices, probabilities: NDArray[np.float64], rounds: Rounds
 ) -> NDArray[np.float64]:
-    """The shares of the pieces in the segmentations of fewest pieces, until they stay the same."""
+    """Repeat counting and estimation until the counts no longer change, or MAX_STEPS times.
+
+    Only the best segmentation of each word counts: the most probable one with the fewest pieces.
+    """
     occurrences = np.zeros(0, np.int64)
-    for _ in range(MOST_STEPS):
-        before, occurrences = occurrences, lattices.count_best(log(probabilities) + PER_PIECE)
+    for _ in range(MAX_STEPS):
+        before, occurrences = occurrences, lattices.count_best(log(probabilities) + PIECE_PENALTY)
         if np.array_equal(before, occurrences):
             break
-        probabilities = likeliest(occurrences.astype(np.float64))
+        probabilities = estimate_probabilities(occurrences.astype(np.float64))
     rounds.report(len(occurrences), fsum(log(probabilities) * occurrences), int(occurrences.sum()))
     return probabilities

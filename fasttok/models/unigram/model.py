@@ -1,4 +1,4 @@
-"""`UnigramModel`: pieces with probabilities, and the most probable segmentation."""
+"""`UnigramModel`: Unigram language model over pieces; encodes by the most probable segmentation."""
 
 from __future__ import annotations
 
@@ -29,60 +29,68 @@ from fasttok.models.unigram.lattice import Lattice
 from fasttok.text.unicode.utf8 import encode_utf8
 
 Compat = Literal["sentencepiece", "huggingface"]
-PER_PIECE = -1e6  # in the score of a path, for the fewest pieces: more than probabilities come to
+# Added to the score of every piece, so that a segmentation with fewer pieces wins whatever the probabilities.
+PIECE_PENALTY = -1e6
 
 
 class UnigramModel(Model):
-    """Pieces with probabilities: a pretoken becomes the pieces whose probabilities have the largest product.
+    """Unigram model: pieces with log probabilities. Encodes each pretoken by its most probable segmentation.
 
-    Of several such segmentations it is the one whose last piece starts earliest, and so on towards the front.
-    A character that is no piece may stand for itself at the lowest score of all less 10; where it does, it
-    becomes its bytes, or the unknown token, one for a run of them, or an error.
+    Ties go to the segmentation whose last piece starts earliest, then to the one whose second-last piece
+    starts earliest, and so on. A character that is not a piece gets the lowest score of all pieces,
+    except byte pieces and user-defined pieces, minus 10. Encoding writes the bytes of such a character, or
+    one unknown token per run of such characters, or raises an error.
 
     Parameters
     ----------
     pieces : Ragged of uint8, or sequence of str or bytes
-        The text of each id, in UTF-8; an empty row is an id that no text becomes, as that of a special token.
-    scores : array of float64, shape (n,)
-        The natural logarithm of each piece's probability.
+        Text of each id, in UTF-8. An empty row is an id that text never gets, such as a special token's id.
+    scores : array_like of float64, shape (n,)
+        Natural logarithm of each piece's probability.
     unk_id : int, optional
-        The id of characters that are not there. Its row must be empty.
+        Id of unknown characters. Its row must be empty.
     byte_fallback : bool
-        Whether such characters become their bytes. Then ``<0x00>`` to ``<0xFF>`` must be pieces; they are
-        never found in text, and decoding writes their byte.
+        Whether to encode unknown characters as bytes. The pieces must then include ``<0x00>`` to ``<0xFF>``.
+        These pieces never match text, and decoding writes their byte.
     user_defined : collection of int
-        Ids of pieces that are preferred: a piece of k bytes has the score (k - 1) / 10, whatever `scores`
-        says.
+        Ids of preferred pieces: a user-defined piece of k bytes has the score (k - 1) / 10 instead of its
+        entry in `scores`.
     compat : {"sentencepiece", "huggingface"}, optional
-        Whose ids to give where they differ. sentencepiece adds up scores over a whole row of text, whatever
-        the pretokens, in single precision; so does this then, and has no use for a cache. tokenizers finds
-        the pieces of bytes in text too, and counts the scores of all ids for the lowest; such a model is
-        not lossless.
+        Library whose ids are reproduced where libraries differ. With "sentencepiece", scores are summed in
+        single precision over the whole row of text; pretokens have no effect and the cache is not used. With
+        "huggingface", as in Hugging Face ``tokenizers``, byte pieces match text too, and the lowest score is
+        that of all ids; the model is then not lossless.
     fewest_pieces : bool
-        Encode by a segmentation of the fewest pieces, of these the most probable one. Lattices and sampling
-        go by probability alone.
+        Whether to encode by the segmentation with the fewest pieces, and by the most probable one of these.
+        Lattices and sampling use probabilities only.
 
     Attributes
     ----------
     pieces : Ragged of uint8
-        The texts of the ids, as given.
+        Texts of the ids, as given.
     scores : ndarray of float64, shape (n,)
-        Their scores, as given.
+        Scores of the ids, as given.
     unk_score : float
-        The score of a character that is no piece.
+        Score of a character that is not a piece.
 
     Raises
     ------
+    TypeError
+        If a piece or an id has the wrong type.
     ValueError
-        If a piece is not UTF-8, has the character U+0000 or stands twice, a score is not finite, the numbers
-        of pieces and scores differ, pieces for bytes are missing, an id is out of range, `unk_id` is a
-        piece's or a user-defined id is none's, or there are more than 2^24 pieces.
+        If a piece is not UTF-8, contains U+0000 or occurs twice; if a score is not finite; if the numbers
+        of pieces and scores differ; if byte pieces are missing; if an id is out of range; if `unk_id` is the
+        id of a piece; if a user-defined id has no piece; or if there are more than 2^24 pieces.
 
     Notes
     -----
-    Kudo (2018), section 3.2; the scores of user-defined pieces are those of sentencepiece. A pretoken of n
-    bytes takes O(n k) where k is the length of the longest piece that it holds, and 8 bytes of memory for
-    each byte of the longest piece of all; one met before takes a look into the cache.
+    The model is that of Kudo (2018), section 3.2. The scores of user-defined pieces are those of
+    sentencepiece. In rows of up to 4,192 bytes, near ties are decided as in sentencepiece, by sums in single
+    precision over the whole row (unless `compat` or `fewest_pieces` is set).
+
+    Encoding a pretoken of n bytes takes O(n k) time, where k is the length of the longest piece in the
+    pretoken, and 8 bytes of memory per byte of the longest piece of the model. Repeated pretokens come from
+    the cache.
 
     Examples
     --------
@@ -119,7 +127,9 @@ class UnigramModel(Model):
         if compat not in (None, "sentencepiece", "huggingface"):
             raise ValueError(f'compat must be None, "sentencepiece" or "huggingface", not {compat!r}')
         if fewest_pieces and compat is not None:
-            raise ValueError(f"compat={compat!r} knows no segmentation of the fewest pieces")
+            raise ValueError(
+                f"fewest_pieces=True needs compat=None: {compat} cannot encode by the fewest pieces"
+            )
         self._check_scores()
         check_texts(self.pieces)
         self._ids = ids_by_piece(self.pieces)
@@ -129,29 +139,36 @@ class UnigramModel(Model):
     def _check_scores(self) -> None:
         n = len(self.pieces)
         if self.scores.shape != (n,):
-            raise ValueError(f"{n} pieces but scores of shape {self.scores.shape}")
+            raise ValueError(f"{n} pieces but scores of shape {self.scores.shape}: give one score per piece")
         bad = np.flatnonzero(~np.isfinite(self.scores))
         if self.compat == "sentencepiece" and not len(bad):
             bad = np.flatnonzero(np.abs(self.scores) > np.finfo(np.float32).max)
         if len(bad):
             i = int(bad[0])
-            raise ValueError(f"the score of id {i}, {bytes(self.pieces[i])!r}, is {self.scores[i]}")
+            precision = "float32" if self.compat == "sentencepiece" else "float64"
+            raise ValueError(
+                f"the score of id {i}, {bytes(self.pieces[i])!r}, is {self.scores[i]}; scores must be finite "
+                f"as {precision}"
+            )
 
     def _check_ids(self) -> None:
         for i in self.user_defined:
             if not 0 <= i < len(self.pieces) or not len(self.pieces[i]):
-                raise ValueError(f"user-defined id {i} is no piece's")
+                raise ValueError(f"user_defined contains id {i}, which has no piece")
 
     def _find_bytes(self) -> NDArray[np.uint32]:
-        """The id of each byte."""
+        """Return the id of each byte."""
         ids = find_byte_ids(self._ids)
-        if not self.user_defined.isdisjoint(ids.tolist()):
-            raise ValueError("a piece for a byte is not found in text, and cannot be user-defined")
+        if byte_ids := self.user_defined.intersection(ids.tolist()):
+            raise ValueError(
+                f"user_defined contains id {min(byte_ids)}, the piece of a byte: byte pieces never match "
+                "text, so they cannot be user-defined"
+            )
         return ids
 
     @cached_property
     def is_matched(self) -> NDArray[np.bool_]:
-        """Whether each piece is looked for in text."""
+        """Whether each piece can match text."""
         mask = self.pieces.lengths > 0
         if self.byte_ids is not None and self.compat != "huggingface":
             mask[self.byte_ids] = False
@@ -159,7 +176,7 @@ class UnigramModel(Model):
 
     @cached_property
     def unk_score(self) -> float:
-        """The score of a character that is no piece."""
+        """Score of a character that is not a piece."""
         counts = self.is_matched.copy()
         counts[list(self.user_defined)] = False
         if self.compat == "huggingface":
@@ -179,7 +196,7 @@ class UnigramModel(Model):
 
     @cached_property
     def part_encoder(self) -> UnigramEncoder:
-        return self._make_encoder(is_of_parts=True)
+        return self._make_encoder(encodes_parts=True)
 
     @cached_property
     def _trie(self) -> Trie:
@@ -189,32 +206,35 @@ class UnigramModel(Model):
 
     @cached_property
     def _likelihood_encoder(self) -> UnigramEncoder:
-        """What knows the scores as they are."""
-        return self._make_encoder(per_piece=0) if self.fewest_pieces else self.encoder
+        """Encoder by probability alone, without the penalty per piece."""
+        return self._make_encoder(piece_penalty=0) if self.fewest_pieces else self.encoder
 
-    def _make_encoder(self, is_of_parts: bool = False, per_piece: float | None = None) -> UnigramEncoder:
+    def _make_encoder(
+        self, encodes_parts: bool = False, piece_penalty: float | None = None
+    ) -> UnigramEncoder:
         scores = self.scores.copy()
         preferred = list(self.user_defined)
         scores[preferred] = 0.1 * (self.pieces.lengths[preferred] - 1)
         if self.compat == "sentencepiece":
             scores = scores.astype(np.float32).astype(np.float64)
-        if per_piece is None:
-            per_piece = PER_PIECE if self.fewest_pieces else 0
+        if piece_penalty is None:
+            piece_penalty = PIECE_PENALTY if self.fewest_pieces else 0
         kind = RowEncoder if self.compat == "sentencepiece" else UnigramEncoder
         encoder = kind(
             self._trie,
-            scores + per_piece,
+            scores + piece_penalty,
             self.pieces.lengths.astype(np.uint32),
-            self.unk_score + per_piece,
+            self.unk_score + piece_penalty,
             -1 if self.unk_id is None else self.unk_id,
             self.byte_ids,
-            settles_ties=self.compat is None and not self.fewest_pieces,
+            resolves_ties=self.compat is None and not self.fewest_pieces,
             fuse_unk=self.fuse_unk,
-            is_of_parts=is_of_parts,
+            encodes_parts=encodes_parts,
         )
         lengths = self.pieces.lengths.astype(np.uint32)
         if self.byte_ids is not None:
-            # tokenizers finds pieces of bytes in text too, so that there the id does not say which it is.
+            # In Hugging Face tokenizers, a byte piece also matches its name in text, so its length is not
+            # known (0).
             lengths[self.byte_ids] = 0 if self.compat == "huggingface" else 1
         encoder.set_lengths(lengths)
         return encoder
@@ -222,22 +242,32 @@ class UnigramModel(Model):
     def _make_sampling_encoder(
         self, sampling: Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
-        """Every pretoken by itself and in double precision."""
+        # Sampling is per pretoken and in double precision, whatever `compat` is.
         check_alpha(sampling.alpha, self._largest_score)
         return SamplingEncoder(
             sampling.seed, sampling.epoch, documents, starts, self._likelihood_encoder, sampling.alpha
         )
 
     def lattice(self, text: str | bytes) -> Lattice:
-        """All segmentations of a text, which is taken as it is and as one pretoken.
+        """Return the lattice of all segmentations of `text`, taken as one pretoken.
 
-        What a tokenizer's normalizer and pretokenizer do to text is not done to it: with "metaspace", say
+        The text is neither normalized nor split. For a tokenizer with the "metaspace" pretokenizer, write
         ``lattice("▁word")``.
+
+        Parameters
+        ----------
+        text : str or bytes
+            Text of the pretoken.
+
+        Returns
+        -------
+        Lattice
+            All segmentations and their probabilities.
 
         Raises
         ------
         TextError
-            At a lone surrogate in a ``str``.
+            If a ``str`` contains a lone surrogate.
 
         Examples
         --------
@@ -253,7 +283,7 @@ class UnigramModel(Model):
 
     @property
     def is_lossless(self) -> bool:
-        # tokenizers takes the text <0x41> for a piece, and decodes it as an A.
+        # Hugging Face tokenizers matches the text <0x41> as a piece and decodes it as A.
         return self.byte_fallback and self.compat != "huggingface"
 
     def to_dict(self) -> dict[str, Any]:
@@ -272,14 +302,14 @@ class UnigramModel(Model):
     def from_dict(cls, fields: dict[str, Any]) -> UnigramModel:
         unk_id, user_defined = fields["unk_id"], fields["user_defined"]
         if unk_id is not None and type(unk_id) is not int:
-            raise TypeError("unk_id must be an id or null")
+            raise TypeError(f"unk_id must be an id or null, not {unk_id!r}")
         if not isinstance(user_defined, list) or not all(type(i) is int for i in user_defined):
             raise TypeError("user_defined must be a list of ids")
         for option in ("byte_fallback", "fewest_pieces"):
             if not isinstance(fields[option], bool):
                 raise TypeError(f"{option} must be true or false")
         if not all(type(piece) is str and type(score) in (int, float) for piece, score in fields["pieces"]):
-            raise TypeError("pieces must be rows of text and a score")
+            raise TypeError("pieces must be a list of [text, score] pairs")
         return cls(
             [piece for piece, _ in fields["pieces"]],
             [float(score) for _, score in fields["pieces"]],

@@ -1,4 +1,4 @@
-"""Which pieces go: the two ways to say what a piece is worth."""
+"""Pruning: estimate the importance of each piece and choose the pieces to keep."""
 
 from __future__ import annotations
 
@@ -8,36 +8,55 @@ from numpy.typing import NDArray
 from fasttok.models.unigram.lattices import Lattices
 
 
-def losses(
+def estimate_losses(
     lattices: Lattices,
     scores: NDArray[np.float64],
     occurrences: NDArray[np.int64],
     n_characters: int,
     token_cost: float,
 ) -> NDArray[np.float64]:
-    """What the corpus would lose without each piece, as sentencepiece estimates it, and a price for tokens.
+    """Estimate the loss from the removal of each piece, as sentencepiece does.
 
-    Were piece i not there, its F occurrences in the best segmentations would each become the best other
-    segmentation of its string, a of k pieces. With S tokens in all, the corpus loses::
+    Suppose a piece has F occurrences in the best segmentations of the corpus, which have S tokens in total.
+    Without the piece, each occurrence becomes the best other segmentation of its string, with k pieces. The
+    loss, where the sum is over these k pieces a with F_a occurrences each, is::
 
         F (log F/S - sum over a of log (F_a + F) / (S + F (k - 1)) + token_cost (k - 1))
 
-    Infinity for the characters and for what cannot be written otherwise, minus infinity for what occurs in no
-    best segmentation.
+    Parameters
+    ----------
+    lattices : Lattices
+        Lattices of the corpus.
+    scores : ndarray of float64, shape (v,)
+        Log probability of each piece.
+    occurrences : ndarray of int64, shape (v,)
+        Number of occurrences of each piece in the best segmentations.
+    n_characters : int
+        Number of pieces that are characters; they come first.
+    token_cost : float
+        Cost of each additional token, in nats.
+
+    Returns
+    -------
+    ndarray of float64, shape (v,)
+        Loss in nats: infinity for characters and for pieces without another segmentation, minus infinity for
+        pieces that do not occur in the best segmentations, or whose string has a better other segmentation.
     """
-    lost = np.full(len(scores), np.inf)
-    lost[n_characters:] = lattices.measure_losses(scores, occurrences, n_characters, token_cost)
-    return lost
+    losses = np.full(len(scores), np.inf)
+    losses[n_characters:] = lattices.measure_losses(scores, occurrences, n_characters, token_cost)
+    return losses
 
 
-def keep_best(worth: NDArray[np.float64], n: int, n_characters: int) -> NDArray[np.bool_]:
-    """Which `n` pieces are worth most, the characters always among them; ties by number.
+def keep_best(importance: NDArray[np.float64], n: int, n_characters: int) -> NDArray[np.bool_]:
+    """Return the mask of the `n` most important pieces.
 
-    They are fewer where others are worth minus infinity.
+    Characters, which are the first `n_characters` pieces, are more important than all others. Ties go to the
+    piece with the smaller number. Pieces with importance minus infinity are never kept, so the mask may have
+    fewer than `n` pieces.
     """
-    worth = worth.copy()
-    worth[:n_characters] = np.inf
-    best = np.argsort(-worth, kind="stable")[:n]
-    is_kept = np.zeros(len(worth), np.bool_)
-    is_kept[best[worth[best] > -np.inf]] = True
+    importance = importance.copy()
+    importance[:n_characters] = np.inf
+    best = np.argsort(-importance, kind="stable")[:n]
+    is_kept = np.zeros(len(importance), np.bool_)
+    is_kept[best[importance[best] > -np.inf]] = True
     return is_kept

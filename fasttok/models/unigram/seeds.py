@@ -1,4 +1,4 @@
-"""What training begins with: the pieces that might be worth having, and where they stand."""
+"""Seed pieces of Unigram training, with the lattices of the corpus over them."""
 
 from __future__ import annotations
 
@@ -8,57 +8,61 @@ from numpy.typing import NDArray
 from fasttok.core.parallel import import_whole
 from fasttok.core.ragged import Ragged
 from fasttok.models.substrings import Substrings
-from fasttok.models.unigram.alphabet import SpelledCounts
+from fasttok.models.unigram.alphabet import SymbolCounts
 from fasttok.models.unigram.lattices import Lattices
 
 Weights = NDArray[np.float64]
 
 
-def begin_with_substrings(
-    corpus: SpelledCounts, n_seeds: int, max_length: int, taken: Ragged, workers: int
+def seed_with_substrings(
+    corpus: SymbolCounts, n_seeds: int, max_length: int, excluded: Ragged, workers: int
 ) -> tuple[Lattices, Weights]:
-    """Begin with the substrings that cover the most text: frequency times length.
+    """Use the characters and the substrings that cover the most text as seed pieces.
 
-    Of the substrings that are always followed by the same symbol there is only the longest. Pieces are
-    numbered by length, then in the order of their characters' numbers; of equal worth are the first.
+    A substring occurs at least twice and is weighted by frequency times length. Substrings that are always
+    followed by the same symbol are skipped, because a longer one has the same frequency. Substrings are
+    sorted by length, then by their symbols. Ties in weight go to the one that is first in this order.
 
     Parameters
     ----------
-    corpus : SpelledCounts
-        The pretokens.
+    corpus : SymbolCounts
+        Training corpus.
     n_seeds : int
-        The most substrings to begin with.
+        Maximum number of substrings.
     max_length : int
-        The most characters of one.
-    taken : Ragged of uint32
-        Strings that must not be pieces.
+        Maximum length of a substring in symbols.
+    excluded : Ragged of uint32
+        Symbol sequences that must not become pieces.
     workers : int
-        Threads.
+        Number of threads.
 
     Returns
     -------
     lattices : Lattices
-        The words, with an arc for every place where a piece stands: the characters, then the substrings.
+        Lattices of the corpus. The pieces are the characters, then the substrings.
     weights : ndarray of float64
-        What the pieces are worth to begin with.
+        Weight of each piece, proportional to its initial probability.
     """
-    # One symbol more is looked at than a piece may have, to see whether one always follows.
+    # One symbol more than a piece may have, to find out whether it is always followed by the same symbol.
     substrings = Substrings(corpus.words, len(corpus.characters), max_length + 1, workers)
     rows, frequencies = substrings.frequent(corpus.counts, 2, 2)
     weights = frequencies.astype(np.float64) * rows[:, 0]
-    is_kept = (rows[:, 0] <= max_length) & ~substrings.are_among(rows, substrings.find(taken))
+    is_kept = (rows[:, 0] <= max_length) & ~substrings.are_among(rows, substrings.find(excluded))
     kept = np.flatnonzero(is_kept)
-    kept = kept[np.lexsort((rows[kept, 1], rows[kept, 0]))]  # by length, then in the order of the suffixes
+    kept = kept[np.lexsort((rows[kept, 1], rows[kept, 0]))]  # by length, then by suffix
     if len(kept) > n_seeds:
         best = np.argsort(-weights[kept], kind="stable")[:n_seeds]
         kept = kept[np.sort(best)]
-    return _lay_out(substrings, rows[kept], weights[kept], corpus, workers)
+    return _build_lattices(substrings, rows[kept], weights[kept], corpus, workers)
 
 
-def begin_with_merges(
-    corpus: SpelledCounts, n_seeds: int, max_length: int, taken: Ragged, workers: int
+def seed_with_bpe(
+    corpus: SymbolCounts, n_seeds: int, max_length: int, excluded: Ragged, workers: int
 ) -> tuple[Lattices, Weights]:
-    """Begin with the pieces of byte-pair encoding over characters; otherwise as `begin_with_substrings`."""
+    """Use the characters and the pieces of byte-pair encoding over characters as seed pieces.
+
+    Parameters, results and weights are those of `seed_with_substrings`.
+    """
     import_whole("numba")
     from fasttok.models.merging.engine import learn_merges
 
@@ -72,26 +76,26 @@ def begin_with_merges(
     merged = sorted(strings[n_characters:], key=lambda symbols: (len(symbols), symbols.tolist()))
     substrings = Substrings(corpus.words, n_characters, max_length + 1, workers)
     rows = substrings.find(Ragged.from_arrays(merged))
-    rows = rows[~substrings.are_among(rows, substrings.find(taken))]
+    rows = rows[~substrings.are_among(rows, substrings.find(excluded))]
     weights = substrings.weigh(rows, corpus.counts).astype(np.float64) * rows[:, 0]
-    return _lay_out(substrings, rows, weights, corpus, workers)
+    return _build_lattices(substrings, rows, weights, corpus, workers)
 
 
-def _lay_out(
+def _build_lattices(
     substrings: Substrings,
     rows: NDArray[np.int64],
     weights: Weights,
-    corpus: SpelledCounts,
+    corpus: SymbolCounts,
     workers: int,
 ) -> tuple[Lattices, Weights]:
+    """Return the lattices over the characters and the substrings in `rows`, and the weights of both."""
     words, counts, n_characters = corpus.words, corpus.counts, len(corpus.characters)
     symbols = words.values
-    places = np.zeros(n_characters, np.int64)
-    places[symbols[::-1]] = np.arange(len(symbols))[::-1]
+    positions = np.zeros(n_characters, np.int64)
+    positions[symbols[::-1]] = np.arange(len(symbols))[::-1]  # the first occurrence of each character
     occurrences = np.bincount(symbols, np.repeat(counts, words.lengths), n_characters)
     lengths = np.concatenate([np.ones(n_characters, np.int64), rows[:, 0]])
     offsets, arcs = substrings.arcs(rows, n_characters)
-    lattices = Lattices(
-        words, counts, offsets, arcs, np.concatenate([places, substrings.place(rows)]), lengths, workers
-    )
+    positions = np.concatenate([positions, substrings.place(rows)])
+    lattices = Lattices(words, counts, offsets, arcs, positions, lengths, workers)
     return lattices, np.concatenate([occurrences, weights])

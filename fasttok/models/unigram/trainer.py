@@ -1,4 +1,4 @@
-"""`UnigramTrainer`: learn a Unigram vocabulary from pretoken counts."""
+"""`UnigramTrainer`: learn a Unigram model from pretoken counts."""
 
 from __future__ import annotations
 
@@ -19,100 +19,116 @@ from fasttok.models.base import Round, Trained, Trainer
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.unigram._elementary import log
-from fasttok.models.unigram.alphabet import choose_characters, spell
+from fasttok.models.unigram.alphabet import choose_characters, to_symbols
 from fasttok.models.unigram.em import EMOptions, Rounds, train_em
-from fasttok.models.unigram.lattices import LONGEST, MOST_PIECES, Lattices
+from fasttok.models.unigram.lattices import MAX_LENGTH, MAX_PIECES, Lattices
 from fasttok.models.unigram.mingram import train_mingram
 from fasttok.models.unigram.model import UnigramModel
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 
+# Allowed values of the options that are choices.
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("em", "mingram"),
     "initial_pieces": ("substrings", "bpe"),
     "pruning": ("loss", "final"),
 }
-# Option to the least and the most it may be.
+# Smallest and largest allowed value of each numeric option.
 RANGES: dict[str, tuple[float, float]] = {
-    "max_piece_length": (1, LONGEST - 1),
-    "seed_size": (1, MOST_PIECES // 2),
+    "max_piece_length": (1, MAX_LENGTH - 1),
+    "seed_size": (1, MAX_PIECES // 2),
     "n_sub_iterations": (1, 100),
     "character_coverage": (0, 1),
     "token_cost": (0, 1000),
     "shrinking_factor": (0.01, 0.99),
 }
-
-
-SEEDS = 200_000  # pieces to begin with, if nothing is said,
-SEEDS_AN_ID = 6  # or so many for each id if that is more
+DEFAULT_SEED_SIZE = 200_000  # `seed_size` defaults to at least this number of pieces
+SEEDS_PER_ID = 6  # `seed_size` defaults to this number times `vocab_size`, if that is more
 
 
 @dataclass(frozen=True)
 class UnigramTrainer(Trainer):
-    """Learn pieces and their probabilities: begin with too many, and let the least useful go.
+    """Trainer of Unigram models by expectation-maximization (EM) with pruning.
+
+    Training starts from many seed pieces, re-estimates their probabilities, and removes the least useful
+    pieces until `vocab_size` ids remain.
 
     Parameters
     ----------
     vocab_size : int
-        The number of ids in the end: special tokens, the unknown token among them, user-defined pieces, byte
-        pieces, characters, and pieces of more than one character.
+        Number of ids: special tokens (including the unknown token), user-defined pieces, byte pieces,
+        characters, and pieces of several characters.
     special_tokens : sequence of str
-        Texts with ids of their own, which come first; plain text never becomes them.
+        Special tokens. Their ids come first, and plain text never gets them.
     unk : str, optional
-        The special token that characters without a piece become; one that is not among `special_tokens` is
-        put before them. With None such a character is an error, or bytes with `byte_fallback`.
+        Special token that replaces unknown characters. It is put before `special_tokens` if it is not one
+        of them. With None, an unknown character raises an error unless `byte_fallback` is set.
     byte_fallback : bool
-        Write characters without a piece in 256 pieces for single bytes.
+        Whether to add 256 byte pieces and encode unknown characters as bytes.
     user_defined : sequence of str
-        Texts that are pieces, and never part of another one that is learned. In encoding they are preferred,
-        as in sentencepiece: one of k bytes has the score (k - 1) / 10. The normalizer and pretokenizer of the
-        counts must leave them whole.
+        Texts that become pieces and are never part of a learned piece. Encoding prefers them, as
+        sentencepiece does: a user-defined piece of k bytes has the score (k - 1) / 10. The normalizer and
+        pretokenizer of the counts must leave them unchanged and in one pretoken.
     character_coverage : float
-        The share of the text whose characters, the most frequent ones, are pieces; 1 is all of them.
+        Fraction of the text, from 0 to 1, that the characters of the vocabulary must cover. The most
+        frequent characters are kept.
     max_piece_length : int
-        The most characters of a piece, at most 254.
+        Maximum length of a piece in characters, at most 254.
     seed_size : int, optional
-        The most pieces to begin with; by default six for each id, and at least 200,000.
+        Maximum number of seed pieces; default: six per id, but at least 200,000.
     initial_pieces : {"substrings", "bpe"}
-        What they are: the substrings of pretokens with the highest frequency times length, those always
-        followed by the same character aside; or the pieces of byte-pair encoding over characters, four
-        times as many as wanted, which is the cheap way; good for few pieces, poor for small corpora.
+        Seed pieces. "substrings": the substrings of pretokens whose product of frequency and length is
+        highest; a substring that is always followed by the same character is skipped. "bpe": the pieces of
+        byte-pair encoding over characters, up to four times as many as requested; faster, suited to small
+        vocabularies, poor on small corpora.
     method : {"em", "mingram"}
-        Expectation maximisation with pruning, or MinGram; see the notes. MinGram has none of the options
-        below, nor `seed_size` and `initial_pieces`.
+        Expectation-maximization with pruning, or MinGram (see the notes). Only "em" uses `seed_size`,
+        `initial_pieces` and the options listed below this one.
     pruning : {"loss", "final"}
-        Which pieces go: those without which the corpus loses least, as sentencepiece estimates it; or the
-        least probable ones, which mostly compresses better and models worse.
+        Pruning criterion. "loss" removes the pieces whose removal increases the loss of the corpus least,
+        estimated as in sentencepiece. "final" removes the least probable pieces, which usually gives fewer
+        tokens but a lower likelihood.
     token_cost : float
-        What a token more counts in the loss, in nats. 0 is sentencepiece's loss.
+        Nats that the pruning loss adds for each extra token that the removal of a piece causes. 0 gives
+        sentencepiece's loss.
     shrinking_factor : float
-        The share of the pieces that stay in a round of pruning.
+        Fraction of the pieces that each round of pruning keeps.
     n_sub_iterations : int
-        Steps of EM in a round.
+        Number of EM steps per round.
 
     Raises
     ------
     ValueError, TypeError
-        If an option is out of range, of the wrong type, or does not go with the method.
+        If an option is out of range, has the wrong type, or does not apply to the method.
 
     Notes
     -----
-    Kudo (2018), section 3.2, with sentencepiece's M step: the probability of a piece with c of n expected
-    occurrences is exp(ψ(c) − ψ(n)) while pieces go, where ψ is the digamma function; in the last two steps it
-    is c/n. Pieces expected less than half a time go at once. Pruning ends at 1.1 times the pieces wanted, of
-    which the most probable stay. Ids go by probability, highest first, then by the bytes of the pieces.
+    The method is that of Kudo (2018), section 3.2, with the M step of sentencepiece:
 
-    With a `token_cost` of 1 held-out text is more probable and has fewer tokens than with 0: docs/log.md has
-    the figures. "final" is what Land & Pinter (2025) propose, who also find that more than one step of EM in
-    a round hardly matters.
+    1. **Seed pieces**: the characters and the best `initial_pieces`.
+    2. **E step**: compute the expected count of every piece over all segmentations of the corpus. Remove
+       pieces with an expected count below 0.5, except characters.
+    3. **M step**: set the probability of a piece to exp(ψ(c) − ψ(n)), where c is its expected count, n is the
+       sum of all expected counts and ψ is the digamma function.
+    4. **Pruning**: after `n_sub_iterations` of steps 2 and 3, keep all characters and the best other pieces,
+       so that the fraction `shrinking_factor` of all pieces remains. Repeat from step 2 until 1.1 times the
+       requested pieces remain.
+    5. **Finalization**: keep the most probable of these pieces, then run two EM steps whose M step is maximum
+       likelihood, c / n. Ids are sorted by probability in descending order, then by the pieces' bytes.
 
-    MinGram (Land 2026) begins with the pieces of BPE, 1.1 times as many as wanted, and takes segmentations of
-    the fewest pieces, of these the most probable. It counts anew until nothing changes, lets the rarest
-    pieces go and counts again. The model then encodes by the fewest pieces, too.
+    With `token_cost=1`, held-out text is more probable and has fewer tokens than with 0; the measurements
+    are in docs/design/log.md. "final" pruning was proposed by Land & Pinter (2025), who also found that more
+    than one EM step per round hardly matters.
 
-    O(n log n) for n characters of distinct pretokens; up to 100 bytes a character, and 4 for every place
-    where a piece can stand. Sums are formed in the same order whatever the number of threads, so that the
-    model does not depend on it.
+    MinGram (Land 2026) starts from BPE pieces, 1.1 times as many as requested. It repeats two steps until the
+    counts no longer change, at most ten times: segment the corpus into the fewest pieces (among several
+    such segmentations, the most probable), and set the probabilities to the relative counts. It then removes
+    the rarest pieces and repeats the two steps. The trained model encodes in the same way, with the fewest
+    pieces.
+
+    Time is O(n log n) for n characters of distinct pretokens. Memory is up to 100 bytes per character, plus
+    4 bytes per occurrence of a piece in a distinct pretoken. Sums are added in the same order for any number
+    of threads, so the model is always the same.
 
     Examples
     --------
@@ -155,10 +171,12 @@ class UnigramTrainer(Trainer):
             object.__setattr__(self, "special_tokens", tokens)
         both = set(self.special_tokens) & set(self.user_defined)
         if both:
-            raise ValueError(f"{min(both)!r} is both a special token and user-defined")
+            raise ValueError(f"{min(both)!r} is both a special token and user-defined; remove one of them")
         bytes_ = {name.decode() for name in BYTE_NAMES} & set(self.user_defined)
         if self.byte_fallback and bytes_:
-            raise ValueError(f"{min(bytes_)!r} is the name of a byte, and cannot be user-defined")
+            raise ValueError(
+                f"{min(bytes_)!r} cannot be user-defined: with byte_fallback it is the name of a byte piece"
+            )
         for option, values in CHOICES.items():
             if getattr(self, option) not in values:
                 raise ValueError(
@@ -170,64 +188,67 @@ class UnigramTrainer(Trainer):
         if self.method == "mingram":
             for known in fields(EMOptions):
                 if getattr(self, known.name) != getattr(type(self), known.name):
-                    raise ValueError(f'{known.name} is for method="em"')
-        if not self.n_reserved < self.vocab_size <= MOST_PIECES // 2:
+                    raise ValueError(f'{known.name} is only for method="em", not for method="mingram"')
+        if not self.n_reserved < self.vocab_size <= MAX_PIECES // 2:
             raise ValueError(
                 f"vocab_size must be at least {self.n_reserved + 1} ({self.n_reserved} ids are special "
-                f"tokens, user-defined or bytes) and at most {MOST_PIECES // 2:,}, not {self.vocab_size}"
+                f"tokens, user-defined or bytes) and at most {MAX_PIECES // 2:,}, not {self.vocab_size}"
             )
 
     @property
     def n_reserved(self) -> int:
-        """How many ids are taken before there are characters."""
+        """Number of ids before those of characters: special tokens, user-defined and byte pieces."""
         return len(self.special_tokens) + len(self.user_defined) + 256 * self.byte_fallback
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
-        """Learn a model.
+        """Train a model.
 
         Parameters
         ----------
         counts : PretokenCounts
-            The training corpus.
+            Training corpus.
         workers : int, optional
             Number of threads; default: all CPUs. The result does not depend on it.
         progress : bool
-            Show a bar on the standard error stream.
+            Whether to show a progress bar on standard error.
 
         Returns
         -------
         Trained
-            The `UnigramModel`, the id of each special token, and what each round left.
+            `UnigramModel`, id of each special token, and metrics of each round.
 
         Raises
         ------
         ValueError
-            If there is nothing to train on, or `vocab_size` is below the number of characters.
+            If there is nothing to train on, or `vocab_size` is too small for the characters.
+        OverflowError
+            If the corpus has 2^62 characters or more.
 
         Warns
         -----
         UserWarning
-            If fewer pieces than `vocab_size` asks for occur often enough.
+            If the vocabulary is smaller than `vocab_size`, because too few pieces occur often enough; or if
+            a user-defined piece can never match, because the normalizer or pretokenizer changes it.
         """
         check_not_empty(counts)
         characters = choose_characters(counts, self.character_coverage)
         characters = characters[
             ~np.isin(characters, [ord(text) for text in self.user_defined if len(text) == 1])
         ]
-        corpus = spell(counts, characters, self.user_defined)
+        corpus = to_symbols(counts, characters, self.user_defined)
         words = corpus.words
         if len(words) == 0:
             raise ValueError(
-                "there is nothing to train on: no pretoken holds a character that is to be a piece"
+                "there is nothing to train on: no pretoken contains a character of the vocabulary"
             )
         n_pieces = self.vocab_size - self.n_reserved
         if n_pieces < len(characters):
             raise ValueError(
                 f"vocab_size must be at least {self.n_reserved + len(characters)} ({len(characters)} "
-                f"characters and {self.n_reserved} other ids), not {self.vocab_size}; a lower "
-                "character_coverage asks for less"
+                f"characters and {self.n_reserved} other ids), not {self.vocab_size}. Increase vocab_size or "
+                "lower character_coverage."
             )
-        self._warn_of_user_defined(counts)
+        self._warn_if_never_matched(counts)
         announce(
             f"training on {len(words):,} distinct pretokens, {len(words.values):,} characters", show=progress
         )
@@ -235,45 +256,47 @@ class UnigramTrainer(Trainer):
         with Bar(desc="pruning", unit="piece", disable=not progress) as bar:
             rounds = Rounds(float(words.lengths @ corpus.counts.astype(np.float64)), bar)
             names = BYTE_NAMES if self.byte_fallback else []
-            taken = corpus.numbers(name.decode() for name in names)
-            arguments = (corpus, n_pieces, self.max_piece_length, taken)
+            excluded = corpus.symbols_of(name.decode() for name in names)
+            arguments = (corpus, n_pieces, self.max_piece_length, excluded)
             if self.method == "mingram":
                 lattices, probabilities = train_mingram(*arguments, resolve_workers(workers), rounds)
             else:
                 given = {field.name: getattr(self, field.name) for field in fields(EMOptions)}
                 if self.seed_size is None:
-                    given["seed_size"] = max(SEEDS, SEEDS_AN_ID * self.vocab_size)
+                    given["seed_size"] = max(DEFAULT_SEED_SIZE, SEEDS_PER_ID * self.vocab_size)
                 options = EMOptions(**given)
                 lattices, probabilities = train_em(*arguments, options, resolve_workers(workers), rounds)
-        return self._finish(lattices, probabilities, characters, rounds.reported)
+        return self._make_model(lattices, probabilities, characters, rounds.reported)
 
-    def _warn_of_user_defined(self, counts: PretokenCounts) -> None:
+    def _warn_if_never_matched(self, counts: PretokenCounts) -> None:
         normalizer = get_normalizer(counts.recipe.normalizer)
         pretokenizer = get_pretokenizer(counts.recipe.pretokenizer)
         for text in self.user_defined:
             written = str(normalizer.normalize(text)) if normalizer else text
             if not any(text.encode() in pretoken for pretoken in pretokenizer.split_text(written)):
                 warnings.warn(
-                    f"user-defined {text!r} will never be a piece: the normalizer or pretokenizer of the "
-                    "counts changes or cuts it",
+                    f"user-defined piece {text!r} will never match: the normalizer or pretokenizer of the "
+                    "counts changes or splits it. Give its normalized text, or a pretokenizer that keeps it "
+                    "whole.",
                     stacklevel=4,
                 )
 
-    def _finish(
+    def _make_model(
         self,
         lattices: Lattices,
         probabilities: NDArray[np.float64],
         characters: NDArray[np.uint32],
         rounds: list[Round],
     ) -> Trained:
-        """The model of the pieces that are left."""
+        """Make the model of the remaining pieces."""
         strings = lattices.strings(len(characters))
         joined = characters[strings.values].tobytes().decode("utf-32-le")
         texts = [chr(c) for c in characters.tolist()]
         texts += [joined[start:end] for start, end in pairwise(strings.offsets.tolist())]
         scores = log(probabilities)
         costs = (-scores).tolist()
-        order = sorted(range(len(texts)), key=lambda i: (costs[i], texts[i]))  # as their bytes in UTF-8
+        # The order of str is the order of its UTF-8 bytes.
+        order = sorted(range(len(texts)), key=lambda i: (costs[i], texts[i]))
         n_special = len(self.special_tokens)
         before = [
             *[""] * n_special,
@@ -282,8 +305,8 @@ class UnigramTrainer(Trainer):
         ]
         if len(before) + len(texts) < self.vocab_size:
             warnings.warn(
-                f"the vocabulary has {len(before) + len(texts):,} ids, not {self.vocab_size:,}: no more "
-                "pieces occur often enough, or are allowed by seed_size and max_piece_length",
+                f"the vocabulary has {len(before) + len(texts):,} ids, not {self.vocab_size:,}: too few "
+                "pieces occur often enough, or seed_size or max_piece_length allows too few",
                 stacklevel=4,
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
@@ -302,5 +325,5 @@ def _checked_texts(option: str, texts: Any) -> tuple[str, ...]:
     checked = as_texts(option, texts)
     for text in checked:
         if "\0" in text:
-            raise ValueError(f"{option} must be texts without U+0000, not {text!r}")
+            raise ValueError(f"{option} must not contain U+0000, but contains {text!r}")
     return checked

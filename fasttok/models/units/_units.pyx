@@ -1,4 +1,4 @@
-"""The kernel of vocabularies that hold nothing but units of text: whole pretokens, or their characters."""
+"""Kernel of models whose pieces are whole units of text: pretokens, characters or bytes."""
 
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t
@@ -9,27 +9,27 @@ from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
-    STEPS = 1 << 16  # bytes between two looks whether to go on
+    CHECK_INTERVAL = 1 << 16  # bytes between two checks of the interrupt
 
 
 @cython.final
 cdef class UnitEncoder(PretokenEncoder):
-    """Every unit becomes its id; one without an id its bytes, or the unknown token, or an error.
+    """Encoder of units by their ids, and of unknown units by their bytes or the unknown token.
 
     Parameters
     ----------
     table : PieceTable
-        The units that have an id.
+        Units that have an id.
     takes_whole : bool
-        Whether a pretoken is one unit; otherwise each of its characters is.
+        Whether a unit is a whole pretoken; otherwise it is a character.
     byte_ids : uint32[256] or None
-        The ids of bytes, which other units become.
+        Ids of the bytes of unknown units.
     unk_id : int
-        What they become where there are no ids of bytes; -1 where that is an error.
+        Id of unknown units if there are no `byte_ids`; -1 if unknown units are an error.
     """
 
     cdef PieceTable table
-    cdef uint32_t[128] ascii_ids  # of single bytes; most characters are
+    cdef uint32_t[128] ascii_ids  # avoids a lookup in the table for ASCII characters
     cdef bint takes_whole
     cdef bint has_bytes
     cdef uint32_t[256] byte_ids
@@ -52,7 +52,7 @@ cdef class UnitEncoder(PretokenEncoder):
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        cdef Py_ssize_t i = 0, n = 0, size = length, next_look = STEPS, j
+        cdef Py_ssize_t i = 0, n = 0, size = length, next_check = CHECK_INTERVAL, j
         cdef uint32_t unit
         while i < length:
             if self.takes_whole:
@@ -75,8 +75,8 @@ cdef class UnitEncoder(PretokenEncoder):
                 out[n] = unit
                 n += 1
             i += size
-            if i >= next_look:
-                next_look += STEPS
+            if i >= next_check:
+                next_check += CHECK_INTERVAL
                 if interrupt.check():
                     return INTERRUPTED
         return n

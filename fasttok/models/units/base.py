@@ -1,4 +1,4 @@
-"""What the models that are a vocabulary and nothing else have in common, and their trainers."""
+"""`UnitModel` and `UnitTrainer`: base classes of models that look up whole units of text in a vocabulary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fasttok.core.ragged import Ragged, read_only
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model, Trained, Trainer
-from fasttok.models.options import as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty, describe_minimum
 from fasttok.models.pieces import BYTE_NAMES, as_pieces, check_id, find_byte_ids, ids_by_piece, write_bytes
 from fasttok.models.units._units import UnitEncoder
 
@@ -25,18 +25,18 @@ AnyUnits = TypeVar("AnyUnits", bound="UnitModel")
 
 
 class UnitModel(Model):
-    """Units of text that have an id, and what becomes of the others.
+    """Base class of models that encode each unit of text, a character or a pretoken, by one id.
 
     Attributes
     ----------
     pieces : Ragged of uint8
-        The bytes of each id, as given.
+        Bytes of each id, as given.
     unk_id : int or None
-        The id of a unit that is no piece.
+        Id of a unit that is not a piece (an unknown unit).
     byte_ids : ndarray of uint32, shape (256,), or None
-        The ids of the bytes that such a unit becomes instead.
+        Ids that encode the bytes of unknown units instead.
     takes_whole : bool
-        Whether a pretoken is one unit; otherwise each of its characters is.
+        Whether a unit is a whole pretoken; otherwise it is a character.
     """
 
     takes_whole: ClassVar[bool]
@@ -55,7 +55,7 @@ class UnitModel(Model):
 
     @cached_property
     def is_unit(self) -> NDArray[np.bool_]:
-        """Whether each piece is looked for in text."""
+        """Whether each piece can match text."""
         mask = self.pieces.lengths > 0
         if self.byte_ids is not None:
             mask[self.byte_ids] = False
@@ -78,7 +78,7 @@ class UnitModel(Model):
 
     @property
     def is_lossless(self) -> bool:
-        return self.byte_ids is not None  # otherwise what training did not see has no id
+        return self.byte_ids is not None  # without byte ids, some unit is always unknown
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -92,18 +92,21 @@ class UnitModel(Model):
     def from_dict(cls: type[AnyUnits], fields: dict[str, Any]) -> AnyUnits:
         unk_id, byte_fallback, pieces = fields["unk_id"], fields["byte_fallback"], fields["pieces"]
         if unk_id is not None and type(unk_id) is not int:
-            raise TypeError("unk_id must be an id or null")
+            raise TypeError(f"unk_id must be an id or null, not {unk_id!r}")
         if not isinstance(byte_fallback, bool):
-            raise TypeError("byte_fallback must be true or false")
+            raise TypeError(f"byte_fallback must be true or false, not {byte_fallback!r}")
         if not isinstance(pieces, list) or not all(type(piece) is str for piece in pieces):
-            raise TypeError("pieces must be a list of texts")
+            raise TypeError("pieces must be a list of str")
         rows = [piece.encode(errors="surrogateescape") for piece in pieces]
         return cls(rows, unk_id=unk_id, byte_fallback=byte_fallback)
 
 
 @dataclass(frozen=True)
 class UnitTrainer(Trainer):
-    """The options of a vocabulary and the order of its ids; which units there are is for others to say."""
+    """Base class of trainers of unit models: checks the options and numbers the pieces.
+
+    Derived classes choose the units.
+    """
 
     vocab_size: int | None = None
     min_frequency: int = 1
@@ -133,23 +136,23 @@ class UnitTrainer(Trainer):
 
     @property
     def n_reserved(self) -> int:
-        """How many ids are special tokens or bytes."""
+        """Number of ids of special tokens and bytes."""
         return len(self.special_tokens) + 256 * self.byte_fallback
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
-        """Learn a model. O(n) in the characters of the distinct pretokens.
+        """Train a model, in O(n) time for n characters of distinct pretokens.
 
         Parameters
         ----------
         counts : PretokenCounts
-            The training corpus.
+            Training corpus.
         workers, progress
-            Taken as every trainer takes them, and of no use here: there is little to do.
+            Accepted as by every trainer, but not used: training is fast.
 
         Returns
         -------
         Trained
-            The model and the id of each special token.
+            Model and id of each special token.
 
         Raises
         ------
@@ -159,20 +162,21 @@ class UnitTrainer(Trainer):
         Warns
         -----
         UserWarning
-            If there are fewer pieces than `vocab_size` asks for.
+            If the vocabulary is smaller than `vocab_size`.
         """
         check_not_empty(counts)
         most = None if self.vocab_size is None else self.vocab_size - self.n_reserved
         units = self._choose_units(counts, most)
         if not units:
             raise ValueError(
-                f"there is no {self._model_type.kind} that occurs at least {self.min_frequency} times"
+                f"no {self._model_type.kind} of the corpus occurs{describe_minimum(self.min_frequency)}; "
+                "lower min_frequency"
             )
         n_ids = self.n_reserved + len(units)
         if self.vocab_size is not None and n_ids < self.vocab_size:
             warnings.warn(
-                f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: there are no more "
-                f"{self._model_type.kind}s that occur at least {self.min_frequency} times",
+                f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: no other "
+                f"{self._model_type.kind} occurs{describe_minimum(self.min_frequency)}",
                 stacklevel=2,
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
@@ -186,4 +190,4 @@ class UnitTrainer(Trainer):
 
     @abstractmethod
     def _choose_units(self, counts: PretokenCounts, most: int | None) -> list[bytes]:
-        """The pieces in the order of their ids, at most so many."""
+        """Return the pieces in the order of their ids, at most `most` unless it is None."""

@@ -1,4 +1,4 @@
-"""`ByteModel` and `ByteTrainer`: every byte is a token."""
+"""`ByteModel` and `ByteTrainer`: models in which every byte is a token."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fasttok.models.base import Model, Trained, Trainer
 from fasttok.models.options import as_texts, check_not_empty
 from fasttok.models.units._units import UnitEncoder
 
-BYTES = np.arange(256)
+BYTES = np.arange(256)  # all byte values, which are also the ids
 
 
 class ByteModel(Model):
-    """Bytes: id i is byte i.
+    """Byte model: encodes every byte by the id with the same value.
 
     Examples
     --------
@@ -55,19 +55,19 @@ class ByteModel(Model):
 
 @dataclass(frozen=True)
 class ByteTrainer(Trainer):
-    """Take all bytes for a vocabulary, whatever occurs: id i is byte i, and special tokens follow.
+    """Trainer of byte models, whose vocabulary is the same for every corpus: id i is byte i.
 
     Parameters
     ----------
     special_tokens : sequence of str
-        Texts with ids of their own, from 256 on; plain text never becomes them.
+        Special tokens. Their ids start at 256, and plain text never gets them.
 
     Raises
     ------
     ValueError
-        If a special token is empty or stands twice.
+        If a special token is empty or occurs twice.
     TypeError
-        If they are no sequence of ``str``.
+        If `special_tokens` is not a sequence of ``str``.
 
     Examples
     --------
@@ -83,19 +83,19 @@ class ByteTrainer(Trainer):
         object.__setattr__(self, "special_tokens", as_texts("special_tokens", self.special_tokens))
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
-        """Make a model.
+        """Make the model; nothing is learned from the corpus.
 
         Parameters
         ----------
         counts : PretokenCounts
-            The training corpus; there is nothing to be learned from it.
+            Training corpus.
         workers, progress
-            Taken as every trainer takes them, and of no use here.
+            Accepted as by every trainer, but not used.
 
         Returns
         -------
         Trained
-            The `ByteModel` and the id of each special token.
+            `ByteModel` and id of each special token.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""`CharacterModel` and `CharacterTrainer`: every character is a token."""
+"""`CharacterModel` and `CharacterTrainer`: models in which every character is a token."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from fasttok.models.units.base import UnitModel, UnitTrainer
 
 
 class CharacterModel(UnitModel):
-    """Characters: each one of the text becomes the id of its piece.
+    """Character model: encodes every character by one id.
 
-    One that is no piece becomes its bytes, or the unknown token, or is an error.
+    A character (code point) that is not a piece is unknown. Encoding writes its bytes or the unknown token,
+    or raises an error.
 
     Parameters
     ----------
     pieces : Ragged of uint8, or sequence of str or bytes
-        What each id stands for: one character in UTF-8, or one byte that is not UTF-8. An empty row is an id
-        that no text becomes, as that of a special token.
+        Character of each id, in UTF-8, or one byte that is not UTF-8. An empty row is an id that text never
+        gets, such as a special token's id.
     unk_id : int, optional
-        The id of characters that are no piece, one for each. Its row must be empty.
+        Id of each unknown character. Its row must be empty.
     byte_fallback : bool
-        Whether such characters become their bytes instead. Then ``<0x00>`` to ``<0xFF>`` must be pieces; they
-        are never found in text, and decoding writes their byte.
+        Whether to encode unknown characters as bytes instead. The pieces must then include ``<0x00>`` to
+        ``<0xFF>``. These pieces never match text, and decoding writes their byte.
 
     Raises
     ------
+    TypeError
+        If a piece or `unk_id` has the wrong type.
     ValueError
-        If a piece is more than one character or stands twice, pieces for bytes are missing, or the row of
-        `unk_id` does not exist or is not empty.
+        If a piece is more than one character or occurs twice; if byte pieces are missing; or if `unk_id` is
+        out of range or the id of a piece.
 
     Notes
     -----
-    O(n) for a pretoken of n bytes; one met before takes a look into the cache.
+    Encoding a pretoken of n bytes takes O(n) time. Repeated pretokens come from the cache.
 
     Examples
     --------
@@ -62,37 +65,37 @@ class CharacterModel(UnitModel):
         rows = self.pieces.to_bytes()
         for i in np.flatnonzero(self.is_unit).tolist():
             if len(rows[i].decode(errors="surrogateescape")) != 1:
-                raise ValueError(f"piece {i}, {rows[i]!r}, is not one character")
+                raise ValueError(f"piece {i}, {rows[i]!r}, is not one character; each piece must be one")
 
 
 @dataclass(frozen=True)
 class CharacterTrainer(UnitTrainer):
-    """Take the characters that occur for a vocabulary.
+    """Trainer of character models, whose vocabulary is the characters of the corpus.
 
-    Ids are those of special tokens, of bytes if there are such, then of characters by code point. A byte that
-    is not UTF-8 is a character as well, U+DC80 to U+DCFF.
+    Ids are numbered in this order: special tokens, byte pieces (if any), characters by code point. A byte
+    0xNN that is not UTF-8 counts as the character U+DCNN.
 
     Parameters
     ----------
     vocab_size : int, optional
-        The most ids there may be: special tokens, bytes, characters. The most frequent characters are kept,
-        of equally frequent ones those of lesser code points. By default all are.
+        Maximum number of ids: special tokens, byte pieces and characters. The most frequent characters are
+        kept; ties go to the smaller code point. Default: all characters.
     min_frequency : int
-        A character that occurs less often is left out.
+        Minimum count of a character; rarer ones are discarded.
     special_tokens : sequence of str
-        Texts with ids of their own; plain text never becomes them.
+        Special tokens. Plain text never gets their ids.
     unk : str, optional
-        The special token that every unknown character becomes; one that is not among `special_tokens` is
-        added after them. Without one, encoding an unknown character is an error.
+        Special token that replaces each unknown character. It is added after `special_tokens` if it is not
+        one of them. Without it, encoding an unknown character raises an error.
     byte_fallback : bool
-        Whether an unknown character becomes its bytes instead.
+        Whether to encode unknown characters as bytes instead.
 
     Raises
     ------
     ValueError
         If a value is out of range.
     TypeError
-        If an argument is of the wrong type.
+        If an argument has the wrong type.
 
     Examples
     --------

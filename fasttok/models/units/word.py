@@ -1,4 +1,4 @@
-"""`WordModel` and `WordTrainer`: every pretoken is a token."""
+"""`WordModel` and `WordTrainer`: models in which every pretoken is a token."""
 
 from __future__ import annotations
 
@@ -15,35 +15,39 @@ from fasttok.models.units.base import UnitModel, UnitTrainer
 
 
 class WordModel(UnitModel):
-    """Words: each pretoken becomes the id of the piece that it is.
+    """Word model: encodes every pretoken by one id.
 
-    One that is no piece becomes its bytes, or the unknown token, or is an error.
+    A pretoken that is not a piece is unknown. Encoding writes its bytes or the unknown token, or raises an
+    error.
 
     Parameters
     ----------
     pieces : Ragged of uint8, or sequence of str or bytes
-        The pretoken that each id stands for; any bytes. An empty row is an id that no text becomes, as that
-        of a special token.
+        Pretoken of each id; any bytes. An empty row is an id that text never gets, such as a special token's
+        id.
     unk_id : int, optional
-        The id of pretokens that are no piece, one for each. Its row must be empty.
+        Id of each unknown pretoken. Its row must be empty.
     byte_fallback : bool
-        Whether such pretokens become their bytes instead. Then ``<0x00>`` to ``<0xFF>`` must be pieces; they
-        are never found in text, and decoding writes their byte.
+        Whether to encode unknown pretokens as bytes instead. The pieces must then include ``<0x00>`` to
+        ``<0xFF>``. These pieces never match text, and decoding writes their byte.
 
     Attributes
     ----------
     begins_word : ndarray of bool, shape (n,)
-        Whether each piece is a pretoken, and not a byte of one.
+        Whether each piece is a whole pretoken; False for byte pieces and empty rows.
 
     Raises
     ------
+    TypeError
+        If a piece or `unk_id` has the wrong type.
     ValueError
-        If a piece stands twice, pieces for bytes are missing, or the row of `unk_id` is not empty.
+        If a piece occurs twice; if byte pieces are missing; or if `unk_id` is out of range or the id of a
+        piece.
 
     Notes
     -----
-    A pretoken takes a look into the cache, or one into a hash table. Where the pretokenizer drops white
-    space, decoding cannot tell where a word begins that is written in bytes, and joins it to the one before.
+    Encoding a pretoken takes one lookup in a hash table. If the pretokenizer discards white space, decoding
+    cannot find the start of a word that is encoded as bytes, and joins it to the word before.
 
     Examples
     --------
@@ -71,32 +75,32 @@ class WordModel(UnitModel):
 
 @dataclass(frozen=True)
 class WordTrainer(UnitTrainer):
-    """Take the pretokens that occur for a vocabulary.
+    """Trainer of word models, whose vocabulary is the pretokens of the corpus.
 
-    Ids are those of special tokens, of bytes if there are such, then of pretokens: the most frequent first,
-    equally frequent ones in the order of their bytes.
+    Ids are numbered in this order: special tokens, byte pieces (if any), pretokens by count in descending
+    order. Ties go to the pretoken whose bytes are smaller.
 
     Parameters
     ----------
     vocab_size : int, optional
-        The most ids there may be: special tokens, bytes, pretokens. By default all pretokens are kept.
+        Maximum number of ids: special tokens, byte pieces and pretokens. Default: all pretokens.
     min_frequency : int
-        A pretoken that occurs less often is left out.
+        Minimum count of a pretoken; rarer ones are discarded.
     special_tokens : sequence of str
-        Texts with ids of their own; plain text never becomes them.
+        Special tokens. Plain text never gets their ids.
     unk : str, optional
-        The special token that every unknown pretoken becomes; one that is not among `special_tokens` is added
-        after them. Without one, encoding an unknown pretoken is an error.
+        Special token that replaces each unknown pretoken. It is added after `special_tokens` if it is not one
+        of them. Without it, encoding an unknown pretoken raises an error.
     byte_fallback : bool
-        Whether an unknown pretoken becomes its bytes instead. A pretoken that reads like the name of a byte,
-        ``<0x41>``, then is unknown.
+        Whether to encode unknown pretokens as bytes instead. A pretoken with the same text as a byte piece,
+        such as ``<0x41>``, is then unknown.
 
     Raises
     ------
     ValueError
         If a value is out of range.
     TypeError
-        If an argument is of the wrong type.
+        If an argument has the wrong type.
 
     Examples
     --------
@@ -112,6 +116,6 @@ class WordTrainer(UnitTrainer):
     def _choose_units(self, counts: PretokenCounts, most: int | None) -> list[bytes]:
         n_frequent = int(np.count_nonzero(counts.counts >= self.min_frequency))
         taken = set(BYTE_NAMES) if self.byte_fallback else set()
-        n_looked_at = n_frequent if most is None else min(n_frequent, most + len(taken))
-        words = (word for word, _ in counts.most_common(n_looked_at))  # in the order of the counts
+        n_candidates = n_frequent if most is None else min(n_frequent, most + len(taken))
+        words = (word for word, _ in counts.most_common(n_candidates))
         return [word for word in words if word not in taken][:most]

@@ -1,8 +1,8 @@
-"""The kernel of top-down learning: one round over the suffix tree of the words.
+"""Kernel of greedy WordPiece training: one round over the suffix tree of the words.
 
-Substrings that go on with the same symbol wherever they stand have the same count, and lose the same when longer
-ones are kept: either the longest of them is kept, and nothing of the others is left, or none is. So the nodes of
-the tree are all that need be looked at.
+If a substring is always followed by the same symbol, it has the same count as the longer substring, and the same
+amount is subtracted from both. If the longer one is kept, nothing remains of the shorter one; otherwise neither is
+kept. Visiting the nodes of the suffix tree is therefore enough.
 """
 
 from libc.stdint cimport int64_t
@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t
 from fasttok.core._interrupt cimport Interrupt
 
 cdef enum:
-    OFTEN = 0xFFFF  # words or nodes between two questions whether to go on, and one more
+    CHECK_MASK = 0xFFFF  # interrupts are checked every 65,536 words or nodes
 
 
 def learn_round(
@@ -27,12 +27,33 @@ def learn_round(
     int64_t[::1] kept,
     Interrupt interrupt not None,
 ):
-    """Write how often each substring is kept, 0 where it is not; return how many of two symbols and more are.
+    """Write the count of each kept substring, else 0, to `kept`; return the number of kept ones with length > 1.
 
-    Substrings are counted from every position in the first round, and later from where the pieces of a word
-    begin, when from each place the longest kept one is taken. `longest` says of each node how long that is
-    within it, as the round before has left it, and is written for the next. A node's parent stands behind it.
-    `occurrences` and `removed` are room to work in.
+    The first round counts substrings from every position. Later rounds segment words by longest match, and count
+    substrings from the starts of the pieces.
+
+    Parameters
+    ----------
+    offsets, counts : int64[w + 1], int64[w]
+        Offsets and counts of the words.
+    lengths, parents : int64[n]
+        Length in symbols and parent of each node of the suffix tree. The parent, or -1 if there is none, comes
+        after the node.
+    leaves : int64[m]
+        Node of the whole suffix of each of the m positions in the words.
+    threshold : int
+        Minimum count of a kept substring.
+    is_first : bool
+        Whether this is the first round.
+    longest : int64[n]
+        Length of the longest kept prefix of each node. A round reads the values of the round before and writes
+        those for the next one.
+    occurrences, removed : int64[n]
+        Buffers.
+    kept : int64[n]
+        Array for the counts.
+    interrupt : Interrupt
+        Interrupt that is checked during the round.
     """
     cdef Py_ssize_t i, n_nodes = parents.shape[0]
     cdef int64_t p, end, parent, rest, n_kept = 0
@@ -41,7 +62,7 @@ def learn_round(
             occurrences[i] = 0
             removed[i] = 0
         for i in range(offsets.shape[0] - 1):
-            if i & OFTEN == OFTEN and interrupt.check():
+            if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                 with gil:
                     interrupt.raise_error()
             p = offsets[i]
@@ -50,7 +71,7 @@ def learn_round(
                 occurrences[leaves[p]] += counts[i]
                 p += 1 if is_first else longest[leaves[p]]
         for i in range(n_nodes):
-            if i & OFTEN == OFTEN and interrupt.check():
+            if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                 with gil:
                     interrupt.raise_error()
             rest = occurrences[i] - removed[i]

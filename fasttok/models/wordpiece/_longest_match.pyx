@@ -1,12 +1,13 @@
-"""The kernel of WordPiece encoding: the longest piece, then the longest one behind it, in one pass over the word.
+"""Kernel of WordPiece encoding: longest-match-first segmentation in one pass over the word.
 
-All pieces stand in one trie, and those that continue a word once more behind a byte that no text has, without their
-prefix. Where the walk cannot go on, the node knows how to (Song et al. 2021, sections 3.2 and 3.3): which pieces the longest
-match takes of what was walked since the last piece (its pops), and which node the rest of that leads to (its failure).
-So no byte is looked at twice, whatever the vocabulary.
+All pieces are in one trie. Continuation pieces are in it a second time, without their prefix, after a byte that
+UTF-8 never uses. The algorithm is that of Song et al. (2021), sections 3.2 and 3.3. When the walk through the trie
+cannot continue, the current node has two values: its pops are the longest matches of the bytes since the last
+piece, and its failure is the node that the remaining bytes lead to. Every byte is read once, for any vocabulary.
 
-The pops of a node are those of its parent, and then some, or it is a piece itself and they are this one. So they are
-kept as a linked list that begins with the last: as many cells in all as the pieces have bytes, at most.
+A node that is a piece has this piece as its only pop. Other nodes have the pops of their parents and possibly more.
+Pops are therefore stored as linked lists that begin with the last pop and share their tails. The lists have in
+total at most as many cells as the pieces have bytes.
 """
 
 import numpy as np
@@ -19,22 +20,22 @@ from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_offset, tri
 from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN, PretokenEncoder, known_length
 
 cdef enum:
-    STEPS = 0x10000  # between questions whether to go on
-    MARKED = 0xFF  # the byte in front of pieces that continue a word
-    NO_NODE = -1
+    CHECK_INTERVAL = 0x10000  # bytes between two checks for interrupts
+    MARKED = 0xFF  # the byte before continuation pieces
+    NO_NODE = -1  # end of a list of cells; failure of a node whose bytes cannot be segmented
 
-MARK = bytes([MARKED])
+MARK = bytes([MARKED])  # prefix of continuation pieces in the keys of the trie
 
 
 cdef struct Cell:
     uint32_t id
-    int32_t before  # the cell of the pop before this one
+    int32_t before  # cell of the previous pop
 
 
 cdef struct Failure:
-    int32_t place  # of the node to go on from; NO_NODE where what was walked is no beginning of any pieces
-    int32_t last  # cell of the pops
-    uint32_t n  # pops
+    int32_t place  # node to continue from; NO_NODE if the bytes so far cannot be segmented
+    int32_t last  # cell of the last pop
+    uint32_t n  # number of pops
 
 
 cdef inline TrieNode node_at(const uint32_t* units, int32_t place) noexcept nogil:
@@ -46,27 +47,27 @@ cdef inline TrieNode node_at(const uint32_t* units, int32_t place) noexcept nogi
 
 @cython.final
 cdef class LongestMatchEncoder(PretokenEncoder):
-    """Longest matches from the left; a word of which some part is no piece is unknown as a whole.
+    """Encoder that takes the longest piece at each position; a word with an unknown part is unknown as a whole.
 
     Parameters
     ----------
     trie : Trie
-        Pieces by their text, and those that continue a word as MARK and what they continue it with; their ids.
-        MARK twice must be there too, as nothing.
+        Ids by the names of the pieces, and for continuation pieces also by MARK and the text after the prefix.
+        The key MARK + MARK must exist; its value is not used.
     keys : uint8[n], offsets : int64[k + 1]
-        What is in the trie.
+        Keys of the trie.
     unk_id : int
-        What an unknown word becomes; -1 where that is an error.
+        Id of unknown words; -1 if an unknown word is an error.
     most_characters, most_bytes : int
-        Words that are longer are unknown.
+        Maximum lengths of a word; longer words are unknown.
     """
 
     cdef Trie trie
     cdef const uint32_t* units
-    cdef object tables  # what the next two point into
-    cdef Failure* failures  # by place
+    cdef object tables  # owner of the memory of `failures` and `cells`
+    cdef Failure* failures  # failure of each node
     cdef Cell* cells
-    cdef int32_t begin  # the root of pieces that continue a word
+    cdef int32_t begin  # root node of the continuation pieces
     cdef Py_ssize_t unk_id
     cdef Py_ssize_t most_characters
     cdef Py_ssize_t most_bytes
@@ -95,10 +96,10 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         self._find_failures(keys, offsets)
 
     cdef int _find_failures(self, const uint8_t[::1] keys, const int64_t[::1] offsets) except -1:
-        """The failures and pops of all nodes, level by level: those that one leads to are nearer to their root."""
+        """Compute failures and pops of all nodes, level by level: a failure is always on an earlier level."""
         cdef Py_ssize_t n_keys = offsets.shape[0] - 1, depth = 0, i, k, n
-        cdef int32_t[::1] alive = np.arange(n_keys, dtype=np.int32)  # keys that are not at their end
-        cdef int32_t[::1] places = np.zeros(n_keys, np.int32)  # the nodes that they have come to
+        cdef int32_t[::1] alive = np.arange(n_keys, dtype=np.int32)  # keys that are longer than the current depth
+        cdef int32_t[::1] places = np.zeros(n_keys, np.int32)  # node of each such key
         cdef uint8_t[::1] is_done = np.zeros(len(self.trie.units), np.uint8)
         cdef int32_t parent, place, n_cells = 0
         cdef uint8_t byte
@@ -125,6 +126,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         return 0
 
     cdef void _find_failure(self, int32_t parent, int32_t place, uint8_t byte, int32_t* n_cells) noexcept:
+        """Compute the failure and pops of a node from those of its parent."""
         cdef TrieNode node = node_at(self.units, place)
         cdef Failure failure = self.failures[parent]
         cdef int32_t end
@@ -143,12 +145,12 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         self.failures[place] = failure
 
     cdef void _append(self, Failure* failure, Failure more, int32_t* n_cells) noexcept:
-        """Put the pops of another node behind those that there are, and go on where it leads to."""
+        """Append the pops of another node, and take over its failure."""
         cdef int32_t cell = more.last
         cdef uint32_t k
         failure.place = more.place
         if more.place == NO_NODE:
-            return  # it has none that count
+            return  # its bytes cannot be segmented, so its pops are not used
         for k in range(more.n - 1, -1, -1):
             self.cells[n_cells[0] + <int32_t>k] = Cell(self.cells[cell].id, n_cells[0] + <int32_t>k - 1)
             cell = self.cells[cell].before
@@ -173,7 +175,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
                 place = node.children ^ pretoken[i]
                 node = child
                 i += 1
-                if i & (STEPS - 1) == 0 and interrupt.check():
+                if i & (CHECK_INTERVAL - 1) == 0 and interrupt.check():
                     return INTERRUPTED
                 continue
             if self.failures[place].place == NO_NODE:
@@ -195,7 +197,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         int64_t* lengths,
         Interrupt interrupt,
     ) noexcept nogil:
-        """The table has the lengths of pieces that continue a word; the first is what they leave."""
+        """Write the lengths of continuation pieces from the table; the first id has the remaining bytes."""
         cdef Py_ssize_t i
         lengths[0] = length
         for i in range(1, n):
@@ -204,7 +206,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         return 0
 
     cdef inline Py_ssize_t _pop(self, int32_t place, uint32_t* out, Py_ssize_t n) noexcept nogil:
-        """Write the pops of a node behind `n` ids; return how many ids there are then."""
+        """Append the pops of a node to the first `n` ids of `out`; return the new number of ids."""
         cdef int32_t cell = self.failures[place].last
         cdef Py_ssize_t k, end = n + self.failures[place].n
         for k in range(end - 1, n - 1, -1):
@@ -213,7 +215,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         return end
 
     cdef Py_ssize_t _find_unmatched(self, const uint8_t* pretoken, Py_ssize_t length) noexcept nogil:
-        """Where the part of an unknown word begins that no piece begins with; for the error, as it takes longer."""
+        """Return the byte offset of the first part of an unknown word that no piece matches, for the error."""
         cdef TrieNode node = node_at(self.units, 0)
         cdef Py_ssize_t i, start = 0, end = 0
         while True:
@@ -228,6 +230,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
             node = node_at(self.units, self.begin)
 
     cdef bint _is_too_long(self, const uint8_t* pretoken, Py_ssize_t length) noexcept nogil:
+        """Return whether a word has more bytes or characters than allowed."""
         cdef Py_ssize_t i, n_characters = 0
         if length > self.most_bytes:
             return True

@@ -1,4 +1,4 @@
-"""Top-down learning: frequent substrings, the longest first, and the threshold that gives enough of them."""
+"""Greedy WordPiece training: select frequent substrings, longest first, and search for a threshold."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fasttok.core.progress import Bar
 from fasttok.core.ragged import Ragged
 from fasttok.models.substrings import Substrings
 from fasttok.models.wordpiece._greedy import learn_round
-from fasttok.models.wordpiece.spelling import SpelledWords
+from fasttok.models.wordpiece.word_symbols import WordSymbols
 
-ROUNDS = 4  # with one threshold
-HIGHEST = 10_000_000  # threshold
-SLACK = 0.05  # of the vocabulary wanted may be missing
+ROUNDS = 4  # rounds per threshold
+HIGHEST = 10_000_000  # largest threshold that is tried
+SLACK = 0.05  # fraction of the requested vocabulary that may be missing
 
 
 def learn_greedily(
-    spelled: SpelledWords,
+    symbols: WordSymbols,
     thresholds: tuple[int, int],
     n_pieces: int,
     n_slack: float,
@@ -28,32 +28,32 @@ def learn_greedily(
     workers: int,
     progress: bool,
 ) -> list[str]:
-    """Find pieces of two characters and more, about as many as wanted.
+    """Find about `n_pieces` pieces of two or more characters.
 
     Parameters
     ----------
-    spelled : SpelledWords
-        The words.
+    symbols : WordSymbols
+        Words of the training corpus.
     thresholds : tuple of int
-        The lowest and the highest that is tried.
+        Lowest and highest threshold to try.
     n_pieces : int
-        The most pieces that there may be.
+        Maximum number of pieces.
     n_slack : float
-        How many fewer will do.
+        Number of pieces that may be missing.
     taken : Ragged of uint32
-        What must not be pieces; it is left out of what was found.
+        Strings that must not be pieces, such as special tokens.
     workers : int
-        Threads to sort with.
+        Number of threads that sort substrings.
     progress : bool
-        Show a bar on the standard error stream.
+        Whether to show a progress bar on standard error.
 
     Returns
     -------
     list of str
-        The pieces and the characters that continue a word, the most frequent first, then by code points.
+        Names of the pieces and of the continuing characters, by descending count, then by code points.
     """
-    words, counts = spelled.words, spelled.counts
-    substrings = Substrings(words, spelled.n_symbols, int(words.lengths.max()), workers)
+    words, counts = symbols.words, symbols.counts
+    substrings = Substrings(words, symbols.n_symbols, int(words.lengths.max()), workers)
     rows, _ = substrings.frequent(counts, 1, 1)
     parents, leaves = substrings.tree(rows)
     lengths = rows[:, 0].copy()
@@ -61,7 +61,7 @@ def learn_greedily(
     is_taken = substrings.are_among(rows, substrings.find(taken))
     low, high = thresholds
     interrupt = Interrupt()
-    with Bar(desc="searching a threshold", unit="try", disable=not progress) as bar:
+    with Bar(desc="searching for a threshold", unit="try", disable=not progress) as bar:
         while True:
             threshold = (low + high) // 2
             for i in range(ROUNDS):
@@ -78,9 +78,9 @@ def learn_greedily(
             else:
                 high = threshold - 1
     found = np.flatnonzero((kept > 0) & ~is_taken)
-    names = spelled.name(substrings.place(rows[found]), lengths[found])
+    names = symbols.piece_names(substrings.place(rows[found]), lengths[found])
     by_name = dict(zip(names, kept[found].tolist(), strict=True))
-    single = {spelled.prefix + chr(c) for c in spelled.continuing.tolist()}
+    single = {symbols.prefix + chr(c) for c in symbols.continuing.tolist()}
 
     def in_order(names: Iterable[str]) -> list[str]:
         return sorted(names, key=lambda name: (-by_name.get(name, 1), name))

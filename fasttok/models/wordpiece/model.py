@@ -1,4 +1,4 @@
-"""`WordPieceModel`: words as the longest pieces from the left."""
+"""`WordPieceModel`: longest-match-first segmentation of words."""
 
 from __future__ import annotations
 
@@ -16,50 +16,59 @@ from fasttok.models.base import Model
 from fasttok.models.pieces import as_pieces, check_id, check_texts, ids_by_piece
 from fasttok.models.wordpiece._longest_match import MARK, LongestMatchEncoder
 
-NO_LIMIT = (1 << 63) - 1
+NO_LIMIT = (1 << 63) - 1  # value of the kernel for a limit of None
 
 
 class WordPieceModel(Model):
-    """Words as pieces: at every place the longest piece there is, from the left.
+    """WordPiece: segment words from left to right, with the longest matching piece at each position.
 
-    A piece that begins with `continuing_subword_prefix` and goes on is for what continues a word, and stands
-    there for what follows the prefix. If any part of a word is no piece, the whole word is unknown.
+    A word is a pretoken. A piece whose name begins with the continuation prefix matches only inside a word;
+    it stands for the text after the prefix. If any part of a word matches no piece, the whole word is
+    unknown.
 
     Parameters
     ----------
     pieces : Ragged of uint8, or sequence of str or bytes
-        The text of each id, in UTF-8; an empty row is an id that no text becomes, as that of a special token.
+        Name of each id, in UTF-8. An empty row is an id without a piece, for example of a special token.
     continuing_subword_prefix : str
-        What pieces begin with that continue a word. If it is empty, all pieces do both.
+        Continuation prefix: prefix of the names of pieces that continue a word. If it is empty, every piece
+        can both begin and continue a word.
     unk_id : int, optional
-        The id of unknown words. Its row must be empty. Without one such a word is an error.
+        Id of unknown words; its row must be empty. Without it, an unknown word is an error.
     max_input_chars_per_word : int, optional
-        A word of more characters is unknown, as in tokenizers; None for no limit. Google's BERT has 200.
+        Maximum length of a word in characters; longer words are unknown. None means no limit. The default is
+        that of Hugging Face ``tokenizers``; Google's BERT uses 200.
     max_input_bytes_per_word : int, optional
-        A word of more bytes is unknown, as in TensorFlow Text, which has 100; None for no limit.
+        Maximum length of a word in bytes; longer words are unknown. None, the default, means no limit.
+        TensorFlow Text uses 100.
 
     Attributes
     ----------
     pieces : Ragged of uint8
-        The texts of the ids, as given.
+        Names of the ids, as given.
     begins_word : ndarray of bool, shape (n,)
-        Whether each piece is one that does not continue a word.
+        Whether each piece begins a word, that is, has no continuation prefix.
 
     Raises
     ------
+    TypeError
+        If an argument has the wrong type.
     ValueError
-        If a piece is not UTF-8, has the character U+0000 or stands twice, an id or a limit is out of range,
-        or `unk_id` is a piece's.
+        If a piece is not UTF-8, contains the character U+0000 or occurs twice; if an id or a limit is out of
+        range; or if `unk_id` is the id of a piece.
 
     Notes
     -----
-    Schuster & Nakajima (2012), Wu et al. (2016), section 4.1; found in one pass, O(n) for a word of n bytes
-    with any vocabulary, as in Song et al. (2021), section 3. A word met before takes a look into the cache.
-    The tables take some 20 bytes for each byte of the pieces. The limits do not hold where there is no
-    unknown token. At the start of a word all pieces are looked for by their text, so that a word that itself
-    begins with the prefix can become a piece that is meant to continue one; so it is in tokenizers and BERT.
-    Decoding differs from tokenizers in two cases: a text whose first piece continues a word begins without
-    the prefix, and a piece that is the prefix alone is a word like others.
+    The algorithm is that of Schuster & Nakajima (2012) and Wu et al. (2016), section 4.1. Following Song et
+    al. (2021), section 3, one pass over a word of n bytes takes O(n) for any vocabulary. A word that occurred
+    before takes one cache lookup. The tables take about 20 bytes per byte of the pieces.
+
+    The two length limits have no effect without an `unk_id`. At the start of a word, all pieces match by
+    their names: a word whose text itself begins with the prefix can match a continuation piece. This is also
+    the case in ``tokenizers`` and BERT.
+
+    Decoding differs from ``tokenizers`` in two cases. A continuation piece at the start of a text is written
+    without its prefix. A piece that consists of the prefix alone is not a continuation piece.
 
     Examples
     --------
@@ -90,7 +99,7 @@ class WordPieceModel(Model):
         self.max_input_chars_per_word = _checked_limit("max_input_chars_per_word", max_input_chars_per_word)
         self.max_input_bytes_per_word = _checked_limit("max_input_bytes_per_word", max_input_bytes_per_word)
         check_texts(self.pieces)
-        ids_by_piece(self.pieces)  # no two alike
+        ids_by_piece(self.pieces)  # raises if a piece occurs twice
         self._prefix = continuing_subword_prefix.encode()
         continues = [self._continues(row) for row in self.pieces.to_bytes()]
         self.begins_word = read_only(~np.array(continues, np.bool_))
@@ -101,7 +110,7 @@ class WordPieceModel(Model):
     @cached_property
     def encoder(self) -> LongestMatchEncoder:
         n = len(self._prefix)
-        keys = {MARK + MARK: 0}  # which is in no text
+        keys = {MARK + MARK: 0}  # creates the node of continuation pieces, and matches no text
         for i, row in enumerate(self.pieces.to_bytes()):
             if row:
                 keys[row] = i
@@ -129,7 +138,7 @@ class WordPieceModel(Model):
 
     @property
     def is_lossless(self) -> bool:
-        return False  # there is always a word with a character that is no piece
+        return False  # some character is always unknown
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -145,9 +154,9 @@ class WordPieceModel(Model):
     def from_dict(cls, fields: dict[str, Any]) -> WordPieceModel:
         prefix, pieces = fields["continuing_subword_prefix"], fields["pieces"]
         if not isinstance(prefix, str):
-            raise TypeError("continuing_subword_prefix must be text")
+            raise TypeError(f"continuing_subword_prefix must be a str, not {type(prefix).__name__}")
         if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
-            raise TypeError("pieces must be a list of texts")
+            raise TypeError("pieces must be a list of str")
         return cls(
             pieces,
             continuing_subword_prefix=prefix,

@@ -1,4 +1,4 @@
-"""`WordPieceTrainer`: learn a WordPiece vocabulary from pretoken counts, in one of three ways."""
+"""`WordPieceTrainer`: learn a WordPiece vocabulary from pretoken counts with one of three methods."""
 
 from __future__ import annotations
 
@@ -11,91 +11,100 @@ from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import announce
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
-from fasttok.models.options import as_texts, check_not_empty
+from fasttok.models.options import as_texts, check_not_empty, describe_minimum
 from fasttok.models.wordpiece.greedy import HIGHEST, SLACK, learn_greedily
 from fasttok.models.wordpiece.model import WordPieceModel
-from fasttok.models.wordpiece.spelling import SpelledWords, spell_words
+from fasttok.models.wordpiece.word_symbols import WordSymbols, words_to_symbols
 
-# What each method takes for options that are not given, and the least and the most they may be.
+# Defaults of each method for options that are not given.
 DEFAULTS: dict[str, dict[str, int | None]] = {
     "frequency": {"min_frequency": 1, "limit_alphabet": None, "max_piece_length": None},
     "likelihood": {"min_frequency": 2, "limit_alphabet": None, "max_piece_length": None},
     "greedy": {"min_frequency": 10, "limit_alphabet": 1000, "max_piece_length": 50},
 }
-LEAST = {"min_frequency": 1, "limit_alphabet": 1, "max_piece_length": 2}
-LONGEST_WORD = 1000  # with "greedy"; sorting substrings would take long
+LEAST = {"min_frequency": 1, "limit_alphabet": 1, "max_piece_length": 2}  # smallest valid values
+LONGEST_WORD = 1000  # limit of max_piece_length with "greedy", as sorting long substrings is slow
 
 
 @dataclass(frozen=True)
 class WordPieceTrainer(Trainer):
-    """Learn the pieces that words are made of: characters, and longer pieces by one of three methods.
+    """WordPiece: learn pieces of words, with a continuation prefix for pieces inside words.
 
-    A piece that continues a word is another one than the same text at its start, and is called by a prefix
-    and its text. All characters are pieces, as they are and, if they ever continue a word, with the prefix.
+    A word is a pretoken. A piece inside a word differs from the same text at the start of a word; its name
+    has the continuation prefix. Every character is a piece. A character that occurs inside a word is also a
+    piece with the prefix.
 
     Parameters
     ----------
     vocab_size : int
-        The number of ids in the end: special tokens, characters, longer pieces.
+        Number of ids after training: special tokens, characters and longer pieces. With "greedy", up to 5 %
+        of them can be missing.
     method : {"frequency", "likelihood", "greedy"}
-        Merge the pair of neighbours that occurs most often, again and again; or the pair whose count is the
-        greatest share of the product of its symbols' counts; or take the longest substrings of words that
-        occur often enough. See the notes.
+        Training algorithm. "frequency": repeatedly merge the most frequent pair of neighbouring symbols.
+        "likelihood": repeatedly merge the pair with the highest count relative to the counts of its symbols.
+        "greedy": select frequent substrings of words, longest first. See the notes.
     special_tokens : sequence of str
-        Texts with ids of their own, which come first; plain text never becomes them.
+        Texts of the special tokens. They get the first ids. Encoding plain text never gives these ids,
+        except that an unknown word gets the id of the unknown token.
     unk : str, optional
-        The special token that words become in which some part is no piece; one that is not among
-        `special_tokens` is put before them. With None such a word is an error.
+        Special token that replaces unknown words. It is added before the `special_tokens` if it is not one of
+        them. With None, encoding an unknown word is an error.
     min_frequency : int, optional
-        A pair that occurs less often is not merged; by default 1, with "likelihood" 2. With "greedy" the
-        lowest threshold that is tried, by default 10, or the count of the rarest word if that is more.
+        Minimum count of a pair; rarer pairs are not merged. The default is 1, or 2 with "likelihood".
+        With "greedy", the lower limit of the search for the threshold, the count that a substring needs to
+        become a piece (see the notes); the default is 10. If every word has a higher count, the lower limit
+        is the count of the rarest word.
     limit_alphabet : int, optional
-        The most characters, of which the most frequent are taken, of equally frequent ones the lesser. Words
-        with others are left out. By default all, with "greedy" 1,000.
+        Maximum number of characters; default: no limit, or 1,000 with "greedy". The most frequent characters
+        are kept; ties go to the smaller code point. Words with other characters are skipped.
     continuing_subword_prefix : str
-        What pieces are called with that continue a word. If it is empty, all pieces do both.
+        Continuation prefix: prefix of the names of pieces that continue a word. If it is empty, every piece
+        can both begin and continue a word.
     max_piece_length : int, optional
-        The most characters of a piece, the prefix aside; by default any number. With "greedy" longer words
-        are left out, by default those above 50; it is at most 1,000.
+        Maximum length of a piece in characters, without the prefix; default: no limit. With "greedy", longer
+        words are skipped; the default is 50 and the largest value 1,000.
 
     Raises
     ------
     ValueError, TypeError
-        If an option is out of range or of the wrong type.
+        If an option is out of range or has the wrong type.
 
     Notes
     -----
-    How Google learned BERT's vocabulary was never published; Schuster & Nakajima (2012) merge what raises the
-    likelihood of the text most under a language model of the pieces.
+    Google has not published how BERT's vocabulary was learned. Schuster & Nakajima (2012) choose merges by
+    the likelihood of the text under a language model of the pieces.
 
-    "frequency" is what tokenizers' ``WordPieceTrainer`` does: byte-pair encoding over characters, with those
-    that begin a word apart. Of equally frequent pairs the one of lesser ids goes first, where tokenizers goes
-    by chance. It is the default: what WordPiece means to most, with as many pieces as asked for from corpora
-    of any size, and text has about as few tokens with it as with "greedy".
+    **frequency.** Byte-pair encoding over characters, as in the ``WordPieceTrainer`` of Hugging Face
+    ``tokenizers``. Ties go to the pair with the smaller ids; in ``tokenizers``, the result differs from run
+    to run. "frequency" is the default: it is the method of ``tokenizers``, finds as many pieces as requested
+    unless the corpus has no more pairs, and gives about as few tokens as "greedy".
 
-    "likelihood" merges the pair (x, y) of greatest f(xy) / (f(x) f(y)), where f counts what the merges before
-    have left, as in the course of Hugging Face. Scores are compared exactly; ties go by ids. As pairs of
-    rare symbols have the highest scores, this needs a `min_frequency`.
+    **likelihood.** The next merge is the pair (x, y) with the greatest f(xy) / (f(x) f(y)), where f is the
+    current count, as in Hugging Face's course. Scores are compared exactly; ties go to the pair with the
+    smaller ids. Pairs of rare symbols have the highest scores, so a `min_frequency` is necessary.
 
-    "greedy" is the learner of TensorFlow Text, as its guide describes it. With a threshold: substrings of
-    words are counted and gone through from long to short; one that occurs often enough is kept, and its
-    count taken from all that it begins with. This is done four times, and from the second on counts only what
-    begins where a piece of a word does, when words are written with the pieces kept before, the longest from
-    the left. The threshold is searched by halves from `min_frequency` to 10,000,000, or the count of the most
-    frequent word if that is less, until no more than 5 % of the vocabulary are missing. If there are too many
-    pieces even so, the least frequent go. (The code of that learner takes away the counts of substrings that
-    are not kept, too, against its guide; it finds whole words and ends of words and nothing else.)
+    **greedy.** The algorithm of TensorFlow Text, as its guide describes it. For a given threshold, all
+    substrings of words are counted and visited from long to short. A substring whose count reaches the
+    threshold is kept, and its count is subtracted from those of its prefixes. There are four such rounds.
+    From the second round on, words are first segmented by longest match with the pieces of the round before,
+    and only substrings that begin at the start of a piece are counted. A binary search finds the threshold,
+    between `min_frequency` and the smaller of 10,000,000 and the count of the most frequent word. The search
+    ends when at most 5 % of the vocabulary is missing. If there are too many pieces, the least frequent are
+    dropped. (The code of TensorFlow Text differs from its guide: it also subtracts the counts of substrings
+    that are not kept, and so finds only whole words and ends of words.)
 
-    Ids: special tokens, characters by code point, then by merging the characters with the prefix by code
-    point, and the merged pieces in their order; with "greedy" these and the longer pieces by count, the most
-    frequent first, then by code points.
+    **Ids.** Special tokens come first, then characters by code point. With the merging methods, characters
+    with the prefix follow by code point, then merged pieces in the order of merging. With "greedy",
+    characters with the prefix and longer pieces follow by descending count, then by code points.
 
-    Words with U+0000 or bytes that are not UTF-8 are left out. So that no piece can be read in two ways, a
-    word that begins with the prefix is cut after it, and no piece of several characters reads like a
-    special token.
+    **Skipped words.** Words with U+0000 or with bytes that are not UTF-8 are skipped.
 
-    O(n log n) for n characters of distinct words, but by likelihood a merge takes as long as there are pairs
-    with one of its two symbols. Merging goes on in one thread. The model does not depend on threads.
+    **Names.** Two rules keep the names of pieces unambiguous. In a word that begins with the text of the
+    prefix, no piece contains both the prefix and the text after it. No piece of several characters gets the
+    name of a special token.
+
+    Training takes O(n log n) for n characters of distinct words. With "likelihood", each merge also takes
+    time proportional to the number of pairs with one of its symbols. Merging uses one thread.
 
     Examples
     --------
@@ -127,7 +136,7 @@ class WordPieceTrainer(Trainer):
                 object.__setattr__(self, option, checked_size(option, value, least))
         if self.method == "greedy" and (self.max_piece_length or 0) > LONGEST_WORD:
             raise ValueError(
-                f'with method="greedy" max_piece_length must be at most {LONGEST_WORD}, not '
+                f'max_piece_length must be at most {LONGEST_WORD} with method="greedy", not '
                 f"{self.max_piece_length}"
             )
         checked_text("continuing_subword_prefix", self.continuing_subword_prefix)
@@ -137,16 +146,16 @@ class WordPieceTrainer(Trainer):
         object.__setattr__(self, "special_tokens", tokens)
         if self.vocab_size <= len(tokens):
             raise ValueError(
-                f"vocab_size must be at least {len(tokens) + 1} ({len(tokens)} special tokens and a "
+                f"vocab_size must be at least {len(tokens) + 1} ({len(tokens)} special tokens and one "
                 f"character), not {self.vocab_size}"
             )
 
     def config(self) -> dict[str, Any]:
-        """The options by name, for the provenance of what is trained; the method's where none is given."""
+        """Return the options by name, for the provenance; options that were not given have their defaults."""
         return super().config() | {option: self._limit(option) for option in LEAST}
 
     def _limit(self, option: str) -> int | None:
-        """An option as it is given, or as the method has it."""
+        """Return the value of an option, or the default of the method."""
         value: int | None = getattr(self, option)
         return DEFAULTS[self.method][option] if value is None else value
 
@@ -161,7 +170,7 @@ class WordPieceTrainer(Trainer):
             Number of threads that sort substrings with "greedy"; default: all CPUs. The result does not
             depend on it.
         progress : bool
-            Show a bar on the standard error stream.
+            Whether to show a progress bar on standard error.
 
         Returns
         -------
@@ -171,42 +180,47 @@ class WordPieceTrainer(Trainer):
         Raises
         ------
         ValueError
-            If there is nothing to train on, or `vocab_size` is below the number of characters.
+            If there are no pretokens, or `vocab_size` is too small for the special tokens, the characters
+            and the characters with the prefix together.
         OverflowError
-            If counts do not fit 63 bits: those of all pairs of neighbours or, where an alphabet is chosen or
-            with "greedy", twice those of all characters.
+            If the total count of all pairs of neighbouring symbols is 2^63 or more. With "likelihood", also
+            if the total count of all characters is 2^63 or more. With `limit_alphabet` or "greedy", also if
+            the corpus has 2^62 characters or more.
 
         Warns
         -----
         UserWarning
-            If words are left out, or if there are too few pieces that occur often enough.
+            If words are skipped, or too few pieces are frequent enough.
         """
         check_not_empty(counts)
         longest = self._limit("max_piece_length") if self.method == "greedy" else None
-        spelled = spell_words(counts, self.continuing_subword_prefix, self._limit("limit_alphabet"), longest)
-        n_fixed = len(self.special_tokens) + spelled.n_symbols
+        symbols = words_to_symbols(
+            counts, self.continuing_subword_prefix, self._limit("limit_alphabet"), longest
+        )
+        n_fixed = len(self.special_tokens) + symbols.n_symbols
         if self.vocab_size < n_fixed:
             raise ValueError(
-                f"vocab_size must be at least {n_fixed} ({len(spelled.characters)} characters, "
-                f"{len(spelled.continuing)} of them also within words, and {len(self.special_tokens)} "
-                f"special tokens), not {self.vocab_size}; a lower limit_alphabet asks for less"
+                f"vocab_size must be at least {n_fixed} ({len(symbols.characters)} characters, "
+                f"{len(symbols.continuing)} characters with the prefix, and {len(self.special_tokens)} "
+                f"special tokens), not {self.vocab_size}. Increase vocab_size or reduce limit_alphabet"
             )
         n_pieces, n_missing = self.vocab_size - n_fixed, 0.0
         if self.method == "greedy":
             n_missing = SLACK * self.vocab_size
             n_threads = resolve_workers(workers)
-            pieces = self._learn_greedily(counts, spelled, n_pieces, n_missing, n_threads, progress)
+            pieces = self._learn_greedily(counts, symbols, n_pieces, n_missing, n_threads, progress)
         else:
-            pieces = self._merge(spelled, n_pieces, progress)
+            pieces = self._merge(symbols, n_pieces, progress)
         names = ["" for _ in self.special_tokens]
-        names += [chr(c) for c in spelled.characters.tolist()] + pieces
+        names += [chr(c) for c in symbols.characters.tolist()] + pieces
         if len(names) < self.vocab_size - n_missing:
             if self.method == "greedy":
                 reason = (
-                    f"no threshold from {self._limit('min_frequency')} on gives more without giving too many"
+                    f"no threshold of at least {self._limit('min_frequency')} gives more pieces without "
+                    "exceeding vocab_size"
                 )
             else:
-                reason = f"no pair is left that occurs at least {self._limit('min_frequency')} times"
+                reason = f"no other pair occurs{describe_minimum(self._limit('min_frequency'))}"
                 reason += " and is short enough" if self._limit("max_piece_length") else ""
             warnings.warn(
                 f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: {reason}", stacklevel=2
@@ -219,55 +233,55 @@ class WordPieceTrainer(Trainer):
         )
         return Trained(model, special_tokens)
 
-    def _merge(self, spelled: SpelledWords, n_pieces: int, progress: bool) -> list[str]:
-        """The characters that continue a word, and the merged pieces."""
+    def _merge(self, symbols: WordSymbols, n_pieces: int, progress: bool) -> list[str]:
+        """Return the names of the continuing characters, then those of the merged pieces."""
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
         from fasttok.models.merging.orders import Frequency, Likelihood
 
-        words, n_symbols = spelled.words, spelled.n_symbols
-        n_pieces = min(n_pieces, len(words.values))  # a merge takes a symbol away
+        words, n_symbols = symbols.words, symbols.n_symbols
+        n_pieces = min(n_pieces, len(words.values))  # every merge removes at least one symbol of the words
         order = Likelihood() if self.method == "likelihood" else Frequency()
         megabytes = estimate_bytes(len(words.values), n_symbols + n_pieces, order) / 1e6
         announce(
-            f"training on {len(words):,} distinct words, {len(words.values):,} characters: takes about "
-            f"{megabytes:,.0f} MB of memory",
+            f"training on {len(words):,} distinct words with {len(words.values):,} characters; this takes "
+            f"about {megabytes:,.0f} MB of memory",
             show=progress,
         )
         merges = learn_merges(
             words,
-            spelled.counts,
+            symbols.counts,
             n_alphabet=n_symbols,
             n_symbols=n_symbols + n_pieces,
             min_count=self._limit("min_frequency") or 1,
             max_length=self._limit("max_piece_length"),
-            veto=spelled.spell(self.special_tokens),
+            veto=symbols.pieces_to_symbols(self.special_tokens),
             order=order,
             progress=progress,
         )
         prefix = self.continuing_subword_prefix
-        texts = [*map(chr, spelled.characters.tolist()), *map(chr, spelled.continuing.tolist())]
-        marks = [""] * len(spelled.characters) + [prefix] * len(spelled.continuing)
+        texts = [*map(chr, symbols.characters.tolist()), *map(chr, symbols.continuing.tolist())]
+        marks = [""] * len(symbols.characters) + [prefix] * len(symbols.continuing)
         for left, right in merges.tolist():
             texts.append(texts[left] + texts[right])
             marks.append(marks[left])
-        return [mark + text for mark, text in zip(marks, texts, strict=True)][len(spelled.characters) :]
+        return [mark + text for mark, text in zip(marks, texts, strict=True)][len(symbols.characters) :]
 
     def _learn_greedily(
         self,
         counts: PretokenCounts,
-        spelled: SpelledWords,
+        symbols: WordSymbols,
         n_pieces: int,
         n_slack: float,
         workers: int,
         progress: bool,
     ) -> list[str]:
-        """The characters that continue a word and the longer pieces, by count."""
-        words = spelled.words
+        """Return the names of the continuing characters and the longer pieces, sorted by count."""
+        words = symbols.words
         announce(
-            f"training on {len(words):,} distinct words, {len(words.values):,} characters", show=progress
+            f"training on {len(words):,} distinct words with {len(words.values):,} characters", show=progress
         )
         lowest = max(self._limit("min_frequency") or 1, int(counts.counts.min()))
         highest = min(HIGHEST, int(counts.counts.max()))
-        taken = spelled.spell(self.special_tokens)
-        return learn_greedily(spelled, (lowest, highest), n_pieces, n_slack, taken, workers, progress)
+        taken = symbols.pieces_to_symbols(self.special_tokens)
+        return learn_greedily(symbols, (lowest, highest), n_pieces, n_slack, taken, workers, progress)

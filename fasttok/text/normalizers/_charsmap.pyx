@@ -1,10 +1,14 @@
-"""Rewriting by rules: at every place the longest rule that matches, or the code point as it is.
+"""Apply rewrite rules: at every position, apply the longest rule that matches, or copy the code point.
 
-Most text is left as it is, so what counts is how quickly that is seen. Printable ASCII is looked at sixteen bytes
-at a time; of other ASCII a table knows what a byte becomes. Of each code point below U+10000 another one knows
-whether it is itself what a rule rewrites, whether longer rules begin with it, and whether it stands second in
-one: a letter takes a look at the trie only in front of something like a mark. So runs of text are copied, byte
-for byte, between the places at which the trie is walked.
+Most text does not change, so the kernel must recognize such text fast:
+
+- Printable ASCII is checked in blocks of 16 bytes.
+- For ASCII bytes, a table contains the replacement of each byte.
+- For code points below U+10000, a table tells whether a rule consists of the code point, whether a longer rule
+  begins with it, and whether it is the second code point of a rule. So the trie is walked at a letter only if a
+  code point that may be second, usually a mark, follows.
+
+The text between these positions is copied.
 """
 
 import numpy as np
@@ -20,59 +24,59 @@ from fasttok.text.normalizers._output cimport Output
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
-    CHUNK = 1 << 16  # bytes for which there is room in any case
-    SLACK = 32  # and by how many a chunk may be exceeded
-    ASK_EVERY = 1 << 22  # bytes, copied or walked, before a look whether to go on
-    # What the tables know of a byte or a code point.
-    WALK = 0x100  # it takes a look at the trie
-    BEGINS = 0x200  # the same, if a code point that is not ASCII and may be second in a rule follows
-    SECOND = 0x400  # it may be second in a rule
+    CHUNK = 1 << 16  # bytes of text for which capacity is reserved at once
+    SLACK = 32  # bytes that may be written beyond the length of a chunk
+    CHECK_EVERY = 1 << 22  # bytes, copied or walked, between two checks for an interrupt
+    # Flags of bytes and code points in the tables.
+    WALK = 0x100  # the trie must be walked here
+    BEGINS = 0x200  # the trie must be walked here if a code point above ASCII with the flag SECOND follows
+    SECOND = 0x400  # may be the second code point of a rule
 
-cdef const uint8_t* REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD, which a byte that is not UTF-8 becomes
+cdef const uint8_t* REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD, the replacement of a byte that is not UTF-8
 cdef uint64_t HIGH = 0x8080808080808080ULL
 
 
-cdef inline void came_from(Output out, Py_ssize_t n, Py_ssize_t i, bint copied) noexcept nogil:
-    """The text from byte `n` on was made from what stands at `i`, byte by byte or all of it."""
+cdef inline void align(Output out, Py_ssize_t n, Py_ssize_t i, bint is_copy) noexcept nogil:
+    """Record the begins of the origins of all bytes from `n` on: i, i + 1, ... if `is_copy`, otherwise i for each."""
     cdef Py_ssize_t k
-    if out.places != NULL:
+    if out.origins != NULL:
         for k in range(out.n - n):
-            out.places[n + k] = i + k * copied
+            out.origins[n + k] = i + k * is_copy
 
 
 @cython.final
 cdef class CharsMap:
-    """Rules in a trie, and what they rewrite to.
+    """Rewrite rules in a trie.
 
     Parameters
     ----------
     trie : Trie
-        The keys; the value of each is where its replacement begins.
+        Keys of the rules. The value of a key is the position in `replacements` at which its replacement begins.
     replacements : bytes
-        Strings of UTF-8, each with a byte 0 behind it.
+        Replacements in UTF-8, each followed by a byte 0.
     keeps_broken : bool
-        Whether a byte that is not UTF-8 stays as it is, and does not become U+FFFD.
+        Whether to keep bytes that are not UTF-8; by default they become U+FFFD.
     """
 
     cdef readonly Trie trie
     cdef readonly bytes replacements
     cdef bint keeps_broken
     cdef const uint8_t* strings
-    cdef uint16_t bytes[256]  # what an ASCII byte becomes, and what is known of it; of other bytes, WALK
-    cdef bint is_quiet  # printable ASCII stays as it is, but for marks behind it
-    cdef uint16_t known[0x10000]  # of each code point; of ASCII, only whether it is SECOND
+    cdef uint16_t bytes[256]  # replacement and flags of an ASCII byte; WALK for other bytes
+    cdef bint is_quiet  # printable ASCII changes only if a code point above ASCII follows
+    cdef uint16_t flags[0x10000]  # flags of each code point; for ASCII, only SECOND
 
     def __cinit__(self, Trie trie not None, bytes replacements not None, bint keeps_broken=False):
         cdef int c
         cdef TrieNode node
-        cdef bytearray seen = bytearray(len(trie.units))  # which nodes' children have been looked at
+        cdef bytearray seen = bytearray(len(trie.units))  # whether the children of a node have been visited
         self.trie = trie
         self.replacements = replacements
         self.keeps_broken = keeps_broken
         self.strings = replacements
-        memset(self.known, 0, sizeof(self.known))
+        memset(self.flags, 0, sizeof(self.flags))
         for c in range(0xDC80, 0xDD00):
-            self.known[c] = WALK | SECOND  # bytes that are not UTF-8
+            self.flags[c] = WALK | SECOND  # bytes that are not UTF-8
         self.is_quiet = True
         for c in range(256):
             self.bytes[c] = c | WALK
@@ -80,12 +84,13 @@ cdef class CharsMap:
                 self.bytes[c] = c
                 node = trie_root(trie.start)
                 if trie_step(trie.start, &node, c):
-                    self._look_at_ascii(c, node, seen)
+                    self._add_ascii(c, node, seen)
             if 0x20 <= c < 0x7F:
                 self.is_quiet &= self.bytes[c] & ~BEGINS == c
-        self._look_at_characters(trie_root(trie.start), True, seen)
+        self._flag_characters(trie_root(trie.start), True, seen)
 
-    cdef int _look_at_ascii(self, int byte, TrieNode node, uint8_t[::1] seen) except -1:
+    cdef int _add_ascii(self, int byte, TrieNode node, uint8_t[::1] seen) except -1:
+        """Set the table entry of an ASCII byte that rules begin with."""
         cdef TrieNode child
         cdef const uint8_t* string
         cdef int label
@@ -98,11 +103,11 @@ cdef class CharsMap:
             child = node
             if trie_step(self.trie.start, &child, label):
                 self.bytes[byte] |= WALK if label < 0x80 else BEGINS
-        self._look_behind(node, seen)
+        self._flag_second(node, seen)
         return 0
 
-    cdef int _look_behind(self, TrieNode node, uint8_t[::1] seen) except -1:
-        """Mark the code points that lead on from a node."""
+    cdef int _flag_second(self, TrieNode node, uint8_t[::1] seen) except -1:
+        """Flag the code points that continue a rule from a node as SECOND."""
         cdef TrieNode child
         cdef int byte
         if not seen[node.children]:
@@ -110,44 +115,48 @@ cdef class CharsMap:
             for byte in range(0x80):
                 child = node
                 if trie_step(self.trie.start, &child, byte):
-                    self.known[byte] |= SECOND
-            self._look_at_characters(node, False, seen)
+                    self.flags[byte] |= SECOND
+            self._flag_characters(node, False, seen)
         return 0
 
-    cdef int _look_at_characters(self, TrieNode node, bint is_first, uint8_t[::1] seen) except -1:
-        """Mark the code points above ASCII that lead on from a node, as the first or the second of a rule."""
+    cdef int _flag_characters(self, TrieNode node, bint is_first, uint8_t[::1] seen) except -1:
+        """Flag the code points above ASCII that continue a rule from a node, as its first or second one."""
         cdef TrieNode child
         cdef int lead
         for lead in range(0xC2, 0xF0):
             child = node
             if trie_step(self.trie.start, &child, lead):
                 if lead < 0xE0:
-                    self._mark(child, lead & 0x1F, 1, is_first, seen)
+                    self._flag_range(child, lead & 0x1F, 1, is_first, seen)
                 else:
-                    self._mark(child, lead & 0xF, 2, is_first, seen)
+                    self._flag_range(child, lead & 0xF, 2, is_first, seen)
         return 0
 
-    cdef int _mark(self, TrieNode node, int prefix, int n_bytes, bint is_first, uint8_t[::1] seen) except -1:
-        """Mark those that have the upper bits `prefix`, and then `n_bytes` that lead on from a node."""
+    cdef int _flag_range(self, TrieNode node, int prefix, int n_bytes, bint is_first, uint8_t[::1] seen) except -1:
+        """Flag the code points with the upper bits `prefix` whose last `n_bytes` bytes continue a rule from a node."""
         cdef TrieNode child
         cdef int c
-        if trie_has_value(node):  # where a key ends inside a character, it is for all of these
+        if trie_has_value(node):  # a key that ends inside a character matches all of these
             for c in range(prefix << 6 * n_bytes, (prefix + 1) << 6 * n_bytes):
-                self.known[c] |= WALK if is_first else SECOND
+                self.flags[c] |= WALK if is_first else SECOND
         if n_bytes:
             for c in range(64):
                 child = node
                 if trie_step(self.trie.start, &child, 0x80 | c):
-                    self._mark(child, prefix << 6 | c, n_bytes - 1, is_first, seen)
+                    self._flag_range(child, prefix << 6 | c, n_bytes - 1, is_first, seen)
         elif is_first:
-            self.known[prefix] |= BEGINS
-            self._look_behind(node, seen)
+            self.flags[prefix] |= BEGINS
+            self._flag_second(node, seen)
         else:
-            self.known[prefix] |= SECOND
+            self.flags[prefix] |= SECOND
         return 0
 
     def rewrite(self, const uint8_t[::1] text, const int64_t[::1] offsets, bint aligned):
-        """Rewrite every row on its own; return the new text, its offsets, and the origins if they are asked for."""
+        """Rewrite every row of `text`, uint8[n], with `offsets`, int64[k + 1].
+
+        Return the new text, uint8[m], its offsets, int64[k + 1], and, if `aligned`, the begin of the origin of each new
+        byte followed by the end of the last row, int64[m + 1]; otherwise None.
+        """
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
         cdef Output out = Output(offsets[n_rows] - offsets[0] + SLACK, aligned)
         cdef int64_t[::1] out_offsets = np.empty(n_rows + 1, np.int64)
@@ -161,7 +170,7 @@ cdef class CharsMap:
                 out_offsets[row + 1] = out.n
         if not aligned:
             return out.values[: out.n], out_offsets.base, None
-        out.places[out.n] = offsets[n_rows]
+        out.origins[out.n] = offsets[n_rows]
         return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1]
 
     cdef int _rewrite_row(
@@ -172,7 +181,7 @@ cdef class CharsMap:
             stop = min(end, i + CHUNK)
             out.reserve(stop - i + SLACK)
             work[0] += stop - i
-            if work[0] >= ASK_EVERY:
+            if work[0] >= CHECK_EVERY:
                 work[0] = 0
                 if interrupt.check():
                     with gil:
@@ -188,11 +197,11 @@ cdef class CharsMap:
     cdef Py_ssize_t _copy(
         self, const uint8_t* text, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t end, Output out
     ) noexcept nogil:
-        """Write a byte for a byte as long as no look at the trie is needed; return where it is, or `stop`."""
-        cdef Py_ssize_t i = start, near, behind, length = 0, next_length = 0
+        """Copy text up to the next position at which the trie must be walked; return that position, or `stop`."""
+        cdef Py_ssize_t i = start, block_end, next_i, length = 0, next_length = 0
         cdef uint8_t* to = out.text + out.n - start
-        cdef const uint16_t* becomes = self.bytes
-        cdef const uint16_t* known = self.known
+        cdef const uint16_t* table = self.bytes
+        cdef const uint16_t* flags = self.flags
         cdef bint is_quiet = self.is_quiet
         cdef uint64_t low, high
         cdef uint32_t c
@@ -202,7 +211,7 @@ cdef class CharsMap:
                 while i + 16 <= stop:
                     low = load8(text + i)
                     high = load8(text + i + 8)
-                    # Bit 7 of a byte, or of one below it, is set unless 0x20 <= byte < 0x7F.
+                    # All bits 7 are clear only if 0x20 <= byte < 0x7F for every byte.
                     if (
                         low | low + 0x0101010101010101ULL | low - 0x2020202020202020ULL
                         | high | high + 0x0101010101010101ULL | high - 0x2020202020202020ULL
@@ -210,46 +219,46 @@ cdef class CharsMap:
                         break
                     memcpy(to + i, text + i, 16)
                     i += 16
-            near = min(i + 16, stop)
-            while i < near:
-                entry = becomes[text[i]]
+            block_end = min(i + 16, stop)
+            while i < block_end:
+                entry = table[text[i]]
                 if entry & WALK:
                     break
                 to[i] = entry & 0xFF
                 i += 1
             if i == end or text[i] < 0x80:
-                if i < near:
+                if i < block_end:
                     break
                 continue
             c = read_code_point(text, i, end, &length)
-            if i > start and becomes[text[i - 1]] & BEGINS and (length == 4 or known[c] & SECOND):
+            if i > start and table[text[i - 1]] & BEGINS and (length == 4 or flags[c] & SECOND):
                 i -= 1
                 break
-            while i < stop and length < 4 and not known[c] & WALK:
-                behind = i + length
-                bits = known[c]
-                if behind < end:
-                    c = read_code_point(text, behind, end, &next_length)
-                    if bits & BEGINS and (next_length == 4 or known[c] & SECOND):
+            while i < stop and length < 4 and not flags[c] & WALK:
+                next_i = i + length
+                bits = flags[c]
+                if next_i < end:
+                    c = read_code_point(text, next_i, end, &next_length)
+                    if bits & BEGINS and (next_length == 4 or flags[c] & SECOND):
                         break
                 to[i] = text[i]
                 to[i + 1] = text[i + 1]
                 if length == 3:
                     to[i + 2] = text[i + 2]
-                i = behind
+                i = next_i
                 length = next_length
                 if i == end or c < 0x80:
                     break
             if i < stop and text[i] >= 0x80:
                 break
         out.n += i - start
-        came_from(out, out.n - (i - start), start, True)
+        align(out, out.n - (i - start), start, True)
         return i
 
     cdef Py_ssize_t _apply(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work
     ) except -1 nogil:
-        """Write what the longest rule at `i` says, or the code point as it is; return where it ends."""
+        """Apply the longest rule at `i`, or copy the code point; return the end of the input consumed."""
         cdef const uint32_t* units = self.trie.start
         cdef TrieNode node = trie_root(units)
         cdef const uint8_t* source = text + i
@@ -271,5 +280,5 @@ cdef class CharsMap:
         out.reserve(length)
         memcpy(out.text + n, source, length)
         out.n += length
-        came_from(out, n, i, matched == 0)
+        align(out, n, i, matched == 0)
         return i + (matched or length)

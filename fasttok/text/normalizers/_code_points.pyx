@@ -1,12 +1,12 @@
-"""Rewriting code point by code point, by a table; then marks in their order, and composed, where that is asked for.
+"""Rewrite text code point by code point with a table; reorder and compose marks if required.
 
-A normal form leaves most text as it is, and so do the others to most of what is not ASCII. What is left alone is
-copied: ASCII eight bytes at a time, whose capital letters are made small on the way, and other code points after
-one look at the table. What is rewritten to one sequence, whatever stands beside it, is written at once.
+Most text does not change, so it is copied: ASCII in words of eight bytes, which are lower-cased in the same step
+if required, and other code points after one look-up in the table. If the replacement of a code point does not depend
+on its neighbours, it is written at once.
 
-Where that is not enough, because marks stand in another order than that of their classes or may be composed, a
-*segment* is read once more: from the last code point before which nothing can change what stands behind it, to the
-next one of that kind. Of most text it is some code points long; it may be the whole of it.
+Marks that are not in the order of their combining classes, or that may compose, need a second pass over a
+*segment*. A segment is a range of code points whose result does not depend on the text before and after it. In
+most text, segments have a few code points. The longest possible segment is the whole text.
 """
 
 import numpy as np
@@ -22,16 +22,16 @@ from fasttok.text.normalizers._segment cimport Segment
 from fasttok.text.unicode._utf8 cimport read_code_point, write_code_point
 
 cdef enum:
-    CHUNK = 1 << 16  # bytes for which there is room in any case
-    SLACK = 32  # and by how many a chunk may be exceeded
-    ASK_EVERY = 1 << 22  # bytes before a look whether to go on
-    WORK = 255  # in place of a class: more is to be done than to copy
-    APART = 1  # in place of a sequence: the code point itself, between spaces
-    # Hangul, whose syllables are composed by arithmetic: of a leading consonant, a vowel, and a trailing consonant.
+    CHUNK = 1 << 16  # bytes of text for which capacity is reserved at once
+    SLACK = 32  # bytes that may be written beyond the length of a chunk
+    CHECK_EVERY = 1 << 22  # bytes between two checks for an interrupt
+    WORK = 255  # value in place of a combining class: the code point needs more than a copy
+    SPACED = 1  # value in place of a sequence number: the code point itself, between spaces
+    # Hangul syllables are composed by arithmetic from a leading consonant, a vowel and a trailing consonant.
     SYLLABLES = 0xAC00
     LEADING = 0x1100
     VOWELS = 0x1161
-    TRAILING = 0x11A7  # which is none
+    TRAILING = 0x11A7  # one before the first trailing consonant; means none
     N_LEADING = 19
     N_VOWELS = 21
     N_TRAILING = 28
@@ -40,42 +40,43 @@ cdef uint64_t HIGH = 0x8080808080808080ULL
 
 
 cdef inline uint8_t class_of(uint32_t entry) noexcept nogil:
-    """0 before which a segment may begin, the class of a mark that stays as it is, or WORK."""
+    """Return the combining class of a code point that is kept, or WORK. A segment can begin at a class of 0."""
     return entry >> 16
 
 
 cdef inline uint64_t lower_case(uint64_t word) noexcept nogil:
-    """Eight bytes of ASCII with small letters for capital ones."""
-    # Bit 7 of a byte is set from A on, and from behind Z on.
+    """Return eight bytes of ASCII in lower case."""
+    # The first sum sets bit 7 of a byte from "A" on, the second sum from "[" on, the byte after "Z".
     return word | ((word + 0x3F3F3F3F3F3F3F3FULL) & ~(word + 0x2525252525252525ULL) & HIGH) >> 2
 
 
-cdef struct Sequence:
+cdef struct Sequence:  # the replacement of a code point
     const uint8_t* text
     Py_ssize_t length
-    uint8_t first  # the class of the first code point that it is made of, also if this was dropped
-    uint8_t last  # and of the last one that was not
+    uint8_t first  # class of its first code point before any was dropped
+    uint8_t last  # class of its last code point that was not dropped
 
 
 @cython.final
 cdef class CodePoints:
-    """What every code point becomes.
+    """Table of the replacements of all code points.
 
     Parameters
     ----------
     table : ndarray of uint32, shape (0x110000,)
-        Of each code point, the number of its sequence, 0 where it stays as it is, and from bit 16 on 0, WORK or
-        its class.
+        Entry of each code point. The lower 16 bits are the number of its sequence, or 0 if the code point is copied.
+        The upper bits are its combining class or WORK.
     sequences : ndarray of uint64, shape (k,)
-        Of each sequence, where it begins in `text`, and from bit 32 on how long it is (8 bits), and two classes.
+        Entry of each sequence. The lower 32 bits are its begin in `text`. Then follow, with 8 bits each, its length
+        in bytes and the classes of its first and last code point (see `Sequence`).
     text : ndarray of uint8
-        UTF-8.
+        UTF-8 of the sequences.
     pairs : ndarray of uint64, shape (m,)
-        What is composed, in ascending order: the first code point from bit 32 on, and the second.
+        Pairs of code points that compose, in ascending order; the first code point is in the upper 32 bits.
     composed : ndarray of uint32, shape (m,)
-        To what.
+        Code point that each pair composes to.
     composes : bool
-        Whether segments are composed.
+        Whether to compose segments.
     """
 
     cdef const uint32_t[::1] table
@@ -84,10 +85,10 @@ cdef class CodePoints:
     cdef const uint64_t[::1] pairs
     cdef const uint32_t[::1] composed
     cdef bint composes
-    cdef uint16_t ascii[128]  # what a byte becomes, or WORK << 8
-    cdef bint is_fast  # printable ASCII stays as it is, but for capital letters
-    cdef bint is_lower  # which become small
-    cdef bint is_clean  # other ASCII does not stay as it is
+    cdef uint16_t ascii[128]  # the replacement of an ASCII byte, or WORK << 8
+    cdef bint is_fast  # printable ASCII is kept, except perhaps capital letters
+    cdef bint is_lower  # capital letters are lower-cased
+    cdef bint is_clean  # at least one control character is not kept
 
     def __cinit__(
         self,
@@ -130,7 +131,7 @@ cdef class CodePoints:
         return sequence
 
     def leaves_alone(self, const uint8_t[::1] text, const int64_t[::1] offsets):
-        """Whether all rows stay as they are."""
+        """Return whether rewriting changes no row of `text`, uint8[n], with `offsets`, int64[k + 1]."""
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
         cdef bint is_alone = True
         with nogil:
@@ -159,14 +160,18 @@ cdef class CodePoints:
             i += length
 
     cdef inline bint _stops(self, uint64_t word) noexcept nogil:
-        """Whether eight bytes are not all ASCII that is copied, or made small."""
-        # Bit 7 of a byte, or of one below it, is set unless 0x20 <= byte < 0x7F.
+        """Return whether eight bytes contain a byte that the fast loops cannot handle."""
+        # All bits 7 are clear only if byte < 0x80 for every byte; with `is_clean`, only if 0x20 <= byte < 0x7F.
         return (
             word | (word + 0x0101010101010101ULL | word - 0x2020202020202020ULL if self.is_clean else 0)
         ) & HIGH != 0
 
     def rewrite(self, const uint8_t[::1] text, const int64_t[::1] offsets, bint aligned):
-        """Rewrite every row on its own; return the new text, its offsets, and the spans if they are asked for."""
+        """Rewrite every row of `text`, uint8[n], with `offsets`, int64[k + 1].
+
+        Return the new text, uint8[m], its offsets, int64[k + 1], and, if `aligned`, the begin and end of the origin of
+        each new byte, int64[m, 2]; otherwise None.
+        """
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
         cdef Output out = Output(offsets[n_rows] - offsets[0] + SLACK, 2 * aligned)
         cdef int64_t[::1] out_offsets = np.empty(n_rows + 1, np.int64)
@@ -192,7 +197,7 @@ cdef class CodePoints:
         Py_ssize_t* work,
         Interrupt interrupt,
     ) except -1 nogil:
-        cdef Py_ssize_t stop, length, start, start_out = out.n, begin = i  # of the segment: `begin`, `start_out`
+        cdef Py_ssize_t stop, length, start, start_out = out.n, begin = i  # the current segment begins there
         cdef uint32_t entry
         cdef uint8_t class_, last = 0  # the class of the code point before
         cdef Sequence sequence
@@ -200,7 +205,7 @@ cdef class CodePoints:
         while i < end:
             stop = min(end, i + CHUNK)
             out.reserve(stop - i + SLACK)
-            ask(work, stop - i, interrupt)
+            check_interrupt(work, stop - i, interrupt)
             while i < stop:
                 if text[i] < 0x80:
                     start = i
@@ -216,7 +221,7 @@ cdef class CodePoints:
                         out.text[out.n + i - start] = self.ascii[text[i]]
                         i += 1
                     if i > start:
-                        came_from(out, out.n, i - start, start)
+                        align_copy(out, out.n, i - start, start)
                         out.n += i - start
                         begin = i - 1
                         start_out = out.n - 1
@@ -230,26 +235,26 @@ cdef class CodePoints:
                         start_out = out.n
                     last = class_
                     copy_code_point(text + i, length, out.text + out.n)
-                    came_from(out, out.n, length, i)
+                    align_copy(out, out.n, length, i)
                     out.n += length
                     i += length
                     continue
                 if class_ == WORK and not self.composes:
                     sequence = self._sequence(entry)
-                    if entry & 0xFFFF == APART:
+                    if entry & 0xFFFF == SPACED:
                         sequence.length = length + 2
                     if sequence.first == 0:
                         begin = i
                         start_out = out.n
                     if sequence.first == 0 or sequence.length == 0 or sequence.first >= last:
                         out.reserve(stop - i + sequence.length + SLACK)
-                        if entry & 0xFFFF == APART:
+                        if entry & 0xFFFF == SPACED:
                             out.text[out.n] = 32
                             copy_code_point(text + i, length, out.text + out.n + 1)
                             out.text[out.n + length + 1] = 32
                         else:
                             memcpy(out.text + out.n, sequence.text, sequence.length)
-                        made_of(out, out.n, sequence.length, i, i + length)
+                        align_span(out, out.n, sequence.length, i, i + length)
                         out.n += sequence.length
                         if sequence.length or sequence.first == 0:
                             last = sequence.last
@@ -267,7 +272,7 @@ cdef class CodePoints:
     cdef Py_ssize_t _end_of_segment(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* work, Interrupt interrupt
     ) except -1 nogil:
-        """Where a segment that has reached `i` ends."""
+        """Return the end of a segment that has reached `i`."""
         cdef Py_ssize_t length
         cdef uint32_t entry
         cdef uint8_t class_
@@ -277,7 +282,7 @@ cdef class CodePoints:
             if class_ == 0 or class_ == WORK and not self.composes and self._sequence(entry).first == 0:
                 break
             i += length
-            ask(work, length, interrupt)
+            check_interrupt(work, length, interrupt)
         return i
 
     cdef int _rewrite_segment(
@@ -290,18 +295,18 @@ cdef class CodePoints:
         Py_ssize_t* work,
         Interrupt interrupt,
     ) except -1 nogil:
-        """Write what lies between `i` and `end`: decomposed, its marks in order and, if asked for, composed."""
+        """Rewrite the segment from `i` to `end`: decompose it, reorder its marks and, if required, compose it."""
         cdef Py_ssize_t length, k, part, n
         cdef uint32_t c, d, entry
         cdef Sequence sequence
         segment.n = 0
         while i < end:
-            ask(work, 8, interrupt)
+            check_interrupt(work, 8, interrupt)
             c = read_code_point(text, i, end, &length)
             entry = self.table[c] & 0xFFFF
             if entry == 0:
                 segment.add(c, 0, i, i + length)
-            elif entry == APART:
+            elif entry == SPACED:
                 segment.add(32, 0, i, i + length)
                 segment.add(c, 0, i, i + length)
                 segment.add(32, 0, i, i + length)
@@ -310,24 +315,24 @@ cdef class CodePoints:
                 k = 0
                 while k < sequence.length:
                     d = read_code_point(sequence.text, k, sequence.length, &part)
-                    entry = self.table[d] & 0xFFFF  # a mark has itself for a sequence
+                    entry = self.table[d] & 0xFFFF  # the sequence of a mark that is kept is the mark itself
                     segment.add(d, self._sequence(entry).first if entry else 0, i, i + length)
                     k += part
             i += length
         segment.order()
         if self.composes:
             self._compose(segment)
-        if out.places != NULL:
+        if out.origins != NULL:
             segment.align()
         for k in range(segment.n):
             out.reserve(SLACK)
             n = write_code_point(out.text + out.n, segment.codes[k])
-            made_of(out, out.n, n, segment.spans[k, 0], segment.spans[k, 1])
+            align_span(out, out.n, n, segment.spans[k, 0], segment.spans[k, 1])
             out.n += n
         return 0
 
     cdef int _compose(self, Segment segment) except -1 nogil:
-        """Compose every mark with the last code point before it that is none, unless one between them is in the way."""
+        """Compose every mark with the last code point of class 0 before it, unless a mark between them blocks it."""
         cdef Py_ssize_t i, n = 0, starter = -1
         cdef uint8_t last = 0, class_
         cdef uint32_t c
@@ -352,7 +357,7 @@ cdef class CodePoints:
         return 0
 
     cdef uint32_t _compose_pair(self, uint32_t a, uint32_t b) noexcept nogil:
-        """What two code points compose to, or 0."""
+        """Return the code point that two code points compose to, or 0."""
         cdef Py_ssize_t low = 0, high = self.pairs.shape[0], middle
         cdef uint64_t pair = <uint64_t>a << 32 | b
         if LEADING <= a < LEADING + N_LEADING and VOWELS <= b < VOWELS + N_VOWELS:
@@ -368,10 +373,10 @@ cdef class CodePoints:
         return self.composed[low] if low < self.pairs.shape[0] and self.pairs[low] == pair else 0
 
 
-cdef inline int ask(Py_ssize_t* work, Py_ssize_t more, Interrupt interrupt) except -1 nogil:
-    """Look now and then whether to go on."""
+cdef inline int check_interrupt(Py_ssize_t* work, Py_ssize_t more, Interrupt interrupt) except -1 nogil:
+    """Count `more` bytes of work; check for an interrupt every CHECK_EVERY bytes."""
     work[0] += more
-    if work[0] >= ASK_EVERY:
+    if work[0] >= CHECK_EVERY:
         work[0] = 0
         if interrupt.check():
             with gil:
@@ -389,21 +394,21 @@ cdef inline void copy_code_point(const uint8_t* text, Py_ssize_t length, uint8_t
                 out[3] = text[3]
 
 
-cdef inline void came_from(Output out, Py_ssize_t n, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
-    """The `length` bytes from `n` on are those from `i` on."""
+cdef inline void align_copy(Output out, Py_ssize_t n, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
+    """Record that `length` bytes of the output, from `n` on, are a copy of the input from `i` on."""
     cdef Py_ssize_t k
-    if out.places != NULL:
+    if out.origins != NULL:
         for k in range(length):
-            out.places[2 * (n + k)] = i + k
-            out.places[2 * (n + k) + 1] = i + k + 1
+            out.origins[2 * (n + k)] = i + k
+            out.origins[2 * (n + k) + 1] = i + k + 1
 
 
-cdef inline void made_of(
+cdef inline void align_span(
     Output out, Py_ssize_t n, Py_ssize_t length, int64_t start, int64_t end
 ) noexcept nogil:
-    """The `length` bytes from `n` on were made, all of them, of what stands from `start` to `end`."""
+    """Record that `length` bytes of the output, from `n` on, all originate from `start` to `end`."""
     cdef Py_ssize_t k
-    if out.places != NULL:
+    if out.origins != NULL:
         for k in range(length):
-            out.places[2 * (n + k)] = start
-            out.places[2 * (n + k) + 1] = end
+            out.origins[2 * (n + k)] = start
+            out.origins[2 * (n + k) + 1] = end

@@ -1,4 +1,4 @@
-"""Text that grows while it is written; see _output.pyx."""
+"""Growing output buffer; see _output.pyx."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
@@ -9,7 +9,7 @@ cdef class Output:
     cdef object values  # uint8[capacity]
     cdef object alignment  # int64[capacity * width] or None
     cdef uint8_t* text
-    cdef int64_t* places  # NULL without an alignment
+    cdef int64_t* origins  # the data of `alignment`, or NULL
     cdef Py_ssize_t n
     cdef Py_ssize_t capacity
     cdef Py_ssize_t width

@@ -1,4 +1,4 @@
-"""Text that grows while it is written, and where it came from."""
+"""Growing output buffer for rewritten text and the origins of its bytes."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 @cython.final
 cdef class Output:
-    """Room for `n` bytes written so far and more, and for `width` places of each, or none; for one thread."""
+    """Buffer of `n` bytes written so far, with `width` origins per byte; for one thread."""
 
     def __cinit__(self, Py_ssize_t capacity, Py_ssize_t width):
         self.width = width
@@ -27,8 +27,8 @@ cdef class Output:
         if self.alignment is not None:
             alignment = np.empty(capacity * self.width, np.int64)
             if self.n:
-                memcpy(&alignment[0], self.places, self.n * self.width * sizeof(int64_t))
+                memcpy(&alignment[0], self.origins, self.n * self.width * sizeof(int64_t))
             self.alignment = alignment.base
-            self.places = &alignment[0]
+            self.origins = &alignment[0]
         self.capacity = capacity
         return 0

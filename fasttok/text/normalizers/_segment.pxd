@@ -1,4 +1,4 @@
-"""Code points that are put in order and composed; see _segment.pyx."""
+"""Code points to reorder and compose; see _segment.pyx."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t

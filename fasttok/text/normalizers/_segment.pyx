@@ -1,4 +1,4 @@
-"""Code points between two places that nothing crosses: their marks put in order, and where they come from."""
+"""Segments of decomposed text, whose marks are reordered and composed independently of the text around them."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 cdef enum:
-    FEW = 32  # marks in a run, which are put in order one by one
+    FEW = 32  # runs of at most this many marks are sorted by insertion
 
 
 @cython.final
 cdef class Segment:
-    """Code points, the class of each, and the stretch of text it was made of; for one thread."""
+    """Code points with their combining classes and their origins in the text; for one thread."""
 
     def __cinit__(self):
         self.codes = np.empty(64, np.uint32)
@@ -25,7 +25,7 @@ cdef class Segment:
         return 0
 
     cdef int order(self) except -1 nogil:
-        """Put the marks between two others in the order of their classes, those of a class as they stand. O(n)."""
+        """Sort every run of marks by class (stable). O(n)."""
         cdef Py_ssize_t i = 0, start, n = self.n
         cdef bint is_ordered
         while i < n:
@@ -65,13 +65,13 @@ cdef class Segment:
             self.spans[k, 1] = last
 
     cdef int _sort(self, Py_ssize_t start, Py_ssize_t end) except -1:
-        order = np.argsort(self.classes[start:end], kind="stable")  # of bytes, that is a radix sort
+        order = np.argsort(self.classes[start:end], kind="stable")  # NumPy uses a radix sort for bytes
         for array in (np.asarray(self.codes), np.asarray(self.classes), np.asarray(self.spans)):
             array[start:end] = array[start:end][order]
         return 0
 
     cdef void align(self) noexcept nogil:
-        """Make the spans ascend where code points have changed places: each has all that those before it reach to."""
+        """Widen the origins so that begins and ends ascend although code points were reordered."""
         cdef Py_ssize_t i
         for i in range(self.n - 2, -1, -1):
             self.spans[i, 0] = min(self.spans[i, 0], self.spans[i + 1, 0])

@@ -1,4 +1,4 @@
-"""Normalizers that rewrite by rules: those of sentencepiece, precompiled ones, and one text for another."""
+"""Normalizers that apply a charsmap: sentencepiece's named rules, precompiled rules, and `Replace`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fasttok.core.errors import ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
 from fasttok.text.normalizers._charsmap import CharsMap
-from fasttok.text.normalizers.compiled_rules import (
+from fasttok.text.normalizers.precompiled_charsmap import (
+    compile_charsmap,
     compile_named,
-    compile_rules,
     read_charsmap,
     write_charsmap,
 )
@@ -27,17 +27,18 @@ from fasttok.text.steps import Normalizer
 
 @dataclass(frozen=True, eq=False)
 class CharsMapNormalizer(Normalizer):
-    """Rewrites by rules, as sentencepiece does: at every place the longest rule that matches.
+    """Normalizer that applies rewrite rules from left to right, as sentencepiece does.
 
-    What no rule begins with stays as it is, but for a byte that is not UTF-8, which becomes U+FFFD. What was
-    written is not looked at again. O(n); no rule takes or gives more than 256 bytes.
+    At every position, the longest rule that matches is applied. A code point that no rule matches is
+    copied. A byte that is not UTF-8 becomes U+FFFD. Rewritten text is not matched again. O(n), as both
+    sides of a rule have at most 256 bytes.
 
     Parameters
     ----------
     charsmap : CharsMap
-        The rules; see `from_rules` and `from_bytes`.
+        Rewrite rules; see `from_rules` and `from_bytes`.
     name : str
-        The name `get_normalizer` has for these rules.
+        Name of these rules in `get_normalizer`; "charsmap" for custom rules.
 
     Examples
     --------
@@ -55,47 +56,46 @@ class CharsMapNormalizer(Normalizer):
 
     @classmethod
     def from_rules(cls, rules: Mapping[str, str]) -> CharsMapNormalizer:
-        """Make a normalizer of rules: what is rewritten, and to what.
+        """Make a normalizer from a mapping of texts to their replacements.
 
         Raises
         ------
         ValueError
-            If what is rewritten is empty, or a text is longer than 256 bytes, holds U+0000 or has no UTF-8
-            form.
+            If a key is empty, or a text is longer than 256 bytes or contains U+0000 or a lone surrogate.
         """
-        return cls(compile_rules(rules))
+        return cls(compile_charsmap(rules))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CharsMapNormalizer:
-        """Read the precompiled rules of a sentencepiece model (``precompiled_charsmap``).
+        """Make a normalizer from the ``precompiled_charsmap`` of a sentencepiece model.
 
         Raises
         ------
         ModelFormatError
-            If they are damaged, or a rule takes or gives more than 256 bytes.
+            If the data are damaged, or one side of a rule has more than 256 bytes.
         """
         return cls(read_charsmap(data))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> CharsMapNormalizer:
-        """Make a normalizer from its name, or from rules in base64.
+        """Make a normalizer from the result of `config`.
 
         Raises
         ------
-        TypeError, ValueError
-            If it is not the configuration of one.
+        ValueError
+            If an option is unknown, or the charsmap is damaged.
         """
         if config.keys() == {"name"} and config["name"] != "charsmap":
             return _named(config["name"])
         if config.keys() != {"name", "charsmap"}:
-            raise ValueError(f"expected only the option charsmap, not {', '.join(config)}")
+            raise ValueError(f"expected the options name and charsmap, not {', '.join(config)}")
         try:
             return cls.from_bytes(base64.b64decode(config["charsmap"], validate=True))
         except (binascii.Error, ModelFormatError) as error:
             raise ValueError(str(error)) from None
 
     def to_bytes(self) -> bytes:
-        """The rules as a sentencepiece model has them."""
+        """Return the rules in the format of ``precompiled_charsmap`` of sentencepiece models."""
         return write_charsmap(self.charsmap)
 
     def rewrite(self, rows: Rows) -> Rows:
@@ -109,7 +109,7 @@ class CharsMapNormalizer(Normalizer):
         return REWRITING_CUTS.get(self.name, super().cuts)
 
     def config(self) -> dict[str, Any]:
-        """Return the name; of rules without one, the rules in base64."""
+        """Return the name; for custom rules, also the charsmap in base64."""
         if self.name != "charsmap":
             return {"name": self.name}
         return {"name": "charsmap", "charsmap": base64.b64encode(self.to_bytes()).decode()}
@@ -125,22 +125,24 @@ def _named(name: str) -> CharsMapNormalizer:
 
 @dataclass(frozen=True)
 class Replace(Normalizer):
-    """Writes one text for every other, from the left and without overlaps.
+    """Normalizer that replaces every occurrence of a text, from left to right without overlaps.
 
-    What is replaced by nothing belongs to what is before it in its document.
+    If the replacement is empty, the removed text belongs to the character before it in offsets.
 
     Parameters
     ----------
     pattern : str
-        What is replaced, as it stands here: no regular expression.
+        Text to replace. It is not a regular expression.
     replacement : str
-        What is written for it.
+        Replacement.
 
     Raises
     ------
     ValueError
-        If the pattern is empty, or one of the two is longer than 256 bytes, holds U+0000 or has no UTF-8
-        form.
+        If the pattern is empty, or if the pattern or the replacement is longer than 256 bytes or contains
+        U+0000 or a lone surrogate.
+    TypeError
+        If the pattern or the replacement is not a ``str``.
 
     Examples
     --------
@@ -157,14 +159,14 @@ class Replace(Normalizer):
         for name, value in asdict(self).items():
             if not isinstance(value, str):
                 raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-        _ = self._rules  # what is no rule is an error here, not later
+        _ = self._normalizer  # raises errors about the options now, not at first use
 
     @cached_property
-    def _rules(self) -> CharsMapNormalizer:
-        return CharsMapNormalizer(compile_rules({self.pattern: self.replacement}, keeps_broken=True))
+    def _normalizer(self) -> CharsMapNormalizer:
+        return CharsMapNormalizer(compile_charsmap({self.pattern: self.replacement}, keeps_broken=True))
 
     def __getstate__(self) -> dict[str, Any]:
         return asdict(self)
 
     def rewrite(self, rows: Rows) -> Rows:
-        return self._rules.rewrite(rows)
+        return self._normalizer.rewrite(rows)

@@ -1,7 +1,8 @@
 """Normalizers that rewrite text code point by code point: Unicode's normal forms, lower case, and BERT's.
 
-Each is a table that says what every code point becomes, made at first use, and `_code_points.pyx`, which also
-puts marks in order and composes them where that is asked for.
+Each normalizer has a table with the replacement of every code point, which is made at first use. The kernel
+in `_code_points.pyx` applies the table. If the normalizer requires it, the kernel also reorders and composes
+marks.
 """
 
 from __future__ import annotations
@@ -33,29 +34,29 @@ from fasttok.text.unicode.normal_forms import (
     syllables,
 )
 
-# What BERT has spaces around: Chinese characters, as far as Unicode had them then.
+# The ranges of Chinese characters in BERT's code: CJK ideographs as of Unicode 8.
 IDEOGRAPHS = (
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
     (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0x2F800, 0x2FA1F),
 )  # fmt: skip
 SPACE = 0x20
-KEPT_CONTROLS = tuple(map(ord, "\t\n\r"))  # which are spaces to BERT
+KEPT_CONTROLS = tuple(map(ord, "\t\n\r"))  # control characters that BERT does not drop but replaces by spaces
 
-# As _code_points.pyx has them.
-WORK = 255  # in place of a class
-APART = 1  # in place of the number of a sequence
-N_RESERVED = 2  # numbers of sequences that there are none of
+# Constants of _code_points.pyx.
+WORK = 255  # value in place of a combining class: the code point needs more than a copy
+SPACED = 1  # value in place of a sequence number: the code point itself, between spaces
+N_RESERVED = 2  # sequence numbers that are not sequences: 0 (the code point is copied) and SPACED
 
 Targets = dict[int, tuple[int, ...]]
 
 
-class _Table:
-    """What every code point becomes, while it is being made.
+class _TableBuilder:
+    """Builder of a table of replacements.
 
     Parameters
     ----------
     classes : Mapping of int to int
-        The classes of marks, where they matter.
+        Combining classes of marks; empty if the order of marks does not matter.
     """
 
     def __init__(self, classes: Mapping[int, int]) -> None:
@@ -64,11 +65,14 @@ class _Table:
         self._numbers: dict[tuple[tuple[int, ...], int], int] = {}
 
     def number(self, target: tuple[int, ...], first: int) -> int:
-        """The number of a sequence, whose first code point was of the given class if it was dropped."""
+        """Return the number of a sequence.
+
+        `first` is the class of the first code point of the sequence, before any was dropped.
+        """
         return self._numbers.setdefault((target, first), N_RESERVED + len(self._numbers))
 
     def add(self, targets: Targets, sources: Targets) -> None:
-        """Code points that become what `targets` says; before anything was dropped, that was `sources`."""
+        """Add replacements. `sources` contains the full decompositions, before marks were dropped."""
         classes = self.classes
         rows = [
             WORK << 16 | self.number(target, classes.get(sources.get(c, (c,))[0], 0))
@@ -77,13 +81,13 @@ class _Table:
         self.entries[list(targets)] = rows
 
     def add_marks(self) -> None:
-        """Marks that stay as they are have themselves for a sequence, so that their classes are known."""
+        """Map marks that are kept to themselves, so that the kernel knows their classes."""
         for c, class_ in self.classes.items():
             if not self.entries[c]:
                 self.entries[c] = class_ << 16 | self.number((c,), class_)
 
     def compile(self, unicode: Unicode | None = None, *, has_syllables: bool = False) -> CodePoints:
-        """The table for the kernel; with `unicode` it composes."""
+        """Return the table for the kernel. If `unicode` is given, the kernel also composes."""
         keys = list(self._numbers)
         code_points = np.fromiter(chain.from_iterable(target for target, _ in keys), np.uint32)
         lengths = [len(target) for target, _ in keys]
@@ -113,7 +117,7 @@ class _Table:
 
 
 def _decomposed(table: Targets) -> Targets:
-    """What every code point of the table is decomposed to in full."""
+    """Return the full decomposition of every code point of a table of single steps."""
     full: Targets = {}
 
     def decompose(c: int) -> tuple[int, ...]:
@@ -126,17 +130,17 @@ def _decomposed(table: Targets) -> Targets:
 
 @cache
 def _compile_form(name: str) -> CodePoints:
-    """The table of a normal form."""
+    """Return the table of a normal form."""
     unicode = Unicode()
-    table = _Table(unicode.combining)
+    table = _TableBuilder(unicode.combining)
     canonical = _decomposed(unicode.canonical)
     full = _decomposed(unicode.compatible) if "k" in name else canonical
     table.add(full, full)
     table.add_marks()
     if name.endswith("d"):
         return table.compile(has_syllables=True)
-    # Nothing is to be done at a code point that is composed of what it is decomposed to, and is never
-    # composed with one before it.
+    # Code points are copied if they compose to themselves again and never compose with the code point before
+    # them.
     second = {b for _, b in unicode.composed}
     for c in unicode.composed.values():
         if full[c] == canonical[c] and full[c][0] not in second and full[c][0] not in unicode.combining:
@@ -148,36 +152,36 @@ def _compile_form(name: str) -> CodePoints:
 
 @cache
 def _compile_single(name: str) -> CodePoints:
-    """The table of "lowercase", or of "strip_accents"."""
+    """Return the table of "lowercase" or "strip_accents"."""
     unicode = Unicode()
-    table = _Table({})
+    table = _TableBuilder({})
     table.add(unicode.lower if name == "lowercase" else dict.fromkeys(unicode.marks, ()), {})
     return table.compile()
 
 
 def _spaces() -> Iterable[int]:
-    """All white space."""
+    """Return all white-space code points."""
     runs = zip(_classes.STARTS, [*_classes.STARTS[1:], 0x110000], _classes.CLASSES, strict=True)
     return chain.from_iterable(range(start, end) for start, end, bits in runs if bits & 4)
 
 
 @cache
-def _compile_bert(clean: bool, apart: bool, strip: bool, lower: bool) -> CodePoints:
-    """The table of `BertNormalizer`, which does the four in this order."""
+def _compile_bert(clean: bool, space_chinese: bool, strip: bool, lower: bool) -> CodePoints:
+    """Return the table of `BertNormalizer`, which applies the four steps in this order."""
     unicode = Unicode()
-    table = _Table(unicode.combining if strip else {})
+    table = _TableBuilder(unicode.combining if strip else {})
     full = _decomposed(unicode.canonical) if strip else {}
     spaces: set[int] = set()
     if clean:
-        gone = WORK << 16 | table.number((), WORK)  # before marks are put in order, so it is not in their way
+        dropped = WORK << 16 | table.number((), WORK)  # class WORK: marks are reordered across it
         for first, last in unicode.others:
-            table.entries[first : last + 1] = gone
-        table.entries[0xFFFD] = gone
+            table.entries[first : last + 1] = dropped
+        table.entries[0xFFFD] = dropped
         spaces = {c for c in _spaces() if not table.entries[c]} | set(KEPT_CONTROLS)
         table.add(dict.fromkeys(spaces - {SPACE}, (SPACE,)), {})
-    if apart:
+    if space_chinese:
         for first, last in IDEOGRAPHS:
-            table.entries[first : last + 1] = WORK << 16 | APART
+            table.entries[first : last + 1] = WORK << 16 | SPACED
     targets: Targets = {}
     for c in {*full, *(unicode.marks if strip else ()), *(unicode.lower if lower else ())} - spaces:
         target = full.get(c, (c,))
@@ -185,7 +189,7 @@ def _compile_bert(clean: bool, apart: bool, strip: bool, lower: bool) -> CodePoi
             target = tuple(part for part in target if unicode.marks.get(part) != 1)
         if lower:
             target = tuple(chain.from_iterable(unicode.lower.get(part, (part,)) for part in target))
-        if apart and any(first <= c <= last for first, last in IDEOGRAPHS):
+        if space_chinese and any(first <= c <= last for first, last in IDEOGRAPHS):
             target = (SPACE, *target, SPACE)
         if target != (c,):
             targets[c] = target
@@ -195,12 +199,12 @@ def _compile_bert(clean: bool, apart: bool, strip: bool, lower: bool) -> CodePoi
 
 
 class CodePointNormalizer(Normalizer):
-    """A normalizer by a table of code points."""
+    """Base class of normalizers that use a table of code points."""
 
     @property
     @abstractmethod
     def code_points(self) -> CodePoints:
-        """The table at work."""
+        """The table of replacements."""
 
     def rewrite(self, rows: Rows) -> Rows:
         documents = rows.documents
@@ -213,7 +217,10 @@ class CodePointNormalizer(Normalizer):
 
 @dataclass(frozen=True)
 class UnicodeNormalizer(CodePointNormalizer):
-    """A normal form of Unicode, lower case, or the removal of marks; see `fasttok.get_normalizer`."""
+    """Normalizer for a Unicode normal form, lower case or the removal of marks.
+
+    `fasttok.get_normalizer` lists the names.
+    """
 
     name: str
 
@@ -228,28 +235,32 @@ class UnicodeNormalizer(CodePointNormalizer):
 
 @dataclass(frozen=True)
 class BertNormalizer(CodePointNormalizer):
-    r"""What BERT does to text before it is cut (Devlin et al. 2019), with the options of its tokenizer.
+    r"""Normalizer of BERT (Devlin et al. 2019), with the options of BERT's tokenizer.
 
-    Bytes that are not UTF-8 stay, so that a word that has some is unknown, and is not taken for another.
+    Bytes that are not UTF-8 are kept, so a word that contains some becomes unknown and not another word.
 
     Parameters
     ----------
     clean_text : bool
-        Whether U+0000, U+FFFD, and control, format and private characters (Cc, Cf, Co) are dropped; other
-        white space, and tabs and line ends, become spaces.
+        Whether to drop U+FFFD and control, format and private-use characters (Cc, Cf, Co) except ``\t``,
+        ``\n`` and ``\r``, and to replace these three and all other white space by spaces.
     handle_chinese_chars : bool
-        Whether a space is put before and after every Chinese character.
+        Whether to insert a space before and after every Chinese character.
     strip_accents : bool or None
-        Whether text is decomposed (NFD) and marks that take no room of their own (Mn) are dropped. None is as
-        `lowercase`.
+        Whether to decompose text (NFD) and drop nonspacing marks (Mn). None: the same as `lowercase`.
     lowercase : bool
-        Whether letters become small.
+        Whether to lower-case letters.
+
+    Raises
+    ------
+    TypeError
+        If an option is not a bool; `strip_accents` may also be None.
 
     Notes
     -----
-    O(n), and O(n log n) in runs of marks. Chinese characters are those of the eight ranges that BERT's
-    authors give; tokenizers 0.23 leaves out 256 of them, from U+2B820 on. A byte that comes out was made of
-    the code point that it comes from; so were the spaces around it.
+    O(n). Chinese characters are those of the eight ranges in BERT's original code. Hugging Face
+    ``tokenizers`` 0.23 omits 256 of them, from U+2B820 on. In offsets, inserted spaces belong to the
+    character that they surround.
 
     Examples
     --------

@@ -9,65 +9,78 @@ from fasttok.core.component import Registry, is_import_path, make_sequence
 from fasttok.text.normalizers.sequence import SequenceNormalizer
 from fasttok.text.steps import Normalizer
 
-RULES = ("identity", "sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf")
+SENTENCEPIECE = ("identity", "sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf")
 UNICODE = ("nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents")
 NORMALIZERS: Registry[Normalizer] = Registry(
     "a normalizer",
     Normalizer,  # type: ignore[type-abstract]
     {
-        **dict.fromkeys((*RULES, "charsmap"), "fasttok.text.normalizers.charsmap:CharsMapNormalizer"),
+        **dict.fromkeys((*SENTENCEPIECE, "charsmap"), "fasttok.text.normalizers.charsmap:CharsMapNormalizer"),
         **dict.fromkeys(UNICODE, "fasttok.text.normalizers.code_points:UnicodeNormalizer"),
         "bert": "fasttok.text.normalizers.code_points:BertNormalizer",
-        "strip": "fasttok.text.normalizers.edges:Strip",
+        "strip": "fasttok.text.normalizers.strip_prepend:Strip",
         "replace": "fasttok.text.normalizers.charsmap:Replace",
-        "prepend": "fasttok.text.normalizers.edges:Prepend",
+        "prepend": "fasttok.text.normalizers.strip_prepend:Prepend",
     },
 )
-NAMES = (*RULES, *UNICODE, "bert", "strip")  # those that need no options
+NAMES = (*SENTENCEPIECE, *UNICODE, "bert", "strip")  # names that need no options
 
 AnyNormalizer: TypeAlias = "str | dict[str, Any] | Sequence[AnyNormalizer] | Normalizer | None"
 
 
 def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
-    r"""Make a normalizer from its name, a list of steps or a configuration; None is none.
+    r"""Return a normalizer, given its name, a list of steps or a configuration.
 
     Parameters
     ----------
     normalizer : str, sequence, dict, Normalizer or None
-        A name, see below. A list or tuple has the steps of a sequence, each of which rewrites what the step
-        before has written; a sequence inside it counts as its steps, and a single step is that step itself. A
-        dict is what `Normalizer.config` gave. None leaves text as it is.
+        - str: a name from the list below, or the import path of a custom normalizer,
+          ``package.module:Class``.
+        - list or tuple: the steps of a sequence; each step rewrites the output of the step before it. Nested
+          sequences are flattened. A sequence of one step is that step.
+        - dict: the configuration that `Normalizer.config` returned.
+        - Normalizer or None: returned unchanged.
+
+    Returns
+    -------
+    Normalizer or None
+        The normalizer.
 
     Raises
     ------
     ValueError
-        If there is none of this name, if the configuration is of none, or if there are no steps, or more
-        than 100.
+        If the name or the configuration is unknown, an option has an invalid value, or a sequence has no
+        steps or more than 100.
+    TypeError
+        If `normalizer`, or a step of it, has another type.
 
     Notes
     -----
-    Those of Unicode, version 17:
+    Unicode normalizers, with the tables of Unicode 17:
 
-    - "nfc", "nfd", "nfkc", "nfkd": its normal forms (UAX #15).
-    - "lowercase": the full mapping of every code point, whatever stands around it: a capital sigma is σ also
-      at the end of a word.
-    - "strip_accents": drops all marks (M). Behind "nfd" it takes the accents off letters.
+    - "nfc", "nfd", "nfkc", "nfkd": the normal forms (UAX #15).
+    - "lowercase": the full lower-case mapping of every code point, without regard to its context. A capital
+      sigma becomes σ, even at the end of a word.
+    - "strip_accents": drops all marks (category M). After "nfd", this removes the accents of letters.
 
-    Those of BERT and others, which have options, so that they are classes too:
+    Normalizers with options, which are also classes:
 
-    - "bert": cleans text, sets Chinese characters apart, strips accents and makes letters small:
+    - "bert": cleans text, puts spaces around Chinese characters, strips accents and lower-cases; see
       `fasttok.BertNormalizer`.
-    - "strip": drops white space at both ends of a document: `fasttok.Strip`.
-    - `fasttok.Replace` writes one text for another, `fasttok.Prepend` one before a document.
+    - "strip": drops white space at both ends of a document; see `fasttok.Strip`.
+    - `fasttok.Replace` replaces a text by another; `fasttok.Prepend` inserts a text before a document. Both
+      have required options, so they have no name here.
 
-    A byte that is not UTF-8 stays as it is in all of these. Not so in sentencepiece's, where it becomes
-    U+FFFD. The rules of these are of Unicode 17, too, as in its version 0.2.3:
+    All of these keep bytes that are not UTF-8.
 
-    - "identity": nothing is rewritten but what is not UTF-8.
-    - "sp_nfkc": nearly the normal form NFKC; sequences with a mark in an unusual place stay as they are.
-    - "nmt_nfkc": the same; besides control characters are dropped, and line ends, tabs, zero-width spaces,
-      "▁" and U+FFFD become spaces. The full-width tilde stays.
-    - "sp_nfkc_cf", "nmt_nfkc_cf": the same with simple case folding.
+    Normalizers of sentencepiece, with the rules of its version 0.2.3, which are also based on Unicode 17.
+    Bytes that are not UTF-8 become U+FFFD:
+
+    - "identity": no rules.
+    - "sp_nfkc": nearly NFKC. Sequences with marks in a non-canonical order stay as they are.
+    - "nmt_nfkc": like "sp_nfkc", but drops control characters and replaces line ends, tabs, some zero-width
+      characters, "▁" and U+FFFD by spaces. It keeps the full-width tilde.
+    - "sp_nfkc_cf", "nmt_nfkc_cf": like "sp_nfkc" and "nmt_nfkc", with simple case folding.
 
     Examples
     --------
@@ -88,13 +101,14 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
     if isinstance(normalizer, (list, tuple)):
         return make_sequence("a normalizer", map(get_normalizer, normalizer), SequenceNormalizer)
     raise TypeError(
-        f"a normalizer must be a name, a list of them or a configuration, not {type(normalizer).__name__}"
+        "a normalizer must be a name, a list of normalizers, a configuration or a Normalizer, not "
+        f"{type(normalizer).__name__}"
     )
 
 
 def _from_config(config: dict[str, Any]) -> Normalizer:
     is_list = isinstance(config.get("steps"), list)
     if config.get("name") == "sequence" and config.keys() == {"name", "steps"} and is_list:
-        steps = map(NORMALIZERS.make, config["steps"])  # a sequence is never written inside another
+        steps = map(NORMALIZERS.make, config["steps"])  # configurations of sequences are not nested
         return make_sequence("a normalizer", steps, SequenceNormalizer)
     return NORMALIZERS.make(config)

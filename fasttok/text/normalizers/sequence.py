@@ -1,4 +1,4 @@
-"""Normalizers one after the other."""
+"""`SequenceNormalizer`: several normalizers in a fixed order."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fasttok.text.steps import Normalizer
 
 @dataclass(frozen=True)
 class SequenceNormalizer(Normalizer):
-    """Steps, each of which rewrites what the step before has written.
+    """Normalizer that runs several normalizers in order.
 
     Parameters
     ----------
     steps : tuple of Normalizer
-        Two or more, none of them a sequence.
+        At least two normalizers, none of them a sequence.
     """
 
     steps: tuple[Normalizer, ...]

@@ -1,12 +1,13 @@
-/* Where pretokens begin in the next 64 bytes, all at once, for text that is ASCII.
+/* Search for all pretokens that begin in the next 64 bytes of ASCII text.
  *
- * Each function is given a position at which a pretoken begins and sets a bit for every later position in the
- * block at which one begins too. It may leave out any number of bits at the end of the block, where something
- * comes that it cannot tell (a byte that is not ASCII, a contraction or white space across the edge): the caller
- * goes on from the last position it was given. No bits at all: the caller must find the next one itself. Words
- * alone (ft_words) have two bits each.
+ * The argument of each function is a position at which a pretoken begins. The function returns a bit for every later
+ * position in the block at which another pretoken begins. It omits the bits at the end of the block from which on the
+ * pretokens cannot be determined (a byte that is not ASCII, or a contraction or white space that crosses the end of
+ * the block). The caller then continues from the last position returned. If no bit is set, the caller must find the
+ * next pretoken with a scalar scanner. ft_words has another interface.
  *
- * SSE2 is part of every x86-64 processor. Elsewhere no bits are set and the scalar scanners do all the work.
+ * This uses SSE2, which every x86-64 processor has. On other processors, no bits are set and the scalar scanners do all
+ * the work.
  */
 #ifndef FASTTOK_BLOCKS_H
 #define FASTTOK_BLOCKS_H
@@ -20,7 +21,7 @@
 
 typedef struct {
     uint64_t letter, number, space, blank, newline, quote, printable, high;
-} ft_classes; /* a bit a byte; blank is U+0020, newline \r or \n, quote ', printable what is from ! to ~, high what is not ASCII */
+} ft_classes; /* one bit per byte; blank: U+0020, newline: \r or \n, quote: ', printable: ! to ~, high: not ASCII */
 
 static inline uint64_t ft_mask(const __m128i *v)
 {
@@ -28,7 +29,7 @@ static inline uint64_t ft_mask(const __m128i *v)
         | (uint64_t)(unsigned)_mm_movemask_epi8(v[2]) << 32 | (uint64_t)(unsigned)_mm_movemask_epi8(v[3]) << 48;
 }
 
-/* first <= byte <= last, for bounds below 128; signed comparison leaves bytes from 128 on out. */
+/* first <= byte <= last, for bounds below 128. Bytes from 128 on are negative here, so they never match. */
 static inline __m128i ft_between(__m128i v, char first, char last)
 {
     return _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)(first - 1))), _mm_cmplt_epi8(v, _mm_set1_epi8((char)(last + 1))));
@@ -60,15 +61,15 @@ static inline ft_classes ft_classify(const uint8_t *p)
     return c;
 }
 
-/* Where the bit is set that makes an ASCII letter small; and where slashes are. */
-static inline uint64_t ft_small(const uint8_t *p, uint64_t *slashes)
+/* Returns the bytes with bit 5 set, which are the lower-case letters among ASCII letters; stores the slashes. */
+static inline uint64_t ft_lower(const uint8_t *p, uint64_t *slashes)
 {
     __m128i v[4], slash[4];
     int i;
     for (i = 0; i < 4; i++) {
         v[i] = _mm_loadu_si128((const __m128i *)(p + 16 * i));
         slash[i] = _mm_cmpeq_epi8(v[i], _mm_set1_epi8('/'));
-        v[i] = _mm_slli_epi16(v[i], 2); /* bit 5 of every byte is its bit 7 now */
+        v[i] = _mm_slli_epi16(v[i], 2); /* moves bit 5 of every byte to its bit 7 */
     }
     *slashes = ft_mask(slash);
     return ft_mask(v);
@@ -80,7 +81,7 @@ static inline uint64_t ft_below(int n)
     return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
-/* The length of the contraction at p, which is a quote; 0 if there is none. Reads three bytes. */
+/* Returns the length of the contraction at p, which is a quote; 0 if there is none. Reads three bytes. */
 static inline int ft_contraction(const uint8_t *p, uint8_t fold)
 {
     uint8_t a = p[1] | fold, b = p[2] | fold;
@@ -89,7 +90,7 @@ static inline int ft_contraction(const uint8_t *p, uint8_t fold)
     return (a == 'l' && b == 'l') || (a == 'v' && b == 'e') || (a == 'r' && b == 'e') ? 3 : 0;
 }
 
-/* Mends `starts` for the contractions that begin at a quote; drops what lies behind one too close to the edge. */
+/* Corrects `starts` for the contractions that begin at a quote. Drops the bits after a quote too close to the end. */
 static inline uint64_t ft_contractions(const uint8_t *p, uint64_t starts, uint64_t quotes, uint8_t fold)
 {
     while (quotes) {
@@ -114,12 +115,13 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     ft_classes c = ft_classify(p);
     uint64_t other = ~(c.letter | c.number | c.space);
     uint64_t after_space = c.space << 1, after_blank = c.blank << 1, before_space = c.space >> 1;
-    /* White space begins a pretoken at its first byte and at its last, if something follows; what follows it
-     * begins one unless it was a blank; elsewhere one begins wherever the class changes. */
+    /* A run of white space begins a pretoken at its first byte and, if other text follows, at its last byte. The text
+     * after it begins a pretoken unless that last byte is a blank. Elsewhere, a pretoken begins wherever the class
+     * changes. */
     uint64_t starts = (c.space & ~(after_space & before_space))
         | (~c.space & after_space & ~after_blank)
         | (~after_space & ((c.letter & ~(c.letter << 1)) | (c.number & ~(c.number << 1)) | (other & ~(other << 1))));
-    int usable = FT_BLOCK - 1; /* the last byte's successor is not known */
+    int usable = FT_BLOCK - 1; /* the byte after the last one is unknown */
     if (c.high)
         usable = __builtin_ctzll(c.high) - 1;
     if (usable <= 0)
@@ -128,21 +130,22 @@ static inline uint64_t ft_starts_gpt2(const uint8_t *p)
     return ft_contractions(p, starts, c.quote, 0) & ft_below(usable) & ~UINT64_C(1);
 }
 
-/* What cl100k's pattern and those made after it have in common: the other character in front of a word, line
- * ends, digits in threes or, where `digits` is 1, alone. `usable` is how many bits to trust. */
+/* Returns the bits common to cl100k and the patterns derived from it. They account for a character of another class
+ * before a word, for line ends, and for digits: in groups of three or, if `digits` is 1, one by one. Stores the number
+ * of valid bits in `usable`. */
 static inline uint64_t ft_starts_common(ft_classes c, int digits, int *usable)
 {
     uint64_t other = ~(c.letter | c.number | c.space);
     uint64_t after_space = c.space << 1, before_space = c.space >> 1;
-    /* A line end alone behind other characters belongs to them. */
+    /* A single line end after other characters belongs to their pretoken. */
     uint64_t taken = c.newline & (other << 1);
-    /* One other character that begins a pretoken, and white space but for line ends, go with letters behind them. */
+    /* A single other character that begins a pretoken is a prefix of a word; so is white space except line ends. */
     uint64_t single = other & ~(other << 1) & ~(other >> 1) & ~(c.blank << 1);
     uint64_t leads = single | (c.space & ~c.newline);
     uint64_t starts = (c.space & ~(after_space & before_space) & ~taken) | (c.letter & ~(c.letter << 1) & ~(leads << 1))
         | (c.number & ~(c.number << 1)) | (other & ~(other << 1) & ~(c.blank << 1));
     uint64_t fourth = c.number & c.number << 1 & c.number << 2 & c.number << 3;
-    uint64_t lines = c.newline & (after_space | before_space); /* white space of several, with line ends: not here */
+    uint64_t lines = c.newline & (after_space | before_space); /* runs of white space with line ends are left to the scalar scanner */
     *usable = FT_BLOCK - 1;
     if (c.high)
         *usable = __builtin_ctzll(c.high) - 1;
@@ -163,7 +166,7 @@ static inline uint64_t ft_starts_common(ft_classes c, int digits, int *usable)
 }
 
 /* cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$|\s*[\r\n]|\s+(?!\S)|\s
- * In a block, Llama 3's pattern is the same, and Qwen 2's takes one digit at a time; `digits` is 3 or 1. */
+ * In a block, the pattern of Llama 3 is the same; that of Qwen 2 splits digits one by one. `digits` is 3 or 1. */
 static inline uint64_t ft_starts_cl100k(const uint8_t *p, int digits)
 {
     ft_classes c = ft_classify(p);
@@ -174,13 +177,13 @@ static inline uint64_t ft_starts_cl100k(const uint8_t *p, int digits)
     return ft_contractions(p, starts & ft_below(usable), c.quote, 0x20) & ft_below(usable) & ~UINT64_C(1);
 }
 
-/* o200k, where a word also ends before a capital letter behind a small one, and takes a contraction with it. */
+/* o200k: a word also ends between a lower-case and an upper-case letter, and it includes a contraction after it. */
 static inline uint64_t ft_starts_o200k(const uint8_t *p)
 {
     ft_classes c = ft_classify(p);
-    uint64_t quotes = c.quote & c.letter << 1, slashes, small = ft_small(p, &slashes) & c.letter;
-    int usable, behind = 0; /* the last contraction */
-    uint64_t starts = ft_starts_common(c, 3, &usable) | (c.letter & ~small & small << 1);
+    uint64_t quotes = c.quote & c.letter << 1, slashes, lower = ft_lower(p, &slashes) & c.letter;
+    int usable, after_contraction = 0; /* the end of the last contraction */
+    uint64_t starts = ft_starts_common(c, 3, &usable) | (c.letter & ~lower & lower << 1);
     while (quotes) {
         int at = __builtin_ctzll(quotes), length;
         quotes &= quotes - 1;
@@ -189,16 +192,17 @@ static inline uint64_t ft_starts_o200k(const uint8_t *p)
                 usable = at;
             break;
         }
-        if (at == behind)
-            continue; /* what stands before this quote is a contraction, not a word */
+        if (at == after_contraction)
+            continue; /* a contraction precedes this quote, not a word */
         length = ft_contraction(p + at, 0x20);
         if (length) {
-            behind = at + length;
+            after_contraction = at + length;
             starts &= ~(ft_below(length) << at);
-            starts |= UINT64_C(1) << behind;
+            starts |= UINT64_C(1) << after_contraction;
         }
     }
-    /* Other characters take line ends and slashes behind them: a slash behind a line end is not for here. */
+    /* Other characters include line ends and slashes after them. A slash after a line end is left to the scalar
+     * scanner. */
     slashes &= c.newline << 1;
     if (slashes && __builtin_ctzll(slashes) < usable)
         usable = __builtin_ctzll(slashes);
@@ -207,15 +211,16 @@ static inline uint64_t ft_starts_o200k(const uint8_t *p)
     return starts & ft_below(usable) & ~UINT64_C(1);
 }
 
-/* Where words begin that white space separates, and in `last` where they have their last bytes; with `apart` every
- * character of punctuation is a word. Unlike above, the first byte may be white space. The nth bit of both is the nth
- * word; a word that may go on behind the edge, or behind a byte that is not ASCII, has none in `last`. */
-static inline uint64_t ft_words(const uint8_t *p, int apart, uint64_t *last)
+/* Returns the first bytes of words separated by white space, and stores their last bytes in `last`. The nth bits of
+ * both belong to the nth word. With `split_punctuation`, every punctuation character is a word. Unlike above, the first
+ * byte may be white space. A word that may continue after the block, or after a byte that is not ASCII, has no bit in
+ * `last`. */
+static inline uint64_t ft_words(const uint8_t *p, int split_punctuation, uint64_t *last)
 {
     ft_classes c = ft_classify(p);
     int usable = c.high ? __builtin_ctzll(c.high) : FT_BLOCK;
     uint64_t within = ft_below(usable), seen = within & ~c.space;
-    uint64_t alone = apart ? seen & c.printable & ~(c.letter | c.number) : 0;
+    uint64_t alone = split_punctuation ? seen & c.printable & ~(c.letter | c.number) : 0;
     uint64_t other = seen & ~alone;
     *last = alone | (other & ~(other >> 1) & within >> 1);
     return alone | (other & ~(other << 1));
@@ -223,10 +228,10 @@ static inline uint64_t ft_words(const uint8_t *p, int apart, uint64_t *last)
 
 #else
 #define FT_BLOCK 64
-static inline uint64_t ft_words(const uint8_t *p, int apart, uint64_t *last)
+static inline uint64_t ft_words(const uint8_t *p, int split_punctuation, uint64_t *last)
 {
     (void)p;
-    (void)apart;
+    (void)split_punctuation;
     *last = 0;
     return 0;
 }

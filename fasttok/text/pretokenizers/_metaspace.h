@@ -1,6 +1,6 @@
-/* Spaces and the mark that stands for them, U+2581, sought many bytes at a time.
+/* Search for spaces and for the mark that replaces them, U+2581, in blocks of bytes.
  *
- * SSE2 is part of every x86-64 processor; elsewhere it is done byte by byte. */
+ * This uses SSE2, which every x86-64 processor has. On other processors, it searches byte by byte. */
 #ifndef FASTTOK_METASPACE_H
 #define FASTTOK_METASPACE_H
 
@@ -12,8 +12,8 @@
 #define FT_METASPACE_SSE2 1
 #endif
 
-/* Copies up to the next U+0020 or to the end, whichever comes first, and returns how many bytes that was. What lies
- * behind it in `out`, up to 15 bytes, is overwritten; nothing is read at or behind `readable`. */
+/* Copies text up to the next U+0020 or to the end, whichever comes first; returns the number of bytes. May overwrite up
+ * to 15 bytes of `out` after the copy. Reads nothing at or after `readable`. */
 static inline ptrdiff_t ft_copy_word(const uint8_t *p, const uint8_t *end, const uint8_t *readable, uint8_t *out)
 {
     const uint8_t *start = p;
@@ -39,7 +39,7 @@ static inline ptrdiff_t ft_copy_word(const uint8_t *p, const uint8_t *end, const
     return p - start;
 }
 
-/* Where marks begin in the next 64 bytes, a bit a byte; reads 66. */
+/* Returns the positions of marks that begin in the next 64 bytes, one bit per byte. Reads 66 bytes. */
 static inline uint64_t ft_marks(const uint8_t *p)
 {
     uint64_t found = 0;

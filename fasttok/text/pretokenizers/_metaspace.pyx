@@ -1,4 +1,4 @@
-"""White space as a mark in the text: writing it, and finding where words begin or end by it."""
+"""Replace spaces by marks (U+2581) and back; scanner of the words that marks begin or end."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -17,16 +17,16 @@ cdef extern from "_metaspace.h" nogil:
 cdef const char* MARK = b"\xe2\x96\x81"  # U+2581
 cdef enum:
     WIDTH = 3  # bytes of the mark
-    ROOM = 16  # bytes that may be written behind what is copied
+    SLACK = 16  # bytes that may be written after the end of a copy
 
 
 def measure(const uint8_t[::1] text, Py_ssize_t n_rows):
-    """The most bytes that rewriting takes, with what it writes beyond its end."""
+    """Return the number of bytes that `rewrite` may write to `out`, including those after the end of the output."""
     cdef Py_ssize_t i, n_spaces = 0
     with nogil:
         for i in range(text.shape[0]):
             n_spaces += text[i] == 32
-    return text.shape[0] + (WIDTH - 1) * n_spaces + WIDTH * n_rows + ROOM
+    return text.shape[0] + (WIDTH - 1) * n_spaces + WIDTH * n_rows + SLACK
 
 
 def rewrite(
@@ -41,11 +41,13 @@ def rewrite(
     int64_t[::1] out_offsets,
     int64_t[::1] origins,
 ):
-    """Write the rows of text with marks for spaces to `out`, and where each ends; return how many bytes.
+    """Write rows with marks instead of spaces to `out`, and their offsets to `out_offsets`; return the number of bytes.
 
-    `begins` and `ends` say whether a row is the beginning and the end of its document, `dummy` whether these get
-    a mark of their own, `remove` whether white space is removed, and `as_suffix` whether the mark is the end of
-    a word. `origins` has an entry for every byte of room, or none at all: then they are not written.
+    `text` is uint8[n], `offsets` and `out_offsets` are int64[k + 1]. `begins` and `ends`, uint8[k], tell whether each
+    row begins and ends its document, or its segment. `dummy`, `remove` and `as_suffix` are the options
+    `add_dummy_prefix`, `remove_extra_whitespaces` and `treat_whitespace_as_suffix`. `out` is uint8[c], where c is the
+    result of `measure`. `origins` is int64[c] for the begin of the origin of each byte and the end of the last origin,
+    or empty if origins are not needed.
     """
     cdef Py_ssize_t row, i, j, end, length, start, consumed, n = 0
     cdef bint aligned = origins.shape[0] > 0
@@ -107,22 +109,22 @@ cdef inline Py_ssize_t write_mark(uint8_t* out, Py_ssize_t n, Py_ssize_t origin,
 
 
 def write_spaces(const uint8_t[::1] text):
-    """The text as ``bytes``, with a space for every mark."""
-    cdef Py_ssize_t n = text.shape[0], room
+    """Return the text as ``bytes``, with spaces instead of marks."""
+    cdef Py_ssize_t n = text.shape[0], capacity
     cdef bytes out
     cdef uint8_t* o
     if n == 0:
         return b""
-    room = replace_marks(&text[0], n, NULL, 0)
-    out = PyBytes_FromStringAndSize(NULL, room)
+    capacity = replace_marks(&text[0], n, NULL, 0)
+    out = PyBytes_FromStringAndSize(NULL, capacity)
     o = <uint8_t*>PyBytes_AS_STRING(out)
     with nogil:
-        replace_marks(&text[0], n, o, room)
+        replace_marks(&text[0], n, o, capacity)
     return out
 
 
-cdef Py_ssize_t replace_marks(const uint8_t* text, Py_ssize_t n, uint8_t* out, Py_ssize_t room) noexcept nogil:
-    """Write the text with spaces for marks to `out`, unless there is no room; return how many bytes that are."""
+cdef Py_ssize_t replace_marks(const uint8_t* text, Py_ssize_t n, uint8_t* out, Py_ssize_t capacity) noexcept nogil:
+    """Write the text with spaces instead of marks to `out`, or nothing if capacity is 0; return the number of bytes."""
     cdef Py_ssize_t i = 0, at, start = 0, written = 0
     cdef uint64_t bits
     while i < n:
@@ -132,9 +134,9 @@ cdef Py_ssize_t replace_marks(const uint8_t* text, Py_ssize_t n, uint8_t* out, P
             bits = text[i] == 0xE2 and i + WIDTH <= n and memcmp(text + i, MARK, WIDTH) == 0
         while bits:
             at = i + ctz(bits)
-            if room:
-                if at - start <= ROOM and start + ROOM <= n and written + ROOM <= room:
-                    memcpy(out + written, text + start, ROOM)  # of a known length, which is much faster
+            if capacity:
+                if at - start <= SLACK and start + SLACK <= n and written + SLACK <= capacity:
+                    memcpy(out + written, text + start, SLACK)  # a constant length is much faster
                 else:
                     memcpy(out + written, text + start, at - start)
                 out[written + at - start] = 32
@@ -142,14 +144,14 @@ cdef Py_ssize_t replace_marks(const uint8_t* text, Py_ssize_t n, uint8_t* out, P
             start = at + WIDTH
             bits &= bits - 1
         i += 64 if i + 64 + WIDTH - 1 <= n else 1
-    if room:
+    if capacity:
         memcpy(out + written, text + start, n - start)
     return written + n - start
 
 
 @cython.final
 cdef class WordScanner(Spans):
-    """The words that marks begin, or end. Holds nothing else, so that all threads can share it."""
+    """Spans of words that begin, or end, with a mark. Has no other state, so all threads can share it."""
 
     cdef bint as_suffix
 
@@ -166,7 +168,7 @@ cdef class WordScanner(Spans):
         int64_t* ends,
         Py_ssize_t n,
     ) noexcept nogil:
-        # A word ends before the next mark behind its first byte, or behind the next mark.
+        # A word ends before the next mark after its first byte or, with `as_suffix`, after the next mark.
         cdef Py_ssize_t start = position[0], shift = WIDTH if self.as_suffix else 0, k = 0
         cdef Py_ssize_t i = start if self.as_suffix else start + 1
         cdef uint64_t bits

@@ -1,10 +1,10 @@
-"""The class of every code point, the way every kernel asks for it."""
+"""Classes of code points, for all kernels."""
 
 from libc.stdint cimport uint8_t
 
 from fasttok.text.unicode._utf8 cimport read_code_point
 
-# The bits of a class, in the order of tests/make_unicode.py. OTHER is none of the first three.
+# The bits of a class, as in tests/make_unicode.py.
 cdef enum:
     LETTER = 1
     NUMBER = 2
@@ -20,7 +20,7 @@ cdef const uint8_t* CLASS
 cdef inline uint8_t classify(
     const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* length
 ) noexcept nogil:
-    """The class of the code point at `i`, and its length in bytes."""
+    """Return the class of the code point at `i`; store its length in bytes."""
     if text[i] < 0x80:
         length[0] = 1
         return CLASS[text[i]]
@@ -30,7 +30,10 @@ cdef inline uint8_t classify(
 cdef inline uint8_t classify_before(
     const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t* start
 ) noexcept nogil:
-    """The class of the code point that ends at `i`, begin < i, and where it starts; one begins at `i`."""
+    """Return the class of the code point that ends at `i`; store its start.
+
+    `i` must be greater than `begin` and must not be inside a code point.
+    """
     cdef Py_ssize_t length
     cdef uint8_t kind
     start[0] = i - 1

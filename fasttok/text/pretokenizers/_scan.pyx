@@ -1,10 +1,9 @@
-"""Hand-written scanners for the well-known split patterns, over UTF-8.
+"""Hand-written scanners of well-known split patterns, over UTF-8.
 
-A scanner answers one question: where does the pretoken that starts here end? It follows its regular
-expression alternative by alternative (the expressions stand in pretokenizers.py), so each function
-below reads like the expression it replaces: the class of a code point comes from one table, and a run of
-ASCII letters is measured eight bytes at a time. Where 64 bytes of ASCII lie ahead, _blocks.h finds all
-pretokens in them at once; the scanners here do the rest.
+A scanner finds the end of the pretoken that starts at a given position. Each function below follows the regular
+expression that it replaces (`scanners.py`), alternative by alternative. The classes of code points come from one
+table. Runs of ASCII letters are skipped eight bytes at a time. For blocks of 64 bytes of ASCII, `_blocks.h` finds all
+pretokens at once, and the functions here handle the remaining text.
 """
 
 import numpy as np
@@ -24,9 +23,9 @@ cdef extern from "_blocks.h" nogil:
     uint64_t starts_o200k "ft_starts_o200k"(const uint8_t* p)
 
 cdef enum:
-    CHUNK = 512  # spans that are asked for at once
+    CHUNK = 512  # spans that are requested at once
 
-cdef enum Pattern:  # those up to O200K have blocks
+cdef enum Pattern:  # _blocks.h supports the patterns up to O200K
     GPT2
     CL100K
     LLAMA3
@@ -53,7 +52,7 @@ PATTERNS = {
     "none": NONE,
 }
 
-# The class of every code point. A byte that is not UTF-8 reads as U+DC80 to U+DCFF: no class at all.
+# The class of every code point. An invalid byte 0xNN is read as U+DCNN, which has the class 0.
 _class_of = np.repeat(
     np.array(_classes.CLASSES, np.uint8), np.diff(np.array([*_classes.STARTS, 0x110000], np.int64))
 )
@@ -62,11 +61,11 @@ CLASS = &_class_view[0]
 
 
 cdef inline Py_ssize_t ascii_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    """The end of the run of ASCII letters at `i`."""
+    """Return the end of the run of ASCII letters at `i`."""
     cdef uint64_t word, folded, letters
     while i + 8 <= end:
         word = load8(text + i)
-        # Per byte, with bit 7 as the answer: 'a' <= byte | 0x20 <= 'z', and the byte is ASCII.
+        # Set bit 7 of every byte that is an ASCII letter: 'a' <= byte | 0x20 <= 'z' and byte < 0x80.
         folded = (word | 0x2020202020202020ULL) & 0x7F7F7F7F7F7F7F7FULL
         letters = (
             (folded + 0x1F1F1F1F1F1F1F1FULL) & ~(folded + 0x0505050505050505ULL) & ~word & 0x8080808080808080ULL
@@ -80,7 +79,7 @@ cdef inline Py_ssize_t ascii_letters(const uint8_t* text, Py_ssize_t i, Py_ssize
 
 
 cdef inline Py_ssize_t skip_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    r"""\p{L}*"""
+    r"""Match \p{L}* at `i`; return its end."""
     cdef Py_ssize_t length
     while True:
         i = ascii_letters(text, i, end)
@@ -92,7 +91,7 @@ cdef inline Py_ssize_t skip_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_
 
 
 cdef inline Py_ssize_t skip_numbers(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    r"""\p{N}*"""
+    r"""Match \p{N}* at `i`; return its end."""
     cdef Py_ssize_t length
     while i < end and classify(text, i, end, &length) & NUMBER:
         i += length
@@ -100,21 +99,21 @@ cdef inline Py_ssize_t skip_numbers(const uint8_t* text, Py_ssize_t i, Py_ssize_
 
 
 cdef inline Py_ssize_t skip_other(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    r"""[^\s\p{L}\p{N}]*"""
+    r"""Match [^\s\p{L}\p{N}]* at `i`; return its end."""
     cdef Py_ssize_t length
     while i < end and not classify(text, i, end, &length) & (LETTER | NUMBER | SPACE):
         i += length
     return i
 
 
-cdef struct Run:
-    Py_ssize_t end  # where the run of white space ends
-    Py_ssize_t last  # where its last code point starts
-    Py_ssize_t newline  # behind its last \r or \n; 0 where there is none
+cdef struct Run:  # of white space
+    Py_ssize_t end
+    Py_ssize_t last  # start of its last code point
+    Py_ssize_t newline  # position after its last \r or \n; 0 if there is none
 
 
 cdef inline Run skip_spaces(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    r"""\s+, with what the alternatives for white space ask about it"""
+    r"""Match \s* at `i`; return the properties that the alternatives for white space need."""
     cdef Run run
     cdef Py_ssize_t length
     run.last = i
@@ -129,7 +128,7 @@ cdef inline Run skip_spaces(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) n
 
 
 cdef inline Py_ssize_t end_of_spaces(Run run, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
-    r"""\s+(?!\S)|\s+ : all up to the text's end, else all but the last, else the one there is"""
+    r"""Match \s+(?!\S)|\s+ in a run: all but its last code point, unless it ends the text or has only one."""
     if run.end == end or run.last == start:
         return run.end
     return run.last
@@ -161,7 +160,7 @@ cdef inline Py_ssize_t next_gpt2(const uint8_t* text, Py_ssize_t i, Py_ssize_t e
 cdef inline Py_ssize_t contraction_any_case(
     const uint8_t* text, Py_ssize_t i, Py_ssize_t end
 ) noexcept nogil:
-    r"""'(?i:[sdmt]|ll|ve|re), or 0. U+017F, the long s, folds to s."""
+    r"""Match '(?i:[sdmt]|ll|ve|re) at `i`; return its end, or 0. U+017F, the long s, case-folds to s."""
     cdef uint8_t a, b
     if text[i] != 39 or i + 1 >= end:
         return 0
@@ -181,7 +180,7 @@ cdef inline Py_ssize_t contraction_any_case(
 cdef inline Py_ssize_t next_cl100k(
     const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Pattern pattern
 ) noexcept nogil:
-    """cl100k and those made after it: Qwen 2 takes one digit at a time, and only cl100k has \\s+$."""
+    """Match cl100k, Llama 3 or Qwen 2 at `i`. Only Qwen 2 splits digits one by one, only cl100k has \\s+$."""
     cdef Py_ssize_t j, length, next_length
     cdef uint8_t kind, next_kind
     cdef Run run
@@ -199,46 +198,46 @@ cdef inline Py_ssize_t next_cl100k(
         if next_kind & LETTER and text[i] != 10 and text[i] != 13:  # [^\r\n\p{L}\p{N}]\p{L}+
             return skip_letters(text, j + next_length, end)
         if text[i] == 32 and not next_kind & (LETTER | NUMBER | SPACE):
-            kind = 0  # ' [^\s\p{L}\p{N}]+[\r\n]*' goes on as the one without the space
+            kind = 0  # ' [^\s\p{L}\p{N}]+[\r\n]*' continues like the same without the space
     if not kind & SPACE:  # [^\s\p{L}\p{N}]+[\r\n]*
         j = skip_other(text, j, end)
         while j < end and (text[j] == 10 or text[j] == 13):
             j += 1
         return j
     run = skip_spaces(text, i, end)
-    if run.newline and (pattern != CL100K or run.end != end):  # \s+$ goes first, then \s*[\r\n]
+    if run.newline and (pattern != CL100K or run.end != end):  # \s+$ has priority over \s*[\r\n]
         return run.newline
     return end_of_spaces(run, i, end)
 
 
 cdef inline Py_ssize_t some_numbers(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t most
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t limit
 ) noexcept nogil:
-    r"""\p{N}{0,most}"""
+    r"""Match \p{N}{0,limit} at `i`; return its end."""
     cdef Py_ssize_t length
-    while most and i < end and classify(text, i, end, &length) & NUMBER:
+    while limit and i < end and classify(text, i, end, &length) & NUMBER:
         i += length
-        most -= 1
+        limit -= 1
     return i
 
 
 cdef inline bint may_lead(uint8_t kind) noexcept nogil:
-    r"""[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"""
+    r"""Return whether a class is in [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]."""
     return kind & MARK or kind & (LETTER | LOWER) == LETTER
 
 
 cdef inline bint may_follow(uint8_t kind) noexcept nogil:
-    r"""[\p{Ll}\p{Lm}\p{Lo}\p{M}]"""
+    r"""Return whether a class is in [\p{Ll}\p{Lm}\p{Lo}\p{M}]."""
     return kind & MARK or kind & (LETTER | UPPER) == LETTER
 
 
 cdef inline Py_ssize_t cased_word(
     const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* leading_end
 ) noexcept nogil:
-    """[lead]*[follow]+ from i on, or 0; `leading_end` is where the run of [lead] ends.
+    """Match [lead]*[follow]+ at `i`; return its end, or 0. Store the end of the run of [lead] in `leading_end`.
 
-    The run takes all it can; then, where nothing follows it, gives back what comes behind its last code
-    point that may follow as well, which is then the whole of [follow]+.
+    [lead]* is greedy. If no [follow] comes after it, it backtracks to its last code point that is also in [follow].
+    This code point alone then matches [follow]+.
     """
     cdef Py_ssize_t length, last = 0
     cdef uint8_t kind
@@ -258,18 +257,18 @@ cdef inline Py_ssize_t cased_word(
 
 
 cdef inline Py_ssize_t next_o200k(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    cdef Py_ssize_t j, length, lead_end, word_end, lead_end_behind = 0
+    cdef Py_ssize_t j, length, lead_end, word_end, prefixed_lead_end = 0
     cdef uint8_t kind = classify(text, i, end, &length)
     cdef bint is_prefix = not kind & (LETTER | NUMBER) and text[i] != 10 and text[i] != 13
     cdef Run run
-    # The two alternatives for words, each first with the other code point in front and then without.
+    # The two alternatives for words, each first with the optional prefix and then without it.
     word_end = 0
     if is_prefix:
-        word_end = cased_word(text, i + length, end, &lead_end_behind)
+        word_end = cased_word(text, i + length, end, &prefixed_lead_end)
     if not word_end:
         word_end = cased_word(text, i, end, &lead_end)
         if not word_end:
-            word_end = lead_end_behind if is_prefix and lead_end_behind > i + length else lead_end
+            word_end = prefixed_lead_end if is_prefix and prefixed_lead_end > i + length else lead_end
     if word_end > i:
         j = contraction_any_case(text, word_end, end) if word_end < end else 0
         return j if j else word_end
@@ -317,25 +316,25 @@ cdef inline Py_ssize_t next_digits(
     const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end, Pattern pattern
 ) noexcept nogil:
     cdef Py_ssize_t j = i, length, n = 0
-    cdef Py_ssize_t most = 1 if pattern == DIGITS_SINGLE else 3
+    cdef Py_ssize_t limit = 1 if pattern == DIGITS_SINGLE else 3
     if not classify(text, i, end, &length) & NUMBER:  # \P{N}+
         while i < end and not classify(text, i, end, &length) & NUMBER:
             i += length
         return i
     if pattern == DIGITS_THREES_RIGHT and not (i > begin and classify_before(text, begin, i, &j) & NUMBER):
-        # (?=(?:\p{N}{3})*(?!\p{N})): the first of a run takes what is left over from threes.
+        # (?=(?:\p{N}{3})*(?!\p{N})): the number of digits after the first group is a multiple of 3.
         j = i
         while j < end and classify(text, j, end, &length) & NUMBER:
             j += length
             n += 1
-        most = (n - 1) % 3 + 1
-    return some_numbers(text, i, end, most)  # \p{N}{1,3}
+        limit = (n - 1) % 3 + 1
+    return some_numbers(text, i, end, limit)  # \p{N}{1,3}
 
 
 cdef inline Py_ssize_t next_pretoken(
     Pattern pattern, const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end
 ) noexcept nogil:
-    """The end of the pretoken that starts at `i`, in the document from `begin` to `end`."""
+    """Return the end of the pretoken that starts at `i`, in the document from `begin` to `end`."""
     if pattern == GPT2:
         return next_gpt2(text, i, end)
     if pattern == O200K:
@@ -354,7 +353,7 @@ cdef inline Py_ssize_t next_pretoken(
 cdef inline Py_ssize_t write_spans(
     uint64_t bits, Py_ssize_t block, Py_ssize_t* position, int64_t* starts, int64_t* ends, Py_ssize_t k, Py_ssize_t n
 ) noexcept nogil:
-    """Write the spans that the bits of a block end, as many as there is room for; return the new k."""
+    """Write spans that end at the bits of a block, up to a total of n; return the new number of spans."""
     cdef Py_ssize_t start = position[0]
     while bits and k < n:
         starts[k] = start
@@ -368,7 +367,7 @@ cdef inline Py_ssize_t write_spans(
 
 @cython.final
 cdef class Scanner(Spans):
-    """The spans of a named pattern. Holds nothing but the pattern, so that all threads can share it."""
+    """Spans of a named pattern. Has no other state, so all threads can share it."""
 
     cdef Pattern pattern
 
@@ -387,12 +386,12 @@ cdef class Scanner(Spans):
     ) noexcept nogil:
         cdef Pattern pattern = self.pattern
         cdef bint has_blocks = pattern <= O200K
-        # A block that told nothing holds text that is not ASCII: the next half goes to the scalar scanner.
+        # A block without bits usually contains text that is not ASCII, so the scalar scanner reads half a block.
         cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0
         cdef uint64_t bits
         while i < end and k < n:
             if has_blocks and i >= scalar_to and i + FT_BLOCK <= end:
-                # Llama 3's pattern differs from cl100k's at the end of a text only.
+                # The pattern of Llama 3 differs from cl100k only at the end of a text.
                 if pattern == GPT2:
                     bits = starts_gpt2(text + i)
                 elif pattern == O200K:
@@ -414,11 +413,11 @@ cdef class Scanner(Spans):
 def scan(
     Spans spans, const uint8_t[::1] text, const int64_t[::1] documents, int64_t[::1] state, int64_t[::1] ends
 ):
-    """Write where the next pretokens end to `ends`, as many as it holds; return how many were written.
+    """Write the ends of the next pretokens to `ends`, as many as fit; return their number, 0 at the end of the text.
 
-    For spans that leave nothing out. `documents` are the offsets of the documents in `text`; no pretoken
-    reaches across them. `state` holds the document and the position to go on from, (0, documents[0]) to
-    begin with. A return of 0 means that the text is used up.
+    The spans must cover the text, uint8[m]. `documents`, int64[k + 1], are the offsets of the documents in `text`.
+    `state`, int64[2], contains the document and the position to continue from; it is updated. Its initial value is
+    (0, documents[0]). `ends` is int64[n].
     """
     cdef Py_ssize_t document = state[0], i = state[1], k = 0, n = ends.shape[0]
     cdef int64_t starts[CHUNK]

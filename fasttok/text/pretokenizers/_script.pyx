@@ -1,4 +1,4 @@
-"""Where the script changes in text; scripts.py says what that means."""
+"""Scanner of runs of one script; script.py defines them."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from fasttok.text._spans cimport Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
-    INHERITED = 0  # also: none yet
+    INHERITED = 0  # also: the script of the run is not known yet
     COMMON = 1
     MARK = 0xFF  # U+2581
 
@@ -18,7 +18,7 @@ _script_of = np.repeat(
     np.array(_script_runs.SCRIPTS, np.uint8),
     np.diff(np.array([*_script_runs.STARTS, 0x110000], np.int64)),
 )
-# Japanese writes words in three scripts; the long vowel mark, U+30FC, is Common in the tables.
+# Japanese words mix three scripts. The long vowel mark, U+30FC, is Common in the tables.
 _script_of[np.isin(_script_of, _script_of[[ord("ひ"), ord("カ")]])] = _script_of[ord("漢")]
 _script_of[0x30FC] = _script_of[ord("漢")]
 _script_of[0x2581] = MARK
@@ -34,13 +34,13 @@ cdef inline uint8_t script_at(const uint8_t* text, Py_ssize_t i, Py_ssize_t end,
 
 
 cdef inline Py_ssize_t next_script(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
-    """The end of the run of one script that starts at `i`."""
+    """Return the end of the run of one script that starts at `i`."""
     cdef Py_ssize_t length, mark
     cdef uint8_t script, current = INHERITED
     while i < end:
         script = script_at(text, i, end, &length)
         mark = i
-        while script == MARK:  # what follows says whether it belongs to this run
+        while script == MARK:  # it belongs to this run if the code point after it does
             i += length
             if i == end:
                 return end
@@ -55,7 +55,7 @@ cdef inline Py_ssize_t next_script(const uint8_t* text, Py_ssize_t i, Py_ssize_t
 
 @cython.final
 cdef class ScriptScanner(Spans):
-    """The runs of one script. Holds nothing, so that all threads can share it."""
+    """Spans of runs of one script. Has no state, so all threads can share it."""
 
     cdef Py_ssize_t next(
         self,

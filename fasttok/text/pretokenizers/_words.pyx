@@ -1,7 +1,7 @@
-"""Scanners for words alone: white space separates them and belongs to none; and the white space around a text.
+"""Scanners of words separated by white space, which they drop; and the search for white space around a text.
 
-They follow their expressions (pretokenizers.py) as those of _scan.pyx do. Where 64 bytes lie ahead, _blocks.h
-finds all words of ASCII in them at once.
+The scanners follow the regular expressions in `scanners.py`. For blocks of 64 bytes, `_blocks.h` finds all ASCII words
+at once.
 """
 
 cimport cython
@@ -14,29 +14,29 @@ from fasttok.text._spans cimport Spans
 cdef extern from "_blocks.h" nogil:
     enum:
         FT_BLOCK
-    uint64_t words "ft_words"(const uint8_t* p, bint apart, uint64_t* last)
+    uint64_t words "ft_words"(const uint8_t* p, bint split_punctuation, uint64_t* last)
 
 
 cdef inline Py_ssize_t end_of_word(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, uint8_t apart
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, uint8_t single
 ) noexcept nogil:
-    """Where the word ends that starts at `i`, which is no white space; what is `apart` is a word alone."""
+    """Return the end of the word that starts at `i`. A code point of a class in `single` is a word."""
     cdef Py_ssize_t length
-    cdef bint is_alone = classify(text, i, end, &length) & apart
+    cdef bint is_alone = classify(text, i, end, &length) & single
     i += length
-    while not is_alone and i < end and not classify(text, i, end, &length) & (SPACE | apart):
+    while not is_alone and i < end and not classify(text, i, end, &length) & (SPACE | single):
         i += length
     return i
 
 
 @cython.final
 cdef class WordScanner(Spans):
-    r"""The words of a text, \S+ or, with punctuation apart, as BERT has them. All threads can share it."""
+    r"""Spans of matches of \S+ or, with `split_punctuation`, of words of BERT. All threads can share it."""
 
-    cdef uint8_t apart
+    cdef uint8_t single
 
-    def __cinit__(self, bint punctuation_apart):
-        self.apart = PUNCTUATION if punctuation_apart else 0
+    def __cinit__(self, bint split_punctuation):
+        self.single = PUNCTUATION if split_punctuation else 0
 
     cdef Py_ssize_t next(
         self,
@@ -48,12 +48,12 @@ cdef class WordScanner(Spans):
         int64_t* ends,
         Py_ssize_t n,
     ) noexcept nogil:
-        # A block without a word holds text that is not ASCII: the next half is read code point by code point.
+        # A block without words usually contains text that is not ASCII, so half of it is read by code points.
         cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0, length
         cdef uint64_t first, last
         while k < n:
             if i >= scalar_to and i + FT_BLOCK <= end:
-                first = words(text + i, self.apart != 0, &last)
+                first = words(text + i, self.single != 0, &last)
                 if last:
                     while last and k < n:
                         starts[k] = i + ctz(first)
@@ -69,7 +69,7 @@ cdef class WordScanner(Spans):
             if i >= end:
                 break
             starts[k] = i
-            i = end_of_word(text, i, end, self.apart)
+            i = end_of_word(text, i, end, self.single)
             ends[k] = i
             k += 1
         position[0] = i
@@ -83,7 +83,11 @@ def strip(
     const uint8_t[::1] right,
     int64_t[:, ::1] kept,
 ):
-    """Write what is left of each row, from where to where, without white space on the sides that are asked for."""
+    """Write the span of each row without its outer white space to `kept`.
+
+    `text` is uint8[n], `offsets` int64[k + 1], `kept` int64[k, 2]. `left` and `right`, uint8[k], tell for each row
+    whether to remove the white space at its beginning and at its end.
+    """
     cdef Py_ssize_t row, start, end, length = 0, before = 0
     with nogil:
         for row in range(offsets.shape[0] - 1):

@@ -1,4 +1,4 @@
-"""Any regular expression, on the ``regex`` module."""
+"""`RegexPretokenizer`: a regular expression, run by the ``regex`` module."""
 
 from __future__ import annotations
 
@@ -19,18 +19,25 @@ from fasttok.text.steps import SLICE, Pretokenizer
 
 @dataclass(frozen=True)
 class RegexPretokenizer(Pretokenizer):
-    """Any regular expression, in the syntax and with the Unicode tables of the ``regex`` module.
+    """Pretokenizer for a regular expression, with the syntax and Unicode tables of the ``regex`` module.
 
-    Pretokens are the matches and, so that nothing is lost, the stretches between them. A byte that is
-    not UTF-8 is seen as one code point, U+DC80 to U+DCFF.
+    The pretokens are the matches and the texts between matches, so no text is lost. The expression sees a
+    byte 0xNN that is not UTF-8 as the code point U+DCNN.
 
     Parameters
     ----------
     pattern : str
-        The expression.
+        Regular expression.
     timeout : float
-        The time in seconds a document may take, and as much again for every 100 MB of it, before
-        `PatternError` is raised; for an expression that backtracks can take forever.
+        Maximum time in seconds per document, plus the same time again per 10^8 code points. A backtracking
+        expression can run practically forever, so a `PatternError` is raised if it takes longer.
+
+    Raises
+    ------
+    PatternError
+        If the expression does not compile.
+    ImportError
+        If the ``regex`` module is missing.
     """
 
     pattern: str
@@ -38,7 +45,7 @@ class RegexPretokenizer(Pretokenizer):
     name = "regex"
 
     def __post_init__(self) -> None:
-        _ = self._compiled  # an expression that does not compile is an error here, not later
+        _ = self._compiled  # raises errors in the expression now, not at first use
 
     @cached_property
     def _compiled(self) -> Any:
@@ -46,8 +53,8 @@ class RegexPretokenizer(Pretokenizer):
             import regex
         except ImportError as error:
             raise ImportError(
-                "a pretokenizer from a regular expression needs the regex module (pip install regex); "
-                f"the named ones do not: {', '.join(NAMED)}"
+                "a regular expression as a pretokenizer needs the regex module: pip install regex. The named "
+                f"pretokenizers do not need it: {', '.join(NAMED)}"
             ) from error
         try:
             return regex.compile(self.pattern)
@@ -84,7 +91,8 @@ class RegexPretokenizer(Pretokenizer):
                     ends.append(end)
         except TimeoutError:
             raise PatternError(
-                f"pattern {self.pattern!r} ran longer than {self.timeout:g} s after code point {ends[-1]}",
+                f"pattern {self.pattern!r} exceeded its timeout of {self.timeout:g} s "
+                f"after code point {ends[-1]}",
                 row,
             ) from None
         if ends[-1] < len(text):
@@ -98,7 +106,7 @@ class RegexPretokenizer(Pretokenizer):
 
 
 def _utf8_lengths(code_points: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Bytes of each code point, one for an escaped byte (U+DC80 to U+DCFF)."""
+    """Return the number of bytes of each code point; 1 for an escaped byte (U+DC80 to U+DCFF)."""
     lengths = np.searchsorted(np.array([0x80, 0x800, 0x10000]), code_points, side="right") + 1
     lengths[(code_points >= 0xDC80) & (code_points <= 0xDCFF)] = 1
     return lengths

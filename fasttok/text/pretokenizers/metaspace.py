@@ -1,4 +1,4 @@
-"""`Metaspace`: white space as part of words, marked by ▁ in text and pieces, as sentencepiece has it."""
+"""`Metaspace`: words with ▁ for the spaces between them, as in sentencepiece."""
 
 from __future__ import annotations
 
@@ -21,34 +21,42 @@ MARK = "▁".encode()  # U+2581
 
 @dataclass(frozen=True)
 class Metaspace(CompositePretokenizer):
-    """Writes ▁ (U+2581) for every space, and cuts text into words, each with the ▁ before it.
+    """Pretokenizer of sentencepiece: replaces every space by ▁ (U+2581) and splits text into words.
 
-    What it writes is what sentencepiece 0.2.3 makes of text that its normalization leaves as it is, with the
-    options of the same names. Decoding writes a space for ▁ and leaves out the one at the start that no text
-    had. White space here is U+0020 alone; making others one is a normalizer's business.
+    Each word includes the ▁ before it. The options have the names and effects of sentencepiece 0.2.3, for
+    text that sentencepiece's normalization does not change. Decoding replaces ▁ by a space and removes the ▁
+    that `add_dummy_prefix` added. Only U+0020 counts as a space here; a normalizer can replace other white
+    space by U+0020.
 
     Parameters
     ----------
     add_dummy_prefix : bool
-        Whether a document that does not come out empty begins with a ▁ (ends, with
-        `treat_whitespace_as_suffix`), so that its first word is like all others.
+        Whether to add a ▁ at the beginning of every document that is not empty, so that its first word is
+        like all others. With `treat_whitespace_as_suffix`, it is added at the end.
     remove_extra_whitespaces : bool
-        Whether spaces at both ends of a document are dropped, and a run of them is one. Any ▁ at the end is
-        dropped as well.
+        Whether to drop spaces at both ends of a document and to merge runs of spaces into one. Any ▁ at the
+        end of a document is dropped as well.
     treat_whitespace_as_suffix : bool
         Whether ▁ belongs to the word before it.
     split_by_whitespace : bool
-        Whether words are pretokens; if not, a document is one.
+        Whether every word is a pretoken; if False, every document is one pretoken.
     scope : {"document", "segment"}
-        What begins and ends: the document, as in sentencepiece, or every stretch of it between two added
-        tokens, as with ``prepend_scheme="always"`` in tokenizers. After a step that cuts, every pretoken is a
-        text of its own either way.
+        Text to which the first two options apply: "document" is a whole document, as in sentencepiece.
+        "segment" is the text between two added tokens, as with ``prepend_scheme="always"`` in Hugging Face
+        ``tokenizers``.
+        After another pretokenizer in a sequence, every pretoken counts as a document.
+
+    Raises
+    ------
+    TypeError
+        If one of the first four options is not a bool.
+    ValueError
+        If `scope` has another value.
 
     Notes
     -----
-    O(n). Of the stretches between added tokens, only the first begins its document and only the last ends
-    it. A document of which a normalizer leaves nothing stays empty. With the mark as a suffix, decoding
-    leaves out the one at the end that was added; sentencepiece writes a space for it.
+    O(n). A document that is empty after normalization stays empty. With `treat_whitespace_as_suffix`,
+    decoding removes the ▁ that was added at the end; sentencepiece writes a space for it.
 
     Examples
     --------
@@ -96,7 +104,7 @@ class Metaspace(CompositePretokenizer):
 
 @dataclass(frozen=True)
 class _Marks(Normalizer):
-    """Writes a mark for every space."""
+    """Normalizer part of `Metaspace`: replaces spaces by marks."""
 
     step: Metaspace
     name = "metaspace"
@@ -129,7 +137,7 @@ class _Marks(Normalizer):
 
 @dataclass(frozen=True)
 class _Words(ScanningPretokenizer):
-    """Cuts before every mark, or after it."""
+    """Splitting part of `Metaspace`: splits text before every mark, or after it."""
 
     as_suffix: bool
     name = "metaspace"

@@ -1,4 +1,4 @@
-"""Named patterns on hand-written scanners (`_scan.pyx`, `_words.pyx`)."""
+"""Pretokenizers for named patterns, which run on hand-written scanners (`_scan.pyx`, `_words.pyx`)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from fasttok.text.pretokenizers._scan import Scanner
 from fasttok.text.pretokenizers._words import WordScanner
 from fasttok.text.steps import ScanningPretokenizer
 
-# The expressions that the scanners reproduce, each as its users write it today: GPT-2's as in the
-# original release, cl100k's as in tiktoken 0.14 (where white space that ends a text is one pretoken).
-# \Z is the end of the text, which Rust and Oniguruma write as $ or \z.
+# The regular expressions of the scanners that keep all text. Every match is a pretoken, and the matches
+# cover the text. The spelling of cl100k is that of tiktoken 0.14, in which white space at the end of a text
+# is one pretoken. \Z is the end of the text; Rust and Oniguruma spell it $ or \z.
 PATTERNS: dict[str, str] = {
     "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     "cl100k": (
@@ -46,7 +46,7 @@ PATTERNS: dict[str, str] = {
     "digits_threes_right": r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))|\P{N}+",
     "none": r"(?s:.+)",
 }
-# Of these only the matches are pretokens, and what lies between them is left out.
+# The regular expressions of the scanners that drop the text between matches.
 DROPPING: dict[str, str] = {
     "bert": r"[!-/:-@\[-`{-~\p{P}]|[^\s!-/:-@\[-`{-~\p{P}]+",
     "whitespace_split": r"\S+",
@@ -56,13 +56,16 @@ NAMED = PATTERNS | DROPPING
 
 @dataclass(frozen=True)
 class ScannerPretokenizer(ScanningPretokenizer):
-    """A named pattern on its hand-written scanner. O(n); needs no regular expression engine."""
+    """Pretokenizer for a named pattern, on a hand-written scanner. O(n).
+
+    It needs no regular expression engine. `fasttok.get_pretokenizer` lists the names.
+    """
 
     name: str
 
     @property
     def pattern(self) -> str:
-        """The regular expression that the scanner reproduces, in the syntax of the ``regex`` module."""
+        """The equivalent regular expression, in the syntax of the ``regex`` module."""
         return NAMED[self.name]
 
     @property
@@ -75,7 +78,7 @@ class ScannerPretokenizer(ScanningPretokenizer):
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         if not self.is_partition:
-            raise ValueError(f"{self} leaves text out between pretokens, so that they have no boundaries")
+            raise ValueError(f"{self} drops text between pretokens, so its pretokens have no boundaries")
         return super().boundaries(documents)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""`ScriptPretokenizer`: text cut where one script follows another."""
+"""`ScriptPretokenizer`: runs of code points of one script."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from fasttok.text.steps import ScanningPretokenizer
 
 @dataclass(frozen=True)
 class ScriptPretokenizer(ScanningPretokenizer):
-    """Runs of code points of one script, as ``split_by_unicode_script`` of sentencepiece tells them apart.
+    """Pretokenizer for runs of code points of one script, like ``split_by_unicode_script`` in sentencepiece.
 
-    Every code point has the script that Unicode gives it, with these exceptions: Hiragana, Katakana and the
-    long vowel mark U+30FC are Han; what is Inherited is of the script before it; what has no script is
-    Common, as are digits, punctuation, white space and bytes that are not UTF-8. A ▁ (U+2581) goes with what
-    follows it.
+    Every code point has its Unicode script, with these exceptions:
+
+    - Hiragana, Katakana and the long vowel mark U+30FC count as Han.
+    - Code points with the script Inherited have the script of the code point before them.
+    - Code points without a script and bytes that are not UTF-8 count as Common, like digits, punctuation and
+      white space.
+    - A ▁ (U+2581) has the script of the code point after it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`SequencePretokenizer`: steps one after the other, each of which sees the pretokens of the one before."""
+"""`SequencePretokenizer`: several pretokenizers in a fixed order."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from fasttok.text.steps import Normalizer, Pretokenizer, boundaries_in_turn
 
 @dataclass(frozen=True)
 class SequencePretokenizer(Pretokenizer):
-    """Steps, each of which takes the pretokens of the step before for texts of their own.
+    """Pretokenizer that runs several pretokenizers in order.
 
-    What comes before and after a pretoken is out of a step's sight. Where all steps only cut, memory is
-    bounded by a slice per step; a step that rewrites text, or comes after one that leaves text out, is given
-    the pretokens as rows. A regular expression that is not the first step runs once per pretoken, and is as
-    slow as that sounds.
+    Every step splits the pretokens of the step before it, as separate texts: a step does not see the text
+    around a pretoken. If all steps keep all text and rewrite nothing, memory is bounded by one slice per
+    step. A step that rewrites text, or follows a step that drops text, is given the pretokens as rows. A
+    regular expression that is not the first step runs once per pretoken, which is slow.
 
     Parameters
     ----------
     steps : tuple of Pretokenizer
-        Two or more, none of them a sequence.
+        At least two pretokenizers, none of them a sequence.
     """
 
     steps: tuple[Pretokenizer, ...]
@@ -46,8 +46,8 @@ class SequencePretokenizer(Pretokenizer):
 
     @property
     def cuts(self) -> Cuts:
-        # Steps after one that leaves text out, or before one that rewrites, get whole pretokens, so that only
-        # those that come first have to cut at a place.
+        # A step that rewrites, or follows a step that drops text, is given whole pretokens. So only the steps
+        # before it matter.
         cuts = self.steps[0].cuts
         for before, step in zip(self.steps, self.steps[1:], strict=False):
             if step.rewrites or not before.is_partition:
@@ -57,7 +57,7 @@ class SequencePretokenizer(Pretokenizer):
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         if self.rewrites or not self.is_partition:
-            raise ValueError(f"{self} rewrites text or leaves some out, so that it has no boundaries")
+            raise ValueError(f"{self} rewrites or drops text, so its pretokens have no boundaries")
         return boundaries_in_turn(self.steps, documents)
 
     def config(self) -> dict[str, Any]:

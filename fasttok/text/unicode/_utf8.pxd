@@ -1,4 +1,4 @@
-"""One code point of UTF-8, the way every kernel reads and writes it."""
+"""Reading and writing one code point of UTF-8."""
 
 from libc.stdint cimport uint8_t, uint32_t
 
@@ -6,10 +6,10 @@ from libc.stdint cimport uint8_t, uint32_t
 cdef inline uint32_t read_code_point(
     const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* length
 ) noexcept nogil:
-    """The code point at `i`; a byte that is not UTF-8 is one code point, U+DC80 to U+DCFF.
+    """Return the code point at `i` and store its length in bytes. An invalid byte 0xNN is the code point U+DCNN.
 
-    What is valid is what Python's decoder takes: no overlong forms, no surrogates, nothing above
-    U+10FFFF, and of a broken sequence each byte counts alone.
+    The definition of valid UTF-8 is that of Python's decoder: no overlong forms, no surrogates, nothing above
+    U+10FFFF. Each byte of an invalid sequence is invalid on its own.
     """
     cdef uint32_t a = text[i], b, c, d
     length[0] = 1
@@ -44,7 +44,7 @@ cdef inline uint32_t read_code_point(
 
 
 cdef inline Py_ssize_t write_code_point(uint8_t* out, uint32_t c) noexcept nogil:
-    """Write what `read_code_point` reads as `c`; return how many bytes, at most four."""
+    """Write the bytes that `read_code_point` reads as `c`; return their number, at most four."""
     if c < 0x80:
         out[0] = c
         return 1

@@ -1,7 +1,7 @@
-"""UTF-8 to uint32 code points and back, without loss for any bytes.
+"""Conversion of UTF-8 to uint32 code points and back, lossless for all bytes.
 
-A byte that is not UTF-8 is U+DC80 to U+DCFF, as in Python's surrogateescape, so that the two kernels
-are each other's inverse on every byte string.
+An invalid byte 0xNN becomes the code point U+DCNN, as with Python's surrogateescape. So encoding inverts decoding
+for every byte string.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
@@ -13,10 +13,10 @@ from fasttok.text.unicode._utf8 cimport read_code_point, write_code_point
 def decode_code_points(
     const uint8_t[::1] text, const int64_t[::1] offsets, uint32_t[::1] out, int64_t[::1] out_offsets
 ):
-    """Write the code points of each row to `out`, its bounds to `out_offsets`; return how many.
+    """Write the code points of each row to `out` and their offsets to `out_offsets`; return their number.
 
-    A row is read on its own: a sequence cut by a row's end is not valid. `out` must have room for one
-    code point a byte.
+    `text` is uint8[n], `offsets` and `out_offsets` are int64[k + 1]. Rows are decoded independently: a sequence that
+    continues in the next row is invalid. `out` must have the capacity for one code point per byte.
     """
     cdef Py_ssize_t row, i, end, length, n = 0
     with nogil:
@@ -35,10 +35,11 @@ def decode_code_points(
 def encode_code_points(
     const uint32_t[::1] code_points, const int64_t[::1] offsets, uint8_t[::1] out, int64_t[::1] out_offsets
 ):
-    """Write the UTF-8 of each row to `out`, its bounds to `out_offsets`; return how many bytes.
+    """Write the UTF-8 of each row to `out` and its offsets to `out_offsets`; return the number of bytes.
 
-    The code points must be below U+110000, and surrogates only U+DC80 to U+DCFF. `out` must have room
-    for four bytes a code point.
+    `code_points` is uint32[n], `offsets` and `out_offsets` are int64[k + 1]. Code points must be below 0x110000. The
+    only surrogates allowed are U+DC80 to U+DCFF, which are written as bytes. `out` must have the capacity for four
+    bytes per code point.
     """
     cdef Py_ssize_t row, i, n = 0
     with nogil:
@@ -51,13 +52,13 @@ def encode_code_points(
 
 
 cdef struct Cursor:
-    Py_ssize_t at  # the end of a code point,
-    Py_ssize_t n  # of so many
-    Py_ssize_t end_of_ascii  # up to here all bytes from `at` on are ASCII
+    Py_ssize_t at  # a byte position between two code points
+    Py_ssize_t n  # number of code points before `at`
+    Py_ssize_t end_of_ascii  # all bytes from `at` up to this position are ASCII
 
 
 cdef inline void move_to(Cursor* cursor, const uint8_t* text, Py_ssize_t end, Py_ssize_t stop) noexcept nogil:
-    """Move on past all code points that begin before `stop`."""
+    """Move the cursor after all code points that begin before `stop`."""
     cdef Py_ssize_t size
     while cursor.at < stop:
         if cursor.at < cursor.end_of_ascii:
@@ -73,6 +74,7 @@ cdef inline void move_to(Cursor* cursor, const uint8_t* text, Py_ssize_t end, Py
 
 
 cdef Py_ssize_t find_end_of_ascii(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    """Return the end of the run of ASCII bytes at `i`."""
     while i + 8 <= end and load8(text + i) & 0x8080808080808080U == 0:
         i += 8
     while i < end and text[i] < 0x80:
@@ -83,20 +85,21 @@ cdef Py_ssize_t find_end_of_ascii(const uint8_t* text, Py_ssize_t i, Py_ssize_t 
 def locate_code_points(
     const uint8_t[::1] text, const int64_t[:, ::1] byte_spans, int64_t[:, ::1] out
 ):
-    """Write for each span of bytes the span of the code points that its first to its last byte belong to.
+    """Convert spans of bytes to spans of code points.
 
-    Spans must lie within the text, and neither their starts nor their ends may decrease. One that is empty is so in
-    code points too, unless it lies inside one.
+    `text` is uint8[n], `byte_spans` and `out` are int64[m, 2]. A span of code points contains every code point of which
+    at least one byte is in the span of bytes. Spans must be within the text, and neither their starts nor their ends
+    may decrease. An empty span stays empty, unless it is inside a code point.
     """
     cdef Py_ssize_t i, start, end = text.shape[0]
-    cdef Cursor begun = Cursor(0, 0, 0)  # the code points that begin up to a span's first byte,
-    cdef Cursor before = begun  # and those that begin before its end
+    cdef Cursor begun = Cursor(0, 0, 0)  # counts code points that begin at or before the first byte of a span
+    cdef Cursor before = begun  # counts code points that begin before the end of a span
     cdef const uint8_t* data = &text[0] if end else NULL
     with nogil:
         for i in range(byte_spans.shape[0]):
             start = byte_spans[i, 0]
             if begun.at < before.at <= start:
-                begun = before  # the usual case: they were read for the span before
+                begun = before  # the usual case: these were counted for the span before
             move_to(&begun, data, end, min(start + 1, end))
             move_to(&before, data, end, min(<Py_ssize_t>byte_spans[i, 1], end))
             out[i, 0] = begun.n - (start < end)

@@ -1,7 +1,7 @@
-"""GPT-2's byte alphabet: each byte as one visible character (Radford et al. 2019, as released).
+"""GPT-2's byte alphabet, which writes each byte as one visible character (Radford et al. 2019, as released).
 
-A byte that is a visible character of Latin-1 is written as that character; the others, in order, are written
-as U+0100 and on.
+A byte that is a visible character in Latin-1 is written as that character. The other bytes, in ascending
+order, are written as U+0100, U+0101 and so on.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 _VISIBLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _OTHERS = [byte for byte in range(256) if byte not in _VISIBLE]
 
-# The bytes in the order of their characters.
+# All bytes, in the order of their characters.
 BYTES_IN_ORDER = (*_VISIBLE, *_OTHERS)
 CHARACTER_OF_BYTE = {byte: chr(byte) for byte in _VISIBLE} | {b: chr(256 + i) for i, b in enumerate(_OTHERS)}
 BYTE_OF_CHARACTER = {character: byte for byte, character in CHARACTER_OF_BYTE.items()}
 
 
 def write_bytes(data: bytes) -> str:
-    """Write bytes in the alphabet.
+    """Return bytes written in the byte alphabet.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def write_bytes(data: bytes) -> str:
 
 
 def read_bytes(text: str) -> bytes | None:
-    """Read what `write_bytes` wrote; None if a character is not in the alphabet.
+    """Return the bytes of a text in the byte alphabet; None if a character is not in it.
 
     Examples
     --------

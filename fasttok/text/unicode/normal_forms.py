@@ -1,6 +1,6 @@
-"""Normal forms of Unicode (UAX #15), from the tables of the one version that is committed.
+"""Unicode's normal forms (UAX #15), from the tables in `_decompositions.py`.
 
-What stands here is for making tables, and naive; `_code_points.pyx` is what rewrites text.
+This straightforward implementation serves to build tables. `normalizers/_code_points.pyx` rewrites text.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from fasttok.text.unicode import _decompositions
 
-# Hangul: a syllable is composed of a leading consonant, a vowel, and perhaps a trailing consonant.
+# Hangul syllables: each consists of a leading consonant, a vowel and an optional trailing consonant.
 SYLLABLES, LEADING, VOWELS, TRAILING = 0xAC00, 0x1100, 0x1161, 0x11A7
-N_LEADING, N_VOWELS, N_TRAILING = 19, 21, 28  # "none" is the first trailing consonant
+N_LEADING, N_VOWELS, N_TRAILING = 19, 21, 28  # TRAILING itself counts: it means no trailing consonant
 N_SYLLABLES = N_LEADING * N_VOWELS * N_TRAILING
 
 
 def _runs(table: str) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-    """The first and the last code point of every run of a table, and what it stands for."""
+    """Yield the first and the last code point of every run of a table, and the value of the first."""
     for entry in table.split():
         run, _, target = entry.partition(":")
         first, _, last = run.partition("-")
@@ -32,7 +32,7 @@ def _runs(table: str) -> Iterator[tuple[int, int, tuple[int, ...]]]:
 
 
 def _read(table: str, step: int = 1) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The entries of a table; in a run, what a code point stands for grows by `step`."""
+    """Yield the code points of a table with their values. In a run, the value grows by `step`."""
     for first, last, start in _runs(table):
         yield first, start
         for i in range(1, last - first + 1):
@@ -40,46 +40,46 @@ def _read(table: str, step: int = 1) -> Iterator[tuple[int, tuple[int, ...]]]:
 
 
 class Unicode:
-    """Normal forms of short sequences of code points, in the one version of Unicode that is committed."""
+    """Unicode's tables, and the normal forms of short sequences of code points."""
 
     @cached_property
     def canonical(self) -> dict[int, tuple[int, ...]]:
-        """What each code point is decomposed to in one step; Hangul aside."""
+        """The canonical decomposition of each code point in one step, without Hangul syllables."""
         return dict(_read(_decompositions.CANONICAL))
 
     @cached_property
     def compatible(self) -> dict[int, tuple[int, ...]]:
-        """The same, with the decompositions to what is compatible."""
+        """The canonical and compatibility decompositions in one step, without Hangul syllables."""
         return self.canonical | dict(_read(_decompositions.COMPATIBLE))
 
     @cached_property
     def combining(self) -> dict[int, int]:
-        """The classes of marks, where they are not 0."""
+        """The canonical combining classes that are not 0."""
         return {c: value for c, (value,) in _read(_decompositions.COMBINING, step=0)}
 
     @cached_property
     def folded(self) -> dict[int, int]:
-        """Simple case folding."""
+        """The simple case folding of each code point that has one."""
         return {c: value for c, (value,) in _read(_decompositions.FOLDED)}
 
     @cached_property
     def lower(self) -> dict[int, tuple[int, ...]]:
-        """Lower case, whatever stands around a code point."""
+        """The full lower-case mapping of each code point that has one, without regard to context."""
         return dict(_read(_decompositions.LOWER))
 
     @cached_property
     def marks(self) -> dict[int, int]:
-        """1 for a mark that takes no room of its own (Mn), 2 for any other."""
+        """The marks: 1 for nonspacing marks (Mn), 2 for all others (Mc, Me)."""
         return {c: value for c, (value,) in _read(_decompositions.MARKS, step=0)}
 
     @cached_property
     def others(self) -> list[tuple[int, int]]:
-        """The first and the last of every run of control, format and private characters (Cc, Cf, Co)."""
+        """First and last code points of runs of control, format and private-use characters (Cc, Cf, Co)."""
         return [(first, last) for first, last, _ in _runs(_decompositions.OTHERS)]
 
     @cached_property
     def composed(self) -> dict[tuple[int, int], int]:
-        """What pairs are composed to; Hangul aside."""
+        """The code point that each pair composes to, without Hangul syllables."""
         excluded = dict(_read(_decompositions.EXCLUDED))
         return {
             (parts[0], parts[1]): c
@@ -88,7 +88,7 @@ class Unicode:
         }
 
     def decompose(self, code_points: Iterable[int], table: dict[int, tuple[int, ...]]) -> list[int]:
-        """What they are decomposed to in full: NFKD with the compatible decompositions, NFD without."""
+        """Return the full decomposition: NFD with the table `canonical`, NFKD with `compatible`."""
         out: list[int] = []
         for c in code_points:
             if c in table:
@@ -102,16 +102,16 @@ class Unicode:
             else:
                 out.append(c)
         start = 0
-        for i, c in enumerate([*out, 0]):  # marks between two characters stand in the order of their classes
+        for i, c in enumerate([*out, 0]):  # sort every run of marks by class
             if not self.combining.get(c):
                 out[start:i] = sorted(out[start:i], key=lambda mark: self.combining.get(mark, 0))
                 start = i + 1
         return out
 
     def compose(self, decomposed: list[int]) -> list[int]:
-        """The composed form, NFC or NFKC, of what has been decomposed."""
+        """Return the composition of decomposed code points: NFC of an NFD, NFKC of an NFKD."""
         out: list[int] = []
-        starter, last_class = -1, 0  # where the last character without a class stands
+        starter, last_class = -1, 0  # index of the last code point of class 0
         for c in decomposed:
             value = self.combining.get(c, 0)
             if starter >= 0 and (last_class < value or starter == len(out) - 1):
@@ -136,7 +136,7 @@ class Unicode:
 
 
 def syllables() -> NDArray[np.uint32]:
-    """The decompositions of all syllables of Hangul, a row each."""
+    """Return the decompositions of all Hangul syllables, padded with 0: uint32[N_SYLLABLES, 4]."""
     syllable = np.arange(N_SYLLABLES)
     trailing = syllable % N_TRAILING
     leading, vowel = syllable // (N_TRAILING * N_VOWELS), syllable // N_TRAILING % N_VOWELS

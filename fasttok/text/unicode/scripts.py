@@ -1,4 +1,4 @@
-"""The main script of a text."""
+"""`find_main_script`: the most frequent script of a text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fasttok.text.unicode import _script_runs
 
 
 def find_main_script(text: NDArray[np.uint8]) -> str:
-    """The script that most characters of a text are of; "Common" where none of them has a script.
+    """Return the most frequent script of a text; "Common" if no character has a script.
 
-    Of several that are equally frequent, the one whose name comes first. O(n log n).
+    Ties go to the script whose name comes first in alphabetical order. O(n log n).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From ``str`` to UTF-8 and back: one rule for text that has no UTF-8 form."""
+"""`encode_utf8`: the conversion of ``str`` to UTF-8, with options for lone surrogates."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ Errors = Literal["strict", "replace", "surrogatepass"]
 
 
 def encode_utf8(text: str | bytes, errors: Errors = "strict", document: int | None = None) -> bytes:
-    """Give the UTF-8 bytes of a text; bytes are taken as they are, valid or not.
+    """Return the UTF-8 bytes of a text. Bytes are returned unchanged, valid or not.
 
     Parameters
     ----------
     text : str or bytes
-        The text.
+        Text to encode.
     errors : {"strict", "replace", "surrogatepass"}
-        What to do with a lone surrogate: raise, write U+FFFD, or write its three bytes, which are not
-        valid UTF-8 and which byte-level models give back unchanged.
+        Handling of a lone surrogate: "strict" raises an error, "replace" writes U+FFFD, "surrogatepass"
+        writes its three bytes. These are not valid UTF-8, but byte-level models decode them unchanged.
     document : int, optional
-        The index to name in the error.
+        Index of the document, for the error message.
 
     Raises
     ------
     TextError
-        At a lone surrogate when `errors` is "strict".
+        If `errors` is "strict" and the text contains a lone surrogate.
+    TypeError
+        If the text is neither ``str`` nor bytes.
+    ValueError
+        If `errors` has another value.
 
     Examples
     --------
@@ -49,5 +53,5 @@ def encode_utf8(text: str | bytes, errors: Errors = "strict", document: int | No
             raise TextError(text[error.start], error.start, document) from None
     if errors == "surrogatepass":
         return text.encode(errors="surrogatepass")
-    # A pair of surrogates in the string is one code point in UTF-16, a lone one becomes U+FFFD.
+    # UTF-16 turns a pair of surrogates into one code point, and a lone surrogate into U+FFFD.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()

@@ -1,4 +1,4 @@
-// Tables sort when the head of a column is pressed; without this script they stand as they are.
+// Sort a table when the head of a column is clicked. Without this script, tables are not sortable.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
@@ -17,7 +17,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const key = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent.trim();
       const compare = (a, b) => {
         const [x, y] = [key(a), key(b)];
-        if (x === "" || y === "") return (x === "") - (y === ""); // what has no value stands last
+        if (x === "" || y === "") return (x === "") - (y === ""); // rows without a value come last
         const isNumeric = !isNaN(x) && !isNaN(y);
         return sign * (isNumeric ? x - y : x < y ? -1 : x > y ? 1 : 0);
       };

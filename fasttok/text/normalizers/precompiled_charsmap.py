@@ -1,11 +1,16 @@
-"""Precompiled rules: how they are made, and how sentencepiece writes them into its models.
+"""Compile rewrite rules to charsmaps; read and write sentencepiece's ``precompiled_charsmap``.
 
-A file's rules are four bytes that say how long the trie is, the trie as it stands in memory, and the
-replacements, each with a byte 0 behind it. Numbers are little-endian. No rules at all are no bytes.
+The format has three parts, and its numbers are little-endian:
 
-A trie that was read is walked as it is. So everything that a walk relies on is checked first, once: that no
-unit leads out of the array, that every replacement lies within the text behind it, and that no rule is long
-enough to make rewriting slow. A rule takes at most 256 bytes and gives at most as many.
+1. the length of the trie in bytes (4 bytes);
+2. the units of the trie (a double array), as they are in memory;
+3. the replacements, each followed by a byte 0.
+
+A charsmap without rules is empty data.
+
+The trie of a file is used without conversion. So the properties on which walks through the trie rely are
+checked once, after reading: no unit leads out of the array, every replacement is within part 3, and both
+sides of every rule have at most 256 bytes.
 """
 
 from __future__ import annotations
@@ -19,17 +24,17 @@ from fasttok.core._trie import Trie, find_stray
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text.normalizers._charsmap import CharsMap
-from fasttok.text.normalizers.named_rules import Rules, make_rules
+from fasttok.text.normalizers.sentencepiece_rules import Rules, make_rules
 from fasttok.text.unicode._utf8 import encode_code_points
 
-MAX_BYTES = 256  # of a key, and of a replacement
-BLOCK = 1024  # bytes that a trie is a multiple of
-NO_NODE = np.uint32(1 << 31)  # a value, or not used
-ENDS = np.uint32(1 << 8)
+MAX_BYTES = 256  # maximum length of a key, and of a replacement
+BLOCK = 1024  # the length of a trie in bytes is a multiple of this
+NO_NODE = np.uint32(1 << 31)  # bit of a unit that is a value or unused
+HAS_VALUE = np.uint32(1 << 8)  # bit of a unit at which a key ends
 
 
 def compile_named(name: str) -> CharsMap:
-    """The rules of a named normalizer; "identity" has none."""
+    """Return the charsmap of a named normalizer; "identity" has no rules."""
     rules = Rules.empty() if name == "identity" else make_rules(name)
     is_part = rules.keys > 0
     offsets = lengths_to_offsets(is_part.sum(axis=1))
@@ -39,21 +44,23 @@ def compile_named(name: str) -> CharsMap:
     return _compile(Ragged(text[:n], text_offsets), rules.values, rules.replacements)
 
 
-def compile_rules(rules: Mapping[str, str], *, keeps_broken: bool = False) -> CharsMap:
-    """Rules from a mapping of text to text; `keeps_broken` leaves bytes that are not UTF-8 as they are.
+def compile_charsmap(rules: Mapping[str, str], *, keeps_broken: bool = False) -> CharsMap:
+    """Return the charsmap of a mapping of texts to their replacements.
+
+    `keeps_broken` keeps bytes that are not UTF-8; by default they become U+FFFD.
 
     Raises
     ------
     ValueError
-        If a key is empty, or one of the two is longer than 256 bytes, holds U+0000 or has no UTF-8 form.
+        If a key is empty, or a text is longer than 256 bytes or contains U+0000 or a lone surrogate.
     """
     encoded = {key.encode(): value for key, value in rules.items()}
     for key, value in encoded.items():
         written = value.encode()
         if not key or 0 in key + written or max(len(key), len(written)) > MAX_BYTES:
             raise ValueError(
-                f"a rule takes from 1 to {MAX_BYTES} bytes of UTF-8 and gives at most as many, no U+0000, "
-                f"unlike {key!r}: {value!r}"
+                f"cannot replace {key!r} by {value!r}: a pattern must have 1 to {MAX_BYTES} bytes of UTF-8, "
+                f"a replacement at most {MAX_BYTES}, and neither may contain U+0000"
             )
     keys = sorted(encoded)
     replacements = sorted(set(encoded.values()))
@@ -72,7 +79,7 @@ def _compile(
 
 
 def write_charsmap(charsmap: CharsMap) -> bytes:
-    """The rules as sentencepiece reads them."""
+    """Return a charsmap in the format of sentencepiece."""
     if not charsmap.replacements:
         return b""
     units = charsmap.trie.units.astype("<u4").tobytes()
@@ -80,33 +87,37 @@ def write_charsmap(charsmap: CharsMap) -> bytes:
 
 
 def read_charsmap(data: bytes) -> CharsMap:
-    """Rules as sentencepiece writes them.
+    """Read a charsmap in the format of sentencepiece.
 
     Raises
     ------
     ModelFormatError
-        If the bytes are damaged or no rules, or if a rule takes or gives more than 256 bytes.
+        If the data are damaged or have another format, or if one side of a rule has more than 256 bytes.
 
     Notes
     -----
-    O(n) for `n` bytes and the length of the longest rule, with some bytes of memory a byte.
+    O(n · length of the longest rule) time for n bytes of data, O(n) memory.
     """
     if not data:
-        return compile_rules({})
+        return compile_charsmap({})
     n_bytes = int.from_bytes(data[:4], "little")
     if not BLOCK <= n_bytes < len(data) - 4 or n_bytes % BLOCK:
-        raise _damaged(0, f"a trie of {n_bytes:,} bytes, in {len(data):,} bytes of rules")
+        raise _damaged(
+            0,
+            f"the length of the trie is {n_bytes:,} bytes; it must be a multiple of {BLOCK:,} and fit in the "
+            f"{len(data):,} bytes of the data",
+        )
     units = np.frombuffer(data, "<u4", n_bytes // 4, 4).astype(np.uint32)
     replacements = data[4 + n_bytes :]
     if replacements[-1] != 0:
-        raise _damaged(len(data), "the last replacement has no end")
+        raise _damaged(len(data), "the last replacement does not end with a byte 0")
     try:
         replacements.decode()
     except UnicodeDecodeError as error:
-        raise _damaged(4 + n_bytes + error.start, "a replacement that is not UTF-8") from None
+        raise _damaged(4 + n_bytes + error.start, "a replacement is not UTF-8") from None
     stray = 0 if units[0] & NO_NODE else find_stray(units)
     if stray >= 0:
-        raise _damaged(4 + 4 * stray, "a unit that leads out of the trie")
+        raise _damaged(4 + 4 * stray, "a unit leads out of the trie")
     _check_values(units, replacements)
     _check_depth(units)
     return CharsMap(Trie(units), replacements)
@@ -117,14 +128,14 @@ def _damaged(position: int, message: str) -> ModelFormatError:
 
 
 def _bases(units: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Where the children of each unit stand."""
+    """Return the base of each unit, from which the indices of its children are computed."""
     shift = (units & np.uint32(0x200)) >> np.uint32(6)
     return np.arange(len(units), dtype=np.uint32) ^ (units >> np.uint32(10)) << shift
 
 
 def _check_values(units: NDArray[np.uint32], replacements: bytes) -> None:
-    """Every key must stand for a replacement: from a character of it on, and not too long."""
-    ending = np.flatnonzero(units & (NO_NODE | ENDS) == ENDS)
+    """Check that every key has a replacement that begins with a whole character and is not too long."""
+    ending = np.flatnonzero(units & (NO_NODE | HAS_VALUE) == HAS_VALUE)
     values = (units[_bases(units)[ending]] & ~NO_NODE).astype(np.int64)
     text = np.frombuffer(replacements, np.uint8)
     ends = np.flatnonzero(text == 0)
@@ -133,15 +144,15 @@ def _check_values(units: NDArray[np.uint32], replacements: bytes) -> None:
     bad |= ends[np.searchsorted(ends, inside)] - inside > MAX_BYTES
     if bad.any():
         raise _damaged(
-            4 + 4 * int(ending[bad][0]), f"a rule without a replacement of at most {MAX_BYTES} bytes"
+            4 + 4 * int(ending[bad][0]), f"a rule has no valid replacement of at most {MAX_BYTES} bytes"
         )
 
 
 def _check_depth(units: NDArray[np.uint32]) -> None:
-    """No walk from the root may go on for longer than a key: neither a long one, nor in a circle."""
+    """Check that no walk from the root is longer than the longest allowed key. This also excludes cycles."""
     bases = _bases(units)
     nodes = np.flatnonzero(units & NO_NODE == 0)
-    parents = nodes ^ (units[nodes] & np.uint32(0xFF))  # where the children of its parents stand
+    parents = nodes ^ (units[nodes] & np.uint32(0xFF))  # the base of each node's parent
     level = np.zeros(1, np.int64)
     for _ in range(MAX_BYTES + 1):
         is_base = np.zeros(len(units), np.bool_)
@@ -149,4 +160,4 @@ def _check_depth(units: NDArray[np.uint32]) -> None:
         level = nodes[is_base[parents]]
         if not len(level):
             return
-    raise _damaged(4 + 4 * int(level[0]), f"a rule of more than {MAX_BYTES} bytes")
+    raise _damaged(4 + 4 * int(level[0]), f"a rule has more than {MAX_BYTES} bytes")

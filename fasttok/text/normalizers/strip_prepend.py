@@ -1,4 +1,4 @@
-"""Normalizers that see only the ends of a document: what stands there goes, or something comes before it."""
+"""Normalizers for the ends of a document: `Strip` drops white space there, `Prepend` inserts a text."""
 
 from __future__ import annotations
 
@@ -17,15 +17,23 @@ from fasttok.text.unicode.utf8 import encode_utf8
 
 @dataclass(frozen=True)
 class Strip(Normalizer):
-    r"""Drops white space at the ends of a document; special tokens in it count as text.
+    r"""Normalizer that drops white space at the ends of a document.
 
     Parameters
     ----------
     left, right : bool
-        Whether it does so at the beginning, and at the end.
+        Whether to drop white space at the beginning (`left`) and at the end (`right`).
     scope : {"document", "segment"}
-        Whether the ends are those of a document, or of every stretch of it between two added tokens, as in
-        tokenizers.
+        Text whose ends are stripped: "document" is a whole document, "segment" is the text between two added
+        tokens, as in Hugging Face ``tokenizers``. With "document", white space next to an added token is
+        kept.
+
+    Raises
+    ------
+    TypeError
+        If `left` or `right` is not a bool.
+    ValueError
+        If `scope` has another value.
 
     Examples
     --------
@@ -52,7 +60,7 @@ class Strip(Normalizer):
         strip(text, documents.offsets, left.view(np.uint8), right.view(np.uint8), kept)
         if np.array_equal(kept.ravel(), np.repeat(documents.offsets, 2)[1:-1]):
             return rows
-        return rows.cut(kept, rows.edges, np.arange(len(rows)))
+        return rows.cut(kept, rows.boundary_flags, np.arange(len(rows)))
 
     @property
     def cuts(self) -> RewritingCuts:
@@ -65,20 +73,26 @@ class Strip(Normalizer):
 
 @dataclass(frozen=True)
 class Prepend(Normalizer):
-    """Writes a text before every document that is not empty, and does not begin with a special token.
+    """Normalizer that inserts a text before every document.
+
+    Empty documents stay empty. Nothing is inserted before an added token.
 
     Parameters
     ----------
     text : str
-        What it writes.
+        Text to insert.
     scope : {"document", "segment"}
-        Whether it is written before a document, or before every stretch of it between two added tokens, as in
-        tokenizers.
+        Text before which to insert it: "document" is a whole document, "segment" is each non-empty text
+        between two added tokens, as in Hugging Face ``tokenizers``.
 
     Raises
     ------
+    TypeError
+        If `text` is not a ``str``.
     TextError
-        If it holds a lone surrogate.
+        If `text` contains a lone surrogate.
+    ValueError
+        If `scope` has another value.
 
     Examples
     --------
@@ -103,19 +117,19 @@ class Prepend(Normalizer):
         prefix = np.frombuffer(self.text.encode(), np.uint8)
         starts = documents.offsets[:-1]
         offsets = lengths_to_offsets(documents.lengths + len(prefix) * is_first)
-        # Where the bytes that came in are now: after all prefixes so far.
+        # A byte of the input moves by the length of all prefixes inserted so far.
         shifts = np.repeat(offsets[1:] - documents.offsets[1:], documents.lengths)
         first, last = documents.offsets[[0, -1]]
-        places = np.arange(first, last) + shifts
+        moved = np.arange(first, last) + shifts
         values = np.empty(offsets[-1], np.uint8)
-        values[places] = documents.values[first:last]
-        written = offsets[:-1][is_first][:, None] + np.arange(len(prefix))
-        values[written] = prefix
+        values[moved] = documents.values[first:last]
+        inserted = offsets[:-1][is_first][:, None] + np.arange(len(prefix))
+        values[inserted] = prefix
         if not rows.aligned:
             return rows.rewritten(Ragged(values, offsets), None)
         spans = np.empty((len(values), 2), np.int64)
-        spans[places] = np.stack([np.arange(first, last), np.arange(first, last) + 1], axis=1)
-        spans[written] = starts[is_first][:, None, None]
+        spans[moved] = np.stack([np.arange(first, last), np.arange(first, last) + 1], axis=1)
+        spans[inserted] = starts[is_first][:, None, None]
         return rows.rewritten(Ragged(values, offsets), spans)
 
     @property

@@ -1,4 +1,4 @@
-"""What merging begins with: bytes, characters, or what an earlier training made of the pretokens."""
+"""Initial state of merging: pretokens as bytes, as characters, or as ids of an earlier training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fasttok.models._cache import PretokenCache
 from fasttok.models.bpe._encode import BPEEncoder
 from fasttok.models.bpe.model import BPEModel
 
-CACHE_BYTES = 1 << 20  # of little use: no pretoken stands in the counts twice
+CACHE_BYTES = 1 << 20  # size of the cache; small, because the pretokens of the counts are all distinct
 
 
 class Start(Protocol):
-    """What training needs of the tokenizer that it continues."""
+    """Attributes of a tokenizer that continued training reads."""
 
     @property
     def model(self) -> Any: ...
@@ -35,19 +35,20 @@ class Start(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Beginning:
-    """The pretokens as merging finds them, and the vocabulary so far.
+class InitialState:
+    """Pretokens before the first merge, and the vocabulary so far.
 
     Attributes
     ----------
     words : Ragged of uint32
-        The pretokens in symbols, which count from 0 in the order that ties go by.
+        Symbols of each pretoken, numbered from 0. Of equally frequent pairs, the one with the smaller symbols
+        is merged first.
     ids : ndarray of uint32
-        The id of each symbol.
+        Id of each symbol.
     pieces : list of bytes
-        By id; empty where an id is a special token's, or nobody's. The first new piece has the next id.
+        Piece of each id; empty for special tokens and unused ids. The first new piece gets the next id.
     strings, veto : Ragged of uint32, optional
-        What `learn_merges` takes.
+        Parameters of `learn_merges` with the same names.
     """
 
     words: Ragged
@@ -57,21 +58,23 @@ class Beginning:
     veto: Ragged | None = None
 
 
-def begin_with_bytes(counts: PretokenCounts, byte_of_symbol: NDArray[np.uint8], n_reserved: int) -> Beginning:
-    """Begin with single bytes, in the given order, behind `n_reserved` ids."""
+def start_from_bytes(
+    counts: PretokenCounts, byte_of_symbol: NDArray[np.uint8], n_reserved: int
+) -> InitialState:
+    """Start from single bytes in the given order; their ids begin at `n_reserved`."""
     text = counts.text
     symbol_of_byte = np.argsort(byte_of_symbol).astype(np.uint32)
-    return Beginning(
+    return InitialState(
         Ragged(symbol_of_byte[text.values], text.offsets),
         np.arange(n_reserved, n_reserved + 256, dtype=np.uint32),
         [b""] * n_reserved + [bytes([byte]) for byte in byte_of_symbol.tolist()],
     )
 
 
-def begin_with_characters(counts: PretokenCounts, suffix: str, n_reserved: int) -> Beginning:
-    """Begin with the characters that occur, by code point, behind `n_reserved` ids.
+def start_from_characters(counts: PretokenCounts, suffix: str, n_reserved: int) -> InitialState:
+    """Start from the characters that occur, sorted by code point; their ids begin at `n_reserved`.
 
-    With a suffix, the last character of a pretoken is a symbol of its own, which comes after the same
+    With a suffix, the last character of a pretoken is a separate symbol. It is sorted directly after the same
     character elsewhere.
     """
     characters = counts.code_points << np.uint32(1)
@@ -82,56 +85,58 @@ def begin_with_characters(counts: PretokenCounts, suffix: str, n_reserved: int) 
         chr(character >> 1).encode(errors="surrogateescape") + suffix.encode() * (character & 1)
         for character in alphabet.tolist()
     ]
-    return Beginning(
+    return InitialState(
         Ragged(symbols.astype(np.uint32), counts.offsets),
         np.arange(n_reserved, n_reserved + len(alphabet), dtype=np.uint32),
         [b""] * n_reserved + names,
     )
 
 
-def begin_with_start(counts: PretokenCounts, start: Start) -> Beginning:
-    """Begin with what a tokenizer makes of the pretokens, behind all of its ids.
+def start_from_tokenizer(counts: PretokenCounts, start: Start) -> InitialState:
+    """Start from the ids that a tokenizer gives the pretokens; new ids begin after its own.
 
-    Symbols are the ids that occur, in their order; what they stand for is in bytes, numbered as their ids
-    are ordered.
+    Symbols are the ids that occur, in ascending order. The strings of the symbols consist of bytes, which are
+    numbered in the order of the bytes' ids.
 
     Raises
     ------
     RecipeError
-        If the counts were made with another pretokenizer or normalizer.
+        If the counts were made with a different pretokenizer or normalizer than those of the tokenizer.
     """
     for name in ("pretokenizer", "normalizer"):
         step = getattr(start, name)
         theirs, ours = getattr(counts.recipe, name), step and step.config()
         if theirs != ours:
             raise RecipeError(
-                f"the counts were made with the {name} {theirs}, but the start has {ours}; count the "
-                f"corpus with {name}=start.{name}"
+                f"the counts were made with the {name} {theirs}, but the start has {ours}: count the corpus "
+                f"again with {name}=start.{name}"
             )
     model: BPEModel = start.model
-    byte_ids = cast("NDArray[np.uint32]", model.byte_ids)  # of bytes, as the trainer has checked
+    byte_ids = cast("NDArray[np.uint32]", model.byte_ids)  # not None: the trainer accepts only byte-level BPE
     text = counts.text
     encoded = model.encode_pretokens(text.values, text.offsets, PretokenCache(CACHE_BYTES))
     ids, symbols = np.unique(encoded.values, return_inverse=True)
     rank_of_byte = np.argsort(np.argsort(byte_ids)).astype(np.uint32)
     pieces = model.pieces.to_bytes()
     strings = model.pieces.take(ids)
-    return Beginning(
+    return InitialState(
         Ragged(symbols.astype(np.uint32), encoded.offsets),
         ids,
         pieces + [b""] * (start.vocab_size - len(pieces)),
         Ragged(rank_of_byte[strings.values], strings.offsets),
-        _never_made(model, byte_ids, rank_of_byte),
+        _unreachable_pieces(model, byte_ids, rank_of_byte),
     )
 
 
-def _never_made(model: BPEModel, byte_ids: NDArray[np.uint32], rank_of_byte: NDArray[np.uint32]) -> Ragged:
-    """The pieces that the merges do not make of their own bytes.
+def _unreachable_pieces(
+    model: BPEModel, byte_ids: NDArray[np.uint32], rank_of_byte: NDArray[np.uint32]
+) -> Ragged:
+    """Return the pieces that the model's merges do not produce from the piece's own bytes.
 
-    A merge behind the model's cannot join to any other piece: where neighbours joined are the bytes of a
-    piece that is made, they would be that piece already.
+    A new merge cannot produce any other piece of the model: neighbours that together have the bytes of such a
+    piece have already been merged into it.
     """
     encoder = BPEEncoder(byte_ids, model.merges, model.merge_ids, None)
-    is_made = encoder.come_out_whole(model.pieces.values, model.pieces.offsets)
-    never = model.pieces.take(np.flatnonzero((is_made == 0) & (model.pieces.lengths > 0)))
-    return Ragged(rank_of_byte[never.values], never.offsets)
+    is_reachable = encoder.is_reachable(model.pieces.values, model.pieces.offsets)
+    unreachable = model.pieces.take(np.flatnonzero((is_reachable == 0) & (model.pieces.lengths > 0)))
+    return Ragged(rank_of_byte[unreachable.values], unreachable.offsets)

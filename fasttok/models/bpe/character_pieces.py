@@ -1,8 +1,9 @@
-"""The text that each piece of a vocabulary of characters stands for, and its place in a word.
+"""`CharacterPieces`: text and word marks of the pieces of BPE over characters.
 
-A piece is told apart by what makes it, not by its name alone: where text holds the suffix itself, ``a</w>``
-may be those five characters, or an ``a`` at the end. What a merge makes continues a word if its left part
-does, and ends one if its right part does. What no merge makes is read by its name.
+A piece can have two marks: that it continues a word (a prefix in its name), and that it ends a word (a
+suffix). The name of a piece can be ambiguous: ``a</w>`` may be five characters, or an ``a`` that ends a word.
+So the marks of a merged piece follow from its parts: it continues a word if its left part does, and ends a
+word if its right part does. The marks of other pieces follow from their names.
 """
 
 from __future__ import annotations
@@ -18,29 +19,29 @@ from fasttok.models.pieces import BYTE_NAMES, find_byte_ids, ids_by_piece, write
 
 
 @dataclass(frozen=True, eq=False)
-class Spelling:
-    """The pieces of a vocabulary of characters, read.
+class CharacterPieces:
+    """Pieces of a character vocabulary, with their texts and word marks.
 
     Attributes
     ----------
     alphabet : Characters
-        The options.
+        Options of the alphabet.
     texts : Ragged of uint8
-        The bytes of text that each id stands for, without prefix and suffix.
-    is_named_by_text : ndarray of bool, shape (n,)
-        Whether the name of the piece is its text: it has no mark and is not made of the pieces of bytes.
+        Bytes of text that each id stands for, without prefix and suffix.
+    is_plain : ndarray of bool, shape (n,)
+        Whether the name of each piece is its text: it has no mark and no byte fallback piece as a part.
     begins_word, ends_word : ndarray of bool, shape (n,)
-        Whether the piece is marked as the beginning of a pretoken, or as its end; always for the former, and
-        never for the latter, where nothing is marked.
+        Whether each piece begins, or ends, a pretoken. Without a prefix, every piece that does not start with
+        a byte fallback piece begins a word; without a suffix, no piece ends a word.
     characters, ids : ndarray of uint32, shape (k,)
-        The characters, as `CharacterEncoder` takes them, and their ids.
+        Keys of the single characters, as `CharacterEncoder` takes them, and their ids.
     byte_ids : ndarray of uint32, shape (256,), or None
-        The id of each byte, with byte fallback.
+        Id of each byte; None without byte fallback.
     """
 
     alphabet: Characters
     texts: Ragged
-    is_named_by_text: NDArray[np.bool_]
+    is_plain: NDArray[np.bool_]
     begins_word: NDArray[np.bool_]
     ends_word: NDArray[np.bool_]
     characters: NDArray[np.uint32]
@@ -48,26 +49,26 @@ class Spelling:
     byte_ids: NDArray[np.uint32] | None
 
 
-def spell_pieces(
+def parse_pieces(
     pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32], alphabet: Characters
-) -> Spelling:
-    """Read the pieces, and check that the merges fit them.
+) -> CharacterPieces:
+    """Find the texts and marks of the pieces, and check that the merges fit them.
 
     Parameters
     ----------
     pieces : Ragged of uint8
-        The names of the ids; an empty row is not a piece.
+        Name of each id; an empty row is not a piece.
     merges : ndarray of uint32, shape (m, 2)
-        Pairs of ids that are in use.
+        Pairs of ids.
     merge_ids : ndarray of uint32, shape (m,)
-        The id that each becomes.
+        Id of each merged pair.
     alphabet : Characters
-        The options.
+        Options of the alphabet.
 
     Raises
     ------
     ValueError
-        If a merge does not fit the pieces, two ids have the same piece, or one for a byte is missing.
+        If a merge does not fit the pieces, two ids have the same piece, or a byte fallback piece is missing.
 
     Notes
     -----
@@ -96,16 +97,16 @@ def spell_pieces(
     texts = write_bytes(_cut(pieces, len(prefix) * continues, len(suffix) * ends), byte_ids)
     is_of_bytes = is_byte.copy()
     if is_byte[merges].any():
-        texts = _spell_bytes(texts, merges, merge_ids, is_of_bytes)
+        texts = _join_byte_texts(texts, merges, merge_ids, is_of_bytes)
     _check_different(rows, list(zip(continues.tolist(), ends.tolist(), is_of_bytes.tolist(), strict=True)))
     characters = {}
     may_be = is_piece & ~is_made & ~is_byte & (texts.lengths <= 4)
-    spelled = texts.to_bytes()
+    row_texts = texts.to_bytes()
     for i in np.flatnonzero(may_be).tolist():
-        if _is_character(spelled[i]):
-            code_point = ord(spelled[i].decode(errors="surrogateescape"))
+        if _is_character(row_texts[i]):
+            code_point = ord(row_texts[i].decode(errors="surrogateescape"))
             characters[code_point << 2 | bool(continues[i]) << 1 | bool(ends[i])] = i
-    return Spelling(
+    return CharacterPieces(
         alphabet,
         Ragged(read_only(texts.values), read_only(texts.offsets)),
         read_only(is_piece & ~continues & ~ends & ~is_of_bytes),
@@ -117,13 +118,13 @@ def spell_pieces(
     )
 
 
-def find_merged(pieces: Ragged, merges: NDArray[np.uint32], prefix: str = "") -> NDArray[np.uint32]:
-    """Look up the id that each pair becomes, by the joined names: uint32 of shape (m,).
+def find_merge_ids(pieces: Ragged, merges: NDArray[np.uint32], prefix: str = "") -> NDArray[np.uint32]:
+    """Return the id of each merged pair, found by the joined names: uint32 of shape (m,).
 
     Raises
     ------
     ValueError
-        If there is no such piece, or two ids have the same.
+        If a joined name is not a piece, or two ids have the same name.
     """
     ids, rows, mark = ids_by_piece(pieces), pieces.to_bytes(), prefix.encode()
     rests = [row.removeprefix(mark) for row in rows] if mark else rows
@@ -140,30 +141,29 @@ def find_merged(pieces: Ragged, merges: NDArray[np.uint32], prefix: str = "") ->
 
 
 def check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
-    """Refuse merges of bytes that do not fit the pieces.
-
-    Raises
-    ------
-    ValueError
-        If a merge is not its parts joined.
-    """
+    """Raise a ValueError if the bytes of a merged piece are not those of its two parts."""
     _check_names(pieces, pieces, merges, merge_ids)
 
 
 def _follow(parts: NDArray[np.uint32], merge_ids: NDArray[np.uint32], n: int) -> NDArray[np.int64]:
-    """Find the first symbol of each piece, if `parts` are the left ones, or the last, if the right ones.
+    """Return the first symbol of each piece.
 
-    Of several merges that make a piece the first counts.
+    `parts` are the left parts of the merges. With the right parts, the last symbol is returned. If several
+    merges produce a piece, the first one counts.
     """
     there = np.arange(n)
     there[merge_ids[::-1]] = parts[::-1]
-    for _ in range(n.bit_length()):  # every round doubles the steps; no chain is longer than all pieces
+    for _ in range(n.bit_length()):  # every round doubles the steps, and no chain is longer than n
         there = there[there]
     return there
 
 
 def _read_marks(name: bytes, prefix: bytes, suffix: bytes) -> tuple[bool, bool]:
-    """Tell by a name whether a piece continues a pretoken, and ends it; a character where it can be one."""
+    """Return whether a piece continues, and ends, a pretoken, according to its name.
+
+    If the name can be read as a single character with or without marks, this reading is used. Otherwise both
+    marks are read if possible; if not, the prefix alone, or else the suffix alone.
+    """
     readings = []
     for continues, ends in ((False, False), (False, True), (True, False), (True, True)):
         front, back = prefix * continues, suffix * ends
@@ -185,7 +185,7 @@ def _is_character(text: bytes) -> bool:
 
 
 def _cut(pieces: Ragged, fronts: NDArray[np.int64] | int, backs: NDArray[np.int64] | int) -> Ragged:
-    """The rows without so many bytes at the front and at the back of each."""
+    """Return the rows without the given numbers of bytes at their fronts and backs."""
     if not np.any(fronts) and not np.any(backs):
         return pieces
     lengths = pieces.lengths - fronts - backs
@@ -198,7 +198,10 @@ def _cut(pieces: Ragged, fronts: NDArray[np.int64] | int, backs: NDArray[np.int6
 def _check_names(
     pieces: Ragged, rests: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]
 ) -> None:
-    """Refuse merges that do not join the name of the left part and the rest of the right one to a piece."""
+    """Raise a ValueError if a merged name is not the name of the left part plus that of the right part.
+
+    `rests` are the names without the continuation prefix, which are used for the right parts.
+    """
     left, right, wholes = pieces.take(merges[:, 0]), rests.take(merges[:, 1]), pieces.take(merge_ids)
     fits = left.lengths + right.lengths == wholes.lengths
     fits &= (left.lengths > 0) & (right.lengths > 0)
@@ -214,7 +217,7 @@ def _check_names(
         parts = bytes(pieces[int(merges[row, 0])]), bytes(pieces[int(merges[row, 1])])
         if not fits[row] or bytes(left[row]) + bytes(right[row]) != bytes(wholes[row]):
             raise ValueError(
-                f"merge {row} joins {parts[0]!r} and {parts[1]!r}, which is not {bytes(wholes[row])!r}"
+                f"merge {row} joins {parts[0]!r} and {parts[1]!r}, but its piece is {bytes(wholes[row])!r}"
             )
 
 
@@ -225,30 +228,38 @@ def _check_marks(
     continues: NDArray[np.bool_],
     ends: NDArray[np.bool_],
 ) -> None:
-    """Refuse merges across the end of a word, and pieces whose marks depend on the merge that makes them."""
+    """Raise a ValueError if a merge crosses a word boundary, or two merges give a piece different marks."""
     left, right = merges.T
     for rank in np.flatnonzero(ends[left])[:1].tolist():
-        raise ValueError(f"merge {rank} goes on after id {left[rank]}, which ends a pretoken")
+        raise ValueError(f"the left part of merge {rank} is id {left[rank]}, which ends a pretoken")
     if begins is not None:
         for rank in np.flatnonzero(begins[right])[:1].tolist():
-            raise ValueError(f"merge {rank} joins id {right[rank]}, which begins a pretoken, to its left")
+            raise ValueError(f"the right part of merge {rank} is id {right[rank]}, which begins a pretoken")
     for rank in np.flatnonzero(ends[merge_ids] != ends[right])[:1].tolist():
         raise ValueError(
-            f"id {merge_ids[rank]} ends a pretoken by one merge and not by another, merge {rank}"
+            f"merge {rank} and an earlier one disagree on whether id {merge_ids[rank]} ends a pretoken"
         )
     for rank in np.flatnonzero(continues[merge_ids] != continues[left])[:1].tolist():
         raise ValueError(
-            f"id {merge_ids[rank]} continues a pretoken by one merge and not by another, merge {rank}"
+            f"merge {rank} and an earlier one disagree on whether id {merge_ids[rank]} continues a pretoken"
         )
 
 
-def _spell_bytes(
+def _join_byte_texts(
     texts: Ragged,
     merges: NDArray[np.uint32],
     merge_ids: NDArray[np.uint32],
     is_of_bytes: NDArray[np.bool_],
 ) -> Ragged:
-    """Join the texts of what merges make of the pieces of bytes, and mark it in `is_of_bytes`."""
+    """Return the texts, with those of the pieces that contain byte fallback pieces joined from their parts.
+
+    `is_of_bytes` is set to True for these pieces.
+
+    Raises
+    ------
+    ValueError
+        If two merges give a piece different bytes.
+    """
     n_marked, n_before = np.count_nonzero(is_of_bytes), np.intp(0)
     while n_marked > n_before:
         is_of_bytes[merge_ids[is_of_bytes[merges].any(axis=1)]] = True
@@ -270,11 +281,12 @@ def _spell_bytes(
         left_over = waiting
     for rank, left, right, merged in steps:
         if rows[merged] != rows[left] + rows[right]:
-            raise ValueError(f"id {merged} stands for other bytes by merge {rank} than by another")
+            raise ValueError(f"merge {rank} and another merge give id {merged} different bytes")
     return Ragged.from_bytes(rows)
 
 
 def _check_different(rows: list[bytes], marks: list[tuple[bool, bool, bool]]) -> None:
+    """Raise a ValueError if two ids have the same name and the same marks."""
     seen: dict[tuple[bytes, tuple[bool, bool, bool]], int] = {}
     for i, piece in enumerate(zip(rows, marks, strict=True)):
         if piece[0] and seen.setdefault(piece, i) != i:
