@@ -1,8 +1,8 @@
-# Set-up is `make demo` or `make test`; both make what they need.
+# `make demo` and `make test` create the environment that they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# As a path: otherwise a script beside this folder, which has our name, would import the folder.
+# Compat mode, because in the default mode a script next to this folder would import the folder as `fasttok`.
 EDITABLE := --config-settings editable_mode=compat --editable
 SOURCES := setup.py pyproject.toml $(shell find fasttok -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
@@ -20,21 +20,21 @@ lint: $(VENV)/lint
 	$(BIN)/mypy
 
 docs: $(VENV)/docs
-	$(BIN)/sphinx-build -W -q -b html docs docs/_build
+	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build
 
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
-# The hashes of what other libraries make of the shared data, which the tests compare with.
+# Compute the hashes of the results of other libraries on the shared data; the tests compare with them.
 conformance: $(VENV)/test
 	$(BIN)/python -m tests.conformance
 
-# Long runs of the mutation tests: as many seeds as there is patience for.
+# Run the mutation tests with many seeds.
 fuzz: $(VENV)/test
 	FASTTOK_FUZZ=200 $(BIN)/python -m pytest tests/test_fuzz.py --timeout 0
 
 $(VENV)/built: $(SOURCES)
-	@echo "Making an environment in $(VENV) and compiling, which takes a minute or so …"
+	@echo "Creating an environment in $(VENV) and compiling; this takes one to three minutes …"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[report]'
 	touch $@

@@ -1,8 +1,8 @@
-"""Cut a text into lines to train on and lines to measure on: python split.py TEXT FOLDER.
+"""Split a text into lines for training and lines for measuring: python split.py TEXT FOLDER.
 
-Writes train.txt and test.txt into the folder, which is made. A line that occurs more than once is taken once,
-where it stands first, and empty ones are left out. Whether a line is held out depends on the line alone, so
-the same lines are, in whatever order they come; it is one in ten.
+Creates the folder and writes train.txt and test.txt to it. Empty lines are omitted, and each repeated line is
+written once, in the order of first occurrence. One line in ten is for measuring. The choice depends only on a
+hash of the line, so the same lines are chosen in any order.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 
 def is_held_out(line: bytes) -> bool:
-    """Whether a line is one to measure on: whether the hash of it is divisible by ten."""
+    """Return whether a line is for measuring: whether its hash is divisible by ten."""
     return int.from_bytes(hashlib.blake2b(line, digest_size=8).digest(), "little") % 10 == 0
 
 
 def split(text: Path, folder: Path) -> None:
-    """Write the lines of a text into two files of a folder."""
+    """Write the lines of a text to train.txt and test.txt in a folder."""
     lines = dict.fromkeys(line for line in text.read_bytes().splitlines() if line.strip())
     folder.mkdir(parents=True, exist_ok=True)
     for name, held_out in (("train", False), ("test", True)):
