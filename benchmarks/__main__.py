@@ -25,6 +25,7 @@ from benchmarks import texts
 from benchmarks.measure import ENOUGH_S
 from benchmarks.peers import REFERENCES, TASKS
 from benchmarks.peers.hostile import TEXTS as HOSTILE
+from fasttok.core.versions import describe_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results.jsonl"
@@ -399,15 +400,14 @@ def context_of_run() -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    cpu_info = Path("/proc/cpuinfo")
-    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
-    cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), platform.processor())
+    machine = describe_machine()
+    system = f"{platform.system()} {platform.machine()}"
     return {
         "date": date.today().isoformat(),
         "commit": commit(),
         "python": platform.python_version(),
         "versions": versions,
-        "machine": f"{cpu}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "machine": f"{machine['processor']}, {machine['cores']} cores, {system}",
     }
 
 

@@ -85,11 +85,9 @@ def list_metrics() -> list[str]:
         "# Metrics",
         "",
         "Generated from the definitions that {py:func}`fasttok.measure` and the report use.",
+        'Ask for a group by its name, for example `use = ["compression"]` in an experiment. Each metric of',
+        "the group is a row of the result.",
     ]
-    lines += [
-        'Ask for a group by its name, for example `use = ["compression"]` in an experiment. Each metric of'
-    ]
-    lines += ["the group is a row of the result."]
     for group, metrics in METRICS.items():
         lines += ["", f"## {group}", "", "| metric | unit | better |", "|---|---|---|"]
         lines += [f"| [{one.name}](#{one.name}) | {one.unit or '–'} | {one.better} |" for one in metrics]
@@ -100,8 +98,8 @@ def list_metrics() -> list[str]:
         "## Totals",
         "",
         "A {py:class}`fasttok.Metric` is a function of these totals and of columns that",
+        "you define with {py:class}`fasttok.Column`. The bootstrap resamples sums over documents.",
     ]
-    lines += ["you define with {py:class}`fasttok.Column`. The bootstrap resamples sums over documents."]
     columns = {name: column.definition for name, column in COLUMNS.items()}
     for head, known in (
         ("Sums over documents", columns),
@@ -138,8 +136,8 @@ def list_metric_functions() -> list[str]:
         "# Metric functions",
         "",
         "Each metric is a function on arrays, and its docstring is the definition. The",
+        "functions accept the ids of any library.",
     ]
-    lines += ["functions accept the ids of any library."]
     for module in METRIC_MODULES:
         name = f"fasttok.evaluation.metrics.{module}"
         lines += [
@@ -147,16 +145,17 @@ def list_metric_functions() -> list[str]:
             f"## {module.capitalize()}",
             "",
             read_summary(PACKAGE / f"evaluation/metrics/{module}.py"),
-        ]
-        lines += [
             "",
             "```{eval-rst}",
             f".. currentmodule:: {name}",
             "",
             ".. autosummary::",
             "   :toctree: generated",
+            "   :nosignatures:",
+            "",
+            *(f"   {function}" for function in list_functions(name)),
+            "```",
         ]
-        lines += ["   :nosignatures:", "", *(f"   {function}" for function in list_functions(name)), "```"]
     return lines
 
 

@@ -210,7 +210,7 @@ _NOTHING_FOUND = _Found(
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """Rows, and their places in the raw documents.
+    """Rows, and their positions in the raw documents.
 
     The rows of a document are consecutive. Each added token that was found is between two rows, as
     `_Found.next_rows` describes.
@@ -318,7 +318,7 @@ class _Layout:
 
 
 class Prepared:
-    """Documents ready for the kernels: rows of rewritten text, spans of pretokens, places in raw text.
+    """Documents ready for the kernels: rows of rewritten text, spans of pretokens, positions in raw text.
 
     Attributes
     ----------
