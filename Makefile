@@ -18,6 +18,7 @@ lint: $(VENV)/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy .ci/smoke.py
 
 docs: $(VENV)/docs
 	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build
@@ -31,7 +32,8 @@ conformance: $(VENV)/test
 
 # Run the mutation tests with many seeds.
 fuzz: $(VENV)/test
-	FASTTOK_FUZZ=200 $(BIN)/python -m pytest tests/test_fuzz.py --timeout 0
+	FASTTOK_FUZZ=200 $(BIN)/python -m pytest -n auto --timeout 0 tests/test_fuzz.py tests/test_oniguruma.py \
+		tests/test_huggingface.py tests/test_huggingface_mutations.py
 
 $(VENV)/built: $(SOURCES)
 	@echo "Creating an environment in $(VENV) and compiling; this takes one to three minutes …"
@@ -43,6 +45,11 @@ $(VENV)/test $(VENV)/lint $(VENV)/docs $(VENV)/bench: $(VENV)/%: $(VENV)/built
 	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[$*]'
 	touch $@
 
+# An environment with a pre-release of Hugging Face tokenizers, for the benchmarks.
+.venv-pre:
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check click numpy 'tokenizers==1.0.0rc3'
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info docs/_build
+	rm -rf $(VENV) .venv-pre build dist *.egg-info docs/_build
 	find fasttok -name '*.so' -o -name '*.c' | xargs rm -f

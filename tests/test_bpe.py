@@ -82,8 +82,8 @@ def test_options():
         ({"vocab_size": 257, "special_tokens": ["a", "b"]}, "vocab_size must be at least 258"),
         ({"vocab_size": 300, "min_frequency": 0}, "min_frequency must be at least 1"),
         ({"vocab_size": 300, "max_piece_length": 1}, "max_piece_length must be at least 2"),
-        ({"vocab_size": 300, "tie_break": "random"}, "tie_break must be one of"),
-        ({"vocab_size": 300, "compat": "mine"}, "compat must be one of huggingface"),
+        ({"vocab_size": 300, "tie_break": "random"}, "tie_break must be .ids. or .shortest., not"),
+        ({"vocab_size": 300, "compat": "mine"}, "compat must be .huggingface., not"),
         (
             {"vocab_size": 300, "compat": "huggingface", "byte_order": "value"},
             "byte_order='value' contradicts",
@@ -97,6 +97,7 @@ def test_bad_options(options, message):
         ft.train(ft.PretokenCounts.from_dict(WORDS), model="bpe", **options)
 
 
+@pytest.mark.filterwarnings("ignore:the counts seem to contain the text of the special token 'lo'")
 @pytest.mark.parametrize("token", ["lo", "a", "\u0120low"])
 def test_special_tokens_that_are_also_pieces_are_refused_by_compat(token):
     counts = ft.PretokenCounts.from_dict({"low": 5, " low": 4})
@@ -123,7 +124,7 @@ def test_bad_calls():
         ft.train(counts)
     with pytest.raises(TypeError, match="must be a str, not bytes"):
         ft.train(counts, vocab_size=300, special_tokens=[b"<s>"])
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(ValueError, match="special_tokens contains a lone surrogate"):
         ft.train(counts, vocab_size=300, special_tokens=["\ud800"])
     with pytest.raises(TypeError, match="vocabsize"):
         ft.train(counts, vocabsize=300)

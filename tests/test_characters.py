@@ -137,7 +137,7 @@ def test_options():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"units": "word"}, "units must be one of"),
+        ({"units": "word"}, "units must be .byte. or .character."),
         ({"units": "byte", "end_of_word_suffix": SUFFIX}, 'end_of_word_suffix requires units="character"'),
         ({"units": "byte", "unk": "<s>"}, 'unk requires units="character"'),
         ({"end_of_word_suffix": ""}, "must not be empty"),
@@ -169,7 +169,7 @@ def test_options_of_the_wrong_type():
         with pytest.raises(TypeError, match="must be a str"):
             ft.train(counts, vocab_size=20, units="character", **options)
     characters = ft.train(counts, vocab_size=20, units="character")
-    with pytest.raises(TypeError, match="start must be a Tokenizer with byte-level BPE"):
+    with pytest.raises(ValueError, match="byte-level BPE, not with a model of kind 'bpe_characters'"):
         ft.train(counts, vocab_size=300, start=characters)
     with pytest.raises(ValueError, match='start requires units="byte"'):
         ft.train(counts, vocab_size=300, units="character", start=ft.train(counts, vocab_size=257))
@@ -311,7 +311,7 @@ def test_unknown_characters_become_the_unknown_token():
     assert tok.decode(ids) == "ab <unk><unk>a<unk>b"
     for data in hostile.byte_strings(300, seed=92):
         assert tok.encode_batch([data]).to_list() == [tok.encode(data).tolist()]
-    with pytest.raises(ValueError, match=f"unknown token has id {unknown}, but no special token"):
+    with pytest.raises(ValueError, match=f"unknown token has id {unknown}, but no piece and no"):
         ft.Tokenizer(tok.model, tok.pretokenizer, {"<s>": unknown + 1})
 
 

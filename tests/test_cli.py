@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 import fasttok as ft
+from fasttok.cli.convert import WRITTEN
 from fasttok.cli.main import main
+from fasttok.formats.registry import FORMATS
 from fasttok.tokenizer.train import TRAINERS
 
 TEXT = "It's the newest, naïve 東京 12345\r\n" * 20
@@ -47,7 +49,7 @@ def pipe(*arguments, stdin: bytes) -> bytes:
 
 def test_encode_and_decode_in_a_pipe_restore_every_byte(trained):
     for data in (TEXT.encode(), b"", b"\xff\x00\r\n\n", b"no line end"):
-        ids = pipe("encode", "-t", trained, stdin=data)
+        ids = pipe("encode", "-t", trained, "--format", "text", stdin=data)
         assert ids.count(b"\n") == 1
         assert pipe("decode", "-t", trained, stdin=ids) == data
 
@@ -68,8 +70,10 @@ def test_training_from_a_pipe_equals_training_from_a_file(trained, tmp_path):
 
 
 def test_training_from_counts_equals_training_from_text(trained, tmp_path):
-    result = run("count", tmp_path / "a.txt", "-o", tmp_path / "a.npz", "--top", 2)
-    assert result.output.splitlines()[1:] == ["          20  ·12345", "          20  ·naïve"]
+    result = run(
+        "pretokens", tmp_path / "a.txt", "-o", tmp_path / "a.npz", "--top", 2, "--split-special", "<s>"
+    )
+    assert result.output.splitlines()[1:] == ["          20  \\r\\n", "          20  ·"]
     run(
         "train",
         tmp_path / "a.npz",
@@ -130,6 +134,20 @@ def test_inspect(trained):
     output = run("inspect", trained, "--text", "the newest").output
     for expected in ("Tokenizer(bpe, vocab_size=280", "lossless      yes", "special       279 <s>", "tokens"):
         assert expected in output
+    assert "template" not in output
+    config = ft.ModelConfig({"eos_token": "<s>", "chat_template": "{{ x }}"})
+    tok = ft.load(trained).with_settings(
+        template=ft.Template("<s> $A"), truncation=ft.Truncation(512), config=config
+    )
+    tok.save(trained)
+    output = run("inspect", trained).output
+    for expected in (
+        "template      Template(single='<s> $A'",
+        "truncation    Truncation(max_length=512",
+        "roles         eos <s>",
+        "chat template yes",
+    ):
+        assert expected in output
 
 
 def test_demo(tmp_path):
@@ -158,17 +176,16 @@ def test_demo(tmp_path):
             ["train", "a.txt", "-o", "no/such/folder/x.json", "--vocab-size", "260", "--quiet"],
             "no/such/folder does not exist",
         ),
-        (["train", "-", "a.txt", "-o", "x.json"], "cannot be mixed with files"),
-        (["encode", "-t", "a.txt", "a.txt"], "neither a fasttok file nor a tiktoken rank file"),
+        (["encode", "-t", "a.txt", "a.txt"], "neither a fasttok file nor a tokenizer.json of Hugging Face"),
         (["decode", "-t", "tok.json", "a.txt"], "a.txt:1: not a line of ids; expected integers"),
         (
             ["decode", "-t", "tok.json", "ids.txt"],
             "ids.txt:1: id 999 at position 1 is outside the vocabulary",
         ),
         (["inspect", "bad.npz"], "bad.npz: not a file of pretoken counts"),
-        (["count", "a.txt", "--pretokenizer", "gpt5"], "no pretokenizer is named 'gpt5'"),
+        (["pretokens", "a.txt", "--pretokenizer", "gpt5"], "no pretokenizer is named 'gpt5'"),
         (
-            ["count", "a.txt", "--pretokenizer", "gpt2", "--pretokenizer", "a("],
+            ["pretokens", "a.txt", "--pretokenizer", "gpt2", "--pretokenizer", "a("],
             "pattern 'a(' does not compile",
         ),
     ],
@@ -188,7 +205,7 @@ def test_errors_are_printed_on_one_line(trained, tmp_path, monkeypatch, argument
 def test_several_pretokenizers_are_chained(tmp_path):
     (tmp_path / "a.txt").write_text(TEXT, newline="")
     steps = ("--pretokenizer", "digits_threes_right", "--pretokenizer", "gpt2")
-    result = run("count", tmp_path / "a.txt", *steps, "-o", tmp_path / "counts.npz")
+    result = run("pretokens", tmp_path / "a.txt", *steps, "-o", tmp_path / "counts.npz")
     assert "pretokenizer=['digits_threes_right', 'gpt2']" in result.output
     assert ft.PretokenCounts.load(tmp_path / "counts.npz").to_dict()[b"345"] == 20
     run("train", tmp_path / "a.txt", *steps, "-o", tmp_path / "tok.json", "--vocab-size", 260, "--quiet")
@@ -208,14 +225,14 @@ def test_normalizers_run_before_pretokenizers(tmp_path):
         "--normalizer",
         "strip",
     ]
-    assert "▁fish" in run("count", text, *steps, "-o", counts).output
+    assert "▁fish" in run("pretokens", text, *steps, "-o", counts).output
     normalizer = ft.get_normalizer(["nfkc", "strip"])
     assert ft.PretokenCounts.load(counts).recipe.normalizer == normalizer.config()
     run("train", text, *steps, "-o", path, "--vocab-size", 262, "--quiet")
     tok = ft.load(path)
     assert tok.pretokenizer == ft.get_pretokenizer("sentencepiece")
     assert tok.normalizer == normalizer
-    assert "no normalizer is named 'x'" in run("count", text, "--normalizer", "x", code=1).output
+    assert "no normalizer is named 'x'" in run("pretokens", text, "--normalizer", "x", code=1).output
 
 
 @pytest.mark.parametrize(
@@ -253,6 +270,7 @@ def test_help_of_every_command():
         "encode",
         "decode",
         "count",
+        "pretokens",
         "inspect",
         "show",
         "compare",
@@ -292,3 +310,39 @@ def test_training_unigram(tmp_path):
         result = CliRunner().invoke(main, ["train", path, "-o", path, "--model", model, option])
         assert result.exit_code == 2
         assert f"{option.split('=')[0]} is not an option of --model {model}" in result.output
+
+
+def test_training_refuses_a_name_of_another_format_before_it_reads_text(tmp_path):
+    for name in ("tok.tiktoken", "tokenizer.json"):
+        output = run("train", tmp_path / "missing.txt", "-o", tmp_path / name, code=1).output
+        assert f"cannot write {tmp_path / name}: this is the name of " in output
+
+
+def test_convert_offers_every_format():
+    assert [name for name, known in FORMATS.items() if known.save is not None] == list(WRITTEN)
+
+
+def test_convert(tmp_path):
+    tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261, special_tokens=["<s>"])
+    source = tmp_path / "tok.json"
+    tok.with_template("<s> $A").save(source)
+    assert run("convert", source, tmp_path / "t.json", "--to", "huggingface").output == ""
+    assert ft.load(tmp_path / "t.json").encode("low", add_special_tokens=True).tolist() == [260, 257]
+    result = run("convert", source, tmp_path / "x.tiktoken", "--to", "tiktoken", code=1)
+    assert "with_settings(template=None)" in result.output
+    tok.save(tmp_path / "x.tiktoken", format="tiktoken")
+    target = tmp_path / "again.json"
+    rest = [tmp_path / "x.tiktoken", target, "--to", "fasttok"]
+    result = run("convert", *rest, code=1)
+    assert "neither its content nor its name is known" in result.output
+    assert not target.exists()
+    run("convert", *rest, "--pretokenizer", "gpt2")
+    assert ft.load(target).encode("lowest").tolist() == tok.encode("lowest").tolist()
+
+
+def test_encode_with_the_template(tmp_path):
+    tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=258, special_tokens=["<s>"])
+    tok.with_template("<s> $A").save(tmp_path / "tok.json")
+    (tmp_path / "a.txt").write_text("lo")
+    result = run("encode", "-t", tmp_path / "tok.json", "--add-special-tokens", tmp_path / "a.txt")
+    assert result.output == "257 256\n"

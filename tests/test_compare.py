@@ -22,7 +22,6 @@ from fasttok.experiment.run import run as run_module
 from fasttok.experiment.run.costs import measure_cost
 from fasttok.experiment.run.folder import lock_folder
 from fasttok.experiment.run.results import SHAPE
-from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from tests.conftest import ROOT
 from tests.test_cli import run as command
 from tests.test_faults import run_child
@@ -147,16 +146,18 @@ def test_results_match_the_separate_steps(finished):
     corpora = {name: ft.Corpus.from_files(folder / f"{name}.md") for name in ("one", "two")}
     tokenizers = {}
     for pretokenizer, models in {
-        "gpt2": {
+        "o200k": {
             **{f"bpe-{size}": {"model": "bpe", "vocab_size": size} for size in (300, 350)},
             **{f"unigram-{size}": {"model": "unigram", "vocab_size": size} for size in (300, 350)},
             **{f"word-{size}": {"model": "word", "vocab_size": size, "unk": "<unk>"} for size in (300, 350)},
         },
         "whitespace": {"character": {"model": "character", "unk": "<unk>"}, "byte": {"model": "byte"}},
     }.items():
-        counted = ft.count_pretokens(corpora, pretokenizer)
-        counts = ft.PretokenCounts.mix([(counted["one"], 2), (counted["two"], 0.5)])
-        tokenizers |= {name: ft.train(counts, **options) for name, options in models.items()}
+        for name, options in models.items():
+            special = ["<unk>"] if options["model"] in ("unigram", "word", "character") else []
+            counted = ft.count_pretokens(corpora, pretokenizer, split_special=special)
+            counts = ft.PretokenCounts.mix([(counted["one"], 2), (counted["two"], 0.5)])
+            tokenizers[name] = ft.train(counts, **options)
     tokenizers["tiny"] = ft.load(folder / "tiny.json")
     for name, tok in tokenizers.items():
         tok.save(folder / "again.json")
@@ -175,7 +176,13 @@ def test_results_match_the_separate_steps(finished):
             ft.TestCorpus.from_corpora("held", held, words="whitespace"),
             ft.TestCorpus.from_corpora("aligned", aligned, words="whitespace", baseline="en"),
         )
-        for row in ft.measure(tokenizers, corpus, use, seed=3, baseline_tokenizer="tiny")
+        for row in ft.measure(
+            tokenizers,
+            corpus,
+            [name for name in use if name != "parity" or corpus.name == "aligned"],
+            seed=3,
+            baseline_tokenizer="tiny",
+        )
     ]
     key = ("tokenizer", "corpus", "language", "metric")
     assert results.rows == sorted(expected, key=lambda row: [row[name] for name in key])
@@ -229,7 +236,7 @@ def test_a_finished_run_is_read_from_the_cache(copied, monkeypatch):
     for module, name in (
         (run_module, "train"),
         (run_module, "score"),
-        (counting_module, "count_pretokens"),
+        (counting_module, "count_corpus"),
     ):
         monkeypatch.setattr(module, name, None)
     again = ft.compare(path, results)
@@ -612,7 +619,7 @@ def test_a_folder_with_other_files_is_not_changed(small, tmp_path):
 
 def test_the_folder_of_the_experiment_cannot_contain_results(small, monkeypatch):
     monkeypatch.chdir(small.parent)
-    for output in (".", "", small.parent, "../small"):
+    for output in (".", small.parent, "../small"):
         with pytest.raises(
             FileExistsError, match="the folder contains the experiment itself; choose another"
         ):
@@ -625,8 +632,8 @@ def test_input_files_cannot_be_in_the_results_folder(small):
     ft.compare(small, out)
     before = contents(out)
     for old, new, line in (
-        ('files = "one.txt"', 'files = "."', 4),
-        ('files = "held.txt"', 'files = ["held.txt", "results/"]', 7),
+        ('files = "one.txt"', 'files = "results/metrics.jsonl", field = "metric"', 4),
+        ('files = "held.txt"', 'files = ["held.txt", "results/metrics.jsonl"], field = "metric"', 7),
         ('model = ["byte", "word"]', 'load = "results/tokenizers/byte.json"', 9),
     ):
         small.write_text(SMALL)
@@ -698,7 +705,7 @@ def test_a_pretokenizer_that_discards_all_text(small):
 
 
 def test_an_expression_that_takes_too_long(small, monkeypatch):
-    monkeypatch.setattr(RegexPretokenizer.__init__, "__defaults__", (0.05,))  # seconds
+    monkeypatch.setattr(ft.Regex.__init__, "__defaults__", (0.05,))  # seconds
     (small.parent / "one.txt").write_text("a" * 40)
     add_tokenizers(small, 'name = "slow"\nmodel = "byte"\npretokenizer = "(?:a|a)*c|(?:a?){30}a{30}$"')
     results = ft.compare(small, small.parent / "results")
@@ -811,7 +818,9 @@ def test_missing_libraries(finished, monkeypatch, library, method):
 
 
 def test_an_unknown_tokenizer(finished):
-    with pytest.raises(KeyError, match="no tokenizer is named 'bpe-301'; known are bpe-300, bpe-350, "):
+    with pytest.raises(
+        KeyError, match="no tokenizer is named .*bpe-301.*; did you mean .* The names are bpe-300, bpe-350, "
+    ):
         finished[1].tokenizer("bpe-301")
 
 
@@ -843,7 +852,7 @@ def test_nsl_is_unmeasured_if_the_baseline_failed(small):
 
 def test_output_of_the_command(small):
     out = small.parent / "its results"
-    first = command("compare", small, "-o", out)
+    first = command("compare", small, "-o", out, "--progress", "lines")
     n = len(ft.Results.load(out).rows)
     assert first.stdout.splitlines() == [
         f"Measured 2 tokenizers: {n} rows in {out}",
@@ -853,7 +862,7 @@ def test_output_of_the_command(small):
     numbered = [f"{i} of 4: {task}" for i, task in enumerate(tasks, 1)]
     assert [line for line in first.stderr.splitlines() if " of 4: " in line] == numbered
     change(small, '["byte", "word"]', '["byte", "character"]')
-    again = command("compare", small, "-o", out).stderr
+    again = command("compare", small, "-o", out, "--progress", "lines").stderr
     numbered = [line.replace("word", "character") + " (cached)" * ("byte" in line) for line in numbered]
     assert [line for line in again.splitlines() if " of 4: " in line] == numbered
 

@@ -20,18 +20,59 @@ from fasttok.text.rows import Rows
 from tests import hostile
 from tests.pipelines import list_pretokens, prepare, pretokens
 
+REQUIRE_OPTIONS = ("regex", "split", "split_length")  # pretokenizers that a name is not enough to make
 # Components with options. Components without options are made from their names.
 WITH_OPTIONS: dict[str, list[Component]] = {
-    "charsmap": [CharsMapNormalizer.from_rules({"ab": "x", "é": ""})],
-    "replace": [ft.Replace("a", "bb"), ft.Replace("  ", " ")],
-    "prepend": [ft.Prepend("▁"), ft.Prepend("> ", scope="segment")],
+    "charsmap": [
+        CharsMapNormalizer.from_rules({"ab": "x", "é": ""}),
+        CharsMapNormalizer.from_rules({"a": "", "é": "xy"}, by="grapheme"),
+    ],
+    "replace": [ft.Replace("a", "bb"), ft.Replace("  ", " "), ft.Replace("", "-")],
+    "regex_replace": [ft.RegexReplace(r"\s+", "é"), ft.RegexReplace("^|b", "", "oniguruma")],
+    "nfc": [ft.UnicodeNormalizer("nfc", "tokenizers-0.23")],
+    "prepend": [
+        ft.Prepend("▁"),
+        ft.Prepend("> ", scope="segment"),
+        ft.Prepend("a", "start", unless_present=True),
+    ],
     "strip": [ft.Strip(left=False), ft.Strip(scope="segment")],
-    "bert": [ft.BertNormalizer(lowercase=False, strip_accents=True)],
+    "bert": [
+        ft.BertNormalizer(lowercase=False, strip_accents=True),
+        ft.BertNormalizer(unicode="tokenizers-0.23"),
+    ],
     "regex": [ft.get_pretokenizer(r"\d+|\s"), ft.get_pretokenizer(r"(?i:a)|.")],
     "metaspace": [
         ft.Metaspace(remove_extra_whitespaces=False),
         ft.Metaspace(treat_whitespace_as_suffix=True),
         ft.Metaspace(False, False, split_by_whitespace=False, scope="segment"),
+    ],
+    "split_punctuation": [
+        ft.SplitPunctuation("removed"),
+        ft.SplitPunctuation("contiguous", "tokenizers-0.23"),
+        ft.SplitPunctuation("merged_with_previous"),
+        ft.SplitPunctuation("merged_with_next"),
+    ],
+    "split_digits": [ft.SplitDigits(individual=True, unicode="tokenizers-0.23")],
+    "split_scripts": [ft.SplitScripts("tokenizers-0.23")],
+    "split_length": [ft.SplitLength(2)],
+    "split": [
+        ft.Split(r"\s+", "removed"),
+        ft.Split("é", "merged_with_previous", dialect="text"),
+        ft.Split(r"[A-Z]|^", "merged_with_next", invert=True, dialect="oniguruma"),
+        ft.Split(r"\d", "contiguous"),
+    ],
+    "mark_runs": [ft.MarkRuns(" ")],
+    "byte_level": [
+        ft.ByteLevel(add_prefix_space=True),
+        ft.ByteLevel(use_regex=False),
+        ft.ByteLevel(add_prefix_space=True, use_regex=False, writes_characters=False),
+        ft.ByteLevel(writes_characters=False),
+        ft.ByteLevel(use_regex=False, writes_characters=False),
+    ],
+    "metaspace_split": [
+        ft.MetaspaceSplit(prepend="first"),
+        ft.MetaspaceSplit("_", "never"),
+        ft.MetaspaceSplit("é", split_words=False),
     ],
 }
 ALL_NORMALIZERS = [
@@ -40,13 +81,17 @@ ALL_NORMALIZERS = [
     ft.get_normalizer(["nfd", ft.Strip(), "strip_accents"]),
 ]
 ALL_PRETOKENIZERS = [
-    *(ft.get_pretokenizer(name) for name in PRETOKENIZERS if name != "regex"),
+    *(ft.get_pretokenizer(name) for name in PRETOKENIZERS if name not in REQUIRE_OPTIONS),
     *(step for name, steps in WITH_OPTIONS.items() for step in steps if isinstance(step, ft.Pretokenizer)),
     ft.get_pretokenizer(["digits_single", "gpt2"]),
     ft.get_pretokenizer(["whitespace_split", "metaspace"]),
     ft.get_pretokenizer(["bert", "digits_threes_right"]),
     ft.get_pretokenizer(["metaspace", "script"]),
     ft.get_pretokenizer(["script", "metaspace", "whitespace_split", "digits_single"]),
+    ft.get_pretokenizer(["whitespace_split", ft.MetaspaceSplit(prepend="first")]),
+    ft.get_pretokenizer([ft.ByteLevel(True), ft.SplitDigits(True), ft.MetaspaceSplit(prepend="first")]),
+    ft.get_pretokenizer([ft.SplitDigits(), ft.SplitPunctuation(), "byte_level"]),
+    ft.get_pretokenizer(["gpt2", ft.SplitPunctuation("merged_with_previous"), "words_and_symbols"]),
 ]
 COMPONENTS = [*ALL_NORMALIZERS, *ALL_PRETOKENIZERS]
 TEXTS = [b"", b" ", b"a", "  A b\u0301 é 12 ▁ ﬁ東 \r\n".encode(), *hostile.byte_strings(150, seed=300)]

@@ -55,7 +55,7 @@ def corpora(shared, tmp_path_factory):
 @pytest.mark.parametrize("name", list(TRAININGS))
 def test_merges_equal_tokenizers_on_real_text(corpora, name):
     corpus = ft.Corpus.from_files(corpora[name])
-    tok = ft.train(corpus, vocab_size=TRAININGS[name], compat="huggingface")
+    tok = ft.train(corpus, pretokenizer="gpt2", vocab_size=TRAININGS[name], compat="huggingface")
     pieces, merges = as_tokenizers_writes(tok)
     assert {"pieces": hash_rows([pieces]), "merges": hash_rows(merges)} == EXPECTED["trained"][name]
 
@@ -64,7 +64,7 @@ def test_merges_equal_tokenizers_on_real_text(corpora, name):
 def test_ids_equal_the_other_libraries_on_all_shared_data(shared, corpora, name):
     if name == "tokenizers_english":
         corpus = ft.Corpus.from_files(corpora["data/prose/english.txt.xz"])
-        tok = ft.train(corpus, vocab_size=32_000, compat="huggingface")
+        tok = ft.train(corpus, pretokenizer="gpt2", vocab_size=32_000, compat="huggingface")
     else:
         tok = ft.load(shared / f"tokenizers/tiktoken/{name}.tiktoken")
     files = data_files(shared)
@@ -169,7 +169,11 @@ def test_training_equals_tokenizers_on_generated_corpora(special):
         texts = hostile.texts(60, seed=100 + seed)
         theirs = train_tokenizers(texts, 600, special_tokens=special)
         ours = ft.train(
-            ft.Corpus.from_texts(texts), vocab_size=600, special_tokens=special, compat="huggingface"
+            ft.Corpus.from_texts(texts),
+            pretokenizer="gpt2",
+            vocab_size=600,
+            special_tokens=special,
+            compat="huggingface",
         )
         assert as_tokenizers_writes(ours) == vocabulary_and_merges(theirs)
         for text in hostile.texts(100, seed=200 + seed):
@@ -189,7 +193,11 @@ def test_training_options_equal_tokenizers(options):
     texts = hostile.texts(300, seed=36)
     theirs = train_tokenizers(texts, 800, **options)
     ours = ft.train(
-        ft.Corpus.from_texts(texts), vocab_size=800, compat="huggingface", **ours_of[option](value)
+        ft.Corpus.from_texts(texts),
+        pretokenizer="gpt2",
+        vocab_size=800,
+        compat="huggingface",
+        **ours_of[option](value),
     )
     assert as_tokenizers_writes(ours) == vocabulary_and_merges(theirs)
 

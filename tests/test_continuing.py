@@ -34,7 +34,7 @@ def make_tokenizer(pieces, merges, **options):
     """Make a tokenizer with ids in any order; merges need not produce all pieces."""
     table = np.array(merges, np.uint32).reshape(-1, 3)
     model = ft.BPEModel(ft.Ragged.from_bytes(pieces), table[:, :2], table[:, 2], **options)
-    return ft.Tokenizer(model, ft.get_pretokenizer("gpt2"))
+    return ft.Tokenizer(model, ft.get_pretokenizer("o200k"))
 
 
 # Resuming
@@ -217,7 +217,7 @@ def test_all_vetoes_of_two_letters():
 def test_counts_of_a_different_pretokenizer_are_an_error():
     start = ft.train(ft.PretokenCounts.from_dict(WORDS), vocab_size=258)
     counts = ft.PretokenCounts.from_dict(WORDS, pretokenizer="cl100k")
-    with pytest.raises(ft.RecipeError, match=r"\{'name': 'cl100k'\}, but the start has \{'name': 'gpt2'\}"):
+    with pytest.raises(ft.RecipeError, match=r"\{'name': 'cl100k'\}, but the start has \{'name': 'o200k'\}"):
         ft.train(counts, vocab_size=300, start=start)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import itertools
 import json
@@ -11,6 +12,7 @@ import re
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import zstandard
 
@@ -31,6 +33,8 @@ def compress(path):
     made = {
         ".gz": gzip.compress(data),
         ".xz": lzma.compress(data),
+        ".bz2": bz2.compress(data),
+        ".lz4": pa.compress(data, "lz4", asbytes=True),
         ".zst": zstandard.ZstdCompressor().compress(data[:7]) + zstandard.ZstdCompressor().compress(data[7:]),
     }
     paths = []
@@ -188,11 +192,16 @@ def test_sample_opens_only_the_files_it_keeps(tmp_path):
 def test_invalid_arguments_of_sample():
     corpus = ft.Corpus.from_texts(["a"])
     for fraction in (-0.1, 1.5, float("nan")):
-        with pytest.raises(ValueError, match="fraction must be from 0 to 1, not"):
+        with pytest.raises(ValueError, match="fraction must be (from 0 to 1|a finite number), not"):
             corpus.sample(fraction, seed=1)
     for seed in (-1, 1 << 64, 0.5, True, None):
-        with pytest.raises(ValueError, match="seed must be an integer from 0 to"):
+        with pytest.raises((TypeError, ValueError), match="seed must be an integer from 0 to"):
             corpus.sample(0.5, seed=seed)
+    for fraction in (None, "0.5", True, [0.5]):
+        with pytest.raises(TypeError, match="fraction must be a number"):
+            corpus.sample(fraction, seed=1)
+    numpy = corpus.sample(np.float32(0.5), seed=np.int64(1))
+    assert list(numpy) == list(corpus.sample(0.5, seed=1))
 
 
 def test_exception_in_the_iterator_is_passed_on():
@@ -250,26 +259,15 @@ def test_errors_in_records_name_file_and_line(tmp_path, line, message):
 
 def test_damaged_compressed_files(tmp_path):
     plain = tmp_path / "a.txt"
-    plain.write_bytes(bytes(range(256)) * 200)
+    plain.write_bytes(bytes(range(1, 256)) * 200)
     for packed in compress(plain):
         data = packed.read_bytes()
-        for damaged in (data[: len(data) // 2], data[:-1], b"not compressed"):
+        half = len(data) // 2
+        for damaged in (data[:half], data[:-1], data[:half] + b"?" + data[half:]):
             packed.write_bytes(damaged)
-            with pytest.raises(ft.CorpusError, match="damaged or truncated") as error:
+            with pytest.raises(ft.CorpusError, match="damaged or truncated .* file .*; copy") as error:
                 list(ft.Corpus.from_files(packed))
             assert error.value.path == str(packed)
-
-
-@pytest.mark.parametrize(
-    "compressed",
-    [gzip.compress(b"a"), lzma.compress(b"a"), b"PK\x03\x04", b"BZh9", b"PAR1"],
-    ids=["gz", "xz", "zip", "bz2", "parquet"],  # fixed, since pytest-xdist needs equal ids in all processes
-)
-def test_binary_formats_are_not_read_as_text(tmp_path, compressed):
-    path = tmp_path / "a.txt"
-    path.write_bytes(compressed)
-    with pytest.raises(ft.CorpusError, match="not text but"):
-        list(ft.Corpus.from_files(path))
 
 
 def test_most_bytes_is_an_upper_limit(tmp_path):

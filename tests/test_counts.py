@@ -33,9 +33,9 @@ def test_pretokens_of_many_lengths_and_many_distinct_ones():
     rng = random.Random(8)
     words = [bytes(rng.choices(b"ab", k=n)) for n in range(1, 40) for _ in range(60)] + [b"x" * 100_000]
     counts = counts_of([b" ".join(words)] * 2)
-    assert counts.to_dict() == oracles.count(PATTERNS["gpt2"], [b" ".join(words)] * 2)
+    assert counts.to_dict() == oracles.count(PATTERNS["o200k"], [b" ".join(words)] * 2)
     many = [b"%d" % i for i in range(50_000)]
-    assert counts_of([b" ".join(many)]).to_dict() == oracles.count(PATTERNS["gpt2"], [b" ".join(many)])
+    assert counts_of([b" ".join(many)]).to_dict() == oracles.count(PATTERNS["o200k"], [b" ".join(many)])
 
 
 def test_pretokens_of_zero_bytes_are_distinct():
@@ -58,18 +58,18 @@ def test_counts_do_not_depend_on_workers_and_batches(tmp_path, special):
     path.write_bytes(text)
     made = [
         ft.count_pretokens(source, split_special=special, workers=workers, batch_bytes=batch_bytes)
-        for source in (ft.Corpus.from_files(path), ft.Corpus.from_texts([text]))
+        for source in (ft.Corpus.from_files(path, format="text"), ft.Corpus.from_texts([text]))
         for workers, batch_bytes in itertools.product((1, 2, 7), (50, 4096, 1 << 22))
     ]
     assert len({counts.fingerprint() for counts in made}) == 1
     if not special:
-        assert made[0].to_dict() == oracles.count(PATTERNS["gpt2"], [text])
+        assert made[0].to_dict() == oracles.count(PATTERNS["o200k"], [text])
 
 
 def test_special_tokens_split_documents():
     counts = counts_of(["a<s>b <s><s>a", "<s>", "<s> x"], split_special=["<s>", "<s> "])
     assert counts.to_dict() == {b"a": 2, b" ": 1, b"b": 1, b"x": 1}  # the longer token matches first
-    assert b"<" in counts_of(["a<s>b"]).to_dict()
+    assert b"<s" in counts_of(["a<s>b"]).to_dict()
 
 
 def test_several_corpora_are_counted_separately():
@@ -161,7 +161,7 @@ def test_invalid_weights_and_counts():
     for parts in ([counts, counts], [(1, counts)], [(counts, 1, 2)]):
         with pytest.raises(TypeError, match="mix takes pairs of PretokenCounts and weight"):
             ft.PretokenCounts.mix(parts)
-    with pytest.raises(TypeError, match="counts must be a mapping of pretokens to counts, not a list"):
+    with pytest.raises(TypeError, match="counts must be a mapping of pretokens to counts, not list"):
         ft.PretokenCounts.from_dict(["a"])
     with pytest.raises(ValueError, match="no parts were given"):
         ft.PretokenCounts.mix([])
@@ -176,7 +176,7 @@ def test_invalid_weights_and_counts():
     def unread():
         raise AssertionError("the corpus was read before all arguments were checked")
 
-    with pytest.raises(TypeError, match="corpus must be a Corpus, not list"):
+    with pytest.raises(TypeError, match=r"corpus\['de'\] must be a Corpus, not list"):
         ft.count_pretokens({"en": ft.Corpus.from_texts(unread), "de": ["a"]})
     with pytest.raises(TypeError, match="split_special must be a collection of str"):
         counts_of(["the end"], split_special="<|endoftext|>")

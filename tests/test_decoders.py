@@ -15,10 +15,13 @@ import fasttok as ft
 from fasttok.decoders.base import Filter
 from fasttok.decoders.metaspace import Metaspace
 from fasttok.decoders.registry import DECODERS
-from fasttok.decoders.steps import ByteFallback, Fuse, Pieces, Sequence, SpaceAfter, SpaceBefore, Suffix
-from fasttok.decoders.steps import WordPiece as WordPieceDecoder
+from fasttok.decoders.regroup import CTC, ByteFallback
+from fasttok.decoders.sequence import Sequence
+from fasttok.decoders.steps import Pieces, SpaceAfter, SpaceBefore
 from fasttok.decoders.streaming import DecodingStream
 from fasttok.decoders.text import TextDecoder
+from fasttok.decoders.tokens import ByteLevel, Fuse, Join, MetaspaceTokens, Replace, Strip, Suffix
+from fasttok.decoders.tokens import WordPiece as WordPieceDecoder
 from tests import decoder_oracles as oracles
 
 MARK = "▁".encode()
@@ -208,64 +211,7 @@ def test_an_empty_vocabulary():
         decoder.decode(as_array([0]))
 
 
-# Against tokenizers
-
-PEERS = {
-    "wordpiece": (WordPieceDecoder(), tokenizers.decoders.WordPiece()),
-    "wordpiece, no cleaning": (
-        WordPieceDecoder(clean_up=False),
-        tokenizers.decoders.WordPiece(cleanup=False),
-    ),
-    "wordpiece, prefix": (WordPieceDecoder("a"), tokenizers.decoders.WordPiece(prefix="a")),
-    "suffix": (Suffix(), tokenizers.decoders.BPEDecoder()),
-    "suffix, other": (Suffix("a"), tokenizers.decoders.BPEDecoder(suffix="a")),
-    "byte_fallback": (ByteFallback(), tokenizers.decoders.ByteFallback()),
-    "fuse": (Fuse(), tokenizers.decoders.Fuse()),
-    "suffix, wordpiece": (
-        Sequence((Suffix(), WordPieceDecoder())),
-        tokenizers.decoders.Sequence([tokenizers.decoders.BPEDecoder(), tokenizers.decoders.WordPiece()]),
-    ),
-    "suffix, fuse, wordpiece": (
-        Sequence((Suffix("b"), Fuse(), WordPieceDecoder())),
-        tokenizers.decoders.Sequence(
-            [
-                tokenizers.decoders.BPEDecoder(suffix="b"),
-                tokenizers.decoders.Fuse(),
-                tokenizers.decoders.WordPiece(),
-            ]
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", PEERS)
-def test_decoders_match_tokenizers(name):
-    ours, theirs = PEERS[name]
-    rng = random.Random(9)
-    parts = [part for part in PARTS if not part.startswith("<0x")] + ["<0x41>", "<0x4a>", "<0x4G>"]
-    names = sorted({"".join(rng.choices(parts, k=rng.choice([1, 1, 2, 3, 4]))) for _ in range(200)})
-    decoder = TextDecoder(ours, ft.WordModel(names))
-    rows = [rng.choices(range(len(names)), k=rng.randint(1, 8)) for _ in range(1000)]
-    expected = [theirs.decode([names[i] for i in row]).encode() for row in rows]
-    check_all_ways(decoder, rows, expected)
-
-
-def test_byte_fallback_matches_tokenizers():
-    names = [*(f"<0x{i:02X}>" for i in range(256)), "a", "▁", "▁é", "<0x"]
-    decoder, theirs = TextDecoder(ByteFallback(), ft.WordModel(names)), tokenizers.decoders.ByteFallback()
-    rng = random.Random(10)
-    for _ in range(500):
-        text = "".join(rng.choices(["é", "東", "😀", "x", "<0x", "a", "▁"], k=rng.randint(1, 6)))
-        row = [
-            i
-            for c in text
-            for i in ([names.index(c)] if c in names and rng.random() < 0.5 else list(c.encode()))
-        ]
-        tokens = [names[i] for i in row]
-        assert decoder.decode(as_array(row)).decode() == theirs.decode(tokens) == text
-    # For bytes that are not UTF-8, tokenizers writes one U+FFFD per byte; fasttok decodes as Python does.
-    assert theirs.decode(["<0xE6>", "<0x9D>"]) == "\ufffd\ufffd"
-    assert decoder.decode(as_array([0xE6, 0x9D])).decode(errors="replace") == "\ufffd"
+# Against tokenizers; tests/test_tokenizers_decoders.py has the other decoders
 
 
 def test_metaspace_matches_tokenizers_after_a_plain_first_token():
@@ -294,7 +240,12 @@ def test_metaspace_matches_tokenizers_after_a_plain_first_token():
 
 def test_decoders_compare_hash_and_pickle():
     every = [
-        *(DECODERS.find(name)() for name in DECODERS),
+        *(DECODERS.find(name)() for name in DECODERS if name != "replace"),
+        Replace("a", "b"),
+        Replace("", " "),
+        Strip("é", 1, 2),
+        MetaspaceTokens("_", "never"),
+        CTC("[PAD]", "_", clean_up=False),
         SpaceBefore(clean_up=False),
         WordPieceDecoder("@", clean_up=False),
         Suffix("@@"),
@@ -321,7 +272,10 @@ def test_decoders_compare_hash_and_pickle():
 
 NAMES = {
     kind.__name__: kind
-    for kind in (ByteFallback, Fuse, Metaspace, Pieces, Sequence, SpaceAfter, SpaceBefore, Suffix)
+    for kind in (
+        *(ByteFallback, ByteLevel, CTC, Fuse, Join, Metaspace, MetaspaceTokens, Pieces, Replace, Sequence),
+        *(SpaceAfter, SpaceBefore, Strip, Suffix),
+    )
 } | {"WordPiece": WordPieceDecoder}
 
 
@@ -347,7 +301,18 @@ def test_sequences_are_flat():
         ),
         (7, TypeError, "must be a name, a list of steps, a configuration or a Decoder, not int"),
         ({}, ValueError, "not the configuration of a decoder"),
-        ({"name": "suffix", "suffix": ""}, ValueError, "suffix must not be empty"),
+        ({"name": "replace", "pattern": "a"}, ValueError, "missing .* 'replacement'"),
+        (
+            {"name": "replace", "pattern": "a", "replacement": "", "dialect": "perl"},
+            ValueError,
+            "dialect must be",
+        ),
+        ({"name": "strip", "content": "ab"}, ValueError, "content must be one character, not 'ab'"),
+        ({"name": "strip", "start": -1}, ValueError, "start must be at least 0, not -1"),
+        ({"name": "strip", "stop": 1.5}, ValueError, "stop must be an integer"),
+        ({"name": "ctc", "pad_token": None}, ValueError, "pad_token must be a str"),
+        ({"name": "metaspace_tokens", "replacement": ""}, ValueError, "replacement must be one character"),
+        ({"name": "metaspace_tokens", "prepend": "last"}, ValueError, "prepend must be"),
         ({"name": "suffix", "suffix": 7}, ValueError, "suffix must be a str"),
         ({"name": "wordpiece", "clean_up": 1}, ValueError, "clean_up must be True or False"),
         ({"name": "wordpiece", "cleanup": True}, ValueError, "not the configuration of a decoder"),
@@ -532,3 +497,8 @@ def test_clean_up_of_a_given_decoder():
     assert tok.text_decoder(True) is tok.text_decoder(False)
     with pytest.raises(TypeError, match="clean_up must be True or False"):
         tok.decode([0], clean_up=1)
+
+
+def test_ctc_writes_spaces_between_words_without_clean_up():
+    tok = ft.Tokenizer(ft.WordModel(["<pad>", "|", "l", "o"]), "none", decoder="ctc")
+    assert tok.decode([2, 3, 1, 2, 3], clean_up=False) == tok.decode([2, 3, 1, 2, 3]) == "lo lo"

@@ -15,7 +15,8 @@ from tests.conftest import ROOT
 CODE = """
 import hashlib, sys, fasttok as ft
 workers, batch_bytes, path, out = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-counts = ft.count_pretokens(ft.Corpus.from_files(path), workers=workers, batch_bytes=batch_bytes)
+corpus = ft.Corpus.from_files(path, format="text")  # contains NUL
+counts = ft.count_pretokens(corpus, workers=workers, batch_bytes=batch_bytes)
 counts.save(out + ".npz")
 tok = ft.train(counts, vocab_size=700, special_tokens=["<s>", "<t>"])
 tok.save(out + ".json")
@@ -25,15 +26,15 @@ characters = ft.train(counts, model="character", min_frequency=2, unk="<unk>", w
 characters.save(out + ".characters")
 words = ft.train(counts, model="word", vocab_size=900, byte_fallback=True, workers=workers)
 words.save(out + ".words")
-units = [model.encode_files(path, workers=workers) for model in (characters, words)]
+units = [model.encode_files(corpus, workers=workers) for model in (characters, words)]
 for method in ("frequency", "likelihood", "greedy"):
     wordpiece = ft.train(counts, model="wordpiece", vocab_size=900, method=method, workers=workers)
     wordpiece.save(f"{out}.{method}")
-    units.append(wordpiece.encode_files(path, workers=workers))
-ids = tok.encode_files(path, workers=workers)
-segmented = unigram.encode_files(path, workers=workers)
-sampled = unigram.encode_files(path, workers=workers, sampling=ft.Sampling(alpha=0.3, seed=5))
-dropped = tok.encode_files(path, workers=workers, sampling=ft.Dropout(0.1, seed=5))
+    units.append(wordpiece.encode_files(corpus, workers=workers))
+ids = tok.encode_files(corpus, workers=workers)
+segmented = unigram.encode_files(corpus, workers=workers)
+sampled = unigram.encode_files(corpus, workers=workers, sampling=ft.Sampling(alpha=0.3, seed=5))
+dropped = tok.encode_files(corpus, workers=workers, sampling=ft.Dropout(0.1, seed=5))
 for rows in (ids, dropped, segmented, sampled, *units):
     print(counts.fingerprint(), hashlib.sha256(rows.values.tobytes() + rows.offsets.tobytes()).hexdigest())
 """

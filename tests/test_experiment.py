@@ -212,9 +212,9 @@ WRONG = [
         'method = "likelihood"',
         'method = "likely"',
         25,
-        "wordpiece: method must be one of frequency, likelihood",
+        'wordpiece: method must be "frequency", "likelihood"',
     ),
-    ('method = "likelihood"', "unk = 5", 25, "wordpiece: each item of unk must be a str, not int"),
+    ('method = "likelihood"', "unk = 5", 25, "wordpiece: unk must be a str, not int"),
     ('method = "likelihood"', "byte_fallback = true", 25, "unknown key"),
     (
         '"word", "byte"]',
@@ -225,6 +225,7 @@ WRONG = [
     ('["digits_single", "bert"]', '"gpt5"', 23, "no pretokenizer is named 'gpt5'"),
     ('["digits_single", "bert"]', '"a("', 23, "does not compile"),
     ('["digits_single", "bert"]', "[5]", 23, "tokenizer.pretokenizer: "),
+    ('["digits_single", "bert"]', "5", 23, "tokenizer.pretokenizer: must be text or a list"),
     ('"nfkc", "lowercase"', '"nfck"', 24, "no normalizer is named 'nfck'"),
     ('name = "found"', 'name = "a/b"', 28, "must consist of letters, digits and . _ + -, not 'a/b'"),
     ('name = "found"', f'name = "{"n" * 191}"', 28, "nnn-tiny.json is longer than 200 bytes"),
@@ -247,7 +248,7 @@ WRONG = [
         '"tiny.json"',
         '"de.txt"',
         29,
-        "de.txt is neither a fasttok file nor a tiktoken rank file nor a vocab.txt",
+        "de.txt is neither a fasttok file nor a tokenizer.json of Hugging Face",
     ),
     ('"tiny.json"', '"more/"', 29, "more/ is a folder; name its files, for example more/*.json"),
     ('"tiny.json"', r'"a\u0000b*"', 29, "tokenizer.load: "),
@@ -257,7 +258,7 @@ WRONG = [
         27,
         "two tokenizers are named found-tiny; put one of them into a separate [[tokenizer]]",
     ),
-    ('method = "likelihood"', "max_piece_length = 1979-05-27", 25, "must be an integer, not datetime.date"),
+    ('method = "likelihood"', "max_piece_length = 1979-05-27", 25, "must be an integer, not date"),
     (
         'method = "likelihood"',
         "special_tokens = [1979-05-27]",
@@ -295,6 +296,7 @@ def test_errors_name_the_line_and_the_problem(folder, old, new, line, message):
     assert caught.value.line == line
     place = f"{folder}/experiment.toml" + (f":{line}" if line else "")
     assert str(caught.value).startswith(f"{place}: ")
+    assert str(caught.value).count("experiment.toml") == 1
 
 
 def load_group(group):
@@ -314,7 +316,6 @@ def load_group(group):
         ("{ a = -1 }", "not -1"),
         (f"{{ a = {1 << 31} }}", "not 2147483648"),
         ("{ a = 300, b = 300 }", "added tokens 'a' and 'b' have the same id 300"),
-        ("{ a = 300, b = 5000 }", "the id 5000 exceeds the number of bytes of bare.tiktoken"),
         ('["a"]', "added_tokens must be a mapping of str or AddedToken to ids, not list"),
     ],
 )
@@ -348,7 +349,7 @@ def test_options_of_formats(folder):
 
 
 def test_options_of_a_new_format(folder, monkeypatch):
-    option = Option((int,), missing=lambda path: "has no size")
+    option = Option((int,), missing=lambda path, options: "has no size")
     toy = Format("toy", "a toy", lambda head, _: head.startswith(b"toy"), ft.load, None, {"size": option})
     monkeypatch.setitem(FORMATS, "vocab.txt", toy)
     (folder / "a.toy").write_text("toy")
@@ -357,7 +358,10 @@ def test_options_of_a_new_format(folder, monkeypatch):
         ('load = "a.toy"\nsize = "3"', "size: must be a whole number, not '3'"),
         ('load = "a.toy"', "a.toy has no size; add the key size"),
         ('load = "a.toy"\nsize = 3\npretokenizer = "gpt2"', "pretokenizer: not an option of a.toy"),
-        ('load = "vocab.txt"', "vocab.txt is neither a fasttok file nor a tiktoken rank file nor a toy"),
+        (
+            'load = "vocab.txt"',
+            "vocab.txt is neither a fasttok file nor a tokenizer.json of Hugging Face nor .* nor a toy",
+        ),
     ]:
         with pytest.raises(ft.ExperimentError, match=message):
             read(load_group(group), folder)
@@ -452,7 +456,7 @@ def test_a_folder_named_parallel_is_not_parallel_text(folder):
     (folder / "parallel").mkdir()
     for language in ("eng", "deu"):
         (folder / f"parallel/{language}.txt").write_text("one\n")
-    held = read(GOOD.replace('files = "held.jsonl"', 'files = "parallel"'), folder).test[0]
+    held = read(GOOD.replace('files = "held.jsonl", field = "body"', 'files = "parallel"'), folder).test[0]
     assert (held.baseline, held.texts["eng"].options["document"]) == (None, "whole")
 
 
@@ -549,6 +553,7 @@ words = "whitespace"
 
 
 @pytest.mark.filterwarnings("ignore:the vocabulary has")  # the text is too short for 4,000 pieces
+@pytest.mark.filterwarnings("ignore:.*has the name of the rank file")
 def test_compare_model_families(tmp_path):
     two_bytes = [bytes([i]) for i in range(256)] + [bytes([i, j]) for i in range(256) for j in range(256)]
     ranks = "".join(f"{base64.b64encode(piece).decode()} {i}\n" for i, piece in enumerate(two_bytes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import fasttok as ft
 from fasttok.formats.registry import FORMATS
 from fasttok.text.pretokenizers.scanners import PATTERNS
-from tests import hostile, oracles
+from tests import hostile, oracles, tekken_file
 
 examples = settings(
     max_examples=100 * int(os.environ.get("FASTTOK_FUZZ", "1")),
@@ -111,33 +112,40 @@ def _has_other_class(document: bytes) -> bool:
     return any(a <= ord(c) <= b for c in text for a, b in REGEX)
 
 
-def small_tokenizers(tok: ft.Tokenizer) -> dict[str, tuple[ft.Tokenizer, dict[str, str]]]:
-    """Return, for each format, a tokenizer that it can represent and the options for loading it."""
-    pieces = ["", "", "", "the", "low", "##est", "##a", "!"]
-    wordpiece = ft.Tokenizer(
-        ft.WordPieceModel(pieces, unk_id=0),
-        "bert",
-        {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2},
-        normalizer="bert",
-    )
-    return {"fasttok": (tok, {}), "tiktoken": (tok, {"pretokenizer": "gpt2"}), "vocab.txt": (wordpiece, {})}
+def small_files(folder: Path, tok: ft.Tokenizer, name: str) -> tuple[Path, list[str], dict[str, object]]:
+    """Write a small file of a format. Return its path, the parts to damage, and options for loading."""
+    path = folder / ("tokenizer.json" if name == "huggingface" else name)
+    if name == "tekken":
+        pieces = [piece for piece in tok.model.pieces.to_bytes() if len(piece) > 1]
+        tekken_file.write(path, tekken_file.make_fields(pieces, special=["<unk>", "<s>"]))
+        return path, [""], {}
+    if name == "gpt2":
+        tok.save(path, format=name)
+        return path, ["vocab.json", "merges.txt"], {}
+    if name == "vocab.txt":
+        pieces = ["", "", "", "the", "low", "##est", "##a", "!"]
+        model = ft.WordPieceModel(pieces, unk_id=0)
+        tok = ft.Tokenizer(model, "bert", {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, normalizer="bert")
+    tok.save(path, format=name)
+    return path, [""], {"pretokenizer": "gpt2"} if name == "tiktoken" else {}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @examples
-@given(flips=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 255)), min_size=1, max_size=4))
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 255)), min_size=1, max_size=4),
+    which=st.integers(0, 1),
+)
 @pytest.mark.filterwarnings("ignore:.*lines are repeated by a later line")
-def test_damaged_tokenizer_files(tmp_path, tok, name, flips):
-    saved, options = small_tokenizers(tok)[name]
-    original = tmp_path / f"original {name}"
-    if not original.exists():
-        saved.save(original, format=name)
-    damaged = bytearray(original.read_bytes())
+def test_damaged_tokenizer_files(tmp_path, tok, name, flips, which):
+    path, parts, options = small_files(tmp_path, tok, name)
+    part = path / parts[which % len(parts)]
+    damaged = bytearray(part.read_bytes())
     for position, byte in flips:
         damaged[position % len(damaged)] = byte
-    (tmp_path / "damaged").write_bytes(damaged)
+    part.write_bytes(damaged)
     try:
-        loaded = ft.load(tmp_path / "damaged", **options)
+        loaded = ft.load(path, **options)
     except ft.ModelFormatError:
         return
     try:

@@ -30,8 +30,10 @@ PEERS = (
 # Allowed imports of later packages: each is inside a method of `Tokenizer` that delegates in one line.
 DELEGATES = {
     ("tokenizer.tokenizer", "formats.registry"),
+    ("tokenizer.tokenizer", "formats.bridges"),
     ("tokenizer.tokenizer", "display.colours"),
 }
+BRIDGES = ("formats.bridges",)  # modules that may import another tokenizer library, inside functions
 MOST_MODULES = 16  # largest number of modules in a folder
 
 
@@ -142,8 +144,8 @@ def test_init_files_of_packages_are_empty():
 
 
 def test_no_module_imports_another_tokenizer_library():
-    for paths in sources().values():
-        for path in paths:
+    for module, paths in sources().items():
+        for path in paths if module not in BRIDGES else ():
             assert not {name.split(".")[0] for name in imports(path)} & set(PEERS), path
 
 

@@ -283,7 +283,7 @@ def test_arguments_of_get_normalizer(any_name):
     for given in (any_name, normalizer, json.loads(json.dumps(normalizer.config()))):
         assert ft.get_normalizer(given) is normalizer
     assert pickle.loads(pickle.dumps(normalizer)) is normalizer  # noqa: S301
-    assert repr(normalizer) == f"CharsMapNormalizer(name={any_name!r})"
+    assert repr(normalizer) == f"CharsMapNormalizer(name={any_name!r}, by='longest')"
     assert ft.get_normalizer(None) is None
 
 
@@ -298,7 +298,11 @@ def test_config_round_trip_of_custom_rules():
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ("nkfc", ValueError, "no normalizer is named 'nkfc'; the names are identity, sp_nfkc"),
+        (
+            "nkfc",
+            ValueError,
+            "no normalizer is named 'nkfc'; did you mean .*nfkc.* The names are identity, sp_nfkc",
+        ),
         ("", ValueError, "no normalizer is named"),
         (7, TypeError, "not int"),
         ({}, ValueError, "not the configuration"),

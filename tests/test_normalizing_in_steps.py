@@ -1,4 +1,4 @@
-"""`Strip`, `Prepend`, `Replace` and sequences of normalizers."""
+"""`Strip`, `Prepend` and sequences of normalizers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fasttok.text.normalizers.registry import NAMES
 from fasttok.text.normalizers.sequence import SequenceNormalizer
 from fasttok.text.rows import Rows
 from tests import hostile
+from tests.peer_normalizers import check_located
 
 WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 STEPS = [
@@ -66,20 +67,6 @@ def test_strip_only_at_the_ends_of_documents():
     assert ft.Strip().rewrite(Rows.of(same)).documents is same
 
 
-@pytest.mark.parametrize(
-    ("pattern", "replacement"), [("a", "bb"), ("x y", ""), ("中", "Ü"), (" ", "▁"), ("aa", "a")]
-)
-def test_replace(pattern, replacement):
-    peer = normalizers.Replace(pattern, replacement)
-    for text in texts(221):
-        expected = text.replace(pattern, replacement)
-        assert ft.Replace(pattern, replacement).normalize(text) == expected == peer.normalize_str(text)
-    assert ft.Replace(pattern, replacement).normalize(b"\xcc-\xff") == b"\xcc-\xff"
-    for data in hostile.byte_strings(500, seed=222):
-        expected = data.replace(pattern.encode(), replacement.encode())
-        assert ft.Replace(pattern, replacement).normalize(data) == expected
-
-
 def test_prepend():
     peer = normalizers.Prepend("<é>")
     for text in texts(223):
@@ -89,8 +76,15 @@ def test_prepend():
     part = ft.Ragged(documents.values, documents.offsets[1:])
     rewritten = ft.Prepend("__").rewrite(Rows.of(part, begins=begins, aligned=True))
     assert rewritten.documents.to_bytes() == [b"", b"__ab", b"c", b""]
-    assert rewritten.raw_spans.tolist() == [[1, 1], [1, 1], [1, 2], [2, 3], [3, 4]]
+    assert rewritten.raw_spans.tolist() == [[1, 2], [1, 2], [1, 2], [2, 3], [3, 4]]
     assert rewrite(ft.Prepend("__"), rows) == [b"", b"__ab", b"__c", b""]
+    present = [b"__a", b"_", b"_a", b"__", b"a__", b""]
+    expected = [b"__a", b"___", b"___a", b"__", b"__a__", b""]
+    assert rewrite(ft.Prepend("__", unless_present=True), present) == expected
+
+
+def test_the_offsets_of_prepended_text_are_those_of_tokenizers():
+    check_located(ft.Prepend("<é>", scope="segment"), normalizers.Prepend("<é>"), texts(226))
 
 
 def test_a_sequence_runs_its_steps_in_order():
@@ -113,7 +107,7 @@ def test_origins_after_several_steps():
     sequence = ft.get_normalizer([ft.Strip(), ft.Replace("é", "e!"), ft.Prepend("▁"), "nfd", "lowercase"])
     rewritten = sequence.rewrite(Rows.of(ft.Ragged.from_bytes(["  éÀx ".encode()]), aligned=True))
     assert rewritten.documents.to_bytes() == ["▁e!a\u0300x".encode()]
-    assert rewritten.raw_spans.tolist() == [*[[2, 2]] * 4, [2, 4], *[[4, 6]] * 3, [6, 7]]
+    assert rewritten.raw_spans.tolist() == [*[[2, 4]] * 5, *[[4, 6]] * 3, [6, 7]]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +137,11 @@ def test_nested_sequences_are_flattened():
         ([], ValueError, "from 1 to 100 steps, not 0"),
         (["nfc"] * 101, ValueError, "from 1 to 100 steps, not 101"),
         (["nfc", None], TypeError, "not None"),
-        (["nfc", "x"], ValueError, "no normalizer is named 'x'; the names are .*strip_accents, bert, strip"),
+        (
+            ["nfc", "x"],
+            ValueError,
+            "no normalizer is named 'x'; the names are .*strip_accents, nmt, bert, byte_level, strip",
+        ),
         (
             {"name": "sequence", "steps": [{"name": "sequence", "steps": []}]},
             ValueError,
@@ -151,7 +149,8 @@ def test_nested_sequences_are_flattened():
         ),
         ({"name": []}, ValueError, "not the configuration"),
         ({"name": "replace", "pattern": "a"}, ValueError, "not the configuration.*replacement"),
-        ({"name": "replace", "pattern": "", "replacement": ""}, ValueError, "not the configuration"),
+        ({"name": "replace", "pattern": 1, "replacement": ""}, ValueError, "not the configuration"),
+        ({"name": "regex_replace", "pattern": "a"}, ValueError, "not the configuration.*replacement"),
         ({"name": "bert", "lowercase": 1}, ValueError, "lowercase must be True or False, not 1"),
         ({"name": "bert", "more": True}, ValueError, "not the configuration.*more"),
         ({"name": "strip", "left": "no"}, ValueError, "left must be True or False"),
@@ -167,7 +166,7 @@ def test_invalid_arguments(given, error, message):
 def test_lone_surrogates_raise():
     with pytest.raises(ft.TextError):
         ft.Prepend("\ud800")
-    with pytest.raises(ValueError, match="surrogates not allowed"):
+    with pytest.raises(ValueError, match="replacement contains a lone surrogate at position 0"):
         ft.Replace("a", "\ud800")
 
 

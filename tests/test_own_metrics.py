@@ -166,13 +166,13 @@ def test_invalid_metrics(tok, corpus):
         (
             ("x", ("tokn", "words")),
             ValueError,
-            "metric 'x': no total is named 'tokn'; known are documents, bytes",
+            "metric 'x': no total is named 'tokn', as in of; did you mean .tokens.. Known are documents",
         ),
         (("x", "tokens"), TypeError, "of must be a sequence of totals"),
         (("x", ()), ValueError, "of must contain at least one total"),
         (("x", ("tokens",), 5), TypeError, "function must be callable"),
         (("", ("tokens",)), ValueError, "the name of a metric must be printable and not empty"),
-        ((5, ("tokens",)), TypeError, "name of a metric must be str, not int"),
+        ((5, ("tokens",)), TypeError, "name of a metric must be a str, not int"),
         (("x", ("counts",)), ValueError, "n must be a total that is a number; 'counts' is an array"),
         (("x", ("counts",), divide, "pieces"), ValueError, "n must be a total that is a number"),
     ):
@@ -249,7 +249,7 @@ def test_an_import_path_must_lead_to_a_metric(toy):
         with pytest.raises(ft.ExperimentError, match=message) as caught:
             ft.Experiment.load(path, allow_import=[name])
         assert caught.value.line == 15
-    with pytest.raises(TypeError, match="allow_import must be a sequence"):
+    with pytest.raises(TypeError, match="allow_import must be a collection"):
         ft.Experiment.load(path, allow_import=name)
 
 

@@ -14,7 +14,6 @@ from tokenizers import Regex, pre_tokenizers
 import fasttok as ft
 from fasttok.text import steps as base
 from fasttok.text.pretokenizers import expressions
-from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
 from tests import hostile, oracles, unicode_differences
@@ -210,7 +209,7 @@ def test_bad_sequences():
 
 
 def test_the_error_for_a_timeout_names_the_pretoken():
-    slow = RegexPretokenizer(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.1)
+    slow = ft.Regex(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.1)
     text = b"a" * 28 + b"b" + b"a" * 40_000 + b"b"
     documents = ft.Ragged.from_bytes([b"b b", b"", b"b b " + text])
     with pytest.raises(
@@ -236,7 +235,7 @@ def test_counts_do_not_depend_on_workers_and_batches(tmp_path, steps, special):
     path.write_bytes(text.encode())
     made = [
         ft.count_pretokens(source, steps, split_special=special, workers=workers, batch_bytes=batch_bytes)
-        for source in (ft.Corpus.from_files(path), ft.Corpus.from_texts([text]))
+        for source in (ft.Corpus.from_files(path, format="text"), ft.Corpus.from_texts([text]))
         for workers, batch_bytes in itertools.product((1, 3), (50, 4096, 1 << 22))
     ]
     assert len({counts.fingerprint() for counts in made}) == 1

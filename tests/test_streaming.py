@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -82,6 +83,40 @@ def test_invalid_ids_do_not_change_the_state(tok, bad):
         tok.decode([bad] if isinstance(bad, (int, np.integer)) else bad)
     assert (here.type, str(here.value)) == (there.type, str(there.value))
     assert decoder.push(0xA9) == "é"
+
+
+@pytest.mark.parametrize("pretokenizer", ["gpt2", "metaspace", "bert"])
+def test_a_long_row_is_decoded_in_slices(pretokenizer, monkeypatch):
+    text = "the cat 's hat , that don 't end . 東京 naïve  <s> \n"
+    counts = ft.count_pretokens(ft.Corpus.from_texts([text]), pretokenizer)
+    model = ft.WordPieceTrainer(vocab_size=44) if pretokenizer == "bert" else ft.BPETrainer(vocab_size=280)
+    trained = model.train(counts)
+    tok = ft.Tokenizer(trained.model, pretokenizer, trained.special_tokens)
+    tok = tok.add_tokens([ft.AddedToken("<s>", special=True), ft.AddedToken(" \u2581")])
+    rng = np.random.default_rng(5)
+    rows = [tok.encode(text, special="all"), rng.integers(0, tok.vocab_size, 300)]
+    for ids, skip, clean_up in itertools.product(rows, (False, True), (False, True)):
+        options = {"skip_special_tokens": skip, "clean_up": clean_up}
+        expected = tok.decode_bytes(ids, **options)
+        assert expected
+        for n_ids in (1, 2, 7):
+            with monkeypatch.context() as small:
+                small.setattr("fasttok.decoders.streaming.SLICE", n_ids)
+                assert tok.decode_bytes(ids, **options) == expected
+                assert tok.decode(ids, **options) == expected.decode(errors="replace")
+                with pytest.raises(IndexError, match=f"id {tok.vocab_size}"):
+                    tok.decode_bytes([*ids.tolist(), tok.vocab_size])
+
+
+def test_memory_for_a_long_row(tok):
+    ids = np.tile(tok.encode("the cat and the hat <|end|>", special="all"), 200_000)
+    tok.decode_bytes(ids[:9], skip_special_tokens=True)
+    for options in ({}, {"skip_special_tokens": True}):
+        tracemalloc.start()
+        n_bytes = len(tok.decode_bytes(ids, **options))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1.2 * n_bytes + (2 << 20)
 
 
 def test_decoder_can_be_reused_after_finish(tok):

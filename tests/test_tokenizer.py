@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.corpus import corpus as corpus_module
-from fasttok.text.pretokenizers.expressions import RegexPretokenizer
 from tests import hostile
 
 END, OTHER = "<|endoftext|>", "<|end|>"
@@ -51,7 +49,7 @@ def test_a_batch_equals_encoding_each_text(tok, monkeypatch):
     texts = [*hostile.texts(300, seed=23), "", "x" * 5000, *hostile.byte_strings(300, seed=24), ""]
     expected = [tok.encode(text).tolist() for text in texts]
     for workers, size in itertools.product((1, 2, 7), (10, 1000, 1 << 22)):
-        monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, size))
+        monkeypatch.setattr("fasttok.tokenizer.encode.BATCH_BYTES", size)
         for special in ("none", "all"):
             batch = tok.encode_batch(iter(texts), workers=workers, special=special)
             assert batch.values.dtype == np.uint32
@@ -67,7 +65,7 @@ def test_files_are_encoded_as_their_documents(tok, tmp_path, monkeypatch):
         (tmp_path / f"{name}.txt").write_text(text, newline="")
     (tmp_path / "d.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     for workers, size in itertools.product((1, 2, 7), (1, 100, 1 << 22)):
-        monkeypatch.setattr(corpus_module.Corpus.batches, "__defaults__", (None, size))
+        monkeypatch.setattr("fasttok.tokenizer.encode.BATCH_BYTES", size)
         for special in ("none", "all"):
             rows = tok.encode_files(tmp_path, workers=workers, special=special)
             assert rows.to_list() == [tok.encode(t, special=special).tolist() for t in texts * 2]
@@ -116,7 +114,7 @@ def test_errors_name_the_document(tok, tmp_path):
         (tmp_path / f"{name}.txt").write_text(text)
     with pytest.raises(ft.SpecialTokenError, match="at byte 1 of document 1"):
         tok.encode_files(tmp_path, special="raise")
-    slow = RegexPretokenizer(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.05)
+    slow = ft.Regex(r"(?:a|a)*c|(?:a?){30}a{30}$", timeout=0.05)
     for workers in (1, 2):
         with pytest.raises(ft.PatternError, match="on document 2"):
             ft.count_pretokens(ft.Corpus.from_files(tmp_path), slow, workers=workers)
@@ -211,7 +209,7 @@ def test_pieces(tok):
     for i in (-1, 330):
         with pytest.raises(IndexError, match="outside the vocabulary"):
             tok.id_to_piece(i)
-    assert repr(tok) == "Tokenizer(bpe, vocab_size=330, ScannerPretokenizer(name='gpt2'))"
+    assert repr(tok) == "Tokenizer(bpe, vocab_size=330, ScannerPretokenizer(name='gpt2', unicode=None))"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tokenizers
+from tokenizers.implementations import BertWordPieceTokenizer
 
 import fasttok as ft
 from fasttok.core.errors import ModelExportError, ModelFormatError, UnknownCharacterError
@@ -60,6 +63,7 @@ def test_padding_for_bert(path):
 
 def test_lowercase_follows_from_the_pieces(path):
     assert ft.load(path).normalizer.lowercase is True
+    assert ft.load(path, special_tokens=["[UNK]"]).normalizer.lowercase is True
     path.write_text("[UNK]\nUn\nun\n")
     tok = ft.load(path)
     assert tok.normalizer.lowercase is False
@@ -122,7 +126,7 @@ def test_files_that_are_not_vocabularies(tmp_path):
     with pytest.raises(ModelFormatError, match="line 3"):
         ft.load(path)
     for content, message in [
-        (b"", "neither a fasttok file"),
+        (b"", "an empty file"),
         (b"[UNK]\na\0\n", r"line 2: .* U\+0000"),
         (b"[UNK]\nCall me Ishmael\n", "line 2: .* white space"),
         (b"IQ==\n", "no special token"),
@@ -134,8 +138,8 @@ def test_files_that_are_not_vocabularies(tmp_path):
 
 
 def test_errors_name_invalid_options(path):
-    with pytest.raises(ValueError, match="max_input_chars_per_word must be at least 1"):
-        ft.load(path, max_input_chars_per_word=0)
+    with pytest.raises(ValueError, match="max_input_chars_per_word must be at least 0"):
+        ft.load(path, max_input_chars_per_word=-1)
     with pytest.raises(TypeError, match="special_tokens must be a sequence of str"):
         ft.load(path, special_tokens="[UNK]")
     path.write_text("<unk>\nun\n")
@@ -217,7 +221,8 @@ def test_saving_and_loading_give_the_same_tokenizer(
         max_input_chars_per_word=limit,
     )
     assert again.model.to_dict() == tok.model.to_dict()
-    assert (again.normalizer, again.pretokenizer) == (tok.normalizer, tok.pretokenizer)
+    assert again.normalizer == replace(tok.normalizer, unicode="tokenizers-0.23")
+    assert again.pretokenizer.name == tok.pretokenizer.name
     assert again.special_tokens == tok.special_tokens
 
 
@@ -233,3 +238,13 @@ def test_ids_and_offsets_equal_tokenizers_on_hostile_text(shared):
         encoding = ours.encode_with_offsets(text)
         assert encoding.ids.tolist() == expected.ids
         assert list(map(tuple, encoding.char_spans.tolist())) == expected.offsets
+
+
+def test_every_code_point_is_that_of_tokenizers(shared):
+    """The tables of fasttok differ from those of `tokenizers` in hundreds of code points."""
+    path = shared / "tokenizers/bert/minilm/vocab.txt"
+    ours, theirs = ft.load(path), BertWordPieceTokenizer(str(path), lowercase=True)
+    texts = [f"a{chr(c)}b {chr(c)}" for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    rows = theirs._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    assert [row.ids for row in rows] == ours.encode_batch(texts).to_list()
+    assert ours.provenance["unicode"] == "tokenizers-0.23"

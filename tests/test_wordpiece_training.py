@@ -171,7 +171,9 @@ def test_the_special_tokens_of_bert():
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     corpus = ft.Corpus.from_texts([TEXT, "[MASK] [CLS]" * 9])
     with pytest.warns(UserWarning, match="the vocabulary has"):
-        tok = ft.train(corpus, model="wordpiece", pretokenizer="bert", special_tokens=special)
+        tok = ft.train(
+            corpus, model="wordpiece", pretokenizer="bert", special_tokens=special, split_special=False
+        )
     assert tok.special_tokens == {token: i for i, token in enumerate(special)}
     assert tok.model.unk_id == 1
     assert tok.encode("[MASK]").tolist() == [tok.piece_to_id(piece) for piece in ("[", "MASK", "]")]
@@ -269,11 +271,10 @@ def test_invalid_options():
     good = {"vocab_size": 300}
     for options, message in (
         ({"vocab_size": 1}, r"vocab_size must be at least 2 \(1 special tokens and one character\)"),
-        ({"method": "best"}, "method must be one of frequency, likelihood, greedy"),
+        ({"method": "best"}, "method must be .frequency., .likelihood. or .greedy."),
         ({"min_frequency": 0}, "min_frequency must be at least 1"),
         ({"limit_alphabet": 0}, "limit_alphabet must be at least 1"),
         ({"max_piece_length": 1}, "max_piece_length must be at least 2"),
-        ({"method": "greedy", "max_piece_length": 1001}, "must be at most 1000"),
         ({"special_tokens": ["a", "a"]}, "twice"),
         ({"unk": ""}, "must not be empty"),
     ):

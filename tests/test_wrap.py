@@ -219,6 +219,12 @@ def test_wrap_returns_fasttok_and_wrapped_tokenizers_unchanged(shared):
     assert wrapped.pieces.to_bytes()[:100256] == loaded.pieces.to_bytes()[:100256]
 
 
+def test_wrap_takes_fast_tokenizers_of_transformers():
+    tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+    theirs = pytest.importorskip("transformers").PreTrainedTokenizerFast(tokenizer_object=tok.to_tokenizers())
+    assert ft.wrap(theirs).encode_batch(["lowest slow"]) == tok.encode_batch(["lowest slow"])
+
+
 def test_wrap_does_not_change_the_tokenizer(shared):
     theirs = tokenizers.Tokenizer.from_file(str(shared / "tokenizers/bert/minilm/tokenizer.json"))
     before = theirs.to_str()

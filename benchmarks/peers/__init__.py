@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.peers import added, decode, encode, hostile, offsets, small, train, unigram, wordpiece
+from benchmarks.peers import (
+    added,
+    decode,
+    encode,
+    hostile,
+    huggingface,
+    offsets,
+    small,
+    special,
+    train,
+    unigram,
+    wordpiece,
+)
 from benchmarks.peers.common import Work
 
 TASKS: dict[str, dict[str, Callable[..., Work]]] = {
@@ -18,6 +30,7 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "encode": encode.TASK,
     "decode": decode.TASK,
     "small": small.TASK,
+    "special": special.TASK,
     "offsets": offsets.TASK,
     "added": added.TASK,
     "unigram": unigram.TRAIN,
@@ -25,6 +38,8 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "wordpiece": wordpiece.TRAIN,
     "bert": wordpiece.ENCODE,
     "batch": wordpiece.BATCH,
+    "open": huggingface.OPEN,
+    "huggingface": huggingface.ENCODE,
     "hostile train": {"fasttok": hostile.train_hostile},
     "hostile encode": {"fasttok": hostile.encode_hostile},
 }
@@ -32,4 +47,5 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
 REFERENCES: dict[str, dict[str, Callable[..., Work]]] = {
     "train": train.REFERENCES,
     "memory": train.REFERENCES,
+    "special": special.REFERENCES,
 }

@@ -77,8 +77,12 @@ def cut_in_parts(path: str) -> list[str]:
 
 
 def use_threads(threads: int) -> None:
-    """Set the number of threads of libraries in Rust; call before they are imported."""
+    """Set the number of threads of libraries in Rust; call before they are imported.
+
+    tokenizers 1.0 ignores the number; it starts as many threads as the process may use processors.
+    """
     os.environ["RAYON_NUM_THREADS"] = str(threads)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def tiktoken_encoding(ranks: str) -> Any:

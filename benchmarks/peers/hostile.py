@@ -34,7 +34,7 @@ def train_hostile(name: str) -> Work:
     def work() -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some of the texts have too few pairs for this vocabulary size
-            return ft.train(corpus, vocab_size=VOCAB_SIZE)
+            return ft.train(corpus, pretokenizer="gpt2", vocab_size=VOCAB_SIZE)
 
     return work, lambda tok: hash_pieces(tok.model.pieces.to_bytes())
 

@@ -27,7 +27,7 @@ def train_fasttok(path: str, vocab_size: int, threads: int, documents: str = "fi
 
     def work() -> Any:
         corpus = ft.Corpus.from_files(path) if documents == "file" else ft.Corpus.from_texts(lines)
-        return ft.train(corpus, vocab_size=vocab_size, workers=threads, **options)
+        return ft.train(corpus, pretokenizer="gpt2", vocab_size=vocab_size, workers=threads, **options)
 
     return work, lambda tok: hash_pieces(tok.model.pieces.to_bytes()[256:])
 

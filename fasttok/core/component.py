@@ -17,6 +17,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from fasttok.core.checks import checked_mapping, checked_names, describe, suggest, unknown_name
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -62,10 +64,13 @@ class Component:
         TypeError, ValueError
             If an option is unknown, missing, or has an invalid value.
         """
+        checked_mapping("config", config, "options to values")
         names = {field.name for field in _options_of(cls)}
         options = {key: value for key, value in config.items() if key != "name" or "name" in names}
-        if not options.keys() <= names:
-            raise TypeError(f"unknown options: {', '.join(sorted(options.keys() - names))}")
+        for key in options.keys() - names:
+            raise TypeError(f"config has the unknown option {describe(key)}{suggest(key, names)}")
+        for key in sorted(_required_options(cls) - options.keys()):
+            raise TypeError(f"config is missing the option {key!r}")
         return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()})
 
 
@@ -74,6 +79,12 @@ def _options_of(kind: type) -> list[Field[Any]]:
     if not is_dataclass(kind):
         raise TypeError(f"{import_path(kind)} must be a frozen dataclass; its fields are the options")
     return [field for field in fields(kind) if field.init and field.compare]
+
+
+def _required_options(kind: type) -> set[str]:
+    """Return the names of the options without a default."""
+    options = _options_of(kind)
+    return {one.name for one in options if one.default is MISSING and one.default_factory is MISSING}
 
 
 def name_of(component: Component) -> str:
@@ -138,7 +149,9 @@ def make_sequence(kind: str, given: Iterable[C | None], sequence: type[C]) -> C:
             raise TypeError(f"a step of a sequence must be {kind}, not None")
         steps.extend(cast("Any", one).steps if isinstance(one, sequence) else [one])
     if not 1 <= len(steps) <= MAX_STEPS:
-        raise ValueError(f"a sequence must have from 1 to {MAX_STEPS} steps, not {len(steps)}")
+        raise ValueError(
+            f"a sequence must have from 1 to {MAX_STEPS} steps, not {len(steps)}; each step is {kind}"
+        )
     return cast("Any", sequence)(tuple(steps)) if len(steps) > 1 else steps[0]
 
 
@@ -180,7 +193,7 @@ class Registry(Generic[C]):
         if name in self._homes:
             return cast("type[C]", _import(self._homes[name]))
         if not is_import_path(name):
-            raise ValueError(f"no {self._bare_kind} is named {name!r}; the names are {', '.join(self)}")
+            raise unknown_name(self._bare_kind, name, tuple(self))
         found = find_import(name, self.kind)
         if not isinstance(found, type) or not issubclass(found, self._base):
             raise ValueError(f"{name} is not {self.kind}")
@@ -247,12 +260,7 @@ def allowing_imports(packages: Iterable[str]) -> Iterator[None]:
     TypeError
         If `packages` is a single ``str``, or an item is not a ``str``.
     """
-    if isinstance(packages, str):
-        raise TypeError("allow_import must be a sequence of package names, not a single str")
-    names = tuple(packages)
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"allow_import must be a sequence of package names, not {names!r}")
-    token = _allowed.set(names)
+    token = _allowed.set(checked_names("allow_import", packages))
     try:
         yield
     finally:
@@ -267,7 +275,8 @@ def _check_allowed(path: str, kind: str) -> None:
             package = module.partition(".")[0]
             raise ValueError(
                 f"{path} is {kind} from outside fasttok, and its module {module} is not imported; import it "
-                f'first, or pass allow_import=["{package}"] (command line: --allow-import) if you trust it'
+                f'first, or to a function that reads files pass allow_import=["{package}"] (command line: '
+                "--allow-import) if you trust it"
             )
     elif not any(module == name or module.startswith(name + ".") for name in allowed):
         package = module.partition(".")[0]

@@ -49,7 +49,8 @@ class CorpusError(FasttokError):
     >>> import fasttok as ft
     >>> list(ft.Corpus.from_table([{"text": "one"}, {"body": "two"}]))
     Traceback (most recent call last):
-    fasttok.core.errors.CorpusError: row 1: no column 'text' (the columns are: 'body')
+    fasttok.core.errors.CorpusError: row 1: no column 'text' (the columns are: 'body'); pass the name of the
+    one with the text as column=..., or pass nulls="skip" to skip rows without text
     """
 
     def __init__(
@@ -81,11 +82,18 @@ class TextError(FasttokError):
     UTF-8; pass errors="replace" to replace it by U+FFFD, or errors="surrogatepass" to keep it
     """
 
-    def __init__(self, surrogate: str, position: int, document: int | None = None) -> None:
+    def __init__(
+        self, surrogate: str, position: int, document: int | None = None, has_option: bool = True
+    ) -> None:
         location = "" if document is None else f" of document {document}"
+        advice = (
+            'pass errors="replace" to replace it by U+FFFD, or errors="surrogatepass" to keep it'
+            if has_option  # whether the function has the option `errors`
+            else 'replace it first, for example with text.encode(errors="replace").decode()'
+        )
         super().__init__(
             f"lone surrogate U+{ord(surrogate):04X} at position {position}{location} cannot be encoded in"
-            ' UTF-8; pass errors="replace" to replace it by U+FFFD, or errors="surrogatepass" to keep it'
+            f" UTF-8; {advice}"
         )
         self.position = position
         self.document = document

@@ -2,47 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core._gather import gather_bytes, measure_rows
+from fasttok.core.checks import checked_row, describe, describe_type, has_flags, is_table
 from fasttok.core.ragged import Ragged
 
 Ids = Sequence[int] | NDArray[Any]
 Rows = Ragged | Iterable[Ids]
 
 
-def as_ids(ids: Ids) -> NDArray[Any]:
-    """Convert a row of ids to a contiguous array of uint32 or int64, without checking their range."""
-    if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__"):
-        raise TypeError(f"ids must be one row of integers, not {type(ids).__name__}")
+def as_ids(ids: Ids, name: str = "ids") -> NDArray[Any]:
+    """Convert a row of ids to a contiguous array of uint32 or int64, without checking their range.
+
+    `name` is the name of the argument, for messages.
+
+    Raises
+    ------
+    TypeError
+        If `ids` is not one row of integers.
+    IndexError
+        If an id has more than 64 bits.
+    """
+    if type(ids) not in (np.ndarray, list, tuple):
+        ids = checked_row(name, ids, "one row of integers")
     try:
         array = np.asarray(ids)
-    except ValueError:
+    except (ValueError, OverflowError):  # rows of different lengths
         array = np.empty((0, 0))
     if array.ndim != 1:
-        raise TypeError("ids must be one row of integers; to decode several rows use decode_batch")
+        advice = "; to decode several rows use decode_batch" if array.ndim > 1 else ""
+        raise TypeError(f"{name} must be one row of integers, not {_describe_rows(ids)}{advice}")
     if len(array) == 0:
         return np.empty(0, np.int64)
     if array.dtype == object and all(type(i) is int for i in array.tolist()):
-        raise IndexError("an id of more than 64 bits is outside any vocabulary")
+        raise IndexError(f"{name}: an id of more than 64 bits is outside any vocabulary")
     if array.dtype.kind not in "iu":
-        raise TypeError(f"ids must be integers, not {array.dtype}")
+        raise TypeError(f"{name} must be integers, not {_describe_items(ids, array)}")
+    if has_flags(ids, array):
+        raise TypeError(f"{name} must be integers, not {_describe_items(ids, array)}")
     if array.dtype == np.uint64:
         array = np.minimum(array, np.uint64(1 << 62))
     return np.ascontiguousarray(array if array.dtype == np.uint32 else array.astype(np.int64))
 
 
-def as_rows(rows: Rows) -> Ragged:
-    """Convert rows of ids to a Ragged of uint32 or int64, without checking their range."""
-    if not isinstance(rows, Ragged):
-        if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
-            raise TypeError(f"rows must be a Ragged or rows of integers, not {type(rows).__name__}")
-        rows = Ragged.from_arrays([as_ids(row) for row in rows])
-    return Ragged(as_ids(rows.values), rows.offsets)
+def _describe_rows(ids: Any) -> str:
+    return f"an array of shape {ids.shape}" if isinstance(ids, np.ndarray) else describe_type(ids)
+
+
+def _describe_items(ids: Any, array: NDArray[Any]) -> str:
+    """Return the type of the items that are not integers, and the first of them if it is known."""
+    for i, one in enumerate(ids if isinstance(ids, (list, tuple)) else ()):
+        if isinstance(one, (bool, np.bool_)) or not isinstance(one, (int, np.integer)):
+            kind = "bool" if isinstance(one, (bool, np.bool_)) else str(array.dtype)
+            return f"{kind} ({describe(one)} at position {i})"
+    return str(array.dtype)
+
+
+def as_rows(rows: Rows, name: str = "rows") -> Ragged:
+    """Convert rows of ids to a Ragged of uint32 or int64, without checking their range.
+
+    `name` is the name of the argument, for messages, which give the row.
+
+    Raises
+    ------
+    TypeError
+        If `rows` are not rows of integers.
+    IndexError
+        If an id has more than 64 bits.
+    """
+    if isinstance(rows, Ragged):
+        return Ragged(as_ids(rows.values, name), rows.offsets)
+    if is_table(rows):
+        raise TypeError(
+            f"{name} must be a Ragged or rows of integers, not {type(rows).__name__}; pass the ids in it, "
+            f'such as {name}["input_ids"]'
+        )
+    if isinstance(rows, (str, bytes, bytearray, memoryview, Set, type)) or not isinstance(rows, Iterable):
+        raise TypeError(f"{name} must be a Ragged or rows of integers, not {describe_type(rows)}")
+    if isinstance(rows, np.ndarray) and rows.ndim == 0:
+        raise TypeError(f"{name} must be a Ragged or rows of integers, not a single number")
+    found: list[NDArray[Any]] = []
+    for row in rows:
+        try:
+            found.append(as_ids(row, "the ids"))
+        except (TypeError, IndexError) as error:
+            raise type(error)(f"row {len(found)} of {name}: {error}") from None
+    return Ragged.from_arrays(found, np.int64)
 
 
 def as_known_rows(rows: Rows, n_ids: int) -> Ragged:

@@ -7,18 +7,19 @@ at import.
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 import numba
 
+from fasttok.core.progress import notify
+
 njit = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 def announce_compilation(kernel: Any, what: str) -> None:
-    """Log that a kernel is about to be compiled, unless its machine code is cached.
+    """Say that a kernel is about to be compiled, unless its machine code is cached.
 
     `what` is the name of the kernel in the message.
     """
@@ -27,4 +28,4 @@ def announce_compilation(kernel: Any, what: str) -> None:
     pattern = f"*{kernel.py_func.__name__}-*.{python}.nbi"
     cached = Path(kernel.stats.cache_path).glob(pattern)
     if not kernel.signatures and not any(c.stat().st_mtime > source.stat().st_mtime for c in cached):
-        logging.getLogger("fasttok").warning("compiling %s for this machine (first use only)", what)
+        notify(f"compiling {what} for this machine (first use only)")

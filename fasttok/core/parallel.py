@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
-from itertools import chain, islice
-from queue import SimpleQueue
+from itertools import chain
 from typing import Any, TypeVar
+
+from fasttok.core.checks import checked_integer, describe
 
 State = TypeVar("State")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+LONG_WAIT = 0.03  # seconds; readers of pipes wait at least 0.05 s before they pass on less than a chunk
+
+MAX_WORKERS = 1 << 12  # more threads than any machine can use; each has buffers of its own
 
 _thread = threading.local()  # its attribute `stop` is the event that tells this thread to end its work
 
@@ -44,51 +50,71 @@ def resolve_workers(workers: int | None) -> int:
     if workers is None:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity else os.cpu_count() or 1
-    if isinstance(workers, bool) or not isinstance(workers, int):
-        raise TypeError(f"workers must be an int or None, not {type(workers).__name__}")
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, not {workers}")
-    return workers
+    number = checked_integer("workers", workers, "an int or None")
+    if number < 1:
+        raise ValueError(f"workers must be at least 1, not {describe(number)}")
+    if number > MAX_WORKERS:
+        raise ValueError(f"workers must be at most {MAX_WORKERS:,}, not {describe(workers)}")
+    return number
 
 
 def map_ordered(
-    function: Callable[[State, Item], Result], items: Iterable[Item], states: Sequence[State]
+    function: Callable[[State, Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    new_state: Callable[[], State],
 ) -> Generator[Result, None, None]:
     """Yield ``function(state, item)`` for every item, in the order of the items.
 
-    There is one thread per state. A state is used for one item at a time, so it needs no lock. With a single
-    state or a single item, everything runs in the calling thread. At most two items per thread are in
-    progress, so the items need not fit in memory together.
+    There are at most `workers` threads, and each has a state. A thread and its state, which `new_state`
+    makes, are created only when an item finds all other threads busy. A state is used for one item at a time,
+    so it needs no lock. With a single worker or a single item, everything runs in the calling thread. At most
+    two items per worker are in progress, so the items need not fit in memory together.
+
+    The calling thread iterates over `items`. While it waits for an item, it cannot yield results. Therefore,
+    if it had to wait for the last item, as when another program writes the items to a pipe, it yields all
+    results that are in progress before it asks for the next item.
 
     If `function` or the iteration over `items` raises an exception, each thread finishes its item, or stops
     at `end_if_stopped`, and is joined. A caller that may raise between two results must close the generator.
     """
-    stream = iter(items)
-    few = list(islice(stream, 2)) if len(states) > 1 else []
-    if len(few) < 2:  # a single thread, or no second item
-        for item in chain(few, stream):
-            yield function(states[0], item)
-        return
-
-    stop = threading.Event()
-    idle: SimpleQueue[State] = SimpleQueue()
-    for state in states:
-        idle.put(state)
+    stream = _Stream(iter(items))
+    idle: list[State] = []
 
     def run(item: Item) -> Result:
-        _thread.stop = stop
-        state = idle.get()
+        try:
+            state = idle.pop()
+        except IndexError:
+            state = new_state()
         try:
             return function(state, item)
         finally:
-            idle.put(state)
+            idle.append(state)
 
-    pool = ThreadPoolExecutor(len(states))
+    few: list[Item] = []
+    for item in stream:
+        few.append(item)
+        if len(few) == 1 and (workers == 1 or stream.has_waited):
+            yield run(few.pop())
+        elif len(few) == 2:
+            break
+    if len(few) < 2:  # no second item
+        for item in few:
+            yield run(item)
+        return
+
+    stop = threading.Event()
+
+    def run_in_pool(item: Item) -> Result:
+        _thread.stop = stop
+        return run(item)
+
+    pool = ThreadPoolExecutor(workers)
     pending: deque[Future[Result]] = deque()
     try:
         for item in chain(few, stream):
-            pending.append(pool.submit(run, item))
-            if len(pending) >= 2 * len(states):
+            pending.append(pool.submit(run_in_pool, item))
+            while len(pending) >= 2 * workers or (pending and stream.has_waited):
                 # Wait while the future is in `pending`: if the wait is interrupted, `_end` still joins it.
                 pending[0].exception()
                 yield pending.popleft().result()
@@ -98,6 +124,28 @@ def map_ordered(
     finally:
         stop.set()
         _end(pool, pending)
+
+
+class _Stream(Iterator[Item]):
+    """Iterator that knows whether the last item had to be waited for.
+
+    Time in which the thread itself computed the item does not count.
+
+    Attributes
+    ----------
+    has_waited : bool
+        Whether the wait for the last item was longer than `LONG_WAIT`.
+    """
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+        self.has_waited = False
+
+    def __next__(self) -> Item:
+        start, busy = time.monotonic(), time.thread_time()
+        item = next(self._items)
+        self.has_waited = time.monotonic() - start - (time.thread_time() - busy) > LONG_WAIT
+        return item
 
 
 def _end(pool: ThreadPoolExecutor, pending: Iterable[Future[Any]]) -> None:

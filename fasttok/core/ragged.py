@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, overload
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core._gather import are_offsets, gather_rows, measure_rows
+from fasttok.core.checks import checked_row, describe, describe_type, has_flags, is_iterable, is_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,25 +48,64 @@ class Ragged:
 
     def __post_init__(self) -> None:
         offsets = self.offsets
+        for name in ("values", "offsets"):
+            if not isinstance(getattr(self, name), np.ndarray):
+                raise TypeError(f"{name} must be an ndarray, not {describe_type(getattr(self, name))}")
         if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0 or self.values.ndim != 1:
             raise ValueError("a Ragged needs 1-d values, and 1-d offsets of int64 with at least one entry")
+        if self.values.dtype == object:
+            raise TypeError("values must be numbers, not objects")
         if not are_offsets(offsets, len(self.values)):
             raise ValueError(f"offsets must be from 0 to {len(self.values)} and must not decrease")
 
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[int] | NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
-        """Copy rows of integers into a new Ragged. O(total length)."""
-        return cls.from_arrays([np.asarray(row, dtype=dtype) for row in rows], dtype)
+        """Copy rows of integers into a new Ragged. O(total length).
+
+        Raises
+        ------
+        TypeError
+            If `rows` are not rows of integers.
+        OverflowError
+            If an integer does not fit the `dtype`.
+        """
+        kind = _checked_dtype(dtype)
+        return cls.from_arrays([_as_row(i, row, kind) for i, row in enumerate(_checked_rows(rows))], kind)
 
     @classmethod
     def from_arrays(cls, rows: Sequence[NDArray[Any]], dtype: Any = np.uint32) -> Ragged:
-        """Concatenate 1-d arrays, one per row; `dtype` is used only if there are no arrays."""
+        """Concatenate 1-d arrays, one per row; `dtype` is used only if there are no arrays.
+
+        Raises
+        ------
+        TypeError
+            If `rows` is not a sequence of 1-d arrays.
+        """
+        if not isinstance(rows, list):
+            rows = list(_checked_rows(rows))
+        if dtype is not np.uint32:
+            dtype = _checked_dtype(dtype)
+        for i, row in enumerate(rows):
+            if type(row) is not np.ndarray or row.ndim != 1:
+                raise TypeError(f"row {i} of rows must be a 1-d ndarray, not {describe_type(row)}")
         values = np.concatenate(rows) if rows else np.empty(0, dtype)
         return cls(values, lengths_to_offsets([len(row) for row in rows]))
 
     @classmethod
     def from_bytes(cls, rows: Sequence[bytes]) -> Ragged:
-        """Concatenate byte strings into a Ragged of uint8, one row per string. O(total length)."""
+        """Concatenate byte strings into a Ragged of uint8, one row per string. O(total length).
+
+        Raises
+        ------
+        TypeError
+            If `rows` is not a sequence of ``bytes``.
+        """
+        if not isinstance(rows, list):
+            rows = list(_checked_rows(rows))
+        if not set(map(type, rows)) <= {bytes}:
+            for i, row in enumerate(rows):
+                if not isinstance(row, (bytes, bytearray, memoryview)):
+                    raise TypeError(f"row {i} of rows must be bytes, not {describe_type(row)}")
         values = np.frombuffer(b"".join(rows), np.uint8)
         return cls(values, lengths_to_offsets([len(row) for row in rows]))
 
@@ -85,7 +125,7 @@ class Ragged:
             return self.take(np.arange(start, stop, step))
         stop = max(start, stop)
         offsets = self.offsets[start : stop + 1]
-        return Ragged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+        return type(self)(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[i] for i in range(len(self)))
@@ -122,7 +162,10 @@ class Ragged:
         >>> ft.Ragged.from_rows([[1, 2, 3], [], [4]]).take(np.array([2, 0, 2])).to_list()
         [[4], [1, 2, 3], [4]]
         """
-        rows = np.asarray(rows)
+        if type(rows) is not np.ndarray:
+            rows = _as_indices(rows)
+        if rows.ndim != 1:
+            raise TypeError(f"rows must be one row of integers, not an array of shape {rows.shape}")
         if len(rows) and rows.dtype.kind not in "iu":
             raise TypeError(f"rows must be integers, not {rows.dtype}")
         if rows.dtype != np.uint32:
@@ -136,7 +179,7 @@ class Ragged:
             )
         values = np.empty(n_bytes // self.values.itemsize, self.values.dtype)
         gather_rows(np.ascontiguousarray(self.values).view(np.uint8), starts, rows, values.view(np.uint8))
-        return Ragged(values, lengths_to_offsets(self.offsets[rows + np.int64(1)] - self.offsets[rows]))
+        return type(self)(values, lengths_to_offsets(self.offsets[rows + np.int64(1)] - self.offsets[rows]))
 
     def to_list(self) -> list[list[int]]:
         """Return the rows as lists of Python integers."""
@@ -155,7 +198,48 @@ class Ragged:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Ragged({len(self):,} rows, {len(self.values):,} {self.values.dtype})"
+        return f"{type(self).__name__}({len(self):,} rows, {len(self.values):,} {self.values.dtype})"
+
+
+def _checked_dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except (TypeError, ValueError, RecursionError):
+        found = np.dtype(object)
+    if dtype is None or isinstance(dtype, np.generic) or found.kind not in "iufb":
+        raise TypeError(f"dtype must be a type of numbers, such as np.uint32, not {describe(dtype)}")
+    return found
+
+
+def _checked_rows(rows: Any) -> Iterable[Any]:
+    is_text = isinstance(rows, (str, bytes, bytearray, memoryview, Set, type))
+    if is_text or is_table(rows) or not is_iterable(rows):
+        raise TypeError(f"rows must be a sequence of rows, not {describe_type(rows)}")
+    found: Iterable[Any] = rows
+    return found
+
+
+def _as_row(i: int, row: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a row as an array; raise an error if its items are not integers that fit the type."""
+    given = row if isinstance(row, np.ndarray) else _as_indices(row, f"row {i} of rows")
+    if given.ndim != 1 or (len(given) and given.dtype.kind not in "iu"):
+        raise TypeError(f"row {i} of rows must be integers, not {given.dtype} of shape {given.shape}")
+    if len(given) and dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if not limits.min <= given.min() <= given.max() <= limits.max:
+            raise OverflowError(f"row {i} of rows has a number that does not fit {dtype}")
+    return given.astype(dtype)
+
+
+def _as_indices(rows: Any, name: str = "rows") -> NDArray[Any]:
+    """Return integers as an array; an empty sequence has the type int64."""
+    try:
+        array = np.asarray(checked_row(name, rows, "integers"))
+    except (ValueError, OverflowError):
+        raise TypeError(f"{name} must be integers, not nested rows") from None
+    if has_flags(rows, array):
+        raise TypeError(f"{name} must be integers, not bool")
+    return array if array.size or array.ndim != 1 else np.empty(0, np.int64)
 
 
 def lengths_to_offsets(lengths: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:

@@ -5,81 +5,38 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from typing import Any, Literal
 
 import numpy as np
 
-from fasttok.core.errors import (
-    CorpusError,
-    PatternError,
-    SpecialTokenError,
-    TextError,
-    UnknownCharacterError,
+from fasttok.core.checks import (
+    checked_batch,
+    checked_fraction,
+    checked_instance,
+    checked_maker,
+    checked_seed,
+    checked_size,
 )
+from fasttok.core.errors import CorpusError, TextError
 from fasttok.core.ragged import Ragged
-from fasttok.corpus.documents import DocumentRule, resolve_rule, split_lines
-from fasttok.corpus.readers import PathLike, find_files, is_compressed, read_chunks, read_records, suffix_of
-from fasttok.corpus.tables import read_parquet, read_table
+from fasttok.corpus.batches import BATCH_BYTES, Batch, text_batches
+from fasttok.corpus.documents import resolve_rule
+from fasttok.corpus.fields import Field, Nulls, checked_nulls, keep_texts
+from fasttok.corpus.files import PathLike, find_files
+from fasttok.corpus.formats import Format, Options
+from fasttok.corpus.sources import Files, Origin, Source, gather_documents
+from fasttok.corpus.tables import check_table, table_rows
 from fasttok.text.pipeline import Pipeline
-from fasttok.text.rows import Rows
 from fasttok.text.steps import Pretokenizer
-from fasttok.text.unicode.utf8 import Errors, encode_utf8
+from fasttok.text.unicode.utf8 import Errors, checked_errors, encode_utf8
 
-BATCH_BYTES = 1 << 22  # default size of a batch
-MARGIN = 1 << 12  # bytes kept free before a chunk, for the end of the previous chunk that is in no batch yet
-ROW_BYTES = 64  # overhead per document, so that many short documents fill a batch too
+MOST_BATCH_BYTES = 1 << 32  # larger sizes are reduced to this one; a batch is kept in memory
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
-# The path of a plain file that is one document, or an iterator over blocks of documents.
-Source = str | Iterator[Ragged]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Consecutive documents of a corpus.
-
-    Attributes
-    ----------
-    documents : Ragged of uint8
-        UTF-8 text, one row per document.
-    first : int
-        Index in the corpus of the document in the first row.
-    continues : bool
-        Whether the document in the last row continues in the next batch.
-    start : int
-        Offset of the first row in its document, in bytes.
-    """
-
-    documents: Ragged
-    first: int
-    continues: bool = False
-    start: int = 0
-
-    @property
-    def is_part(self) -> bool:
-        """Whether the first or the last row is only a part of a document."""
-        return self.continues or self.start > 0
-
-    def rows(self, aligned: bool = False) -> Rows:
-        """Return the text as rows for `Pipeline.prepare`; `aligned` as in `Rows`."""
-        begins, ends = np.ones((2, len(self.documents)), np.bool_)
-        begins[:1] = self.start == 0
-        ends[-1:] = not self.continues
-        return Rows.of(self.documents, begins, ends, aligned)
-
-    @contextmanager
-    def locating_errors(self) -> Iterator[None]:
-        """Convert positions in errors from (row, byte in the row) to (document, byte in the document)."""
-        try:
-            yield
-        except (PatternError, SpecialTokenError, UnknownCharacterError) as error:
-            document = error.document or 0
-            before = 0 if document else self.start
-            raise error.at(self.first + document, before + error.position) from None
 
 
 class Corpus:
@@ -100,25 +57,23 @@ class Corpus:
     """
 
     def __init__(
-        self,
-        sources: Callable[[int], Iterator[Source]],
-        document_rule: str,
-        description: str,
-        files: Sequence[str] = (),
+        self, sources: Callable[[int], Iterator[Source]], document_rule: str, origin: Origin
     ) -> None:
         self._sources = sources  # function of the size of the chunks in which files are read
         self._document_rule = document_rule
-        self._description = description
-        self._files = files
+        self._origin = origin
 
     @classmethod
     def from_files(
         cls,
         paths: PathLike | Iterable[PathLike],
         *,
+        format: Format = "auto",
         document: Literal["whole", "line", "paragraph"] = "whole",
         separator: str | bytes | None = None,
-        field: str = "text",
+        field: str | None = None,
+        encoding: str | None = None,
+        nulls: Nulls = "raise",
         errors: Errors = "strict",
     ) -> Corpus:
         """Read documents from files.
@@ -126,21 +81,41 @@ class Corpus:
         Parameters
         ----------
         paths : path or iterable of paths
-            Files, globs (``books/**/*.txt``) and folders. ``.jsonl`` and ``.ndjson`` files contain one record
-            per line. ``.parquet`` files contain one record per row and require pyarrow. All other files are
-            plain text. ``.gz``, ``.xz`` and ``.zst`` files are decompressed.
+            Files, globs (``books/**/*.txt``) and folders. A folder gives the files in it and its subfolders
+            that have the suffix of a text or record format; hidden files and backups are skipped. `files` and
+            `skipped` of the corpus say what is read. Files compressed with gzip, xz, bzip2, Zstandard or LZ4
+            (with pyarrow) are decompressed, whatever their names.
+        format : {"auto", "text", "jsonl", "json", "csv", "tsv", "parquet", "arrow"}
+            Format of the files:
+
+            - "text": plain text. Binary content is allowed;
+            - "jsonl": one JSON object per line;
+            - "json": an array of objects, or one or more objects one after another;
+            - "csv", "tsv": a table whose first line names the columns. An empty field without quotes is null;
+            - "parquet", "arrow": a Parquet file, or an Arrow (Feather) file or stream; they need pyarrow;
+            - "auto": the suffix decides, as in ``web.jsonl.gz``; other suffixes are plain text. Standard
+              input (``/dev/stdin``) and other pipes are read as JSON if they begin with a JSON object, and as
+              text otherwise. Binary content is an error.
         document : {"whole", "line", "paragraph"}
             Unit of text that is one document: a whole file or record, a line, or a paragraph (text between
             blank lines). Empty lines are documents too, so that aligned files remain aligned. Line ends that
             separate documents are discarded.
         separator : str or bytes, optional
             String that separates documents, given instead of `document`. Separators are discarded.
-        field : str
-            Field of the ``.jsonl`` records, or column of the ``.parquet`` files, that contains the text. The
-            type of the column must be string, binary, or a dictionary of strings or binary.
+        field : str, optional
+            Field or column of the records that contains the text: a name; a path, such as ``meta.text`` for
+            the field ``text`` in the field ``meta``; or a template with names in braces, such as
+            ``"{title}: {text}"``. The default is ``text``.
+        encoding : str, optional
+            Encoding of text, JSON and tables: the name of a codec of Python. The default is what a byte order
+            mark says, or else UTF-8. A byte order mark is removed. Without `encoding`, bytes of plain text
+            that are not UTF-8 are kept, since byte-level models encode every byte.
+        nulls : {"raise", "skip"}
+            Treatment of records without text, that is, with no such field, or with null or NaN in it: an
+            error, or they are skipped and counted in `skipped` and `skipped_rows`.
         errors : {"strict", "replace", "surrogatepass"}
-            Treatment of a lone surrogate in a ``.jsonl`` string: raise an error, replace it by U+FFFD, or
-            keep its three bytes.
+            Treatment of a lone surrogate in a JSON string: raise an error, replace it by U+FFFD, or keep its
+            three bytes. With an encoding, also of what is not of the encoding: Python's error handler.
 
         Returns
         -------
@@ -150,13 +125,17 @@ class Corpus:
         ------
         FileNotFoundError
             Immediately, if a path does not exist, or a glob or folder has no matching file.
-        ValueError
-            Immediately, if there are no paths, `document` is unknown, `separator` is empty, or both
-            `document` and `separator` are given.
+        PermissionError
+            Immediately, if a file, folder or subfolder cannot be read.
+        TypeError, ValueError
+            Immediately, if there are no paths, a file is given twice, an argument is not valid or has no
+            effect on any of the files, or both `document` and `separator` are given.
         CorpusError
-            While reading, if a file is damaged, a line is not JSON, or a record has no text in `field`.
+            If the content of a file is of another format, damaged or not in the encoding, or a record has no
+            text: immediately if the first bytes or the first record show it, and otherwise while reading.
+            Also if a pipe is read a second time.
         ImportError
-            While reading a ``.parquet`` file, if pyarrow is not installed.
+            Immediately, if a file needs pyarrow, which is not installed.
 
         Examples
         --------
@@ -165,24 +144,19 @@ class Corpus:
         >>> next(iter(corpus))
         b'Good morning!'
         """
-        files = find_files(paths)
+        options = Options.check(format, field, encoding, nulls, errors)
         rule = resolve_rule(document, separator)
-
-        def sources(chunk_bytes: int) -> Iterator[Source]:
-            for path in files:
-                if suffix_of(path) == ".jsonl":
-                    yield _gather(_record_texts(path, field, errors), rule, chunk_bytes)
-                elif suffix_of(path) == ".parquet":
-                    yield _gather(read_parquet(path, field), rule, chunk_bytes)
-                elif rule.expression is None:
-                    yield path
-                elif rule.name == "line":
-                    yield split_lines(read_chunks(path, chunk_bytes))
-                else:
-                    chunks = (chunk.tobytes() for chunk in read_chunks(path, chunk_bytes))
-                    yield _blocks(rule.split(chunks), chunk_bytes)
-
-        return cls(sources, rule.name, f"{len(files):,} files", files)
+        found = find_files(paths, format)
+        files = Files(found.files, options, rule)
+        origin = Origin(
+            f"{len(found.files):,} files",
+            tuple(found.files),
+            found.skipped,
+            files.plain,
+            files.skipped_rows,
+            files,
+        )
+        return cls(files.sources, rule.name, origin)
 
     @classmethod
     def from_texts(
@@ -209,8 +183,14 @@ class Corpus:
 
         Raises
         ------
+        TypeError
+            Immediately, if `texts` is one text, a table, a dict, a set or not iterable, or an item of a list
+            is not a text. While reading, if another iterable yields an item that is not a text; the message
+            gives its index.
+        ValueError
+            Immediately, if another argument is not valid.
         CorpusError
-            While reading, if a generator is read a second time.
+            While reading, if a generator is read a second time, or a function returns the same one again.
         TextError
             While reading, if a ``str`` contains a lone surrogate and `errors` is "strict".
 
@@ -220,18 +200,18 @@ class Corpus:
         >>> list(ft.Corpus.from_texts(["one\\ntwo", "three"], document="line"))
         [b'one', b'two', b'three']
         """
-        if isinstance(texts, (str, bytes)):
-            raise TypeError("texts must be an iterable of texts, not one text; pass [text] for a single text")
-        if not callable(texts) and not isinstance(texts, Iterable):
-            raise TypeError(f"texts must be an iterable of texts, not {type(texts).__name__}")
         rule = resolve_rule(document, separator)
-        again = "a list, or a function that returns a new iterator"
-        read = texts if callable(texts) else _reader(texts, f"Corpus.from_texts is used up; pass {again}")
+        checked_errors(errors)
+        if callable(texts) and not isinstance(texts, type):
+            read: Callable[[], Any] = _renewing(checked_maker("texts", texts))
+        else:
+            again = "a list, or a function that returns a new iterator"
+            read = _reader(_checked_texts(texts), f"Corpus.from_texts is used up; pass {again}")
 
         def sources(chunk_bytes: int) -> Iterator[Source]:
-            yield _gather(_encoded(read(), errors), rule, chunk_bytes)
+            yield gather_documents(_encoded(read(), errors), rule, chunk_bytes)
 
-        return cls(sources, rule.name, "texts")
+        return cls(sources, rule.name, Origin("texts"))
 
     @classmethod
     def from_table(
@@ -241,6 +221,7 @@ class Corpus:
         *,
         document: Literal["whole", "line", "paragraph"] = "whole",
         separator: str | bytes | None = None,
+        nulls: Nulls = "raise",
         errors: Errors = "strict",
     ) -> Corpus:
         """Read documents from a text column of a table.
@@ -259,8 +240,9 @@ class Corpus:
               dicts;
             - an iterable of texts, such as a ``Series``.
         column : str
-            Name of the column; ignored for an iterable of texts.
-        document, separator, errors
+            Name of the column, or a path or template as for `field` in `from_files`; a name is ignored for an
+            iterable of texts.
+        document, separator, nulls, errors
             As in `from_files`.
 
         Returns
@@ -269,30 +251,42 @@ class Corpus:
 
         Raises
         ------
+        TypeError
+            Immediately, if the table has no rows, or no order of its rows, as a set.
+        ValueError
+            Immediately, if another argument is not valid.
         CorpusError
-            While reading, if the column does not exist, or a row is null or not text; the message gives the
-            row. Also while reading, if an iterator, such as a record batch reader, is read a second time.
+            Immediately, if the columns are known and the column is missing or not text. While reading, if a
+            row is null or not text; the message gives the row. Also if an iterator, such as a record batch
+            reader, is read a second time.
         TextError
             While reading, if a ``str`` contains a lone surrogate and `errors` is "strict".
         ImportError
-            While reading an Arrow table, if pyarrow is not installed.
+            Immediately, if the table is an Arrow table and pyarrow is not installed.
 
         Examples
         --------
         >>> import fasttok as ft
-        >>> records = [{"id": 1, "text": "one fish"}, {"id": 2, "text": "two fish"}]
+        >>> records = [{"title": "A", "text": "one fish"}, {"title": "B", "text": "two fish"}]
         >>> list(ft.Corpus.from_table(records))
         [b'one fish', b'two fish']
+        >>> list(ft.Corpus.from_table(records, "{title}: {text}"))
+        [b'A: one fish', b'B: two fish']
         """
-        if isinstance(table, (str, bytes)):
-            raise TypeError(f"table must have rows and a text column, not be a {type(table).__name__}")
+        text = Field.parse("column", column, "column")
         rule = resolve_rule(document, separator)
+        checked_nulls(nulls)
+        checked_errors(errors)
+        check_table(table, text)
         read = _reader(table, "Corpus.from_table is used up; pass a table that can be read again")
+        origin = Origin("table")
 
         def sources(chunk_bytes: int) -> Iterator[Source]:
-            yield _gather(_encoded(read_table(read(), column), errors), rule, chunk_bytes)
+            rows = keep_texts(table_rows(read(), text), nulls, None, origin.skipped_rows)
+            texts = (encode_utf8(one, errors, row.row) for one, row in rows)
+            yield gather_documents(texts, rule, chunk_bytes)
 
-        return cls(sources, rule.name, "table")
+        return cls(sources, rule.name, origin)
 
     def sample(self, fraction: float | Fraction, *, seed: int) -> Corpus:
         """Return a corpus of randomly chosen documents.
@@ -315,8 +309,8 @@ class Corpus:
 
         Raises
         ------
-        ValueError
-            If `fraction` or `seed` is out of range.
+        TypeError, ValueError
+            If `fraction` or `seed` is not a number, or out of range.
 
         Notes
         -----
@@ -330,10 +324,7 @@ class Corpus:
         >>> list(corpus.sample(0.5, seed=1))
         [b'c', b'd', b'e']
         """
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"fraction must be from 0 to 1, not {fraction}")
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
-            raise ValueError(f"seed must be an integer from 0 to 2^64 - 1, not {seed!r}")
+        fraction, seed = checked_fraction("fraction", fraction), checked_seed("seed", seed)
         limit = math.ceil(Fraction(fraction) * (1 << 64))
         key = seed.to_bytes(8, "little")
 
@@ -344,12 +335,95 @@ class Corpus:
         def sources(chunk_bytes: int) -> Iterator[Source]:
             indices = count()
             for source in self._sources(chunk_bytes):
-                if not isinstance(source, str):
+                if isinstance(source, Iterator):
                     yield (_select(block, is_kept, indices) for block in source)
                 elif is_kept(next(indices)):
                     yield source
 
-        return Corpus(sources, self._document_rule, f"{self._description}, a sample")
+        # The number of skipped rows is shared with the whole corpus.
+        origin = replace(
+            self._origin, description=f"{self._origin.description}, a sample", plain=(), reader=None
+        )
+        return Corpus(sources, self._document_rule, origin)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that are read, in order; empty if the corpus is not read from files."""
+        return self._origin.files
+
+    def by_file(self) -> dict[str, Corpus]:
+        """Return a corpus for each of the `files`.
+
+        A file must not be read by two of the corpora at the same time if it is a pipe.
+
+        Returns
+        -------
+        dict of str to Corpus
+
+        Raises
+        ------
+        ValueError
+            If the corpus is not read from files.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> sample = ft.parallel_sample()
+        >>> corpus = ft.Corpus.from_files([sample["eng"], sample["deu"]], document="line")
+        >>> [next(iter(part)).decode() for part in corpus.by_file().values()]
+        ['Good morning!', 'Guten Morgen!']
+        """
+        files = self._origin.reader
+        if files is None:
+            raise ValueError("by_file is for a corpus that is read from files with Corpus.from_files")
+
+        def part(path: str) -> Corpus:
+            plain = (path,) if path in self._origin.plain else ()
+            origin = replace(self._origin, description=path, files=(path,), plain=plain)
+            return Corpus(
+                lambda chunk_bytes: iter([files.open(path, chunk_bytes)]), self._document_rule, origin
+            )
+
+        return {path: part(path) for path in self.files}
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Reason for each file or folder that is not read, and for each file with records that were skipped.
+
+        Hidden files are an example; see `from_files`. Records without text are known after they have been
+        passed over in reading.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import fasttok as ft
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("a.txt", ".b.txt", "c.py"):
+        ...         with open(os.path.join(folder, name), "w") as file:
+        ...             _ = file.write("text")
+        ...     corpus = ft.Corpus.from_files(folder)
+        ...     for path, reason in corpus.skipped.items():
+        ...         print(os.path.basename(path), "-", reason)
+        .b.txt - hidden
+        c.py - suffix '.py' is of no text or record format; pass its name or a glob
+        """
+        rows = {
+            path: f"{n:,} records without text" for path, n in self._origin.skipped_rows.items() if path and n
+        }
+        return self._origin.skipped | rows
+
+    @property
+    def skipped_rows(self) -> int:
+        """Number of records without text that have been skipped in the last reading, with ``nulls="skip"``.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_table({"text": ["one fish", None]}, nulls="skip")
+        >>> list(corpus), corpus.skipped_rows
+        ([b'one fish'], 1)
+        """
+        return sum(self._origin.skipped_rows.values())
 
     @property
     def document_rule(self) -> str:
@@ -357,7 +431,7 @@ class Corpus:
         return self._document_rule
 
     def __repr__(self) -> str:
-        return f"Corpus({self._description}, document_rule={self.document_rule!r})"
+        return f"Corpus({self._origin.description}, document_rule={self.document_rule!r})"
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield every document as UTF-8 bytes."""
@@ -385,15 +459,20 @@ class Corpus:
 
         Raises
         ------
-        ValueError
-            If `batch_bytes` is below 1.
+        TypeError, ValueError
+            If `pretokenizer` is not a pretokenizer, or `batch_bytes` is not an integer or below 1.
         """
-        if batch_bytes < 1:
-            raise ValueError(f"batch_bytes must be at least 1, not {batch_bytes}")
+        batch_bytes = min(checked_size("batch_bytes", batch_bytes, least=1), MOST_BATCH_BYTES)
+        if pretokenizer is not None:
+            kinds = (Pretokenizer, Pipeline)
+            checked_instance("pretokenizer", pretokenizer, kinds, "a Pretokenizer or a Pipeline")
+        return self._batches(pretokenizer, batch_bytes)
+
+    def _batches(self, pretokenizer: Pretokenizer | Pipeline | None, batch_bytes: int) -> Iterator[Batch]:
         first = 0
         for source in self._sources(batch_bytes):
-            if isinstance(source, str):
-                yield from _file_batches(source, first, pretokenizer, batch_bytes)
+            if not isinstance(source, Iterator):
+                yield from text_batches(source, first, pretokenizer, batch_bytes)
                 first += 1
                 continue
             for documents in source:
@@ -402,8 +481,11 @@ class Corpus:
                     first += len(documents)
 
     def most_bytes(self) -> int:
-        """Return the total size of the files in bytes, without compressed files; 0 if there are no files."""
-        return sum(os.path.getsize(path) for path in self._files if not is_compressed(path))
+        """Return the total size of the files in bytes; 0 if there are no files.
+
+        Files that may have more text than bytes, such as compressed ones, are left out, and so are pipes.
+        """
+        return sum(os.path.getsize(path) for path in self._origin.plain)
 
     def fingerprint(self) -> str:
         """Read the whole corpus; return a SHA-256 hash of documents and their boundaries, in hexadecimal.
@@ -438,27 +520,56 @@ def _reader(items: Any, error: str) -> Callable[[], Any]:
     return read
 
 
-def _encoded(texts: Iterable[str | bytes], errors: Errors) -> Iterator[bytes]:
-    return (encode_utf8(text, errors, i) for i, text in enumerate(texts))
+def _renewing(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that calls `make`; an error if an iterator that has been read is returned again."""
+    last = None
+
+    def read() -> Any:
+        nonlocal last
+        items = make()
+        if items is last is not None:
+            raise CorpusError(
+                "the function given to Corpus.from_texts returned the same iterator again; it must return a "
+                "new one each time"
+            )
+        last = items if isinstance(items, Iterator) else None
+        return items
+
+    return read
 
 
-def _gather(texts: Iterable[bytes], rule: DocumentRule, block_bytes: int) -> Iterator[Ragged]:
-    """Yield blocks of the documents in some texts; no document continues in the next text."""
-    return _blocks((document for text in texts for document in rule.split([text])), block_bytes)
+@contextmanager
+def advising_corpus(given: Any) -> Iterator[None]:
+    """Inside the block, errors about files that are not `given` as a `Corpus` advise to make one.
+
+    Errors about files advise options of `Corpus.from_files`, which functions that take paths do not have.
+    """
+    try:
+        yield
+    except (CorpusError, TextError) as error:
+        if not isinstance(given, Corpus) and "pass " in str(error):
+            error.args = (f"{error} (make a Corpus with Corpus.from_files, which has these options)",)
+        raise
 
 
-def _blocks(documents: Iterable[bytes], block_bytes: int) -> Iterator[Ragged]:
-    """Yield the documents in blocks of about `block_bytes`."""
-    rows: list[bytes] = []
-    gathered = 0
-    for document in documents:
-        rows.append(document)
-        gathered += len(document) + ROW_BYTES
-        if gathered >= block_bytes:
-            yield Ragged.from_bytes(rows)
-            rows, gathered = [], 0
-    if rows:
-        yield Ragged.from_bytes(rows)
+def _checked_texts(texts: Any) -> Any:
+    """Return the argument `texts` if it is an iterable of texts; the items of a list or tuple are checked."""
+    checked_batch("texts", texts)
+    if isinstance(texts, (list, tuple)) and not {str, bytes}.issuperset(map(type, texts)):
+        for i, text in enumerate(texts):
+            _check_text(i, text)
+    return texts
+
+
+def _check_text(index: int, text: Any) -> None:
+    if not isinstance(text, (str, bytes, bytearray, memoryview)):
+        raise TypeError(f"texts[{index}] must be str or bytes, not {type(text).__name__}")
+
+
+def _encoded(texts: Any, errors: Errors) -> Iterator[bytes]:
+    for i, text in enumerate(checked_batch("texts", texts)):
+        _check_text(i, text)
+        yield encode_utf8(text, errors, i)
 
 
 def _select(documents: Ragged, is_kept: Callable[[int], bool], indices: Iterator[int]) -> Ragged:
@@ -466,37 +577,3 @@ def _select(documents: Ragged, is_kept: Callable[[int], bool], indices: Iterator
     return documents.take(
         np.array([row for row in range(len(documents)) if is_kept(next(indices))], np.int64)
     )
-
-
-def _file_batches(
-    path: str, first: int, pretokenizer: Pretokenizer | Pipeline | None, batch_bytes: int
-) -> Iterator[Batch]:
-    """Yield a plain file, which is one document, in batches that end where the pretokenizer allows a cut."""
-    parts: list[np.ndarray[Any, np.dtype[np.uint8]]] = []  # text that was read but is in no batch yet
-    done = 0
-    for chunk in read_chunks(path, batch_bytes, MARGIN):
-        start = MARGIN
-        if len(parts) == 1 and len(parts[0]) <= MARGIN:  # a short rest of the previous chunk fits the margin
-            rest = parts.pop()
-            start -= len(rest)
-            chunk[start:MARGIN] = rest
-        cut = pretokenizer.find_cut(chunk[start:]) if pretokenizer else 0
-        if cut == 0:
-            parts.append(chunk[start:])
-            continue
-        text = chunk[start : start + cut]
-        if parts:
-            text = np.concatenate([*parts, text])
-        yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True, start=done)
-        done += len(text)
-        parts = [chunk[start + cut :]]
-    text = np.concatenate(parts) if parts else np.empty(0, np.uint8)
-    yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, start=done)
-
-
-def _record_texts(path: str, field: str, errors: Errors) -> Iterator[bytes]:
-    for line, text in read_records(path, field):
-        try:
-            yield encode_utf8(text, errors)
-        except TextError as error:
-            raise CorpusError(f"field {field!r}: {error}", path, line) from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_choice, checked_instance, checked_word
 from fasttok.core.ragged import Ragged
 
 
@@ -39,10 +40,13 @@ class DocumentRule:
 
 def resolve_rule(document: str, separator: str | bytes | None) -> DocumentRule:
     """Return the rule for the arguments `document` and `separator` of `Corpus`."""
+    checked_choice("document", document, "whole", "line", "paragraph")
     if separator is not None:
+        kinds = (str, bytes)
+        checked_instance("separator", separator, kinds, "a str or bytes")
         if document != "whole":
             raise ValueError("pass document or separator, not both")
-        data = separator.encode() if isinstance(separator, str) else bytes(separator)
+        data = checked_word("separator", separator).encode() if isinstance(separator, str) else separator
         if not data:
             raise ValueError("separator must not be empty")
         name = "separator " + data.decode(errors="surrogateescape")
@@ -51,10 +55,8 @@ def resolve_rule(document: str, separator: str | bytes | None) -> DocumentRule:
         return DocumentRule("whole", None)
     if document == "line":
         return DocumentRule("line", re.compile(rb"\r?\n"))
-    if document == "paragraph":
-        expression = re.compile(rb"\r?\n(?:[ \t]*\r?\n)+|\r?\n\Z")
-        return DocumentRule("paragraph", expression, keeps_empty=False)
-    raise ValueError(f'document must be "whole", "line" or "paragraph", not {document!r}')
+    expression = re.compile(rb"\r?\n(?:[ \t]*\r?\n)+|\r?\n\Z")
+    return DocumentRule("paragraph", expression, keeps_empty=False)
 
 
 def split_lines(chunks: Iterable[NDArray[np.uint8]]) -> Iterator[Ragged]:

@@ -1,124 +1,117 @@
-"""Readers of a text column: Parquet files, Arrow streams, data frames, iterables of records."""
+"""Reader of a text column of a table in memory: Arrow tables, data frames, datasets, iterables of records."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Set
+from itertools import zip_longest
+from typing import Any
 
+from fasttok.core.checks import is_iterable
 from fasttok.core.errors import CorpusError
+from fasttok.corpus.arrow import column_rows, find_columns
+from fasttok.corpus.compression import import_pyarrow
+from fasttok.corpus.fields import Field, Missing, Row, WrongValue, is_null, split_path
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-ROWS = 256  # rows decoded at a time: enough to hide the overhead of a batch, few enough for long documents
-BUFFER_BYTES = 1 << 20  # size of pyarrow's read buffer
-# Names, in pyarrow, of the column types that contain text.
-TEXT_TYPES = {"string", "large_string", "string_view", "binary", "large_binary", "binary_view"}
+_END = object()  # fills up a column that is shorter than another one
 
 
-def read_parquet(path: str, column: str) -> Iterator[bytes]:
-    """Yield the texts of a column of a Parquet file, read 256 rows at a time.
+def check_table(table: Any, field: Field) -> None:
+    """Raise an error if an object has no rows, or its columns are known and one of them is missing.
 
     Raises
     ------
+    TypeError
+        If the table is a single text, a set, or cannot be iterated.
     ImportError
-        If pyarrow is not installed.
+        If the table is an Arrow table and pyarrow is not installed.
     CorpusError
-        If the file is damaged or truncated, the column does not exist or is not text, or a row is null.
+        If a column does not exist, or is not text.
     """
-    pa = _import_pyarrow("Parquet files")
-    import pyarrow.parquet as pq
+    is_known = is_iterable(table) or _is_arrow(table)
+    if isinstance(table, (str, bytes, bytearray, memoryview, type)) or not is_known:
+        kind = type(table).__name__
+        more = "" if is_iterable(table) else f"; {kind!r} is not iterable"
+        raise TypeError(f"table must have rows and a text column, not be a {kind}{more}")
+    if isinstance(table, Set) and not isinstance(table, Mapping):
+        raise TypeError(f"table must have its rows in a certain order, not be a {type(table).__name__}")
+    if _is_arrow(table):
+        import_pyarrow("Arrow tables")
+        if hasattr(getattr(table, "schema", None), "field"):  # that of pyarrow
+            find_columns(table.schema, field)
+    elif _has_columns(table):
+        _find_columns(table, field)
 
-    with open(path, "rb") as file:
-        try:
-            # Without these options pyarrow reads the whole column of a row group, possibly of the whole file.
-            streaming = {"pre_buffer": False, "buffer_size": BUFFER_BYTES}
-            parquet = pq.ParquetFile(file, page_checksum_verification=True, **streaming)
-            _check_column(parquet.schema_arrow, column, path)
-            yield from _column_texts(parquet.iter_batches(ROWS, columns=[column]), column, path)
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # an error of the system, not of the content
-            raise CorpusError(f"not a Parquet file, or damaged or truncated ({error})", path) from error
 
-
-def read_table(table: Any, column: str) -> Iterator[str | bytes]:
-    """Yield the texts of a column of a table; `Corpus.from_table` lists the supported tables.
+def table_rows(table: Any, field: Field) -> Iterator[Row]:
+    """Yield the texts of a table; `Corpus.from_table` lists the supported tables.
 
     Raises
     ------
     ImportError
         If the table is an Arrow stream and pyarrow is not installed.
     CorpusError
-        If the column does not exist, or a row is null or not text.
+        If a column does not exist or is not text.
     """
-    if hasattr(type(table), "schema") and hasattr(table, "__arrow_c_stream__"):
-        reader = _import_pyarrow("Arrow tables").RecordBatchReader.from_stream(table)
-        _check_column(reader.schema, column)
-        yield from _column_texts(reader, column)
-        return
-    if isinstance(table, Mapping) or hasattr(type(table), "columns"):
-        # Iterating over the column reads no other column.
-        _check_name(list(table.columns if hasattr(type(table), "columns") else table), column)
-        table = table[column]
-    for row, record in enumerate(table):
-        if isinstance(record, Mapping):
-            if column not in record:
-                raise CorpusError(_no_column(record, column), row=row)
-            yield _checked(record[column], row, column)
-        else:
-            yield _checked(record, row, column)
+    if _is_arrow(table):
+        reader = import_pyarrow("Arrow tables").RecordBatchReader.from_stream(table)
+        yield from column_rows(reader, find_columns(reader.schema, field), field)
+    elif _has_columns(table):
+        # Iterating over the columns reads no other column.
+        names = _find_columns(table, field)
+        columns = [_values(table, name) for name in names]
+        for row, values in enumerate(zip_longest(*columns, fillvalue=_END)):
+            if _END in values:
+                raise CorpusError(f"columns {', '.join(map(repr, names))} have different lengths", row=row)
+            yield _row(field, dict(zip(names, values, strict=True)), row)
+    else:
+        for row, record in enumerate(table):
+            yield _row(field, record, row)
 
 
-def _import_pyarrow(what: str) -> Any:
+def _row(field: Field, record: Any, row: int) -> Row:
+    """Return the row of a record, or of a text or null in the place of a record."""
+    if hasattr(record, "as_py"):  # a scalar of pyarrow
+        record = record.as_py()
     try:
-        import pyarrow
-    except ImportError as error:
-        raise ImportError(f"reading {what} needs pyarrow: pip install pyarrow") from error
-    return pyarrow
+        if isinstance(record, Mapping):
+            return Row(field.extract(record), None, row)
+        if field.single is None:
+            if is_null(record):
+                return Row(Missing("the record is null", is_null=True), None, row)
+            raise WrongValue(f"a row must be a record with columns, not {type(record).__name__}")
+        return Row(field.join([record]), None, row)
+    except WrongValue as error:
+        raise CorpusError(str(error), row=row) from None
 
 
-def _column_texts(batches: Iterable[pa.RecordBatch], column: str, path: str | None = None) -> Iterator[bytes]:
-    """Yield the bytes of a text column unchanged; they need not be UTF-8."""
-    import pyarrow as pa
-
-    first = 0
-    for batch in batches:
-        values, indices = batch.column(column), None
-        if pa.types.is_dictionary(values.type):
-            values, indices = values.dictionary.cast(pa.large_binary()), values.indices
-        for start in range(0, batch.num_rows, ROWS):
-            rows = values.slice(start, ROWS) if indices is None else values.take(indices.slice(start, ROWS))
-            texts = rows.cast(pa.large_binary()).to_pylist()
-            if None in texts:
-                row = first + start + texts.index(None)
-                raise CorpusError(f"column {column!r} is null", path, row=row)
-            yield from texts
-        first += batch.num_rows
+def _is_arrow(table: Any) -> bool:
+    """Return whether a table is read as an Arrow stream; a column, which has such a stream, too, is not."""
+    has_schema = hasattr(type(table), "schema") or not (is_iterable(table) or _has_columns(table))
+    return has_schema and hasattr(table, "__arrow_c_stream__")
 
 
-def _check_column(schema: pa.Schema, column: str, path: str | None = None) -> None:
-    _check_name(schema.names, column, path)
-    kind = schema.field(column).type
-    if str(kind.value_type if str(kind).startswith("dictionary") else kind) not in TEXT_TYPES:
-        raise CorpusError(f"column {column!r} must be text, not {kind}", path)
+def _has_columns(table: Any) -> bool:
+    return isinstance(table, Mapping) or hasattr(type(table), "columns")
 
 
-def _check_name(names: list[Any], column: str, path: str | None = None) -> None:
-    if column not in names:
-        raise CorpusError(_no_column(names, column), path)
-    if names.count(column) > 1:
-        raise CorpusError(f"{names.count(column)} columns are named {column!r}", path)
+def _find_columns(table: Any, field: Field) -> list[Any]:
+    """Return the names of the columns that have the fields, or may have the records in which they are."""
+    names = list(table.columns if hasattr(type(table), "columns") else table)
+    found: dict[Any, None] = {}
+    for name in field.names:
+        outers = [name] if name in names else [outer for outer, _ in split_path(name) if outer in names]
+        if not outers:
+            raise CorpusError(field.missing(name, names))
+        found.update(dict.fromkeys(outers))
+    for name in found:
+        if names.count(name) > 1:
+            raise CorpusError(f"{names.count(name)} columns are named {name!r}")
+    return list(found)
 
 
-def _no_column(names: Iterable[Any], column: str) -> str:
-    return f"no column {column!r} (the columns are: {', '.join(map(repr, names)) or 'none'})"
-
-
-def _checked(value: Any, row: int, column: str) -> str | bytes:
-    if isinstance(value, (str, bytes)):
-        return value
-    is_null = value is None or (isinstance(value, float) and math.isnan(value))  # pandas writes null as NaN
-    problem = "is null" if is_null else f"must be text, not {type(value).__name__}"
-    raise CorpusError(f"column {column!r} {problem}", row=row)
+def _values(table: Any, name: Any) -> Iterable[Any]:
+    column = table[name]
+    if isinstance(column, (str, bytes, Mapping, Set, Iterator)) or not is_iterable(column):
+        raise CorpusError(f"column {name!r} must be a list of texts, not {type(column).__name__}")
+    values: Iterable[Any] = column.to_pylist() if hasattr(column, "to_pylist") else column
+    return values

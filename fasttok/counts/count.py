@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
+import numpy as np
+
+from fasttok.core.checks import checked_flag, checked_instance, checked_names, checked_size
 from fasttok.core.parallel import map_ordered, resolve_workers
 from fasttok.core.progress import Bar
-from fasttok.corpus.corpus import BATCH_BYTES, Batch, Corpus
+from fasttok.corpus.batches import BATCH_BYTES, Batch
+from fasttok.corpus.corpus import Corpus
 from fasttok.counts._hash import PretokenTable
+from fasttok.counts.marks import warn_of_marks
 from fasttok.counts.spill import Spill, share_memory
 from fasttok.counts.table import PretokenCounts, Recipe
 from fasttok.text.added import AddedToken, AddedTokens
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
-from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
+from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, AnyPretokenizer, get_pretokenizer
 
 SMALL_BATCH = 1 << 18  # smallest batch, in bytes, that is worth the overhead of a thread
 Tag = TypeVar("Tag")
@@ -24,7 +29,7 @@ Tag = TypeVar("Tag")
 @overload
 def count_pretokens(
     corpus: Corpus,
-    pretokenizer: AnyPretokenizer = "gpt2",
+    pretokenizer: AnyPretokenizer = DEFAULT_PRETOKENIZER,
     normalizer: AnyNormalizer = None,
     *,
     split_special: Iterable[str] = (),
@@ -36,7 +41,7 @@ def count_pretokens(
 @overload
 def count_pretokens(
     corpus: Mapping[Tag, Corpus],
-    pretokenizer: AnyPretokenizer = "gpt2",
+    pretokenizer: AnyPretokenizer = DEFAULT_PRETOKENIZER,
     normalizer: AnyNormalizer = None,
     *,
     split_special: Iterable[str] = (),
@@ -47,7 +52,7 @@ def count_pretokens(
 ) -> dict[Tag, PretokenCounts]: ...
 def count_pretokens(
     corpus: Corpus | Mapping[Tag, Corpus],
-    pretokenizer: AnyPretokenizer = "gpt2",
+    pretokenizer: AnyPretokenizer = DEFAULT_PRETOKENIZER,
     normalizer: AnyNormalizer = None,
     *,
     split_special: Iterable[str] = (),
@@ -101,6 +106,12 @@ def count_pretokens(
     ValueError
         If `max_memory` is not a size, or is below 4 MiB per thread.
 
+    Warns
+    -----
+    UserWarning
+        If more than 1 % of the pretokens begin with a combining mark that the pretokenizer separates from its
+        letter, as "gpt2" does in Hindi, Khmer and many other scripts.
+
     Notes
     -----
     The time is O(n + k log k) for n bytes of text and k distinct pretokens.
@@ -122,60 +133,96 @@ def count_pretokens(
     >>> ft.PretokenCounts.mix([(counts["en"], 1), (counts["de"], 2.5)]).to_dict()
     {b'so': 3, b'no': 1}
     """
-    for part in corpus.values() if isinstance(corpus, Mapping) else [corpus]:
-        if not isinstance(part, Corpus):
-            raise TypeError(
-                f"corpus must be a Corpus, not {type(part).__name__}; make one with Corpus.from_files or "
-                "Corpus.from_texts"
-            )
-    if isinstance(split_special, str):
-        raise TypeError("split_special must be a collection of str, not a single str")
-    specials = tuple(sorted(set(split_special), key=lambda token: (-len(token.encode()), token)))
-    tokens = AddedTokens([AddedToken(token, special=True) for token in specials], range(len(specials)))
-    pipeline = Pipeline(get_normalizer(normalizer), get_pretokenizer(pretokenizer), tokens)
+    parts: dict[str, Any] = {"corpus": corpus}
     if isinstance(corpus, Mapping):
-        return {
-            tag: count_pretokens(
-                part,
-                pipeline.pretokenizer,
-                pipeline.normalizer,
-                split_special=specials,
-                workers=workers,
-                progress=progress,
-                batch_bytes=batch_bytes,
-                max_memory=max_memory,
-            )
-            for tag, part in corpus.items()
-        }
+        parts = {f"corpus[{tag!r}]": part for tag, part in corpus.items()}
+    for name, part in parts.items():
+        advice = "make one with Corpus.from_files or Corpus.from_texts"
+        checked_instance(name, part, Corpus, "a Corpus", advice)
+    checked_flag("progress", progress)
+    checked_size("batch_bytes", batch_bytes, least=1)
+    n_workers = resolve_workers(workers)
+    if max_memory is not None:
+        share_memory(max_memory, n_workers)
+    pipeline = make_pipeline(pretokenizer, normalizer, split_special)
+    work: dict[str, Any] = {
+        "workers": workers,
+        "progress": progress,
+        "batch_bytes": batch_bytes,
+        "max_memory": max_memory,
+    }
+    counts: PretokenCounts | dict[Tag, PretokenCounts]
+    if isinstance(corpus, Mapping):
+        counts = {tag: count_corpus(part, pipeline, **work) for tag, part in corpus.items()}
+    else:
+        counts = count_corpus(corpus, pipeline, **work)
+    warn_of_marks(counts, pipeline.pretokenizer)
+    return counts
+
+
+def make_pipeline(
+    pretokenizer: AnyPretokenizer, normalizer: AnyNormalizer, split_special: Iterable[str]
+) -> Pipeline:
+    """Return the pipeline that splits documents at special tokens and makes the pretokens to count."""
+    specials = sorted(
+        set(checked_names("split_special", split_special)), key=lambda token: (-len(token.encode()), token)
+    )
+    tokens = AddedTokens([AddedToken(token, special=True) for token in specials], range(len(specials)))
+    return Pipeline(get_normalizer(normalizer), get_pretokenizer(pretokenizer), tokens)
+
+
+def count_corpus(
+    corpus: Corpus,
+    pipeline: Pipeline,
+    *,
+    workers: int | None = None,
+    progress: bool = False,
+    batch_bytes: int = BATCH_BYTES,
+    max_memory: int | str | None = None,
+    found: set[str] | None = None,
+) -> PretokenCounts:
+    """Count the pretokens that a pipeline makes of a corpus; see `count_pretokens`. Never warns.
+
+    The special tokens that occur in the corpus are added to `found`.
+    """
+    specials = tuple(token.text for token in pipeline.added.tokens)
     recipe = Recipe(
         pipeline.pretokenizer.config(),
         None if pipeline.normalizer is None else pipeline.normalizer.config(),
         corpus.document_rule,
         specials,
     )
-    tables = [PretokenTable() for _ in range(resolve_workers(workers))]
+    n_workers = resolve_workers(workers)
+    tables: list[PretokenTable] = []
     share = None
     if max_memory is not None:
-        share = share_memory(max_memory, len(tables))
+        share = share_memory(max_memory, n_workers)
         # In the worst case the entries of a batch take a hundred times its size; they must fit the share
         # of a thread.
         batch_bytes = min(batch_bytes, share // 256)
     spill = Spill(share)
     if n_bytes := corpus.most_bytes():  # smaller batches for small files, so that every thread gets some
-        batch_bytes = min(batch_bytes, max(n_bytes // (4 * len(tables)), SMALL_BATCH))
+        batch_bytes = min(batch_bytes, max(n_bytes // (4 * n_workers), SMALL_BATCH))
+
+    def new_table() -> PretokenTable:
+        table = PretokenTable()
+        tables.append(table)
+        return table
 
     def count_batch(table: PretokenTable, batch: Batch) -> int:
         with batch.locating_errors():
             prepared = pipeline.prepare(batch.rows(), "all")
             spill.ensure_capacity(table, len(prepared.rows.documents.values))
             prepared.run(table.count)
+            if found is not None and len(prepared.found_ids):
+                found.update(specials[i] for i in np.unique(prepared.found_ids))
         return len(batch.documents.values)
 
     batches = corpus.batches(pipeline if pipeline.may_cut("all") else None, batch_bytes)
     with (
         spill,
         Bar(desc="counting", unit="B", unit_scale=True, disable=not progress) as bar,
-        closing(map_ordered(count_batch, batches, tables)) as counted,
+        closing(map_ordered(count_batch, batches, n_workers, new_table)) as counted,
     ):
         for n_bytes in counted:
             bar.update(n_bytes)

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_integer, describe
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.counts._hash import PretokenTable
 
@@ -74,7 +75,7 @@ class Spill:
             If a run cannot be written or read.
         """
         if not self._runs:
-            whole, *others = sorted(tables, key=len, reverse=True)
+            whole, *others = sorted(tables, key=len, reverse=True) or [PretokenTable()]
             for table in others:
                 whole.absorb(table)
                 table.clear()
@@ -189,22 +190,20 @@ def share_memory(max_memory: int | str, workers: int) -> int:
     >>> share_memory("2GB", 2), share_memory("12.5 MiB", 1)
     (1000000000, 13107200)
     """
-    if isinstance(max_memory, bool) or not isinstance(max_memory, (int, str)):
-        raise TypeError(
-            f'max_memory must be a number of bytes or text like "2GB", not {type(max_memory).__name__}'
-        )
-    size = max_memory
-    if isinstance(size, str):
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]I?)?B?", size.strip().upper())
+    if isinstance(max_memory, str):
+        match = re.fullmatch(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) ?([KMGT]I?)?B?", max_memory.strip().upper())
         if match is None:
             raise ValueError(
-                f'max_memory must be a number of bytes or text like "2GB" or "500 MiB", not {max_memory!r}'
+                'max_memory must be a number of bytes or text like "2GB" or "500 MiB", not '
+                f"{describe(max_memory)}"
             )
         size = int(Fraction(match[1]) * UNITS[match[2] or ""])
+    else:
+        size = checked_integer("max_memory", max_memory, 'a number of bytes or text like "2GB"')
     least = workers * LEAST_BYTES
     if size < least:
         raise ValueError(
-            f"max_memory must be at least {least:,} bytes with workers={workers}, not {max_memory!r}"
+            f"max_memory must be at least {least:,} bytes with workers={workers}, not {describe(max_memory)}"
         )
     return size // workers
 

@@ -8,18 +8,32 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import (
+    checked_choice,
+    checked_instance,
+    checked_integer,
+    checked_items,
+    checked_mapping,
+    checked_number,
+    checked_path,
+    checked_text,
+    checked_texts,
+    describe,
+    describe_type,
+)
 from fasttok.core.errors import ModelFormatError, RecipeError
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.core.saving import atomic_write
 from fasttok.counts._hash import PretokenTable
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
-from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
+from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, AnyPretokenizer, get_pretokenizer
 from fasttok.text.unicode._utf8 import decode_code_points, encode_code_points
 
 FORMAT = "fasttok.counts"  # name of the file format
@@ -61,9 +75,24 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """Make a recipe from the result of `to_json`."""
-        fields = json.loads(text)
-        return cls(**{**fields, "split_special": tuple(fields["split_special"])})
+        """Make a recipe from the result of `to_json`.
+
+        Raises
+        ------
+        ValueError
+            If `text` is not the JSON of a recipe.
+        """
+        try:
+            return cls(**json.loads(checked_text("text", text)))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"text must be the JSON of a recipe: {error}") from None
+
+    def __post_init__(self) -> None:
+        checked_mapping("pretokenizer", self.pretokenizer, "options, as Pretokenizer.config() returns")
+        if self.normalizer is not None:
+            checked_mapping("normalizer", self.normalizer, "options, as Normalizer.config() returns")
+        checked_text("document", self.document)
+        object.__setattr__(self, "split_special", checked_texts("split_special", self.split_special))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +120,7 @@ class PretokenCounts:
     >>> import fasttok as ft
     >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
     >>> counts
-    PretokenCounts(2 distinct of 7, pretokenizer='gpt2')
+    PretokenCounts(2 distinct of 7, pretokenizer='o200k')
     >>> (counts + counts).to_dict()
     {b'low': 10, b'lower': 4}
     """
@@ -105,7 +134,7 @@ class PretokenCounts:
     def from_dict(
         cls,
         counts: Mapping[str, int] | Mapping[bytes, int],
-        pretokenizer: AnyPretokenizer = "gpt2",
+        pretokenizer: AnyPretokenizer = DEFAULT_PRETOKENIZER,
         normalizer: AnyNormalizer = None,
     ) -> PretokenCounts:
         """Make counts from a mapping of pretoken to count.
@@ -136,16 +165,24 @@ class PretokenCounts:
         >>> ft.PretokenCounts.from_dict({"low": 5, b"\\xff": 2}).most_common(1)
         [(b'low', 5)]
         """
-        if not isinstance(counts, Mapping):
-            raise TypeError(f"counts must be a mapping of pretokens to counts, not a {type(counts).__name__}")
+        checked_mapping("counts", counts, "pretokens to counts")
         rows: list[bytes] = []
         for pretoken, count in counts.items():
-            row = pretoken.encode(errors="surrogateescape") if isinstance(pretoken, str) else bytes(pretoken)
+            if not isinstance(pretoken, (str, bytes)):
+                raise TypeError(
+                    f"each pretoken in counts must be str or bytes, not {describe_type(pretoken)}"
+                )
+            row = _encode(pretoken)
             if not row:
-                raise ValueError("a pretoken must not be empty")
-            if not isinstance(count, (int, np.integer)) or not 1 <= count < 1 << 63:
+                raise ValueError("counts: a pretoken must not be empty")
+            if (
+                isinstance(count, bool)
+                or not isinstance(count, (int, np.integer))
+                or not 1 <= count < 1 << 63
+            ):
                 raise ValueError(
-                    f"the count of {pretoken!r} must be an integer from 1 to 2^63 - 1, not {count!r}"
+                    f"counts: the count of {describe(pretoken)} must be an integer from 1 to 2^63 - 1, not "
+                    f"{describe(count)}"
                 )
             rows.append(row)
         table = PretokenTable()
@@ -158,6 +195,8 @@ class PretokenCounts:
     @classmethod
     def from_table(cls, table: PretokenTable, recipe: Recipe) -> PretokenCounts:
         """Make counts from a hash table of k pretokens in O(k log k); do not use the table afterwards."""
+        checked_instance("table", table, PretokenTable, "a PretokenTable")
+        checked_instance("recipe", recipe, Recipe, "a Recipe")
         table.sort()
         text, offsets, counts = table.rows()
         return cls.from_sorted(Ragged(text, offsets), counts, recipe)
@@ -175,6 +214,13 @@ class PretokenCounts:
         recipe : Recipe
             Record of how the text was split into pretokens.
         """
+        checked_instance("rows", rows, Ragged, "a Ragged of uint8")
+        checked_instance("counts", counts, np.ndarray, "an ndarray of int64")
+        if rows.values.dtype != np.uint8 or counts.dtype != np.int64 or counts.shape != (len(rows),):
+            raise ValueError(
+                f"rows must be of uint8 and counts of int64, one per row, not {rows.values.dtype} and "
+                f"{counts.dtype} for {len(rows):,} rows"
+            )
         order = np.argsort(-counts, kind="stable")
         rows = rows.take(order)
         code_points = np.empty(len(rows.values), np.uint32)
@@ -184,7 +230,21 @@ class PretokenCounts:
         return cls(code_points, offsets, counts[order], recipe)
 
     def __post_init__(self) -> None:
-        for name in ("code_points", "offsets", "counts"):
+        dtypes = {"code_points": np.uint32, "offsets": np.int64, "counts": np.int64}
+        for name, dtype in dtypes.items():
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
+                raise TypeError(
+                    f"{name} must be a flat array of {dtype.__name__}, not {describe_type(array)}"
+                )
+        if len(self.offsets) != len(self.counts) + 1 or self.offsets[-1] > len(self.code_points):
+            raise ValueError(
+                "offsets must have one entry more than counts and end at the number of code_points, but have "
+                f"{len(self.offsets):,} entries for {len(self.counts):,} counts and "
+                f"{len(self.code_points):,} code_points"
+            )
+        checked_instance("recipe", self.recipe, Recipe, "a Recipe")
+        for name in dtypes:
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -227,12 +287,10 @@ class PretokenCounts:
         >>> counts.symbols("byte").to_list(), counts.symbols("character").to_list()
         ([[110, 195, 169]], [[110, 233]])
         """
-        if unit == "character":
+        if checked_choice("unit", unit, "byte", "character") == "character":
             return Ragged(self.code_points, self.offsets)
-        if unit == "byte":
-            text = self.text
-            return Ragged(text.values.astype(np.uint32), text.offsets)
-        raise ValueError(f'unit must be "byte" or "character", not {unit!r}')
+        text = self.text
+        return Ragged(text.values.astype(np.uint32), text.offsets)
 
     def to_dict(self) -> dict[bytes, int]:
         """Return a dict from pretoken to count, most frequent first."""
@@ -240,7 +298,7 @@ class PretokenCounts:
 
     def most_common(self, n: int) -> list[tuple[bytes, int]]:
         """Return the `n` most frequent pretokens and their counts."""
-        n = max(0, min(n, len(self)))
+        n = max(0, min(checked_integer("n", n), len(self)))
         offsets = self.offsets[: n + 1]
         head = PretokenCounts(self.code_points[: offsets[-1]], offsets, self.counts[:n], self.recipe)
         return list(head.to_dict().items())
@@ -296,7 +354,8 @@ class PretokenCounts:
         >>> ft.PretokenCounts.mix([(en, 1), (de, 0.5)]).to_dict()
         {b'the': 10, b'a': 4, b'der': 4}
         """
-        pairs = [_checked_part(part) for part in parts]
+        given = checked_items("parts", parts, "pairs of counts and weight")
+        pairs = [_checked_part(i, part) for i, part in enumerate(given)]
         if not pairs:
             raise ValueError("cannot mix counts: no parts were given")
         recipe = pairs[0][0].recipe
@@ -332,12 +391,12 @@ class PretokenCounts:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        name = _short_name(self.recipe.pretokenizer)
+        name = short_name(self.recipe.pretokenizer)
         return f"PretokenCounts({len(self):,} distinct of {self.total:,}, pretokenizer={name!r})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the counts to an ``.npz`` file, atomically. Equal counts give equal files."""
-        with atomic_write(path) as file:
+        with atomic_write(checked_path("path", path)) as file:
             np.savez(
                 file,
                 header=np.array(json.dumps({"format": FORMAT, "version": VERSION})),
@@ -360,7 +419,7 @@ class PretokenCounts:
         ModelFormatError
             If the file was not written by `save`, or its content is invalid.
         """
-        name = os.fspath(path)
+        name = checked_path("path", path)
         with open(name, "rb") as file:
             if file.read(2) != b"PK":
                 raise ModelFormatError("not a file of pretoken counts", name)
@@ -388,10 +447,10 @@ class PretokenCounts:
         return counts
 
 
-def _short_name(pretokenizer: dict[str, Any]) -> Any:
-    """Return the short form of a configuration, for `repr`: a name, a pattern or a list of them."""
+def short_name(pretokenizer: dict[str, Any]) -> Any:
+    """Return the short form of a configuration, for people: a name, a pattern or a list of them."""
     if "steps" in pretokenizer:
-        return [_short_name(step) for step in pretokenizer["steps"]]
+        return [short_name(step) for step in pretokenizer["steps"]]
     return pretokenizer.get("pattern") or pretokenizer["name"]
 
 
@@ -412,18 +471,37 @@ def _check_arrays(code_points: NDArray[Any], offsets: NDArray[Any], counts: NDAr
         raise ModelFormatError("contains an invalid code point", path, "code_points")
 
 
-def _checked_part(part: Any) -> tuple[PretokenCounts, Fraction]:
+def _encode(pretoken: str | bytes) -> bytes:
+    if isinstance(pretoken, bytes):
+        return pretoken
+    try:
+        return pretoken.encode(errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"counts: {describe(pretoken)} has a lone surrogate at position {error.start}"
+        ) from None
+
+
+def _checked_part(i: int, part: Any) -> tuple[PretokenCounts, Fraction]:
     if not isinstance(part, tuple) or len(part) != 2 or not isinstance(part[0], PretokenCounts):
-        raise TypeError("mix takes pairs of PretokenCounts and weight, such as [(counts, 1), (other, 0.5)]")
+        raise TypeError(
+            f"parts[{i}]: mix takes pairs of PretokenCounts and weight, such as [(counts, 1), (other, 0.5)], "
+            f"not {describe_type(part)}"
+        )
     return part[0], _exact_weight(part[1])
 
 
 def _exact_weight(weight: Weight) -> Fraction:
-    if isinstance(weight, float) and not math.isfinite(weight):
-        raise ValueError(f"a weight must be a finite number, not {weight}")
-    exact = Fraction(repr(float(weight))) if isinstance(weight, float) else Fraction(weight)
+    if isinstance(weight, (str, Fraction, Decimal)):
+        try:
+            exact = Fraction(weight)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            raise ValueError(f"a weight must be a finite number, not {describe(weight)}") from None
+    else:
+        number = checked_number("a weight", weight)
+        exact = Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
     if exact < 0:
-        raise ValueError(f"a weight must be at least 0, not {weight}")
+        raise ValueError(f"a weight must be at least 0, not {describe(weight)}")
     return exact
 
 

@@ -25,6 +25,11 @@ class Filter(ABC):
 
     `Decoder.filter` makes a new filter for each text or stream.
 
+    Attributes
+    ----------
+    takes_added : bool
+        Whether the filter rewrites the texts of added tokens like any text. By default, they bypass it.
+
     Examples
     --------
     >>> import fasttok as ft
@@ -40,6 +45,8 @@ class Filter(ABC):
     >>> tok.decode(tok.encode("low lower"))
     'LOW LOWER'
     """
+
+    takes_added = False
 
     @abstractmethod
     def push(self, text: bytes) -> bytes:
@@ -60,6 +67,13 @@ class Filter(ABC):
     def finish(self) -> bytes:
         """End the text, return the bytes held back, and reset the filter for another text."""
 
+    def apply(self, text: bytes) -> bytes:
+        """Return a complete text rewritten; by default, push it and finish.
+
+        Override this method if there is a faster way.
+        """
+        return self.push(text) + self.finish()
+
     def pause(self) -> bytes:
         """Return the bytes held back before an added token, whose text bypasses the filter.
 
@@ -72,9 +86,13 @@ class Filter(ABC):
         """Return whether the filter leaves the text of an added token unchanged, whatever text is around it.
 
         If so, the text is pushed together with the text around it, which is faster than pausing. By default,
-        return False.
+        return `takes_added`.
         """
-        return False
+        return self.takes_added
+
+    def bypass(self, text: bytes) -> bytes:
+        """Take the text of an added token that the filter does not keep, and return the next bytes."""
+        return self.pause() + text
 
 
 @dataclass(frozen=True)
@@ -92,6 +110,9 @@ class Decoder(Component):
     reads_model : bool
         Whether the decoder gets its tokens from the model instead of another step. If so, it can only be the
         first step of a sequence.
+    reads_normalized : bool
+        Whether the text of a normalized added token is its normalized text, as in Hugging Face
+        ``tokenizers``, instead of the text that was given.
 
     Examples
     --------
@@ -108,6 +129,7 @@ class Decoder(Component):
     sees_first = True
     sees_last = True
     reads_model = False
+    reads_normalized = False
 
     def rewrite(self, token: bytes, *, is_first: bool, is_last: bool) -> bytes:
         """Return the bytes of a token in the text; by default, the token itself.
@@ -171,6 +193,10 @@ class Decoder(Component):
             return own
         return join_filters([WholeText(self.rewrite), own])
 
+    def filter_before_steps(self) -> Filter | None:
+        """Return a new filter like `filter`, for use in a sequence in which further steps follow."""
+        return self.filter()
+
     @property
     def joins(self) -> bool:
         """Whether the decoder joins the tokens into one text."""
@@ -209,6 +235,20 @@ class WholeText(Filter):
         return self._rewrite(text, is_first=self._is_first, is_last=is_last) if text else b""
 
 
+class FusedToken(WholeText):
+    """Filter that collects a text, in which added tokens are like any text, and rewrites it as one token.
+
+    The text is rewritten even if it is empty.
+    """
+
+    takes_added = True
+
+    def _take(self, is_last: bool) -> bytes:
+        text = b"".join(self._parts)
+        self._parts.clear()
+        return self._rewrite(text, is_first=self._is_first, is_last=is_last)
+
+
 class FilterChain(Filter):
     """Chain of filters, each of which filters the output of the previous one."""
 
@@ -218,6 +258,11 @@ class FilterChain(Filter):
     def push(self, text: bytes) -> bytes:
         for one in self._filters:
             text = one.push(text)
+        return text
+
+    def apply(self, text: bytes) -> bytes:
+        for one in self._filters:
+            text = one.apply(text)
         return text
 
     def pause(self) -> bytes:
@@ -234,6 +279,16 @@ class FilterChain(Filter):
 
     def keeps(self, text: bytes) -> bool:
         return all(one.keeps(text) for one in self._filters)
+
+    def bypass(self, text: bytes) -> bytes:
+        before = b""
+        for one in self._filters:
+            before = one.push(before)
+            if one.takes_added:
+                before, text = before + one.push(text), b""
+            elif text:
+                before += one.pause()
+        return before + text
 
 
 def join_filters(filters: Sequence[Filter | None]) -> Filter | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fasttok.decoders.base import Decoder
 from fasttok.decoders.registry import DECODERS
-from fasttok.decoders.steps import Pieces, Sequence, SpaceAfter, SpaceBefore
+from fasttok.decoders.sequence import Sequence
+from fasttok.decoders.steps import Pieces, SpaceAfter, SpaceBefore
 from fasttok.models.base import Model
 from fasttok.text.steps import Pretokenizer
 

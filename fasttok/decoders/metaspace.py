@@ -33,10 +33,10 @@ class Metaspace(Decoder):
 
     Notes
     -----
-    The decoder differs from ``Metaspace`` of Hugging Face ``tokenizers``. A ▁ in the text of an added token
-    is not changed, whereas ``tokenizers`` replaces it by a space. ``tokenizers`` removes every ▁ of the first
-    token and no ▁ of other tokens. Without added tokens, both decoders agree if the first token is a ▁
-    followed by other characters and contains no further ▁.
+    The decoder "metaspace_tokens" is ``Metaspace`` of Hugging Face ``tokenizers``, which differs: it also
+    replaces each ▁ in the text of an added token, and it removes every ▁ of the first token and no ▁ of other
+    tokens. Without added tokens, both decoders agree if the first token is a ▁ followed by other characters
+    and contains no further ▁.
 
     Examples
     --------

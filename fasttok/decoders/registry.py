@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence as AnySequence
 from typing import Any, TypeAlias
 
+from fasttok.core.checks import check_depth
 from fasttok.core.component import Registry, make_sequence
 from fasttok.decoders.base import Decoder
-from fasttok.decoders.steps import Sequence
+from fasttok.decoders.sequence import Sequence
 
 DECODERS: Registry[Decoder] = Registry(
     "a decoder",
@@ -16,11 +17,17 @@ DECODERS: Registry[Decoder] = Registry(
         "pieces": "fasttok.decoders.steps:Pieces",
         "space_before": "fasttok.decoders.steps:SpaceBefore",
         "space_after": "fasttok.decoders.steps:SpaceAfter",
-        "byte_fallback": "fasttok.decoders.steps:ByteFallback",
-        "wordpiece": "fasttok.decoders.steps:WordPiece",
-        "suffix": "fasttok.decoders.steps:Suffix",
         "metaspace": "fasttok.decoders.metaspace:Metaspace",
-        "fuse": "fasttok.decoders.steps:Fuse",
+        "byte_level": "fasttok.decoders.tokens:ByteLevel",
+        "byte_fallback": "fasttok.decoders.regroup:ByteFallback",
+        "wordpiece": "fasttok.decoders.tokens:WordPiece",
+        "metaspace_tokens": "fasttok.decoders.tokens:MetaspaceTokens",
+        "suffix": "fasttok.decoders.tokens:Suffix",
+        "replace": "fasttok.decoders.tokens:Replace",
+        "strip": "fasttok.decoders.tokens:Strip",
+        "ctc": "fasttok.decoders.regroup:CTC",
+        "fuse": "fasttok.decoders.tokens:Fuse",
+        "join": "fasttok.decoders.tokens:Join",
     },
 )
 
@@ -62,16 +69,30 @@ def get_decoder(decoder: AnyDecoder) -> Decoder | None:
       a word.
     - "space_after": write this text, with a space after each piece that ends a word.
 
-    The other decoders read pieces as they are in the vocabulary, and correspond to those of Hugging Face
-    ``tokenizers``, whose names are in parentheses:
+    The option `clean_up` says whether to omit the spaces that English text does not have.
 
+    "metaspace", with the options of `fasttok.Metaspace`, reverses this pretokenizer: it replaces each ▁ of
+    the joined text by a space, except in added tokens. It removes ▁ at the start of the text.
+
+    The other decoders are those of Hugging Face ``tokenizers`` 0.23, and give the same text. They read pieces
+    as they are in the vocabulary, and treat added tokens like pieces. The names in ``tokenizers`` are in
+    parentheses:
+
+    - "byte_level": replace each character of the byte alphabet by its byte (ByteLevel).
     - "byte_fallback": replace each byte piece, such as ``<0x0A>``, by its byte (ByteFallback).
-    - "wordpiece", with the options `prefix` and `clean_up`: write a space before each piece without the
+    - "wordpiece", with the options `prefix` and `clean_up`: write a space before each token without the
       prefix (WordPiece).
+    - "metaspace_tokens", with the options `replacement` and `prepend`: replace each ▁ by a space, and remove
+      every ▁ of the first token (Metaspace).
     - "suffix", with the option `suffix`: replace each ``</w>`` by a space (BPEDecoder).
-    - "metaspace", with the options of `fasttok.Metaspace`: replace each ▁ by a space (Metaspace). It
-      removes ▁ at the start of a text, whereas ``tokenizers`` removes every ▁ of the first token.
+    - "replace", with the options `pattern`, `replacement` and `dialect`: replace each match of a text or a
+      regular expression (Replace).
+    - "strip", with the options `content`, `start` and `stop`: remove a character at the start and at the end
+      of each token (Strip).
+    - "ctc", with the options `pad_token`, `word_delimiter_token` and `clean_up`: drop repeated tokens and the
+      padding (CTC).
     - "fuse": join the tokens, so that later steps act on the whole text (Fuse).
+    - "join": write a space between tokens (no decoder).
 
     Examples
     --------
@@ -94,6 +115,7 @@ def get_decoder(decoder: AnyDecoder) -> Decoder | None:
             )
         return make_sequence("a decoder", map(DECODERS.make, decoder["steps"]), Sequence)
     if isinstance(decoder, (list, tuple)):
+        check_depth("the list of decoders", decoder)
         return make_sequence("a decoder", map(get_decoder, decoder), Sequence)
     given = type(decoder).__name__
     raise TypeError(f"a decoder must be a name, a list of steps, a configuration or a Decoder, not {given}")

@@ -1,13 +1,15 @@
-"""`StreamDecoder`: decodes ids to text as they arrive; `DecodingStream`: decodes them to bytes."""
+"""Decode ids slice by slice: `StreamDecoder` to text, `DecodingStream` to bytes, `decode_row` a long row."""
 
 from __future__ import annotations
 
 import codecs
+import io
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import describe_type
 from fasttok.core.ids import Ids, as_ids
 from fasttok.decoders.text import TextDecoder, push_parts
 
@@ -28,6 +30,7 @@ class Held(NamedTuple):
     is_verbatim: bool
 
 
+SLICE = 1 << 16  # number of ids of a long row that are decoded at once
 NOTHING_HELD = Held(b"", b"", False)
 
 
@@ -40,10 +43,13 @@ class DecodingStream:
     ----------
     decoder : TextDecoder
         Decoder, which several streams can share.
+    skip_special_tokens : bool
+        Whether to skip the ids of special tokens.
     """
 
-    def __init__(self, decoder: TextDecoder) -> None:
+    def __init__(self, decoder: TextDecoder, skip_special_tokens: bool = False) -> None:
         self._decoder = decoder
+        self._skip_special_tokens = skip_special_tokens
         self._filter = decoder.decoder.filter()
         self._begun = False
         self._held = NOTHING_HELD
@@ -63,6 +69,9 @@ class DecodingStream:
         """
         decoder = self._decoder
         n_bytes = decoder.check(ids)
+        if self._skip_special_tokens:
+            ids = decoder.without_special(ids)
+            n_bytes = decoder.check(ids)
         if not len(ids):
             return b""
         is_first, self._begun = not self._begun, True
@@ -91,6 +100,35 @@ class DecodingStream:
         if self._filter is None:
             return b"".join([text for text, _ in parts])
         return push_parts(parts, self._filter)
+
+
+def decode_row(decoder: TextDecoder, ids: NDArray[Any], skip_special_tokens: bool = False) -> bytes:
+    """Decode one row of ids to bytes, as `TextDecoder.decode` does, but a long row slice by slice.
+
+    In addition to the ids and the result, this takes little memory.
+
+    Parameters
+    ----------
+    decoder : TextDecoder
+        Decoder.
+    ids : ndarray of uint32 or int64, shape (n,)
+        Ids, C-contiguous.
+    skip_special_tokens : bool
+        Whether to skip the ids of special tokens.
+
+    Raises
+    ------
+    IndexError
+        If an id is not in use.
+    """
+    if len(ids) <= SLICE:
+        return decoder.decode(ids, skip_special_tokens)
+    decoder.check(ids)
+    stream, text = DecodingStream(decoder, skip_special_tokens), io.BytesIO()
+    for start in range(0, len(ids), SLICE):
+        text.write(stream.push(ids[start : start + SLICE]))
+    text.write(stream.finish())
+    return text.getvalue()
 
 
 def _common_prefix(a: bytes, b: bytes) -> bytes:
@@ -131,6 +169,8 @@ class StreamDecoder:
     """
 
     def __init__(self, tokenizer: Decodes, *, clean_up: bool = True) -> None:
+        if isinstance(tokenizer, type) or not callable(getattr(tokenizer, "text_decoder", None)):
+            raise TypeError(f"tokenizer must be a Tokenizer, not {describe_type(tokenizer)}")
         self._stream = DecodingStream(tokenizer.text_decoder(clean_up))
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from itertools import pairwise, product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ class TextDecoder:
         Ids of added tokens, special or not.
     special_ids : collection of int
         Ids that `skip_special_tokens` skips.
+    added_texts : mapping of int to bytes
+        Texts of added tokens by id, where they differ from those in `added_ids`.
     """
 
     def __init__(
@@ -44,10 +47,11 @@ class TextDecoder:
         model: Model,
         added_ids: Mapping[str, int] | None = None,
         special_ids: Collection[int] = (),
+        added_texts: Mapping[int, bytes] = MappingProxyType({}),
     ) -> None:
         self.decoder = decoder
         self._model = model
-        self._added = {i: token.encode() for token, i in (added_ids or {}).items()}
+        self._added = {i: token.encode() for token, i in (added_ids or {}).items()} | dict(added_texts)
         self.n_ids = max([len(model.pieces), *(i + 1 for i in self._added)])
         self._is_special = np.zeros(self.n_ids, np.bool_)
         self._is_special[list(special_ids)] = True
@@ -189,6 +193,11 @@ class TextDecoder:
 
     # Decoding
 
+    def without_special(self, ids: NDArray[Any]) -> NDArray[Any]:
+        """Return the ids, all in use, without those of special tokens."""
+        kept: NDArray[Any] = ids[~self._is_special[ids]]
+        return kept
+
     def decode(self, ids: NDArray[Any], skip_special_tokens: bool = False) -> bytes:
         """Decode one row of ids to bytes.
 
@@ -206,11 +215,13 @@ class TextDecoder:
         """
         if skip_special_tokens:
             self.check(ids)
-            ids = ids[~self._is_special[ids]]
+            ids = self.without_special(ids)
         rows, n_bytes = self.select_rows(ids, self.check(ids), is_first=True, is_last=True)
         text_filter = self.decoder.filter()
         if text_filter is None:
             return self.gather(rows, n_bytes)
+        if not self._has_verbatim:
+            return text_filter.apply(self.gather(rows, n_bytes))
         return push_parts(self.split(rows, n_bytes), text_filter) + text_filter.finish()
 
     def select_rows(
@@ -257,16 +268,15 @@ class TextDecoder:
         text_filter = self.decoder.filter()
         if text_filter is None:
             return texts
-        has_verbatim = np.zeros(len(texts), np.bool_)
-        if self._has_verbatim:
-            counts = lengths_to_offsets(self._is_verbatim[rows])[offsets]
-            has_verbatim = counts[1:] > counts[:-1]
-        for i, is_mixed in enumerate(has_verbatim.tolist()):
+        if not self._has_verbatim:
+            return [text_filter.apply(text) for text in texts]
+        counts = lengths_to_offsets(self._is_verbatim[rows])[offsets]
+        for i, is_mixed in enumerate((counts[1:] > counts[:-1]).tolist()):
             if is_mixed:
                 part = rows[offsets[i] : offsets[i + 1]]
                 texts[i] = push_parts(self.split(part, len(texts[i])), text_filter) + text_filter.finish()
             else:
-                texts[i] = text_filter.push(texts[i]) + text_filter.finish()
+                texts[i] = text_filter.apply(texts[i])
         return texts
 
 
@@ -279,5 +289,5 @@ def push_parts(parts: list[tuple[bytes, bool]], text_filter: Filter) -> bytes:
     for text, is_verbatim in parts:
         if not text:
             continue
-        written += [text_filter.pause(), text] if is_verbatim else [text_filter.push(text)]
+        written.append(text_filter.bypass(text) if is_verbatim else text_filter.push(text))
     return b"".join(written)

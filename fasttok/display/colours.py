@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 from fasttok.text.added import Special
 from fasttok.text.unicode.utf8 import encode_utf8
 from fasttok.tokenizer.tokenizer import Tokenizer
+
+_SIGNS = {"\\": r"\\", "·": r"\xb7", "⟦": r"\u27e6", "⟧": r"\u27e7"}  # signs of `escape` and `repr`
+_BYTE = re.compile(rb"<0x[0-9A-F]{2}>")  # name of a byte piece
+_BYTE_TEXT = re.compile("<(?=0x[0-9A-F]{2}>)")  # first character of such a text
 
 # CSS of the tokens. The four colours alternate. They are translucent, so they also suit dark pages. The line
 # before each token remains visible without colours, for example on paper.
@@ -29,13 +34,14 @@ STYLE = """
 class ColouredTokens:
     """Tokens of a text, as returned by `Tokenizer.show`.
 
-    A notebook shows them in alternating colours. The ``repr`` shows them separated by ``|``.
+    A notebook shows them in alternating colours. The ``repr`` shows them separated by ``|``; a ``|`` in a
+    token is shown there as ``\\x7c``.
 
     Attributes
     ----------
     tokens : tuple of str
-        Tokens in readable form. A space is shown as ``·``, a byte of an incomplete character as ``<0xE6>``,
-        and a character that does not print as an escape sequence.
+        Tokens in readable form; see `escape`. A space is shown as ``·``, a byte of an incomplete character
+        as ``<0xE6>``, and a character that does not print as an escape sequence.
     unknown : frozenset of int
         Positions of unknown tokens. They are shown as the text that they replace, outlined in a notebook and
         in ``⟦ ⟧`` elsewhere.
@@ -54,7 +60,8 @@ class ColouredTokens:
     unknown: frozenset[int] = frozenset()
 
     def __repr__(self) -> str:
-        return "|".join(f"⟦{token}⟧" if i in self.unknown else token for i, token in enumerate(self.tokens))
+        tokens = (token.replace("|", r"\x7c") for token in self.tokens)
+        return "|".join(f"⟦{token}⟧" if i in self.unknown else token for i, token in enumerate(tokens))
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -68,13 +75,51 @@ class ColouredTokens:
 def show(tokenizer: Tokenizer, text: str | bytes, special: Special) -> ColouredTokens:
     """Return the tokens of a text in readable form; see `Tokenizer.show`."""
     data = encode_utf8(text)
-    encoding = tokenizer.encode_with_offsets(data, special=special)
-    tokens = [tokenizer.id_to_piece(i) for i in encoding.ids.tolist()]
+    locating = tokenizer.with_settings(trim_offsets=None)  # unknown tokens are shown with their white space
+    encoding = locating.encode_with_offsets(data, special=special)
+    tokens = [label(tokenizer, i) for i in encoding.ids.tolist()]
     unknown = [position for position, i in enumerate(encoding.ids.tolist()) if i == tokenizer.unk_id]
     for position in unknown:
         start, end = encoding.byte_spans[position].tolist()
-        tokens[position] = data[start:end]
-    return ColouredTokens(tuple(map(visible, tokens)), frozenset(unknown))
+        tokens[position] = escape(data[start:end])
+    return ColouredTokens(tuple(tokens), frozenset(unknown))
+
+
+def label(tokenizer: Tokenizer, i: int) -> str:
+    """Return the piece of an id as `escape` writes it, and a byte piece by its name, such as ``<0x0A>``.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> tok = ft.train(ft.Corpus.from_texts(["|"]), model="character", byte_fallback=True)
+    >>> [label(tok, i) for i in tok.encode("|\\n", as_list=True)]
+    ['|', '<0x0A>']
+    """
+    piece = tokenizer.id_to_piece(i)
+    if _BYTE.fullmatch(piece) and tokenizer.text_decoder().written[i].tobytes() == bytes(
+        [int(piece[3:5], 16)]
+    ):
+        return piece.decode()
+    return escape(piece)
+
+
+def escape(piece: bytes) -> str:
+    r"""Return a piece in readable form, different for every piece.
+
+    The form is that of `visible`, but text that looks like one of its signs is shown as an escape sequence:
+    ``\``, ``·``, ``⟦``, ``⟧``, and ``<`` at the start of ``<0xE6>``.
+
+    Examples
+    --------
+    >>> print(escape(b" a\n"), escape("·".encode()), escape(b"\\n"), escape(b"\xe6"), escape(b"<0xE6>"))
+    ·a\n \xb7 \\n <0xE6> \x3c0xE6>
+    """
+    parts = _BYTE_TEXT.split(piece.decode(errors="surrogateescape"))
+    return r"\x3c".join("".join(map(_escaped_character, part)) for part in parts)
+
+
+def _escaped_character(character: str) -> str:
+    return _SIGNS.get(character) or _visible_character(character)
 
 
 def visible(token: bytes) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_callable, checked_text, checked_word
 from fasttok.core.ragged import Ragged
 from fasttok.evaluation.encoded import Encoded
 from fasttok.evaluation.words import (
@@ -129,6 +130,11 @@ class Column:
     definition : str
         One sentence that says what is counted.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `name` or `definition` is not a ``str``, `name` is empty, or `count` is not a function.
+
     Examples
     --------
     Share of documents with more than three tokens:
@@ -146,6 +152,11 @@ class Column:
     name: str
     count: Callable[[Cut], NDArray[np.int64]]
     definition: str = ""
+
+    def __post_init__(self) -> None:
+        checked_word("name", self.name)
+        checked_callable("count", self.count)
+        checked_text("definition", self.definition)
 
 
 # Predefined columns by name.

@@ -49,6 +49,7 @@ class Encoded:
     def byte_spans(self) -> NDArray[np.int64]:
         """Start and end of each token in bytes of ``documents.values``: int64, shape (n, 2).
 
+        Spans include white space, whatever the setting `trim_offsets` of the tokenizer. They may overlap.
         For a lossless `fasttok.Tokenizer`, the spans are computed from the lengths of the pieces in O(n). For
         wrapped and other tokenizers, each document is encoded again, unless `encode` was called with
         ``with_spans=True``.
@@ -57,7 +58,8 @@ class Encoded:
         if isinstance(tokenizer, Tokenizer) and tokenizer.is_lossless:
             bounds = lengths_to_offsets(tokenizer.text_decoder().lengths(self.ids.values)) + offsets[0]
             return np.stack([bounds[:-1], bounds[1:]], axis=1)
-        return _join_spans(map(tokenizer.encode_with_offsets, self.documents.to_bytes()), self.documents)
+        locating = untrimmed(tokenizer)
+        return _join_spans(map(locating.encode_with_offsets, self.documents.to_bytes()), self.documents)
 
     @cached_property
     def is_text(self) -> NDArray[np.bool_]:
@@ -137,13 +139,22 @@ def encode(
     if not with_spans or _spans_follow(tokenizer):
         return Encoded(tokenizer, documents, tokenizer.encode_batch(texts, workers=workers))
     try:
-        encodings = [tokenizer.encode_with_offsets(text) for text in texts]
+        locating = untrimmed(tokenizer)
+        encodings = [locating.encode_with_offsets(text) for text in texts]
     except FasttokError:
         tokenizer.encode_batch(texts, workers=workers)  # raises again, with the index of the document
         raise
     encoded = Encoded(tokenizer, documents, Ragged.from_arrays([encoding.ids for encoding in encodings]))
     encoded.__dict__["byte_spans"] = _join_spans(encodings, documents)  # fill the cached property
     return encoded
+
+
+def untrimmed(tokenizer: AnyTokenizer) -> AnyTokenizer:
+    """Return the tokenizer without `trim_offsets`, so that the spans of its tokens include white space.
+
+    Otherwise, a token of only white space would have an empty span, and be taken for a part of the next word.
+    """
+    return tokenizer.with_settings(trim_offsets=None) if isinstance(tokenizer, Tokenizer) else tokenizer
 
 
 def _spans_follow(tokenizer: AnyTokenizer) -> bool:

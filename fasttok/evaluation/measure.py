@@ -14,7 +14,19 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import (
+    checked_instance,
+    checked_items,
+    checked_mapping,
+    checked_seed,
+    checked_text,
+    checked_word,
+    describe,
+    describe_type,
+    suggest,
+)
 from fasttok.core.errors import FasttokError, ScoringError
+from fasttok.core.parallel import resolve_workers
 from fasttok.evaluation.bootstrap import interval, resample
 from fasttok.evaluation.columns import SPAN_COLUMNS, Cut, Key, Text, count_columns
 from fasttok.evaluation.encoded import Encoded, encode
@@ -114,7 +126,7 @@ def measure(
     -------
     list of Row
         Rows sorted by tokenizer, corpus, language and metric. Rows over all languages together have the
-        language "". Metrics that need parallel text or morphemes have no rows if the corpus has none.
+        language "".
 
     Raises
     ------
@@ -123,8 +135,9 @@ def measure(
         metric has the wrong type.
     ValueError
         If a metric is unknown, two different metrics have the same name, the function of a custom column does
-        not return one whole number per document, the baseline is not one of the tokenizers, or a metric
-        relative to a baseline, such as "nsl", is requested without a baseline.
+        not return one whole number per document, the baseline is not one of the tokenizers, a metric relative
+        to a baseline, such as "nsl", is requested without a baseline, or the corpus lacks what a metric
+        needs: parallel text with a baseline for "parity" and "gini", morphemes for "morphology".
     ScoringError
         If a tokenizer fails. The error gives the names of the tokenizer, the corpus and the language, and the
         index of the document if a single document is the cause.
@@ -150,13 +163,24 @@ def measure(
     strr 0.3333333333333333 3
     """
     _check_types(tokenizers, corpus)
-    found = find_metrics([metrics] if isinstance(metrics, (str, Metric)) else metrics)
+    if isinstance(metrics, (str, Metric)):
+        metrics = [metrics]
+    found = find_metrics(checked_items("metrics", metrics, "names or Metrics"))
+    if not found:
+        raise ValueError("metrics must contain at least one metric")
+    seed = checked_seed("seed", seed)
+    resolve_workers(workers)  # check `workers` before any work
     is_relative = any("baseline_tokens" in metric.totals for metric in found)
-    if baseline_tokenizer not in tokenizers and (baseline_tokenizer or is_relative):
+    if baseline_tokenizer is not None:
+        checked_text("baseline_tokenizer", baseline_tokenizer)
+    if baseline_tokenizer not in tokenizers and (baseline_tokenizer is not None or is_relative):
         raise ValueError(
-            f"baseline_tokenizer must be the name of one of the tokenizers, not {baseline_tokenizer!r}"
+            "baseline_tokenizer must be the name of one of the tokenizers, not "
+            + describe(baseline_tokenizer)
+            + suggest(baseline_tokenizer, tokenizers)
             + ('; metrics relative to a baseline, such as "nsl", need one' if is_relative else "")
         )
+    _check_needs(found, corpus)
     return score(tokenizers, corpus, found, seed=seed, baseline=baseline_tokenizer, workers=workers)
 
 
@@ -227,22 +251,33 @@ def _find_needed(metrics: Iterable[Metric]) -> set[Key]:
     return needed
 
 
+def _check_needs(metrics: Sequence[Metric], corpus: TestCorpus) -> None:
+    """Raise a ValueError if the test corpus lacks what a metric needs, so that it would have no rows."""
+    for metric in metrics:
+        if corpus.baseline is None and metric.totals & (COMPARISON_TOTALS.keys() - {"baseline_tokens"}):
+            raise ValueError(
+                f"the metric {metric.name!r} compares languages, so it needs parallel text and a baseline; "
+                f"make the test corpus {corpus.name!r} with baseline=, the language to compare with"
+            )
+        if not corpus.morphemes and metric.totals & MORPHEME_TOTALS.keys():
+            raise ValueError(
+                f"the metric {metric.name!r} needs words with their morphemes; make the test corpus "
+                f"{corpus.name!r} with morphemes="
+            )
+
+
 def _check_types(tokenizers: Any, corpus: Any) -> None:
-    if not isinstance(tokenizers, Mapping):
-        raise TypeError(
-            f"tokenizers must be a mapping of names to tokenizers, not {type(tokenizers).__name__}"
-        )
+    if not checked_mapping("tokenizers", tokenizers, "names to tokenizers"):
+        raise ValueError("tokenizers must contain at least one tokenizer")
     for name, tokenizer in tokenizers.items():
+        checked_word("each name in tokenizers", name)
         if not isinstance(tokenizer, AnyTokenizer):
             raise TypeError(
-                f"tokenizer {name!r} must be a Tokenizer, not {type(tokenizer).__name__}; wrap tokenizers of "
-                "other libraries with ft.wrap"
+                f"tokenizer {name!r} must be a Tokenizer, not {describe_type(tokenizer)}; wrap tokenizers "
+                "of other libraries with ft.wrap"
             )
-    if not isinstance(corpus, TestCorpus):
-        raise TypeError(
-            f"corpus must be a TestCorpus, not {type(corpus).__name__}; create one with "
-            "TestCorpus.from_corpora"
-        )
+    advice = "create one with TestCorpus.from_corpora"
+    checked_instance("corpus", corpus, TestCorpus, "a TestCorpus", advice)
 
 
 def _rows(metrics: Sequence[Metric], corpus: str, part: Part, totals: Totals) -> Iterator[Row]:

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, get_args
 
-from fasttok.core.checks import checked_choice
+from fasttok.core.checks import (
+    checked_callable,
+    checked_choice,
+    checked_items,
+    checked_text,
+    describe,
+    suggest,
+)
 from fasttok.evaluation.columns import COLUMNS, Column, Key
 from fasttok.evaluation.metrics.totals import (
     COMPARISON_TOTALS,
@@ -134,23 +141,27 @@ class Metric:
 
     def __post_init__(self) -> None:
         for key in ("name", "definition", "label", "unit", "source"):
-            if not isinstance(getattr(self, key), str):
-                raise TypeError(f"{key} of a metric must be str, not {type(getattr(self, key)).__name__}")
+            checked_text(f"{key} of a metric", getattr(self, key))
         if not self.name or not self.name.isprintable():
             raise ValueError(f"the name of a metric must be printable and not empty, not {self.name!r}")
-        if isinstance(self.of, str) or not callable(self.function):
-            raise TypeError(
-                f"metric {self.name!r}: of must be a sequence of totals, and function must be callable"
-            )
+        totals = tuple(checked_items(f"metric {self.name!r}: of", self.of, "totals or columns"))
+        checked_callable(f"metric {self.name!r}: function", self.function)
         checked_choice("better", self.better, *get_args(Better))
-        object.__setattr__(self, "of", tuple(self.of))
+        object.__setattr__(self, "of", totals)
         object.__setattr__(self, "label", self.label or self.name)
         if not self.of:
             raise ValueError(f"metric {self.name!r}: of must contain at least one total")
-        for total in self.totals:
+        for option, total in [("of", total) for total in totals] + [("n", self.based_on)]:
+            if not isinstance(total, (str, Column)):
+                raise TypeError(
+                    f"metric {self.name!r}: {option} must be names of totals or columns, not "
+                    f"{describe(total)}"
+                )
             if not isinstance(total, Column) and total not in DEFINITIONS:
+                question = suggest(total, DEFINITIONS)
                 raise ValueError(
-                    f"metric {self.name!r}: no total is named {total!r}; known are {', '.join(DEFINITIONS)}"
+                    f"metric {self.name!r}: no total is named {describe(total)}, as in {option}{question}"
+                    f"{' Known' if question else '; known'} are {', '.join(DEFINITIONS)}"
                 )
         if self.based_on in ARRAY_TOTALS:
             raise ValueError(

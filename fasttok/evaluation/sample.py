@@ -8,7 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from fasttok.core.checks import checked_choice
+from fasttok.core.checks import (
+    checked_choice,
+    checked_instance,
+    checked_mapping,
+    checked_text,
+    checked_word,
+    describe,
+    suggest,
+)
 from fasttok.core.errors import CorpusError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.corpus.corpus import Corpus
@@ -63,7 +71,19 @@ class TestCorpus:
     __test__: ClassVar[bool] = False  # keeps pytest from collecting the class because of its name
 
     def __post_init__(self) -> None:
+        checked_word("name", self.name)
         checked_choice("words", self.words, *WORDS)
+        checked_mapping("documents", self.documents, "languages to Ragged")
+        if self.baseline is not None:
+            checked_text("baseline", self.baseline)
+        for language, text in self.documents.items():
+            checked_text("each language in documents", language)
+            checked_instance(f"documents[{language!r}]", text, Ragged, "a Ragged of uint8")
+        for language, morphemes in checked_mapping(
+            "morphemes", self.morphemes, "languages to Morphemes"
+        ).items():
+            checked_text("each language in morphemes", language)
+            checked_instance(f"morphemes[{language!r}]", morphemes, Morphemes, "Morphemes")
         if not self.documents:
             raise CorpusError(f"test corpus {self.name!r} has no text")
         if "" in self.documents and len(self.documents) > 1:
@@ -78,8 +98,8 @@ class TestCorpus:
             return
         if self.baseline not in self.documents:
             raise ValueError(
-                f"the baseline {self.baseline!r} is not a language of test corpus {self.name!r}, which has "
-                + ", ".join(map(repr, self.documents))
+                f"the baseline {describe(self.baseline)} is not a language of test corpus {self.name!r}, "
+                "which has " + ", ".join(map(repr, self.documents)) + suggest(self.baseline, self.documents)
             )
         n = len(self.documents[self.baseline])
         others = [
@@ -134,8 +154,15 @@ class TestCorpus:
         ('',)
         """
         parts = {"": corpora} if isinstance(corpora, Corpus) else corpora
+        checked_mapping("corpora", parts, "languages to Corpus, or a Corpus")
+        for language, corpus in parts.items():
+            checked_instance(f"corpora[{language!r}]", corpus, Corpus, "a Corpus")
+        if not parts:
+            raise CorpusError(f"corpora is empty, so test corpus {describe(name)} has no text")
+        checked_word("name", name)
+        checked_choice("words", words, *WORDS)
         documents = {language: _read(corpus) for language, corpus in parts.items()}
-        return cls(name, documents, words, baseline, morphemes or {})
+        return cls(name, documents, words, baseline, {} if morphemes is None else morphemes)
 
     @property
     def languages(self) -> tuple[str, ...]:

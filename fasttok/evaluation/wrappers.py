@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_batch, checked_integer, describe_type
 from fasttok.core.errors import ScoringError
 from fasttok.core.ids import Ids, as_ids
 from fasttok.core.parallel import resolve_workers
@@ -70,7 +71,8 @@ def wrap(tokenizer: Any) -> AnyTokenizer:
     Parameters
     ----------
     tokenizer : tiktoken.Encoding, tokenizers.Tokenizer, sentencepiece.SentencePieceProcessor or Tokenizer
-        Tokenizer to wrap. It is not changed.
+        Tokenizer to wrap. It is not changed. Of a fast tokenizer of ``transformers``, the ``tokenizers``
+        object in it is wrapped.
 
     Returns
     -------
@@ -109,12 +111,16 @@ def wrap(tokenizer: Any) -> AnyTokenizer:
     """
     if isinstance(tokenizer, (Tokenizer, _Wrapped)):
         return tokenizer
+    tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if isinstance(tokenizer, type):
+        raise TypeError(f"the tokenizer to wrap must be an object, not the class {tokenizer.__name__}")
     for name, kind in _KINDS.items():
         if hasattr(tokenizer, name):
             return kind(tokenizer)
     raise TypeError(
-        f"cannot wrap {type(tokenizer).__name__}: expected a tiktoken.Encoding, a tokenizers.Tokenizer, a "
-        "sentencepiece.SentencePieceProcessor or a fasttok.Tokenizer"
+        f"cannot wrap {describe_type(tokenizer)}: expected a tiktoken.Encoding, a "
+        "tokenizers.Tokenizer, a fast tokenizer of transformers, a sentencepiece.SentencePieceProcessor or a "
+        "fasttok.Tokenizer"
     )
 
 
@@ -130,7 +136,7 @@ class _Wrapped(ABC):
         return len(self.pieces)
 
     def encode_batch(self, texts: Iterable[str | bytes], *, workers: int | None = None) -> Ragged:
-        checked = [_as_text(text, i) for i, text in enumerate(texts)]
+        checked = [_as_text(text, i) for i, text in enumerate(checked_batch("texts", texts))]
         try:
             return Ragged.from_rows(self._encode_rows(checked, workers))
         except _NOT_FAILURES:
@@ -144,7 +150,7 @@ class _Wrapped(ABC):
         checked = _as_text(text, 0)
         ids, byte_spans = _call(0, self._locate, checked)
         spans = np.array(byte_spans, np.int64).reshape(-1, 2)
-        return locate(checked.encode(), np.array(ids, np.uint32), spans)
+        return _call(0, locate, checked.encode(), np.array(ids, np.uint32), spans)
 
     def decode(self, ids: Ids) -> str:
         return self.decode_bytes(ids).decode(errors="replace")
@@ -153,6 +159,7 @@ class _Wrapped(ABC):
     def decode_bytes(self, ids: Ids) -> bytes: ...
 
     def id_to_piece(self, i: int) -> bytes:
+        i = checked_integer("i", i)
         if not 0 <= i < len(self.pieces) or not len(self.pieces[i]):
             raise IndexError(f"id {i} is not in use")
         return self.pieces[i].tobytes()

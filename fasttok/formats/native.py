@@ -9,23 +9,37 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 from fasttok.core.component import check_importable
-from fasttok.core.errors import ModelFormatError
+from fasttok.core.errors import ModelFormatError, TemplateError
 from fasttok.core.saving import atomic_write
 from fasttok.decoders.registry import get_decoder
 from fasttok.formats.base import Format
+from fasttok.formats.json_files import read_object
+from fasttok.models.bpe.alphabets import Characters
 from fasttok.models.registry import read_model
 from fasttok.text.added import AddedToken
 from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
+from fasttok.tokenizer.model_config import ModelConfig
+from fasttok.tokenizer.settings import Padding, TrimOffsets, Truncation
 from fasttok.tokenizer.template import Template
 from fasttok.tokenizer.tokenizer import Tokenizer
 from fasttok.tokenizer.vocabulary import as_added_tokens
 
 FORMAT = "fasttok"  # value of the field "format"
-VERSIONS = (1, 2)  # versions that `load` reads; version 1 has neither a decoder nor added tokens with flags
+# Versions that `load` reads. Version 1 has neither a decoder nor added tokens with flags. Version 3 has the
+# fields of `SETTINGS`, options of `Characters` and templates that earlier versions do not know.
+VERSIONS = (1, 2, 3)
+SETTINGS = {
+    "padding": Padding,
+    "truncation": Truncation,
+    "trim_offsets": TrimOffsets,
+    "config": ModelConfig,
+}
+_START = re.compile(rb'\s*\{\s*"format"\s*:\s*"fasttok"')  # how `save` begins a file
 _to_json = json.JSONEncoder(allow_nan=False).encode  # NaN is not JSON, and `load` rejects it
 
 
@@ -42,14 +56,15 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
     decoder = tokenizer.given_decoder
     fields = {
         "format": FORMAT,
-        "version": 1 if tokenizer.has_plain_tokens and decoder is None else 2,
+        "version": _version_of(tokenizer),
         "provenance": tokenizer.provenance,
         "normalizer": tokenizer.normalizer and tokenizer.normalizer.config(),
         "pretokenizer": tokenizer.pretokenizer.config(),
         **_added_fields(tokenizer),
         "template": tokenizer.template and tokenizer.template.config(),
+        **{name: one.changed_options() for name, one in _settings_of(tokenizer).items()},
         **({} if decoder is None else {"decoder": decoder.config()}),
-        "model": {"kind": check_importable(tokenizer.model.kind)} | tokenizer.model.to_dict(),
+        "model": tokenizer.model.file_fields() | {"kind": check_importable(tokenizer.model.kind)},
     }
     text = _to_lines(fields, depth=2) + "\n"
     with atomic_write(path) as file:
@@ -79,30 +94,13 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         If the file is damaged, is not in the native format, or has an unknown version.
     """
     name = os.fspath(path)
-    with open(name, "rb") as file:
-        data = file.read()
-    try:
-        fields = json.loads(data.decode(), parse_constant=_reject_constant)
-    except UnicodeDecodeError as error:
-        raise ModelFormatError("not UTF-8", name, f"byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise ModelFormatError(f"not JSON ({error.msg})", name, f"line {error.lineno}") from None
-    except (RecursionError, ValueError) as error:  # nested too deeply, NaN, or a number with too many digits
-        raise ModelFormatError(f"not JSON that fasttok can read ({error})", name) from None
-    if not isinstance(fields, dict):
-        raise ModelFormatError("not a fasttok tokenizer", name, "format")
+    fields, _ = read_object(name)
     if fields.get("format") != FORMAT:
-        message = "not a fasttok tokenizer"
-        if "added_tokens" in fields:
-            message = (
-                "a Hugging Face tokenizer.json, which fasttok cannot load; to measure it, load it with "
-                "Hugging Face tokenizers and pass the result to ft.wrap"
-            )
-        raise ModelFormatError(message, name, "format")
+        raise ModelFormatError("not a fasttok tokenizer", name, "format")
     if fields.get("version") not in VERSIONS:
         raise ModelFormatError(
-            f"version {fields.get('version')!r} is unknown; this fasttok reads versions "
-            f"{' and '.join(map(str, VERSIONS))}",
+            f"version {fields.get('version')!r} is unknown; this fasttok reads versions {VERSIONS[0]} to "
+            f"{VERSIONS[-1]}",
             name,
             "version",
         )
@@ -120,8 +118,9 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         template = None
         if fields.get("template") is not None:
             template = Template(**_checked(fields["template"], dict))
-            # Binding raises an error for an unknown special token here, where `place` is the template.
-            template.bind({token.text: i for token, i in added_tokens.items() if token.special})
+        settings = {}
+        for place in SETTINGS.keys() & fields.keys():
+            settings[place] = SETTINGS[place](**_checked(fields[place], dict))
         place = "decoder"
         decoder = get_decoder(_checked(fields["decoder"], dict)) if "decoder" in fields else None
         place = "provenance"
@@ -135,11 +134,46 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
             normalizer=normalizer,
             template=template,
             decoder=decoder,
+            **settings,
         )
+    except TemplateError as error:
+        raise ModelFormatError(str(error), name, "template") from None
     except KeyError as error:
         raise ModelFormatError(f"{error} is missing or unknown", name, place) from None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFormatError(str(error), name, place) from None
+
+
+def _settings_of(tokenizer: Tokenizer) -> dict[str, Padding | Truncation | TrimOffsets | ModelConfig]:
+    """Return the settings of `SETTINGS` that the tokenizer has."""
+    found = {name: getattr(tokenizer, name) for name in SETTINGS}
+    return {name: setting for name, setting in found.items() if setting is not None}
+
+
+def _version_of(tokenizer: Tokenizer) -> int:
+    """Return the first version of the format that can hold the tokenizer."""
+    alphabet = getattr(tokenizer.model, "alphabet", None)
+    has_options = isinstance(alphabet, Characters) and (alphabet.drop_unk or alphabet.compat)
+    if has_options or tokenizer.model._excluded:
+        return 3  # earlier versions would not see these options
+    if _settings_of(tokenizer) or not _is_in_version_1(tokenizer.template, tokenizer.special_tokens):
+        return 3
+    return 1 if tokenizer.has_plain_tokens and tokenizer.given_decoder is None else 2
+
+
+def _is_in_version_1(template: Template | None, special_tokens: dict[str, int]) -> bool:
+    """Return whether version 1 of the format can hold a template."""
+    if template is None:
+        return True
+    single, pair = template.words()
+    words = [*single, *(pair or [])]
+    return (
+        not template.ids
+        and '"' not in template.single + (template.pair or "")
+        and (pair is None or sorted(word.text for word in pair if word.text is not None) == [0, 1])
+        and all(word.text is not None or word.name in special_tokens for word in words)
+        and all(word.type_id < 256 for word in words)
+    )
 
 
 def _added_fields(tokenizer: Tokenizer) -> dict[str, Any]:
@@ -166,10 +200,6 @@ def _read_added(fields: dict[str, Any]) -> dict[AddedToken, int]:
     return found
 
 
-def _reject_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number")
-
-
 def _checked(value: Any, expected: type) -> Any:
     if not isinstance(value, expected):
         raise TypeError(f"must be a {expected.__name__}, not a {type(value).__name__}")
@@ -177,7 +207,7 @@ def _checked(value: Any, expected: type) -> Any:
 
 
 def _sniff(head: bytes, path: str) -> bool:
-    return head.lstrip().startswith(b"{")
+    return _START.match(head) is not None
 
 
-NATIVE = Format("fasttok", "a fasttok file", _sniff, load, save)
+NATIVE = Format("fasttok", "a fasttok file", _sniff, load, save, is_general=True)

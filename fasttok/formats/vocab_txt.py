@@ -7,23 +7,24 @@ those of BERT (Devlin et al. 2019), as released.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from fasttok.core.checks import checked_size
+from fasttok.core.checks import checked_flag, checked_size, checked_text, checked_texts
 from fasttok.core.errors import ModelExportError, ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
-from fasttok.formats.base import Format, Option
-from fasttok.models.options import as_texts
+from fasttok.core.warning import warn
+from fasttok.formats.base import Format, Option, check_no_excluded, warn_of_config
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.text.rows import Rows
+from fasttok.text.unicode.versions import TOKENIZERS_VERSION
 from fasttok.tokenizer.template import Template
 from fasttok.tokenizer.tokenizer import Tokenizer
 
+PRETOKENIZER = get_pretokenizer({"name": "bert", "unicode": TOKENIZERS_VERSION})
 TEMPLATE = Template("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")  # template of BERT
 # Unicode's white space: removed at the end of a line, not allowed inside a piece.
 WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -90,7 +91,9 @@ def load(
     Notes
     -----
     White space at the end of a line is ignored. The ids equal those of Hugging Face ``tokenizers`` with its
-    ``BertNormalizer``, ``BertPreTokenizer`` and ``WordPiece``.
+    ``BertNormalizer``, ``BertPreTokenizer`` and ``WordPiece``. The tokenizer uses their Unicode tables, which
+    are older than those of a tokenizer trained with fasttok. So a saved copy of such a tokenizer can give
+    other ids for recent code points.
 
     Examples
     --------
@@ -103,8 +106,14 @@ def load(
     ['[CLS]', 'na', '##ive', '!', '[SEP]']
     """
     name = os.fspath(path)
-    tokens = as_texts("special_tokens", special_tokens)
-    rows = _read(name)
+    tokens = checked_texts("special_tokens", special_tokens)
+    checked_text("unk", unk)
+    checked_text("continuing_subword_prefix", continuing_subword_prefix)
+    checked_flag("handle_chinese_chars", handle_chinese_chars)
+    for option, value in (("lowercase", lowercase), ("strip_accents", strip_accents)):
+        if value is not None:
+            checked_flag(option, value)
+    rows = read_lines(name)
     ids = {piece: i for i, piece in enumerate(rows) if piece}
     n_duplicates = sum(map(bool, rows)) - len(ids)
     special = {token: ids.pop(token) for token in dict.fromkeys([*tokens, unk]) if token in ids}
@@ -115,19 +124,21 @@ def load(
             name,
         )
     if n_duplicates:
-        warnings.warn(
+        warn(
             f"{name}: {n_duplicates:,} lines are repeated by a later line, whose number is the id of the "
-            "piece; the ids of the earlier lines are not in use",
-            stacklevel=3,
+            "piece; the ids of the earlier lines are not in use"
         )
     pieces = [""] * len(rows)
     for piece, i in ids.items():
         pieces[i] = piece
     if lowercase is None:
-        texts = Ragged.from_bytes([piece.encode() for piece in pieces])
+        texts = Ragged.from_bytes([piece.encode() for piece in pieces if piece not in SPECIAL_TOKENS])
         lowercase = UnicodeNormalizer("lowercase").rewrite(Rows.of(texts)).documents == texts
     normalizer = BertNormalizer(
-        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=handle_chinese_chars
+        lowercase=lowercase,
+        strip_accents=strip_accents,
+        handle_chinese_chars=handle_chinese_chars,
+        unicode=TOKENIZERS_VERSION,
     )
     model = WordPieceModel(
         pieces,
@@ -137,13 +148,18 @@ def load(
     )
     _ = model.encoder, normalizer.code_points  # build both now, not when the first text is encoded
     template = TEMPLATE if {"[CLS]", "[SEP]"} <= special.keys() else None
-    return Tokenizer(
-        model, "bert", special, {"format": "vocab.txt"}, normalizer=normalizer, template=template
-    )
+    provenance = {"format": "vocab.txt", "unicode": TOKENIZERS_VERSION}
+    return Tokenizer(model, PRETOKENIZER, special, provenance, normalizer=normalizer, template=template)
 
 
-def _read(name: str) -> list[str]:
-    """Return the lines without white space at their ends."""
+def read_lines(name: str) -> list[str]:
+    """Return the lines of a vocab.txt without white space at their ends.
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is not UTF-8, or a line contains white space or U+0000.
+    """
     with open(name, "rb") as file:
         data = file.read()
     try:
@@ -188,7 +204,8 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
         - The model is not WordPiece.
         - The tokenizer has a component that `load` cannot restore: a normalizer other than
           `fasttok.BertNormalizer` with ``clean_text``, a pretokenizer other than "bert", a template other
-          than that of BERT, a given decoder, the option ``max_input_bytes_per_word``, or added tokens that
+          than that of BERT, a given decoder, settings for padding or truncation, the option
+          ``max_input_bytes_per_word``, a model that encodes without some of its pieces, or added tokens that
           are not special or have flags.
         - An id is not in use, a piece cannot be a line, or a line would occur twice.
         - The file would not be recognized as a vocabulary.
@@ -231,7 +248,7 @@ def _check_defaults(tokenizer: Tokenizer, model: WordPieceModel) -> None:
             "a vocab.txt cannot hold a normalizer and is loaded with BERT's, but the tokenizer has "
             f'{"none" if normalizer is None else normalizer}; train with normalizer="bert"'
         )
-    if pretokenizer != get_pretokenizer("bert"):
+    if pretokenizer not in (get_pretokenizer("bert"), PRETOKENIZER):
         raise ModelExportError(
             "a vocab.txt cannot hold a pretokenizer and is loaded with BERT's, but the tokenizer has "
             f'{pretokenizer}; train with pretokenizer="bert"'
@@ -249,6 +266,15 @@ def _check_defaults(tokenizer: Tokenizer, model: WordPieceModel) -> None:
         raise ModelExportError(
             "a vocab.txt can only hold special tokens without flags, but the tokenizer has other added tokens"
         )
+    for setting in ("padding", "truncation"):
+        if getattr(tokenizer, setting) is not None:
+            raise ModelExportError(
+                f"a vocab.txt cannot hold settings for {setting}, but the tokenizer has "
+                f"{getattr(tokenizer, setting)}; tok.with_settings({setting}=None) is the tokenizer without "
+                "them"
+            )
+    check_no_excluded("a vocab.txt", tokenizer)
+    warn_of_config("a vocab.txt", tokenizer)
     if model.max_input_bytes_per_word is not None:
         raise ModelExportError(
             "a vocab.txt cannot hold max_input_bytes_per_word, but the model has "
@@ -284,7 +310,7 @@ def _sniff(head: bytes, path: str) -> bool:
 
 
 def _parse_special_tokens(value: Any, path: str) -> list[str]:
-    return list(as_texts("special_tokens", value))
+    return list(checked_texts("special_tokens", value))
 
 
 def _parse_limit(value: Any, path: str) -> int:
@@ -306,4 +332,6 @@ VOCAB_TXT = Format(
         "continuing_subword_prefix": Option((str,)),
         "max_input_chars_per_word": Option((int,), _parse_limit),
     },
+    is_general=True,
+    names=("vocab.txt",),
 )

@@ -27,6 +27,7 @@ cdef int raise_failure(
 
 cdef class PretokenEncoder:
     cdef const uint32_t[::1] id_lengths  # see `set_lengths`
+    cdef bint locates_single  # whether `locate_pretoken` is called for pretokens with a single id as well
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -82,6 +83,16 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
         int64_t* places,
+    ) noexcept nogil
+    cdef Py_ssize_t locate_pretoken(
+        self,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        const uint32_t* ids,
+        Py_ssize_t n,
+        int64_t start,
+        int64_t* places,
+        Interrupt interrupt,
     ) noexcept nogil
     cdef Py_ssize_t measure_pretoken(
         self,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, fields
-from typing import Any, ClassVar, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,15 @@ from fasttok.counts.table import PretokenCounts
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._python import PythonEncoder
+from fasttok.models.pieces import checked_ids
 from fasttok.models.sampling import Dropout, Sampling
 from fasttok.text._spans import Boundaries
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+EXCLUDED = "without_pieces"  # field of the ids of the pieces that `Model.without_pieces` excludes
 
 
 class Round(TypedDict):
@@ -41,6 +48,8 @@ class Trained(NamedTuple):
         One entry per round, for trainers that work in rounds; otherwise empty. Each entry has the number of
         pieces after the round, the log-likelihood of the corpus in nats per character, and the number of
         tokens of the corpus.
+    lost : mapping of str to int or float, optional
+        Part of the corpus that the model cannot encode, by kind; see ``provenance["lost"]``.
 
     Examples
     --------
@@ -54,6 +63,7 @@ class Trained(NamedTuple):
     model: Model
     special_tokens: dict[str, int]
     rounds: Sequence[Round] = ()
+    lost: Mapping[str, int | float] | None = None
 
 
 class Trainer(ABC):
@@ -107,6 +117,12 @@ class Trainer(ABC):
             The model and the id of each special token.
         """
 
+    @property
+    def split_special(self) -> tuple[str, ...]:
+        """Texts at which `fasttok.train` splits a corpus by default: those of the special tokens."""
+        texts = getattr(self, "special_tokens", None) or ()  # a custom trainer may have none
+        return tuple(text for text in texts if isinstance(text, str))
+
     def config(self) -> dict[str, Any]:
         """Return the options by name. They are stored in the provenance of the trained tokenizer."""
         return {option.name: getattr(self, option.name) for option in fields(self)}
@@ -125,12 +141,16 @@ class Model(ABC):
     pieces : Ragged of uint8
         Name of each id, in bytes. An empty row is an id that the model does not use.
     unk_id : int or None
-        Id of the unknown token; None if the model has no unknown token. The id belongs to a special token.
+        Id of the unknown token; None if the model has no unknown token. The id is that of a piece or of an
+        added token.
     begins_word, ends_word : ndarray of bool, or None
         Whether each piece is marked as the beginning, or as the end, of a pretoken. None if the model has no
         such marks.
     needs_whole_rows : bool
         Whether the ids of a text depend on more than its pretokens. If so, the text must not be cut.
+    resolves_ties : bool
+        Whether near ties are decided otherwise in short rows than in long ones. If so, a text in which added
+        tokens are found must not be cut, because the rows between them may be short.
     fuse_unk : bool
         Whether consecutive unknown tokens become one, even across pretokens. A run ends at an added token. If
         the pretokenizer works in several stages, each of which splits the pretokens of the stage before, a
@@ -169,7 +189,9 @@ class Model(ABC):
     begins_word: NDArray[np.bool_] | None = None
     ends_word: NDArray[np.bool_] | None = None
     needs_whole_rows: bool = False
+    resolves_ties: bool = False
     fuse_unk: bool = False
+    _excluded: frozenset[int] = frozenset()  # ids of pieces that text never gets; see `without_pieces`
     can_sample: ClassVar[tuple[type, ...]] = ()
 
     @property
@@ -197,6 +219,63 @@ class Model(ABC):
             If a character has no id. Its `position` is a byte offset in the pretoken.
         """
         raise NotImplementedError(f"{type(self).__name__} has neither encode_pretoken nor an encoder")
+
+    def without_pieces(self, ids: Collection[int]) -> Model:
+        """Return the same model, except that encoding does not use some of its pieces.
+
+        A tokenizer uses the result if special tokens share their ids with pieces, so that plain text does not
+        become a special token. Ids, names and scores stay the same. The unknown token still replaces what is
+        unknown, even if its id is one of `ids`.
+
+        Parameters
+        ----------
+        ids : collection of int
+            Ids of the pieces.
+
+        Returns
+        -------
+        Model
+            The model itself if encoding never produces these pieces.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `ids` are not ids, or the model does not support this.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> model = ft.WordModel(["<unk>", "<s>", "low"], unk_id=0)
+        >>> tok = ft.Tokenizer(model.without_pieces([1]), "whitespace_split")
+        >>> tok.encode("low <s>").tolist()
+        [2, 0]
+        """
+        n = len(self.pieces)
+        known = frozenset(i for i in checked_ids("ids", ids) if i < n and len(self.pieces[i]))
+        given = known - self._excluded
+        excluded = self._find_producible(given) if given else given
+        return self._excluding(self._excluded | excluded) if excluded else self
+
+    def _find_producible(self, ids: frozenset[int]) -> frozenset[int]:
+        """Return those of the ids that encoding can produce, apart from the role of the unknown token."""
+        return ids
+
+    def _excluding(self, ids: frozenset[int]) -> Model:
+        """Return a copy of the model with `_excluded` set to `ids`, and without its encoders."""
+        piece = bytes(self.pieces[min(ids)])
+        raise ValueError(
+            f"a model of kind {self.kind!r} cannot encode without the piece {piece!r}; it must define "
+            "without_pieces, or the piece and a special token must not have the same id"
+        )
+
+    def _copy_excluding(self, ids: frozenset[int], *encoders: str) -> Self:
+        """Return a shallow copy with `_excluded` set to `ids`, and without the given cached attributes."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        for name in encoders:
+            other.__dict__.pop(name, None)
+        other._excluded = ids
+        return other
 
     @property
     def part_encoder(self) -> PretokenEncoder:
@@ -304,5 +383,25 @@ class Model(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.pieces):,} pieces)"
 
+    def file_fields(self) -> dict[str, Any]:
+        """Return what a native file stores: the kind, `to_dict`, and the ids given to `without_pieces`."""
+        excluded = {EXCLUDED: sorted(self._excluded)} if self._excluded else {}
+        return {"kind": self.kind} | self.to_dict() | excluded
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_dict, (self.to_dict(),)
+        return make_from_fields, (type(self), self.file_fields())
+
+
+def make_from_fields(kind: type[Model], fields: dict[str, Any]) -> Model:
+    """Make a model from the result of `Model.file_fields`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If a field is missing or invalid.
+    """
+    model = kind.from_dict({name: value for name, value in fields.items() if name != EXCLUDED})
+    ids = fields.get(EXCLUDED, [])
+    if not isinstance(ids, list) or not all(type(i) is int and 0 <= i < len(model.pieces) for i in ids):
+        raise ValueError(f"{EXCLUDED} must be a list of ids of pieces")
+    return model.without_pieces(ids) if ids else model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fasttok.core.component import Registry
-from fasttok.models.base import Model, Trainer
+from fasttok.models.base import Model, Trainer, make_from_fields
 
 TRAINERS: Registry[Trainer] = Registry(
     "a trainer",
@@ -35,11 +35,11 @@ MODELS: Registry[Model] = Registry(
 
 
 def read_model(fields: dict[str, Any]) -> Model:
-    """Make a model from the fields that `Model.to_dict` returned.
+    """Make a model from the result of `Model.file_fields`.
 
     Raises
     ------
     KeyError, TypeError, ValueError
         If a field is missing or invalid.
     """
-    return MODELS.find(fields["kind"]).from_dict(fields)
+    return make_from_fields(MODELS.find(fields["kind"]), fields)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
+
+from fasttok.core.checks import checked_fraction, checked_number, checked_seed
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,8 @@ class Dropout:
     epoch: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability must be from 0 to 1, not {self.probability}")
-        check_seeds(self.seed, self.epoch)
+        object.__setattr__(self, "probability", checked_fraction("probability", self.probability))
+        _store_seeds(self)
 
     @property
     def limit(self) -> int:
@@ -120,15 +122,15 @@ class Sampling:
     epoch: int = 0
 
     def __post_init__(self) -> None:
-        check_alpha(self.alpha)
-        check_seeds(self.seed, self.epoch)
+        object.__setattr__(self, "alpha", checked_alpha(self.alpha))
+        _store_seeds(self)
 
 
 Sampler = Dropout | Sampling
 
 
-def check_alpha(alpha: float, largest_score: float = 0.0) -> None:
-    """Raise an error if `alpha` does not give a distribution over segmentations.
+def checked_alpha(alpha: Any, largest_score: float = 0.0) -> float:
+    """Return `alpha` as a float or int, if it gives a distribution over segmentations.
 
     Raises
     ------
@@ -137,18 +139,15 @@ def check_alpha(alpha: float, largest_score: float = 0.0) -> None:
     ValueError
         If `alpha` is negative or not finite, or so large that sums of scores times `alpha` would overflow.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)):
-        raise TypeError(f"alpha must be a number, not {alpha!r}")
-    if not (alpha >= 0 and math.isfinite(alpha)):
-        raise ValueError(f"alpha must be a finite number of at least 0, not {alpha!r}")
-    if alpha * largest_score > 1e290:
+    number = checked_number("alpha", alpha, 0)
+    if number * largest_score > 1e290:
         raise ValueError(
-            f"alpha {alpha} is too large for scores of up to {largest_score}: sums would overflow"
+            f"alpha {number} is too large for scores of up to {largest_score}: sums would overflow"
         )
+    return number
 
 
-def check_seeds(seed: int, epoch: int) -> None:
-    """Raise a ValueError if `seed` or `epoch` is not an integer from 0 to 2^64 - 1."""
-    for name, number in (("seed", seed), ("epoch", epoch)):
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 64:
-            raise ValueError(f"{name} must be an integer from 0 to 2^64 - 1, not {number!r}")
+def _store_seeds(sampling: Dropout | Sampling) -> None:
+    """Check the seed and the epoch, and store them as Python integers."""
+    for name in ("seed", "epoch"):
+        object.__setattr__(sampling, name, checked_seed(name, getattr(sampling, name)))

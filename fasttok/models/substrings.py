@@ -17,6 +17,7 @@ from fasttok.models._suffixes import (
 )
 
 FEW = 1 << 16  # up to this number of keys, one thread sorts faster than two
+PART = 1 << 21  # number of keys that are sorted at once
 
 
 class Substrings:
@@ -88,14 +89,21 @@ class Substrings:
         """Return the order that sorts the keys; equal keys may come in any order."""
         if len(keys) < FEW:
             return np.argsort(keys)
-        pivot = np.sort(keys[:: len(keys) // 1024])[512]
-        is_low = keys < pivot
+        # In parts, since neither threads nor Ctrl-C can divide a sort of NumPy.
+        n_parts = 2 + len(keys) // PART
+        sample = np.sort(keys[:: len(keys) // 1024])
+        pivots = sample[len(sample) * np.arange(1, n_parts) // n_parts]
+
+        def place(_: int, start: int) -> NDArray[np.uint16]:
+            return np.searchsorted(pivots, keys[start : start + PART], side="right").astype(np.uint16)
 
         def sort(_: int, part: NDArray[np.int64]) -> NDArray[np.int64]:
             return part[np.argsort(keys[part])]
 
-        halves = [np.flatnonzero(is_low), np.flatnonzero(~is_low)]
-        return np.concatenate(list(map_ordered(sort, halves, range(self._workers))))
+        starts = range(0, len(keys), PART)
+        places = np.concatenate(list(map_ordered(place, starts, self._workers, int)))
+        parts = (np.flatnonzero(places == i) for i in range(n_parts))
+        return np.concatenate(list(map_ordered(sort, parts, self._workers, int)))
 
     def frequent(
         self, counts: NDArray[np.int64], min_count: int, shortest: int

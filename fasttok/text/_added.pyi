@@ -8,4 +8,13 @@ class TokenFinder:
     def find(
         self, text: NDArray[np.uint8], offsets: NDArray[np.int64], modes: NDArray[np.uint8]
     ) -> NDArray[np.int64]: ...
-    def occurs_in(self, text: str | bytes, modes: NDArray[np.uint8]) -> bool: ...
+
+class TokenSearch:
+    def __init__(
+        self,
+        first: TokenFinder,
+        second: TokenFinder | None,
+        modes: NDArray[np.uint8],
+        ids: NDArray[np.uint32],
+        is_direct: NDArray[np.uint8],
+    ) -> None: ...

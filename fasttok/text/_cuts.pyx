@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t
 
-from fasttok.text.pretokenizers._scan cimport LETTER, NUMBER, PUNCTUATION, SPACE, classify, classify_before
+from fasttok.text.pretokenizers._scan cimport CLASS, LETTER, NUMBER, PUNCTUATION, SPACE, classify, classify_before
 
 # The kinds of code points, in the order of cuts.py.
 cdef enum:
@@ -43,10 +43,10 @@ def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
         for i in range(end - 1, 0, -1):
             if start[i] & 0xC0 == 0x80:
                 continue
-            kind = kind_of(start[i], classify(start, i, end, &length))
+            kind = kind_of(start[i], classify(CLASS, start, i, end, &length))
             if start[i] >= 0x80 and length == 1:
                 continue  # perhaps a character that continues after this text
-            kind_before = kind_of(start[i - 1], classify_before(start, 0, i, &before))
+            kind_before = kind_of(start[i - 1], classify_before(CLASS, start, 0, i, &before))
             if start[before] & 0xC0 == 0x80 and i < 4:
                 continue  # perhaps a character that began before this text
             if safe[kind_before, kind] and not is_mark(start, i, end) and not is_mark(start, before, end):

@@ -24,6 +24,13 @@ cdef class Boundaries(Spans):
 
 
 @cython.final
+cdef class Kept(Spans):
+    cdef const int64_t[::1] boundaries
+    cdef const uint8_t[::1] kept
+    cdef Py_ssize_t used
+
+
+@cython.final
 cdef class Nested(Spans):
     cdef const int64_t[::1] boundaries
     cdef Spans inner

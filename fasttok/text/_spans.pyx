@@ -65,6 +65,39 @@ cdef class Boundaries(Spans):
 
 
 @cython.final
+cdef class Kept(Spans):
+    """Spans between consecutive boundaries, like `Boundaries`, without those that are dropped.
+
+    `boundaries` is as in `Boundaries`: int64[m]. `kept`, uint8[m - 1], tells which spans are kept.
+    """
+
+    def __cinit__(self, const int64_t[::1] boundaries, const uint8_t[::1] kept):
+        self.boundaries = boundaries
+        self.kept = kept
+
+    cdef Py_ssize_t next(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        cdef Py_ssize_t k = 0
+        cdef bint is_kept
+        while k < n and position[0] < end:
+            is_kept = self.kept[self.used]
+            starts[k] = position[0]
+            self.used += 1
+            position[0] = self.boundaries[self.used]
+            ends[k] = position[0]
+            k += is_kept and starts[k] < ends[k]
+        return k
+
+
+@cython.final
 cdef class Nested(Spans):
     """Spans of `inner` in the texts between consecutive boundaries, each of which is a document for `inner`.
 
@@ -135,6 +168,7 @@ cdef struct Layer:  # a Rewriting of rows.py
     Py_ssize_t n  # number of bytes
     const int64_t* offsets  # offsets of the rows
     const int64_t* parents  # input row of each row; NULL if the rows are those of the input
+    const int64_t* inputs  # offsets of the input rows
 
 
 cdef inline void trace_span(Layer* layer, int64_t row, int64_t* start, int64_t* end) noexcept nogil:
@@ -142,14 +176,29 @@ cdef inline void trace_span(Layer* layer, int64_t row, int64_t* start, int64_t* 
 
     The origin of an empty span is the position before the origin of the next byte, or, at the end of its row, the
     position after the origin of the last byte. Between two bytes of the same origin, it is that origin.
+
+    Text that a later layer has dropped at the begin of a row may belong to the last byte of the row before. A layer that
+    cuts rows takes it away again: an added token, or other text that is in no row, may be between the two rows.
+
+    The begin -1 means the begin of the row in the raw text. A layer that cuts rows turns it into a position.
     """
-    cdef bint is_empty = start[0] == end[0], is_last = start[0] == layer.offsets[row + 1]
-    start[0] = layer.made_of[max(0, min(start[0], layer.n - 1)) * layer.step] if layer.n else 0
-    end[0] = layer.made_of[(min(end[0], layer.n) - 1) * layer.step + 1] if end[0] > 0 and layer.n else 0
-    if is_empty:
-        if is_last:
-            start[0] = end[0]
-        end[0] = max(start[0], end[0])
+    cdef int64_t limit = layer.offsets[row + 1]
+    cdef bint is_empty, is_last
+    if layer.parents != NULL:
+        start[0] = min(start[0], limit)
+        end[0] = min(end[0], limit)
+    is_empty = start[0] == end[0]
+    is_last = start[0] == limit
+    if start[0] >= 0:
+        start[0] = layer.made_of[min(start[0], layer.n - 1) * layer.step] if layer.n else 0
+    elif layer.parents != NULL:
+        start[0] = layer.made_of[layer.offsets[row] * layer.step] if layer.offsets[row] < layer.n else 0
+    if end[0] >= 0:
+        end[0] = layer.made_of[(min(end[0], layer.n) - 1) * layer.step + 1] if end[0] > 0 and layer.n else 0
+    if is_empty and is_last:
+        start[0] = end[0]
+    elif is_empty:
+        end[0] = start[0] if start[0] < 0 else max(start[0], end[0])
 
 
 def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
@@ -157,10 +206,11 @@ def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
 
     `spans` is int64[m, 2], `bounds` int64[k + 1]. The spans of row i are spans bounds[i] to bounds[i + 1] - 1. The
     `rewritings` are in reverse order of the steps. Each contains the origin of each byte, int64[n, 2], the offsets of
-    the rows, int64[k + 1], and the input row of each row, int64[k], or None if the rows are those of the input.
+    the rows, int64[k + 1], the input row of each row, int64[k], or None if the rows are those of the input, and the
+    offsets of the input rows.
     """
     cdef const int64_t[:, :] made_of
-    cdef const int64_t[::1] offsets, parents
+    cdef const int64_t[::1] offsets, parents, inputs
     cdef Py_ssize_t i, k, n_layers = len(rewritings)
     cdef int64_t row, at, first, first_end, last, last_end
     cdef Layer* layers = <Layer*>malloc(n_layers * sizeof(Layer) + 1)
@@ -168,11 +218,12 @@ def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
         raise MemoryError("not enough memory to trace spans")
     try:
         for k in range(n_layers):
-            made_of, offsets, before = rewritings[k]
+            made_of, offsets, before, inputs = rewritings[k]
             layers[k].n = made_of.shape[0]
             layers[k].made_of = &made_of[0, 0] if layers[k].n else NULL
             layers[k].step = made_of.strides[0] // 8
             layers[k].offsets = &offsets[0]
+            layers[k].inputs = &inputs[0]
             layers[k].parents = NULL
             if before is not None:
                 parents = before
@@ -190,6 +241,10 @@ def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
                         trace_span(&layers[k], at, &last, &last_end)
                     if layers[k].parents != NULL:
                         at = layers[k].parents[at]
+                if n_layers and first < 0:
+                    first = first_end = layers[n_layers - 1].inputs[at]
+                if n_layers and last_end < 0:
+                    last_end = layers[n_layers - 1].inputs[at]
                 spans[i, 1] = last_end if spans[i, 0] < spans[i, 1] else first
                 spans[i, 0] = first
     finally:

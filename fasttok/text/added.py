@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core._trie import Trie
+from fasttok.core.checks import checked_flag, describe, suggest
 from fasttok.core.component import Component
 from fasttok.core.ragged import Ragged
-from fasttok.text._added import TokenFinder
+from fasttok.text._added import TokenFinder, TokenSearch
 from fasttok.text.rows import Rows
 from fasttok.text.steps import Normalizer
 from fasttok.text.unicode.utf8 import encode_utf8
 
 Special = Literal["none", "all", "raise"] | Collection[str]
 
+MAX_MODES = 16  # maximum number of values of `special` that are remembered
 # Match modes of tokens, as in _added.pyx.
 SKIPPED, MATCHED, MATCHED_INSIDE = 0, 1, 2
 
@@ -83,14 +85,17 @@ class AddedToken(Component):
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text:
-            raise ValueError(f"the text of an added token must be a str and not empty, not {self.text!r}")
+            raise ValueError(
+                f"the text of an added token must be a str and not empty, not {describe(self.text)}"
+            )
         if not self.text.isascii():
-            encode_utf8(self.text, "strict")
-        if self.normalized is None:
+            encode_utf8(self.text)
+        if self.normalized is None and isinstance(self.special, bool):
             object.__setattr__(self, "normalized", not self.special)
         for flag in (self.special, self.lstrip, self.rstrip, self.single_word, self.normalized):
             if flag is not True and flag is not False:
-                raise TypeError(f"the flags of added token {self.text!r} must be True or False, not {flag!r}")
+                for name in ("special", "lstrip", "rstrip", "single_word", "normalized"):
+                    checked_flag(f"{name} of added token {self.text!r}", getattr(self, name))
 
     def __hash__(self) -> int:
         return hash(self.text)  # fast, since some vocabularies have half a million added tokens
@@ -124,7 +129,7 @@ class AddedTokens:
         self.ids = np.array(ids, np.uint32)
         self.is_special = np.array([token.special for token in self.tokens], np.bool_)
         self._normalizer = normalizer
-        self._modes: dict[str, NDArray[np.uint8] | None] = {}
+        self._modes: dict[str | frozenset[str], NDArray[np.uint8] | None] = {}
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -165,18 +170,32 @@ class AddedTokens:
                 return self._modes[special]
             if special not in ("none", "all", "raise"):
                 raise ValueError(
-                    f'special must be "none", "all", "raise" or a set of tokens, not {special!r}'
+                    f'special must be "none", "all", "raise" or a set of tokens, not {describe(special)}'
+                    + suggest(special, ("none", "all", "raise"))
                 )
             self._modes[special] = self._make_modes(SKIPPED if special == "none" else MATCHED_INSIDE)
             return self._modes[special]
-        if not isinstance(special, Collection):
-            raise TypeError(f'special must be "none", "all", "raise" or a set of tokens, not {special!r}')
-        allowed = list(special)
-        for token in allowed:
-            if not isinstance(token, str) or isinstance(special, bytes) or token not in self.special_ids:
-                raise ValueError(f"{token!r} is not a special token of this tokenizer")
+        is_text = isinstance(special, (bytes, bytearray, memoryview))
+        if not isinstance(special, Collection) or is_text or getattr(special, "ndim", 1) != 1:
+            raise TypeError(
+                f'special must be "none", "all", "raise" or a set of tokens, not {describe(special)}'
+            )
+        try:
+            allowed = frozenset(special)
+            return self._modes[allowed]
+        except (KeyError, TypeError):
+            pass
+        for token in special:
+            if not isinstance(token, str) or token not in self.special_ids:
+                raise ValueError(
+                    f"special: {describe(token)} is not a special token of this tokenizer"
+                    + suggest(token, self.special_ids)
+                )
         is_allowed = np.array([token.text in allowed for token in self.tokens], np.bool_)
-        return self._make_modes(np.where(is_allowed, MATCHED_INSIDE, SKIPPED))
+        if len(self._modes) >= MAX_MODES:
+            self._modes = {key: modes for key, modes in self._modes.items() if isinstance(key, str)}
+        self._modes[allowed] = self._make_modes(np.where(is_allowed, MATCHED_INSIDE, SKIPPED))
+        return self._modes[allowed]
 
     def finds(self, i: int, special: Special) -> bool:
         """Return whether a token with the id `i` can be found in text."""
@@ -206,6 +225,18 @@ class AddedTokens:
             rows = self._normalizer.rewrite(Rows.of(rows)).documents
         return dict(zip(numbers, rows.to_bytes(), strict=True))
 
+    def normalized_by_id(self) -> dict[int, bytes]:
+        """Return the normalized text of each normalized token, by the token's id."""
+        return {int(self.ids[number]): text for number, text in self.normalized_texts.items()}
+
+    def special_if_normalized(self) -> list[int]:
+        """Return the ids of the tokens whose text, normalized if they are, is the text of a special token.
+
+        Hugging Face ``tokenizers`` skips these in decoding.
+        """
+        normalized, texts = self.normalized_by_id(), {text.encode() for text in self.special_ids}
+        return [i for token, i in self.items() if normalized.get(i, token.text.encode()) in texts]
+
     def _make_finder(self, texts: dict[int, bytes]) -> TokenFinder | None:
         """Make a finder for texts by token index.
 
@@ -224,12 +255,26 @@ class AddedTokens:
         trie = Trie.build(Ragged.from_bytes(keys), np.array([numbers[key] for key in keys], np.int32))
         return TokenFinder(trie, bytes({0 if key[0] == 0xFF else key[0] for key in keys}))
 
-    def may_occur_in(self, text: str | bytes, modes: NDArray[np.uint8]) -> bool:
-        """Return False if a text contains no token. True does not mean that it contains one."""
-        if self.normalized_finder is not None and self._normalizer is not None:
-            return True
-        finders = (self.raw_finder, self.normalized_finder)
-        return any(finder.occurs_in(text, modes) for finder in finders if finder is not None)
+    def search(self, special: Special) -> TokenSearch | None:
+        """Return a search in raw text, for pipelines without a normalizer; None if all tokens are skipped.
+
+        Tokens with flags, and special tokens that must raise an error, are found but not direct.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `match_modes`.
+        """
+        modes = self.match_modes(special)
+        if modes is None:
+            return None
+        first, *others = (
+            finder for finder in (self.raw_finder, self.normalized_finder) if finder is not None
+        )
+        is_direct = ~self._have_flags
+        if isinstance(special, str) and special == "raise":
+            is_direct &= ~self.is_special
+        return TokenSearch(first, others[0] if others else None, modes, self.ids, is_direct.view(np.uint8))
 
     def find(self, finder: TokenFinder, rows: Rows, modes: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Find tokens. Return the index of the row, begin, end and index of the token of each: int64[m, 4].
@@ -240,7 +285,7 @@ class AddedTokens:
         documents = rows.documents
         text = np.ascontiguousarray(documents.values)
         found = finder.find(text, documents.offsets, modes)
-        if self._have_flags[found[:, 3]].any():
+        if len(found) and self._have_flags[found[:, 3]].any():
             found = self._apply_flags(found, text, documents.offsets)
         return found
 

@@ -49,6 +49,25 @@ its script takes it from the code points before it. A ▁ takes its script from 
 position next to a ▁ is never used. Only the kind OTHER contains code points that inherit. So a pair is
 neutral if its second kind is not OTHER.
 
+**split_punctuation**, **split_digits** and **words_and_symbols** decide from the two code points alone, by a
+table of code points, so every pair is neutral. A pair always has a boundary if it has one for all code points
+of these kinds in the table, which `find_cuts` in ``pretokenizers/classes.py`` checks. If both code points are
+dropped, the position counts as a boundary, as in whitespace_split.
+
+**split_scripts** continues a run with U+0020 and drops U+0020 at the beginning of a text. Every other code
+point begins a new run or has the script of the current run. So a pair is neutral if its second code point is
+not U+0020: whatever comes before it, the run after the position has its script. This holds for the tables of
+Unicode 17. In other tables, more code points act like U+0020, so nothing is claimed.
+
+**split_length** counts from the beginning of a text, so nothing is claimed.
+
+**byte_level** splits like gpt2 before it writes characters, so the safe pairs are the same. The space that it
+may insert before a text is inserted before the first part, never before the second. Without the pattern,
+nothing is claimed, because later steps see the characters of the byte alphabet.
+
+**metaspace_split** is **metaspace** without `remove_extra_whitespaces`: every code point is rewritten on its
+own, and the position before a U+0020 is a boundary, since the mark that replaces it begins a pretoken.
+
 **metaspace** rewrites text before it splits it. Its claims are about raw text. The parts know whether they
 begin or end their document. The step writes ▁ for every U+0020 and always cuts before a ▁. So the position
 before a U+0020 is a boundary. It is safe if the rewritten parts, joined, are the rewritten whole.
@@ -117,6 +136,12 @@ U+0020.
 - Other code points may be dropped. If the first part contained only these, it would become empty. The
   rewritten document would then begin in the second part, which later steps do not treat as a beginning. So
   nothing is claimed about these code points.
+
+These claims also hold with the tables of ``tokenizers``; tests check every code point with both. The
+exception is strip_accents, since two letters are marks in these tables; nothing is claimed about it.
+
+**nmt** rewrites every code point on its own, and drops some control characters. Letters, numbers, punctuation
+and U+0020 are never changed. A pair of these is neutral, for the same reason as with "lowercase".
 
 **strip** drops white space at the ends of documents. A pair is neutral if at least one of its code points is
 not white space. Then the step drops exactly as much of the two parts as of the whole. If it drops the text
@@ -232,6 +257,7 @@ REWRITING_CUTS: dict[str, RewritingCuts] = {
     **dict.fromkeys(("sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf"), _sentencepiece),
     **dict.fromkeys(("nfc", "nfd", "nfkc", "nfkd"), _normal_forms),
     **dict.fromkeys(("lowercase", "strip_accents"), _code_points),
+    "nmt": RewritingCuts(_code_points.neutral, _first == _second),
     "bert": _bert,
     "strip": RewritingCuts((_first < BLANK) | (_second < BLANK), _first == _second),
 }
@@ -244,7 +270,24 @@ CUTS: dict[str, Cuts] = {
     "script": Cuts(~_everywhere, _second != OTHER),
     **dict.fromkeys(("digits_threes_left", "digits_threes_right"), Cuts(_n_numbers == 1, _n_numbers <= 1)),
     "none": Cuts(~_everywhere, _everywhere),
+    "split_scripts": Cuts(~_everywhere, _second != BLANK),
 }
+
+
+def without_classes(name: str) -> Cuts:
+    """Return the claims about a named pretokenizer that hold with the tables of every version of Unicode.
+
+    Versions agree on white space only: a letter of one version may be unassigned in another.
+    """
+    return Cuts(_for_any_class(CUTS[name].always), _for_any_class(CUTS[name].neutral))
+
+
+def _for_any_class(claim: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pairs for which a claim holds whatever the kinds of code points other than white space."""
+    known = claim.copy()
+    known[:BLANK] = known[:BLANK].all(axis=0)
+    known[:, :BLANK] = known[:, :BLANK].all(axis=1, keepdims=True)
+    return known
 
 
 def cuts_of_words(remove_extra_whitespaces: bool, as_suffix: bool) -> Cuts:

@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text._spans import trace
 
-# The text to which an option of a step applies. Added tokens divide a document into segments.
+# The text to which an option of a step applies. Added tokens divide a document into segments. "start" is text
+# that begins at the first character of a raw document.
 Scope = Literal["document", "segment"]
+ScopeOfBeginning = Literal["document", "segment", "start"]
 SCOPES = ("document", "segment")
 
 # Bits of `Rows.boundary_flags`.
 BEGINS_DOCUMENT, ENDS_DOCUMENT, BEGINS_SEGMENT, ENDS_SEGMENT = 1, 2, 4, 8
 WHOLE = 15  # all of these bits: the row is a whole document
-_BEGINS = {"document": BEGINS_DOCUMENT, "segment": BEGINS_SEGMENT}
+BEGINS_RAW = 16  # the row begins at the first character of its raw document
+_BEGINS = {"document": BEGINS_DOCUMENT, "segment": BEGINS_SEGMENT, "start": BEGINS_RAW}
 _ENDS = {"document": ENDS_DOCUMENT, "segment": ENDS_SEGMENT}
 
 
@@ -35,16 +38,20 @@ class Rewriting(NamedTuple):
     ----------
     spans : ndarray of int64, shape (n, 2)
         Origin of each byte that was written: a span of bytes of the input, as begin and end. Neither column
-        decreases. An inserted byte, which has no origin, has an empty span.
+        decreases in a row. An inserted byte, which has no origin, has an empty span. The span (-1, -1) is the
+        position at which the row begins in the raw text, whatever the steps before have dropped there.
     offsets : ndarray of int64, shape (k + 1,)
         Offsets of the rows in the text that was written.
     parents : ndarray of int64, shape (k,), or None
         Index of the input row that each row is a part of; None if the rows are those of the input.
+    inputs : ndarray of int64, shape (l + 1,)
+        Offsets of the input rows.
     """
 
     spans: NDArray[np.int64]
     offsets: NDArray[np.int64]
-    parents: NDArray[np.int64] | None = None
+    parents: NDArray[np.int64] | None
+    inputs: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +64,8 @@ class Rows:
         Text in UTF-8. Invalid bytes are allowed.
     boundary_flags : ndarray of uint8, shape (k,)
         For each row, the sum of those that apply: ``BEGINS_DOCUMENT``, ``ENDS_DOCUMENT``, ``BEGINS_SEGMENT``,
-        ``ENDS_SEGMENT``. Added tokens divide a document into segments.
+        ``ENDS_SEGMENT``, ``BEGINS_RAW``. Added tokens divide a document into segments. After a step that
+        splits text, every pretoken counts as a document; only ``BEGINS_RAW`` still refers to raw documents.
     aligned : bool
         Whether steps record the origin of each byte. This takes up to 16 bytes per byte of text for each
         step that rewrites or splits.
@@ -89,11 +97,11 @@ class Rows:
 
         `begins` and `ends`, bool[k], tell whether each row begins and ends its document; default: all do.
         """
-        flags = np.full(len(documents), WHOLE, np.uint8)
+        flags = np.full(len(documents), WHOLE | BEGINS_RAW, np.uint8)
         if begins is not None:
-            flags[~begins] &= WHOLE - BEGINS_DOCUMENT - BEGINS_SEGMENT
+            flags[~begins] &= ENDS_DOCUMENT | ENDS_SEGMENT
         if ends is not None:
-            flags[~ends] &= WHOLE - ENDS_DOCUMENT - ENDS_SEGMENT
+            flags[~ends] &= BEGINS_DOCUMENT | BEGINS_SEGMENT | BEGINS_RAW
         return cls(documents, flags, aligned)
 
     @classmethod
@@ -105,8 +113,8 @@ class Rows:
     def __len__(self) -> int:
         return len(self.documents)
 
-    def begins(self, scope: Scope) -> NDArray[np.bool_]:
-        """Return whether each row begins its document, or its segment: bool[k]."""
+    def begins(self, scope: ScopeOfBeginning) -> NDArray[np.bool_]:
+        """Return whether each row begins its document, its segment, or its raw document: bool[k]."""
         return self._has(_BEGINS[scope])
 
     def ends(self, scope: Scope) -> NDArray[np.bool_]:
@@ -171,7 +179,7 @@ class Rows:
             )
         if spans.strides[-1] != spans.itemsize:
             spans = np.ascontiguousarray(spans)
-        rewriting = Rewriting(spans, documents.offsets)
+        rewriting = Rewriting(spans, documents.offsets, None, self.documents.offsets)
         return Rows(documents, self.boundary_flags, True, (*self.rewritings, rewriting))
 
     def rewritten_from(self, documents: Ragged, origins: NDArray[np.int64] | None) -> Rows:
@@ -179,7 +187,8 @@ class Rows:
 
         `origins` is int64[n + 1] for n bytes. The origin of a byte ends where the origin of the next byte
         begins; the last entry is the end of the last origin. So dropped text belongs to the byte before it.
-        At the start of a document, that is the last byte of the previous document.
+        At the start of a document, that is the last byte of the previous document; at the start of a row that
+        was cut, `trace` leaves it out, since an added token may be before it.
         """
         if origins is None:
             return self.rewritten(documents, None)
@@ -188,7 +197,10 @@ class Rows:
         return self.rewritten(documents, spans)
 
     def cut(
-        self, spans: NDArray[np.int64], boundary_flags: NDArray[np.uint8], parents: NDArray[np.int64]
+        self,
+        spans: NDArray[np.int64],
+        boundary_flags: NDArray[np.uint8],
+        parents: NDArray[np.int64] | None,
     ) -> Rows:
         """Return the given spans of the text as new rows.
 
@@ -198,8 +210,8 @@ class Rows:
             Begin and end of each new row in the values of these rows. Spans may overlap and need not ascend.
         boundary_flags : ndarray of uint8, shape (k,)
             Flags of the new rows.
-        parents : ndarray of int64, shape (k,)
-            Index of the row that each new row is a part of.
+        parents : ndarray of int64, shape (k,), or None
+            Index of the row that each new row is a part of; None if each row has one new row.
         """
         values = np.ascontiguousarray(self.documents.values)
         bounds = np.append(spans, len(values))
@@ -211,9 +223,10 @@ class Rows:
         documents = Ragged(values[origins], offsets)
         if not self.aligned:
             return Rows(documents, boundary_flags)
-        rewriting = Rewriting(np.stack([origins, origins + 1], axis=1), offsets, parents)
+        made_of = np.stack([origins, origins + 1], axis=1)
+        rewriting = Rewriting(made_of, offsets, parents, self.documents.offsets)
         return Rows(documents, boundary_flags, True, (*self.rewritings, rewriting))
 
 
-_ONE_WHOLE = np.full(1, WHOLE, np.uint8)  # the flags of one whole document
+_ONE_WHOLE = np.full(1, WHOLE | BEGINS_RAW, np.uint8)  # the flags of one whole document
 _ONE_WHOLE.flags.writeable = False

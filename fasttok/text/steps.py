@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_instance
 from fasttok.core.component import Component, import_path
 from fasttok.core.errors import PatternError
-from fasttok.core.ragged import Ragged
+from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text._spans import Boundaries, Nested, Spans, list_spans
 from fasttok.text.cuts import NOTHING_KNOWN, REWRITES_ANYTHING, Cuts, RewritingCuts
 from fasttok.text.pretokenizers._scan import Scanner, scan
-from fasttok.text.rows import WHOLE, Rows
+from fasttok.text.rows import BEGINS_RAW, WHOLE, Rows
 from fasttok.text.unicode.utf8 import encode_utf8
 
 SLICE = 1 << 16  # pretokens per slice of boundaries: 512 KiB, so that a slice stays in the cache
@@ -66,6 +67,16 @@ class Normalizer(Component, ABC):
         """Whether the result depends on where text begins or ends at an added token."""
         return False
 
+    @property
+    def looks_at_raw_start(self) -> bool:
+        """Whether the result depends on which text begins at the first character of its raw document."""
+        return False
+
+    @property
+    def keeps_start(self) -> bool:
+        """Whether the first character that the step writes always originates from the first one it reads."""
+        return False
+
     def normalize(self, text: str | bytes) -> str | bytes:
         """Return one text rewritten, for inspection. The result has the type of `text`, ``str`` or bytes.
 
@@ -101,6 +112,8 @@ class Pretokenizer(Component, ABC):
     >>> pretokenizer.split_text("two words")
     [b'two', b' words']
     """
+
+    needs_check = True  # whether the boundaries are checked before kernels rely on them
 
     @property
     def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]:
@@ -194,6 +207,9 @@ class Pretokenizer(Component, ABC):
         >>> ft.get_pretokenizer("gpt2").split(text).tolist()
         [0, 5, 11, 13, 15]
         """
+        checked_instance("documents", documents, Ragged, "a Ragged of uint8")
+        if documents.values.dtype != np.uint8:
+            raise TypeError(f"documents must be a Ragged of uint8, not of {documents.values.dtype}")
         slices = [part[1:].copy() for part in _boundaries_of(self, documents)]
         return np.concatenate([documents.offsets[:1], *slices])
 
@@ -215,7 +231,9 @@ class Pretokenizer(Component, ABC):
         >>> ft.get_pretokenizer("cl100k").split_text("I'm 12345!")
         [b'I', b"'m", b' ', b'123', b'45', b'!']
         """
-        rows, spans = pretokenize(to_stages(self.primitives), Rows.of_text(encode_utf8(text)))
+        stages = to_stages(self.primitives)
+        rows = Rows.of_text(encode_utf8(text), need_origins((), stages))
+        rows, spans = pretokenize(stages, rows)
         data = rows.documents.values.tobytes()
         values = np.ascontiguousarray(rows.documents.values)
         found, _ = list_spans(spans, values, rows.documents.offsets)
@@ -226,6 +244,8 @@ class ScanningPretokenizer(Pretokenizer):
     """Base class of pretokenizers that run on a scanner. `boundaries` requires that the scanner
     drops no text.
     """
+
+    needs_check = False
 
     @property
     @abstractmethod
@@ -283,7 +303,13 @@ class Stage(NamedTuple):
         *others, last = self.cutters
         if last.is_partition:
             return Boundaries(_all_boundaries(self.cutters, documents))
-        return Nested(_all_boundaries(others, documents), last.spans(documents))
+        boundaries = _all_boundaries(others, documents)
+        if last.scanner is not None:
+            return Nested(boundaries, last.scanner)
+        try:
+            return last.spans(Ragged(documents.values, boundaries))
+        except PatternError as error:
+            raise _in_document(error, documents, boundaries) from None
 
 
 _WHOLE_TEXT = Scanner("none")
@@ -306,6 +332,50 @@ def to_stages(primitives: Sequence[Normalizer | Pretokenizer]) -> list[Stage]:
     return [*stages, Stage(tuple(rewriters), tuple(cutters))]
 
 
+def need_origins(before: Sequence[Normalizer], stages: Sequence[Stage]) -> bool:
+    """Return whether a step that looks at the start of raw documents comes after a step that rewrites text.
+
+    The rows then have to be aligned, since only the origins of the rewritten text tell where it begins.
+    """
+    keeps_start, rewrites = all(step.keeps_start for step in before), len(before) > 0
+    for stage in stages:
+        for step in stage.rewriters:
+            if step.looks_at_raw_start and not keeps_start:
+                return True
+            keeps_start &= step.keeps_start
+        # Several pretokens of rewritten text may originate from the first character of a document.
+        rewrites |= len(stage.rewriters) > 0
+        keeps_start &= not (rewrites and stage.cutters)
+    return False
+
+
+def mark_starts(rows: Rows, raw: Rows, documents: NDArray[np.int64]) -> Rows:
+    """Return rows with the flag ``BEGINS_RAW`` where the first character originates from the first raw one.
+
+    Parameters
+    ----------
+    rows : Rows
+        Aligned rows, rewritten or not.
+    raw : Rows
+        Raw documents, or parts of documents.
+    documents : ndarray of int64, shape (n_rows,)
+        Index of the raw document of each row.
+    """
+    offsets = rows.documents.offsets
+    has_text = offsets[1:] > offsets[:-1]
+    first = np.stack([offsets[:-1], offsets[:-1] + 1], axis=1)[has_text]
+    origins = rows.trace(first, lengths_to_offsets(has_text))[:, 0]
+    documents = documents[has_text]
+    distances = origins - raw.documents.offsets[documents]
+    begins = (distances == 0) & raw.begins("start")[documents]
+    for i in np.flatnonzero((distances > 0) & (distances < 4) & raw.begins("start")[documents]).tolist():
+        beginning = raw.documents[int(documents[i])][:4].tobytes().decode(errors="surrogateescape")
+        begins[i] = distances[i] < len(beginning[:1].encode(errors="surrogateescape"))
+    flags = rows.boundary_flags & np.uint8(WHOLE)
+    flags[has_text] |= begins * np.uint8(BEGINS_RAW)
+    return Rows(rows.documents, flags, rows.aligned, rows.rewritings)
+
+
 def cut_rows(stage: Stage, rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
     """Make every pretoken a row.
 
@@ -317,27 +387,34 @@ def cut_rows(stage: Stage, rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
         stage.spans(documents), np.ascontiguousarray(documents.values), documents.offsets
     )
     parents = np.repeat(np.arange(len(rows)), np.diff(bounds))
-    return rows.cut(spans, np.full(len(spans), WHOLE, np.uint8), parents), bounds
+    flags = np.full(len(spans), WHOLE, np.uint8)
+    flags[spans[:, 0] == documents.offsets[parents]] |= BEGINS_RAW
+    flags &= rows.boundary_flags[parents] | np.uint8(WHOLE)
+    return rows.cut(spans, flags, parents), bounds
 
 
 def pretokenize(stages: Sequence[Stage], rows: Rows) -> tuple[Rows, Spans]:
     """Run all stages. Return the rows that the last stage splits, and the spans of the pretokens in them."""
+    raw, documents = rows, np.arange(len(rows))
+    marks = raw.aligned and need_origins((), stages)
     *others, last = stages
     for stage in others:
-        rows, _ = cut_rows(stage, stage.rewrite(rows))
+        rows, bounds = cut_rows(stage, stage.rewrite(rows))
+        documents = np.repeat(documents, np.diff(bounds))
+        rows = mark_starts(rows, raw, documents) if marks else rows
     rows = last.rewrite(rows)
     return rows, last.spans(rows.documents)
 
 
 def _boundaries_of(step: Pretokenizer, documents: Ragged) -> Iterator[NDArray[np.int64]]:
-    """Yield the boundaries of a step, checked for the kernels unless they come from a scanner.
+    """Yield the boundaries of a step, checked for the kernels unless they come from one of fasttok's kernels.
 
     Raises
     ------
     ValueError
         If they violate the contract of `Pretokenizer.boundaries`.
     """
-    if isinstance(step, ScanningPretokenizer):
+    if not step.needs_check:
         yield from step.boundaries(documents)
         return
     offsets = documents.offsets
@@ -392,7 +469,12 @@ def _cut_further(
         try:
             yield from _boundaries_of(step, Ragged(documents.values, pretokens))
         except PatternError as error:
-            start = pretokens[error.document or 0]
-            document = int(np.searchsorted(documents.offsets, start, side="right")) - 1
-            position = f"in the pretoken at byte {start - documents.offsets[document]}"
-            raise PatternError(f"{error.message} {position}", document) from None
+            raise _in_document(error, documents, pretokens) from None
+
+
+def _in_document(error: PatternError, documents: Ragged, pretokens: NDArray[np.int64]) -> PatternError:
+    """Return an error about a pretoken, given the boundaries of all, as an error about its document."""
+    start = pretokens[error.document or 0]
+    document = int(np.searchsorted(documents.offsets, start, side="right")) - 1
+    position = f"in the pretoken at byte {start - documents.offsets[document]}"
+    return PatternError(f"{error.message} {position}", document)

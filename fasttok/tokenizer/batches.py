@@ -1,4 +1,4 @@
-"""Arrange rows of ids for a model: fill templates, truncate, split into windows, pad to a matrix.
+"""Arrange rows of ids for a model: truncate, split into windows, pad to a matrix.
 
 Rows that are truncated or split here keep the special tokens of the template. A row counts as encoded with
 the template if it begins and ends with the ids that the template adds. A row that was encoded without the
@@ -7,19 +7,22 @@ template has these ids at its ends only if the caller let `encode` find these sp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fasttok.core._rows import copy_ranges, pad_rows
+from fasttok.core.checks import describe
 from fasttok.core.ragged import Ragged, lengths_to_offsets
-from fasttok.tokenizer.template import Part
+from fasttok.tokenizer.filling import TypeIds, types_of
+from fasttok.tokenizer.settings import Padding, Truncation
+from fasttok.tokenizer.template import Part, Parts
 
 Ends = tuple[Sequence[int], Sequence[int]]  # ids that a template adds before and after a single text
-TextPair = tuple[str | bytes, str | bytes]
-Truncation = Literal["longest_first", "only_first", "only_second"]
 
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>")  # names of the padding token, in order of preference
 
@@ -55,32 +58,6 @@ class Padded(NamedTuple):
     mask: NDArray[np.bool_]
 
 
-class Pairs(NamedTuple):
-    """Encoded pairs of texts, one row per pair, as returned by `Tokenizer.encode_pairs`.
-
-    Attributes
-    ----------
-    ids : Ragged of uint32
-        Ids of both texts.
-    type_ids : Ragged of uint8
-        Type id of each id, as given in the template; without a template, 0 for the first text and 1 for the
-        second.
-
-    Examples
-    --------
-    >>> import fasttok as ft
-    >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=256)
-    >>> pairs = tok.encode_pairs([("lo", "w")])
-    >>> pairs.ids[0]
-    array([108, 111, 119], dtype=uint32)
-    >>> pairs.type_ids[0]
-    array([0, 0, 1], dtype=uint8)
-    """
-
-    ids: Ragged
-    type_ids: Ragged
-
-
 class Windows(NamedTuple):
     """Windows of long rows, as returned by `Tokenizer.windows`.
 
@@ -104,55 +81,44 @@ class Windows(NamedTuple):
     documents: NDArray[np.int64]
 
 
-def fill_single(parts: Sequence[Part], rows: Ragged) -> Ragged:
-    """Return each row with the special tokens of the template of a single text around it."""
-    sizes = _measure_parts(parts, rows.lengths[:, np.newaxis])
-    return _fill_template(parts, sizes, rows.values, rows.offsets[:-1, np.newaxis])
+def find_type_ids(rows: Ragged, around: tuple[Parts, Part, Parts]) -> TypeIds:
+    """Return the type ids of rows of single texts; `around` is that of the template."""
+    before, text, after = around
+    ends = [part.id for part in before], [part.id for part in after]
+    has_ends = _have_ends(rows.values, rows.offsets[:-1], rows.lengths, ends)
+    type_ids = np.full(len(rows.values), text.type_id, types_of([*before, text, *after]).dtype)
+    _write_ends(type_ids, rows.offsets, has_ends, ends_of_types(around))
+    return TypeIds(type_ids, rows.offsets)
 
 
-def iterate_texts(pairs: Iterable[TextPair]) -> Iterator[str | bytes]:
-    """Yield both texts of every pair."""
-    for i, pair in enumerate(pairs):
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise TypeError(f"pair {i} must be two texts, not {pair!r:.50}")
-        yield from pair
+def ends_of_types(around: tuple[Parts, Part, Parts]) -> Ends:
+    """Return the type ids before and after a single text; `around` is that of the template."""
+    before, _, after = around
+    return [part.type_id for part in before], [part.type_id for part in after]
 
 
-def join_pairs(rows: Ragged, parts: Sequence[Part], max_length: int | None, truncation: Truncation) -> Pairs:
-    """Fill the template of a pair with texts: pair i consists of rows 2 i and 2 i + 1.
-
-    The texts are truncated so that no pair has more than `max_length` ids.
-
-    Raises
-    ------
-    ValueError
-        If no id of the text to truncate would be left.
-    """
-    starts, lengths = rows.offsets[:-1].reshape(-1, 2), rows.lengths.reshape(-1, 2)
-    if max_length is not None:
-        n_added = sum(part.text is None for part in parts)
-        lengths = _shorten_pairs(lengths, max_length - n_added, truncation)
-    sizes = _measure_parts(parts, lengths)
-    ids = _fill_template(parts, sizes, rows.values, starts)
-    type_ids = np.tile(np.array([part.type_id for part in parts], np.uint8), len(sizes))
-    return Pairs(ids, Ragged(np.repeat(type_ids, sizes.ravel()), ids.offsets))
-
-
-def split_into_windows(rows: Ragged, ends: Ends, max_length: int, stride: int) -> Windows:
+def split_into_windows(rows: Ragged, ends: Ends, truncation: Truncation, *, is_strict: bool) -> Windows:
     """Split rows into windows of at most `max_length` ids; each shares `stride` ids with the one before it.
+
+    If `is_strict`, rows that seem to be pairs are not split.
 
     Raises
     ------
     ValueError
         If `max_length` is not larger than `stride` plus the number of ids in `ends` that a window must have,
-        or a pair would be split.
+        a pair would be split, or the strategy is to truncate only the second text of a pair.
     """
+    max_length, stride = truncation.max_length, truncation.stride
     has_ends = _have_ends(rows.values, rows.offsets[:-1], rows.lengths, ends)
-    _refuse_pairs(rows, np.flatnonzero(has_ends & (rows.lengths > max_length)), ends)
+    is_split = rows.lengths > max_length
+    _check_strategy(truncation, np.flatnonzero(is_split))
+    if is_strict:
+        _refuse_pairs(rows, np.flatnonzero(has_ends & is_split), ends)
     # Windows are copied from the whole row, special tokens included. Then the special tokens of the template
     # overwrite both ends of each window.
     n_ends = has_ends * _count_ends(ends)
-    steps = max_length - stride - n_ends
+    # Settings of a file can have a stride that matters only if a row must be split.
+    steps = np.where(is_split | is_strict, max_length - stride - n_ends, 1)
     if (shortest := int(steps.min(initial=1))) < 1:
         raise ValueError(
             f"max_length must be at least {max_length - shortest + 1}, not {max_length}: it must be larger "
@@ -163,71 +129,142 @@ def split_into_windows(rows: Ragged, ends: Ends, max_length: int, stride: int) -
     numbers = np.arange(len(documents)) - lengths_to_offsets(n_windows)[documents]
     starts = numbers * steps[documents]
     lengths = np.minimum(rows.lengths[documents] - starts, max_length)
+    if truncation.side == "left":
+        starts = rows.lengths[documents] - starts - lengths
     offsets = lengths_to_offsets(lengths)
     values = np.empty(offsets[-1], np.uint32)
     copy_ranges(rows.values, rows.offsets[documents] + starts, lengths, offsets[:-1], values)
-    prefix, suffix = ends
-    is_filled = has_ends[documents]
-    for i, token in enumerate(prefix):
-        values[offsets[:-1][is_filled] + i] = token
-    for i, token in enumerate(reversed(suffix), 1):
-        values[offsets[1:][is_filled] - i] = token
-    return Windows(Ragged(values, offsets), documents)
+    _write_ends(values, offsets, has_ends[documents], ends)
+    return Windows(type(rows)(values, offsets), documents)
+
+
+_MOST_ITEMS = 1 << 48  # of a matrix of ids; more fit in no memory
 
 
 def pad_to_matrix(
     rows: Ragged,
     ends: Ends,
+    padding: Padding,
     pad_id: int,
+    truncation: Truncation | None,
     *,
-    max_length: int | None,
-    width: int | None,
-    on_left: bool,
+    is_strict: bool,
+    may_widen: bool,
     dtype: np.dtype[Any],
 ) -> Padded:
-    """Truncate rows to `max_length` ids and pad them to a matrix.
+    """Truncate rows and pad them to a matrix.
+
+    Parameters
+    ----------
+    is_strict : bool
+        Whether a row that seems to be a pair must not be truncated. If False, a row is also not truncated if
+        it could not keep the ids in `ends`.
+    may_widen : bool
+        Whether the matrix may be wider than the padding says.
 
     Raises
     ------
     ValueError
         If `max_length` is below the number of ids in `ends` that a truncated row must keep, a pair would be
-        truncated, or a row is longer than `width`.
+        truncated, the strategy is to truncate only the second text of a pair, or a row is longer than the
+        width of the padding.
     """
-    starts, lengths = rows.offsets[:-1], rows.lengths
-    kept = lengths if max_length is None else np.minimum(lengths, max_length)
-    truncated = np.flatnonzero(kept < lengths)
-    truncated = truncated[_have_ends(rows.values, starts[truncated], lengths[truncated], ends)]
-    _refuse_pairs(rows, truncated, ends)
-    if len(truncated) and max_length is not None and max_length < _count_ends(ends):
-        raise ValueError(
-            f"max_length must be at least {_count_ends(ends)}, not {max_length}: truncated rows keep the "
-            "special tokens of the template"
-        )
+    starts, kept = rows.offsets[:-1], rows.lengths
+    truncated = np.empty(0, np.int64)  # rows with the ids in `ends`
+    truncates_left = truncation is not None and truncation.side == "left"
+    if truncation is not None:
+        kept, truncated = _truncate(rows, ends, truncation, is_strict)
+        if truncates_left:
+            starts = starts + (rows.lengths - kept)
     longest = int(kept.max(initial=0))
-    if width is None:
-        width = longest
-    if width < longest:
+    width = _round_up(longest if padding.width is None else padding.width, padding.multiple_of)
+    if width < longest and not may_widen:
         raise ValueError(
             f"row {int(np.argmax(kept))} has {longest} ids, which is more than width={width}; pass "
             "max_length to truncate rows"
         )
+    width = max(width, longest)
+    if len(rows) * width > _MOST_ITEMS:
+        raise ValueError(f"width {describe(width)} is too large for {len(rows):,} rows")
     ids, mask = np.empty((len(rows), width), dtype), np.empty((len(rows), width), np.bool_)
+    on_left = padding.side == "left"
     pad_rows(rows.values, starts, kept, pad_id, on_left, ids, mask.view(np.uint8))
-    suffix = ends[1]
-    if len(truncated) and suffix:
-        end = width if on_left else longest  # a truncated row is as long as the longest row
+    prefix, suffix = ends
+    end = width if on_left else longest  # a truncated row is as long as the longest row
+    if len(truncated) and truncates_left and prefix:
+        ids[truncated, end - longest : end - longest + len(prefix)] = prefix
+    elif len(truncated) and not truncates_left and suffix:
         ids[truncated, end - len(suffix) : end] = suffix
     return Padded(ids, mask)
 
 
-def find_pad_id(special_tokens: Mapping[str, int]) -> int:
-    """Return the id of the padding token.
+def _truncate(
+    rows: Ragged, ends: Ends, truncation: Truncation, is_strict: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the length of each row after truncation, and the truncated rows that keep the ids in `ends`.
+
+    See `pad_to_matrix`.
+    """
+    max_length = truncation.max_length
+    too_long = np.flatnonzero(rows.lengths > max_length)
+    has_ends = _have_ends(rows.values, rows.offsets[too_long], rows.lengths[too_long], ends)
+    if max_length < _count_ends(ends):
+        if is_strict and has_ends.any():
+            raise ValueError(
+                f"max_length must be at least {_count_ends(ends)}, not {max_length}: truncated rows keep the "
+                "special tokens of the template"
+            )
+        too_long, has_ends = too_long[~has_ends], has_ends[~has_ends]
+    _check_strategy(truncation, too_long[max_length > has_ends * _count_ends(ends)])
+    if is_strict:
+        _refuse_pairs(rows, too_long[has_ends], ends)
+    kept = rows.lengths
+    kept[too_long] = max_length
+    return kept, too_long[has_ends]
+
+
+def _round_up(number: int, multiple_of: int | None) -> int:
+    return number if multiple_of is None else -(-number // multiple_of) * multiple_of
+
+
+def override_truncation(default: Truncation | None, **given: Any) -> Truncation | None:
+    """Return a truncation with the options that are not None; None if there is no maximum length."""
+    options = {name: value for name, value in given.items() if value is not None}
+    if default is not None:
+        return replace(default, **options)
+    return Truncation(**options) if "max_length" in options else None
+
+
+def override_padding(default: Padding | None, **given: Any) -> Padding:
+    """Return a padding with the options that are not None."""
+    return replace(default or Padding(), **{name: v for name, v in given.items() if v is not None})
+
+
+def find_pad_id(
+    padding: Padding,
+    added_tokens: Mapping[str, int],
+    special_tokens: Mapping[str, int],
+    roles: Mapping[str, int] = MappingProxyType({}),
+) -> int:
+    """Return the id of the padding; the mappings contain ids by text, and by role.
 
     Raises
     ------
     ValueError
-        If no special token is one of `PAD_TOKENS`.
+        If the padding has no id, and its token is not an added token or, by default, no special token is one
+        of `PAD_TOKENS`.
     """
+    if padding.pad_id is not None:
+        return padding.pad_id
+    if padding.pad_token is not None:
+        if padding.pad_token not in added_tokens:
+            raise ValueError(
+                f"the pad_token {padding.pad_token!r} is not an added token; give Padding another pad_token, "
+                "or a pad_id"
+            )
+        return added_tokens[padding.pad_token]
+    if "pad" in roles:
+        return roles["pad"]
     for token in PAD_TOKENS:
         if token in special_tokens:
             return special_tokens[token]
@@ -247,82 +284,41 @@ def checked_dtype(dtype: DTypeLike, pad_id: int) -> np.dtype[Any]:
     ValueError
         If the pad id does not fit the type.
     """
-    found = np.dtype(dtype)
-    if found not in (np.dtype(np.int64), np.dtype(np.int32)):
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError, RecursionError):
+        raise TypeError(f"dtype must be int64 or int32, not {describe(dtype)}") from None
+    is_type = dtype is not None and not isinstance(dtype, np.generic)
+    if not is_type or found not in (np.dtype(np.int64), np.dtype(np.int32)):
         raise TypeError(f"dtype must be int64 or int32, not {found}")
     limits = np.iinfo(found)
     if not limits.min <= pad_id <= limits.max:
-        raise ValueError(f"pad_id {pad_id} does not fit dtype {found}")
+        raise ValueError(f"pad_id {describe(pad_id)} does not fit dtype {found}")
     return found
-
-
-def _measure_parts(parts: Sequence[Part], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of ids of each part of the template in each row: int64 of shape (k, len(parts)).
-
-    `lengths` is the number of ids of each text: int64 with k rows and one column per text of the template.
-    """
-    sizes = np.ones((len(lengths), len(parts)), np.int64)
-    for column, part in zip(sizes.T, parts, strict=True):
-        if part.text is not None:
-            column[:] = lengths[:, part.text]
-    return sizes
-
-
-def _fill_template(
-    parts: Sequence[Part],
-    sizes: NDArray[np.int64],
-    values: NDArray[np.uint32],
-    starts: NDArray[np.int64],
-) -> Ragged:
-    """Fill a template with texts.
-
-    `starts` is the index in `values` at which each text begins, with one row per row of the result and one
-    column per text of the template. `sizes` is the result of `_measure_parts`.
-    """
-    bounds = lengths_to_offsets(sizes.ravel())
-    out = np.empty(bounds[-1], np.uint32)
-    positions = bounds[:-1].reshape(sizes.shape)
-    for i, part in enumerate(parts):
-        if part.text is None:
-            out[positions[:, i]] = part.id
-        else:
-            copy_ranges(values, starts[:, part.text], sizes[:, i], positions[:, i], out)
-    return Ragged(out, bounds[:: len(parts)].copy())
-
-
-def _shorten_pairs(lengths: NDArray[np.int64], capacity: int, truncation: Truncation) -> NDArray[np.int64]:
-    """Return the lengths of both texts after truncation to `capacity` ids per pair: int64 of shape (k, 2).
-
-    Raises
-    ------
-    ValueError
-        If no id of the text to truncate would be left.
-    """
-    excess = np.maximum(lengths.sum(axis=1) - capacity, 0)
-    is_truncated = excess > 0
-    kept = lengths.copy()
-    if truncation == "longest_first":
-        # Each text gets half of the capacity. The longer text (the second, if both are equally long) also
-        # gets the part that the shorter one does not need, and the odd id.
-        shorter = np.minimum(lengths.min(axis=1), capacity // 2)
-        is_first_longer = lengths[:, 0] > lengths[:, 1]
-        firsts = np.where(is_first_longer, capacity - shorter, shorter)
-        kept[is_truncated] = np.stack([firsts, capacity - firsts], axis=1)[is_truncated]
-        return kept
-    column = 0 if truncation == "only_first" else 1
-    kept[:, column] -= excess
-    bad = np.flatnonzero(is_truncated & (kept[:, column] < 1))
-    if len(bad):
-        pair = int(bad[0])
-        raise ValueError(
-            f"pair {pair} is {excess[pair]} ids too long, but the {truncation.removeprefix('only_')} text "
-            f'has only {lengths[pair, column]} ids and must keep one; use truncation="longest_first"'
-        )
-    return kept
 
 
 def _count_ends(ends: Ends) -> int:
     return len(ends[0]) + len(ends[1])
+
+
+def _write_ends(
+    values: NDArray[Any], offsets: NDArray[np.int64], is_filled: NDArray[np.bool_], ends: Ends
+) -> None:
+    """Write `ends` to both ends of the rows that are to be filled."""
+    prefix, suffix = ends
+    for i, value in enumerate(prefix):
+        values[offsets[:-1][is_filled] + i] = value
+    for i, value in enumerate(reversed(suffix), 1):
+        values[offsets[1:][is_filled] - i] = value
+
+
+def _check_strategy(truncation: Truncation, truncated: NDArray[np.int64]) -> None:
+    """Raise an error if rows of single texts are to be truncated, but only second texts may be."""
+    if truncation.strategy == "only_second" and len(truncated):
+        raise ValueError(
+            f"row {truncated[0]} is longer than max_length={truncation.max_length}, but the truncation of "
+            'the tokenizer is "only_second", which truncates pairs only; pass max_length to truncate it'
+        )
 
 
 def _refuse_pairs(rows: Ragged, indices: NDArray[np.int64], ends: Ends) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +15,56 @@ from numpy.typing import NDArray
 from fasttok.core._lists import lists_of_rows
 from fasttok.core.errors import UnknownCharacterError
 from fasttok.core.parallel import map_ordered, resolve_workers
-from fasttok.core.ragged import Ragged, lengths_to_offsets
-from fasttok.corpus.corpus import BATCH_BYTES, Batch, Corpus
+from fasttok.core.ragged import Ragged
+from fasttok.corpus.batches import Batch
+from fasttok.corpus.corpus import Corpus
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models.base import Model
 from fasttok.models.sampling import Dropout, Sampler
+from fasttok.text._added import TokenSearch
 from fasttok.text._spans import Spans
-from fasttok.text.added import Special
+from fasttok.text.added import AddedTokens, Special
 from fasttok.text.pipeline import Pipeline, Prepared
 from fasttok.text.rows import Rows
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
+from fasttok.tokenizer.stream import EncodedPart, Parts, fuse_unknown
 
-CACHE_BYTES = 64 << 20  # maximum size of a cache of pretokens
-MAX_KEPT_IDS = 2 * BATCH_BYTES  # maximum length of a buffer of ids that is kept for reuse
+CACHE_BYTES = 32 << 20  # maximum size of a cache of pretokens
+ALL_CACHES_BYTES = 64 << 20  # total size of the caches of the threads of one call, if there are not too many
+LEAST_CACHE_BYTES = 4 << 20  # smallest maximum size of a cache
+BATCH_BYTES = 1 << 20  # approximate size of the parts of a corpus
+# Least size of the first part of a document for models that decide near ties otherwise in short rows. It is
+# much larger than a short row, because a normalizer can shorten the text.
+LEAST_PART_BYTES = 1 << 16
+MAX_KEPT_IDS = 1 << 23  # maximum length of a buffer of ids that is kept for reuse
 MAX_KEPT_BUFFERS = 8  # maximum number of buffers of ids that are kept for reuse
 PART_BYTES = 1 << 16  # approximate size of the parts in which `encode_located` processes a long text
 MAX_KEPT_SPANS = 4 * PART_BYTES  # maximum length of a buffer of spans that is kept for reuse
+MAX_ROUTES = 16  # maximum number of values of `special` that are remembered
 SMALL_BATCH = 1 << 18  # characters; below this size, encoding in the calling thread is faster than batching
+
+
+class Route(NamedTuple):
+    """Encoders, and search for added tokens, of one value of `special`.
+
+    Attributes
+    ----------
+    encoder : TextEncoder
+        Encoder without the pieces of the special tokens that are not allowed.
+    kernel : PretokenEncoder
+        Encoding kernel of the model of `encoder`.
+    scanner : Spans or None
+        Scanner for raw text between added tokens; None if text must be prepared first, because the pipeline
+        rewrites text or has several stages.
+    search : TokenSearch or None
+        Search for added tokens in raw text; None if all are skipped.
+    """
+
+    encoder: TextEncoder
+    kernel: PretokenEncoder
+    scanner: Spans | None
+    search: TokenSearch | None
 
 
 class EncodeOptions(TypedDict, total=False):
@@ -51,6 +84,11 @@ class BatchOptions(EncodeOptions, total=False):
 _NO_BUFFERS = np.empty(0, np.uint32), np.empty((0, 2), np.int64)  # initial buffers of ids and spans
 
 
+def _is_short(text: str | bytes) -> bool:
+    """Return whether a text is short enough for the functions of the kernel that take raw text."""
+    return type(text) in (str, bytes) and len(text) < SMALL_BATCH
+
+
 class TextEncoder:
     """Encoder of text for a pipeline and a model. Safe to share between threads.
 
@@ -62,32 +100,126 @@ class TextEncoder:
         Subword model: maps pretokens to ids.
     n_ids : int
         Largest id of the vocabulary plus one.
+
+    Raises
+    ------
+    ValueError
+        If a special token has the id of a piece, and the model cannot encode without this piece.
+
+    Notes
+    -----
+    Special tokens may have the ids of pieces. Text that becomes such a piece becomes the special token.
+    Therefore, text is encoded without the pieces of those tokens that `special` does not allow; see
+    `Model.without_pieces`.
     """
 
     def __init__(self, pipeline: Pipeline, model: Model, n_ids: int) -> None:
         self._pipeline = pipeline
         self._model = model
         self._n_ids = n_ids
+        self._shared = _find_shared(pipeline.added, model)  # special tokens that have the id of a piece
+        self._restricted: dict[frozenset[int], TextEncoder] = {}  # encoders without pieces, by their ids
+        if self._shared:
+            self._restrict(frozenset(self._shared.values()))  # raises if the model does not support it
         self._caches: list[PretokenCache] = []  # idle caches
         self._buffers: list[NDArray[np.uint32]] = []  # idle buffers
         self._located = threading.local()  # buffers of ids and spans of each thread, for `encode_located`
+        self._routes: dict[str | frozenset[str], Route] = {}  # by `special`, or the frozen set of its texts
 
     @cached_property
     def _integers(self) -> list[int]:
         """One int object per id, shared by all lists of ids."""
         return list(range(self._n_ids))
 
+    # The arguments `special`
+
+    def _find_route(self, special: Special) -> Route:
+        """Return the route for `special`, which is cached.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `special` is not a valid argument of `Tokenizer.encode`.
+        """
+        try:
+            return self._routes[special if isinstance(special, str) else frozenset(special)]
+        except (KeyError, TypeError):
+            pass
+        added = self._pipeline.added
+        added.match_modes(special)  # raises an error if `special` is not valid
+        chosen = self._choose(special)
+        scanner = self._pipeline.scanner
+        search = None if scanner is None else added.search(special)
+        route = Route(chosen, chosen._model.encoder, scanner, search)
+        if len(self._routes) >= MAX_ROUTES:
+            self._routes = {key: kept for key, kept in self._routes.items() if isinstance(key, str)}
+            self._restricted.clear()
+        self._routes[special if isinstance(special, str) else frozenset(special)] = route
+        return route
+
+    def _choose(self, special: Special) -> TextEncoder:
+        """Return the encoder without the pieces of the special tokens that `special` does not allow."""
+        if not self._shared or (isinstance(special, str) and special == "all"):
+            return self
+        allowed = () if isinstance(special, str) else frozenset(special)
+        return self._restrict(frozenset(i for text, i in self._shared.items() if text not in allowed))
+
+    def _restrict(self, ids: frozenset[int]) -> TextEncoder:
+        """Return an encoder without the given pieces; this one if the model never produces them."""
+        restricted = self._restricted.get(ids)
+        if restricted is None:
+            restricted, model = self, self._model.without_pieces(ids)
+            if model is not self._model:
+                restricted = copy.copy(self)
+                restricted._model = model
+                restricted._caches, restricted._buffers, restricted._located = [], [], threading.local()
+            self._restricted[ids] = restricted
+        return restricted
+
+    # Single texts
+
     def encode_text(
-        self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None = None
+        self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
     ) -> NDArray[np.uint32]:
         """Return the ids of one text."""
-        sampling = self._check_sampling(sampling)
-        prepared = self._pipeline.prepare(Rows.of_text(encode_utf8(text, errors)), special)
-        cache = self._take_cache()
-        try:
-            rows, buffer = self._encode(cache, prepared, sampling)
-        finally:
-            self._caches.append(cache)
+        encoder, kernel, scanner, search = self._find_route(special)
+        if scanner is not None and errors == "strict" and sampling is None and _is_short(text):
+            ids = kernel.encode_to_array(text, scanner, search, encoder._caches, CACHE_BYTES)
+            if ids is not None:
+                return ids
+        return encoder._encode_text(encode_utf8(text, errors), special, sampling)
+
+    def encode_list(
+        self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
+    ) -> list[int]:
+        """Return the ids of one text as a list."""
+        encoder, kernel, scanner, search = self._find_route(special)
+        if scanner is not None and errors == "strict" and sampling is None and _is_short(text):
+            row = kernel.encode_to_list(text, scanner, search, encoder._caches, CACHE_BYTES, self._integers)
+            if row is not None:
+                return row
+        ids = encoder._encode_text(encode_utf8(text, errors), special, sampling)
+        return self.to_lists(Ragged(ids, np.array([0, len(ids)], np.int64)))[0]
+
+    def count(self, text: str | bytes, special: Special, errors: Errors) -> int:
+        """Return the number of ids of one text."""
+        encoder, kernel, scanner, search = self._find_route(special)
+        if scanner is not None and errors == "strict" and _is_short(text):
+            n = kernel.count(text, scanner, search, encoder._caches, CACHE_BYTES)
+            if n is not None:
+                return n
+        data = encode_utf8(text, errors)
+        if len(data) > BATCH_BYTES and encoder._may_cut(special):
+            parts = encoder._encode_batches(encoder._split_into_parts(data, BATCH_BYTES), special, 1, None)
+            return sum(len(part.ids.values) for part in encoder._fuse(parts))
+        rows, buffer = encoder._encode_data(data, special, None)
+        n = len(rows.values)
+        encoder._keep_buffer(buffer)
+        return n
+
+    def _encode_text(self, data: bytes, special: Special, sampling: Sampler | None) -> NDArray[np.uint32]:
+        """Return the ids of one text in UTF-8, which is prepared first."""
+        rows, buffer = self._encode_data(data, special, self._check_sampling(sampling))
         ids = rows.values
         del rows
         if len(buffer) <= MAX_KEPT_IDS or ids.base is not buffer:
@@ -99,101 +231,101 @@ class TextEncoder:
         buffer.resize(n, refcheck=False)  # frees the unused part; a copy would need twice the memory
         return buffer
 
-    def encode_list(
-        self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
-    ) -> list[int]:
-        """Return the ids of one text as a list."""
-        if errors == "strict" and sampling is None and type(text) in (str, bytes) and len(text) < SMALL_BATCH:
-            try:
-                scanner = self._scanner if special == "none" else None
-                if scanner is not None or (scanner := self._find_scanner((text,), special)) is not None:
-                    cache = self._take_cache()
-                    try:
-                        return self._model.encoder.encode_to_list(text, scanner, cache, self._integers)
-                    finally:
-                        self._caches.append(cache)
-            except UnicodeEncodeError:
-                pass  # encode_text raises the error with its position
-        ids = self.encode_text(text, special, errors, sampling)
-        return lists_of_rows(ids, np.array([0, len(ids)], np.int64), self._integers)[0]
+    def _encode_data(
+        self, data: bytes, special: Special, sampling: Sampler | None
+    ) -> tuple[Ragged, NDArray[np.uint32]]:
+        """Return the ids of one text, as one row, and the buffer to keep for reuse."""
+        prepared = self._pipeline.prepare(Rows.of_text(data), special)
+        cache = self._take_cache()
+        try:
+            return self._encode(cache, prepared, sampling)
+        finally:
+            self._caches.append(cache)
 
-    def encode_lists(
+    # Several texts
+
+    def to_lists(self, rows: Ragged) -> list[list[int]]:
+        """Return rows of ids as lists."""
+        return lists_of_rows(rows.values, rows.offsets, self._integers)
+
+    def encode_few(
         self,
         texts: Iterable[str | bytes],
         special: Special,
         errors: Errors,
         workers: int | None,
         sampling: Sampler | None,
-    ) -> list[list[int]]:
-        """Return the ids of every text as a list; the calling thread encodes small batches by itself."""
+    ) -> Ragged | None:
+        """Return the ids of a small batch, encoded in the calling thread.
+
+        Return None if it is not small, if a text must be prepared first, or if a text leads to an error, so
+        that `encode_parts` raises the error with its document and position.
+        """
         resolve_workers(workers)  # check `workers` even if a small batch does not need it
-        if errors == "strict" and sampling is None and isinstance(texts, (list, tuple)):
-            try:
-                if sum(map(len, texts)) < SMALL_BATCH and (scanner := self._find_scanner(texts, special)):
-                    encode, integers, cache = (
-                        self._model.encoder.encode_to_list,
-                        self._integers,
-                        self._take_cache(),
-                    )
-                    try:
-                        return [encode(text, scanner, cache, integers) for text in texts]
-                    finally:
-                        self._caches.append(cache)
-            except (TypeError, UnicodeEncodeError, UnknownCharacterError):
-                pass  # encode_corpus raises the error with its document and position
-        rows = self.encode_corpus(Corpus.from_texts(texts, errors=errors), special, workers, sampling)
-        return lists_of_rows(rows.values, rows.offsets, self._integers)
+        encoder, kernel, scanner, search = self._find_route(special)
+        if scanner is None or errors != "strict" or sampling is not None:
+            return None
+        try:
+            if not isinstance(texts, (list, tuple)) or sum(map(len, texts)) >= SMALL_BATCH:
+                return None
+            encoded = kernel.encode_texts(texts, scanner, search, encoder._caches, CACHE_BYTES)
+        except (TypeError, UnknownCharacterError):
+            return None
+        return None if encoded is None else Ragged(*encoded)
 
-    @cached_property
-    def _scanner(self) -> Spans | None:
-        """Scanner for every raw text with ``special="none"``; None if texts must be prepared first.
-
-        Texts must be prepared if the pipeline rewrites text, has several stages, or has added tokens that are
-        found in every text.
-        """
-        return self._pipeline.scanner if self._pipeline.added.match_modes("none") is None else None
-
-    def _find_scanner(self, texts: Sequence[str | bytes], special: Special) -> Spans | None:
-        """Return the scanner for these raw texts; None if they must be prepared first.
-
-        Texts must be prepared if the pipeline rewrites text or has several stages, or if one of the texts may
-        contain an added token to find.
-        """
-        scanner, added = self._pipeline.scanner, self._pipeline.added
-        if scanner is None or (modes := added.match_modes(special)) is None:
-            return scanner
-        return None if any(added.may_occur_in(text, modes) for text in texts) else scanner
-
-    def encode_corpus(
+    def encode_parts(
         self, corpus: Corpus, special: Special, workers: int | None, sampling: Sampler | None
-    ) -> Ragged:
-        """Return the ids of every document, encoded on several threads."""
-        sampling = self._check_sampling(sampling)
+    ) -> Parts:
+        """Check the arguments, and return a generator that encodes a corpus part by part on several threads.
+
+        The ids of a part are overwritten when the next part is requested.
+        """
+        encoder = self._find_route(special).encoder
+        return encoder._encode_parts(
+            corpus, special, resolve_workers(workers), encoder._check_sampling(sampling)
+        )
+
+    def _encode_parts(
+        self, corpus: Corpus, special: Special, n_workers: int, sampling: Sampler | None
+    ) -> Parts:
         # Sampling depends on the positions of pretokens in the rewritten document, which are only known for
         # whole documents.
-        is_whole = (sampling is not None and self._pipeline.rewrites) or not self._may_cut(special)
-        batches = corpus.batches(None if is_whole else self._pipeline)
-        # A first guess: natural text has far fewer ids; other text may have more.
-        n_ids = corpus.most_bytes() // 2
-        joined = _RowsBuilder(n_ids, self._fused_id)
-        caches = [self._take_cache() for _ in range(resolve_workers(workers))]
+        is_whole = not self._may_cut(special) or (sampling is not None and self._pipeline.rewrites)
+        batches = corpus.batches(None if is_whole else self._pipeline, BATCH_BYTES)
+        if self._model.resolves_ties:
+            batches = _join_short_parts(batches)
+        return self._fuse(self._encode_batches(batches, special, n_workers, sampling))
 
+    def _fuse(self, parts: Parts) -> Parts:
+        """Fuse runs of the unknown token across parts, if the model fuses them."""
+        return parts if (unk_id := self._fused_id) is None else fuse_unknown(parts, unk_id)
+
+    def _encode_batches(
+        self, batches: Iterator[Batch], special: Special, n_workers: int, sampling: Sampler | None
+    ) -> Parts:
+        """Encode the batches of a corpus. Runs of the unknown token are not fused across parts."""
         _ = self._model.encoder, self._model.part_encoder  # build both here, not in several threads at once
+        limit = min(CACHE_BYTES, max(ALL_CACHES_BYTES // n_workers, LEAST_CACHE_BYTES))
+        caches: list[PretokenCache] = []
 
-        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[Ragged, bool, NDArray[np.uint32]]:
+        def new_cache() -> PretokenCache:
+            cache = self._take_cache(limit)
+            caches.append(cache)
+            return cache
+
+        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[EncodedPart, NDArray[np.uint32]]:
             with batch.locating_errors():
                 prepared = self._pipeline.prepare(batch.rows(), special)
                 rows, buffer = self._encode(cache, prepared, sampling, batch)
-            return rows, batch.continues, buffer
+            return EncodedPart(rows, batch.first, batch.start == 0, batch.continues), buffer
 
         try:
-            with closing(map_ordered(encode_batch, batches, caches)) as encoded:
-                for rows, continues, buffer in encoded:
-                    joined.add(rows, continues)
+            with closing(map_ordered(encode_batch, batches, n_workers, new_cache)) as encoded:
+                for part, buffer in encoded:
+                    yield part
                     self._keep_buffer(buffer)
         finally:
-            self._caches.extend(caches)
-        return joined.finish()
+            self._caches[:0] = caches  # at the front: other callers take the last one, which may be larger
 
     @property
     def _fused_id(self) -> int | None:
@@ -207,6 +339,8 @@ class TextEncoder:
     def _may_cut(self, special: Special) -> bool:
         """Whether a document may be encoded in parts."""
         if self._model.needs_whole_rows:
+            return False
+        if self._model.resolves_ties and self._pipeline.added.match_modes(special) is not None:
             return False
         if (unk_id := self._fused_id) is not None and self._pipeline.added.finds(unk_id, special):
             return False  # an unknown token found as text must not be fused with unknown characters
@@ -239,6 +373,9 @@ class TextEncoder:
 
         A long text is processed in parts, so that the alignment of its bytes fits in the processor's cache.
         """
+        return self._find_route(special).encoder._encode_located(data, special)
+
+    def _encode_located(self, data: bytes, special: Special) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         cache = self._take_cache()
         try:
             if len(data) <= PART_BYTES or not self._may_cut(special):
@@ -246,7 +383,7 @@ class TextEncoder:
                 ids, spans = self._locate(cache, rows, self._model.encoder, special)
                 return ids.copy(), spans.copy()
             located = _SpansBuilder(len(data), self._fused_id)
-            for batch in self._split_into_parts(data):
+            for batch in self._split_into_parts(data, PART_BYTES):
                 encoder = self._model.part_encoder if batch.is_part else self._model.encoder
                 with batch.locating_errors():
                     ids, spans = self._locate(cache, batch.rows(aligned=True), encoder, special)
@@ -255,16 +392,16 @@ class TextEncoder:
         finally:
             self._caches.append(cache)
 
-    def _split_into_parts(self, data: bytes) -> Iterator[Batch]:
-        """Split a text into parts of about `PART_BYTES` that can be encoded separately."""
-        text, start, n_bytes = np.frombuffer(data, np.uint8), 0, PART_BYTES
+    def _split_into_parts(self, data: bytes, part_bytes: int) -> Iterator[Batch]:
+        """Split a text into parts of about `part_bytes` bytes that can be encoded separately."""
+        text, start, n_bytes = np.frombuffer(data, np.uint8), 0, part_bytes
         while start + n_bytes < len(text):
             cut = self._pipeline.find_cut(text[start : start + n_bytes])
             if cut:
                 part = Ragged(text[start : start + cut], np.array([0, cut]))
                 yield Batch(part, 0, continues=True, start=start)
                 start += cut
-            n_bytes = PART_BYTES if cut else 2 * n_bytes
+            n_bytes = part_bytes if cut else 2 * n_bytes
         yield Batch(Ragged(text[start:], np.array([0, len(text) - start])), 0, start=start)
 
     def _locate(
@@ -294,12 +431,15 @@ class TextEncoder:
         self._model.check_sampling(sampling)
         return None if isinstance(sampling, Dropout) and sampling.limit == 0 else sampling
 
-    def _take_cache(self) -> PretokenCache:
-        """Take a cache for exclusive use; the caller puts it back into `_caches`."""
+    def _take_cache(self, limit: int | None = None) -> PretokenCache:
+        """Take a cache for exclusive use; the caller puts it back into `_caches`.
+
+        A new cache has the given limit; default: `CACHE_BYTES`.
+        """
         try:
             return self._caches.pop()
         except IndexError:
-            return PretokenCache(CACHE_BYTES)
+            return PretokenCache(CACHE_BYTES if limit is None else limit)
 
     def _take_buffer(self, n_bytes: int) -> NDArray[np.uint32]:
         """Take a buffer for the ids of `n_bytes` of text; reused memory is faster than new memory."""
@@ -315,55 +455,26 @@ class TextEncoder:
             self._buffers.append(buffer)
 
 
-class _RowsBuilder:
-    """Concatenates the rows of batches, and joins the parts of a document that spans several batches.
+def _join_short_parts(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Join the first parts of a document, as a slow pipe gives them, unless they are long."""
+    parts: list[Batch] = []
+    for batch in batches:
+        if not parts and (batch.start > 0 or not batch.continues):
+            yield batch
+            continue
+        parts.append(batch)
+        if not batch.continues or sum(len(part.documents.values) for part in parts) >= LEAST_PART_BYTES:
+            text = np.concatenate([part.documents.values for part in parts])
+            yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), batch.first, batch.continues)
+            parts = []
 
-    Parameters
-    ----------
-    n_ids : int
-        Initial capacity in ids. Unused capacity costs no physical memory, since it is never written.
-    unk_id : int, optional
-        Id of the unknown token, if runs of it are fused, even across batches.
-    """
 
-    def __init__(self, n_ids: int, unk_id: int | None) -> None:
-        self._unk_id = unk_id
-        self._values = np.empty(n_ids, np.uint32)
-        self._n_ids = 0
-        self._lengths: list[NDArray[np.int64]] = []
-        self._continues = False
-
-    def add(self, rows: Ragged, continues: bool) -> None:
-        """Append the rows of the next batch; `continues` is `Batch.continues`."""
-        if self._continues and self._ends_unknown() and len(rows[0]) and rows[0][0] == self._unk_id:
-            offsets = np.maximum(rows.offsets - 1, 0)
-            rows = Ragged(rows.values[1:], offsets)
-        lengths = rows.lengths
-        if self._continues:
-            self._lengths[-1][-1] += lengths[0]
-            lengths = lengths[1:]
-        if len(lengths):
-            self._lengths.append(lengths)
-        self._continues = continues
-        end = self._n_ids + len(rows.values)
-        if end > len(self._values):
-            larger = np.empty(2 * end, np.uint32)
-            larger[: self._n_ids] = self._values[: self._n_ids]
-            self._values = larger
-        self._values[self._n_ids : end] = rows.values
-        self._n_ids = end
-
-    def _ends_unknown(self) -> bool:
-        """Return whether the ids of the last row so far end with the unknown token."""
-        is_begun = bool(self._lengths[-1][-1])
-        return self._unk_id is not None and is_begun and self._values[self._n_ids - 1] == self._unk_id
-
-    def finish(self) -> Ragged:
-        """Return all rows and free the unused memory."""
-        self._values.resize(self._n_ids, refcheck=False)
-        return Ragged(
-            self._values, lengths_to_offsets(np.concatenate(self._lengths) if self._lengths else [])
-        )
+def _find_shared(added: AddedTokens, model: Model) -> dict[str, int]:
+    """Return the special tokens that have the id of a piece, with their ids."""
+    lengths = model.pieces.lengths
+    is_shared = added.is_special & (added.ids < len(lengths))
+    is_shared[is_shared] = lengths[added.ids[is_shared]] > 0
+    return {added.tokens[i].text: int(added.ids[i]) for i in np.flatnonzero(is_shared).tolist()}
 
 
 class _SpansBuilder:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fasttok.core.checks import checked_choice, checked_flag, checked_integer, checked_size
-from fasttok.core.errors import TemplateError
+from fasttok.core.checks import (
+    check_depth,
+    checked_batch,
+    checked_choice,
+    checked_flag,
+    checked_instance,
+    checked_integer,
+    checked_items,
+    checked_mapping,
+    checked_size,
+    suggest,
+)
+from fasttok.core.errors import SpecialTokenError, TemplateError, TextError, UnknownCharacterError
 from fasttok.core.ids import Ids, as_ids, as_known_rows, as_rows
 from fasttok.core.ids import Rows as IdRows
 from fasttok.core.ragged import Ragged
-from fasttok.corpus.corpus import Corpus
-from fasttok.corpus.readers import PathLike
+from fasttok.corpus.corpus import Corpus, advising_corpus
+from fasttok.corpus.files import PathLike
 from fasttok.decoders.base import Decoder
 from fasttok.decoders.derived import derive_decoder
 from fasttok.decoders.registry import AnyDecoder, get_decoder
+from fasttok.decoders.streaming import decode_row
 from fasttok.decoders.text import TextDecoder
 from fasttok.models.base import Model
 from fasttok.models.sampling import Sampler
@@ -29,25 +41,36 @@ from fasttok.text.added import AddedToken, AddedTokens, Special
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
-from fasttok.text.unicode.utf8 import Errors, encode_utf8
+from fasttok.text.unicode.utf8 import Errors, checked_errors, encode_utf8
 from fasttok.tokenizer.batches import (
     Ends,
     Padded,
-    Pairs,
-    TextPair,
-    Truncation,
     Windows,
     checked_dtype,
-    fill_single,
+    ends_of_types,
     find_pad_id,
-    iterate_texts,
-    join_pairs,
+    find_type_ids,
+    override_padding,
+    override_truncation,
     pad_to_matrix,
     split_into_windows,
 )
 from fasttok.tokenizer.encode import BatchOptions, EncodeOptions, TextEncoder
-from fasttok.tokenizer.offsets import Encoding, locate
-from fasttok.tokenizer.template import PLAIN_PAIR, Template
+from fasttok.tokenizer.filling import (
+    Pairs,
+    TextPair,
+    TypeIds,
+    fill_part,
+    fill_parts,
+    iterate_texts,
+    join_pairs,
+    types_of,
+)
+from fasttok.tokenizer.model_config import ModelConfig
+from fasttok.tokenizer.offsets import Encoding, Trimmer, locate, surround
+from fasttok.tokenizer.settings import Padding, Settings, Side, Strategy, TrimOffsets, Truncation
+from fasttok.tokenizer.stream import EncodedPart, Parts, copy_parts, count_parts, join_parts
+from fasttok.tokenizer.template import PLAIN_PAIR, AnyIds, Template
 from fasttok.tokenizer.vocabulary import Vocabulary, append_tokens, as_added_tokens, check_added_tokens
 
 if TYPE_CHECKING:
@@ -60,8 +83,10 @@ class Tokenizer:
     """Complete tokenizer: normalizer, pretokenizer, model, added tokens, template and decoder.
 
     `encode` converts text to ids and `decode` converts ids to text. Tokenizers are usually made by
-    `fasttok.train` or `fasttok.load`. A tokenizer is immutable and safe to share between threads.
-    Threads that encode at the same time each use a cache of pretokens, of at most about 64 MiB. The tokenizer
+    `fasttok.train` or `fasttok.load`. A tokenizer is immutable and safe to share between threads. Tokenizers
+    are equal if all that `save` writes is equal.
+
+    Threads that encode at the same time each use a cache of pretokens, of at most about 32 MiB. The tokenizer
     keeps these caches for later calls.
 
     Parameters
@@ -82,17 +107,27 @@ class Tokenizer:
     decoder : str, sequence, dict or Decoder, optional
         Decoder: converts ids to text; see `get_decoder`. Default: derived from the pretokenizer and the
         model. Only a given decoder is saved with the tokenizer.
+    padding : Padding, optional
+        Defaults of `pad`. `encode` never pads.
+    truncation : Truncation, optional
+        Defaults of `encode_pairs`, `pad` and `windows`. `encode` never truncates.
+    trim_offsets : TrimOffsets, optional
+        Exclusion of white space from the spans of `encode_with_offsets`; default: spans include it.
+    config : ModelConfig, optional
+        Settings of the model that the tokenizer belongs to, such as its chat template. Ids do not depend on
+        them.
 
     Raises
     ------
     ValueError
-        If an added token is given twice; if its id is outside 0 to 2^24 - 1, is given twice, or is already
-        the id of a piece; or if the model's unknown token is not one of the special tokens. A token that is
-        not special may have the id of a piece with the same text.
+        If an added token is given twice; if its id is outside 0 to 2^24 - 1, is given twice, is already the
+        id of a piece with another text, or leaves more than 2^20 smaller ids without a piece or token; if no
+        piece and no added token has the id of the model's unknown token; or if the token of the padding is
+        not an added token.
     TypeError
-        If `added_tokens` is not a mapping, or `template` is not a `Template`.
+        If `added_tokens` is not a mapping, or a setting such as `template` has the wrong type.
     TemplateError
-        If a token of the template is not one of the special tokens.
+        If a special token of the template is not in the vocabulary.
 
     See Also
     --------
@@ -105,7 +140,7 @@ class Tokenizer:
     >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
     >>> tok = ft.train(corpus, vocab_size=262, special_tokens=["<|endoftext|>"])
     >>> tok
-    Tokenizer(bpe, vocab_size=262, ScannerPretokenizer(name='gpt2'))
+    Tokenizer(bpe, vocab_size=262, ScannerPretokenizer(name='o200k', unicode=None))
     >>> ids = tok.encode("lower lowest")
     >>> ids
     array([257, 101, 114, 259, 260], dtype=uint32)
@@ -125,30 +160,62 @@ class Tokenizer:
         normalizer: AnyNormalizer = None,
         template: Template | None = None,
         decoder: AnyDecoder = None,
+        padding: Padding | None = None,
+        truncation: Truncation | None = None,
+        trim_offsets: TrimOffsets | None = None,
+        config: ModelConfig | None = None,
     ) -> None:
-        if template is not None and not isinstance(template, Template):
-            raise TypeError(f"template must be a Template, not {type(template).__name__}")
-        self.model = model
+        self.model = checked_instance("model", model, Model, "a Model", "fasttok.train makes one")
         self.normalizer = get_normalizer(normalizer)
         self.pretokenizer = get_pretokenizer(pretokenizer)
-        self.template = template
-        self.provenance = dict(provenance or {})
-        tokens = as_added_tokens(added_tokens or {})
+        self.provenance = {} if provenance is None else _checked_provenance(provenance)
+        tokens = as_added_tokens({} if added_tokens is None else added_tokens)
         check_added_tokens(tokens, model.pieces)
         self._added = AddedTokens(tuple(tokens), tuple(tokens.values()), self.normalizer)
         self._vocabulary = Vocabulary(model.pieces, self._added)
-        if model.unk_id is not None and model.unk_id not in self._added.special_ids.values():
+        if model.unk_id is not None and not self._vocabulary.uses(model.unk_id):
             raise ValueError(
-                f"the model's unknown token has id {model.unk_id}, but no special token has this id; add the "
-                "unknown token to added_tokens"
+                f"the model's unknown token has id {model.unk_id}, but no piece and no added token has this "
+                "id; add the unknown token to added_tokens"
             )
-        self._bound = (template or Template("$A")).bind(self._added.special_ids)
-        self._ends = self._bound.ends
+        self._set(template, padding, truncation, trim_offsets, config)
         self._pipeline = Pipeline(self.normalizer, self.pretokenizer, self._added)
         self._encoder = TextEncoder(self._pipeline, model, self.vocab_size)
         self.given_decoder = get_decoder(decoder)
         self._derived_decoder = derive_decoder(self.pretokenizer, model)
         self._text_decoders: dict[bool, TextDecoder] = {}
+
+    def _set(
+        self,
+        template: Template | None,
+        padding: Padding | None,
+        truncation: Truncation | None,
+        trim_offsets: TrimOffsets | None,
+        config: ModelConfig | None,
+    ) -> None:
+        """Check and store the settings of `with_settings`."""
+        for name, value, kind in (
+            ("template", template, Template),
+            ("padding", padding, Padding),
+            ("truncation", truncation, Truncation),
+            ("trim_offsets", trim_offsets, TrimOffsets),
+            ("config", config, ModelConfig),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
+        ids = self._added.ids_by_text if template or padding else {}
+        if padding is not None and padding.pad_token is not None:
+            find_pad_id(padding, ids, ids)  # raises an error for an unknown token
+        self.template = template and template.without_known_ids(ids)
+        self.padding = padding
+        self.truncation = truncation
+        self.trim_offsets = trim_offsets
+        self.config = config
+        self._bound = (self.template or Template("$A")).bind(ids, self.pieces)
+        self._around = self._bound.around
+        before, _, after = self._around
+        self._type_dtype = types_of(self._bound.single).dtype
+        self._ends: Ends = [part.id for part in before], [part.id for part in after]
 
     # Properties
 
@@ -194,7 +261,8 @@ class Tokenizer:
         """Return a SHA-256 hash of everything that determines ids and decoded text.
 
         The provenance is not hashed: two tokenizers with equal fingerprints encode and decode alike, however
-        they were made.
+        they were made. `padding` and `truncation` are hashed, since batches depend on them; `trim_offsets` is
+        not.
 
         Returns
         -------
@@ -209,17 +277,31 @@ class Tokenizer:
         >>> tok.fingerprint() == again.fingerprint(), tok.fingerprint() == larger.fingerprint()
         (True, False)
         """
-        model = {"kind": self.model.kind} | self.model.to_dict()
-        parts: list[Any] = [self.pretokenizer.config(), model, self.special_tokens]
+        parts: list[Any] = [self.pretokenizer.config(), self.model.file_fields(), self.special_tokens]
         if not self._added.are_plain_specials:
             parts[2] = sorted(self._added.config(), key=lambda token: int(token["id"]))
         if self.normalizer is not None:
             parts.append(self.normalizer.config())
-        if self.template is not None:
+        if self.template is not None and not self.template.is_plain:
             parts.append(self.template.config())
         if self.given_decoder is not None:
             parts.append({"decoder": self.given_decoder.config()})
+        parts += [part.config() for part in (self.padding, self.truncation) if part is not None]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tokenizer):
+            return NotImplemented
+        if self is other:
+            return True
+        return (
+            (self.vocab_size, self.provenance) == (other.vocab_size, other.provenance)
+            and self.settings == other.settings
+            and self.fingerprint() == other.fingerprint()
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.model.kind, self.vocab_size))  # fast, unlike the fingerprint
 
     def __repr__(self) -> str:
         steps = [step for step in (self.normalizer, self.pretokenizer) if step is not None]
@@ -236,11 +318,69 @@ class Tokenizer:
             "added_tokens": self.added_tokens,
             "provenance": self.provenance,
             "normalizer": self.normalizer,
-            "template": self.template,
             "decoder": self.given_decoder,
+            **self.settings,
         }
 
-    def with_template(self, single: str, pair: str | None = None) -> Tokenizer:
+    @property
+    def settings(self) -> Settings:
+        """Settings that `with_settings` changes, by name.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=256)
+        >>> tok.with_settings(trim_offsets=ft.TrimOffsets()).settings["trim_offsets"]
+        TrimOffsets(add_prefix_space=False)
+        """
+        return {
+            "template": self.template,
+            "padding": self.padding,
+            "truncation": self.truncation,
+            "trim_offsets": self.trim_offsets,
+            "config": self.config,
+        }
+
+    def with_settings(self, **settings: Unpack[Settings]) -> Tokenizer:
+        """Return a copy of the tokenizer with other settings; settings that are not given stay.
+
+        Parameters
+        ----------
+        **settings
+            One or more of ``template``, ``padding``, ``truncation``, ``trim_offsets`` and ``config``, as in
+            `Tokenizer`. None turns a setting off.
+
+        Returns
+        -------
+        Tokenizer
+            The copy. It shares the tables and caches of this tokenizer.
+
+        Raises
+        ------
+        TemplateError, TypeError, ValueError
+            As in `Tokenizer`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=257, special_tokens=["<pad>"])
+        >>> rows = tok.encode_batch(["lower", "low"])
+        >>> fixed = tok.with_settings(padding=ft.Padding(width=6), truncation=ft.Truncation(4))
+        >>> fixed.decode_batch(fixed.pad(rows).ids)
+        ['lowe<pad><pad>', 'low<pad><pad><pad>']
+        >>> longer = fixed.with_settings(truncation=None)
+        >>> longer.decode_batch(longer.pad(rows).ids)
+        ['lower<pad>', 'low<pad><pad><pad>']
+        """
+        for name in settings:
+            if name not in self.settings:
+                raise TypeError(f"no setting is named {name!r}{suggest(name, self.settings)}")
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        other._set(**(self.settings | settings))
+        return other
+
+    def with_template(self, single: str, pair: str | None = None, ids: AnyIds = ()) -> Tokenizer:
         """Return a copy of the tokenizer with another template.
 
         Parameters
@@ -249,6 +389,8 @@ class Tokenizer:
             Template of a single text, such as ``"[CLS] $A [SEP]"``; see `Template`.
         pair : str, optional
             Template of a pair of texts, such as ``"[CLS] $A [SEP] $B:1 [SEP]:1"``.
+        ids : mapping of str to int or sequence of int
+            Ids of special tokens that are not added tokens; see `Template`.
 
         Returns
         -------
@@ -258,7 +400,7 @@ class Tokenizer:
         Raises
         ------
         TemplateError
-            If the template is malformed, or contains a special token that the tokenizer does not have.
+            If the template is malformed, or contains a special token that is not in the vocabulary.
 
         Examples
         --------
@@ -269,11 +411,7 @@ class Tokenizer:
         >>> tok.encode("a", add_special_tokens=True).tolist()
         [256, 97, 257]
         """
-        other = copy.copy(self)  # shallow: the tables and caches are shared
-        other.template = Template(single, pair)
-        other._bound = other.template.bind(self._added.special_ids)
-        other._ends = other._bound.ends
-        return other
+        return self.with_settings(template=Template(single, pair, ids))
 
     # Vocabulary
 
@@ -361,6 +499,22 @@ class Tokenizer:
         """
         return self._added.are_plain_specials
 
+    @property
+    def role_ids(self) -> dict[str, int]:
+        """Id of the special token of each role that `config` names, such as "bos" and "eos".
+
+        Roles whose token is not an added token are left out.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=257, special_tokens=["</s>"])
+        >>> tok.with_settings(config=ft.ModelConfig({"eos_token": "</s>"})).role_ids
+        {'eos': 256}
+        """
+        roles, ids = {} if self.config is None else self.config.roles, self._added.ids_by_text
+        return {role: ids[text] for role, text in roles.items() if text in ids}
+
     def id_to_piece(self, i: int) -> bytes:
         """Return the bytes of an id; for an added token, its text in UTF-8.
 
@@ -385,12 +539,12 @@ class Tokenizer:
         >>> tok.id_to_piece(257)
         b'low'
         """
-        return self._vocabulary.id_to_piece(i)
+        return self._vocabulary.id_to_piece(checked_integer("i", i))
 
     def piece_to_id(self, piece: bytes | str) -> int:
         """Return the id of a piece or of an added token.
 
-        If a piece of the model and an added token have the same text, the id of the piece is returned.
+        If an added token and a piece of the model have the same text, the id of the added token is returned.
 
         Parameters
         ----------
@@ -413,7 +567,7 @@ class Tokenizer:
         >>> tok.piece_to_id("low")
         257
         """
-        return self._vocabulary.piece_to_id(encode_utf8(piece))
+        return self._vocabulary.piece_to_id(encode_utf8(piece, name="piece"))
 
     def add_tokens(self, tokens: Iterable[str | AddedToken]) -> Tokenizer:
         """Return a copy of the tokenizer with more added tokens.
@@ -516,6 +670,9 @@ class Tokenizer:
             If a character is not in the vocabulary and the model has no unknown token.
         TemplateError
             If `add_special_tokens` is True and the tokenizer has no template.
+        TypeError
+            If `text` is neither ``str`` nor bytes, a flag is not True or False, or `special` or `sampling`
+            has the wrong type.
         ValueError
             If the model does not support this kind of `sampling`, or `special` or `errors` is invalid.
 
@@ -547,9 +704,10 @@ class Tokenizer:
         [b' ', b'lo', b'w', b'e', b'r']
         [b' low', b'e', b'r']
         """
-        if add_special_tokens:
+        checked_errors(errors)
+        if add_special_tokens is not False and checked_flag("add_special_tokens", add_special_tokens):
             self._require_template()
-        if as_list:
+        if as_list is True or (as_list is not False and checked_flag("as_list", as_list)):
             row = self._encoder.encode_list(text, special, errors, sampling)
             return [*self._ends[0], *row, *self._ends[1]] if add_special_tokens else row
         ids = self._encoder.encode_text(text, special, errors, sampling)
@@ -611,6 +769,9 @@ class Tokenizer:
         ------
         TextError, SpecialTokenError, UnknownCharacterError, TemplateError, ValueError
             As in `encode`. The error message gives the row of the text.
+        TypeError
+            If `texts` is a single text, a mapping, a table or a set, an item of it is not a text, or an
+            option has the wrong type.
 
         Examples
         --------
@@ -624,14 +785,18 @@ class Tokenizer:
         >>> tok.encode_batch(["low", "lower"], as_list=True)
         [[257], [257, 101, 114]]
         """
-        if not as_list:
-            corpus = Corpus.from_texts(texts, errors=errors)
-            return self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
-        if add_special_tokens:
+        checked_batch("texts", texts)
+        checked_errors(errors)
+        checked_flag("as_list", as_list)
+        if checked_flag("add_special_tokens", add_special_tokens):
             self._require_template()
-        lists = self._encoder.encode_lists(texts, special, errors, workers, sampling)
-        before, after = self._ends
-        return [[*before, *row, *after] for row in lists] if add_special_tokens else lists
+        rows = self._encoder.encode_few(texts, special, errors, workers, sampling)
+        if rows is None:
+            corpus = Corpus.from_texts(texts, errors=errors)
+            rows = self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
+        elif add_special_tokens and len(rows):
+            rows = fill_part(self._bound.single, EncodedPart(rows, 0, begins=True, continues=False)).ids
+        return self._encoder.to_lists(rows) if as_list else rows
 
     def encode_files(
         self,
@@ -679,15 +844,73 @@ class Tokenizer:
         >>> tok.encode_files(ft.Corpus.from_files(path, document="line")).to_list()
         [[257], [257, 101, 114]]
         """
-        corpus = paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
-        return self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
+        with advising_corpus(paths):
+            return self._encode_corpus(_open(paths), add_special_tokens, special, workers, sampling)
+
+    def encode_stream(
+        self,
+        paths: PathLike | Iterable[PathLike] | Corpus,
+        *,
+        add_special_tokens: bool = False,
+        special: Special = "none",
+        workers: int | None = None,
+        sampling: Sampler | None = None,
+    ) -> Generator[EncodedPart, None, None]:
+        """Return a generator of the ids of every document in files, part by part.
+
+        Text and ids need not fit in memory. Text that has been read is encoded without waiting for more, for
+        example if the documents are lines of a pipe that another program writes slowly.
+
+        Parameters
+        ----------
+        paths, add_special_tokens, special, workers, sampling
+            As in `encode_files`.
+
+        Yields
+        ------
+        EncodedPart
+            Ids of consecutive documents, or of a part of a long document. The sizes of the parts may change
+            in later versions.
+
+        Raises
+        ------
+        TemplateError, TypeError, ValueError
+            Immediately, as in `encode_files`.
+        OSError, CorpusError, SpecialTokenError, UnknownCharacterError
+            While the parts are generated, as in `encode_files`.
+
+        See Also
+        --------
+        encode_files : Return the ids of all documents at once.
+
+        Notes
+        -----
+        Joined, the parts are the result of `encode_files`. At most two parts per thread are in memory, of
+        about 1 MiB of text each, unless a longer document must be encoded as a whole; see `Corpus` for when a
+        file can be read in parts. With ``special="all"``, also a special token that contains a place where
+        the pretokenizer always splits text makes that necessary.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> tok = ft.train(corpus, vocab_size=258, special_tokens=["<s>"]).with_template("<s> $A")
+        >>> for part in tok.encode_stream(ft.Corpus.from_texts(["lo", "wer"]), add_special_tokens=True):
+        ...     for document, ids in enumerate(part.ids, part.first):
+        ...         print(document, ids.tolist())
+        0 [257, 256]
+        1 [257, 119, 101, 114]
+        """
+        with advising_corpus(paths):
+            parts = self._encode_parts(_open(paths), add_special_tokens, special, workers, sampling)
+        return _advise(copy_parts(parts), paths)
 
     def encode_pairs(
         self,
         pairs: Iterable[TextPair],
         *,
         max_length: int | None = None,
-        truncation: Truncation = "longest_first",
+        truncation: Strategy | None = None,
         add_special_tokens: bool = False,
         **options: Unpack[BatchOptions],
     ) -> Pairs:
@@ -698,11 +921,13 @@ class Tokenizer:
         pairs : iterable of pairs of str or bytes
             The texts.
         max_length : int, optional
-            Maximum number of ids per row, special tokens of the template included; default: no limit.
-        truncation : {"longest_first", "only_first", "only_second"}
+            Maximum number of ids per row, special tokens of the template included; default: that of
+            `truncation` of the tokenizer, or else no limit.
+        truncation : {"longest_first", "only_first", "only_second"}, optional
             Text that is truncated if a row exceeds `max_length`. "longest_first" removes ids from the longer
             text until both have the same number of ids, then from both alternately. "only_first" and
-            "only_second" truncate one text, which must keep at least one id.
+            "only_second" truncate one text, which must keep at least one id. Default: the strategy of
+            `truncation` of the tokenizer, or else "longest_first".
         add_special_tokens : bool
             Whether to put the special tokens of the template around the texts.
         **options
@@ -718,7 +943,7 @@ class Tokenizer:
         Raises
         ------
         TextError, SpecialTokenError, UnknownCharacterError
-            As in `encode`. The error message gives the number of the document.
+            As in `encode`. The error message gives the pair and the number of the document.
         TemplateError
             If `add_special_tokens` is True and the tokenizer has no template for pairs.
         TypeError
@@ -729,9 +954,10 @@ class Tokenizer:
 
         Notes
         -----
-        Texts are truncated as in Hugging Face ``tokenizers`` 0.23, with one exception. If `max_length` leaves
-        space for the special tokens only, ``tokenizers`` empties both texts with any `truncation`; fasttok
-        does so with "longest_first" only.
+        Texts are truncated as in Hugging Face ``tokenizers`` 0.23. If `max_length` is given, a value that is
+        too small is an error. Otherwise the setting `truncation` has the effect that it has there: it empties
+        both texts if it leaves space for the special tokens only, and truncates nothing if it is below the
+        number of special tokens.
 
         Examples
         --------
@@ -743,22 +969,69 @@ class Tokenizer:
         >>> tok.decode(ids[0]), type_ids[0].tolist()
         ('ab<sep>xy<sep>', [0, 0, 0, 1, 1, 1])
         """
-        checked_choice("truncation", truncation, "longest_first", "only_first", "only_second")
-        parts = self._bound.pair or PLAIN_PAIR
+        checked_items("pairs", pairs, "pairs of texts")
+        checked_flag("add_special_tokens", add_special_tokens)
+        if truncation is not None:
+            checked_choice("truncation", truncation, "longest_first", "only_first", "only_second")
+        parts = PLAIN_PAIR if self._bound.pair is None else self._bound.pair
         if not add_special_tokens:
             parts = tuple(part for part in parts if part.text is not None)
-        elif not self._bound.pair:
+        elif self._bound.pair is None:
             self._require_template()
             raise TemplateError(
                 "cannot add special tokens to pairs: the template is for single texts only; set one for "
                 "pairs with tok.with_template(single, pair)"
             )
         if max_length is not None:
-            max_length = checked_size("max_length", max_length, least=max(1, len(parts) - 2))
-        rows = self.encode_batch(iterate_texts(pairs), as_list=False, **options)
-        return join_pairs(rows, parts, max_length, truncation)
+            n_added = sum(part.text is None for part in parts)
+            max_length = checked_size("max_length", max_length, least=max(1, n_added))
+        limits = self._truncate(max_length=max_length, strategy=truncation)
+        try:
+            rows = self.encode_batch(iterate_texts(pairs), as_list=False, **options)
+        except (TextError, SpecialTokenError, UnknownCharacterError) as error:
+            pair, second = divmod(error.document or 0, 2)
+            message = str(error).replace(f" of document {error.document}", "", 1)
+            error.args = (f"pair {pair}, text {second + 1}: {message}",)
+            raise
+        return join_pairs(rows, parts, limits, is_strict=max_length is not None)
 
-    def encode_with_offsets(self, text: str | bytes, *, special: Special = "none") -> Encoding:
+    def type_ids(self, rows: IdRows) -> TypeIds:
+        """Return the type ids of rows of single texts, as the template gives them.
+
+        Parameters
+        ----------
+        rows : Ragged or iterable of rows of int
+            The rows, as `encode_batch` or `windows` returns them, with special tokens of the template or
+            without.
+
+        Returns
+        -------
+        TypeIds
+            One row per row. Without a template, all type ids are 0.
+
+        Raises
+        ------
+        IndexError, TypeError
+            As in `pad`.
+
+        Notes
+        -----
+        Takes O(n) time for n ids. The type ids of pairs are in the result of `encode_pairs`. See `pad` for
+        how rows encoded with the template are recognized.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low"]), vocab_size=257, special_tokens=["<cls>"])
+        >>> tok = tok.with_template("$A <cls>:2")
+        >>> tok.type_ids(tok.encode_batch(["low", "w"], add_special_tokens=True)).to_list()
+        [[0, 0, 0, 2], [0, 2]]
+        """
+        return find_type_ids(as_known_rows(rows, self.vocab_size), self._around)
+
+    def encode_with_offsets(
+        self, text: str | bytes, *, special: Special = "none", add_special_tokens: bool = False
+    ) -> Encoding:
         """Return the ids of a text and the span of each token in the text.
 
         Parameters
@@ -767,6 +1040,8 @@ class Tokenizer:
             The text; bytes need not be valid UTF-8.
         special : {"none", "all", "raise"} or collection of str
             Treatment of special tokens whose text occurs in `text`, as in `encode`.
+        add_special_tokens : bool
+            Whether to put the special tokens of the template around the text. Their spans are (0, 0).
 
         Returns
         -------
@@ -775,14 +1050,14 @@ class Tokenizer:
 
         Raises
         ------
-        TextError, SpecialTokenError, UnknownCharacterError
+        TextError, SpecialTokenError, UnknownCharacterError, TemplateError
             As in `encode`.
 
         Notes
         -----
         In addition to the time of `encode`, this takes O(n) time for n bytes of text. The spans in code
-        points equal the offsets of Hugging Face ``tokenizers`` with ``trim_offsets=False``. With
-        ``trim_offsets=True``, the span of a word in ``tokenizers`` excludes the space before the word.
+        points equal the offsets of Hugging Face ``tokenizers``. The setting `trim_offsets` of the tokenizer
+        corresponds to ``trim_offsets=True`` there; see `TrimOffsets`.
 
         Examples
         --------
@@ -795,9 +1070,21 @@ class Tokenizer:
         >>> [text[start:end] for start, end in encoding.char_spans]
         ['a', ' lowe', 'r']
         """
+        if checked_flag("add_special_tokens", add_special_tokens):
+            self._require_template()
         data = encode_utf8(text)
         ids, spans = self._encoder.encode_located(data, special)
-        return locate(data, ids, spans)
+        before, one, after = self._around
+        encoding = locate(data, ids, spans, np.full(len(ids), one.type_id, self._type_dtype))
+        if self.trim_offsets is not None:
+            encoding = self._trimmer.trim(data, encoding, self.trim_offsets)
+        if not add_special_tokens:
+            return encoding
+        return surround(encoding, before, after)
+
+    @cached_property
+    def _trimmer(self) -> Trimmer:
+        return Trimmer(self.model, self._added, self.vocab_size)
 
     def count(self, text: str | bytes, *, special: Special = "none", errors: Errors = "strict") -> int:
         """Return the number of tokens of a text.
@@ -823,7 +1110,50 @@ class Tokenizer:
         >>> tok.count("lower lowest")
         5
         """
-        return len(self.encode(text, special=special, errors=errors))
+        checked_errors(errors)
+        return self._encoder.count(text, special, errors)
+
+    def count_batch(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        special: Special = "none",
+        errors: Errors = "strict",
+        workers: int | None = None,
+    ) -> NDArray[np.int64]:
+        """Return the number of tokens of each of several texts, which are encoded on several threads.
+
+        The ids are not kept, so that they need not fit in memory.
+
+        Parameters
+        ----------
+        texts, special, errors, workers
+            As in `encode_batch`.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            One number per text.
+
+        Raises
+        ------
+        TextError, SpecialTokenError, UnknownCharacterError, TypeError, ValueError
+            As in `encode_batch`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.count_batch(["lower lowest", "", "low"])
+        array([5, 0, 1])
+        """
+        checked_batch("texts", texts)
+        checked_errors(errors)
+        rows = self._encoder.encode_few(texts, special, errors, workers, None)
+        if rows is not None:
+            return rows.lengths
+        corpus = Corpus.from_texts(texts, errors=errors)
+        return count_parts(self._encoder.encode_parts(corpus, special, workers, None))
 
     def show(self, text: str | bytes, *, special: Special = "none") -> ColouredTokens:
         """Return the tokens of a text for display; a notebook shows them in alternating colours.
@@ -864,12 +1194,21 @@ class Tokenizer:
         workers: int | None,
         sampling: Sampler | None,
     ) -> Ragged:
-        if not add_special_tokens:
-            return self._encoder.encode_corpus(corpus, special, workers, sampling)
-        self._require_template()
-        return fill_single(
-            self._bound.single, self._encoder.encode_corpus(corpus, special, workers, sampling)
-        )
+        return join_parts(self._encode_parts(corpus, add_special_tokens, special, workers, sampling))
+
+    def _encode_parts(
+        self,
+        corpus: Corpus,
+        add_special_tokens: bool,
+        special: Special,
+        workers: int | None,
+        sampling: Sampler | None,
+    ) -> Parts:
+        """Return the parts of a corpus; a part is overwritten when the next one is requested."""
+        if checked_flag("add_special_tokens", add_special_tokens):
+            self._require_template()
+        parts = self._encoder.encode_parts(corpus, special, workers, sampling)
+        return fill_parts(self._bound.single, parts) if add_special_tokens else parts
 
     def _require_template(self) -> None:
         if self.template is None:
@@ -929,7 +1268,13 @@ class Tokenizer:
                 self.text_decoder()
                 if not clean_up and decoder == self.decoder
                 else TextDecoder(
-                    decoder, self.model, self._added.ids_by_text, self._added.special_ids.values()
+                    decoder,
+                    self.model,
+                    self._added.ids_by_text,
+                    self._added.special_if_normalized()
+                    if decoder.reads_normalized
+                    else self._added.special_ids.values(),
+                    self._added.normalized_by_id() if decoder.reads_normalized else {},
                 )
             )
         return self._text_decoders[clean_up]
@@ -1004,7 +1349,7 @@ class Tokenizer:
 
         Notes
         -----
-        Takes O(n) time for a result of n bytes.
+        Takes O(n) time for a result of n bytes, and little memory in addition to the ids and the result.
 
         Examples
         --------
@@ -1014,7 +1359,8 @@ class Tokenizer:
         >>> tok.decode_bytes([first]), tok.decode([first]), tok.decode([first, second])
         (b'\\xc3', '\ufffd', 'é')
         """
-        return self.text_decoder(clean_up).decode(as_ids(ids), skip_special_tokens)
+        checked_flag("skip_special_tokens", skip_special_tokens)
+        return decode_row(self.text_decoder(clean_up), as_ids(ids), skip_special_tokens)
 
     def decode_batch(
         self,
@@ -1041,7 +1387,7 @@ class Tokenizer:
         Raises
         ------
         IndexError, TypeError, UnicodeDecodeError
-            As in `decode`.
+            As in `decode`. The error message gives the row.
 
         Examples
         --------
@@ -1051,8 +1397,16 @@ class Tokenizer:
         ['low', 'lower']
         """
         checked_choice("errors", errors, "replace", "strict")
-        texts = self.text_decoder(clean_up).decode_rows(as_rows(batch), skip_special_tokens)
-        return [text.decode(errors=errors) for text in texts]
+        checked_flag("skip_special_tokens", skip_special_tokens)
+        texts = self.text_decoder(clean_up).decode_rows(as_rows(batch, "batch"), skip_special_tokens)
+        decoded: list[str] = []
+        try:
+            for text in texts:
+                decoded.append(text.decode(errors=errors))
+        except UnicodeDecodeError as error:
+            error.reason += f" (row {len(decoded)} of batch)"
+            raise
+        return decoded
 
     # Batches for a model
 
@@ -1061,27 +1415,33 @@ class Tokenizer:
         rows: IdRows,
         max_length: int | None = None,
         *,
-        side: Literal["right", "left"] = "right",
+        side: Side | None = None,
         width: int | None = None,
         pad_id: int | None = None,
         dtype: DTypeLike = np.int64,
     ) -> Padded:
         """Pad rows of ids to a matrix and return it with an attention mask.
 
+        The defaults are those of the settings `truncation` and `padding`, if the tokenizer has them; see
+        `with_settings`. An argument that is given replaces the option of the setting.
+
         Parameters
         ----------
         rows : Ragged or iterable of rows of int
-            The rows, as `encode_batch` returns them.
+            The rows, as `encode_batch` returns them; or `TypeIds`.
         max_length : int, optional
-            Maximum number of ids per row; default: no limit. Longer rows are truncated on the right. Rows
-            that were encoded with the template keep its special tokens.
-        side : {"right", "left"}
-            Side of the padding.
+            Maximum number of ids per row; default: no limit. Longer rows are truncated on the right, unless
+            the setting `truncation` or the ``truncation_side`` of `config` says left. Rows that were encoded
+            with the template keep its special tokens.
+        side : {"right", "left"}, optional
+            Side of the padding; default: the ``padding_side`` of `config`, or else right.
         width : int, optional
-            Number of columns; default: the length of the longest row after truncation.
+            Number of columns, which `multiple_of` of the setting `padding` may increase. Default: the length
+            of the longest row after truncation.
         pad_id : int, optional
-            Id of the padding; default: the id of ``[PAD]``, ``<pad>`` or ``<|pad|>``, whichever is the first
-            that is a special token.
+            Id of the padding; default: that of the role "pad" of `config`, or else the id of ``[PAD]``,
+            ``<pad>`` or ``<|pad|>``, whichever is the first that is a special token. For `TypeIds`, the
+            default is 0.
         dtype : {np.int64, np.int32}
             Type of the ids. Most models take int64; int32 needs half the memory.
 
@@ -1106,11 +1466,10 @@ class Tokenizer:
         -----
         Takes O(n) time for a matrix of n elements.
 
-        Type ids are padded in the same way: ``tok.pad(pairs.type_ids, pad_id=0)``.
-
         A row counts as encoded with the template if it begins and ends with the special tokens of the
-        template. If one of these tokens also occurs inside the row, the row counts as a pair. `pad` does not
-        truncate pairs; use the `max_length` of `encode_pairs`.
+        template. If `max_length` is given and one of these tokens also occurs inside a row, the row counts as
+        a pair. `pad` does not truncate pairs; use the `max_length` of `encode_pairs`. Without `max_length`,
+        pairs are already truncated by the setting `truncation`, so every longer row counts as a single text.
 
         Examples
         --------
@@ -1127,36 +1486,52 @@ class Tokenizer:
         array([[1, 1, 1, 1, 1],
                [1, 1, 1, 0, 0]])
         """
-        checked_choice("side", side, "right", "left")
-        if max_length is not None:
-            max_length = checked_size("max_length", max_length, least=1)
-        if width is not None:
-            width = checked_size("width", width, least=0)
-        pad_id = find_pad_id(self._added.special_ids) if pad_id is None else checked_integer("pad_id", pad_id)
+        if side is None and self.config is not None:
+            side = self.config.padding_side
+        padding = override_padding(self.padding, side=side, width=width, pad_id=pad_id)
+        truncation = self._limit_rows(max_length)
+        if isinstance(rows, TypeIds):
+            found = padding.pad_type_id if pad_id is None else pad_id
+        else:
+            found = find_pad_id(padding, self._added.ids_by_text, self._added.special_ids, self.role_ids)
         known, ends = self._check_rows(rows)
         return pad_to_matrix(
             known,
             ends,
-            pad_id,
-            max_length=max_length,
-            width=width,
-            on_left=side == "left",
-            dtype=checked_dtype(dtype, pad_id),
+            padding,
+            found,
+            truncation,
+            is_strict=max_length is not None,
+            may_widen=width is None,
+            dtype=checked_dtype(dtype, found),
         )
 
-    def windows(self, rows: IdRows, max_length: int, stride: int = 0) -> Windows:
+    def _limit_rows(self, max_length: int | None, stride: int | None = None) -> Truncation | None:
+        """Return the truncation of rows; if `max_length` is given, the strategy does not matter."""
+        if max_length is None:
+            return self._truncate(stride=stride)
+        max_length = checked_size("max_length", max_length, least=1)
+        return self._truncate(max_length=max_length, stride=stride, strategy="longest_first")
+
+    def _truncate(self, **given: Any) -> Truncation | None:
+        """Return the setting `truncation` with the side of `config` and the options that are not None."""
+        side = self.config.truncation_side if self.config else None
+        return override_truncation(self.truncation, side=side, **given)
+
+    def windows(self, rows: IdRows, max_length: int | None = None, stride: int | None = None) -> Windows:
         """Split rows of ids into overlapping windows.
 
         Parameters
         ----------
         rows : Ragged or iterable of rows of int
             The rows, as `encode_batch` returns them.
-        max_length : int
+        max_length : int, optional
             Maximum number of ids per window, special tokens of the template included. Every window of a row
-            that was encoded with the template has the special tokens.
-        stride : int
+            that was encoded with the template has the special tokens. Default: that of the setting
+            `truncation`, without which `max_length` is required.
+        stride : int, optional
             Number of ids that a window shares with the window before it, special tokens of the template not
-            included.
+            included. Default: that of the setting `truncation`, or else 0.
 
         Returns
         -------
@@ -1170,14 +1545,16 @@ class Tokenizer:
             As in `pad`.
         ValueError
             If `stride` is negative; if `max_length` is not larger than `stride` plus the number of special
-            tokens that a window must have; or if a pair would be split.
+            tokens that a window must have, or is missing; or if a pair would be split.
 
         Notes
         -----
         Takes O(n) time for a result of n ids. The result grows as `stride` approaches `max_length`.
 
         The windows equal those of Hugging Face ``tokenizers``, where the windows after the first are in
-        ``Encoding.overflowing``. See `pad` for how pairs, and rows encoded with the template, are recognized.
+        ``Encoding.overflowing``. If the setting `truncation` has the side "left", the first window of a row
+        is the end of the row, and the last window is its beginning. See `pad` for how pairs, and rows encoded
+        with the template, are recognized.
 
         Examples
         --------
@@ -1191,23 +1568,24 @@ class Tokenizer:
         >>> windows.documents
         array([0, 0, 0, 1])
         """
-        max_length = checked_size("max_length", max_length, least=1)
-        stride = checked_size("stride", stride, least=0)
+        truncation = self._limit_rows(max_length, stride)
+        if truncation is None:
+            raise ValueError("windows needs max_length, since the tokenizer has no truncation")
         known, ends = self._check_rows(rows)
-        return split_into_windows(known, ends, max_length, stride)
+        return split_into_windows(known, ends, truncation, is_strict=max_length is not None)
 
     def _check_rows(self, rows: IdRows) -> tuple[Ragged, Ends]:
         """Check rows of ids; return them and the ids that the template adds at both ends.
 
-        Rows can also contain type ids instead of ids of tokens. Then both ends are empty, because no special
-        token can be recognized in type ids.
+        For type ids, the ends are the type ids of the template.
         """
-        is_types = isinstance(rows, Ragged) and rows.values.dtype == np.uint8  # type ids have no template
-        return as_known_rows(rows, self.vocab_size), ([], []) if is_types else self._ends
+        if isinstance(rows, TypeIds):
+            return TypeIds(rows.values.astype(np.uint32), rows.offsets), ends_of_types(self._around)
+        return as_known_rows(rows, self.vocab_size), self._ends
 
     # Files
 
-    def save(self, path: str | os.PathLike[str], format: str = "fasttok") -> None:
+    def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:
         """Write the tokenizer to a file.
 
         The file is written completely or not at all. `fasttok.load` reads it.
@@ -1215,16 +1593,19 @@ class Tokenizer:
         Parameters
         ----------
         path : path
-            The file.
-        format : {"fasttok", "tiktoken", "vocab.txt"}
-            Format of the file. "fasttok" can hold every tokenizer, "tiktoken" can hold byte-level BPE, and
-            "vocab.txt" can hold WordPiece as in BERT. See `fasttok.formats.tiktoken.save` and
-            `fasttok.formats.vocab_txt.save`.
+            The file; for "gpt2", the folder; for "huggingface", the file, or the folder if it does not end
+            with ``.json``.
+        format : {"fasttok", "huggingface", "gpt2", "tiktoken", "vocab.txt"}, optional
+            Format of the file; default: "fasttok", which can hold every tokenizer. "huggingface" holds what
+            the ``tokenizers`` library can do, "tiktoken" and "gpt2" byte-level BPE, and "vocab.txt" WordPiece
+            as in BERT. See `fasttok.formats.huggingface.files.save`, `fasttok.formats.tiktoken.save`,
+            `fasttok.formats.gpt2.save` and `fasttok.formats.vocab_txt.save`.
 
         Raises
         ------
         ValueError
-            If `format` is unknown.
+            If `format` is unknown; or if it is not given and the path is a folder or has a name that is usual
+            for another format, such as ``books.tiktoken``, ``tokenizer.json`` or ``vocab.txt``.
         ModelExportError
             If the format cannot hold the tokenizer; the message says why.
         OSError
@@ -1238,11 +1619,134 @@ class Tokenizer:
         >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
         >>> tok.save(path)
         >>> ft.load(path)
-        Tokenizer(bpe, vocab_size=261, ScannerPretokenizer(name='gpt2'))
+        Tokenizer(bpe, vocab_size=261, ScannerPretokenizer(name='o200k', unicode=None))
         """
         from fasttok.formats.registry import save
 
         save(self, path, format)
+
+    def to_tokenizers(self) -> Any:
+        """Return a ``tokenizers.Tokenizer`` of Hugging Face that gives the same ids, offsets and text.
+
+        It always finds special tokens in text, like `encode` with ``special="all"``, and pads and truncates
+        as the settings `padding` and `truncation` say.
+
+        Returns
+        -------
+        tokenizers.Tokenizer
+            A new object. Changes of one do not change the other.
+
+        Raises
+        ------
+        ModelExportError
+            If ``tokenizers`` cannot do exactly the same; the message says what.
+        ImportError
+            If ``tokenizers`` is not installed.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.to_tokenizers().encode("lower lowest").ids
+        [257, 101, 114, 259, 260]
+        """
+        from fasttok.formats.bridges import to_tokenizers
+
+        return to_tokenizers(self)
+
+    def to_transformers(self) -> Any:
+        """Return a tokenizer of Hugging Face ``transformers``, with the chat template and roles of `config`.
+
+        It passes through ``save_pretrained`` and ``from_pretrained``.
+
+        Returns
+        -------
+        transformers.PreTrainedTokenizerFast
+            A new object. Changes of one do not change the other.
+
+        Raises
+        ------
+        ModelExportError
+            As in `to_tokenizers`.
+        ImportError
+            If ``transformers`` is not installed.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.to_transformers()("lower lowest")["input_ids"]  # doctest: +SKIP
+        [257, 101, 114, 259, 260]
+        """
+        from fasttok.formats.bridges import to_transformers
+
+        return to_transformers(self)
+
+    def to_tiktoken(self) -> Any:
+        """Return a ``tiktoken.Encoding`` with the same pieces, pretokenizer and special tokens.
+
+        Its ``encode_ordinary`` gives the ids of `encode`, and its ``encode`` with ``allowed_special="all"``
+        gives those of `encode` with ``special="all"``.
+
+        Returns
+        -------
+        tiktoken.Encoding
+
+            A new object. Changes of one do not change the other.
+
+        Raises
+        ------
+        ModelExportError
+            If tiktoken cannot represent the tokenizer: in the cases of `fasttok.formats.tiktoken.save`, or if
+            the pretokenizer cannot be written as one regular expression with the same meaning in tiktoken.
+        ImportError
+            If tiktoken is not installed.
+
+        Notes
+        -----
+        A pretokenizer that is a regular expression has the Unicode tables of the ``regex`` module, which are
+        newer than those of tiktoken. Ids may differ for code points that tiktoken does not know.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower lowest"])
+        >>> tok = ft.train(corpus, vocab_size=262, special_tokens=["<|end|>"])
+        >>> encoding = tok.to_tiktoken()
+        >>> encoding.encode("lower<|end|>", allowed_special="all")
+        [257, 101, 114, 261]
+        """
+        from fasttok.formats.bridges import to_tiktoken
+
+        return to_tiktoken(self)
+
+
+def _open(paths: PathLike | Iterable[PathLike] | Corpus) -> Corpus:
+    return paths if isinstance(paths, Corpus) else Corpus.from_files(paths)
+
+
+def _advise(parts: Parts, paths: PathLike | Iterable[PathLike] | Corpus) -> Parts:
+    with advising_corpus(paths):
+        yield from parts
+
+
+def _checked_provenance(provenance: Any) -> dict[str, Any]:
+    """Return a copy of a provenance, as a file returns it.
+
+    Raises
+    ------
+    TypeError
+        If it is not a mapping of plain JSON.
+    ValueError
+        If it contains a number that is not finite, or is nested more than 100 deep.
+    """
+    found = dict(checked_mapping("provenance", provenance, "names to plain JSON"))
+    check_depth("provenance", found)
+    try:
+        copied: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"provenance must be plain JSON: {error}") from None
+    return copied
 
 
 def _from_arguments(kind: type[Tokenizer], arguments: dict[str, Any]) -> Tokenizer:

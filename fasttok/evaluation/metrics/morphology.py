@@ -171,7 +171,7 @@ def count_boundaries(morphemes: Morphemes, byte_spans: NDArray[np.int64]) -> Bou
     morphemes : Morphemes
         Words and their morpheme boundaries.
     byte_spans : ndarray of int64, shape (m, 2)
-        Spans of the tokens of ``morphemes.text`` in bytes, ascending.
+        Spans of the tokens of ``morphemes.text`` in bytes, in any order. They may overlap.
 
     Returns
     -------

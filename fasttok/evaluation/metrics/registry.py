@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fasttok.core.checks import describe_type, unknown_name
 from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics import (
     compression,
@@ -88,7 +89,7 @@ def find_metrics(requested: Iterable[str | Metric]) -> list[Metric]:
         for metric in _find_group(one) if isinstance(one, str) else (one,):
             if not isinstance(metric, Metric):
                 raise TypeError(
-                    f"a metric must be the name of a group or a Metric, not {type(metric).__name__}"
+                    f"metrics: a metric must be the name of a group or a Metric, not {describe_type(metric)}"
                 )
             if metric != found.setdefault(metric.name, KNOWN.get(metric.name, metric)):
                 raise ValueError(f"another metric is already named {metric.name!r}; rename yours")
@@ -99,5 +100,7 @@ def _find_group(name: str) -> tuple[Metric, ...]:
     if name == SPEED:
         raise ValueError(f"{name!r} is measured by experiments only; use ft.compare")
     if name not in METRICS:
-        raise ValueError(f"no group of metrics is named {name!r}; known are {', '.join(METRICS)}")
+        owners = {metric.name: group for group, metrics in METRICS.items() for metric in metrics}
+        advice = f'{name!r} is in the group "{owners[name]}"' if name in owners else ""
+        raise unknown_name("group of metrics", name, tuple(METRICS), advice)
     return METRICS[name]

@@ -11,11 +11,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fasttok.core.saving import atomic_write
-from fasttok.corpus.readers import PathLike
+from fasttok.core.checks import checked_names, checked_path
+from fasttok.core.saving import atomic_write, check_writable
+from fasttok.corpus.files import PathLike
+from fasttok.counts.marks import name_shares
 from fasttok.display.colours import STYLE, to_html
 from fasttok.evaluation.metrics.registry import KNOWN
 from fasttok.experiment.report import languages, plots, tables, vocabularies
@@ -68,6 +71,8 @@ def write_report(
         If jinja2 or Matplotlib is not installed. The extra ``report`` installs both.
     OSError
         If a file of the folder is missing, or the report cannot be written.
+    ValueError
+        If the output is one of the results.
     ExperimentError
         If the comparison has not finished, or a file is damaged or belongs to another run.
 
@@ -99,22 +104,37 @@ def write_report(
     >>> Path(ft.write_report(folder / "results")).name
     'report.html'
     """
-    path = os.path.join(os.fspath(folder), REPORT) if output is None else os.fspath(output)
-    page = render_report(Results.load(folder, allow_import=allow_import))
+    folder = checked_path("folder", folder)
+    path = os.path.join(folder, REPORT) if output is None else checked_path("output", output)
+    packages = checked_names("allow_import", allow_import)
+    check_packages()
+    if os.path.isdir(folder):
+        check_writable(path, (file for file in Path(folder).rglob("*") if file.name != REPORT))
+    page = render_report(Results.load(folder, allow_import=packages))
     with atomic_write(path) as file:
         file.write(page.encode())
     return path
 
 
+def check_packages() -> None:
+    """Raise an error if a package that a report needs is not installed. Call it before long work.
+
+    Raises
+    ------
+    ImportError
+        If jinja2 or Matplotlib is not installed.
+    """
+    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"cannot write a report: not installed: {', '.join(missing)}. Run: pip install jinja2 matplotlib"
+        )
+
+
 def render_report(results: Results) -> str:
     """Return the HTML page that `write_report` writes."""
-    try:
-        import jinja2
-        import matplotlib  # noqa: F401 - fail before any work is done
-    except ImportError as error:
-        raise ImportError(
-            "cannot write a report: jinja2 or Matplotlib is not installed. Run: pip install jinja2 matplotlib"
-        ) from error
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fasttok.experiment.report"),
         autoescape=True,
@@ -348,9 +368,15 @@ class Report:
         return sorted(tag for tag, script in scripts.items() if script in languages.UNSPACED)
 
     def unknown_shares(self, corpus: str) -> list[tuple[str, str]]:
-        """Return the tokenizers with too many unknown tokens, and the share of these tokens."""
+        """Return the tokenizers with too much unknown text, and its share of the tokens and the text."""
         lines = [self._curves[corpus, name] for name in self.by_name if name in self.unranked[corpus]]
-        return [(line["tokenizer"], f"{line['n_unknown'] / line['n_tokens']:.1%}") for line in lines]
+        return [(line["tokenizer"], _describe_unknown(line)) for line in lines]
+
+    def separated_marks(self, corpus: str) -> list[tuple[str, str]]:
+        """Return the tokenizers that separate combining marks from letters, with the shares of languages."""
+        # Results of earlier versions do not have these shares.
+        shares = {name: self._curves.get((corpus, name), {}).get("separated_marks") for name in self.by_name}
+        return [(name, name_shares(found)) for name, found in shares.items() if found]
 
     @property
     def specification(self) -> str:
@@ -379,3 +405,10 @@ class Report:
             for name, found in texts[kind].items()
         ]
         return named + [(name, made["sha256"]) for name, made in self.manifest["tokenizers"].items()]
+
+
+def _describe_unknown(curve: dict[str, Any]) -> str:
+    """Return the shares of unknown tokens, and of the bytes in them in the language with most of them."""
+    tokens = f"{curve['n_unknown'] / curve['n_tokens']:.1%} of the tokens"
+    share, language = tables.max_unknown_bytes(curve)
+    return f"{tokens}, {share:.1%} of the text{f' in {language}' if language else ''}" if share else tokens

@@ -196,8 +196,25 @@ def headline(
 
 
 def find_unranked(curves: Iterable[Row]) -> set[str]:
-    """Return the tokenizers with more than 1 % unknown tokens, which make the number of tokens too low."""
-    return {curve["tokenizer"] for curve in curves if curve["n_unknown"] > MAX_UNKNOWN * curve["n_tokens"]}
+    """Return the tokenizers for which too much is unknown, which makes the number of tokens too low.
+
+    Too much is more than 1 % of the tokens, or of the bytes of a language: one unknown token can replace a
+    long word.
+    """
+    return {
+        curve["tokenizer"]
+        for curve in curves
+        if curve["n_unknown"] > MAX_UNKNOWN * curve["n_tokens"] or max_unknown_bytes(curve)[0] > MAX_UNKNOWN
+    }
+
+
+def max_unknown_bytes(curve: Row) -> tuple[float, str]:
+    """Return the largest share of the bytes of a language in unknown tokens, and the language.
+
+    Results of earlier versions do not have these shares, so it is 0 for them.
+    """
+    shares = curve.get("unknown_bytes", {})
+    return max(((share, language) for language, share in shares.items()), default=(0.0, ""))
 
 
 def make_value(row: Row | None, n_digits: int, best: float | None = None) -> Value:

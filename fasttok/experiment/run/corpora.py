@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 from fasttok.core.errors import CorpusError
 from fasttok.corpus.corpus import Corpus
-from fasttok.corpus.readers import suffix_of
+from fasttok.corpus.files import suffix_of
 from fasttok.evaluation.metrics.morphology import read_morphemes
 from fasttok.evaluation.sample import TestCorpus
 from fasttok.experiment.spec.spec import Experiment
 from fasttok.experiment.spec.texts import TestText, Text
+from fasttok.formats.registry import files_of
 
 CHUNK = 1 << 20  # bytes that are hashed at a time
 
@@ -46,7 +48,8 @@ def read_test_corpus(experiment: Experiment, text: TestText) -> TestCorpus:
 
 def fingerprint_text(text: Text) -> str:
     """Return a SHA-256 over the options for reading, and the suffix and content of each file."""
-    digest = hashlib.sha256(json.dumps(text.options, sort_keys=True).encode())
+    options = {"field": "text", **text.options}  # the field was in the options of earlier versions, too
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     for path in text.files:
         digest.update(f"\n{suffix_of(path)} {fingerprint_file(path)}".encode())
     return digest.hexdigest()
@@ -59,6 +62,14 @@ def fingerprint_file(path: str) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def fingerprint_tokenizer(path: str) -> str:
+    """Return the SHA-256 of a tokenizer's file, or of the files that `fasttok.load` reads in a folder."""
+    if not os.path.isdir(path):
+        return fingerprint_file(path)
+    files = {os.path.relpath(file, path): fingerprint_file(file) for file in files_of(path)}
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def fingerprint_test(text: TestText, words: str) -> str:

@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.corpus.corpus import Corpus
+from fasttok.counts.count import count_corpus
+from fasttok.counts.marks import MAX_SHARE, share_of_marks
 from fasttok.display.colours import visible
-from fasttok.evaluation.encoded import Encoded
+from fasttok.evaluation.encoded import Encoded, untrimmed
 from fasttok.evaluation.metrics.distribution import rank_frequency
 from fasttok.evaluation.sample import TestCorpus
 from fasttok.evaluation.wrappers import AnyTokenizer
+from fasttok.text.pipeline import Pipeline
 from fasttok.text.unicode.scripts import find_main_script
+from fasttok.tokenizer.tokenizer import Tokenizer
 
 POINTS = 120  # maximum number of points of a curve
 SCRIPT_BYTES = 10_000  # bytes of a language's text from which its script is detected
@@ -43,10 +48,12 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
     -------
     dict
         Names and numbers: ``tokenizer``, ``corpus``, ``n_tokens``, and ``n_unknown``, which is the number of
-        unknown tokens. ``scripts`` maps languages to scripts. ``ranks`` and ``counts`` are the points of the
-        rank-frequency curve over all languages. ``documents`` lists the sample documents, which do not depend
-        on the tokenizer. Each has its ``language``, its index ``row``, its visible ``tokens``, the indices of
-        ``unknown`` tokens, and ``continues``: whether it is longer than the part that is shown.
+        unknown tokens. ``scripts`` maps languages to scripts. ``ranks`` and ``counts`` are the
+        points of the rank-frequency curve over all languages. ``documents`` lists the sample documents, which
+        do not depend on the tokenizer. Each has its ``language``, its index ``row``, its visible ``tokens``,
+        the indices of ``unknown`` tokens, and ``continues``: whether it is longer than the part shown.
+        ``separated_marks`` maps languages to the share of pretokens that begin with a separated combining
+        mark, if it is more than 1 %.
     """
     scripts = {
         language: find_main_script(part.documents.values[part.documents.offsets[0] :][:SCRIPT_BYTES])
@@ -64,6 +71,11 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
         "n_tokens": int(occurrences.sum()),
         "n_unknown": int(occurrences[unk_id]) if has_unknown else 0,
         "scripts": scripts,
+        "separated_marks": {
+            language: share
+            for language, part in encoded.items()
+            if (share := _share_of_marks(part)) > MAX_SHARE
+        },
         "ranks": ranks.tolist(),
         "counts": counts.tolist(),
         "documents": [
@@ -73,6 +85,32 @@ def collect(tokenizer: str, corpus: TestCorpus, encoded: Mapping[str, Encoded]) 
             if row < len((part := encoded[language]).documents)
         ],
     }
+
+
+def share_unknown(part: Encoded) -> float:
+    """Return the share of the bytes of a text that are in spans of the unknown token.
+
+    If the spans are not known yet, the documents with unknown tokens are encoded again.
+    """
+    n_bytes = int(part.documents.lengths.sum())
+    places = np.flatnonzero(part.ids.values == part.tokenizer.unk_id)
+    if part.tokenizer.unk_id is None or not len(places):
+        return 0.0
+    if "byte_spans" not in vars(part):
+        rows = np.unique(np.searchsorted(part.ids.offsets, places, side="right") - 1)
+        part = Encoded(part.tokenizer, part.documents.take(rows), part.ids.take(rows))
+    spans = part.byte_spans[part.ids.values == part.tokenizer.unk_id]
+    return int((spans[:, 1] - spans[:, 0]).sum()) / n_bytes
+
+
+def _share_of_marks(part: Encoded) -> float:
+    """Return the result of `share_of_marks` for a text; 0 for tokenizers of other libraries."""
+    tok = part.tokenizer
+    if not isinstance(tok, Tokenizer):
+        return 0.0
+    corpus = Corpus.from_texts(part.documents.to_bytes())
+    counts = count_corpus(corpus, Pipeline(tok.normalizer, tok.pretokenizer))
+    return share_of_marks(counts, tok.pretokenizer)
 
 
 def _count(parts: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
@@ -135,8 +173,8 @@ def _find_end(text: bytes) -> int:
 def _cut(tokenizer: AnyTokenizer, text: bytes) -> dict[str, Any]:
     """Return the tokens that begin in the first `DOCUMENT_BYTES` bytes of a document."""
     read = text[: _find_end(text)]
-    encoding = tokenizer.encode_with_offsets(read)
-    n = int(np.searchsorted(encoding.byte_spans[:, 0], DOCUMENT_BYTES))
+    encoding = untrimmed(tokenizer).encode_with_offsets(read)
+    n = int(np.append(encoding.byte_spans[:, 0] >= DOCUMENT_BYTES, True).argmax())
     return {
         "tokens": [visible(text[start:stop]) for start, stop in encoding.byte_spans[:n].tolist()],
         "unknown": [i for i, id in enumerate(encoding.ids[:n].tolist()) if id == tokenizer.unk_id],

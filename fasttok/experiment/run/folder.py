@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fasttok.core.errors import ExperimentError
+from fasttok.core.saving import check_writable
 from fasttok.experiment.run.corpora import fingerprint_file
 from fasttok.experiment.run.results import CELLS, LOCK, MANIFEST, SPECIFICATION, TOKENIZERS, read_manifest
 from fasttok.experiment.spec.spec import Experiment
@@ -34,7 +35,10 @@ def check_folder(folder: str, experiment: Experiment) -> None:
         complete or incomplete results of an experiment with another name.
     ExperimentError
         If the folder contains a file that the experiment reads. The error gives the line of experiment.toml.
+    OSError
+        If files cannot be written to the folder.
     """
+    check_writable(folder, folder=True)
     if os.path.realpath(folder) == os.path.realpath(experiment.folder):
         message = "the folder contains the experiment itself; choose another folder for the results"
         raise FileExistsError(errno.EEXIST, message, folder)
@@ -49,7 +53,7 @@ def check_folder(folder: str, experiment: Experiment) -> None:
         )
         raise FileExistsError(errno.EEXIST, message, folder)
     inside = os.path.join(os.path.realpath(folder), "")
-    for path, keys in _read_files(experiment):
+    for path, keys in read_files(experiment):
         if os.path.realpath(path).startswith(inside):  # a run changes the files in its output folder
             raise experiment.error(f"{path} is inside the folder for the results, {folder}; move it", *keys)
 
@@ -86,7 +90,7 @@ def remove_results(folder: str) -> None:
     Path(folder, MANIFEST).unlink(missing_ok=True)
 
 
-def _read_files(experiment: Experiment) -> Iterator[tuple[str, tuple[str, ...]]]:
+def read_files(experiment: Experiment) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each file that an experiment reads, with its keys in experiment.toml."""
     for part in experiment.training:
         for path in part.text.files:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fasttok.core.checks import checked_names, checked_path, checked_text, unknown_name
 from fasttok.core.errors import ExperimentError
 from fasttok.core.saving import atomic_write
-from fasttok.corpus.readers import PathLike
+from fasttok.corpus.files import PathLike
 from fasttok.evaluation.metrics.registry import KNOWN, SPEED
 from fasttok.evaluation.metrics.registry import METRICS as GROUPS
+from fasttok.experiment.run.corpora import fingerprint_tokenizer
 from fasttok.formats.registry import load
 from fasttok.tokenizer.tokenizer import Tokenizer
 
@@ -135,14 +137,15 @@ class Results:
             If the folder does not contain results, the comparison has not finished, or a file is damaged or
             belongs to another run.
         """
-        name = os.fspath(folder)
+        name = checked_path("folder", folder)
+        packages = checked_names("allow_import", allow_import)
         manifest = read_manifest(name)
         read_listed(name, SPECIFICATION, manifest)
         rows, curves, failures, timings = (
             [json.loads(line) for line in read_listed(name, file, manifest).splitlines()]
             for file in (METRICS, CURVES, FAILURES, TIMINGS)
         )
-        return cls(name, rows, curves, failures, timings, manifest, tuple(allow_import))
+        return cls(name, rows, curves, failures, timings, manifest, packages)
 
     @property
     def tokenizers(self) -> list[str]:
@@ -169,7 +172,15 @@ class Results:
         return {name: metric.describe() for name, metric in KNOWN.items()} | own
 
     def needs(self, name: str) -> str:
-        """Return the requirement that a test corpus must meet for a requested metric; "" for most metrics."""
+        """Return the requirement that a test corpus must meet for a requested metric; "" for most metrics.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `name` is not the name of a requested metric.
+        """
+        if checked_text("name", name) not in self.manifest["metrics"]:
+            raise unknown_name("requested metric", name, self.manifest["metrics"])
         return next((metric["needs"] for metric in self._find_group(name)), "")
 
     @property
@@ -202,8 +213,8 @@ class Results:
         OSError, ExperimentError
             If the file of the tokenizer is missing, or was changed since it was measured.
         """
-        if name not in self.tokenizers:
-            raise KeyError(f"no tokenizer is named {name!r}; known are {', '.join(self.tokenizers)}")
+        if checked_text("name", name) not in self.tokenizers:
+            raise KeyError(str(unknown_name("tokenizer", name, self.tokenizers)))
         sha256 = self.manifest["tokenizers"][name]["sha256"]
         path = os.path.join(self.folder, TOKENIZERS, f"{name}.json")
         return open_tokenizer(path, sha256, self.allow_import)
@@ -288,13 +299,18 @@ def read_unchanged(path: str, sha256: str | None) -> bytes:
     with open(path, "rb") as file:
         data = file.read()
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ExperimentError("the file was changed or belongs to another run: its SHA-256 differs", path)
+        raise _changed(path)
     return data
 
 
+def _changed(path: str) -> ExperimentError:
+    return ExperimentError("the file was changed or belongs to another run: its SHA-256 differs", path)
+
+
 def open_tokenizer(path: str, sha256: str, allow_import: Sequence[str], **options: Any) -> Tokenizer:
-    """Load a tokenizer from a file; raise an `ExperimentError` if the SHA-256 of the file differs."""
-    read_unchanged(path, sha256)
+    """Load a tokenizer from a file or folder; raise an `ExperimentError` if its SHA-256 differs."""
+    if fingerprint_tokenizer(path) != sha256:
+        raise _changed(path)
     return load(path, allow_import=allow_import, **options)
 
 

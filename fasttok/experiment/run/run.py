@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_flag, checked_names, checked_path
 from fasttok.core.parallel import resolve_workers
 from fasttok.core.progress import announce
 from fasttok.core.saving import atomic_write
 from fasttok.core.versions import describe_machine
-from fasttok.corpus.readers import PathLike
+from fasttok.corpus.files import PathLike
 from fasttok.counts.table import PretokenCounts
 from fasttok.evaluation.encoded import Encoded, encode
 from fasttok.evaluation.measure import score
@@ -29,11 +30,12 @@ from fasttok.experiment.run.corpora import (
     fingerprint_file,
     fingerprint_test,
     fingerprint_text,
+    fingerprint_tokenizer,
     read_test_corpus,
 )
 from fasttok.experiment.run.costs import STATES, describe_cost, measure_cost, time_coding
 from fasttok.experiment.run.counting import Counting, recipe_of, size_of
-from fasttok.experiment.run.curves import collect
+from fasttok.experiment.run.curves import collect, share_unknown
 from fasttok.experiment.run.failures import Failure, attempt
 from fasttok.experiment.run.folder import check_folder, lock_folder, remove_results
 from fasttok.experiment.run.results import (
@@ -125,9 +127,13 @@ def compare(
     >>> {row["tokenizer"]: row["value"] for row in results.rows if row["metric"] == "bytes_per_token"}["byte"]
     1.0
     """
+    folder = checked_path("output", output)
+    checked_flag("progress", progress)
+    n_workers = resolve_workers(workers)
+    packages = checked_names("allow_import", allow_import)
     if not isinstance(experiment, Experiment):
-        experiment = Experiment.load(experiment, allow_import=allow_import)
-    run = Run(experiment, os.fspath(output), resolve_workers(workers), progress)
+        experiment = Experiment.load(checked_path("experiment", experiment), allow_import=packages)
+    run = Run(experiment, folder, n_workers, progress)
     check_folder(run.folder, experiment)
     run.read()
     with lock_folder(run.folder):
@@ -249,7 +255,11 @@ class Run:
                 raise ValueError(str(error)) from error
             return self._save(tok, inputs) | {"timings": []}
 
-        inputs: Inputs = {"load": name, "options": loading.options, "file": fingerprint_file(loading.file)}
+        inputs: Inputs = {
+            "load": name,
+            "options": loading.options,
+            "file": fingerprint_tokenizer(loading.file),
+        }
         self._make(f"loading {name}", name, inputs, work)
 
     def _make(self, task: str, name: str, inputs: Inputs, work: Work) -> None:
@@ -260,7 +270,7 @@ class Run:
 
     def _save(self, tok: Tokenizer, inputs: Inputs) -> dict[str, Any]:
         path = self._cells.path(inputs, TOKENIZER_SUFFIX)
-        tok.save(path)
+        tok.save(path, format="fasttok")
         facts = {
             "model": tok.model.kind,
             "vocab_size": tok.vocab_size,
@@ -299,8 +309,11 @@ class Run:
         def work() -> dict[str, Any]:
             tok = self._open(name)
             encoded: dict[str, Encoded] = {}
+            unknown: dict[str, float] = {}  # share of the bytes of each language in unknown tokens
 
             def keep(language: str, found: Encoded) -> None:
+                if share := share_unknown(found):
+                    unknown[language] = share
                 encoded[language] = Encoded(tok, found.documents, found.ids)  # drops cached spans
 
             rows = score(
@@ -317,7 +330,8 @@ class Run:
             timings = []
             if SPEED in experiment.metrics:
                 timings = time_coding(self._open(name), name, corpus, self._workers)
-            return {"rows": rows, "timings": timings, "curve": collect(name, corpus, encoded)}
+            curve = collect(name, corpus, encoded) | {"unknown_bytes": unknown}
+            return {"rows": rows, "timings": timings, "curve": curve}
 
         inputs = {
             "measure": name,

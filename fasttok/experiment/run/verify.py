@@ -9,7 +9,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from fasttok.corpus.readers import PathLike
+from fasttok.core.checks import checked_flag, checked_names, checked_path
+from fasttok.core.parallel import resolve_workers
+from fasttok.corpus.files import PathLike
 from fasttok.experiment.run.results import (
     CURVES,
     FAILURES,
@@ -85,10 +87,14 @@ def verify(
     ...     ft.verify(folder)
     []
     """
-    name = os.path.realpath(results)  # the manifest stores the folder of the experiment relative to it
+    checked_flag("progress", progress)
+    resolve_workers(workers)
+    allow_import = checked_names("allow_import", allow_import)
+    # The manifest stores the folder of the experiment relative to this path.
+    name = os.path.realpath(checked_path("results", results))
     then = read_manifest(name)
     read_listed(name, SPECIFICATION, then)
-    start = os.path.join(name, then["folder"]) if folder is None else folder
+    start = os.path.join(name, then["folder"]) if folder is None else checked_path("folder", folder)
     path = os.path.join(name, SPECIFICATION)
     experiment = Experiment.load(path, folder=start, allow_import=allow_import)
     with tempfile.TemporaryDirectory() as temporary:

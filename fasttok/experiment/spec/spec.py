@@ -8,9 +8,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fasttok.core.checks import checked_names, checked_path, checked_text
 from fasttok.core.component import allowing_imports, find_import, is_import_path
 from fasttok.core.errors import ExperimentError
-from fasttok.corpus.readers import PathLike
+from fasttok.corpus.files import PathLike
 from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.registry import METRICS, SPEED, find_metrics
 from fasttok.evaluation.words import WORDS
@@ -114,8 +115,8 @@ class Experiment:
         ExperimentError
             If the file is not valid. The error gives the line and says what to change.
         """
-        name = os.fspath(path)
-        start = os.path.dirname(name) if folder is None else os.fspath(folder)
+        name = checked_path("path", path)
+        start = os.path.dirname(name) if folder is None else checked_folder(folder)
         return _read(TomlFile.read(name), start, allow_import)
 
     @classmethod
@@ -141,7 +142,9 @@ class Experiment:
         ExperimentError
             If the text is not valid. The error gives the line and says what to change.
         """
-        return _read(TomlFile(text, "experiment.toml"), os.fspath(folder), allow_import)
+        return _read(
+            TomlFile(checked_text("text", text), "experiment.toml"), checked_folder(folder), allow_import
+        )
 
     @property
     def measured(self) -> list[Metric]:
@@ -162,8 +165,14 @@ class Experiment:
 
 
 def _read(file: TomlFile, folder: str, allow_import: Sequence[str]) -> Experiment:
-    with allowing_imports(allow_import) if allow_import else nullcontext():
-        return replace(_read_root(file, file.parse(), folder), allow_import=tuple(allow_import))
+    packages = checked_names("allow_import", allow_import)
+    with allowing_imports(packages) if packages else nullcontext():
+        return replace(_read_root(file, file.parse(), folder), allow_import=packages)
+
+
+def checked_folder(folder: PathLike) -> str:
+    """Return the folder from which relative paths start; the empty path is the current folder."""
+    return "" if isinstance(folder, str) and not folder else checked_path("folder", folder)
 
 
 def _read_root(file: TomlFile, root: Table, folder: str) -> Experiment:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sysconfig
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from fasttok.corpus.readers import COMPRESSIONS
+from fasttok.corpus.compression import COMPRESSIONS
+from fasttok.corpus.corpus import Corpus
 from fasttok.corpus.sample import parallel_sample
 from fasttok.experiment.spec.toml import Table, find_files_of, suggest
 
 TRAINING_SOURCES = ("files", "sample")  # keys that specify the source of training text
 TEST_SOURCES = ("files", "parallel", "sample")  # keys that specify the source of test text
-READING_KEYS = ("document", "separator", "field")  # keys that specify how documents are read
+# Keys that specify how documents are read.
+READING_KEYS = ("format", "document", "separator", "field", "encoding", "nulls", "errors")
 WEIGHT_LIMIT = 1 << 63  # exclusive upper limit of a weight, because counts are int64
 DOCUMENTS = ("whole", "line", "paragraph")  # values of the key "document"
 
@@ -27,7 +30,7 @@ class Text:
     files : tuple of str
         Paths of existing files, in order.
     options : dict
-        Keyword arguments of `Corpus.from_files`: ``document``, ``separator``, ``field``.
+        Keyword arguments of `Corpus.from_files` that are given, and ``document`` or ``separator``.
     """
 
     files: tuple[str, ...]
@@ -85,7 +88,7 @@ def read_training(table: Table, folder: str) -> tuple[TrainingText, ...]:
             raise part.error(f"must be above 0 and below 2^63, not {weight!r}", "weight")
         languages = _find_languages(part, _source(part, TRAINING_SOURCES), folder)
         files = tuple(path for paths in languages.values() for path in paths)
-        parts.append(TrainingText(language, Text(files, _reading(part)), weight))
+        parts.append(TrainingText(language, _checked(part, Text(files, _reading(part))), weight))
         if parts[-1].text.rule != parts[0].text.rule:
             raise part.error(
                 f"document or separator differs from that of {parts[0].language!r}; all languages need the "
@@ -126,6 +129,7 @@ def _read_test_text(name: str, part: Table, folder: str) -> TestText:
     elif len(languages) == 1:
         languages = {"": next(iter(languages.values()))}
     texts = {language: Text(tuple(paths), reading) for language, paths in languages.items()}
+    _checked(part, Text(tuple(chain.from_iterable(languages.values())), reading))
     return TestText(name, texts, baseline, morphemes)
 
 
@@ -165,14 +169,24 @@ def _find_morphemes(table: Table, languages: dict[str, list[str]], folder: str) 
 
 def _reading(part: Table) -> dict[str, str]:
     """Return the keyword arguments of `Corpus.from_files`."""
-    options: dict[str, str] = {"field": part.value("field", str, default="text")}
+    options = {key: part.value(key, str) for key in READING_KEYS if key in part.values}
     if "separator" not in part.values:
-        return options | {"document": part.choice("document", DOCUMENTS, "whole")}
-    if "document" in part.values:
+        options["document"] = part.choice("document", DOCUMENTS, "whole")
+    elif "document" in part.values:
         raise part.error("document and separator exclude each other; remove one", "separator")
-    if not part.value("separator", str):
+    elif not options["separator"]:
         raise part.error("must not be empty", "separator")
-    return options | {"separator": part.values["separator"]}
+    return options
+
+
+def _checked(part: Table, text: Text) -> Text:
+    """Return the text, if the options for reading are valid and fit the beginning of each file."""
+    try:
+        Corpus.from_files(text.files, **text.options)  # type: ignore[arg-type]
+    except ValueError as error:
+        key = next((key for key in text.options if str(error).startswith((f"{key} ", f"{key}:"))), None)
+        raise part.error(str(error), *([key] if key else [])) from None
+    return text
 
 
 def _python_sources() -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from itertools import chain, product
 from typing import Any
@@ -14,7 +15,7 @@ from fasttok.formats.registry import FORMATS, describe_unknown, find_format
 from fasttok.models.base import Trainer
 from fasttok.models.registry import TRAINERS
 from fasttok.text.normalizers.registry import get_normalizer
-from fasttok.text.pretokenizers.registry import get_pretokenizer
+from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, get_pretokenizer
 
 # Keys of [[tokenizer]] that are not passed to a trainer as options.
 GROUP_KEYS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")
@@ -29,14 +30,14 @@ UNKNOWN = {"character": "<unk>", "word": "<unk>"}
 
 @dataclass(frozen=True)
 class Loading:
-    """Tokenizer to load from a file.
+    """Tokenizer to load from a file or a folder.
 
     Attributes
     ----------
     name : str
         Name of the tokenizer in the results.
     file : str
-        Path of the file.
+        Path of the file or folder.
     options : dict
         Keyword arguments of `fasttok.load`.
 
@@ -111,20 +112,30 @@ def _loadings(group: Table, folder: str) -> list[Loading]:
     for key, of_formats in kinds.items():
         if key in group.values and all(of_formats):  # otherwise the format itself checks the type
             group.value(key, *chain.from_iterable(of_formats))
-    for path in group.values_of("load", str):
-        if os.path.isdir(os.path.join(folder, path)):
-            files = os.path.join(path, "*.json")
-            raise group.error(
-                f"{shown(path)} is a folder; name its files, for example {shown(files)}", "load"
-            )
     loadings: list[Loading] = []
-    for file in dict.fromkeys(find_files_of(group, "load", folder)):
+    for file in dict.fromkeys(chain.from_iterable(_paths(group, folder))):
         name = os.path.basename(file)
         base, suffix = os.path.splitext(name)
         group.check_name(name, "load")
         options = _loading_options(group, file)
-        loadings.append(Loading(_name(group, base if suffix.lower() in SUFFIXES else name), file, options))
+        is_file = suffix.lower() in SUFFIXES and not os.path.isdir(file)
+        loadings.append(Loading(_name(group, base if is_file else name), file, options))
     return loadings
+
+
+def _paths(group: Table, folder: str) -> Iterator[list[str]]:
+    """Yield the files of each entry of the key ``load``, or the folder if it contains a tokenizer."""
+    for path in group.values_of("load", str):
+        whole = os.path.join(folder, path)
+        if not os.path.isdir(whole):
+            yield find_files_of(group, "load", folder, [path])
+        elif find_format(whole) is not None:
+            yield [os.path.abspath(whole)]
+        else:
+            files = os.path.join(path, "*.json")
+            raise group.error(
+                f"{shown(path)} is a folder; name its files, for example {shown(files)}", "load"
+            )
 
 
 def _loading_options(group: Table, file: str) -> dict[str, Any]:
@@ -146,7 +157,7 @@ def _loading_options(group: Table, file: str) -> dict[str, Any]:
         except (TypeError, ValueError) as error:
             raise group.error(str(error), key) from None
     for key, option in format.options.items():
-        if key not in options and (reason := option.missing(file)):
+        if key not in options and (reason := option.missing(file, options)):
             raise group.error(f"{name} {reason}; add the key {key}", "load")
     return options
 
@@ -205,15 +216,17 @@ def _check_options(group: Table, model: str, trainer: type[Trainer], options: di
 
 
 def _pretokenizer(group: Table) -> dict[str, Any]:
+    given = group.value("pretokenizer", str, list, dict, default=DEFAULT_PRETOKENIZER)
     try:
-        return get_pretokenizer(group.value("pretokenizer", str, list, dict, default="gpt2")).config()
+        return get_pretokenizer(given).config()
     except (TypeError, ValueError) as error:
         raise group.error(str(error), "pretokenizer") from None
 
 
 def _normalizer(group: Table) -> dict[str, Any] | None:
+    given = group.value("normalizer", str, list, dict, default=None)
     try:
-        normalizer = get_normalizer(group.value("normalizer", str, list, dict, default=None))
+        normalizer = get_normalizer(given)
     except (TypeError, ValueError) as error:
         raise group.error(str(error), "normalizer") from None
     return None if normalizer is None else normalizer.config()

@@ -8,12 +8,12 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fasttok.core.errors import ExperimentError
-from fasttok.corpus.readers import find_files
+from fasttok.corpus.files import find_files
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -205,14 +205,20 @@ class Table:
         return [Table(self.file, (*self.keys, key, i), row) for i, row in enumerate(rows)]
 
 
-def find_files_of(table: Table, key: str, folder: str) -> list[str]:
-    """Return the files of the paths and glob patterns in a key; relative ones start from `folder`."""
-    patterns = table.values_of(key, str)
+def find_files_of(table: Table, key: str, folder: str, patterns: Sequence[str] | None = None) -> list[str]:
+    """Return the files of the paths and glob patterns in a key; relative ones start from `folder`.
+
+    `patterns` are some of them; default: all.
+    """
+    if patterns is None:
+        patterns = table.values_of(key, str)
     starts = [glob.escape(folder) if glob.has_magic(pattern) else folder for pattern in patterns]
     try:
-        return find_files(map(os.path.join, starts, patterns))
+        return find_files(list(map(os.path.join, starts, patterns))).files
     except FileNotFoundError as error:
         raise table.error(f"{shown(error.filename)}: {error.strerror}", key) from None
+    except ValueError as error:
+        raise table.error(str(error), key) from None
 
 
 def shown(text: str) -> str:

@@ -14,7 +14,10 @@ class CharacterEncoder(MergeEncoder):
         merges: NDArray[np.uint32],
         merge_ids: NDArray[np.uint32],
         byte_ids: NDArray[np.uint32] | None,
+        marked_bytes: bool,
         unk_id: int,
         fuse_unk: bool,
+        drops_unk: bool,
+        remerges: bool,
         whole: PieceTable | None,
     ) -> None: ...

@@ -8,7 +8,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.models._encoder cimport UNKNOWN, known_length
+from fasttok.models._encoder cimport OUT_OF_MEMORY, UNKNOWN, known_length
 from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models.bpe._encode cimport MergeEncoder
 from fasttok.text.unicode._utf8 cimport read_code_point
@@ -34,11 +34,19 @@ cdef class CharacterEncoder(MergeEncoder):
     merges : uint32[m, 2], merge_ids : uint32[m]
         Distinct pairs in order of rank, and their merged ids; see `BPEEncoder` for the limits.
     byte_ids : uint32[256] or None
-        Ids of bytes, for byte fallback.
+        Ids of bytes, for byte fallback; NOTHING for a byte without an id. A character is unknown if one of its
+        bytes has no id.
+    marked_bytes : bool
+        Whether byte fallback also applies to characters that `marks_rest` or `marks_last` marks.
     unk_id : int
-        Id of unknown characters if there are no `byte_ids`; -1 if an unknown character is an error.
+        Id of unknown characters; -1 if there is none.
     fuse_unk : bool
         Whether consecutive unknown characters of a pretoken become one id.
+    drops_unk : bool
+        Whether unknown characters are dropped if there is no `unk_id`; otherwise they are an error.
+    remerges : bool
+        Whether the spans of ids are found by merging again. Otherwise, ids have the lengths that `set_lengths`
+        sets, and an id without a length has all consecutive unknown characters, or one if they are not fused.
     whole : PieceTable or None
         Table in which a pretoken is looked up before it is merged.
     """
@@ -48,9 +56,12 @@ cdef class CharacterEncoder(MergeEncoder):
     cdef bint marks_rest
     cdef bint marks_last
     cdef bint has_bytes
+    cdef bint marked_bytes
     cdef uint32_t byte_ids[256]
     cdef uint32_t unk_id
     cdef bint fuse_unk
+    cdef bint drops_unk
+    cdef bint remerges
 
     def __cinit__(
         self,
@@ -61,8 +72,11 @@ cdef class CharacterEncoder(MergeEncoder):
         const uint32_t[:, ::1] merges,
         const uint32_t[::1] merge_ids,
         const uint32_t[::1] byte_ids,
+        bint marked_bytes,
         Py_ssize_t unk_id,
         bint fuse_unk,
+        bint drops_unk,
+        bint remerges,
         PieceTable whole,
     ):
         cdef Py_ssize_t i
@@ -71,8 +85,12 @@ cdef class CharacterEncoder(MergeEncoder):
         self.marks_rest = marks_rest
         self.marks_last = marks_last
         self.has_bytes = byte_ids is not None
+        self.marked_bytes = marked_bytes
         self.unk_id = NOTHING if unk_id < 0 else unk_id
         self.fuse_unk = fuse_unk
+        self.drops_unk = drops_unk
+        self.remerges = remerges
+        self.locates_single = drops_unk
         self.whole = whole
         while (<Py_ssize_t>1) << bits < 2 * characters.shape[0]:
             bits += 1
@@ -89,7 +107,8 @@ cdef class CharacterEncoder(MergeEncoder):
         largest = max(np.max(ids, initial=0), np.max(merge_ids, initial=0), np.max(merges, initial=0), unk_id, 0)
         if self.has_bytes:
             memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
-            largest = max(largest, np.max(byte_ids))
+            known = np.asarray(byte_ids)
+            largest = max(largest, np.max(known[known != <uint32_t>NOTHING], initial=0))
         self.set_merges(merges, merge_ids, largest)
 
     def __dealloc__(self):
@@ -116,27 +135,67 @@ cdef class CharacterEncoder(MergeEncoder):
             character |= 1
         return self._find(character)
 
-    cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
-        cdef Py_ssize_t i = 0, j, n = 0, size
-        cdef bint was_unknown = False
+    cdef inline bint _has_bytes(
+        self, const uint8_t* pretoken, Py_ssize_t i, Py_ssize_t size, Py_ssize_t length
+    ) noexcept nogil:
+        """Return whether byte fallback applies to the character of `size` bytes at byte i."""
+        cdef Py_ssize_t j
+        if not self.has_bytes:
+            return False
+        if not self.marked_bytes and (self.marks_rest and i or self.marks_last and i + size == length):
+            return False
+        for j in range(i, i + size):
+            if self.byte_ids[pretoken[j]] == NOTHING:
+                return False
+        return True
+
+    cdef Py_ssize_t _write_symbols(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids, uint32_t* lengths
+    ) noexcept nogil:
+        """Write the ids of the symbols, and their lengths in bytes unless `lengths` is NULL; return their number.
+
+        Return UNKNOWN - i if the character at byte i has no id and is not dropped. An unknown token is written when
+        the next known character or the end is reached. As in Hugging Face tokenizers, it therefore comes after the
+        bytes of characters that follow it directly.
+        """
+        cdef Py_ssize_t i = 0, j, n = 0, size, n_unknown = 0  # n_unknown: bytes of the unknown token to write
         while i < length:
             ids[n] = self._find_at(pretoken, i, length, &size)
             if ids[n] != NOTHING:
+                if n_unknown:
+                    ids[n + 1] = ids[n]
+                    n = self._write_unknown(ids, lengths, n, &n_unknown)
+                if lengths != NULL:
+                    lengths[n] = size
                 n += 1
-                was_unknown = False
-            elif self.has_bytes:
-                for j in range(i, i + size):
-                    ids[n] = self.byte_ids[pretoken[j]]
-                    n += 1
+            elif self._has_bytes(pretoken, i, size, length):
+                for j in range(size):
+                    ids[n + j] = self.byte_ids[pretoken[i + j]]
+                    if lengths != NULL:
+                        lengths[n + j] = 1
+                n += size
             elif self.unk_id == NOTHING:
-                return UNKNOWN - i
+                if not self.drops_unk:
+                    return UNKNOWN - i
             else:
-                if not (self.fuse_unk and was_unknown):
-                    ids[n] = self.unk_id
-                    n += 1
-                was_unknown = True
+                if n_unknown and not self.fuse_unk:
+                    n = self._write_unknown(ids, lengths, n, &n_unknown)
+                n_unknown += size
             i += size
-        return n
+        return self._write_unknown(ids, lengths, n, &n_unknown) if n_unknown else n
+
+    cdef inline Py_ssize_t _write_unknown(
+        self, uint32_t* ids, uint32_t* lengths, Py_ssize_t n, Py_ssize_t* n_unknown
+    ) noexcept nogil:
+        """Append the unknown token to `n` ids, and set `n_unknown` to 0; return the new number of ids."""
+        ids[n] = self.unk_id
+        if lengths != NULL:
+            lengths[n] = n_unknown[0]
+        n_unknown[0] = 0
+        return n + 1
+
+    cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
+        return self._write_symbols(pretoken, length, ids, NULL)
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -146,8 +205,8 @@ cdef class CharacterEncoder(MergeEncoder):
             out[0] = self.whole.find(pretoken, length)
             if out[0] != NOTHING:
                 return 1
-        n = self.begin(pretoken, length, out)
-        return self.merge(out, n, interrupt) if n >= 0 else n
+        n = self._write_symbols(pretoken, length, out, NULL)
+        return self.merge(out, n, NULL, interrupt) if n > 0 else n
 
     cdef Py_ssize_t measure_pretoken(
         self,
@@ -159,6 +218,8 @@ cdef class CharacterEncoder(MergeEncoder):
         Interrupt interrupt,
     ) noexcept nogil:
         cdef Py_ssize_t i, at = 0, end, size
+        if self.remerges:
+            return self._remerge(pretoken, length, ids, n, lengths, interrupt)
         for i in range(n):
             end = at + known_length(self, ids[i])
             if end == at:  # the unknown token, of one or several characters
@@ -169,6 +230,37 @@ cdef class CharacterEncoder(MergeEncoder):
             lengths[i] = end - at
             at = end
         return 0
+
+    cdef Py_ssize_t _remerge(
+        self,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        const uint32_t* ids,
+        Py_ssize_t n,
+        int64_t* lengths,
+        Interrupt interrupt,
+    ) noexcept nogil:
+        """Write the lengths of the n ids of a pretoken: merge it again, and add the lengths of the symbols."""
+        cdef uint32_t* buffer
+        cdef Py_ssize_t i, j, k = 0, n_symbols, result
+        if n == 1 and self.whole is not None and self.whole.find(pretoken, length) == ids[0]:
+            lengths[0] = length
+            return 0
+        buffer = <uint32_t*>malloc(3 * (length + 1) * sizeof(uint32_t))
+        if buffer == NULL:
+            return OUT_OF_MEMORY
+        n_symbols = self._write_symbols(pretoken, length, buffer, buffer + length + 1)
+        result = 0
+        if n_symbols > 0:
+            result = min(self.merge(buffer, n_symbols, buffer + 2 * (length + 1), interrupt), <Py_ssize_t>0)
+        if result >= 0:
+            for i in range(n):
+                lengths[i] = 0
+                for j in range(buffer[2 * (length + 1) + i]):
+                    lengths[i] += buffer[length + 1 + k]
+                    k += 1
+        free(buffer)
+        return result
 
 
 cdef inline uint64_t hash_character(uint64_t character) noexcept nogil:

@@ -38,15 +38,24 @@ cdef class MergeEncoder(PretokenEncoder):
     @cython.final
     cdef int32_t _order_key(self, uint32_t rank, Py_ssize_t i) noexcept nogil
     @cython.final
-    cdef Py_ssize_t merge(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil
+    cdef Py_ssize_t merge(
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+    ) noexcept nogil
     @cython.final
-    cdef Py_ssize_t _merge_short(self, uint32_t* ids, int32_t* order, Py_ssize_t n) noexcept nogil
+    cdef Py_ssize_t _merge_short(
+        self, uint32_t* ids, int32_t* order, Py_ssize_t n, uint32_t* sizes
+    ) noexcept nogil
     @cython.final
-    cdef Py_ssize_t _merge_long(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil
+    cdef Py_ssize_t _merge_long(
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+    ) noexcept nogil
     @cython.final
-    cdef Py_ssize_t _merge_in_any_order(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil
+    cdef Py_ssize_t _merge_in_any_order(
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+    ) noexcept nogil
 
 
 @cython.final
 cdef class BPEEncoder(MergeEncoder):
     cdef uint32_t byte_ids[256]
+    cdef bint lacks_bytes  # whether some byte cannot be encoded

@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport calloc_table, ctz, highest_bit
-from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, UNKNOWN, PretokenEncoder
 from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models.bpe._queues cimport (
     NO_RANK,
@@ -74,6 +74,28 @@ cdef inline void pop(uint64_t* heap, Py_ssize_t* size) noexcept nogil:
     heap[i] = entry
 
 
+cdef bint ascends(const uint32_t[::1] numbers) noexcept:
+    """Return whether each number is larger than the one before it."""
+    cdef Py_ssize_t i
+    for i in range(numbers.shape[0] - 1):
+        if numbers[i] >= numbers[i + 1]:
+            return False
+    return True
+
+
+cdef bint follow_their_parts(
+    const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
+) except -1:
+    """Return whether every merge ranks after all merges that produce its parts; `largest` is the largest id."""
+    cdef Py_ssize_t i
+    cdef int32_t[::1] made_last = np.full(<Py_ssize_t>largest + 1, -1, np.int32)  # rank of the last merge
+    for i in range(merges.shape[0]):
+        made_last[merge_ids[i]] = i
+    for i in range(merges.shape[0]):
+        if made_last[merges[i, 0]] >= i or made_last[merges[i, 1]] >= i:
+            return False
+    return True
+
 
 cdef class MergeEncoder(PretokenEncoder):
     """Merges of one model, immutable and shared by all threads. Derived classes define `begin`.
@@ -93,6 +115,7 @@ cdef class MergeEncoder(PretokenEncoder):
         """
         cdef Py_ssize_t n = merges.shape[0]
         cdef int bits = 6
+        cdef const uint32_t[::1] ranks
         while (<Py_ssize_t>1) << bits < 2 * n:
             bits += 1
         self.shift = 64 - bits
@@ -104,19 +127,19 @@ cdef class MergeEncoder(PretokenEncoder):
         self.filter = <uint64_t*>calloc_table(8 << (bits + 2 - 6), &self.filter_block)
         if self.pairs == NULL or self.filter == NULL:
             raise MemoryError("not enough memory for the table of merges")
-        ranks = np.asarray(merge_ids)
-        if (np.diff(ranks.astype(np.int64)) <= 0).any():
+        if ascends(merge_ids):
+            self.n_ranks = merge_ids[n - 1] + 1 if n else 0
+            ranks = merge_ids
+        else:
+            self.n_ranks = n
             ranks = np.arange(n, dtype=np.uint32)
             self.merged = <uint32_t*>malloc(4 * n)
             if self.merged == NULL:
                 raise MemoryError("not enough memory for the table of merges")
             memcpy(self.merged, &merge_ids[0], 4 * n)
-        self.n_ranks = ranks.max() + 1 if n else 0
         memset(self.pairs, 0xFF, 8 << bits)
         self._insert(merges, ranks)
-        made_last = np.full(<Py_ssize_t>largest + 1, -1)
-        np.maximum.at(made_last, merge_ids, np.arange(n))
-        self.is_in_order = bool((made_last[np.asarray(merges)].max(axis=1, initial=-1) < np.arange(n)).all())
+        self.is_in_order = follow_their_parts(merges, merge_ids, largest)
         return 0
 
     def __dealloc__(self):
@@ -171,19 +194,26 @@ cdef class MergeEncoder(PretokenEncoder):
         return NEVER if rank == NO_RANK else <int32_t>(rank << 6 | <uint32_t>i)
 
     @cython.final
-    cdef Py_ssize_t merge(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
-        """Merge the initial ids of a pretoken in place; return the number of resulting ids."""
+    cdef Py_ssize_t merge(
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+    ) noexcept nogil:
+        """Merge the n > 0 initial ids of a pretoken in place; return the number of resulting ids.
+
+        The number of initial ids that each resulting id was made of is written to `sizes`, unless it is NULL.
+        """
         cdef int32_t order[SHORT]
         cdef Py_ssize_t i
         if n > SHORT:
-            return self._merge_long(ids, n, interrupt)
+            return self._merge_long(ids, n, sizes, interrupt)
         for i in range(n - 1):
             order[i] = self._order_key(self._rank(ids[i], ids[i + 1]), i)
-        return self._merge_short(ids, order, n)
+        return self._merge_short(ids, order, n, sizes)
 
     @cython.final
-    cdef Py_ssize_t _merge_short(self, uint32_t* ids, int32_t* order, Py_ssize_t n) noexcept nogil:
-        """Merge up to 64 symbols: scan all pairs for the lowest rank, merge that pair, and scan again.
+    cdef Py_ssize_t _merge_short(
+        self, uint32_t* ids, int32_t* order, Py_ssize_t n, uint32_t* sizes
+    ) noexcept nogil:
+        """Merge 1 to 64 symbols: scan all pairs for the lowest rank, merge that pair, and scan again.
 
         Bit i of `live` is set if a symbol begins at position i. ``order[i]`` is the sort key of the pair of
         that symbol and the next one; the smallest key is the next merge.
@@ -213,13 +243,18 @@ cdef class MergeEncoder(PretokenEncoder):
                 order[k] = self._order_key(self._rank(ids[k], ids[i]), k)
         k = 0
         while live:
-            ids[k] = ids[ctz(live)]
+            i = ctz(live)
             live &= live - 1
+            ids[k] = ids[i]
+            if sizes != NULL:
+                sizes[k] = (ctz(live) if live else n) - i
             k += 1
         return k
 
     @cython.final
-    cdef Py_ssize_t _merge_long(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
+    cdef Py_ssize_t _merge_long(
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+    ) noexcept nogil:
         """Merge more than 64 symbols, rank by rank; overlapping pairs are merged from the left.
 
         If `is_in_order`, a merge only creates pairs of higher ranks, so no rank is visited twice.
@@ -232,7 +267,7 @@ cdef class MergeEncoder(PretokenEncoder):
         if n >= TAKEN:
             return OUT_OF_MEMORY
         if not self.is_in_order:
-            return self._merge_in_any_order(ids, n, interrupt)
+            return self._merge_in_any_order(ids, n, sizes, interrupt)
         lengths = <uint32_t*>malloc(n * sizeof(uint32_t))
         if not open_queues(&queues, n, self.n_ranks) or lengths == NULL:
             free(lengths)
@@ -274,6 +309,8 @@ cdef class MergeEncoder(PretokenEncoder):
         i = 0
         while result >= 0 and i < n:
             ids[result] = ids[i]
+            if sizes != NULL:
+                sizes[result] = lengths[i]
             i += lengths[i]
             result += 1
         free(taken)
@@ -282,7 +319,9 @@ cdef class MergeEncoder(PretokenEncoder):
         return result
 
     @cython.final
-    cdef Py_ssize_t _merge_in_any_order(self, uint32_t* ids, Py_ssize_t n, Interrupt interrupt) noexcept nogil:
+    cdef Py_ssize_t _merge_in_any_order(
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+    ) noexcept nogil:
         """Merge with a heap of ranks and positions in O(n log n), for merges in any order.
 
         Entries of pairs that no longer exist stay in the heap and are skipped.
@@ -334,6 +373,8 @@ cdef class MergeEncoder(PretokenEncoder):
         i = 0
         while result >= 0 and i < n:
             ids[result] = ids[i]
+            if sizes != NULL:
+                sizes[result] = lengths[i]
             i += lengths[i]
             result += 1
         free(heap)
@@ -348,7 +389,7 @@ cdef class BPEEncoder(MergeEncoder):
     Parameters
     ----------
     byte_ids : uint32[256]
-        Id of each byte.
+        Id of each byte; NOTHING for a byte that cannot be encoded.
     merges : uint32[m, 2], merge_ids : uint32[m]
         Distinct pairs in order of rank, and their merged ids. Ids must be less than MOST_PIECES; there are at
         most MOST_PIECES merges.
@@ -364,17 +405,23 @@ cdef class BPEEncoder(MergeEncoder):
         PieceTable whole,
     ):
         cdef Py_ssize_t a, b
+        known = np.asarray(byte_ids)[np.asarray(byte_ids) != <uint32_t>NOTHING]
+        self.lacks_bytes = len(known) < 256
         memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
         self.whole = whole
         self.byte_ranks = <uint32_t*>malloc(4 << 16)
         if self.byte_ranks == NULL:
             raise MemoryError("not enough memory for the table of merges")
         self.set_merges(
-            merges, merge_ids, max(np.max(byte_ids), np.max(merge_ids, initial=0), np.max(merges, initial=0))
+            merges,
+            merge_ids,
+            max(np.max(known, initial=0), np.max(merge_ids, initial=0), np.max(merges, initial=0)),
         )
         for a in range(256):
             for b in range(256):
-                self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
+                self.byte_ranks[a << 8 | b] = NO_RANK
+                if byte_ids[a] != NOTHING and byte_ids[b] != NOTHING:
+                    self.byte_ranks[a << 8 | b] = self._rank(byte_ids[a], byte_ids[b])
 
     def is_reachable(self, const uint8_t[::1] values, const int64_t[::1] offsets):
         """Return 1 for each piece that the merges produce from the piece's own bytes, else 0: uint8[k].
@@ -400,20 +447,26 @@ cdef class BPEEncoder(MergeEncoder):
         cdef Py_ssize_t i
         for i in range(length):
             ids[i] = self.byte_ids[pretoken[i]]
+        if self.lacks_bytes:
+            for i in range(length):
+                if ids[i] == NOTHING:
+                    return UNKNOWN - i
         return length
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         cdef int32_t order[SHORT]
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, n
         if self.whole is not None:
             out[0] = self.whole.find(pretoken, length)
             if out[0] != NOTHING:
                 return 1
-        self.begin(pretoken, length, out)
+        n = self.begin(pretoken, length, out)
+        if n < 0:
+            return n
         if length > SHORT:
-            return self._merge_long(out, length, interrupt)
+            return self._merge_long(out, length, NULL, interrupt)
         for i in range(length - 1):
             order[i] = self._order_key(self.byte_ranks[<Py_ssize_t>pretoken[i] << 8 | pretoken[i + 1]], i)
-        return self._merge_short(out, order, length)
+        return self._merge_short(out, order, length, NULL)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from fasttok.core.checks import checked_flag
-from fasttok.models.pieces import as_id
+from fasttok.core.checks import checked_choice, checked_flag, checked_integer, checked_text
 
 
 @dataclass(frozen=True)
@@ -51,23 +50,37 @@ class Characters:
         must then all exist. The result of a merge is never one of them, whatever its name is.
     fuse_unk : bool
         Whether consecutive unknown characters of a pretoken become one unknown token.
+    drop_unk : bool
+        Whether an unknown character is dropped if there is no `unk_id`. As in Hugging Face ``tokenizers``,
+        the span of each token after it then begins too early, by the length of the dropped text.
+    compat : {"huggingface"}, optional
+        Library whose ids are reproduced in the cases described in the notes.
 
     Raises
     ------
     TypeError
         If an option has the wrong type.
     ValueError
-        If the suffix or the prefix contains a lone surrogate.
+        If the suffix or the prefix contains a lone surrogate, `compat` is unknown, or
+        ``compat="huggingface"`` is combined with byte fallback and a prefix or suffix whose bytes all have
+        pieces.
 
     Notes
     -----
-    The options are those of the ``BPE`` model of Hugging Face ``tokenizers``. Three cases differ:
+    The options are those of the ``BPE`` model of Hugging Face ``tokenizers``, where `drop_unk` is always
+    True. With ``compat="huggingface"``, the names of the pieces alone decide, as in ``tokenizers``:
 
-    - An unknown character is an error if there is no `unk_id` and no byte fallback; ``tokenizers`` drops it.
-    - Byte fallback writes the bytes of the character alone; ``tokenizers`` adds those of the prefix and
-      suffix.
-    - With `ignore_merges`, the text ``<0x41>``, ``##a`` or ``a</w>`` never becomes the piece with this name,
-      because the piece stands for a different text; ``tokenizers`` uses the piece.
+    - A piece is a character if its name is that of a character, even if merges produce it too. The unknown
+      token and the byte pieces can be ordinary pieces, with merges.
+    - A character is encoded as bytes if the pieces of its bytes exist; the other byte pieces may be missing.
+      An unknown token comes after the bytes of the next characters.
+    - With `ignore_merges`, the text ``<0x41>``, ``##a`` or ``a</w>`` becomes the piece with this name.
+      Without `compat`, it never does, because the piece stands for a different text.
+    - All pieces have different names.
+
+    Without `compat`, byte fallback writes the bytes of the character alone. ``tokenizers`` adds those of the
+    prefix and suffix, so that a text can have more ids than bytes. ``compat="huggingface"`` does not support
+    this.
 
     Examples
     --------
@@ -84,16 +97,17 @@ class Characters:
     unk_id: int | None = None
     byte_fallback: bool = False
     fuse_unk: bool = False
+    drop_unk: bool = False
+    compat: Literal["huggingface"] | None = None
 
     kind: ClassVar[str] = "bpe_characters"
 
     def __post_init__(self) -> None:
         for option in ("end_of_word_suffix", "continuing_subword_prefix"):
-            text = getattr(self, option)
-            if not isinstance(text, str):
-                raise TypeError(f"{option} must be a str, not {type(text).__name__}")
-            text.encode()
-        for option in ("byte_fallback", "fuse_unk"):
+            checked_text(option, getattr(self, option))
+        for option in ("byte_fallback", "fuse_unk", "drop_unk"):
             checked_flag(option, getattr(self, option))
+        if self.compat is not None:
+            checked_choice("compat", self.compat, "huggingface")
         if self.unk_id is not None:
-            object.__setattr__(self, "unk_id", as_id("unk_id", self.unk_id))
+            object.__setattr__(self, "unk_id", checked_integer("unk_id", self.unk_id))

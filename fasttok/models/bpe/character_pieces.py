@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models.bpe.alphabets import Characters
-from fasttok.models.pieces import BYTE_NAMES, find_byte_ids, ids_by_piece, write_bytes
+from fasttok.models.bpe.merges import check_names
+from fasttok.models.pieces import BYTE_NAMES, find_all_byte_ids, write_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,10 @@ class CharacterPieces:
     characters, ids : ndarray of uint32, shape (k,)
         Keys of the single characters, as `CharacterEncoder` takes them, and their ids.
     byte_ids : ndarray of uint32, shape (256,), or None
-        Id of each byte; None without byte fallback.
+        Id of each byte, or NOTHING; None without byte fallback.
+    has_several_lengths : bool
+        Whether an id can stand for texts of different lengths, apart from the unknown token, so that the
+        length of its text is not known.
     """
 
     alphabet: Characters
@@ -47,6 +51,7 @@ class CharacterPieces:
     characters: NDArray[np.uint32]
     ids: NDArray[np.uint32]
     byte_ids: NDArray[np.uint32] | None
+    has_several_lengths: bool
 
 
 def parse_pieces(
@@ -81,7 +86,7 @@ def parse_pieces(
     is_made[merge_ids] = True
     byte_ids, is_byte = None, np.zeros(n, np.bool_)
     if alphabet.byte_fallback:
-        byte_ids = find_byte_ids({row: i for i, row in enumerate(rows) if not is_made[i]})
+        byte_ids = find_all_byte_ids(pieces, ~is_made)
         names = set(BYTE_NAMES)
         is_byte = ~is_made & np.array([row in names for row in rows], np.bool_)
     first = _follow(merges[:, 0], merge_ids, n)
@@ -91,7 +96,7 @@ def parse_pieces(
             continues[i], ends[i] = _read_marks(rows[i], prefix, suffix)
         continues, ends = continues[first], ends[_follow(merges[:, 1], merge_ids, n)]
     begins = is_piece & ~continues & ~is_byte[first]
-    _check_names(pieces, _cut(pieces, len(prefix) * continues, 0), merges, merge_ids)
+    check_names(pieces, merges, merge_ids, len(prefix) * continues)
     _check_marks(merges, merge_ids, begins if prefix else None, continues, ends)
 
     texts = write_bytes(_cut(pieces, len(prefix) * continues, len(suffix) * ends), byte_ids)
@@ -115,34 +120,8 @@ def parse_pieces(
         np.array(list(characters), np.uint32),
         np.array(list(characters.values()), np.uint32),
         byte_ids,
+        alphabet.drop_unk and alphabet.unk_id is None,
     )
-
-
-def find_merge_ids(pieces: Ragged, merges: NDArray[np.uint32], prefix: str = "") -> NDArray[np.uint32]:
-    """Return the id of each merged pair, found by the joined names: uint32 of shape (m,).
-
-    Raises
-    ------
-    ValueError
-        If a joined name is not a piece, or two ids have the same name.
-    """
-    ids, rows, mark = ids_by_piece(pieces), pieces.to_bytes(), prefix.encode()
-    rests = [row.removeprefix(mark) for row in rows] if mark else rows
-    left, right = merges.T.tolist()
-    joined = [rows[a] + rests[b] for a, b in zip(left, right, strict=True)]
-    found = [ids.get(name, -1) for name in joined]
-    if -1 in found:
-        rank = found.index(-1)
-        raise ValueError(
-            f"merge {rank} joins {rows[left[rank]]!r} and {rows[right[rank]]!r} to {joined[rank]!r}, "
-            "which is not a piece"
-        )
-    return np.array(found, np.uint32)
-
-
-def check_merges(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
-    """Raise a ValueError if the bytes of a merged piece are not those of its two parts."""
-    _check_names(pieces, pieces, merges, merge_ids)
 
 
 def _follow(parts: NDArray[np.uint32], merge_ids: NDArray[np.uint32], n: int) -> NDArray[np.int64]:
@@ -193,32 +172,6 @@ def _cut(pieces: Ragged, fronts: NDArray[np.int64] | int, backs: NDArray[np.int6
     return Ragged(pieces.values, np.append(bounds.ravel(), len(pieces.values))).take(
         np.arange(0, 2 * len(pieces), 2)
     )
-
-
-def _check_names(
-    pieces: Ragged, rests: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]
-) -> None:
-    """Raise a ValueError if a merged name is not the name of the left part plus that of the right part.
-
-    `rests` are the names without the continuation prefix, which are used for the right parts.
-    """
-    left, right, wholes = pieces.take(merges[:, 0]), rests.take(merges[:, 1]), pieces.take(merge_ids)
-    fits = left.lengths + right.lengths == wholes.lengths
-    fits &= (left.lengths > 0) & (right.lengths > 0)
-    if fits.all():
-        both = Ragged(
-            np.concatenate([left.values, right.values]),
-            np.concatenate([left.offsets, right.offsets[1:] + len(left.values)]),
-        )
-        joined = both.take(np.arange(2 * len(left)).reshape(2, -1).T.ravel())
-        if np.array_equal(joined.values, wholes.values):
-            return
-    for row in range(len(merges)):
-        parts = bytes(pieces[int(merges[row, 0])]), bytes(pieces[int(merges[row, 1])])
-        if not fits[row] or bytes(left[row]) + bytes(right[row]) != bytes(wholes[row]):
-            raise ValueError(
-                f"merge {row} joins {parts[0]!r} and {parts[1]!r}, but its piece is {bytes(wholes[row])!r}"
-            )
 
 
 def _check_marks(

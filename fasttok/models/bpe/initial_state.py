@@ -109,9 +109,11 @@ def start_from_tokenizer(counts: PretokenCounts, start: Start) -> InitialState:
         if theirs != ours:
             raise RecipeError(
                 f"the counts were made with the {name} {theirs}, but the start has {ours}: count the corpus "
-                f"again with {name}=start.{name}"
+                f"again with the {name} of the start"
             )
-    model: BPEModel = start.model
+    special = start.special_tokens.values()
+    # Plain text does not become a special token.
+    model = cast("BPEModel", start.model.without_pieces(special))
     byte_ids = cast("NDArray[np.uint32]", model.byte_ids)  # not None: the trainer accepts only byte-level BPE
     text = counts.text
     encoded = model.encode_pretokens(text.values, text.offsets, PretokenCache(CACHE_BYTES))
@@ -138,5 +140,6 @@ def _unreachable_pieces(
     """
     encoder = BPEEncoder(byte_ids, model.merges, model.merge_ids, None)
     is_reachable = encoder.is_reachable(model.pieces.values, model.pieces.offsets)
+    is_reachable[list(model._excluded)] = 0
     unreachable = model.pieces.take(np.flatnonzero((is_reachable == 0) & (model.pieces.lengths > 0)))
     return Ragged(rank_of_byte[unreachable.values], unreachable.offsets)

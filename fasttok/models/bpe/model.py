@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fasttok.core.checks import checked_array, checked_character, checked_flag, checked_instance
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._pieces import PieceTable
@@ -17,8 +19,10 @@ from fasttok.models.bpe._characters import CharacterEncoder
 from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder, MergeEncoder
 from fasttok.models.bpe.alphabets import Bytes, Characters
-from fasttok.models.bpe.character_pieces import CharacterPieces, check_merges, find_merge_ids, parse_pieces
-from fasttok.models.pieces import as_pieces, check_id, ids_by_piece
+from fasttok.models.bpe.character_pieces import CharacterPieces, parse_pieces
+from fasttok.models.bpe.merges import check_names, check_pairs_differ, find_merge_ids
+from fasttok.models.bpe.named_pieces import read_names
+from fasttok.models.pieces import NOTHING, as_pieces, check_different, check_id, check_not_fallback
 from fasttok.models.sampling import Dropout
 
 
@@ -93,64 +97,61 @@ class BPEModel(Model):
         alphabet: Bytes | Characters = Bytes(),  # noqa: B008  (immutable)
         ignore_merges: bool = False,
     ) -> None:
-        if not isinstance(alphabet, (Bytes, Characters)):
-            raise TypeError(f"alphabet must be Bytes() or Characters(...), not {alphabet!r}")
-        if not isinstance(ignore_merges, bool):
-            raise TypeError(f"ignore_merges must be True or False, not {ignore_merges!r}")
-        self.pieces = as_pieces(pieces)
-        self.merges = read_only(np.ascontiguousarray(merges, np.uint32).reshape(-1, 2))
-        self.alphabet = alphabet
-        self.ignore_merges = ignore_merges
-        self._check_ids()
-        prefix = alphabet.continuing_subword_prefix if isinstance(alphabet, Characters) else ""
+        kinds = (Bytes, Characters)
+        checked_instance("alphabet", alphabet, kinds, "Bytes() or Characters(...)")
+        checked_flag("ignore_merges", ignore_merges)
+        pieces = as_pieces(pieces)
+        merges = _checked_merges("merges", merges, 2)
+        unk_id = None if isinstance(alphabet, Bytes) else alphabet.unk_id
+        _check_ids(pieces, merges, unk_id)
+        prefix = b"" if isinstance(alphabet, Bytes) else alphabet.continuing_subword_prefix.encode()
+        is_named = isinstance(alphabet, Bytes) or alphabet.compat is not None
+        if merge_ids is None or is_named:
+            table = check_different(pieces)
         if merge_ids is None:
-            merge_ids = find_merge_ids(self.pieces, self.merges, prefix)
-        self.merge_ids = read_only(np.ascontiguousarray(merge_ids, np.uint32).reshape(-1))
-        self._check_merge_ids()
+            merge_ids = find_merge_ids(pieces, merges, table, prefix)
+        merge_ids = _checked_merges("merge_ids", merge_ids, 1)
+        _check_merge_ids(pieces, merges, merge_ids)
+        if is_named:
+            check_names(pieces, merges, merge_ids, len(prefix))
+        else:
+            check_id("unk_id", unk_id, pieces)
+        self._fill(pieces, merges, merge_ids, alphabet, ignore_merges)
+        check_pairs_differ(merges, merge_ids)
+
+    def _fill(
+        self,
+        pieces: Ragged,
+        merges: NDArray[np.uint32],
+        merge_ids: NDArray[np.uint32],
+        alphabet: Bytes | Characters,
+        ignore_merges: bool,
+    ) -> None:
+        self.pieces, self.merges, self.merge_ids = pieces, read_only(merges), read_only(merge_ids)
+        self.alphabet, self.ignore_merges = alphabet, ignore_merges
         self._parsed: CharacterPieces | None = None
         if isinstance(alphabet, Bytes):
-            self.byte_ids: NDArray[np.uint32] | None = _find_bytes(self.pieces)
-            check_merges(self.pieces, self.merges, self.merge_ids)
-        else:
-            self.unk_id = check_id("unk_id", alphabet.unk_id, self.pieces)
-            parsed = self._parsed = parse_pieces(self.pieces, self.merges, self.merge_ids, alphabet)
-            self.byte_ids = parsed.byte_ids
-            if alphabet.end_of_word_suffix:
-                self.ends_word = parsed.ends_word
-            elif prefix:
-                self.begins_word = parsed.begins_word
-        self._check_pairs_differ()
+            self._byte_ids: NDArray[np.uint32] | None = _find_bytes(pieces)
+            return
+        self.unk_id = alphabet.unk_id
+        parse = parse_pieces if alphabet.compat is None else read_names
+        parsed = self._parsed = parse(pieces, self.merges, self.merge_ids, alphabet)
+        self._byte_ids = parsed.byte_ids
+        if alphabet.end_of_word_suffix:
+            self.ends_word = parsed.ends_word
+        elif alphabet.continuing_subword_prefix:
+            self.begins_word = parsed.begins_word
 
-    def _check_ids(self) -> None:
-        n, n_merges = len(self.pieces), len(self.merges)
-        if n > MOST_PIECES or n_merges > MOST_PIECES:
-            raise ValueError(
-                f"a BPE model can have at most {MOST_PIECES:,} pieces and {MOST_PIECES:,} merges, not {n:,} "
-                f"pieces and {n_merges:,} merges"
-            )
-        if n_merges and int(self.merges.max()) >= n:
-            raise ValueError(f"a merge names id {self.merges.max()}, but there are {n} pieces")
-        unk_id = self.alphabet.unk_id if isinstance(self.alphabet, Characters) else None
-        if unk_id is not None and not 0 <= unk_id < MOST_PIECES:
-            raise ValueError(f"unk_id must be from 0 to {MOST_PIECES - 1:,}, not {unk_id}")
+    @property
+    def byte_ids(self) -> NDArray[np.uint32] | None:
+        """Id of each byte: uint32 of shape (256,); None unless all bytes are pieces or byte pieces."""
+        byte_ids = self._byte_ids
+        return None if byte_ids is None or (byte_ids == NOTHING).any() else byte_ids
 
-    def _check_merge_ids(self) -> None:
-        if len(self.merges) != len(self.merge_ids):
-            raise ValueError(
-                f"merges and merge_ids must have the same length, not {len(self.merges)} and "
-                f"{len(self.merge_ids)}"
-            )
-        if len(self.merge_ids) and int(self.merge_ids.max()) >= len(self.pieces):
-            raise ValueError(
-                f"a merge names id {self.merge_ids.max()}, but there are {len(self.pieces)} pieces"
-            )
-
-    def _check_pairs_differ(self) -> None:
-        pairs = self.merges[:, 0].astype(np.uint64) << np.uint64(32) | self.merges[:, 1]
-        distinct, counts = np.unique(pairs, return_counts=True)
-        if len(distinct) < len(pairs):
-            pair = int(distinct[counts > 1][0])
-            raise ValueError(f"the pair of ids ({pair >> 32}, {pair & 0xFFFFFFFF}) is merged twice")
+    def has_character(self, character: str) -> bool:
+        """Return whether a character that no prefix or suffix marks is a piece; False for byte-level BPE."""
+        checked_character("character", character)
+        return self._parsed is not None and ord(character) << 2 in self._parsed.characters
 
     @property
     def kind(self) -> str:
@@ -158,33 +159,66 @@ class BPEModel(Model):
 
     @cached_property
     def encoder(self) -> MergeEncoder:
-        tables = self.merges, self.merge_ids
+        merges, merge_ids = self.merges, self.merge_ids
+        may_be = np.ones(len(self.pieces), np.bool_)
+        if self._excluded:
+            may_be[list(self._excluded)] = False
+            merges, merge_ids = merges[may_be[merge_ids]], merge_ids[may_be[merge_ids]]
+        byte_ids = self._byte_ids
         names = self.pieces.values, self.pieces.offsets
         if self._parsed is None:
-            byte_ids = cast("NDArray[np.uint32]", self.byte_ids)
-            is_looked_up = np.ones(len(self.pieces), np.uint8)
+            byte_ids = cast("NDArray[np.uint32]", byte_ids)
             if not self.ignore_merges:
                 # A lookup is faster than merging. It gives the same id if the merges produce the piece.
-                is_looked_up = BPEEncoder(byte_ids, *tables, None).is_reachable(*names)
-            encoder: MergeEncoder = BPEEncoder(byte_ids, *tables, PieceTable(*names, is_looked_up))
+                may_be &= BPEEncoder(byte_ids, merges, merge_ids, None).is_reachable(*names).view(np.bool_)
+            table = PieceTable(*names, may_be.view(np.uint8))
+            encoder: MergeEncoder = BPEEncoder(byte_ids, merges, merge_ids, table)
             encoder.set_lengths(self.pieces.lengths.astype(np.uint32))
             return encoder
-        whole, options = None, self._parsed.alphabet
-        if self.ignore_merges:
-            whole = PieceTable(*names, self._parsed.is_plain.view(np.uint8))
+        parsed, options = self._parsed, self._parsed.alphabet
+        known = may_be[parsed.ids]
+        if byte_ids is not None:
+            byte_ids = np.where(np.isin(byte_ids, list(self._excluded)), np.uint32(NOTHING), byte_ids)
         encoder = CharacterEncoder(
-            self._parsed.characters,
-            self._parsed.ids,
+            parsed.characters[known],
+            parsed.ids[known],
             bool(options.continuing_subword_prefix),
             bool(options.end_of_word_suffix),
-            *tables,
-            self.byte_ids,
+            merges,
+            merge_ids,
+            byte_ids,
+            options.compat is None,
             -1 if self.unk_id is None else self.unk_id,
             options.fuse_unk,
-            whole,
+            options.drop_unk,
+            parsed.has_several_lengths,
+            PieceTable(*names, (parsed.is_plain & may_be).view(np.uint8)) if self.ignore_merges else None,
         )
-        encoder.set_lengths(self._parsed.texts.lengths.astype(np.uint32))
+        lengths = parsed.texts.lengths.astype(np.uint32)
+        if self.unk_id is not None and self.unk_id < len(lengths):
+            lengths[self.unk_id] = 0
+        encoder.set_lengths(lengths)
         return encoder
+
+    def _find_producible(self, ids: frozenset[int]) -> frozenset[int]:
+        if self.ignore_merges:
+            return ids
+        producible = set(self.merge_ids[np.isin(self.merge_ids, list(ids))].tolist())
+        if self._parsed is not None:
+            producible |= ids.intersection(self._parsed.ids.tolist())
+            producible |= ids.intersection([] if self._byte_ids is None else self._byte_ids.tolist())
+        return frozenset(producible)
+
+    def _excluding(self, ids: frozenset[int]) -> BPEModel:
+        parsed = self._parsed
+        if parsed is not None and parsed.alphabet.compat is None:
+            check_not_fallback(self.pieces, ids, parsed.byte_ids)
+        other = self._copy_excluding(ids, "encoder")
+        if parsed is not None and not parsed.has_several_lengths:
+            # Some bytes may no longer have an id, so that unknown tokens come after the bytes of other
+            # characters.
+            other._parsed = replace(parsed, has_several_lengths=True)
+        return other
 
     def _make_sampling_encoder(
         self, sampling: Dropout, documents: NDArray[np.int64], starts: NDArray[np.int64]
@@ -200,13 +234,19 @@ class BPEModel(Model):
 
     @property
     def is_lossless(self) -> bool:
-        return self.byte_ids is not None  # without byte ids, some character is always unknown
+        if self.byte_ids is None:
+            return False  # some character is always unknown
+        parsed = self._parsed
+        if parsed is None or parsed.alphabet.compat is None:
+            return True
+        # With compat, the text <0x41> can become the piece of this name, and is then decoded as A.
+        return not (parsed.has_several_lengths or self.ignore_merges)
 
     def to_dict(self) -> dict[str, Any]:
         fields: dict[str, Any] = {"kind": self.kind}
         if isinstance(self.alphabet, Characters):
             fields |= {"end_of_word_suffix": self.alphabet.end_of_word_suffix, "unk_id": self.unk_id}
-            for option in ("continuing_subword_prefix", "byte_fallback", "fuse_unk"):
+            for option in ("continuing_subword_prefix", "byte_fallback", "fuse_unk", "drop_unk", "compat"):
                 if value := getattr(self.alphabet, option):
                     fields[option] = value
         if self.ignore_merges or isinstance(self.alphabet, Bytes):
@@ -227,6 +267,8 @@ class BPEModel(Model):
                 fields["unk_id"],
                 fields.get("byte_fallback", False),
                 fields.get("fuse_unk", False),
+                fields.get("drop_unk", False),
+                fields.get("compat"),
             )
         pieces = Ragged.from_bytes([piece.encode(errors="surrogateescape") for piece in fields["pieces"]])
         rows = fields["merges"]
@@ -237,13 +279,75 @@ class BPEModel(Model):
         return cls(pieces, table[:, :2], table[:, 2], alphabet=alphabet, ignore_merges=whole)
 
 
+def make_checked(
+    pieces: Ragged,
+    merges: NDArray[np.uint32],
+    merge_ids: NDArray[np.uint32],
+    alphabet: Bytes | Characters,
+    ignore_merges: bool,
+) -> BPEModel:
+    """Make a model of arguments that the caller has checked, without checking them again.
+
+    The alphabet is one of bytes, or one with `compat`. The pieces must be different, and so must the merges.
+    The name of each merged piece must be that of its parts.
+    """
+    model = BPEModel.__new__(BPEModel)
+    model._fill(pieces, merges, merge_ids, alphabet, ignore_merges)
+    return model
+
+
+def _checked_merges(name: str, ids: Any, n_dimensions: int) -> NDArray[np.uint32]:
+    """Return ids as a contiguous array of uint32: pairs, or with one dimension a row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `ids` are not integers from 0 to 2^32 - 1 in this shape.
+    """
+    what = "pairs of ids" if n_dimensions == 2 else "a row of ids"
+    array = checked_array(name, ids, what)
+    if array.shape == (0,):
+        array = np.empty((0, 2)[:n_dimensions], np.uint32)
+    if array.ndim != n_dimensions or array.shape[1:] not in ((), (2,)):
+        raise ValueError(f"{name} must be {what}, not an array of shape {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be {what}, not of {array.dtype}")
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) <= NOTHING:
+        raise ValueError(f"{name} must be {what} from 0 to 2^32 - 1")
+    return np.ascontiguousarray(array, np.uint32)
+
+
+def _check_ids(pieces: Ragged, merges: NDArray[np.uint32], unk_id: int | None) -> None:
+    n, n_merges = len(pieces), len(merges)
+    if n > MOST_PIECES or n_merges > MOST_PIECES:
+        raise ValueError(
+            f"a BPE model can have at most {MOST_PIECES:,} pieces and {MOST_PIECES:,} merges, not {n:,} "
+            f"pieces and {n_merges:,} merges"
+        )
+    if n_merges and int(merges.max()) >= n:
+        raise ValueError(f"a merge names id {merges.max()}, but there are {n} pieces")
+    if unk_id is not None and not 0 <= unk_id < MOST_PIECES:
+        raise ValueError(f"unk_id must be from 0 to {MOST_PIECES - 1:,}, not {unk_id}")
+
+
+def _check_merge_ids(pieces: Ragged, merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> None:
+    if len(merges) != len(merge_ids):
+        raise ValueError(
+            f"merges and merge_ids must have the same length, not {len(merges)} and {len(merge_ids)}"
+        )
+    if len(merge_ids) and int(merge_ids.max()) >= len(pieces):
+        raise ValueError(f"a merge names id {merge_ids.max()}, but there are {len(pieces)} pieces")
+
+
 def _find_bytes(pieces: Ragged) -> NDArray[np.uint32]:
     """Return the id of each single byte; raise a ValueError if a byte is not a piece."""
-    ids = ids_by_piece(pieces)
-    missing = [b for b in range(256) if bytes([b]) not in ids]
-    if missing:
+    ids = np.full(256, NOTHING, np.uint32)
+    rows = np.flatnonzero(pieces.lengths == 1)
+    ids[pieces.values[pieces.offsets[rows]]] = rows
+    missing = np.flatnonzero(ids == NOTHING)
+    if len(missing):
         raise ValueError(
             f"byte-level BPE needs a piece for each of the 256 bytes; {len(missing)} missing, the first is "
             f"0x{missing[0]:02X}"
         )
-    return np.array([ids[bytes([b])] for b in range(256)], np.uint32)
+    return ids

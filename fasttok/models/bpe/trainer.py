@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_integer, checked_size
+from fasttok.core.checks import (
+    checked_choice,
+    checked_integer,
+    checked_size,
+    checked_texts,
+    checked_word,
+    describe,
+)
 from fasttok.core.parallel import import_whole
 from fasttok.core.progress import announce
 from fasttok.core.ragged import Ragged
+from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
 from fasttok.models.bpe._encode import MOST_PIECES
@@ -25,7 +32,7 @@ from fasttok.models.bpe.initial_state import (
     start_from_tokenizer,
 )
 from fasttok.models.bpe.model import BPEModel
-from fasttok.models.options import as_texts, check_not_empty, describe_minimum
+from fasttok.models.options import check_arguments, describe_minimum
 from fasttok.text.unicode.byte_alphabet import BYTES_IN_ORDER, read_bytes
 
 # Options that each preset of `compat` sets.
@@ -161,33 +168,27 @@ class BPETrainer(Trainer):
         if self.max_piece_length is not None:
             longest = checked_size("max_piece_length", self.max_piece_length, 2)
             object.__setattr__(self, "max_piece_length", longest)
-        object.__setattr__(self, "special_tokens", as_texts("special_tokens", self.special_tokens))
-        if self.compat is not None and self.compat not in PRESETS:
-            raise ValueError(f"compat must be one of {', '.join(PRESETS)}, not {self.compat!r}")
+        object.__setattr__(self, "special_tokens", checked_texts("special_tokens", self.special_tokens))
+        if self.compat is not None:
+            checked_choice("compat", self.compat, *PRESETS)
         self._check_units()
         self._fill_in_options()
         self._check_size()
 
     def _check_units(self) -> None:
-        if self.units not in CHOICES["units"]:
-            raise ValueError(f"units must be one of {CHOICES['units']}, not {self.units!r}")
+        checked_choice("units", self.units, *CHOICES["units"])
         for option in ("end_of_word_suffix", "unk"):
             text = getattr(self, option)
             if text is None:
                 continue
             if self.units != "character":
                 raise ValueError(f'{option} requires units="character"')
-            if not isinstance(text, str):
-                raise TypeError(f"{option} must be a str, not {type(text).__name__}")
-        if self.end_of_word_suffix is not None:
-            if not self.end_of_word_suffix:
-                raise ValueError("end_of_word_suffix must not be empty")
-            self.end_of_word_suffix.encode()
-            if self.compat == "huggingface":
-                raise ValueError(
-                    "compat='huggingface' cannot be combined with end_of_word_suffix: Hugging Face "
-                    "tokenizers numbers suffixed characters in a random order"
-                )
+            checked_word(option, text)
+        if self.end_of_word_suffix is not None and self.compat == "huggingface":
+            raise ValueError(
+                "compat='huggingface' cannot be combined with end_of_word_suffix: Hugging Face "
+                "tokenizers numbers suffixed characters in a random order"
+            )
         if self.unk is not None and self.unk not in self.special_tokens:
             raise ValueError(f"unk {self.unk!r} must be one of special_tokens")
         if self.units == "character":
@@ -209,11 +210,12 @@ class BPETrainer(Trainer):
                 continue
             if self.units == "character" and option == "byte_order":
                 continue
+            if given is not None:
+                checked_choice(option, given, *CHOICES[option])
             if option in preset and given not in (None, preset[option]):
                 raise ValueError(f"{option}={given!r} contradicts compat={self.compat!r}")
             value = preset.get(option, default) if given is None else given
-            if value not in CHOICES[option]:
-                raise ValueError(f"{option} must be one of {CHOICES[option]}, not {value!r}")
+            checked_choice(option, value, *CHOICES[option])
             object.__setattr__(self, option, value)
 
     def _check_size(self) -> None:
@@ -224,15 +226,30 @@ class BPETrainer(Trainer):
         else:
             model = getattr(self.start, "model", None)
             if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
-                raise TypeError(f"start must be a Tokenizer with byte-level BPE, not {self.start!r}")
+                kind = getattr(model, "kind", None)
+                found = describe(self.start) if kind is None else f"with a model of kind {kind!r}"
+                error = TypeError if kind is None else ValueError
+                raise error(f"start must be a Tokenizer with byte-level BPE, not {found}")
             n_new = len(self._new_special_tokens())
             smallest = self.start.vocab_size + max(1, n_new)
             parts = f"the start has {self.start.vocab_size} ids, and {n_new} special tokens are new"
         if not smallest <= self.vocab_size <= MOST_PIECES:
             raise ValueError(
                 f"vocab_size must be at least {smallest} ({parts}) and at most {MOST_PIECES:,}, not "
-                f"{self.vocab_size}"
+                f"{describe(self.vocab_size)}"
             )
+
+    @property
+    def split_special(self) -> tuple[str, ...]:
+        """Texts at which `fasttok.train` splits a corpus by default.
+
+        They are those of the special tokens, also of the `start`. Hugging Face ``tokenizers`` does not split
+        there, so with ``compat="huggingface"`` there are none.
+        """
+        if self.compat == "huggingface":
+            return ()
+        known = {} if self.start is None else self.start.special_tokens
+        return (*known, *self._new_special_tokens())
 
     def _new_special_tokens(self) -> list[str]:
         known = {} if self.start is None else self.start.special_tokens
@@ -275,7 +292,7 @@ class BPETrainer(Trainer):
         UserWarning
             If there are no more pairs to merge before `vocab_size` is reached.
         """
-        check_not_empty(counts)
+        check_arguments(counts, workers, progress)
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
         from fasttok.models.merging.orders import Frequency
@@ -318,11 +335,10 @@ class BPETrainer(Trainer):
             _check_no_shared_ids(self.special_tokens, set(pieces), self.units)
         n_ids = len(pieces) + n_last
         if n_ids < self.vocab_size:
-            warnings.warn(
+            warn(
                 f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: no other pair occurs"
                 + describe_minimum(self.min_frequency)
-                + (" and is short enough" if self.max_piece_length else ""),
-                stacklevel=2,
+                + (" and is short enough" if self.max_piece_length else "")
             )
         first = len(pieces) if n_last else 0
         special_tokens = {token: first + i for i, token in enumerate(new_tokens)}

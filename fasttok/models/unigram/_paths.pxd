@@ -6,7 +6,7 @@ from libc.stdlib cimport free, malloc
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport TrieNode, trie_has_value, trie_root, trie_step, trie_value
-from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, UNKNOWN
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
@@ -40,6 +40,7 @@ cdef struct ScoredPieces:
     const uint32_t* lengths  # of each id, in bytes
     double unk_score  # of a character that is not a piece
     Py_ssize_t longest  # length of the longest piece in bytes, at least that of a character
+    bint unk_is_error  # whether an unknown character is an error as soon as the search takes it
 
 
 cdef inline int length_of_character(uint8_t first) noexcept nogil:
@@ -64,6 +65,8 @@ cdef inline Py_ssize_t find_best(
     With `in_float32`, sums are in single precision: they start from `score_or_margin`, which is then set to
     the final sum. With `finds_margin`, `score_or_margin` is set to the score of the segmentation minus that of
     the second best one, minus the largest possible rounding error of both; it is negative if not known.
+
+    Return UNKNOWN - i if the character at byte i is unknown and this is an error.
     """
     cdef double stack_scores[STACK_SIZE]
     cdef double stack_margins[STACK_SIZE]  # by position: best score minus the second best
@@ -75,6 +78,7 @@ cdef inline Py_ssize_t find_best(
     cdef uint32_t piece
     cdef double here, score, margin
     cdef bint is_piece
+    cdef Py_ssize_t reason = 0
     if length >= STACK_SIZE and pieces.longest >= STACK_SIZE:
         while n_best <= min(length, pieces.longest):
             n_best *= 2
@@ -120,6 +124,9 @@ cdef inline Py_ssize_t find_best(
             if finds_margin:
                 update_margin(stack_margins, best, end, n_best - 1, score)
             if not score <= best[end & n_best - 1]:
+                if pieces.unk_is_error:
+                    reason = UNKNOWN - start
+                    break
                 best[end & n_best - 1] = score
                 out[end - 1] = UNKNOWN_ARC | <uint32_t>size
         start += size
@@ -127,14 +134,14 @@ cdef inline Py_ssize_t find_best(
         if steps >= CHECK_INTERVAL:
             steps = 0
             if interrupt.check():
-                start = -1
+                reason = INTERRUPTED
                 break
-    if in_float32 and start >= 0:
+    if in_float32 and reason == 0:
         score_or_margin[0] = best[length & n_best - 1]
     if best != stack_scores:
         free(best)
-    if start < 0:
-        return INTERRUPTED
+    if reason < 0:
+        return reason
     # Backtrack in place. Reads stay ahead of writes, because a piece has at least one byte.
     end = length
     margin = INFINITY if length < STACK_SIZE else 0  # not known: long pretokens overwrite the first margins

@@ -3,6 +3,9 @@ from numpy.typing import NDArray
 
 from fasttok.core._trie import Trie
 from fasttok.models._encoder import PretokenEncoder
+from fasttok.models._pieces import PieceTable
+
+ZERO: bytes
 
 class UnigramEncoder(PretokenEncoder):
     def __init__(
@@ -17,5 +20,8 @@ class UnigramEncoder(PretokenEncoder):
         fuse_unk: bool = False,
         encodes_parts: bool = False,
     ) -> None: ...
+
+class NamedEncoder(UnigramEncoder):
+    def set_names(self, names: PieceTable, has_zeros: bool) -> None: ...
 
 class RowEncoder(UnigramEncoder): ...

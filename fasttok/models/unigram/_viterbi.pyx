@@ -23,11 +23,16 @@ from fasttok.models._encoder cimport (
     known_length,
     write_places,
 )
+from fasttok.models._pieces cimport NOTHING, PieceTable
+from fasttok.models._zeros cimport may_have_zeros, replace_zeros
 from fasttok.models.unigram._paths cimport STACK_SIZE, MAX_ROW_SCORE, UNKNOWN_ARC, find_best
 from fasttok.text._spans cimport Spans
 
 cdef enum:
     SHORT = 4192  # maximum length of a row in which near ties are resolved, in bytes
+    ZERO_LABEL = 0x80  # in the trie of a `NamedEncoder`: the byte for U+0000, as long as a character
+
+ZERO = bytes([ZERO_LABEL])
 
 
 cdef class UnigramEncoder(PretokenEncoder):
@@ -44,7 +49,7 @@ cdef class UnigramEncoder(PretokenEncoder):
     unk_id : int
         Id of a run of unknown characters; -1 if they are an error.
     byte_ids : uint32[256] or None
-        Ids that encode the bytes of unknown characters instead.
+        Ids that encode the bytes of unknown characters instead. Only `NamedEncoder` allows NOTHING for a byte.
     resolves_ties : bool
         Whether near ties in short rows are resolved as in sentencepiece (see `encode_row`).
     fuse_unk : bool
@@ -85,7 +90,8 @@ cdef class UnigramEncoder(PretokenEncoder):
         if self.has_bytes:
             for i in range(256):
                 self.byte_ids[i] = byte_ids[i]
-                abs_scores[byte_ids[i]] = abs(unk_score)
+                if byte_ids[i] != NOTHING:
+                    abs_scores[byte_ids[i]] = abs(unk_score)
         self.tables = scores, lengths, abs_scores
         self.abs_scores = &abs_scores[0] if abs_scores.shape[0] else NULL
 
@@ -320,6 +326,128 @@ cdef class UnigramEncoder(PretokenEncoder):
             position += arc
             follows_unknown = True
         return n
+
+
+@cython.final
+cdef class NamedEncoder(UnigramEncoder):
+    """Encoder of pretokens as in Hugging Face tokenizers, which looks up the text of each piece again.
+
+    A run is one or more neighbours that are unknown characters or pieces with the id of the unknown token. The whole
+    text of a run is looked up. If it is not a piece, it is encoded as its bytes if all of them have ids, or else as
+    one unknown token. All bytes of a run have the span of the run. `set_names` must be called once.
+    """
+
+    cdef PieceTable names
+    cdef bint has_zeros
+
+    def set_names(self, PieceTable names not None, bint has_zeros):
+        """Set the table in which runs are looked up, and whether the trie has ZERO instead of U+0000."""
+        self.names = names
+        self.has_zeros = has_zeros
+        self.pieces.unk_is_error = self.unk_id < 0 and not self.has_bytes
+
+    cdef Py_ssize_t find_arcs(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil:
+        cdef Py_ssize_t n
+        cdef uint8_t* copied
+        if not self.has_zeros or not may_have_zeros(pretoken, length, ZERO_LABEL):
+            return UnigramEncoder.find_arcs(self, pretoken, length, out, interrupt)
+        copied = replace_zeros(pretoken, length, ZERO_LABEL)
+        if copied == NULL:
+            return OUT_OF_MEMORY
+        n = UnigramEncoder.find_arcs(self, copied, length, out, interrupt)
+        free(copied)
+        return n
+
+    cdef Py_ssize_t write_ids(
+        self, const uint8_t* pretoken, Py_ssize_t length, Py_ssize_t n_arcs, uint32_t* out
+    ) noexcept nogil:
+        return self._walk(pretoken, length, n_arcs, out, 0, NULL)
+
+    cdef Py_ssize_t _walk(
+        self,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        Py_ssize_t n_arcs,
+        uint32_t* out,
+        int64_t begin,
+        int64_t* places,
+    ) noexcept nogil:
+        """Write the ids as `write_ids` does, and their spans to `places`, from `begin` on, unless it is NULL."""
+        cdef Py_ssize_t i = length - n_arcs, n = 0, n_ids, start, end = 0, k
+        while i < length:
+            start = end
+            if not self._is_unknown(out[i]):
+                end += self.pieces.lengths[out[i]]
+                out[n] = out[i]
+                n_ids = 1
+                i += 1
+            else:
+                while i < length and self._is_unknown(out[i]):
+                    end += self.pieces.lengths[out[i]] if out[i] < UNKNOWN_ARC else out[i] & ~UNKNOWN_ARC
+                    i += 1
+                n_ids = self._write_run(pretoken + start, end - start, out + n)
+                if n_ids < 0:
+                    return n_ids - start
+            if places != NULL:
+                for k in range(n, n + n_ids):
+                    places[2 * k] = begin + start
+                    places[2 * k + 1] = begin + end
+            n += n_ids
+        return n
+
+    cdef inline bint _is_unknown(self, uint32_t arc) noexcept nogil:
+        """Return whether an arc belongs to a run."""
+        return arc >= UNKNOWN_ARC or arc == self.unk_id
+
+    cdef Py_ssize_t _write_run(self, const uint8_t* run, Py_ssize_t length, uint32_t* out) noexcept nogil:
+        """Write the ids of a run; return their number, or UNKNOWN if it has none."""
+        cdef Py_ssize_t i, n = 0
+        out[0] = self.names.find(run, length)
+        if out[0] != NOTHING:
+            return 1
+        while self.has_bytes and n < length and self.byte_ids[run[n]] != NOTHING:
+            n += 1
+        if n == length:
+            for i in range(length):
+                out[i] = self.byte_ids[run[i]]
+            return length
+        out[0] = self.unk_id
+        return 1 if self.unk_id >= 0 else UNKNOWN
+
+    cdef Py_ssize_t locate_pretoken(
+        self,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        const uint32_t* ids,
+        Py_ssize_t n,
+        int64_t start,
+        int64_t* places,
+        Interrupt interrupt,
+    ) noexcept nogil:
+        cdef Py_ssize_t i, n_arcs, at = 0, size
+        cdef uint32_t stack_arcs[STACK_SIZE]
+        cdef uint32_t* arcs = stack_arcs
+        for i in range(n):
+            size = known_length(self, ids[i])
+            if size == 0:
+                break
+            places[2 * i] = start + at
+            at += size
+            places[2 * i + 1] = start + at
+        else:
+            return 0
+        if length > STACK_SIZE:
+            arcs = <uint32_t*>malloc(length * sizeof(uint32_t))
+            if arcs == NULL:
+                return OUT_OF_MEMORY
+        n_arcs = self.find_arcs(pretoken, length, arcs, interrupt)
+        if n_arcs >= 0:
+            self._walk(pretoken, length, n_arcs, arcs, start, places)
+        if arcs != stack_arcs:
+            free(arcs)
+        return min(n_arcs, <Py_ssize_t>0)
 
 
 @cython.final

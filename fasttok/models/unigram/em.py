@@ -55,7 +55,7 @@ class Rounds:
         nats = log_likelihood / self.n_characters
         self.reported.append(Round(n_pieces=n_pieces, log_likelihood_per_character=nats, n_tokens=n_tokens))
         self.bar.update(self.reported[0]["n_pieces"] - n_pieces - self.bar.n)
-        self.bar.set_postfix(pieces=n_pieces, nats=f"{nats:.4f}", tokens=n_tokens)
+        self.bar.set_postfix(pieces=n_pieces, nats=nats, tokens=n_tokens)
 
 
 def train_em(

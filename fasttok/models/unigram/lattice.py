@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.checks import checked_seed, checked_size
 from fasttok.core.ragged import read_only
-from fasttok.models.sampling import check_alpha, check_seeds
+from fasttok.models.sampling import checked_alpha
 from fasttok.models.unigram import _lattice
 from fasttok.models.unigram._elementary import exp
 from fasttok.models.unigram._viterbi import UnigramEncoder
+
+_MOST = 1 << 40  # segmentations; more do not fit in memory
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,7 @@ class Lattice:
         UnknownCharacterError
             If one of the segmentations contains a character that has no id.
         """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, not {n}")
+        n = min(checked_size("n", n, least=1), _MOST)
         found = _lattice.find_best(self.starts, self.ends, self.scores, len(self.text), n)
         return [self._segmentation(arcs) for arcs in found]
 
@@ -164,9 +166,10 @@ class Lattice:
         >>> [found.pieces for found in lattice.sample(3, seed=1)]
         [('aa', 'a'), ('a', 'aa'), ('aa', 'a')]
         """
-        if n < 0:
-            raise ValueError(f"n must be at least 0, not {n}")
-        check_seeds(seed, 0)
+        n = checked_size("n", n, least=0)
+        if n > _MOST:
+            raise ValueError(f"n must be at most {_MOST:,}, not {n:,}")
+        seed = checked_seed("seed", seed)
         weights = self._weights(alpha)
         backward = _lattice.sum_backward(self.starts, self.ends, weights, len(self.text))
         drawn = _lattice.sample_arcs(self.starts, self.ends, weights, backward, n, seed)
@@ -230,5 +233,4 @@ class Lattice:
 
     def _weights(self, alpha: float) -> NDArray[np.float64]:
         """Return the scores times `alpha`; raise ValueError if `alpha` is out of range."""
-        check_alpha(alpha, float(np.abs(self.scores).max(initial=0)))
-        return alpha * self.scores
+        return checked_alpha(alpha, float(np.abs(self.scores).max(initial=0))) * self.scores

@@ -97,7 +97,7 @@ class Lattices:
             return expected, log_likelihood
 
         expected, log_likelihood = np.zeros(len(self.lengths)), 0.0
-        for part, likelihood in map_ordered(run, self._shards, range(self.workers)):
+        for part, likelihood in map_ordered(run, self._shards, self.workers, int):
             expected += part
             log_likelihood += likelihood
         return expected, log_likelihood
@@ -116,7 +116,7 @@ class Lattices:
                 )  # fmt: skip
             return occurrences
 
-        return sum(map_ordered(run, self._shards, range(self.workers)), np.zeros(len(self.lengths), np.int64))
+        return sum(map_ordered(run, self._shards, self.workers, int), np.zeros(len(self.lengths), np.int64))
 
     def measure_losses(
         self, scores: NDArray[np.float64], occurrences: NDArray[np.int64], first: int, token_cost: float
@@ -137,7 +137,7 @@ class Lattices:
                 first + begin, np.empty(capacity), np.empty(capacity, np.uint32), losses[part],
             )  # fmt: skip
 
-        for _ in map_ordered(run, range(0, n - first, SLICE_PIECES), range(self.workers)):
+        for _ in map_ordered(run, range(0, n - first, SLICE_PIECES), self.workers, int):
             pass
         return losses
 
@@ -159,7 +159,7 @@ class Lattices:
             return _em.keep_arcs(offsets, arcs, new_numbers, *part)
 
         parts = [(0, middle, 0), (middle, n_positions, begin)]
-        n_first, n_second = map_ordered(run, parts, range(self.workers if middle < n_positions else 1))
+        n_first, n_second = map_ordered(run, parts, self.workers if middle < n_positions else 1, int)
         arcs[n_first : n_first + n_second] = arcs[begin : begin + n_second]
         offsets[middle + 1 :] -= begin - n_first
         self.arcs = arcs[: n_first + n_second]

@@ -10,21 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core._trie import Trie
+from fasttok.core.checks import checked_choice, checked_flag, checked_numbers
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._encoder import PretokenEncoder
+from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model
 from fasttok.models.pieces import (
-    as_id,
+    NOTHING,
     as_pieces,
+    check_different,
     check_id,
+    check_not_fallback,
     check_texts,
+    check_utf8,
+    checked_ids,
+    find_all_byte_ids,
     find_byte_ids,
-    ids_by_piece,
     write_bytes,
 )
-from fasttok.models.sampling import Sampling, check_alpha
+from fasttok.models.sampling import Sampling, checked_alpha
 from fasttok.models.unigram._sampling import SamplingEncoder
-from fasttok.models.unigram._viterbi import RowEncoder, UnigramEncoder
+from fasttok.models.unigram._viterbi import ZERO, NamedEncoder, RowEncoder, UnigramEncoder
 from fasttok.models.unigram.lattice import Lattice
 from fasttok.text.unicode.utf8 import encode_utf8
 
@@ -48,7 +54,7 @@ class UnigramModel(Model):
     scores : array_like of float64, shape (n,)
         Natural logarithm of each piece's probability.
     unk_id : int, optional
-        Id of unknown characters. Its row must be empty.
+        Id of unknown characters. Its row must be empty, except with ``compat="huggingface"``.
     byte_fallback : bool
         Whether to encode unknown characters as bytes. The pieces must then include ``<0x00>`` to ``<0xFF>``.
         These pieces never match text, and decoding writes their byte.
@@ -57,9 +63,8 @@ class UnigramModel(Model):
         entry in `scores`.
     compat : {"sentencepiece", "huggingface"}, optional
         Library whose ids are reproduced where libraries differ. With "sentencepiece", scores are summed in
-        single precision over the whole row of text; pretokens have no effect and the cache is not used. With
-        "huggingface", as in Hugging Face ``tokenizers``, byte pieces match text too, and the lowest score is
-        that of all ids; the model is then not lossless.
+        single precision over the whole row of text; pretokens have no effect and the cache is not used. For
+        "huggingface", see the notes.
     fewest_pieces : bool
         Whether to encode by the segmentation with the fewest pieces, and by the most probable one of these.
         Lattices and sampling use probabilities only.
@@ -78,15 +83,30 @@ class UnigramModel(Model):
     TypeError
         If a piece or an id has the wrong type.
     ValueError
-        If a piece is not UTF-8, contains U+0000 or occurs twice; if a score is not finite; if the numbers
-        of pieces and scores differ; if byte pieces are missing; if an id is out of range; if `unk_id` is the
-        id of a piece; if a user-defined id has no piece; or if there are more than 2^24 pieces.
+        If a piece is not UTF-8, contains U+0000 or occurs twice; if a score is not finite; if the numbers of
+        pieces and scores differ; if byte pieces are missing; if an id is out of range; if `unk_id` is the id
+        of a piece; if a user-defined id has no piece; or if there are more than 2^24 pieces. With
+        ``compat="huggingface"``, a piece can occur several times, byte pieces can be missing, and `unk_id`
+        can be the id of a piece.
 
     Notes
     -----
     The model is that of Kudo (2018), section 3.2. The scores of user-defined pieces are those of
     sentencepiece. In rows of up to 4,192 bytes, near ties are decided as in sentencepiece, by sums in single
     precision over the whole row (unless `compat` or `fewest_pieces` is set).
+
+    With ``compat="huggingface"``, the ids are those of Hugging Face ``tokenizers``:
+
+    - All pieces match text, also byte pieces and the unknown token, so that the model is not lossless. If a
+      piece occurs several times, its last id and score are used.
+    - The lowest score is that of all ids.
+    - Pieces can contain U+0000. Lattices and sampling do not find them.
+    - A run consists of unknown characters and unknown tokens in the same pretoken. If its text is a piece, it
+      gets the id of this piece. Otherwise it is encoded as its bytes if all of them have byte pieces, or else
+      as one unknown token. All byte pieces of a run have the span of the run.
+    - Without `unk_id` and byte fallback, an unknown character is an error even if the best segmentation does
+      not contain it, unless a better piece ends with it. (``tokenizers`` raises this error with byte
+      fallback, too.)
 
     Encoding a pretoken of n bytes takes O(n k) time, where k is the length of the longest piece in the
     pretoken, and 8 bytes of memory per byte of the longest piece of the model. Repeated pretokens come from
@@ -115,26 +135,31 @@ class UnigramModel(Model):
         compat: Compat | None = None,
         fewest_pieces: bool = False,
     ) -> None:
+        if compat is not None:
+            checked_choice("compat", compat, "sentencepiece", "huggingface")
         self.pieces = as_pieces(pieces)
-        self.scores = read_only(np.array(scores, np.float64))
-        self.unk_id = check_id("unk_id", unk_id, self.pieces)
-        self.byte_fallback = byte_fallback
-        self.user_defined = frozenset(as_id("user_defined", i) for i in user_defined)
+        self.scores = read_only(checked_numbers("scores", scores))
+        is_named = compat == "huggingface"
+        self.unk_id = check_id("unk_id", unk_id, self.pieces, may_be_piece=is_named)
+        self.byte_fallback = checked_flag("byte_fallback", byte_fallback)
+        self.user_defined = checked_ids("user_defined", user_defined)
         self.compat = compat
-        self.fewest_pieces = fewest_pieces
+        self.fewest_pieces = checked_flag("fewest_pieces", fewest_pieces)
         self.needs_whole_rows = compat == "sentencepiece"
+        self.resolves_ties = compat is None and not self.fewest_pieces
         self.fuse_unk = compat != "huggingface"
-        if compat not in (None, "sentencepiece", "huggingface"):
-            raise ValueError(f'compat must be None, "sentencepiece" or "huggingface", not {compat!r}')
         if fewest_pieces and compat is not None:
             raise ValueError(
                 f"fewest_pieces=True needs compat=None: {compat} cannot encode by the fewest pieces"
             )
         self._check_scores()
-        check_texts(self.pieces)
-        self._ids = ids_by_piece(self.pieces)
+        (check_utf8 if is_named else check_texts)(self.pieces)
+        if not is_named:
+            check_different(self.pieces)
         self._check_ids()
-        self.byte_ids = self._find_bytes() if byte_fallback else None
+        self._byte_ids: NDArray[np.uint32] | None = None
+        if byte_fallback:
+            self._byte_ids = find_byte_ids(self.pieces) if is_named else self._find_bytes()
 
     def _check_scores(self) -> None:
         n = len(self.pieces)
@@ -158,7 +183,7 @@ class UnigramModel(Model):
 
     def _find_bytes(self) -> NDArray[np.uint32]:
         """Return the id of each byte."""
-        ids = find_byte_ids(self._ids)
+        ids = find_all_byte_ids(self.pieces)
         if byte_ids := self.user_defined.intersection(ids.tolist()):
             raise ValueError(
                 f"user_defined contains id {min(byte_ids)}, the piece of a byte: byte pieces never match "
@@ -166,13 +191,43 @@ class UnigramModel(Model):
             )
         return ids
 
+    @property
+    def byte_ids(self) -> NDArray[np.uint32] | None:
+        """Id of each byte: uint32 of shape (256,); None without byte fallback for all bytes."""
+        byte_ids = self._byte_ids
+        return None if byte_ids is None or (byte_ids == NOTHING).any() else byte_ids
+
     @cached_property
     def is_matched(self) -> NDArray[np.bool_]:
         """Whether each piece can match text."""
         mask = self.pieces.lengths > 0
-        if self.byte_ids is not None and self.compat != "huggingface":
-            mask[self.byte_ids] = False
+        if self.compat == "huggingface":
+            mask &= self._are_last
+        elif self._byte_ids is not None:
+            mask[self._byte_ids] = False
         return read_only(mask)
+
+    @property
+    def _are_last(self) -> NDArray[np.bool_]:
+        """Whether no larger id has the same piece."""
+        n = len(self.pieces)
+        table = PieceTable(self.pieces.values, self.pieces.offsets, np.ones(n, np.uint8))
+        if table.find_duplicate() is None:
+            return np.ones(n, np.bool_)
+        rows = np.flatnonzero(self.pieces.lengths)
+        first = table.find_all(self.pieces.values, self.pieces.offsets)[rows]
+        last = np.arange(n)
+        last[first] = rows  # the last of several rows with the same first row is kept
+        is_last = np.zeros(n, np.bool_)
+        is_last[last[first]] = True
+        return is_last
+
+    @property
+    def _is_used(self) -> NDArray[np.bool_]:
+        """Whether each piece matches text in encoding; see `without_pieces`."""
+        mask = self.is_matched.copy()
+        mask[list(self._excluded)] = False
+        return mask
 
     @cached_property
     def unk_score(self) -> float:
@@ -200,9 +255,17 @@ class UnigramModel(Model):
 
     @cached_property
     def _trie(self) -> Trie:
-        by_text = sorted(np.flatnonzero(self.is_matched).tolist(), key=self.pieces.to_bytes().__getitem__)
+        pieces = self.pieces
+        if self._has_zeros:
+            pieces = Ragged.from_bytes([row.replace(b"\0", ZERO) for row in pieces.to_bytes()])
+        by_text = sorted(np.flatnonzero(self._is_used).tolist(), key=pieces.to_bytes().__getitem__)
         ids = np.array(by_text, np.int32)
-        return Trie.build(self.pieces.take(ids), ids)
+        return Trie.build(pieces.take(ids), ids)
+
+    @property
+    def _has_zeros(self) -> bool:
+        """Whether a piece contains U+0000, which the trie has to store as another byte."""
+        return not self.pieces.values.all()
 
     @cached_property
     def _likelihood_encoder(self) -> UnigramEncoder:
@@ -219,31 +282,48 @@ class UnigramModel(Model):
             scores = scores.astype(np.float32).astype(np.float64)
         if piece_penalty is None:
             piece_penalty = PIECE_PENALTY if self.fewest_pieces else 0
-        kind = RowEncoder if self.compat == "sentencepiece" else UnigramEncoder
-        encoder = kind(
+        byte_ids = self._byte_ids
+        if byte_ids is not None and self._excluded:
+            byte_ids = np.where(np.isin(byte_ids, list(self._excluded)), np.uint32(NOTHING), byte_ids)
+        kinds = {"sentencepiece": RowEncoder, "huggingface": NamedEncoder, None: UnigramEncoder}
+        encoder = kinds[self.compat](
             self._trie,
             scores + piece_penalty,
             self.pieces.lengths.astype(np.uint32),
             self.unk_score + piece_penalty,
             -1 if self.unk_id is None else self.unk_id,
-            self.byte_ids,
-            resolves_ties=self.compat is None and not self.fewest_pieces,
+            byte_ids,
+            resolves_ties=self.resolves_ties,
             fuse_unk=self.fuse_unk,
             encodes_parts=encodes_parts,
         )
         lengths = self.pieces.lengths.astype(np.uint32)
-        if self.byte_ids is not None:
+        if self._byte_ids is not None:
             # In Hugging Face tokenizers, a byte piece also matches its name in text, so its length is not
             # known (0).
-            lengths[self.byte_ids] = 0 if self.compat == "huggingface" else 1
+            lengths[self._byte_ids[self._byte_ids != NOTHING]] = 0 if self.compat == "huggingface" else 1
+        if isinstance(encoder, NamedEncoder):
+            names = PieceTable(self.pieces.values, self.pieces.offsets, self._is_used.view(np.uint8))
+            encoder.set_names(names, self._has_zeros)
+            if self.unk_id is not None:
+                lengths[self.unk_id : self.unk_id + 1] = 0
         encoder.set_lengths(lengths)
         return encoder
+
+    def _find_producible(self, ids: frozenset[int]) -> frozenset[int]:
+        fallback = set() if self._byte_ids is None else set(self._byte_ids.tolist())
+        return frozenset(i for i in ids if self.is_matched[i] or i in fallback)
+
+    def _excluding(self, ids: frozenset[int]) -> UnigramModel:
+        if self.compat != "huggingface":
+            check_not_fallback(self.pieces, ids, self._byte_ids)
+        return self._copy_excluding(ids, "encoder", "part_encoder", "_trie", "_likelihood_encoder")
 
     def _make_sampling_encoder(
         self, sampling: Sampling, documents: NDArray[np.int64], starts: NDArray[np.int64]
     ) -> PretokenEncoder:
         # Sampling is per pretoken and in double precision, whatever `compat` is.
-        check_alpha(sampling.alpha, self._largest_score)
+        checked_alpha(sampling.alpha, self._largest_score)
         return SamplingEncoder(
             sampling.seed, sampling.epoch, documents, starts, self._likelihood_encoder, sampling.alpha
         )
@@ -279,7 +359,7 @@ class UnigramModel(Model):
 
     @property
     def decoded_pieces(self) -> Ragged:
-        return write_bytes(self.pieces, self.byte_ids)
+        return write_bytes(self.pieces, self._byte_ids)
 
     @property
     def is_lossless(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal
@@ -10,13 +9,23 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_flag, checked_integer
+from fasttok.core.checks import (
+    checked_choice,
+    checked_flag,
+    checked_integer,
+    checked_number,
+    checked_texts,
+    checked_word,
+    describe,
+)
 from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import Bar, announce
 from fasttok.core.ragged import Ragged
+from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained, Trainer
-from fasttok.models.options import as_texts, check_not_empty
+from fasttok.models.loss import count_lost, warn_of_lost_bytes
+from fasttok.models.options import check_arguments
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.unigram._elementary import log
 from fasttok.models.unigram.alphabet import choose_characters, to_symbols
@@ -71,7 +80,8 @@ class UnigramTrainer(Trainer):
         pretokenizer of the counts must leave them unchanged and in one pretoken.
     character_coverage : float
         Fraction of the text, from 0 to 1, that the characters of the vocabulary must cover. The most
-        frequent characters are kept.
+        frequent characters are kept. The others are unknown; the provenance of the tokenizer says how many
+        there are, under "lost".
     max_piece_length : int
         Maximum length of a piece in characters, at most 254.
     seed_size : int, optional
@@ -95,6 +105,10 @@ class UnigramTrainer(Trainer):
         Fraction of the pieces that each round of pruning keeps.
     n_sub_iterations : int
         Number of EM steps per round.
+    compat : {"sentencepiece", "huggingface"}, optional
+        Library whose ids the trained model gives in every detail; see `UnigramModel`. The pieces do not
+        depend on it. With "huggingface", `Tokenizer.save` writes files that give the same ids in Hugging
+        Face ``tokenizers``.
 
     Raises
     ------
@@ -153,6 +167,7 @@ class UnigramTrainer(Trainer):
     token_cost: float = 1.0
     shrinking_factor: float = 0.75
     n_sub_iterations: int = 1
+    compat: Literal["sentencepiece", "huggingface"] | None = None
 
     def __post_init__(self) -> None:
         for option in ("vocab_size", "max_piece_length", "seed_size", "n_sub_iterations"):
@@ -161,12 +176,11 @@ class UnigramTrainer(Trainer):
                 continue
             object.__setattr__(self, option, checked_integer(option, value))
         for option in ("character_coverage", "token_cost", "shrinking_factor"):
-            if isinstance(getattr(self, option), bool) or not isinstance(getattr(self, option), (int, float)):
-                raise TypeError(f"{option} must be a number, not {getattr(self, option)!r}")
+            object.__setattr__(self, option, checked_number(option, getattr(self, option), *RANGES[option]))
         checked_flag("byte_fallback", self.byte_fallback)
         for option in ("special_tokens", "user_defined"):
             object.__setattr__(self, option, _checked_texts(option, getattr(self, option)))
-        if self.unk is not None and self.unk not in self.special_tokens:
+        if self.unk is not None and checked_word("unk", self.unk) not in self.special_tokens:
             tokens = _checked_texts("unk", [self.unk]) + self.special_tokens
             object.__setattr__(self, "special_tokens", tokens)
         both = set(self.special_tokens) & set(self.user_defined)
@@ -178,21 +192,25 @@ class UnigramTrainer(Trainer):
                 f"{min(bytes_)!r} cannot be user-defined: with byte_fallback it is the name of a byte piece"
             )
         for option, values in CHOICES.items():
-            if getattr(self, option) not in values:
-                raise ValueError(
-                    f"{option} must be one of {', '.join(values)}, not {getattr(self, option)!r}"
-                )
+            checked_choice(option, getattr(self, option), *values)
         for option, (low, high) in RANGES.items():
             if getattr(self, option) is not None and not low <= getattr(self, option) <= high:
-                raise ValueError(f"{option} must be from {low} to {high}, not {getattr(self, option)}")
+                raise ValueError(
+                    f"{option} must be from {low} to {high}, not {describe(getattr(self, option))}"
+                )
+        if self.compat is not None:
+            checked_choice("compat", self.compat, "sentencepiece", "huggingface")
         if self.method == "mingram":
+            if self.compat is not None:
+                raise ValueError('compat is only for method="em", not for method="mingram"')
             for known in fields(EMOptions):
                 if getattr(self, known.name) != getattr(type(self), known.name):
                     raise ValueError(f'{known.name} is only for method="em", not for method="mingram"')
         if not self.n_reserved < self.vocab_size <= MAX_PIECES // 2:
             raise ValueError(
                 f"vocab_size must be at least {self.n_reserved + 1} ({self.n_reserved} ids are special "
-                f"tokens, user-defined or bytes) and at most {MAX_PIECES // 2:,}, not {self.vocab_size}"
+                f"tokens, user-defined or bytes) and at most {MAX_PIECES // 2:,}, not "
+                f"{describe(self.vocab_size)}"
             )
 
     @property
@@ -227,10 +245,12 @@ class UnigramTrainer(Trainer):
         Warns
         -----
         UserWarning
-            If the vocabulary is smaller than `vocab_size`, because too few pieces occur often enough; or if
-            a user-defined piece can never match, because the normalizer or pretokenizer changes it.
+            If the vocabulary is smaller than `vocab_size`, because too few pieces occur often enough; if a
+            user-defined piece can never match, because the normalizer or pretokenizer changes it; or if the
+            corpus contains bytes that are not UTF-8 or U+0000, which are no characters of the vocabulary, and
+            `byte_fallback` is False.
         """
-        check_not_empty(counts)
+        check_arguments(counts, workers, progress)
         characters = choose_characters(counts, self.character_coverage)
         characters = characters[
             ~np.isin(characters, [ord(text) for text in self.user_defined if len(text) == 1])
@@ -249,6 +269,9 @@ class UnigramTrainer(Trainer):
                 "lower character_coverage."
             )
         self._warn_if_never_matched(counts)
+        known = np.concatenate([characters, *([ord(c) for c in text] for text in self.user_defined)])
+        lost = {} if self.byte_fallback else count_lost(counts, known.astype(np.int64))
+        warn_of_lost_bytes(lost, self.unk is not None)
         announce(
             f"training on {len(words):,} distinct pretokens, {len(words.values):,} characters", show=progress
         )
@@ -266,7 +289,7 @@ class UnigramTrainer(Trainer):
                     given["seed_size"] = max(DEFAULT_SEED_SIZE, SEEDS_PER_ID * self.vocab_size)
                 options = EMOptions(**given)
                 lattices, probabilities = train_em(*arguments, options, resolve_workers(workers), rounds)
-        return self._make_model(lattices, probabilities, characters, rounds.reported)
+        return self._make_model(lattices, probabilities, characters, rounds.reported)._replace(lost=lost)
 
     def _warn_if_never_matched(self, counts: PretokenCounts) -> None:
         normalizer = get_normalizer(counts.recipe.normalizer)
@@ -274,11 +297,10 @@ class UnigramTrainer(Trainer):
         for text in self.user_defined:
             written = str(normalizer.normalize(text)) if normalizer else text
             if not any(text.encode() in pretoken for pretoken in pretokenizer.split_text(written)):
-                warnings.warn(
+                warn(
                     f"user-defined piece {text!r} will never match: the normalizer or pretokenizer of the "
                     "counts changes or splits it. Give its normalized text, or a pretokenizer that keeps it "
-                    "whole.",
-                    stacklevel=4,
+                    "whole."
                 )
 
     def _make_model(
@@ -304,10 +326,9 @@ class UnigramTrainer(Trainer):
             *(name.decode() for name in BYTE_NAMES if self.byte_fallback),
         ]
         if len(before) + len(texts) < self.vocab_size:
-            warnings.warn(
+            warn(
                 f"the vocabulary has {len(before) + len(texts):,} ids, not {self.vocab_size:,}: too few "
-                "pieces occur often enough, or seed_size or max_piece_length allows too few",
-                stacklevel=4,
+                "pieces occur often enough, or seed_size or max_piece_length allows too few"
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         model = UnigramModel(
@@ -317,12 +338,13 @@ class UnigramTrainer(Trainer):
             byte_fallback=self.byte_fallback,
             user_defined=range(n_special, n_special + len(self.user_defined)),
             fewest_pieces=self.method == "mingram",
+            compat=self.compat,
         )
         return Trained(model, special_tokens, rounds)
 
 
 def _checked_texts(option: str, texts: Any) -> tuple[str, ...]:
-    checked = as_texts(option, texts)
+    checked = checked_texts(option, texts)
     for text in checked:
         if "\0" in text:
             raise ValueError(f"{option} must not contain U+0000, but contains {text!r}")

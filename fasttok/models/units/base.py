@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +11,22 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_flag, checked_integer
+from fasttok.core.checks import checked_flag, checked_integer, checked_texts, checked_word
 from fasttok.core.ragged import Ragged, read_only
+from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model, Trained, Trainer
-from fasttok.models.options import as_texts, check_not_empty, describe_minimum
-from fasttok.models.pieces import BYTE_NAMES, as_pieces, check_id, find_byte_ids, ids_by_piece, write_bytes
+from fasttok.models.options import check_arguments, describe_minimum
+from fasttok.models.pieces import (
+    BYTE_NAMES,
+    as_pieces,
+    check_different,
+    check_id,
+    check_not_fallback,
+    find_all_byte_ids,
+    write_bytes,
+)
 from fasttok.models.units._units import UnitEncoder
 
 AnyUnits = TypeVar("AnyUnits", bound="UnitModel")
@@ -48,10 +56,11 @@ class UnitModel(Model):
         unk_id: int | None = None,
         byte_fallback: bool = False,
     ) -> None:
+        checked_flag("byte_fallback", byte_fallback)
         self.pieces = as_pieces(pieces)
-        self.unk_id = check_id("unk_id", unk_id, self.pieces)
-        ids = ids_by_piece(self.pieces)
-        self.byte_ids = read_only(find_byte_ids(ids)) if byte_fallback else None
+        self.unk_id = check_id("unk_id", unk_id, self.pieces, may_be_piece=True)
+        check_different(self.pieces)
+        self.byte_ids = read_only(find_all_byte_ids(self.pieces)) if byte_fallback else None
 
     @cached_property
     def is_unit(self) -> NDArray[np.bool_]:
@@ -63,14 +72,22 @@ class UnitModel(Model):
 
     @cached_property
     def encoder(self) -> UnitEncoder:
-        table = PieceTable(self.pieces.values, self.pieces.offsets, self.is_unit.view(np.uint8))
+        is_matched = self.is_unit.copy()
+        is_matched[list(self._excluded)] = False
+        table = PieceTable(self.pieces.values, self.pieces.offsets, is_matched.view(np.uint8))
         unk_id = -1 if self.unk_id is None else self.unk_id
         encoder = UnitEncoder(table, self.takes_whole, self.byte_ids, unk_id)
         lengths = self.pieces.lengths.astype(np.uint32)
         if self.byte_ids is not None:
             lengths[self.byte_ids] = 1
+        if self.unk_id is not None:
+            lengths[self.unk_id : self.unk_id + 1] = 0  # any character
         encoder.set_lengths(lengths)
         return encoder
+
+    def _excluding(self: AnyUnits, ids: frozenset[int]) -> AnyUnits:
+        check_not_fallback(self.pieces, ids, self.byte_ids)
+        return self._copy_excluding(ids, "encoder")
 
     @property
     def decoded_pieces(self) -> Ragged:
@@ -122,9 +139,9 @@ class UnitTrainer(Trainer):
             if value is not None or option == "min_frequency":
                 object.__setattr__(self, option, checked_integer(option, value))
         checked_flag("byte_fallback", self.byte_fallback)
-        tokens = as_texts("special_tokens", self.special_tokens)
-        if self.unk is not None and self.unk not in tokens:
-            tokens += as_texts("unk", [self.unk])
+        tokens = checked_texts("special_tokens", self.special_tokens)
+        if self.unk is not None and checked_word("unk", self.unk) not in tokens:
+            tokens += (self.unk,)
         object.__setattr__(self, "special_tokens", tokens)
         if self.min_frequency < 1:
             raise ValueError(f"min_frequency must be at least 1, not {self.min_frequency}")
@@ -164,7 +181,7 @@ class UnitTrainer(Trainer):
         UserWarning
             If the vocabulary is smaller than `vocab_size`.
         """
-        check_not_empty(counts)
+        check_arguments(counts, workers, progress)
         most = None if self.vocab_size is None else self.vocab_size - self.n_reserved
         units = self._choose_units(counts, most)
         if not units:
@@ -174,10 +191,9 @@ class UnitTrainer(Trainer):
             )
         n_ids = self.n_reserved + len(units)
         if self.vocab_size is not None and n_ids < self.vocab_size:
-            warnings.warn(
+            warn(
                 f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: no other "
-                f"{self._model_type.kind} occurs{describe_minimum(self.min_frequency)}",
-                stacklevel=2,
+                f"{self._model_type.kind} occurs{describe_minimum(self.min_frequency)}"
             )
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         names = BYTE_NAMES if self.byte_fallback else []
@@ -186,8 +202,13 @@ class UnitTrainer(Trainer):
             unk_id=None if self.unk is None else special_tokens[self.unk],
             byte_fallback=self.byte_fallback,
         )
-        return Trained(model, special_tokens)
+        lost = {} if self.byte_fallback else self._count_lost(counts, units)
+        return Trained(model, special_tokens, lost=lost)
 
     @abstractmethod
     def _choose_units(self, counts: PretokenCounts, most: int | None) -> list[bytes]:
         """Return the pieces in the order of their ids, at most `most` unless it is None."""
+
+    @abstractmethod
+    def _count_lost(self, counts: PretokenCounts, units: list[bytes]) -> dict[str, int | float]:
+        """Count the text that is not in the pieces that `_choose_units` returned; see `Trained`."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from fasttok.core.checks import checked_texts
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model, Trained, Trainer
-from fasttok.models.options import as_texts, check_not_empty
+from fasttok.models.options import check_arguments
 from fasttok.models.units._units import UnitEncoder
 
 BYTES = np.arange(256)  # all byte values, which are also the ids
@@ -80,7 +81,7 @@ class ByteTrainer(Trainer):
     special_tokens: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "special_tokens", as_texts("special_tokens", self.special_tokens))
+        object.__setattr__(self, "special_tokens", checked_texts("special_tokens", self.special_tokens))
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Make the model; nothing is learned from the corpus.
@@ -102,5 +103,5 @@ class ByteTrainer(Trainer):
         ValueError
             If the corpus is empty, as for every trainer.
         """
-        check_not_empty(counts)
+        check_arguments(counts, workers, progress)
         return Trained(ByteModel(), {token: 256 + i for i, token in enumerate(self.special_tokens)})

@@ -10,6 +10,7 @@ import numpy as np
 from fasttok.core.ragged import Ragged
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.loss import count_lost
 from fasttok.models.units.base import UnitModel, UnitTrainer
 
 
@@ -25,7 +26,7 @@ class CharacterModel(UnitModel):
         Character of each id, in UTF-8, or one byte that is not UTF-8. An empty row is an id that text never
         gets, such as a special token's id.
     unk_id : int, optional
-        Id of each unknown character. Its row must be empty.
+        Id of each unknown character. It can be the id of a piece.
     byte_fallback : bool
         Whether to encode unknown characters as bytes instead. The pieces must then include ``<0x00>`` to
         ``<0xFF>``. These pieces never match text, and decoding writes their byte.
@@ -35,8 +36,8 @@ class CharacterModel(UnitModel):
     TypeError
         If a piece or `unk_id` has the wrong type.
     ValueError
-        If a piece is more than one character or occurs twice; if byte pieces are missing; or if `unk_id` is
-        out of range or the id of a piece.
+        If a piece is more than one character or occurs twice, byte pieces are missing, or `unk_id` is out of
+        range.
 
     Notes
     -----
@@ -114,3 +115,6 @@ class CharacterTrainer(UnitTrainer):
         kept = np.argsort(-totals[characters], kind="stable")[:most]
         in_order = np.sort(characters[kept]).tolist()
         return [chr(code_point).encode(errors="surrogateescape") for code_point in in_order]
+
+    def _count_lost(self, counts: PretokenCounts, units: list[bytes]) -> dict[str, int | float]:
+        return count_lost(counts, np.array([ord(unit.decode(errors="surrogateescape")) for unit in units]))

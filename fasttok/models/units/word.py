@@ -26,7 +26,7 @@ class WordModel(UnitModel):
         Pretoken of each id; any bytes. An empty row is an id that text never gets, such as a special token's
         id.
     unk_id : int, optional
-        Id of each unknown pretoken. Its row must be empty.
+        Id of each unknown pretoken. It can be the id of a piece.
     byte_fallback : bool
         Whether to encode unknown pretokens as bytes instead. The pieces must then include ``<0x00>`` to
         ``<0xFF>``. These pieces never match text, and decoding writes their byte.
@@ -41,8 +41,7 @@ class WordModel(UnitModel):
     TypeError
         If a piece or `unk_id` has the wrong type.
     ValueError
-        If a piece occurs twice; if byte pieces are missing; or if `unk_id` is out of range or the id of a
-        piece.
+        If a piece occurs twice, byte pieces are missing, or `unk_id` is out of range.
 
     Notes
     -----
@@ -119,3 +118,13 @@ class WordTrainer(UnitTrainer):
         n_candidates = n_frequent if most is None else min(n_frequent, most + len(taken))
         words = (word for word, _ in counts.most_common(n_candidates))
         return [word for word in words if word not in taken][:most]
+
+    def _count_lost(self, counts: PretokenCounts, units: list[bytes]) -> dict[str, int | float]:
+        n, n_known = counts.total, sum(counts.counts[: len(units)].tolist())  # the units are the first rows
+        if n == n_known:
+            return {}
+        return {
+            "pretokens": n - n_known,
+            "share_of_pretokens": (n - n_known) / n,
+            "distinct_pretokens": len(counts) - len(units),
+        }

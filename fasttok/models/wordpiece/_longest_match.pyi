@@ -5,6 +5,7 @@ from fasttok.core._trie import Trie
 from fasttok.models._encoder import PretokenEncoder
 
 MARK: bytes
+ZERO: bytes
 
 class LongestMatchEncoder(PretokenEncoder):
     def __init__(
@@ -15,4 +16,5 @@ class LongestMatchEncoder(PretokenEncoder):
         unk_id: int,
         most_characters: int,
         most_bytes: int,
+        has_zeros: bool,
     ) -> None: ...

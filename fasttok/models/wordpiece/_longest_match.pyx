@@ -14,17 +14,21 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_offset, trie_step, trie_value
-from fasttok.models._encoder cimport INTERRUPTED, UNKNOWN, PretokenEncoder, known_length
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, UNKNOWN, PretokenEncoder, known_length
+from fasttok.models._zeros cimport may_have_zeros, replace_zeros
 
 cdef enum:
     CHECK_INTERVAL = 0x10000  # bytes between two checks for interrupts
     MARKED = 0xFF  # the byte before continuation pieces
+    ZERO_LABEL = 0xFE  # in the keys: the byte for U+0000
     NO_NODE = -1  # end of a list of cells; failure of a node whose bytes cannot be segmented
 
 MARK = bytes([MARKED])  # prefix of continuation pieces in the keys of the trie
+ZERO = bytes([ZERO_LABEL])
 
 
 cdef struct Cell:
@@ -60,6 +64,8 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         Id of unknown words; -1 if an unknown word is an error.
     most_characters, most_bytes : int
         Maximum lengths of a word; longer words are unknown.
+    has_zeros : bool
+        Whether the keys have ZERO instead of U+0000.
     """
 
     cdef Trie trie
@@ -71,6 +77,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
     cdef Py_ssize_t unk_id
     cdef Py_ssize_t most_characters
     cdef Py_ssize_t most_bytes
+    cdef bint has_zeros
 
     def __cinit__(
         self,
@@ -80,6 +87,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         Py_ssize_t unk_id,
         Py_ssize_t most_characters,
         Py_ssize_t most_bytes,
+        bint has_zeros,
     ):
         cdef uint8_t[::1] failures, cells
         self.trie = trie
@@ -87,6 +95,7 @@ cdef class LongestMatchEncoder(PretokenEncoder):
         self.unk_id = unk_id
         self.most_characters = most_characters
         self.most_bytes = most_bytes
+        self.has_zeros = has_zeros
         failures = np.empty(len(trie.units) * sizeof(Failure), np.uint8)
         cells = np.empty((keys.shape[0] + 1) * sizeof(Cell), np.uint8)
         self.tables = failures, cells
@@ -162,11 +171,28 @@ cdef class LongestMatchEncoder(PretokenEncoder):
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
+        cdef Py_ssize_t n
+        cdef uint8_t* copied
+        if not self.has_zeros or not may_have_zeros(pretoken, length, ZERO_LABEL):
+            return self._segment(pretoken, length, out, interrupt)
+        copied = replace_zeros(pretoken, length, ZERO_LABEL)
+        if copied == NULL:
+            return OUT_OF_MEMORY
+        n = self._segment(copied, length, out, interrupt)
+        free(copied)
+        return n
+
+    cdef Py_ssize_t _segment(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil:
+        """Encode a pretoken as `encode_pretoken` does, with ZERO instead of U+0000."""
         cdef const uint32_t* units = self.units
         cdef TrieNode node = node_at(units, 0), child
         cdef int32_t place = 0
         cdef Py_ssize_t i = 0, n = 0
-        if self.unk_id >= 0 and self._is_too_long(pretoken, length):
+        if self._is_too_long(pretoken, length):
+            if self.unk_id < 0:
+                return UNKNOWN
             out[0] = self.unk_id
             return 1
         while i < length or place != self.begin:

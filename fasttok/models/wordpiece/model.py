@@ -13,9 +13,10 @@ from fasttok.core._trie import Trie
 from fasttok.core.checks import checked_size, checked_text
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models.base import Model
-from fasttok.models.pieces import as_pieces, check_id, check_texts, ids_by_piece
-from fasttok.models.wordpiece._longest_match import MARK, LongestMatchEncoder
+from fasttok.models.pieces import as_pieces, begin_with, check_different, check_id, check_utf8
+from fasttok.models.wordpiece._longest_match import MARK, ZERO, LongestMatchEncoder
 
+LONGEST_WORD = 100  # default of max_input_chars_per_word
 NO_LIMIT = (1 << 63) - 1  # value of the kernel for a limit of None
 
 
@@ -34,7 +35,7 @@ class WordPieceModel(Model):
         Continuation prefix: prefix of the names of pieces that continue a word. If it is empty, every piece
         can both begin and continue a word.
     unk_id : int, optional
-        Id of unknown words; its row must be empty. Without it, an unknown word is an error.
+        Id of unknown words. It can be the id of a piece. Without it, an unknown word is an error.
     max_input_chars_per_word : int, optional
         Maximum length of a word in characters; longer words are unknown. None means no limit. The default is
         that of Hugging Face ``tokenizers``; Google's BERT uses 200.
@@ -54,8 +55,7 @@ class WordPieceModel(Model):
     TypeError
         If an argument has the wrong type.
     ValueError
-        If a piece is not UTF-8, contains the character U+0000 or occurs twice; if an id or a limit is out of
-        range; or if `unk_id` is the id of a piece.
+        If a piece is not UTF-8 or occurs twice, or if an id or a limit is out of range.
 
     Notes
     -----
@@ -63,9 +63,8 @@ class WordPieceModel(Model):
     al. (2021), section 3, one pass over a word of n bytes takes O(n) for any vocabulary. A word that occurred
     before takes one cache lookup. The tables take about 20 bytes per byte of the pieces.
 
-    The two length limits have no effect without an `unk_id`. At the start of a word, all pieces match by
-    their names: a word whose text itself begins with the prefix can match a continuation piece. This is also
-    the case in ``tokenizers`` and BERT.
+    At the start of a word, all pieces match by their names: a word whose text itself begins with the prefix
+    can match a continuation piece. This is also the case in ``tokenizers`` and BERT.
 
     Decoding differs from ``tokenizers`` in two cases. A continuation piece at the start of a text is written
     without its prefix. A piece that consists of the prefix alone is not a continuation piece.
@@ -90,31 +89,31 @@ class WordPieceModel(Model):
         *,
         continuing_subword_prefix: str = "##",
         unk_id: int | None = None,
-        max_input_chars_per_word: int | None = 100,
+        max_input_chars_per_word: int | None = LONGEST_WORD,
         max_input_bytes_per_word: int | None = None,
     ) -> None:
         self.pieces = as_pieces(pieces)
         self.continuing_subword_prefix = checked_text("continuing_subword_prefix", continuing_subword_prefix)
-        self.unk_id = check_id("unk_id", unk_id, self.pieces)
+        self.unk_id = check_id("unk_id", unk_id, self.pieces, may_be_piece=True)
         self.max_input_chars_per_word = _checked_limit("max_input_chars_per_word", max_input_chars_per_word)
         self.max_input_bytes_per_word = _checked_limit("max_input_bytes_per_word", max_input_bytes_per_word)
-        check_texts(self.pieces)
-        ids_by_piece(self.pieces)  # raises if a piece occurs twice
+        check_utf8(self.pieces)
+        check_different(self.pieces)
         self._prefix = continuing_subword_prefix.encode()
-        continues = [self._continues(row) for row in self.pieces.to_bytes()]
-        self.begins_word = read_only(~np.array(continues, np.bool_))
-
-    def _continues(self, piece: bytes) -> bool:
-        return piece.startswith(self._prefix) and len(piece) > len(self._prefix)
+        continues = begin_with(self.pieces, self._prefix) & (self.pieces.lengths > len(self._prefix))
+        self.begins_word = read_only(~continues)
 
     @cached_property
     def encoder(self) -> LongestMatchEncoder:
         n = len(self._prefix)
         keys = {MARK + MARK: 0}  # creates the node of continuation pieces, and matches no text
-        for i, row in enumerate(self.pieces.to_bytes()):
-            if row:
+        has_zeros, rows = not self.pieces.values.all(), self.pieces.to_bytes()
+        if has_zeros:
+            rows = [row.replace(b"\0", ZERO) for row in rows]
+        for i, (row, begins) in enumerate(zip(rows, self.begins_word.tolist(), strict=True)):
+            if row and i not in self._excluded:
                 keys[row] = i
-                if self._continues(row):
+                if not begins:
                     keys[MARK + row[n:]] = i
         in_order = sorted(keys)
         flat = Ragged.from_bytes(in_order)
@@ -125,10 +124,15 @@ class WordPieceModel(Model):
             flat.values,
             flat.offsets,
             -1 if self.unk_id is None else self.unk_id,
-            *(NO_LIMIT if limit is None else limit for limit in limits),
+            NO_LIMIT if limits[0] is None else limits[0],
+            NO_LIMIT if limits[1] is None else limits[1],
+            has_zeros,
         )
         encoder.set_lengths(np.maximum(self.pieces.lengths - n, 0).astype(np.uint32))
         return encoder
+
+    def _excluding(self, ids: frozenset[int]) -> WordPieceModel:
+        return self._copy_excluding(ids, "encoder")
 
     @property
     def decoded_pieces(self) -> Ragged:
@@ -167,4 +171,4 @@ class WordPieceModel(Model):
 
 
 def _checked_limit(option: str, limit: int | None) -> int | None:
-    return None if limit is None else checked_size(option, limit, least=1)
+    return None if limit is None else checked_size(option, limit, least=0)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fasttok.core.checks import checked_integer, checked_size, checked_text
+from fasttok.core.checks import (
+    checked_choice,
+    checked_integer,
+    checked_size,
+    checked_text,
+    checked_texts,
+    checked_word,
+)
 from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import announce
+from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
-from fasttok.models.options import as_texts, check_not_empty, describe_minimum
+from fasttok.models.options import check_arguments, describe_minimum
 from fasttok.models.wordpiece.greedy import HIGHEST, SLACK, learn_greedily
-from fasttok.models.wordpiece.model import WordPieceModel
+from fasttok.models.wordpiece.model import LONGEST_WORD, WordPieceModel
 from fasttok.models.wordpiece.word_symbols import WordSymbols, words_to_symbols
 
 # Defaults of each method for options that are not given.
@@ -23,7 +30,6 @@ DEFAULTS: dict[str, dict[str, int | None]] = {
     "greedy": {"min_frequency": 10, "limit_alphabet": 1000, "max_piece_length": 50},
 }
 LEAST = {"min_frequency": 1, "limit_alphabet": 1, "max_piece_length": 2}  # smallest valid values
-LONGEST_WORD = 1000  # limit of max_piece_length with "greedy", as sorting long substrings is slow
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,8 @@ class WordPieceTrainer(Trainer):
         Continuation prefix: prefix of the names of pieces that continue a word. If it is empty, every piece
         can both begin and continue a word.
     max_piece_length : int, optional
-        Maximum length of a piece in characters, without the prefix; default: no limit. With "greedy", longer
-        words are skipped; the default is 50 and the largest value 1,000.
+        Maximum length of a piece in characters, without the prefix; default: 100, which is also the longest
+        word that the model can encode. With "greedy", longer words are skipped; the default is 50.
 
     Raises
     ------
@@ -97,7 +103,10 @@ class WordPieceTrainer(Trainer):
     with the prefix follow by code point, then merged pieces in the order of merging. With "greedy",
     characters with the prefix and longer pieces follow by descending count, then by code points.
 
-    **Skipped words.** Words with U+0000 or with bytes that are not UTF-8 are skipped.
+    **Lost words.** Words with U+0000 or with bytes that are not UTF-8 are skipped; a warning says how many.
+    The model encodes words of more than 100 characters as unknown (see `WordPieceModel`), so no piece is
+    longer. The merging methods learn from parts of such words. The provenance of the tokenizer has the number
+    of words that the model cannot encode, under "lost".
 
     **Names.** Two rules keep the names of pieces unambiguous. In a word that begins with the text of the
     prefix, no piece contains both the prefix and the text after it. No piece of several characters gets the
@@ -127,22 +136,16 @@ class WordPieceTrainer(Trainer):
     max_piece_length: int | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in DEFAULTS:
-            raise ValueError(f"method must be one of {', '.join(DEFAULTS)}, not {self.method!r}")
+        checked_choice("method", self.method, *DEFAULTS)
         object.__setattr__(self, "vocab_size", checked_integer("vocab_size", self.vocab_size))
         for option, least in LEAST.items():
             value = getattr(self, option)
             if value is not None:
                 object.__setattr__(self, option, checked_size(option, value, least))
-        if self.method == "greedy" and (self.max_piece_length or 0) > LONGEST_WORD:
-            raise ValueError(
-                f'max_piece_length must be at most {LONGEST_WORD} with method="greedy", not '
-                f"{self.max_piece_length}"
-            )
         checked_text("continuing_subword_prefix", self.continuing_subword_prefix)
-        tokens = as_texts("special_tokens", self.special_tokens)
-        if self.unk is not None and self.unk not in tokens:
-            tokens = as_texts("unk", [self.unk]) + tokens
+        tokens = checked_texts("special_tokens", self.special_tokens)
+        if self.unk is not None and checked_word("unk", self.unk) not in tokens:
+            tokens = (self.unk, *tokens)
         object.__setattr__(self, "special_tokens", tokens)
         if self.vocab_size <= len(tokens):
             raise ValueError(
@@ -192,10 +195,13 @@ class WordPieceTrainer(Trainer):
         UserWarning
             If words are skipped, or too few pieces are frequent enough.
         """
-        check_not_empty(counts)
-        longest = self._limit("max_piece_length") if self.method == "greedy" else None
+        check_arguments(counts, workers, progress)
+        longest = min(self._limit("max_piece_length") or LONGEST_WORD, LONGEST_WORD)
         symbols = words_to_symbols(
-            counts, self.continuing_subword_prefix, self._limit("limit_alphabet"), longest
+            counts,
+            self.continuing_subword_prefix,
+            self._limit("limit_alphabet"),
+            longest if self.method == "greedy" else None,
         )
         n_fixed = len(self.special_tokens) + symbols.n_symbols
         if self.vocab_size < n_fixed:
@@ -210,7 +216,7 @@ class WordPieceTrainer(Trainer):
             n_threads = resolve_workers(workers)
             pieces = self._learn_greedily(counts, symbols, n_pieces, n_missing, n_threads, progress)
         else:
-            pieces = self._merge(symbols, n_pieces, progress)
+            pieces = self._merge(symbols, n_pieces, longest, progress)
         names = ["" for _ in self.special_tokens]
         names += [chr(c) for c in symbols.characters.tolist()] + pieces
         if len(names) < self.vocab_size - n_missing:
@@ -222,18 +228,16 @@ class WordPieceTrainer(Trainer):
             else:
                 reason = f"no other pair occurs{describe_minimum(self._limit('min_frequency'))}"
                 reason += " and is short enough" if self._limit("max_piece_length") else ""
-            warnings.warn(
-                f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: {reason}", stacklevel=2
-            )
+            warn(f"the vocabulary has {len(names):,} ids, not {self.vocab_size:,}: {reason}")
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         model = WordPieceModel(
             names,
             continuing_subword_prefix=self.continuing_subword_prefix,
             unk_id=None if self.unk is None else special_tokens[self.unk],
         )
-        return Trained(model, special_tokens)
+        return Trained(model, special_tokens, lost=symbols.lost)
 
-    def _merge(self, symbols: WordSymbols, n_pieces: int, progress: bool) -> list[str]:
+    def _merge(self, symbols: WordSymbols, n_pieces: int, longest: int, progress: bool) -> list[str]:
         """Return the names of the continuing characters, then those of the merged pieces."""
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
@@ -254,7 +258,7 @@ class WordPieceTrainer(Trainer):
             n_alphabet=n_symbols,
             n_symbols=n_symbols + n_pieces,
             min_count=self._limit("min_frequency") or 1,
-            max_length=self._limit("max_piece_length"),
+            max_length=longest,
             veto=symbols.pieces_to_symbols(self.special_tokens),
             order=order,
             progress=progress,

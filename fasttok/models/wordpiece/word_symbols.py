@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
+from fasttok.core.warning import warn
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.loss import BYTES, are_bytes, count_occurrences
+from fasttok.models.wordpiece.model import LONGEST_WORD
 
 N_CODE_POINTS = 0x110000  # number of code points of Unicode
+MUCH = 0.05  # share of words that are too long to be encoded, from which a warning is issued
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,9 @@ class WordSymbols:
         Code points of the characters that occur inside a word; empty if the prefix is empty.
     prefix : str
         Continuation prefix of the pieces.
+    lost : dict of str to int or float
+        Number of pretokens in the corpus that the model cannot encode, their share, and the number of
+        different ones; see `fasttok.models.base.Trained`.
     """
 
     words: Ragged
@@ -42,6 +48,7 @@ class WordSymbols:
     characters: NDArray[np.uint32]
     continuing: NDArray[np.uint32]
     prefix: str
+    lost: dict[str, int | float] = field(default_factory=dict)
 
     @property
     def n_symbols(self) -> int:
@@ -114,7 +121,7 @@ def words_to_symbols(
         return found
 
     c = counts.code_points
-    is_invalid = (c == 0) | ((c >= 0xDC80) & (c < 0xDD00))
+    is_invalid = (c == 0) | are_bytes(c)
     left = skip(counts, contain(counts, is_invalid), "contain U+0000 or bytes that are not UTF-8")
     if longest is not None:
         left = skip(left, np.diff(left.offsets) > longest, f"are longer than {longest:,} characters")
@@ -126,12 +133,28 @@ def words_to_symbols(
         reason = f"contain a character that is not among the {limit_alphabet:,} most frequent"
         left = skip(left, contain(left, is_rare[left.code_points]), reason)
     if reasons:
-        warnings.warn(
-            f"some of the {len(counts):,} distinct pretokens are skipped: " + ", ".join(reasons), stacklevel=3
-        )
+        warn(f"some of the {len(counts):,} distinct pretokens are skipped: " + ", ".join(reasons))
     if len(left) == 0:
         raise ValueError("there are no pretokens to train on: all of them are skipped")
-    return _number_symbols(left, prefix)
+    is_lost = np.diff(left.offsets) > LONGEST_WORD
+    n, n_known = counts.total, sum(left.counts[~is_lost].tolist())
+    if n == n_known:
+        return _number_symbols(left, prefix)
+    n_long = sum(left.counts[is_lost].tolist())
+    if n_long > MUCH * n:
+        warn(
+            f"{n_long / n:.0%} of the pretokens are longer than {LONGEST_WORD} characters, so the model "
+            "encodes them as unknown words. Use a pretokenizer that splits them, or another model for a "
+            "language without spaces between words"
+        )
+    n_bytes = count_occurrences(counts, are_bytes(c))
+    lost: dict[str, int | float] = {
+        "pretokens": n - n_known,
+        "share_of_pretokens": (n - n_known) / n,
+        "distinct_pretokens": len(counts) - int(np.count_nonzero(~is_lost)),
+        **({BYTES: n_bytes} if n_bytes else {}),
+    }
+    return replace(_number_symbols(left, prefix), lost=lost)
 
 
 def _number_symbols(counts: PretokenCounts, prefix: str) -> WordSymbols:

@@ -20,7 +20,7 @@ from libc.string cimport memcpy, memset, strlen
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport load8
 from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
-from fasttok.text.normalizers._output cimport Output
+from fasttok.text.normalizers._buffers cimport Output
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
@@ -54,25 +54,21 @@ cdef class CharsMap:
         Keys of the rules. The value of a key is the position in `replacements` at which its replacement begins.
     replacements : bytes
         Replacements in UTF-8, each followed by a byte 0.
-    keeps_broken : bool
-        Whether to keep bytes that are not UTF-8; by default they become U+FFFD.
     """
 
     cdef readonly Trie trie
     cdef readonly bytes replacements
-    cdef bint keeps_broken
     cdef const uint8_t* strings
     cdef uint16_t bytes[256]  # replacement and flags of an ASCII byte; WALK for other bytes
     cdef bint is_quiet  # printable ASCII changes only if a code point above ASCII follows
     cdef uint16_t flags[0x10000]  # flags of each code point; for ASCII, only SECOND
 
-    def __cinit__(self, Trie trie not None, bytes replacements not None, bint keeps_broken=False):
+    def __cinit__(self, Trie trie not None, bytes replacements not None):
         cdef int c
         cdef TrieNode node
         cdef bytearray seen = bytearray(len(trie.units))  # whether the children of a node have been visited
         self.trie = trie
         self.replacements = replacements
-        self.keeps_broken = keeps_broken
         self.strings = replacements
         memset(self.flags, 0, sizeof(self.flags))
         for c in range(0xDC80, 0xDD00):
@@ -273,7 +269,7 @@ cdef class CharsMap:
             length = strlen(<const char*>source)
         else:
             read_code_point(text, i, end, &length)
-            if length == 1 and text[i] >= 0x80 and not self.keeps_broken:
+            if length == 1 and text[i] >= 0x80:
                 source = REPLACEMENT
                 matched = 1
                 length = 3

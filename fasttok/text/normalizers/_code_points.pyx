@@ -13,12 +13,11 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport load8
-from fasttok.text.normalizers._output cimport Output
-from fasttok.text.normalizers._segment cimport Segment
+from fasttok.text.normalizers._buffers cimport Output, Segment
 from fasttok.text.unicode._utf8 cimport read_code_point, write_code_point
 
 cdef enum:
@@ -27,6 +26,7 @@ cdef enum:
     CHECK_EVERY = 1 << 22  # bytes between two checks for an interrupt
     WORK = 255  # value in place of a combining class: the code point needs more than a copy
     SPACED = 1  # value in place of a sequence number: the code point itself, between spaces
+    DROPPED = 0x110000  # a mark that is dropped after marks were reordered
     # Hangul syllables are composed by arithmetic from a leading consonant, a vowel and a trailing consonant.
     SYLLABLES = 0xAC00
     LEADING = 0x1100
@@ -53,8 +53,8 @@ cdef inline uint64_t lower_case(uint64_t word) noexcept nogil:
 cdef struct Sequence:  # the replacement of a code point
     const uint8_t* text
     Py_ssize_t length
-    uint8_t first  # class of its first code point before any was dropped
-    uint8_t last  # class of its last code point that was not dropped
+    uint8_t first  # class of its first code point before any was dropped; WORK if it is dropped before reordering
+    uint8_t last  # class of its last code point that was not dropped or, if all were, of its last code point
 
 
 @cython.final
@@ -246,7 +246,7 @@ cdef class CodePoints:
                     if sequence.first == 0:
                         begin = i
                         start_out = out.n
-                    if sequence.first == 0 or sequence.length == 0 or sequence.first >= last:
+                    if sequence.first == 0 or sequence.first >= last:
                         out.reserve(stop - i + sequence.length + SLACK)
                         if entry & 0xFFFF == SPACED:
                             out.text[out.n] = 32
@@ -256,7 +256,7 @@ cdef class CodePoints:
                             memcpy(out.text + out.n, sequence.text, sequence.length)
                         align_span(out, out.n, sequence.length, i, i + length)
                         out.n += sequence.length
-                        if sequence.length or sequence.first == 0:
+                        if sequence.first != WORK:
                             last = sequence.last
                         i += length
                         continue
@@ -296,39 +296,54 @@ cdef class CodePoints:
         Interrupt interrupt,
     ) except -1 nogil:
         """Rewrite the segment from `i` to `end`: decompose it, reorder its marks and, if required, compose it."""
-        cdef Py_ssize_t length, k, part, n
+        cdef Py_ssize_t length, k, part, n, start, origin = 0
+        cdef bint is_alone
         cdef uint32_t c, d, entry
         cdef Sequence sequence
-        segment.n = 0
+        segment.clear()
         while i < end:
             check_interrupt(work, 8, interrupt)
             c = read_code_point(text, i, end, &length)
             entry = self.table[c] & 0xFFFF
             if entry == 0:
-                segment.add(c, 0, i, i + length)
+                segment.add(c, 0, 1)
             elif entry == SPACED:
-                segment.add(32, 0, i, i + length)
-                segment.add(c, 0, i, i + length)
-                segment.add(32, 0, i, i + length)
+                segment.add(32, 0, 1)
+                segment.add(c, 0, 0)
+                segment.add(32, 0, 0)
             else:
                 sequence = self._sequence(entry)
+                if sequence.length == 0:
+                    if sequence.first == WORK:
+                        i += length
+                        continue
+                    segment.add(DROPPED, sequence.first, 1)
                 k = 0
                 while k < sequence.length:
                     d = read_code_point(sequence.text, k, sequence.length, &part)
                     entry = self.table[d] & 0xFFFF  # the sequence of a mark that is kept is the mark itself
-                    segment.add(d, self._sequence(entry).first if entry else 0, i, i + length)
+                    segment.add(d, self._sequence(entry).first if entry else 0, k == 0)
                     k += part
+            segment.add_origin(i, i + length)
             i += length
         segment.order()
         if self.composes:
             self._compose(segment)
-        if out.origins != NULL:
-            segment.align()
         for k in range(segment.n):
-            out.reserve(SLACK)
-            n = write_code_point(out.text + out.n, segment.codes[k])
-            align_span(out, out.n, n, segment.spans[k, 0], segment.spans[k, 1])
-            out.n += n
+            if segment.codes[k] != DROPPED:
+                out.reserve(SLACK)
+                n = write_code_point(out.text + out.n, segment.codes[k])
+                # A code point that takes no input's place has the origin of the input before it.
+                part = origin - (segment.taken[k] == 0)
+                start = segment.origins[part, 0]
+                length = segment.origins[part, 1] - start
+                is_alone = segment.taken[k] == 1 and (k + 1 == segment.n or segment.taken[k + 1])
+                if is_alone and n == length and memcmp(out.text + out.n, text + start, n) == 0:
+                    align_copy(out, out.n, n, start)  # as if it were not in a segment
+                else:
+                    align_span(out, out.n, n, start, start + length)
+                out.n += n
+            origin += segment.taken[k]
         return 0
 
     cdef int _compose(self, Segment segment) except -1 nogil:
@@ -342,16 +357,14 @@ cdef class CodePoints:
                 c = self._compose_pair(segment.codes[starter], segment.codes[i])
                 if c:
                     segment.codes[starter] = c
-                    segment.spans[starter, 0] = min(segment.spans[starter, 0], segment.spans[i, 0])
-                    segment.spans[starter, 1] = max(segment.spans[starter, 1], segment.spans[i, 1])
+                    segment.taken[starter] += segment.taken[i]
                     continue
             if class_ == 0:
                 starter = n
             last = class_
             segment.codes[n] = segment.codes[i]
             segment.classes[n] = class_
-            segment.spans[n, 0] = segment.spans[i, 0]
-            segment.spans[n, 1] = segment.spans[i, 1]
+            segment.taken[n] = segment.taken[i]
             n += 1
         segment.n = n
         return 0

@@ -1,44 +1,61 @@
-"""Normalizers that apply a charsmap: sentencepiece's named rules, precompiled rules, and `Replace`."""
+"""Normalizers that apply a charsmap: sentencepiece's named rules and precompiled rules."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cache, cached_property
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 
+from fasttok.core.checks import checked_choice
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
 from fasttok.text.normalizers._charsmap import CharsMap
+from fasttok.text.normalizers._graphemes import GraphemeMap
 from fasttok.text.normalizers.precompiled_charsmap import (
     compile_charsmap,
     compile_named,
     read_charsmap,
+    read_grapheme_map,
     write_charsmap,
 )
 from fasttok.text.rows import Rows
 from fasttok.text.steps import Normalizer
 
+By = Literal["longest", "grapheme"]
+WAYS = ("longest", "grapheme")
+
 
 @dataclass(frozen=True, eq=False)
 class CharsMapNormalizer(Normalizer):
-    """Normalizer that applies rewrite rules from left to right, as sentencepiece does.
-
-    At every position, the longest rule that matches is applied. A code point that no rule matches is
-    copied. A byte that is not UTF-8 becomes U+FFFD. Rewritten text is not matched again. O(n), as both
-    sides of a rule have at most 256 bytes.
+    """Normalizer that applies rewrite rules, as sentencepiece or Hugging Face ``tokenizers`` does.
 
     Parameters
     ----------
-    charsmap : CharsMap
+    charsmap : CharsMap or GraphemeMap
         Rewrite rules; see `from_rules` and `from_bytes`.
     name : str
         Name of these rules in `get_normalizer`; "charsmap" for custom rules.
+    by : {"longest", "grapheme"}
+        How rules are applied, from left to right; rewritten text is not matched again.
+
+        - "longest", as sentencepiece does: at every position, the longest rule that matches is applied. A
+          code point that no rule matches is copied. A byte that is not UTF-8 becomes U+FFFD.
+        - "grapheme", as ``Precompiled`` of ``tokenizers`` 0.23 does: the text is divided into extended
+          grapheme clusters (UAX #29, Unicode 17). If a cluster has fewer than six bytes and begins with the
+          key of a rule, it is replaced as a whole; the shortest such key counts. Otherwise the same is done
+          with each of its code points. Bytes that are not UTF-8 are kept. Offsets are those of
+          ``tokenizers``, even where they are wrong: characters removed at the start of a text move the
+          offsets of all others to the left.
+
+    Notes
+    -----
+    O(n) for n bytes of text and rules of bounded length.
 
     Examples
     --------
@@ -49,32 +66,42 @@ class CharsMapNormalizer(Normalizer):
     >>> data = normalizer.to_bytes()
     >>> CharsMapNormalizer.from_bytes(data).normalize("aabcd")
     'b…d'
+    >>> CharsMapNormalizer.from_bytes(data, by="grapheme").normalize("aabcd")
+    'bbb…d'
     """
 
-    charsmap: CharsMap = field(repr=False)
+    charsmap: CharsMap | GraphemeMap = field(repr=False)
     name: str = "charsmap"
+    by: By = "longest"
 
     @classmethod
-    def from_rules(cls, rules: Mapping[str, str]) -> CharsMapNormalizer:
+    def from_rules(cls, rules: Mapping[str, str], by: By = "longest") -> CharsMapNormalizer:
         """Make a normalizer from a mapping of texts to their replacements.
 
         Raises
         ------
         ValueError
-            If a key is empty, or a text is longer than 256 bytes or contains U+0000 or a lone surrogate.
+            If a key is empty, a text is longer than 256 bytes or contains U+0000 or a lone surrogate, or `by`
+            has another value.
         """
-        return cls(compile_charsmap(rules))
+        charsmap = compile_charsmap(rules)
+        return cls(charsmap) if by == "longest" else cls.from_bytes(write_charsmap(charsmap), by)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> CharsMapNormalizer:
-        """Make a normalizer from the ``precompiled_charsmap`` of a sentencepiece model.
+    def from_bytes(cls, data: bytes, by: By = "longest") -> CharsMapNormalizer:
+        """Make a normalizer from the ``precompiled_charsmap`` of a sentencepiece model or a tokenizer.json.
 
         Raises
         ------
         ModelFormatError
-            If the data are damaged, or one side of a rule has more than 256 bytes.
+            If the data are damaged. With ``by="longest"``, also if one side of a rule has more than 256
+            bytes.
+        ValueError
+            If `by` has another value.
         """
-        return cls(read_charsmap(data))
+        if checked_choice("by", by, *WAYS) == "longest":
+            return cls(read_charsmap(data))
+        return cls(read_grapheme_map(data), by=by)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> CharsMapNormalizer:
@@ -87,10 +114,11 @@ class CharsMapNormalizer(Normalizer):
         """
         if config.keys() == {"name"} and config["name"] != "charsmap":
             return _named(config["name"])
-        if config.keys() != {"name", "charsmap"}:
-            raise ValueError(f"expected the options name and charsmap, not {', '.join(config)}")
+        if not {"name", "charsmap"} <= config.keys() <= {"name", "charsmap", "by"}:
+            raise ValueError(f"expected the options name, charsmap and by, not {', '.join(config)}")
         try:
-            return cls.from_bytes(base64.b64decode(config["charsmap"], validate=True))
+            data = base64.b64decode(config["charsmap"], validate=True)
+            return cls.from_bytes(data, config.get("by", "longest"))
         except (binascii.Error, ModelFormatError) as error:
             raise ValueError(str(error)) from None
 
@@ -102,6 +130,8 @@ class CharsMapNormalizer(Normalizer):
         documents = rows.documents
         text = np.ascontiguousarray(documents.values)
         values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
+        if self.by == "grapheme":
+            return rows.rewritten(Ragged(values, offsets), origins)
         return rows.rewritten_from(Ragged(values, offsets), origins)
 
     @property
@@ -112,7 +142,8 @@ class CharsMapNormalizer(Normalizer):
         """Return the name; for custom rules, also the charsmap in base64."""
         if self.name != "charsmap":
             return {"name": self.name}
-        return {"name": "charsmap", "charsmap": base64.b64encode(self.to_bytes()).decode()}
+        config = {"name": "charsmap", "charsmap": base64.b64encode(self.to_bytes()).decode()}
+        return config if self.by == "longest" else config | {"by": self.by}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CharsMapNormalizer.from_config, (self.config(),)
@@ -121,52 +152,3 @@ class CharsMapNormalizer(Normalizer):
 @cache
 def _named(name: str) -> CharsMapNormalizer:
     return CharsMapNormalizer(compile_named(name), name)
-
-
-@dataclass(frozen=True)
-class Replace(Normalizer):
-    """Normalizer that replaces every occurrence of a text, from left to right without overlaps.
-
-    If the replacement is empty, the removed text belongs to the character before it in offsets.
-
-    Parameters
-    ----------
-    pattern : str
-        Text to replace. It is not a regular expression.
-    replacement : str
-        Replacement.
-
-    Raises
-    ------
-    ValueError
-        If the pattern is empty, or if the pattern or the replacement is longer than 256 bytes or contains
-        U+0000 or a lone surrogate.
-    TypeError
-        If the pattern or the replacement is not a ``str``.
-
-    Examples
-    --------
-    >>> import fasttok as ft
-    >>> ft.Replace("--", "—").normalize("so --- well")
-    'so —- well'
-    """
-
-    pattern: str
-    replacement: str
-    name = "replace"
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not isinstance(value, str):
-                raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-        _ = self._normalizer  # raises errors about the options now, not at first use
-
-    @cached_property
-    def _normalizer(self) -> CharsMapNormalizer:
-        return CharsMapNormalizer(compile_charsmap({self.pattern: self.replacement}, keeps_broken=True))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def rewrite(self, rows: Rows) -> Rows:
-        return self._normalizer.rewrite(rows)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 
 import numpy as np
 
-from fasttok.core.checks import checked_flag
+from fasttok.core.checks import checked_choice, checked_flag
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
 from fasttok.text.normalizers._code_points import CodePoints
+from fasttok.text.normalizers.sentencepiece_rules import CONTROLS
 from fasttok.text.rows import Rows
 from fasttok.text.steps import Normalizer
 from fasttok.text.unicode import _classes
@@ -33,14 +34,20 @@ from fasttok.text.unicode.normal_forms import (
     Unicode,
     syllables,
 )
+from fasttok.text.unicode.versions import checked_version
 
 # The ranges of Chinese characters in BERT's code: CJK ideographs as of Unicode 8.
 IDEOGRAPHS = (
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
     (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0x2F800, 0x2FA1F),
 )  # fmt: skip
+FIRST_OF_TOKENIZERS = 0x2B920  # the begin of the range from 0x2B820 on in tokenizers
 SPACE = 0x20
+# Code points that "nmt" replaces by spaces; nearly those of sentencepiece's "nmt_" rules.
+NMT_SPACES = "\t\n\f\r\u1680\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2581\ufeff\ufffd"
 KEPT_CONTROLS = tuple(map(ord, "\t\n\r"))  # control characters that BERT does not drop but replaces by spaces
+
+NAMES = ("nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents", "nmt")  # names of `UnicodeNormalizer`
 
 # Constants of _code_points.pyx.
 WORK = 255  # value in place of a combining class: the code point needs more than a copy
@@ -62,35 +69,35 @@ class _TableBuilder:
     def __init__(self, classes: Mapping[int, int]) -> None:
         self.classes = classes
         self.entries = np.zeros(0x110000, np.uint32)
-        self._numbers: dict[tuple[tuple[int, ...], int], int] = {}
+        self._numbers: dict[tuple[tuple[int, ...], int, int], int] = {}
 
-    def number(self, target: tuple[int, ...], first: int) -> int:
+    def number(self, target: tuple[int, ...], first: int, last: int) -> int:
         """Return the number of a sequence.
 
-        `first` is the class of the first code point of the sequence, before any was dropped.
+        `first` is the class of the first code point of the sequence, before any was dropped. `last` is the
+        class of the last one that was not dropped or, if all were dropped, of the last one.
         """
-        return self._numbers.setdefault((target, first), N_RESERVED + len(self._numbers))
+        return self._numbers.setdefault((target, first, last), N_RESERVED + len(self._numbers))
 
     def add(self, targets: Targets, sources: Targets) -> None:
         """Add replacements. `sources` contains the full decompositions, before marks were dropped."""
         classes = self.classes
-        rows = [
-            WORK << 16 | self.number(target, classes.get(sources.get(c, (c,))[0], 0))
-            for c, target in targets.items()
-        ]
-        self.entries[list(targets)] = rows
+        for c, target in targets.items():
+            source = sources.get(c, (c,))
+            first, last = classes.get(source[0], 0), classes.get((target or source)[-1], 0)
+            self.entries[c] = WORK << 16 | self.number(target, first, last)
 
     def add_marks(self) -> None:
         """Map marks that are kept to themselves, so that the kernel knows their classes."""
         for c, class_ in self.classes.items():
             if not self.entries[c]:
-                self.entries[c] = class_ << 16 | self.number((c,), class_)
+                self.entries[c] = class_ << 16 | self.number((c,), class_, class_)
 
     def compile(self, unicode: Unicode | None = None, *, has_syllables: bool = False) -> CodePoints:
         """Return the table for the kernel. If `unicode` is given, the kernel also composes."""
         keys = list(self._numbers)
-        code_points = np.fromiter(chain.from_iterable(target for target, _ in keys), np.uint32)
-        lengths = [len(target) for target, _ in keys]
+        code_points = np.fromiter(chain.from_iterable(target for target, _, _ in keys), np.uint32)
+        lengths = [len(target) for target, _, _ in keys]
         if has_syllables:
             parts = syllables()
             numbers = N_RESERVED + len(keys) + np.arange(N_SYLLABLES, dtype=np.uint32)
@@ -102,8 +109,7 @@ class _TableBuilder:
         sequences = np.zeros(N_RESERVED + len(lengths), np.uint64)
         sequences[N_RESERVED:] = offsets[:-1] | np.diff(offsets) << 32
         sequences[N_RESERVED : N_RESERVED + len(keys)] |= np.array(
-            [first << 40 | self.classes.get(target[-1] if target else 0, 0) << 48 for target, first in keys],
-            np.uint64,
+            [first << 40 | last << 48 for _, first, last in keys], np.uint64
         )
         pairs = sorted(unicode.composed) if unicode else []
         return CodePoints(
@@ -129,9 +135,9 @@ def _decomposed(table: Targets) -> Targets:
 
 
 @cache
-def _compile_form(name: str) -> CodePoints:
+def _compile_form(name: str, version: str | None) -> CodePoints:
     """Return the table of a normal form."""
-    unicode = Unicode()
+    unicode = Unicode(version)
     table = _TableBuilder(unicode.combining)
     canonical = _decomposed(unicode.canonical)
     full = _decomposed(unicode.compatible) if "k" in name else canonical
@@ -151,11 +157,16 @@ def _compile_form(name: str) -> CodePoints:
 
 
 @cache
-def _compile_single(name: str) -> CodePoints:
-    """Return the table of "lowercase" or "strip_accents"."""
-    unicode = Unicode()
+def _compile_single(name: str, version: str | None) -> CodePoints:
+    """Return the table of "lowercase", "strip_accents" or "nmt"."""
+    unicode = Unicode(version)
     table = _TableBuilder({})
-    table.add(unicode.lower if name == "lowercase" else dict.fromkeys(unicode.marks, ()), {})
+    if name == "lowercase":
+        table.add(unicode.lower, {})
+    elif name == "strip_accents":
+        table.add(dict.fromkeys(unicode.marks, ()), {})
+    else:
+        table.add(dict.fromkeys(CONTROLS, ()) | dict.fromkeys(map(ord, NMT_SPACES), (SPACE,)), {})
     return table.compile()
 
 
@@ -166,30 +177,37 @@ def _spaces() -> Iterable[int]:
 
 
 @cache
-def _compile_bert(clean: bool, space_chinese: bool, strip: bool, lower: bool) -> CodePoints:
+def _ideographs(version: str | None) -> frozenset[int]:
+    """Return the Chinese characters of BERT's code, or of that of ``tokenizers``."""
+    found = chain.from_iterable(range(first, last + 1) for first, last in IDEOGRAPHS)
+    return frozenset(found) - frozenset(range(0x2B820, FIRST_OF_TOKENIZERS) if version else ())
+
+
+@cache
+def _compile_bert(
+    clean: bool, space_chinese: bool, strip: bool, lower: bool, version: str | None
+) -> CodePoints:
     """Return the table of `BertNormalizer`, which applies the four steps in this order."""
-    unicode = Unicode()
+    unicode = Unicode(version)
     table = _TableBuilder(unicode.combining if strip else {})
     full = _decomposed(unicode.canonical) if strip else {}
+    nonspacing = unicode.nonspacing if strip else set()
+    chinese = _ideographs(version) if space_chinese else frozenset()
     spaces: set[int] = set()
+    dropped: set[int] = set()
     if clean:
-        dropped = WORK << 16 | table.number((), WORK)  # class WORK: marks are reordered across it
-        for first, last in unicode.others:
-            table.entries[first : last + 1] = dropped
-        table.entries[0xFFFD] = dropped
-        spaces = {c for c in _spaces() if not table.entries[c]} | set(KEPT_CONTROLS)
-        table.add(dict.fromkeys(spaces - {SPACE}, (SPACE,)), {})
-    if space_chinese:
-        for first, last in IDEOGRAPHS:
-            table.entries[first : last + 1] = WORK << 16 | SPACED
+        spaces = set(_spaces())
+        dropped = (unicode.others | {0xFFFD}) - set(KEPT_CONTROLS)
+        # Marks are reordered across dropped code points.
+        table.entries[list(dropped)] = WORK << 16 | table.number((), WORK, WORK)
+        table.add(dict.fromkeys((spaces | set(KEPT_CONTROLS)) - dropped - {SPACE}, (SPACE,)), {})
+    table.entries[list(chinese)] = WORK << 16 | SPACED
     targets: Targets = {}
-    for c in {*full, *(unicode.marks if strip else ()), *(unicode.lower if lower else ())} - spaces:
-        target = full.get(c, (c,))
-        if strip:
-            target = tuple(part for part in target if unicode.marks.get(part) != 1)
+    for c in {*full, *nonspacing, *(unicode.lower if lower else ())} - spaces - dropped:
+        target = tuple(part for part in full.get(c, (c,)) if part not in nonspacing)
         if lower:
             target = tuple(chain.from_iterable(unicode.lower.get(part, (part,)) for part in target))
-        if space_chinese and any(first <= c <= last for first, last in IDEOGRAPHS):
+        if c in chinese:
             target = (SPACE, *target, SPACE)
         if target != (c,):
             targets[c] = target
@@ -217,19 +235,47 @@ class CodePointNormalizer(Normalizer):
 
 @dataclass(frozen=True)
 class UnicodeNormalizer(CodePointNormalizer):
-    """Normalizer for a Unicode normal form, lower case or the removal of marks.
+    """Normalizer that rewrites code points by a table: a normal form, lower case, or the removal of marks.
 
-    `fasttok.get_normalizer` lists the names.
+    Parameters
+    ----------
+    name : {"nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents", "nmt"}
+        Name of the normalizer; `fasttok.get_normalizer` describes them.
+    unicode : {None, "tokenizers-0.23"}
+        Version of Unicode's tables. None is Unicode 17. "tokenizers-0.23" gives the results of Hugging Face
+        ``tokenizers`` 0.23, whose tables are older.
+
+    Raises
+    ------
+    ValueError
+        If the name or the version is unknown.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> ft.UnicodeNormalizer("nfkc").normalize("ﬁve m²")
+    'five m2'
+    >>> new = "\\U000105c9"  # a letter of Unicode 16, which decomposes
+    >>> [len(ft.UnicodeNormalizer("nfd", version).normalize(new)) for version in (None, "tokenizers-0.23")]
+    [2, 1]
     """
 
     name: str
+    unicode: str | None = None
+
+    def __post_init__(self) -> None:
+        checked_choice("name", self.name, *NAMES)
+        checked_version(self.unicode)
 
     @property
     def code_points(self) -> CodePoints:
-        return _compile_form(self.name) if self.name.startswith("nf") else _compile_single(self.name)
+        compile_table = _compile_form if self.name.startswith("nf") else _compile_single
+        return compile_table(self.name, self.unicode)
 
     @property
     def cuts(self) -> RewritingCuts:
+        if self.name == "strip_accents" and self.unicode is not None:
+            return super().cuts  # two letters were marks in older versions of Unicode, so they are dropped
         return REWRITING_CUTS[self.name]
 
 
@@ -251,10 +297,16 @@ class BertNormalizer(CodePointNormalizer):
     lowercase : bool
         Whether to lower-case letters.
 
+    unicode : {None, "tokenizers-0.23"}
+        Version of Unicode's tables. None is Unicode 17. "tokenizers-0.23" gives the results of Hugging Face
+        ``tokenizers`` 0.23, whose tables are older.
+
     Raises
     ------
     TypeError
         If an option is not a bool; `strip_accents` may also be None.
+    ValueError
+        If the version is unknown.
 
     Notes
     -----
@@ -275,12 +327,15 @@ class BertNormalizer(CodePointNormalizer):
     handle_chinese_chars: bool = True
     strip_accents: bool | None = None
     lowercase: bool = True
+    unicode: str | None = None
     name = "bert"
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        for name in ("clean_text", "handle_chinese_chars", "strip_accents", "lowercase"):
+            value = getattr(self, name)
             if name != "strip_accents" or value is not None:
                 checked_flag(name, value)
+        checked_version(self.unicode)
 
     @property
     def _strips(self) -> bool:
@@ -288,7 +343,9 @@ class BertNormalizer(CodePointNormalizer):
 
     @property
     def code_points(self) -> CodePoints:
-        return _compile_bert(self.clean_text, self.handle_chinese_chars, self._strips, self.lowercase)
+        return _compile_bert(
+            self.clean_text, self.handle_chinese_chars, self._strips, self.lowercase, self.unicode
+        )
 
     @property
     def cuts(self) -> RewritingCuts:

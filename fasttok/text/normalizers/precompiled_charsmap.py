@@ -10,12 +10,14 @@ A charsmap without rules is empty data.
 
 The trie of a file is used without conversion. So the properties on which walks through the trie rely are
 checked once, after reading: no unit leads out of the array, every replacement is within part 3, and both
-sides of every rule have at most 256 bytes.
+sides of every rule have at most 256 bytes. If rules are applied to grapheme clusters, walks have at most five
+bytes, and only these are checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +26,22 @@ from fasttok.core._trie import Trie, find_stray
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text.normalizers._charsmap import CharsMap
+from fasttok.text.normalizers._graphemes import GraphemeMap
 from fasttok.text.normalizers.sentencepiece_rules import Rules, make_rules
+from fasttok.text.unicode import _grapheme_breaks
 from fasttok.text.unicode._utf8 import encode_code_points
+from fasttok.text.unicode.normal_forms import N_SYLLABLES, N_TRAILING, SYLLABLES
 
 MAX_BYTES = 256  # maximum length of a key, and of a replacement
 BLOCK = 1024  # the length of a trie in bytes is a multiple of this
+LONGEST_CLUSTER = 5  # a cluster with more bytes is not replaced as a whole
 NO_NODE = np.uint32(1 << 31)  # bit of a unit that is a value or unused
 HAS_VALUE = np.uint32(1 << 8)  # bit of a unit at which a key ends
+# The classes of code points in the order of _graphemes.pyx.
+CLASSES = (
+    "OTHER", "CONTROL", "EXTEND", "NON_JOINER", "JOINER", "SPACING", "PREPEND", "LEADING", "VOWEL",
+    "TRAILING", "SYLLABLE", "CLOSED_SYLLABLE", "PICTOGRAPH", "CONSONANT", "LINKER",
+)  # fmt: skip
 
 
 def compile_named(name: str) -> CharsMap:
@@ -44,10 +55,8 @@ def compile_named(name: str) -> CharsMap:
     return _compile(Ragged(text[:n], text_offsets), rules.values, rules.replacements)
 
 
-def compile_charsmap(rules: Mapping[str, str], *, keeps_broken: bool = False) -> CharsMap:
+def compile_charsmap(rules: Mapping[str, str]) -> CharsMap:
     """Return the charsmap of a mapping of texts to their replacements.
-
-    `keeps_broken` keeps bytes that are not UTF-8; by default they become U+FFFD.
 
     Raises
     ------
@@ -66,20 +75,20 @@ def compile_charsmap(rules: Mapping[str, str], *, keeps_broken: bool = False) ->
     replacements = sorted(set(encoded.values()))
     index = {text: i for i, text in enumerate(replacements)}
     values = np.array([index[encoded[key]] for key in keys], np.int64)
-    return _compile(Ragged.from_bytes(keys), values, replacements, keeps_broken)
+    return _compile(Ragged.from_bytes(keys), values, replacements)
 
 
-def _compile(
-    keys: Ragged, values: NDArray[np.int64], replacements: list[str], keeps_broken: bool = False
-) -> CharsMap:
+def _compile(keys: Ragged, values: NDArray[np.int64], replacements: list[str]) -> CharsMap:
     strings = [text.encode() + b"\0" for text in replacements]
     starts = lengths_to_offsets([len(string) for string in strings])
     trie = Trie.build(keys, starts[values].astype(np.int32), share=True)
-    return CharsMap(trie, b"".join(strings), keeps_broken)
+    return CharsMap(trie, b"".join(strings))
 
 
-def write_charsmap(charsmap: CharsMap) -> bytes:
+def write_charsmap(charsmap: CharsMap | GraphemeMap) -> bytes:
     """Return a charsmap in the format of sentencepiece."""
+    if isinstance(charsmap, GraphemeMap):
+        return charsmap.data
     if not charsmap.replacements:
         return b""
     units = charsmap.trie.units.astype("<u4").tobytes()
@@ -123,6 +132,62 @@ def read_charsmap(data: bytes) -> CharsMap:
     return CharsMap(Trie(units), replacements)
 
 
+def read_grapheme_map(data: bytes) -> GraphemeMap:
+    """Read a charsmap that is applied to grapheme clusters.
+
+    Everything that Hugging Face ``tokenizers`` accepts is accepted, except rules that it would fail to apply.
+    The trie may have any number of units, rules may have any length, and the last replacement may end with
+    the data.
+
+    Raises
+    ------
+    ModelFormatError
+        If the data are damaged or have another format.
+
+    Notes
+    -----
+    O(n) time and memory for n bytes of data.
+    """
+    if not data:
+        return GraphemeMap(compile_charsmap({}).trie, b"", grapheme_classes(), b"")
+    n_bytes = int.from_bytes(data[:4], "little")
+    if len(data) < 4 or not 4 <= n_bytes <= len(data) - 4:
+        raise _damaged(
+            0,
+            f"the length of the trie is {n_bytes:,} bytes; it must be at least 4 and fit in the "
+            f"{len(data):,} bytes of the data",
+        )
+    n_units = n_bytes // 4
+    replacements = data[4 + 4 * n_units :] + b"\0"
+    try:
+        replacements.decode()
+    except UnicodeDecodeError as error:
+        raise _damaged(4 + 4 * n_units + error.start, "a replacement is not UTF-8") from None
+    # No walk can leave an array whose length is a multiple of 256; units beyond the end match no byte.
+    units = np.full(-(-n_units // 256) * 256, NO_NODE, np.uint32)
+    units[:n_units] = np.frombuffer(data, "<u4", n_units, 4)
+    if units[0] & NO_NODE:
+        raise _damaged(4, "a unit leads out of the trie")
+    bases, nodes = _bases(units), np.zeros(1, np.int64)
+    text = np.frombuffer(replacements, np.uint8)
+    parents = np.arange(len(units)) ^ (units & np.uint32(0xFF))  # the base of each node's parent
+    is_node = (units & NO_NODE == 0) & (units & np.uint32(0xFF) > 0)
+    for level in range(LONGEST_CLUSTER + 1):  # all nodes that a walk can reach
+        stray = nodes[bases[nodes] >= len(units)]
+        if len(stray):
+            raise _damaged(4 + 4 * int(stray[0]), "a unit leads out of the trie")
+        ending = nodes[units[nodes] & HAS_VALUE > 0] if level else nodes[:0]
+        values = (units[bases[ending]] & ~NO_NODE).astype(np.int64)
+        bad = values >= len(text)
+        bad |= text[np.minimum(values, len(text) - 1)] & 0xC0 == 0x80
+        if bad.any():
+            raise _damaged(4 + 4 * int(ending[bad][0]), "a rule has no valid replacement")
+        is_base = np.zeros(len(units), np.bool_)
+        is_base[bases[nodes]] = True
+        nodes = np.flatnonzero(is_node & is_base[parents])
+    return GraphemeMap(Trie(units), replacements, grapheme_classes(), bytes(data))
+
+
 def _damaged(position: int, message: str) -> ModelFormatError:
     return ModelFormatError(message, "", f"byte {position:,} of the precompiled normalization rules")
 
@@ -161,3 +226,18 @@ def _check_depth(units: NDArray[np.uint32]) -> None:
         if not len(level):
             return
     raise _damaged(4 + 4 * int(level[0]), f"a rule has more than {MAX_BYTES} bytes")
+
+
+@cache
+def grapheme_classes() -> NDArray[np.uint8]:
+    """Return the class of every code point: uint8[0x110000]. Bytes that are not UTF-8 are controls."""
+    classes = np.zeros(0x110000, np.uint8)
+    for name, table in _grapheme_breaks.CLASSES.items():
+        for entry in table.split():
+            first, _, last = entry.partition("-")
+            classes[int(first, 16) : int(last or first, 16) + 1] = CLASSES.index(name)
+    classes[SYLLABLES : SYLLABLES + N_SYLLABLES] = CLASSES.index("CLOSED_SYLLABLE")
+    classes[SYLLABLES : SYLLABLES + N_SYLLABLES : N_TRAILING] = CLASSES.index("SYLLABLE")
+    classes[0xDC80:0xDD00] = CLASSES.index("CONTROL")
+    classes.flags.writeable = False
+    return classes

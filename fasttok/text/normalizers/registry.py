@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from fasttok.core.checks import check_depth, describe_type, unknown_name
 from fasttok.core.component import Registry, is_import_path, make_sequence
 from fasttok.text.normalizers.sequence import SequenceNormalizer
 from fasttok.text.steps import Normalizer
 
 SENTENCEPIECE = ("identity", "sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf")
-UNICODE = ("nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents")
+UNICODE = ("nfc", "nfd", "nfkc", "nfkd", "lowercase", "strip_accents", "nmt")
 NORMALIZERS: Registry[Normalizer] = Registry(
     "a normalizer",
     Normalizer,  # type: ignore[type-abstract]
@@ -18,12 +19,14 @@ NORMALIZERS: Registry[Normalizer] = Registry(
         **dict.fromkeys((*SENTENCEPIECE, "charsmap"), "fasttok.text.normalizers.charsmap:CharsMapNormalizer"),
         **dict.fromkeys(UNICODE, "fasttok.text.normalizers.code_points:UnicodeNormalizer"),
         "bert": "fasttok.text.normalizers.code_points:BertNormalizer",
+        "byte_level": "fasttok.text.normalizers.byte_level:ByteLevelNormalizer",
         "strip": "fasttok.text.normalizers.strip_prepend:Strip",
-        "replace": "fasttok.text.normalizers.charsmap:Replace",
+        "replace": "fasttok.text.normalizers.replace:Replace",
+        "regex_replace": "fasttok.text.normalizers.replace:RegexReplace",
         "prepend": "fasttok.text.normalizers.strip_prepend:Prepend",
     },
 )
-NAMES = (*SENTENCEPIECE, *UNICODE, "bert", "strip")  # names that need no options
+NAMES = (*SENTENCEPIECE, *UNICODE, "bert", "byte_level", "strip")  # names that need no options
 
 AnyNormalizer: TypeAlias = "str | dict[str, Any] | Sequence[AnyNormalizer] | Normalizer | None"
 
@@ -62,14 +65,20 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
     - "lowercase": the full lower-case mapping of every code point, without regard to its context. A capital
       sigma becomes σ, even at the end of a word.
     - "strip_accents": drops all marks (category M). After "nfd", this removes the accents of letters.
+    - "nmt": drops control characters, and replaces line ends, tabs, some zero-width characters, "▁" and
+      U+FFFD by spaces, as ``Nmt`` of Hugging Face ``tokenizers`` does.
+
+    `fasttok.UnicodeNormalizer` also has them with the tables of ``tokenizers``.
 
     Normalizers with options, which are also classes:
 
     - "bert": cleans text, puts spaces around Chinese characters, strips accents and lower-cases; see
       `fasttok.BertNormalizer`.
+    - "byte_level": writes every byte as a visible character; see `fasttok.ByteLevelNormalizer`.
     - "strip": drops white space at both ends of a document; see `fasttok.Strip`.
-    - `fasttok.Replace` replaces a text by another; `fasttok.Prepend` inserts a text before a document. Both
-      have required options, so they have no name here.
+    - `fasttok.Replace` replaces a text by another, `fasttok.RegexReplace` the matches of a regular
+      expression. `fasttok.Prepend` inserts a text before a document. These have required options, so they
+      have no name here.
 
     All of these keep bytes that are not UTF-8.
 
@@ -94,15 +103,16 @@ def get_normalizer(normalizer: AnyNormalizer) -> Normalizer | None:
         return normalizer
     if isinstance(normalizer, str):
         if normalizer not in NAMES and not is_import_path(normalizer):
-            raise ValueError(f"no normalizer is named {normalizer!r}; the names are {', '.join(NAMES)}")
-        return NORMALIZERS.make({"name": normalizer})
+            raise unknown_name("normalizer", normalizer, NAMES)
+        return NORMALIZERS.make({"name": str.__str__(normalizer)})
     if isinstance(normalizer, dict):
         return _from_config(normalizer)
     if isinstance(normalizer, (list, tuple)):
+        check_depth("the list of normalizers", normalizer)
         return make_sequence("a normalizer", map(get_normalizer, normalizer), SequenceNormalizer)
     raise TypeError(
         "a normalizer must be a name, a list of normalizers, a configuration or a Normalizer, not "
-        f"{type(normalizer).__name__}"
+        f"{describe_type(normalizer)}"
     )
 
 

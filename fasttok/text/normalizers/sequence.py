@@ -37,6 +37,10 @@ class SequenceNormalizer(Normalizer):
     def looks_at_segments(self) -> bool:
         return any(step.looks_at_segments for step in self.steps)
 
+    @property
+    def looks_at_raw_start(self) -> bool:
+        return any(step.looks_at_raw_start for step in self.steps)
+
     def config(self) -> dict[str, Any]:
         """Return the configurations of the steps."""
         return {"name": self.name, "steps": [step.config() for step in self.steps]}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_choice, checked_flag
-from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.core.checks import checked_choice, checked_flag, describe_type
+from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
+from fasttok.text.normalizers._prepend import prepend
 from fasttok.text.pretokenizers._words import strip
-from fasttok.text.rows import SCOPES, Rows, Scope
+from fasttok.text.rows import SCOPES, Rows, Scope, ScopeOfBeginning
 from fasttok.text.steps import Normalizer
 from fasttok.text.unicode.utf8 import encode_utf8
 
@@ -60,7 +62,7 @@ class Strip(Normalizer):
         strip(text, documents.offsets, left.view(np.uint8), right.view(np.uint8), kept)
         if np.array_equal(kept.ravel(), np.repeat(documents.offsets, 2)[1:-1]):
             return rows
-        return rows.cut(kept, rows.boundary_flags, np.arange(len(rows)))
+        return rows.cut(kept, rows.boundary_flags, None)
 
     @property
     def cuts(self) -> RewritingCuts:
@@ -75,20 +77,24 @@ class Strip(Normalizer):
 class Prepend(Normalizer):
     """Normalizer that inserts a text before every document.
 
-    Empty documents stay empty. Nothing is inserted before an added token.
+    Empty documents stay empty. Nothing is inserted before an added token. In offsets, the inserted text has
+    the position of the character before which it is inserted, as in Hugging Face ``tokenizers``.
 
     Parameters
     ----------
     text : str
         Text to insert.
-    scope : {"document", "segment"}
+    scope : {"document", "segment", "start"}
         Text before which to insert it: "document" is a whole document, "segment" is each non-empty text
-        between two added tokens, as in Hugging Face ``tokenizers``.
+        between two added tokens, as in Hugging Face ``tokenizers``. "start" is text that begins at the first
+        character of the raw document, for steps of pretokenizers: "document" is every pretoken there.
+    unless_present : bool
+        Whether to insert nothing before text that begins with `text` already.
 
     Raises
     ------
     TypeError
-        If `text` is not a ``str``.
+        If `text` is not a ``str``, or `unless_present` is not a bool.
     TextError
         If `text` contains a lone surrogate.
     ValueError
@@ -102,36 +108,46 @@ class Prepend(Normalizer):
     """
 
     text: str
-    scope: Scope = "document"
+    scope: ScopeOfBeginning = "document"
+    unless_present: bool = False
     name = "prepend"
 
     def __post_init__(self) -> None:
-        checked_choice("scope", self.scope, *SCOPES)
+        checked_choice("scope", self.scope, *SCOPES, "start")
+        checked_flag("unless_present", self.unless_present)
         if not isinstance(self.text, str):
-            raise TypeError(f"text must be a str, not {type(self.text).__name__}")
+            raise TypeError(f"text must be a str, not {describe_type(self.text)}")
         encode_utf8(self.text)
 
     def rewrite(self, rows: Rows) -> Rows:
         documents = rows.documents
-        is_first = rows.begins(self.scope) & (documents.lengths > 0)
+        text = np.ascontiguousarray(documents.values)
         prefix = np.frombuffer(self.text.encode(), np.uint8)
-        starts = documents.offsets[:-1]
-        offsets = lengths_to_offsets(documents.lengths + len(prefix) * is_first)
-        # A byte of the input moves by the length of all prefixes inserted so far.
-        shifts = np.repeat(offsets[1:] - documents.offsets[1:], documents.lengths)
-        first, last = documents.offsets[[0, -1]]
-        moved = np.arange(first, last) + shifts
-        values = np.empty(offsets[-1], np.uint8)
-        values[moved] = documents.values[first:last]
-        inserted = offsets[:-1][is_first][:, None] + np.arange(len(prefix))
-        values[inserted] = prefix
-        if not rows.aligned:
-            return rows.rewritten(Ragged(values, offsets), None)
-        spans = np.empty((len(values), 2), np.int64)
-        spans[moved] = np.stack([np.arange(first, last), np.arange(first, last) + 1], axis=1)
-        spans[inserted] = starts[is_first][:, None, None]
+        is_first = rows.begins(self.scope) & (documents.lengths > 0)
+        if self.unless_present:
+            is_first &= ~_begin_with(text, documents, prefix)
+        if not is_first.any():
+            return rows
+        values, offsets, spans = prepend(
+            text, documents.offsets, is_first.view(np.uint8), prefix, rows.aligned
+        )
         return rows.rewritten(Ragged(values, offsets), spans)
 
     @property
     def looks_at_segments(self) -> bool:
         return self.scope == "segment"
+
+    @property
+    def looks_at_raw_start(self) -> bool:
+        return self.scope == "start"
+
+
+def _begin_with(text: NDArray[np.uint8], documents: Ragged, prefix: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return whether each row begins with the prefix."""
+    found = documents.lengths >= len(prefix)
+    starts = documents.offsets[:-1][found]
+    for i, byte in enumerate(prefix):
+        same = text[starts + i] == byte
+        found[found] = same
+        starts = starts[same]
+    return found

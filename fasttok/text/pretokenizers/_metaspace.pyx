@@ -196,3 +196,72 @@ cdef class WordScanner(Spans):
             k += 1
         position[0] = start
         return k
+
+
+@cython.final
+cdef class RunScanner(Spans):
+    """Spans that begin with runs of a mark: each ends before the next mark that follows another character.
+
+    `mark` is a character in UTF-8. The scanner has no other state, so all threads can share it.
+    """
+
+    cdef uint8_t mark[4]
+    cdef Py_ssize_t width  # number of bytes of the mark
+    cdef bint is_metaspace  # whether the mark is U+2581
+
+    def __cinit__(self, bytes mark not None):
+        self.width = len(mark)
+        memcpy(self.mark, PyBytes_AS_STRING(mark), self.width)
+        self.is_metaspace = mark == MARK
+
+    cdef Py_ssize_t next(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        cdef const uint8_t* mark = self.mark
+        cdef Py_ssize_t width = self.width, start = position[0], i = start + 1, k = 0, at
+        cdef uint64_t bits, before
+        while i < end and k < n:
+            if self.is_metaspace and i + 64 + WIDTH - 1 <= end:
+                bits = marks(text + i)
+                before = bits << WIDTH  # positions after a mark
+                for at in range(i - WIDTH, i):
+                    if at >= begin and is_mark(text, at, end, mark, width):
+                        before |= <uint64_t>1 << (at + WIDTH - i)
+                bits &= ~before
+                while bits and k < n:
+                    starts[k] = start
+                    start = i + ctz(bits)
+                    ends[k] = start
+                    bits &= bits - 1
+                    k += 1
+                i += 64
+            else:
+                if is_mark(text, i, end, mark, width) and not (
+                    i - width >= begin and is_mark(text, i - width, end, mark, width)
+                ):
+                    starts[k] = start
+                    start = i
+                    ends[k] = start
+                    k += 1
+                i += 1
+        if i >= end and k < n and start < end:
+            starts[k] = start
+            ends[k] = end
+            start = end
+            k += 1
+        position[0] = start
+        return k
+
+
+cdef inline bint is_mark(
+    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, const uint8_t* mark, Py_ssize_t width
+) noexcept nogil:
+    """Return whether a mark begins at byte i of a text that ends at `end`."""
+    return text[i] == mark[0] and i + width <= end and memcmp(text + i, mark, width) == 0

@@ -18,19 +18,19 @@ cdef const uint8_t* CLASS
 
 
 cdef inline uint8_t classify(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* length
+    const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* length
 ) noexcept nogil:
-    """Return the class of the code point at `i`; store its length in bytes."""
+    """Return the class of the code point at `i`, with a table of classes; store its length in bytes."""
     if text[i] < 0x80:
         length[0] = 1
-        return CLASS[text[i]]
-    return CLASS[read_code_point(text, i, end, length)]
+        return classes[text[i]]
+    return classes[read_code_point(text, i, end, length)]
 
 
 cdef inline uint8_t classify_before(
-    const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t* start
+    const uint8_t* classes, const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t* start
 ) noexcept nogil:
-    """Return the class of the code point that ends at `i`; store its start.
+    """Return the class of the code point that ends at `i`, with a table of classes; store its start.
 
     `i` must be greater than `begin` and must not be inside a code point.
     """
@@ -39,7 +39,7 @@ cdef inline uint8_t classify_before(
     start[0] = i - 1
     while start[0] > begin and i - start[0] < 4 and text[start[0]] & 0xC0 == 0x80:
         start[0] -= 1
-    kind = classify(text, start[0], i, &length)
+    kind = classify(classes, text, start[0], i, &length)
     if start[0] + length == i:
         return kind
     start[0] = i - 1  # a byte that is not UTF-8

@@ -6,7 +6,7 @@ from fasttok.text._spans import Spans
 PATTERNS: dict[str, int]
 
 class Scanner(Spans):
-    def __init__(self, name: str) -> None: ...
+    def __init__(self, name: str, table: NDArray[np.uint8] | None = None) -> None: ...
 
 def scan(
     spans: Spans,

@@ -78,30 +78,30 @@ cdef inline Py_ssize_t ascii_letters(const uint8_t* text, Py_ssize_t i, Py_ssize
     return i
 
 
-cdef inline Py_ssize_t skip_letters(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t skip_letters(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     r"""Match \p{L}* at `i`; return its end."""
     cdef Py_ssize_t length
     while True:
         i = ascii_letters(text, i, end)
         if i >= end or text[i] < 0x80:
             return i
-        if not classify(text, i, end, &length) & LETTER:
+        if not classify(classes, text, i, end, &length) & LETTER:
             return i
         i += length
 
 
-cdef inline Py_ssize_t skip_numbers(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t skip_numbers(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     r"""Match \p{N}* at `i`; return its end."""
     cdef Py_ssize_t length
-    while i < end and classify(text, i, end, &length) & NUMBER:
+    while i < end and classify(classes, text, i, end, &length) & NUMBER:
         i += length
     return i
 
 
-cdef inline Py_ssize_t skip_other(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t skip_other(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     r"""Match [^\s\p{L}\p{N}]* at `i`; return its end."""
     cdef Py_ssize_t length
-    while i < end and not classify(text, i, end, &length) & (LETTER | NUMBER | SPACE):
+    while i < end and not classify(classes, text, i, end, &length) & (LETTER | NUMBER | SPACE):
         i += length
     return i
 
@@ -112,13 +112,13 @@ cdef struct Run:  # of white space
     Py_ssize_t newline  # position after its last \r or \n; 0 if there is none
 
 
-cdef inline Run skip_spaces(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Run skip_spaces(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     r"""Match \s* at `i`; return the properties that the alternatives for white space need."""
     cdef Run run
     cdef Py_ssize_t length
     run.last = i
     run.newline = 0
-    while i < end and classify(text, i, end, &length) & SPACE:
+    while i < end and classify(classes, text, i, end, &length) & SPACE:
         run.last = i
         i += length
         if text[run.last] == 10 or text[run.last] == 13:
@@ -134,7 +134,7 @@ cdef inline Py_ssize_t end_of_spaces(Run run, Py_ssize_t start, Py_ssize_t end) 
     return run.last
 
 
-cdef inline Py_ssize_t next_gpt2(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t next_gpt2(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t j = i, length
     cdef uint8_t kind, a, b
     if text[i] == 39 and i + 1 < end:  # '(?:[sdmt]|ll|ve|re)
@@ -147,14 +147,14 @@ cdef inline Py_ssize_t next_gpt2(const uint8_t* text, Py_ssize_t i, Py_ssize_t e
                 return i + 3
     if text[i] == 32 and i + 1 < end:
         j = i + 1
-    kind = classify(text, j, end, &length)
+    kind = classify(classes, text, j, end, &length)
     if kind & LETTER:  # ' ?\p{L}+'
-        return skip_letters(text, j + length, end)
+        return skip_letters(classes, text, j + length, end)
     if kind & NUMBER:  # ' ?\p{N}+'
-        return skip_numbers(text, j + length, end)
+        return skip_numbers(classes, text, j + length, end)
     if not kind & SPACE:  # ' ?[^\s\p{L}\p{N}]+'
-        return skip_other(text, j + length, end)
-    return end_of_spaces(skip_spaces(text, i, end), i, end)
+        return skip_other(classes, text, j + length, end)
+    return end_of_spaces(skip_spaces(classes, text, i, end), i, end)
 
 
 cdef inline Py_ssize_t contraction_any_case(
@@ -178,7 +178,7 @@ cdef inline Py_ssize_t contraction_any_case(
 
 
 cdef inline Py_ssize_t next_cl100k(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Pattern pattern
+    const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Pattern pattern
 ) noexcept nogil:
     """Match cl100k, Llama 3 or Qwen 2 at `i`. Only Qwen 2 splits digits one by one, only cl100k has \\s+$."""
     cdef Py_ssize_t j, length, next_length
@@ -187,35 +187,35 @@ cdef inline Py_ssize_t next_cl100k(
     j = contraction_any_case(text, i, end)
     if j:
         return j
-    kind = classify(text, i, end, &length)
+    kind = classify(classes, text, i, end, &length)
     if kind & LETTER:  # \p{L}+
-        return skip_letters(text, i + length, end)
+        return skip_letters(classes, text, i + length, end)
     if kind & NUMBER:  # \p{N}{1,3}, for Qwen 2 \p{N}
-        return some_numbers(text, i, end, 1 if pattern == QWEN2 else 3)
+        return some_numbers(classes, text, i, end, 1 if pattern == QWEN2 else 3)
     j = i + length
     if j < end:
-        next_kind = classify(text, j, end, &next_length)
+        next_kind = classify(classes, text, j, end, &next_length)
         if next_kind & LETTER and text[i] != 10 and text[i] != 13:  # [^\r\n\p{L}\p{N}]\p{L}+
-            return skip_letters(text, j + next_length, end)
+            return skip_letters(classes, text, j + next_length, end)
         if text[i] == 32 and not next_kind & (LETTER | NUMBER | SPACE):
             kind = 0  # ' [^\s\p{L}\p{N}]+[\r\n]*' continues like the same without the space
     if not kind & SPACE:  # [^\s\p{L}\p{N}]+[\r\n]*
-        j = skip_other(text, j, end)
+        j = skip_other(classes, text, j, end)
         while j < end and (text[j] == 10 or text[j] == 13):
             j += 1
         return j
-    run = skip_spaces(text, i, end)
+    run = skip_spaces(classes, text, i, end)
     if run.newline and (pattern != CL100K or run.end != end):  # \s+$ has priority over \s*[\r\n]
         return run.newline
     return end_of_spaces(run, i, end)
 
 
 cdef inline Py_ssize_t some_numbers(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t limit
+    const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t limit
 ) noexcept nogil:
     r"""Match \p{N}{0,limit} at `i`; return its end."""
     cdef Py_ssize_t length
-    while limit and i < end and classify(text, i, end, &length) & NUMBER:
+    while limit and i < end and classify(classes, text, i, end, &length) & NUMBER:
         i += length
         limit -= 1
     return i
@@ -232,7 +232,7 @@ cdef inline bint may_follow(uint8_t kind) noexcept nogil:
 
 
 cdef inline Py_ssize_t cased_word(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* leading_end
+    const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* leading_end
 ) noexcept nogil:
     """Match [lead]*[follow]+ at `i`; return its end, or 0. Store the end of the run of [lead] in `leading_end`.
 
@@ -242,112 +242,112 @@ cdef inline Py_ssize_t cased_word(
     cdef Py_ssize_t length, last = 0
     cdef uint8_t kind
     while i < end:
-        kind = classify(text, i, end, &length)
+        kind = classify(classes, text, i, end, &length)
         if not may_lead(kind):
             break
         i += length
         if may_follow(kind):
             last = i
     leading_end[0] = i
-    if i < end and may_follow(classify(text, i, end, &length)):
+    if i < end and may_follow(classify(classes, text, i, end, &length)):
         last = i
-        while last < end and may_follow(classify(text, last, end, &length)):
+        while last < end and may_follow(classify(classes, text, last, end, &length)):
             last += length
     return last
 
 
-cdef inline Py_ssize_t next_o200k(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t next_o200k(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t j, length, lead_end, word_end, prefixed_lead_end = 0
-    cdef uint8_t kind = classify(text, i, end, &length)
+    cdef uint8_t kind = classify(classes, text, i, end, &length)
     cdef bint is_prefix = not kind & (LETTER | NUMBER) and text[i] != 10 and text[i] != 13
     cdef Run run
     # The two alternatives for words, each first with the optional prefix and then without it.
     word_end = 0
     if is_prefix:
-        word_end = cased_word(text, i + length, end, &prefixed_lead_end)
+        word_end = cased_word(classes, text, i + length, end, &prefixed_lead_end)
     if not word_end:
-        word_end = cased_word(text, i, end, &lead_end)
+        word_end = cased_word(classes, text, i, end, &lead_end)
         if not word_end:
             word_end = prefixed_lead_end if is_prefix and prefixed_lead_end > i + length else lead_end
     if word_end > i:
         j = contraction_any_case(text, word_end, end) if word_end < end else 0
         return j if j else word_end
     if kind & NUMBER:
-        return some_numbers(text, i, end, 3)
+        return some_numbers(classes, text, i, end, 3)
     j = i
     if text[i] == 32 and i + 1 < end:
-        kind = classify(text, i + 1, end, &length)
+        kind = classify(classes, text, i + 1, end, &length)
         j = i + 1
     if not kind & (LETTER | NUMBER | SPACE):  # ' ?[^\s\p{L}\p{N}]+[\r\n/]*'
-        j = skip_other(text, j, end)
+        j = skip_other(classes, text, j, end)
         while j < end and (text[j] == 10 or text[j] == 13 or text[j] == 47):
             j += 1
         return j
-    run = skip_spaces(text, i, end)
+    run = skip_spaces(classes, text, i, end)
     if run.newline:
         return run.newline
     return end_of_spaces(run, i, end)
 
 
-cdef inline Py_ssize_t next_whitespace(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t next_whitespace(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t j = i, length
     if text[i] == 32 and i + 1 < end:
         j = i + 1
-    if not classify(text, j, end, &length) & SPACE:  # ' ?\S+'
+    if not classify(classes, text, j, end, &length) & SPACE:  # ' ?\S+'
         j += length
-        while j < end and not classify(text, j, end, &length) & SPACE:
+        while j < end and not classify(classes, text, j, end, &length) & SPACE:
             j += length
         return j
-    return end_of_spaces(skip_spaces(text, i, end), i, end)
+    return end_of_spaces(skip_spaces(classes, text, i, end), i, end)
 
 
-cdef inline Py_ssize_t next_punctuation(const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t next_punctuation(const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t length
-    cdef uint8_t kind = classify(text, i, end, &length) & (SPACE | PUNCTUATION)
+    cdef uint8_t kind = classify(classes, text, i, end, &length) & (SPACE | PUNCTUATION)
     i += length
     if kind & PUNCTUATION:
         return i
-    while i < end and classify(text, i, end, &length) & (SPACE | PUNCTUATION) == kind:
+    while i < end and classify(classes, text, i, end, &length) & (SPACE | PUNCTUATION) == kind:
         i += length
     return i
 
 
 cdef inline Py_ssize_t next_digits(
-    const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end, Pattern pattern
+    const uint8_t* classes, const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end, Pattern pattern
 ) noexcept nogil:
     cdef Py_ssize_t j = i, length, n = 0
     cdef Py_ssize_t limit = 1 if pattern == DIGITS_SINGLE else 3
-    if not classify(text, i, end, &length) & NUMBER:  # \P{N}+
-        while i < end and not classify(text, i, end, &length) & NUMBER:
+    if not classify(classes, text, i, end, &length) & NUMBER:  # \P{N}+
+        while i < end and not classify(classes, text, i, end, &length) & NUMBER:
             i += length
         return i
-    if pattern == DIGITS_THREES_RIGHT and not (i > begin and classify_before(text, begin, i, &j) & NUMBER):
+    if pattern == DIGITS_THREES_RIGHT and not (i > begin and classify_before(classes, text, begin, i, &j) & NUMBER):
         # (?=(?:\p{N}{3})*(?!\p{N})): the number of digits after the first group is a multiple of 3.
         j = i
-        while j < end and classify(text, j, end, &length) & NUMBER:
+        while j < end and classify(classes, text, j, end, &length) & NUMBER:
             j += length
             n += 1
         limit = (n - 1) % 3 + 1
-    return some_numbers(text, i, end, limit)  # \p{N}{1,3}
+    return some_numbers(classes, text, i, end, limit)  # \p{N}{1,3}
 
 
 cdef inline Py_ssize_t next_pretoken(
-    Pattern pattern, const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end
+    Pattern pattern, const uint8_t* classes, const uint8_t* text, Py_ssize_t begin, Py_ssize_t i, Py_ssize_t end
 ) noexcept nogil:
     """Return the end of the pretoken that starts at `i`, in the document from `begin` to `end`."""
     if pattern == GPT2:
-        return next_gpt2(text, i, end)
+        return next_gpt2(classes, text, i, end)
     if pattern == O200K:
-        return next_o200k(text, i, end)
+        return next_o200k(classes, text, i, end)
     if pattern == WHITESPACE:
-        return next_whitespace(text, i, end)
+        return next_whitespace(classes, text, i, end)
     if pattern == PUNCTUATION_ALONE:
-        return next_punctuation(text, i, end)
+        return next_punctuation(classes, text, i, end)
     if pattern == DIGITS_SINGLE or pattern == DIGITS_THREES_LEFT or pattern == DIGITS_THREES_RIGHT:
-        return next_digits(text, begin, i, end, pattern)
+        return next_digits(classes, text, begin, i, end, pattern)
     if pattern == NONE:
         return end
-    return next_cl100k(text, i, end, pattern)
+    return next_cl100k(classes, text, i, end, pattern)
 
 
 cdef inline Py_ssize_t write_spans(
@@ -367,12 +367,20 @@ cdef inline Py_ssize_t write_spans(
 
 @cython.final
 cdef class Scanner(Spans):
-    """Spans of a named pattern. Has no other state, so all threads can share it."""
+    """Spans of a named pattern. Has no other state, so all threads can share it.
+
+    `table`, uint8[0x110000], has the class of every code point; by default, that of Unicode 17. The classes of ASCII
+    must be those of Unicode.
+    """
 
     cdef Pattern pattern
+    cdef const uint8_t[::1] table
+    cdef const uint8_t* classes
 
-    def __cinit__(self, str name):
+    def __cinit__(self, str name, const uint8_t[::1] table = None):
         self.pattern = PATTERNS[name]
+        self.table = _class_view if table is None else table
+        self.classes = &self.table[0]
 
     cdef Py_ssize_t next(
         self,
@@ -385,6 +393,7 @@ cdef class Scanner(Spans):
         Py_ssize_t n,
     ) noexcept nogil:
         cdef Pattern pattern = self.pattern
+        cdef const uint8_t* classes = self.classes
         cdef bint has_blocks = pattern <= O200K
         # A block without bits usually contains text that is not ASCII, so the scalar scanner reads half a block.
         cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0
@@ -403,7 +412,7 @@ cdef class Scanner(Spans):
                     continue
                 scalar_to = i + FT_BLOCK // 2
             starts[k] = i
-            i = next_pretoken(pattern, text, begin, i, end)
+            i = next_pretoken(pattern, classes, text, begin, i, end)
             ends[k] = i
             k += 1
         position[0] = i

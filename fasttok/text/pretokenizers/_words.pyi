@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from fasttok.text._spans import Spans
 
 class WordScanner(Spans):
-    def __init__(self, split_punctuation: bool) -> None: ...
+    def __init__(self, split_punctuation: bool, table: NDArray[np.uint8] | None = None) -> None: ...
 
 def strip(
     text: NDArray[np.uint8],

@@ -8,7 +8,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from fasttok.core._keys cimport ctz
-from fasttok.text.pretokenizers._scan cimport PUNCTUATION, SPACE, classify, classify_before
+from fasttok.text.pretokenizers._scan cimport CLASS, PUNCTUATION, SPACE, classify, classify_before
 from fasttok.text._spans cimport Spans
 
 cdef extern from "_blocks.h" nogil:
@@ -18,25 +18,32 @@ cdef extern from "_blocks.h" nogil:
 
 
 cdef inline Py_ssize_t end_of_word(
-    const uint8_t* text, Py_ssize_t i, Py_ssize_t end, uint8_t single
+    const uint8_t* classes, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, uint8_t single
 ) noexcept nogil:
     """Return the end of the word that starts at `i`. A code point of a class in `single` is a word."""
     cdef Py_ssize_t length
-    cdef bint is_alone = classify(text, i, end, &length) & single
+    cdef bint is_alone = classify(classes, text, i, end, &length) & single
     i += length
-    while not is_alone and i < end and not classify(text, i, end, &length) & (SPACE | single):
+    while not is_alone and i < end and not classify(classes, text, i, end, &length) & (SPACE | single):
         i += length
     return i
 
 
 @cython.final
 cdef class WordScanner(Spans):
-    r"""Spans of matches of \S+ or, with `split_punctuation`, of words of BERT. All threads can share it."""
+    r"""Spans of matches of \S+ or, with `split_punctuation`, of words of BERT. All threads can share it.
+
+    `table` is the one of `Scanner`.
+    """
 
     cdef uint8_t single
+    cdef const uint8_t[::1] table
+    cdef const uint8_t* classes
 
-    def __cinit__(self, bint split_punctuation):
+    def __cinit__(self, bint split_punctuation, const uint8_t[::1] table = None):
         self.single = PUNCTUATION if split_punctuation else 0
+        self.table = table
+        self.classes = CLASS if table is None else &table[0]
 
     cdef Py_ssize_t next(
         self,
@@ -51,6 +58,7 @@ cdef class WordScanner(Spans):
         # A block without words usually contains text that is not ASCII, so half of it is read by code points.
         cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0, length
         cdef uint64_t first, last
+        cdef const uint8_t* classes = self.classes
         while k < n:
             if i >= scalar_to and i + FT_BLOCK <= end:
                 first = words(text + i, self.single != 0, &last)
@@ -64,12 +72,12 @@ cdef class WordScanner(Spans):
                     i = ends[k - 1]
                     continue
                 scalar_to = i + FT_BLOCK // 2
-            while i < end and classify(text, i, end, &length) & SPACE:
+            while i < end and classify(classes, text, i, end, &length) & SPACE:
                 i += length
             if i >= end:
                 break
             starts[k] = i
-            i = end_of_word(text, i, end, self.single)
+            i = end_of_word(classes, text, i, end, self.single)
             ends[k] = i
             k += 1
         position[0] = i
@@ -93,9 +101,9 @@ def strip(
         for row in range(offsets.shape[0] - 1):
             start = offsets[row]
             end = offsets[row + 1]
-            while left[row] and start < end and classify(&text[0], start, end, &length) & SPACE:
+            while left[row] and start < end and classify(CLASS, &text[0], start, end, &length) & SPACE:
                 start += length
-            while right[row] and start < end and classify_before(&text[0], start, end, &before) & SPACE:
+            while right[row] and start < end and classify_before(CLASS, &text[0], start, end, &before) & SPACE:
                 end = before
             kept[row, 0] = start
             kept[row, 1] = end

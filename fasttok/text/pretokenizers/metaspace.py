@@ -1,17 +1,17 @@
-"""`Metaspace`: words with ▁ for the spaces between them, as in sentencepiece."""
+"""`Metaspace`: words with ▁ for the spaces between them, as in sentencepiece; `MarkRuns`: splits before ▁."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from fasttok.core.checks import checked_choice, checked_flag
+from fasttok.core.checks import checked_choice, checked_flag, checked_text
 from fasttok.core.ragged import Ragged
 from fasttok.text._spans import Spans
-from fasttok.text.cuts import NOTHING_KNOWN, Cuts, cuts_of_words
+from fasttok.text.cuts import BLANK, KINDS, NOTHING_KNOWN, Cuts, cuts_of_words
 from fasttok.text.pretokenizers import _metaspace
 from fasttok.text.rows import SCOPES, Rows, Scope
 from fasttok.text.steps import CompositePretokenizer, Normalizer, Pretokenizer, ScanningPretokenizer
@@ -76,11 +76,10 @@ class Metaspace(CompositePretokenizer):
     name = "metaspace"
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if name == "scope":
-                checked_choice("scope", value, *SCOPES)
-            else:
-                checked_flag(name, value)
+        checked_choice("scope", self.scope, *SCOPES)
+        for option in fields(self):
+            if option.name != "scope":
+                checked_flag(option.name, getattr(self, option.name))
 
     @cached_property
     def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]:  # type: ignore[override]
@@ -148,3 +147,53 @@ class _Words(ScanningPretokenizer):
 
     def __getstate__(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class MarkRuns(ScanningPretokenizer):
+    """Pretokenizer that splits text before every run of a mark, such as ▁. O(n).
+
+    Many tokenizers, such as those of Llama 2 and Gemma, apply BPE to whole texts, in which ▁ replaces the
+    spaces. Their merges usually never join a ▁ to the text before it. Then this pretokenizer does not change
+    their ids. `fasttok.models.bpe.splitting.find_splitting` checks the merges of a model.
+
+    Parameters
+    ----------
+    mark : str
+        The mark, one character.
+
+    Raises
+    ------
+    TypeError
+        If `mark` is not a ``str``.
+    ValueError
+        If `mark` is not one character.
+
+    Examples
+    --------
+    >>> import fasttok as ft
+    >>> [pretoken.decode() for pretoken in ft.MarkRuns().split_text("▁a▁new▁▁▁line")]
+    ['▁a', '▁new', '▁▁▁line']
+    """
+
+    mark: str = "▁"
+
+    name = "mark_runs"
+
+    def __post_init__(self) -> None:
+        if len(checked_text("mark", self.mark)) != 1:
+            raise ValueError(f"mark must be one character, not {self.mark!r}")
+
+    @cached_property
+    def scanner(self) -> Spans:  # type: ignore[override]
+        return _metaspace.RunScanner(self.mark.encode())
+
+    @property
+    def cuts(self) -> Cuts:
+        # The two code points next to a position decide whether it is a boundary, so every pair is neutral.
+        before, after = np.indices((len(KINDS), len(KINDS)))
+        is_boundary = (before != BLANK) & (after == BLANK) & (self.mark == " ")
+        return Cuts(is_boundary, np.ones_like(is_boundary))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"mark": self.mark}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from fasttok.core.checks import check_depth, checked_text, describe_type, unknown_name
 from fasttok.core.component import Registry, is_import_path, make_sequence
-from fasttok.text.pretokenizers.expressions import RegexPretokenizer
+from fasttok.text.pretokenizers.expressions import Regex
 from fasttok.text.pretokenizers.known_patterns import find_known
 from fasttok.text.pretokenizers.scanners import NAMED
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
@@ -18,12 +19,26 @@ PRETOKENIZERS: Registry[Pretokenizer] = Registry(
     {
         **dict.fromkeys(NAMED, "fasttok.text.pretokenizers.scanners:ScannerPretokenizer"),
         "metaspace": "fasttok.text.pretokenizers.metaspace:Metaspace",
-        "script": "fasttok.text.pretokenizers.script:ScriptPretokenizer",
-        "regex": "fasttok.text.pretokenizers.expressions:RegexPretokenizer",
+        "mark_runs": "fasttok.text.pretokenizers.metaspace:MarkRuns",
+        "script": "fasttok.text.pretokenizers.scanners:ScriptPretokenizer",
+        "split": "fasttok.text.pretokenizers.split:Split",
+        "regex": "fasttok.text.pretokenizers.expressions:Regex",
+        "split_punctuation": "fasttok.text.pretokenizers.classes:SplitPunctuation",
+        "split_digits": "fasttok.text.pretokenizers.classes:SplitDigits",
+        "words_and_symbols": "fasttok.text.pretokenizers.classes:WordsAndSymbols",
+        "split_scripts": "fasttok.text.pretokenizers.classes:SplitScripts",
+        "split_length": "fasttok.text.pretokenizers.classes:SplitLength",
+        "byte_level": "fasttok.text.pretokenizers.byte_level:ByteLevel",
+        "metaspace_split": "fasttok.text.pretokenizers.metaspace_split:MetaspaceSplit",
     },
 )
 # Additional names, used in recipes and files.
 ALIASES: dict[str, AnyPretokenizer] = {"p50k": "gpt2", "sentencepiece": ["metaspace", "script"]}
+
+DEFAULT_PRETOKENIZER = "o200k"  # for training; it keeps combining marks with their letters in every script
+
+_REQUIRE_OPTIONS = ("regex", "split", "split_length")  # names that are not enough to make a pretokenizer
+NAMES = (*(name for name in PRETOKENIZERS if name not in _REQUIRE_OPTIONS), *ALIASES)  # that are enough
 
 AnyPretokenizer: TypeAlias = "str | Pretokenizer | Sequence[AnyPretokenizer] | dict[str, Any]"
 
@@ -35,13 +50,13 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     ----------
     pretokenizer : str, sequence, dict or Pretokenizer
         - str: a name from the list below, or the import path of a custom pretokenizer,
-          ``package.module:Class``. Any other string is a regular expression for the ``regex`` module. If it
-          is a known spelling of a pattern below, as in tiktoken or a tokenizer.json, the faster scanner for
-          this pattern is used.
+          ``package.module:Class``. Any other string with characters that a name does not have is a regular
+          expression, as in ``fasttok.Regex(pattern)``. If it is a known spelling of a pattern below, as in
+          tiktoken or a tokenizer.json, it is the pretokenizer with this name.
         - list or tuple: the steps of a sequence; each step splits the pretokens of the step before it. Nested
           sequences are flattened. A sequence of one step is that step.
         - dict: the configuration that `Pretokenizer.config` returned.
-        - Pretokenizer: returned unchanged.
+        - Pretokenizer, such as `fasttok.Regex` for a regular expression: returned unchanged.
 
     Returns
     -------
@@ -54,7 +69,8 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
         If a regular expression does not compile.
     ValueError
         If the name or the configuration is unknown, an option has an invalid value, or a sequence has no
-        steps or more than 100.
+        steps or more than 100. For an unknown name, the message has the nearest names. A string of letters,
+        digits, spaces and ``-_./:`` is a name, never a regular expression.
     TypeError
         If `pretokenizer`, or a step of it, has another type.
     ImportError
@@ -82,6 +98,17 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
       pretokens.
     - "none": every document is one pretoken.
 
+    Pretokenizers of Hugging Face ``tokenizers``, all of which have options:
+
+    - "split_punctuation", "split_digits": split text at punctuation or at runs of digits; see
+      `fasttok.SplitPunctuation` and `fasttok.SplitDigits`.
+    - "words_and_symbols": words and runs of symbols, without white space; see `fasttok.WordsAndSymbols`.
+    - "split_scripts": runs of one script, with the spaces after them; see `fasttok.SplitScripts`.
+    - "byte_level": the pretokens of "gpt2", with one character per byte; see `fasttok.ByteLevel`.
+    - "metaspace_split": words with a ▁ for every space; see `fasttok.MetaspaceSplit`.
+    - `fasttok.Split` splits text at the matches of a pattern, and `fasttok.SplitLength` into pieces of the
+      same length. They have a required option, so they have no name here.
+
     Scripts:
 
     - "script": runs of one script. Hiragana, Katakana and Han count as one script; digits, punctuation and
@@ -100,7 +127,7 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     --------
     >>> import fasttok as ft
     >>> ft.get_pretokenizer("gpt2")
-    ScannerPretokenizer(name='gpt2')
+    ScannerPretokenizer(name='gpt2', unicode=None)
     >>> ft.get_pretokenizer(r"\d|\D+").split_text("ab12")
     [b'ab', b'1', b'2']
     >>> ft.get_pretokenizer(["digits_threes_right", "gpt2"]).split_text("it's 1234567")
@@ -111,34 +138,46 @@ def get_pretokenizer(pretokenizer: AnyPretokenizer) -> Pretokenizer:
     if isinstance(pretokenizer, Pretokenizer):
         return pretokenizer
     if isinstance(pretokenizer, str):
-        return _from_string(pretokenizer)
+        return _from_string(str.__str__(pretokenizer))
     if isinstance(pretokenizer, dict):
         return _from_config(pretokenizer)
     if isinstance(pretokenizer, (list, tuple)):
+        check_depth("the list of pretokenizers", pretokenizer)
         return make_sequence("a pretokenizer", map(get_pretokenizer, pretokenizer), SequencePretokenizer)
     raise TypeError(
         "a pretokenizer must be a name, a regular expression, a list of pretokenizers, a configuration or a "
-        f"Pretokenizer, not {type(pretokenizer).__name__}"
+        f"Pretokenizer, not {describe_type(pretokenizer)}"
     )
+
+
+def is_name_like(text: str) -> bool:
+    """Return whether a string looks like a name or several: it has a letter, and no character of patterns.
+
+    Examples
+    --------
+    >>> [is_name_like(text) for text in ("gpt-2", "Qwen/Qwen2.5", "bert,gpt2", r"\\w+", ", ")]
+    [True, True, True, False, False]
+    """
+    return any(map(str.isalpha, text)) and all(one.isalnum() or one in "-_./:,; " for one in text)
 
 
 def _from_string(text: str) -> Pretokenizer:
     if text in ALIASES:
         return get_pretokenizer(ALIASES[text])
-    if (text in PRETOKENIZERS and text != "regex") or is_import_path(text):
+    if (text in PRETOKENIZERS and text not in _REQUIRE_OPTIONS) or is_import_path(text):
         return PRETOKENIZERS.make({"name": text})
     if not text:
         raise ValueError(
             'a pretokenizer must not be an empty string; "none" keeps every document in one pretoken'
         )
-    if text.isidentifier():  # a misspelled name, since a useful expression is not an identifier
-        names = ", ".join([*PRETOKENIZERS, *ALIASES])
-        raise ValueError(
-            f"no pretokenizer is named {text!r}; the names are {names}. A string that is not an identifier "
-            "is taken as a regular expression"
-        )
+    if is_name_like(text):
+        advice = "For a regular expression, pass ft.Regex(pattern)"
+        if "," in text:
+            advice = f"For a sequence of steps, pass a list of names. {advice}"
+        raise unknown_name("pretokenizer", text, NAMES, advice)
+    checked_text("pretokenizer", text)
     known = find_known(text)
-    return RegexPretokenizer(text) if known is None else PRETOKENIZERS.make({"name": known})
+    return Regex(text) if known is None else PRETOKENIZERS.make({"name": known})
 
 
 def _from_config(config: dict[str, Any]) -> Pretokenizer:

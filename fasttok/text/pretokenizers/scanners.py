@@ -1,4 +1,4 @@
-"""Pretokenizers for named patterns, which run on hand-written scanners (`_scan.pyx`, `_words.pyx`)."""
+"""Pretokenizers with hand-written scanners: named patterns and runs of one script."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
 from fasttok.text._spans import Spans
-from fasttok.text.cuts import CUTS, Cuts
+from fasttok.text.cuts import CUTS, Cuts, without_classes
 from fasttok.text.pretokenizers._scan import Scanner
+from fasttok.text.pretokenizers._script import ScriptScanner
 from fasttok.text.pretokenizers._words import WordScanner
 from fasttok.text.steps import ScanningPretokenizer
+from fasttok.text.unicode.classes import find_classes, find_word_classes
+from fasttok.text.unicode.versions import checked_version
 
 # The regular expressions of the scanners that keep all text. Every match is a pretoken, and the matches
 # cover the text. The spelling of cl100k is that of tiktoken 0.14, in which white space at the end of a text
@@ -59,9 +62,22 @@ class ScannerPretokenizer(ScanningPretokenizer):
     """Pretokenizer for a named pattern, on a hand-written scanner. O(n).
 
     It needs no regular expression engine. `fasttok.get_pretokenizer` lists the names.
+
+    Parameters
+    ----------
+    name : str
+        Name of the pattern.
+    unicode : {None, "tokenizers-0.23"}
+        Version of Unicode's tables. None is Unicode 17. "tokenizers-0.23" is the version of Hugging Face
+        ``tokenizers`` 0.23.
     """
 
     name: str
+    unicode: str | None = None
+
+    def __post_init__(self) -> None:
+        checked_version(self.unicode)
+        object.__setattr__(self, "name", str.__str__(self.name))  # kernels take no class derived from str
 
     @property
     def pattern(self) -> str:
@@ -74,7 +90,7 @@ class ScannerPretokenizer(ScanningPretokenizer):
 
     @property
     def cuts(self) -> Cuts:
-        return CUTS[self.name]
+        return CUTS[self.name] if self.unicode is None else without_classes(self.name)
 
     def boundaries(self, documents: Ragged) -> Iterator[NDArray[np.int64]]:
         if not self.is_partition:
@@ -83,7 +99,42 @@ class ScannerPretokenizer(ScanningPretokenizer):
 
     @cached_property
     def scanner(self) -> Spans:  # type: ignore[override]
-        return Scanner(self.name) if self.is_partition else WordScanner(self.name == "bert")
+        if self.is_partition:
+            return Scanner(self.name, find_classes(self.unicode))
+        return WordScanner(self.name == "bert", find_word_classes(self.unicode))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name}
+        return {"name": self.name, "unicode": self.unicode}
+
+
+@dataclass(frozen=True)
+class ScriptPretokenizer(ScanningPretokenizer):
+    """Pretokenizer for runs of code points of one script, like ``split_by_unicode_script`` in sentencepiece.
+
+    Every code point has its Unicode script, with these exceptions:
+
+    - Hiragana, Katakana and the long vowel mark U+30FC count as Han.
+    - Code points with the script Inherited have the script of the code point before them.
+    - Code points without a script and bytes that are not UTF-8 count as Common, like digits, punctuation and
+      white space.
+    - A ▁ (U+2581) has the script of the code point after it.
+
+    Examples
+    --------
+    >>> pretokens = ScriptPretokenizer().split_text("GPT4, и так 東京タワー")
+    >>> [pretoken.decode() for pretoken in pretokens]
+    ['GPT', '4, ', 'и', ' ', 'так', ' ', '東京タワー']
+    """
+
+    name = "script"
+
+    @cached_property
+    def scanner(self) -> Spans:  # type: ignore[override]
+        return ScriptScanner()
+
+    @property
+    def cuts(self) -> Cuts:
+        return CUTS["script"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}

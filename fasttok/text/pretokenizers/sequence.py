@@ -21,7 +21,8 @@ class SequencePretokenizer(Pretokenizer):
     Every step splits the pretokens of the step before it, as separate texts: a step does not see the text
     around a pretoken. If all steps keep all text and rewrite nothing, memory is bounded by one slice per
     step. A step that rewrites text, or follows a step that drops text, is given the pretokens as rows. A
-    regular expression that is not the first step runs once per pretoken, which is slow.
+    regular expression of the ``regex`` module that is not the first step runs once per pretoken, which is
+    slow.
 
     Parameters
     ----------

@@ -4,6 +4,8 @@ An invalid byte 0xNN becomes the code point U+DCNN, as with Python's surrogatees
 for every byte string.
 """
 
+import numpy as np
+
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fasttok.core._keys cimport load8
@@ -85,22 +87,49 @@ cdef Py_ssize_t find_end_of_ascii(const uint8_t* text, Py_ssize_t i, Py_ssize_t 
 def locate_code_points(
     const uint8_t[::1] text, const int64_t[:, ::1] byte_spans, int64_t[:, ::1] out
 ):
-    """Convert spans of bytes to spans of code points.
+    """Convert spans of bytes to spans of code points; return the index of the first span not within the text, or -1.
 
     `text` is uint8[n], `byte_spans` and `out` are int64[m, 2]. A span of code points contains every code point of which
-    at least one byte is in the span of bytes. Spans must be within the text, and neither their starts nor their ends
-    may decrease. An empty span stays empty, unless it is inside a code point.
+    at least one byte is in the span of bytes. An empty span stays empty, unless it is inside a code point. Spans may
+    overlap and be in any order: O(n + m) if neither their starts nor their ends decrease, otherwise O(n + m log m). If
+    a span is not within the text, `out` is undefined.
     """
-    cdef Py_ssize_t i, start, end = text.shape[0]
+    cdef Py_ssize_t i
+    if locate_ascending(text, byte_spans, out):
+        return -1
+    for i in range(byte_spans.shape[0]):
+        if not 0 <= byte_spans[i, 0] <= byte_spans[i, 1] <= text.shape[0]:
+            return i
+    # Starts and ends are converted independently, so each can be sorted and put back in its own order.
+    order = np.argsort(byte_spans, axis=0, kind="stable")
+    located = np.take_along_axis(np.asarray(byte_spans), order, axis=0)
+    locate_ascending(text, located, located)
+    np.put_along_axis(np.asarray(out), order, located, axis=0)
+    return -1
+
+
+cdef bint locate_ascending(
+    const uint8_t[::1] text, const int64_t[:, ::1] byte_spans, int64_t[:, ::1] out
+):
+    """Convert spans; return False at the first one that is not within the text or not after the span before it."""
+    cdef Py_ssize_t i, start, stop, last_start = 0, last_stop = 0, end = text.shape[0]
+    cdef bint is_ascending = True
     cdef Cursor begun = Cursor(0, 0, 0)  # counts code points that begin at or before the first byte of a span
     cdef Cursor before = begun  # counts code points that begin before the end of a span
     cdef const uint8_t* data = &text[0] if end else NULL
     with nogil:
         for i in range(byte_spans.shape[0]):
             start = byte_spans[i, 0]
+            stop = byte_spans[i, 1]
+            if start < last_start or stop < last_stop or start > stop or stop > end:
+                is_ascending = False
+                break
             if begun.at < before.at <= start:
                 begun = before  # the usual case: these were counted for the span before
             move_to(&begun, data, end, min(start + 1, end))
-            move_to(&before, data, end, min(<Py_ssize_t>byte_spans[i, 1], end))
+            move_to(&before, data, end, stop)
             out[i, 0] = begun.n - (start < end)
             out[i, 1] = before.n
+            last_start = start
+            last_stop = stop
+    return is_ascending

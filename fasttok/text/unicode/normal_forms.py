@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.text.unicode import _decompositions
+from fasttok.text.unicode import _decompositions, _tokenizers_tables
 
 # Hangul syllables: each consists of a leading consonant, a vowel and an optional trailing consonant.
 SYLLABLES, LEADING, VOWELS, TRAILING = 0xAC00, 0x1100, 0x1161, 0x11A7
@@ -39,23 +39,47 @@ def _read(table: str, step: int = 1) -> Iterator[tuple[int, tuple[int, ...]]]:
             yield first + i, (start[0] + i * step,)
 
 
+def _code_points(table: str) -> set[int]:
+    """Return all code points of a table."""
+    return {c for first, last, _ in _runs(table) for c in range(first, last + 1)}
+
+
 class Unicode:
-    """Unicode's tables, and the normal forms of short sequences of code points."""
+    """Unicode's tables, and the normal forms of short sequences of code points.
+
+    Parameters
+    ----------
+    version : str or None
+        Version of the tables: None for fasttok's own, or an entry of ``versions.VERSIONS``.
+    """
+
+    def __init__(self, version: str | None = None) -> None:
+        self._is_older = version is not None
+
+    @cached_property
+    def _unknown(self) -> set[int]:
+        """Code points that have no decomposition and no combining class in this version."""
+        return _code_points(_tokenizers_tables.UNKNOWN) if self._is_older else set()
+
+    def _corrected(self, code_points: set[int], differences: str) -> set[int]:
+        return code_points ^ _code_points(differences) if self._is_older else code_points
 
     @cached_property
     def canonical(self) -> dict[int, tuple[int, ...]]:
         """The canonical decomposition of each code point in one step, without Hangul syllables."""
-        return dict(_read(_decompositions.CANONICAL))
+        return {c: parts for c, parts in _read(_decompositions.CANONICAL) if c not in self._unknown}
 
     @cached_property
     def compatible(self) -> dict[int, tuple[int, ...]]:
         """The canonical and compatibility decompositions in one step, without Hangul syllables."""
-        return self.canonical | dict(_read(_decompositions.COMPATIBLE))
+        more = {c: parts for c, parts in _read(_decompositions.COMPATIBLE) if c not in self._unknown}
+        return self.canonical | more
 
     @cached_property
     def combining(self) -> dict[int, int]:
         """The canonical combining classes that are not 0."""
-        return {c: value for c, (value,) in _read(_decompositions.COMBINING, step=0)}
+        table = _read(_decompositions.COMBINING, step=0)
+        return {c: value for c, (value,) in table if c not in self._unknown}
 
     @cached_property
     def folded(self) -> dict[int, int]:
@@ -68,14 +92,20 @@ class Unicode:
         return dict(_read(_decompositions.LOWER))
 
     @cached_property
-    def marks(self) -> dict[int, int]:
-        """The marks: 1 for nonspacing marks (Mn), 2 for all others (Mc, Me)."""
-        return {c: value for c, (value,) in _read(_decompositions.MARKS, step=0)}
+    def marks(self) -> set[int]:
+        """The marks: category M."""
+        return self._corrected(_code_points(_decompositions.MARKS), _tokenizers_tables.MARKS)
 
     @cached_property
-    def others(self) -> list[tuple[int, int]]:
-        """First and last code points of runs of control, format and private-use characters (Cc, Cf, Co)."""
-        return [(first, last) for first, last, _ in _runs(_decompositions.OTHERS)]
+    def nonspacing(self) -> set[int]:
+        """The nonspacing marks: category Mn."""
+        known = {c for c, (value,) in _read(_decompositions.MARKS, step=0) if value == 1}
+        return self._corrected(known, _tokenizers_tables.NONSPACING)
+
+    @cached_property
+    def others(self) -> set[int]:
+        """The control, format and private-use characters: categories Cc, Cf and Co."""
+        return self._corrected(_code_points(_decompositions.OTHERS), _tokenizers_tables.OTHERS)
 
     @cached_property
     def composed(self) -> dict[tuple[int, int], int]:

@@ -1,0 +1,109 @@
+"""`Batch`: consecutive documents of a corpus; gathering documents, and cutting long texts, into batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.core.errors import PatternError, SpecialTokenError, UnknownCharacterError
+from fasttok.core.ragged import Ragged
+from fasttok.text.pipeline import Pipeline
+from fasttok.text.rows import Rows
+from fasttok.text.steps import Pretokenizer
+
+BATCH_BYTES = 1 << 22  # default size of a batch
+MARGIN = 1 << 12  # bytes kept free before a chunk, for the end of the previous chunk that is in no batch yet
+LONGEST_WAIT = 0.2  # seconds after which documents are a batch, however few they are
+ROW_BYTES = 64  # overhead per document, so that many short documents fill a batch too
+# Function that yields the text of a file in chunks of a size, with a margin before each.
+ReadChunks = Callable[[int, int], Iterator[NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive documents of a corpus.
+
+    Attributes
+    ----------
+    documents : Ragged of uint8
+        UTF-8 text, one row per document.
+    first : int
+        Index in the corpus of the document in the first row.
+    continues : bool
+        Whether the document in the last row continues in the next batch.
+    start : int
+        Offset of the first row in its document, in bytes.
+    """
+
+    documents: Ragged
+    first: int
+    continues: bool = False
+    start: int = 0
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the first or the last row is only a part of a document."""
+        return self.continues or self.start > 0
+
+    def rows(self, aligned: bool = False) -> Rows:
+        """Return the text as rows for `Pipeline.prepare`; `aligned` as in `Rows`."""
+        begins, ends = np.ones((2, len(self.documents)), np.bool_)
+        begins[:1] = self.start == 0
+        ends[-1:] = not self.continues
+        return Rows.of(self.documents, begins, ends, aligned)
+
+    @contextmanager
+    def locating_errors(self) -> Iterator[None]:
+        """Convert positions in errors from (row, byte in the row) to (document, byte in the document)."""
+        try:
+            yield
+        except (PatternError, SpecialTokenError, UnknownCharacterError) as error:
+            document = error.document or 0
+            before = 0 if document else self.start
+            raise error.at(self.first + document, before + error.position) from None
+
+
+def gather(documents: Iterable[bytes], block_bytes: int) -> Iterator[Ragged]:
+    """Yield the documents in blocks of about `block_bytes`, or smaller ones if the documents come slowly."""
+    rows: list[bytes] = []
+    gathered = 0
+    begun = time.monotonic()
+    for document in documents:
+        rows.append(document)
+        gathered += len(document) + ROW_BYTES
+        if gathered >= block_bytes or time.monotonic() - begun > LONGEST_WAIT:
+            yield Ragged.from_bytes(rows)
+            rows, gathered, begun = [], 0, time.monotonic()
+    if rows:
+        yield Ragged.from_bytes(rows)
+
+
+def text_batches(
+    read_chunks: ReadChunks, first: int, pretokenizer: Pretokenizer | Pipeline | None, batch_bytes: int
+) -> Iterator[Batch]:
+    """Yield a text that is one document in batches that end where the pretokenizer allows a cut."""
+    parts: list[NDArray[np.uint8]] = []  # text that was read but is in no batch yet
+    done = 0
+    for chunk in read_chunks(batch_bytes, MARGIN):
+        start = MARGIN
+        if len(parts) == 1 and len(parts[0]) <= MARGIN:  # a short rest of the previous chunk fits the margin
+            rest = parts.pop()
+            start -= len(rest)
+            chunk[start:MARGIN] = rest
+        cut = pretokenizer.find_cut(chunk[start:]) if pretokenizer else 0
+        if cut == 0:
+            parts.append(chunk[start:])
+            continue
+        text = chunk[start : start + cut]
+        if parts:
+            text = np.concatenate([*parts, text])
+        yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True, start=done)
+        done += len(text)
+        parts = [chunk[start + cut :]]
+    text = np.concatenate(parts) if parts else np.empty(0, np.uint8)
+    yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, start=done)
