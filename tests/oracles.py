@@ -298,6 +298,17 @@ def learn_merges(
     return merges
 
 
+def count_merges(words: list[tuple[list[int], int]], merges: list[tuple[int, int, int]]) -> list[list[int]]:
+    """Return the count of each merge's pair, with overlaps, and how many of these occurrences are merged."""
+    words, found = [(list(word), n) for word, n in words], []
+    for left, right, merged in merges:
+        frequency = sum(n for word, n in words for pair in pairwise(word) if pair == (left, right))
+        before = sum(len(word) * n for word, n in words)
+        words = [(replace(word, (left, right), merged), n) for word, n in words]
+        found.append([frequency, before - sum(len(word) * n for word, n in words)])
+    return found
+
+
 def continue_merges(
     words: dict[bytes, int],
     pieces: list[bytes],

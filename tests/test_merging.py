@@ -21,12 +21,14 @@ ORDERS = [Frequency(), Likelihood()]
 
 def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: B008  (immutable)
     counts = np.array([n for _, n in words], np.int64)
+    frequencies = np.zeros((n_symbols - n_alphabet, 2), np.int64)
     ours = engine.learn_merges(
         Ragged.from_rows([w for w, _ in words]),
         counts,
         n_alphabet,
         n_symbols,
         order=order,
+        frequencies=frequencies,
         **{k: Ragged.from_rows(v) if k == "veto" else v for k, v in options.items()},
     )
     options["by_likelihood"] = isinstance(order, Likelihood)
@@ -34,6 +36,7 @@ def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: 
     theirs = oracles.learn_merges(words, n_alphabet, n_symbols, **options)
     merged = range(n_alphabet, n_alphabet + len(ours))  # neither creates a string twice
     assert [(*row, new) for row, new in zip(ours.tolist(), merged, strict=True)] == theirs
+    assert frequencies[: len(ours)].tolist() == oracles.count_merges(words, theirs)
     return theirs
 
 

@@ -49,6 +49,7 @@ def learn_merges(
     order: Order = Frequency(),  # noqa: B008  (immutable)
     strings: Ragged | None = None,
     veto: Ragged | None = None,
+    frequencies: NDArray[np.int64] | None = None,
     progress: bool = False,
 ) -> NDArray[np.uint32]:
     """Repeatedly merge the pair of neighbouring symbols that comes first in an order.
@@ -75,6 +76,10 @@ def learn_merges(
         the joined strings of its parts.
     veto : Ragged of uint32, optional
         Strings that no merge is allowed to produce.
+    frequencies : ndarray of int64, shape (k, 2), optional
+        Array with at least one row per merge, ``n_symbols - n_alphabet`` rows are enough. For each merge, the
+        count of the pair just before it is merged and the number of its occurrences that are merged are
+        written to it. They differ only for a pair of two equal symbols, whose occurrences may overlap.
     progress : bool
         Whether to show a progress bar on standard error.
 
@@ -125,7 +130,7 @@ def learn_merges(
     piece_offsets[: n_alphabet + 1] = strings.offsets
     vetoed = set() if veto is None else {row.astype(np.uint32).tobytes() for row in veto}
     reg[k.CHECK_VETO] = bool(vetoed)
-    merges = np.empty((n_symbols - n_alphabet, 2), np.uint32)
+    merges = np.empty((n_symbols - n_alphabet, 4), np.int64)
     by_pair, by_symbol = order.begin(Histogram(words, counts, count, pairs, piece_offsets, reg))
 
     status = k.PAUSED
@@ -151,7 +156,10 @@ def learn_merges(
                 postings = _with_capacity(postings, reg[k.NEED_POSTINGS])
                 by_pair = [_with_capacity(array, len(count)) for array in by_pair]
                 piece_values = _with_capacity(piece_values, reg[k.NEED_VALUES])
-    return merges[: reg[k.N_SYMBOLS] - n_alphabet].copy()
+    merges = merges[: reg[k.N_SYMBOLS] - n_alphabet]
+    if frequencies is not None:
+        frequencies[: len(merges)] = merges[:, 2:]
+    return merges[:, :2].astype(np.uint32)
 
 
 def _lay_out(words: Ragged) -> NDArray[np.uint32]:

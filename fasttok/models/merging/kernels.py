@@ -50,7 +50,8 @@ and p slots::
     scratch        uint32[2, s]    slot of the new pair with a left (0) or right (1) neighbour; else NONE
     piece_values   uint32[..]      strings of the symbols
     piece_offsets  int64[s + 1]    start of each symbol's string in `piece_values`; the last entry is the end
-    merges         uint32[m, 2]    left and right symbol of each merge
+    merges         int64[m, 4]     left and right symbol of each merge, count of the pair when it was merged,
+                                   and total weight of the occurrences that were merged
     reg            int64[N_REG]    registers
     heap           int64[p, 3]     count, ``left << 32 | right`` and slot of each entry
 """
@@ -309,6 +310,7 @@ def begin_merge(slot, count, pairs, postings, events, piece_values, piece_offset
     merge = symbol - (reg[TARGET] - len(merges))  # the difference is the number of symbols of the alphabet
     merges[merge, 0] = left
     merges[merge, 1] = right
+    merges[merge, 2] = count[slot]
     reg[N_SYMBOLS] += 1
     reg[CURRENT] = slot
     reg[NEXT] = pairs[slot, START]
@@ -375,8 +377,9 @@ def merge_occurrences(cells, weights, count, pairs, postings, events, scratch, r
 
 
 @njit
-def end_merge(cells, count, pairs, postings, events, scratch, reg):
+def end_merge(cells, count, pairs, postings, events, scratch, merges, reg):
     """End the current merge: write the postings of the new pairs and clear `scratch`."""
+    merges[reg[N_SYMBOLS] - 1 - (reg[TARGET] - len(merges)), 3] = reg[MERGED]
     count[reg[CURRENT]] = 0
     write_postings(cells, pairs, postings, events, reg)
     for slot in range(reg[FIRST_NEW_PAIR], reg[N_PAIRS]):
@@ -425,7 +428,7 @@ def run_merges(
         )
         budget -= reg[NEXT] - start + FIXED_COST
         if reg[NEXT] == end:
-            end_merge(cells, count, pairs, postings, events, scratch, reg)
+            end_merge(cells, count, pairs, postings, events, scratch, merges, reg)
             push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, reg[FIRST_NEW_PAIR], NO_CEILING)
         if budget <= 0:
             return PAUSED

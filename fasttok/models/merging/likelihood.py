@@ -283,7 +283,7 @@ def run_likely_merges(
         )
         budget -= reg[NEXT] - start + FIXED_COST
         if reg[NEXT] == end:
-            end_merge(cells, count, pairs, postings, events, scratch, reg)
+            end_merge(cells, count, pairs, postings, events, scratch, merges, reg)
             left, right = pairs[current, LEFT], pairs[current, RIGHT]
             frequencies[reg[N_SYMBOLS] - 1] = reg[MERGED]
             frequencies[left] -= reg[MERGED]
