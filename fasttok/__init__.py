@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from fasttok.corpus.corpus import Corpus
     from fasttok.corpus.sample import parallel_sample
     from fasttok.counts.count import count_pretokens
-    from fasttok.counts.table import PretokenCounts, Recipe
+    from fasttok.counts.recipe import Recipe
+    from fasttok.counts.table import PretokenCounts
     from fasttok.decoders.base import Decoder, Filter
     from fasttok.decoders.registry import get_decoder
     from fasttok.decoders.streaming import StreamDecoder
@@ -118,7 +119,8 @@ _NAMES_OF_MODULE = {
     "fasttok.tokenizer.settings": ["Padding", "TrimOffsets", "Truncation"],
     "fasttok.display.colours": ["ColouredTokens"],
     "fasttok.counts.count": ["count_pretokens"],
-    "fasttok.counts.table": ["PretokenCounts", "Recipe"],
+    "fasttok.counts.recipe": ["Recipe"],
+    "fasttok.counts.table": ["PretokenCounts"],
     "fasttok.corpus.sample": ["parallel_sample"],
     "fasttok.core.errors": [
         "CorpusError",

@@ -129,7 +129,7 @@ def save_tokenizer(tok: ft.Tokenizer, output: str, to: str | None, *, keep: bool
 
 def _missing_in_rank_file(tok: ft.Tokenizer, output: str) -> str:
     """Return a remark on what a rank file does not hold."""
-    from fasttok.counts.table import short_name
+    from fasttok.counts.recipe import short_name
 
     tokens = ", ".join(f"{token} (id {i})" for token, i in tok.special_tokens.items())
     return (

@@ -15,8 +15,9 @@ from fasttok.corpus.batches import BATCH_BYTES, Batch
 from fasttok.corpus.corpus import Corpus
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.marks import warn_of_marks
+from fasttok.counts.recipe import Recipe
 from fasttok.counts.spill import Spill, share_memory
-from fasttok.counts.table import PretokenCounts, Recipe
+from fasttok.counts.table import PretokenCounts
 from fasttok.text.added import AddedToken, AddedTokens
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline

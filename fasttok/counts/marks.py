@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
 from fasttok.core.warning import warn
-from fasttok.counts.table import PretokenCounts, short_name
+from fasttok.counts.recipe import short_name
+from fasttok.counts.table import PretokenCounts
 from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER
 from fasttok.text.steps import Pretokenizer
 from fasttok.text.unicode._utf8 import decode_code_points

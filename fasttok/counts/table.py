@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -21,78 +18,19 @@ from fasttok.core.checks import (
     checked_integer,
     checked_items,
     checked_mapping,
-    checked_number,
     checked_path,
-    checked_text,
-    checked_texts,
     describe,
     describe_type,
 )
 from fasttok.core.errors import ModelFormatError, RecipeError
 from fasttok.core.ragged import Ragged, read_only
-from fasttok.core.saving import atomic_write
 from fasttok.counts._hash import PretokenTable
+from fasttok.counts.files import FORMAT, VERSION, read_arrays, write_arrays
+from fasttok.counts.mixing import Weight, add_weighted, exact_weight
+from fasttok.counts.recipe import Recipe, short_name
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, AnyPretokenizer, get_pretokenizer
 from fasttok.text.unicode._utf8 import decode_code_points, encode_code_points
-
-FORMAT = "fasttok.counts"  # name of the file format
-VERSION = 1  # version of the file format
-Weight = int | float | str | Fraction
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Record of how text was split into pretokens. Counts can be added only if their recipes are equal.
-
-    Attributes
-    ----------
-    pretokenizer : dict
-        Configuration of the pretokenizer.
-    normalizer : dict or None
-        Configuration of the normalizer, if any.
-    document : str
-        Rule that splits the corpus into documents; see ``Corpus.document_rule``.
-    split_special : tuple of str
-        Special tokens at which documents were split and which were not counted, longest first.
-
-    Examples
-    --------
-    >>> import fasttok as ft
-    >>> corpus = ft.Corpus.from_texts(["to be\\nor not"], document="line")
-    >>> ft.count_pretokens(corpus, "bert", split_special=["<s>"]).recipe
-    Recipe(pretokenizer={'name': 'bert'}, normalizer=None, document='line', split_special=('<s>',))
-    """
-
-    pretokenizer: dict[str, Any]
-    normalizer: dict[str, Any] | None = None
-    document: str = "whole"
-    split_special: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """Return the recipe as one line of JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Recipe:
-        """Make a recipe from the result of `to_json`.
-
-        Raises
-        ------
-        ValueError
-            If `text` is not the JSON of a recipe.
-        """
-        try:
-            return cls(**json.loads(checked_text("text", text)))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"text must be the JSON of a recipe: {error}") from None
-
-    def __post_init__(self) -> None:
-        checked_mapping("pretokenizer", self.pretokenizer, "options, as Pretokenizer.config() returns")
-        if self.normalizer is not None:
-            checked_mapping("normalizer", self.normalizer, "options, as Normalizer.config() returns")
-        checked_text("document", self.document)
-        object.__setattr__(self, "split_special", checked_texts("split_special", self.split_special))
 
 
 @dataclass(frozen=True, eq=False)
@@ -364,12 +302,7 @@ class PretokenCounts:
                 ours, theirs = asdict(recipe), asdict(counts.recipe)
                 differ = ", ".join(f"{k} {ours[k]!r} and {theirs[k]!r}" for k in ours if ours[k] != theirs[k])
                 raise RecipeError(f"cannot add counts with different recipes: {differ}")
-        denominator = math.lcm(*(weight.denominator for _, weight in pairs))
-        largest = sum(int(c.counts.max()) * int(w * denominator) for c, w in pairs if len(c))
-        fits = 2 * (largest + denominator) < 1 << 63
-        text, rounded = _int64_totals(pairs, denominator) if fits else _exact_totals(pairs)
-        kept = np.flatnonzero(rounded)
-        return PretokenCounts.from_sorted(text.take(kept), rounded[kept], recipe)
+        return PretokenCounts.from_sorted(*add_weighted(pairs), recipe)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 hash of pretokens, counts and recipe, in hexadecimal."""
@@ -396,15 +329,7 @@ class PretokenCounts:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the counts to an ``.npz`` file, atomically. Equal counts give equal files."""
-        with atomic_write(checked_path("path", path)) as file:
-            np.savez(
-                file,
-                header=np.array(json.dumps({"format": FORMAT, "version": VERSION})),
-                recipe=np.array(self.recipe.to_json()),
-                code_points=self.code_points,
-                offsets=self.offsets,
-                counts=self.counts,
-            )
+        write_arrays(checked_path("path", path), self.recipe, self.code_points, self.offsets, self.counts)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
@@ -420,55 +345,14 @@ class PretokenCounts:
             If the file was not written by `save`, or its content is invalid.
         """
         name = checked_path("path", path)
-        with open(name, "rb") as file:
-            if file.read(2) != b"PK":
-                raise ModelFormatError("not a file of pretoken counts", name)
-            file.seek(0)
-            try:
-                with np.load(file, allow_pickle=False) as arrays:
-                    if sum(part.file_size for part in arrays.zip.infolist()) > os.path.getsize(name):
-                        # `save` does not compress, so this is damage or an attack on memory.
-                        raise ValueError("its arrays claim more bytes than the file has")
-                    header = json.loads(str(arrays["header"]))
-                    recipe = Recipe.from_json(str(arrays["recipe"]))
-                    fields = (arrays["code_points"], arrays["offsets"], arrays["counts"])
-            # A damaged file can raise exceptions of zipfile, zlib, lzma, tokenize, struct and others.
-            except Exception as error:
-                raise ModelFormatError(f"not a file of pretoken counts ({error})", name) from None
-        if header != {"format": FORMAT, "version": VERSION}:
-            raise ModelFormatError(f"not {FORMAT} version {VERSION}: {header}", name, "header")
-        _check_arrays(*fields, name)
-        counts = cls(*fields, recipe)
+        recipe, code_points, offsets, values = read_arrays(name)
+        counts = cls(code_points, offsets, values, recipe)
         table = PretokenTable()
         text = counts.text
         table.add(text.values, text.offsets, counts.counts)
         if cls.from_table(table, recipe) != counts:
             raise ModelFormatError("rows are not sorted, or a pretoken is repeated", name, "code_points")
         return counts
-
-
-def short_name(pretokenizer: dict[str, Any]) -> Any:
-    """Return the short form of a configuration, for people: a name, a pattern or a list of them."""
-    if "steps" in pretokenizer:
-        return [short_name(step) for step in pretokenizer["steps"]]
-    return pretokenizer.get("pattern") or pretokenizer["name"]
-
-
-def _check_arrays(code_points: NDArray[Any], offsets: NDArray[Any], counts: NDArray[Any], path: str) -> None:
-    expected = {"code_points": np.uint32, "offsets": np.int64, "counts": np.int64}
-    for array, (field, dtype) in zip((code_points, offsets, counts), expected.items(), strict=True):
-        if array.dtype != dtype or array.ndim != 1:
-            raise ModelFormatError(f"not a flat array of {dtype.__name__}", path, field)
-    if len(offsets) != len(counts) + 1 or offsets[0] != 0 or offsets[-1] != len(code_points):
-        raise ModelFormatError("does not match the other arrays", path, "offsets")
-    if (np.diff(offsets) < 1).any():
-        raise ModelFormatError("is not strictly increasing", path, "offsets")
-    if (counts < 1).any():
-        raise ModelFormatError("contains a count below 1", path, "counts")
-    is_surrogate = (code_points >= 0xD800) & (code_points <= 0xDFFF)
-    is_escaped_byte = (code_points >= 0xDC80) & (code_points <= 0xDCFF)
-    if ((code_points > 0x10FFFF) | (is_surrogate & ~is_escaped_byte)).any():
-        raise ModelFormatError("contains an invalid code point", path, "code_points")
 
 
 def _encode(pretoken: str | bytes) -> bytes:
@@ -488,47 +372,4 @@ def _checked_part(i: int, part: Any) -> tuple[PretokenCounts, Fraction]:
             f"parts[{i}]: mix takes pairs of PretokenCounts and weight, such as [(counts, 1), (other, 0.5)], "
             f"not {describe_type(part)}"
         )
-    return part[0], _exact_weight(part[1])
-
-
-def _exact_weight(weight: Weight) -> Fraction:
-    if isinstance(weight, (str, Fraction, Decimal)):
-        try:
-            exact = Fraction(weight)
-        except (ValueError, OverflowError, ZeroDivisionError):
-            raise ValueError(f"a weight must be a finite number, not {describe(weight)}") from None
-    else:
-        number = checked_number("a weight", weight)
-        exact = Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
-    if exact < 0:
-        raise ValueError(f"a weight must be at least 0, not {describe(weight)}")
-    return exact
-
-
-def _int64_totals(
-    pairs: list[tuple[PretokenCounts, Fraction]], denominator: int
-) -> tuple[Ragged, NDArray[np.int64]]:
-    """Return the pretokens, sorted by their bytes, and the rounded weighted sum of each.
-
-    Every product of a count and a weight, and every sum of these products, must fit int64.
-    """
-    table = PretokenTable()
-    for counts, weight in pairs:
-        text = counts.text
-        table.add(text.values, text.offsets, counts.counts * int(weight * denominator))
-    table.sort()
-    values, offsets, sums = table.rows()
-    return Ragged(values, offsets), (2 * sums + denominator) // (2 * denominator)
-
-
-def _exact_totals(pairs: list[tuple[PretokenCounts, Fraction]]) -> tuple[Ragged, NDArray[np.int64]]:
-    """Return the result of `_int64_totals`, computed with ``Fraction``, for products that exceed int64."""
-    sums: dict[bytes, Fraction] = {}
-    for counts, weight in pairs:
-        for pretoken, count in counts.to_dict().items():
-            sums[pretoken] = sums.get(pretoken, Fraction(0)) + count * weight
-    pretokens = sorted(sums)
-    rounded = [math.floor(sums[pretoken] + Fraction(1, 2)) for pretoken in pretokens]
-    if max(rounded, default=0) >= 1 << 63:
-        raise OverflowError("the count of a pretoken exceeds 2^63 - 1")
-    return Ragged.from_bytes(pretokens), np.array(rounded, np.int64)
+    return part[0], exact_weight(part[1])
