@@ -2,9 +2,9 @@
 
 Run ``python -m tests.huggingface_oracle random FIRST LAST`` to compare random files by seed and to print
 reduced differences. Run ``python -m tests.huggingface_oracle`` to compare all real files on the shared data
-and on generated lines, those of tiktoken with tiktoken, and to write the page "Conformance with other
-libraries" of the documentation; this takes about an hour. Add ``files PATH ...`` to compare some files and to
-print their rows only.
+and on generated lines, those of tiktoken with tiktoken, and to write their section of the page "Conformance
+with other libraries" of the documentation; this takes about an hour. Add ``files PATH ...`` to compare some
+files and to print their rows only.
 """
 
 from __future__ import annotations
@@ -436,7 +436,7 @@ def shrink(
 
     texts = _minimize(texts, lambda some: holds(fields, some))
     for i, text in enumerate(texts):
-        texts[i] = _shorten(text, lambda shorter, i=i: holds(fields, [*texts[:i], shorter, *texts[i + 1 :]]))
+        texts[i] = shorten(text, lambda shorter, i=i: holds(fields, [*texts[:i], shorter, *texts[i + 1 :]]))
     before = None
     while before != fields and time.monotonic() < end:
         before = fields
@@ -448,7 +448,7 @@ def shrink(
                 i += 1
         fields = _fewer(fields, lambda candidate: holds(candidate, texts))
     for i, text in enumerate(texts):
-        texts[i] = _shorten(text, lambda shorter, i=i: holds(fields, [*texts[:i], shorter, *texts[i + 1 :]]))
+        texts[i] = shorten(text, lambda shorter, i=i: holds(fields, [*texts[:i], shorter, *texts[i + 1 :]]))
     return fields, texts
 
 
@@ -467,7 +467,8 @@ def _minimize(items: list[Any], holds: Callable[[list[Any]], bool]) -> list[Any]
     return items
 
 
-def _shorten(text: str, holds: Callable[[str], bool]) -> str:
+def shorten(text: str, holds: Callable[[str], bool]) -> str:
+    """Return a shorter text on which `holds` is still true: no character can be left out."""
     return "".join(_minimize(list(text), lambda letters: holds("".join(letters))))
 
 
@@ -664,15 +665,7 @@ def compare_real_file(path: Path, shared: Path, megabytes: float = 20, n_lines: 
     )
 
 
-PAGE = """# Conformance with other libraries
-
-Tokenizers that `fasttok.load` opened, compared with the library of the file: `tokenizers` {tokenizers}
-or tiktoken {tiktoken}.
-
-The texts are all of NTREX-128 (128 languages), 20 MB of other texts (novels, manuals, source code, word
-lists) and 100,000 generated lines: odd white space, emoji sequences, combining marks, text that looks like
-special tokens, control characters, unassigned code points, pieces of the file. Of each text, these are
-compared:
+SECTION = """Compared with `tokenizers` {tokenizers} or tiktoken {tiktoken}:
 
 - with `tokenizers`: the ids with and without special tokens, the offsets, and the decoded text with and
   without special tokens; for 2 % of the texts also the ids and type ids of pairs, and padding, truncation and
@@ -682,13 +675,24 @@ compared:
 
 {table}
 
-No text is excepted for its version of Unicode: a loaded file uses the tables of its library. A text on which
-the library fails has no result to compare. `python -m tests.huggingface_oracle` writes this page.
-"""
+A text on which the library fails has no result to compare. `python -m tests.huggingface_oracle` writes this
+section."""
+
+
+def write_section(title: str, text: str) -> None:
+    """Replace the text of a section of the page "Conformance with other libraries"."""
+    from tests.conftest import ROOT
+
+    path = ROOT / "docs/reference/conformance_with_other_libraries.md"
+    page = path.read_text()
+    start = page.index(f"\n## {title}\n") + len(f"\n## {title}\n")
+    end = page.find("\n## ", start)
+    rest = page[end:] if end >= 0 else ""
+    path.write_text(f"{page[:start]}\n{text}\n{rest}")
 
 
 def main(arguments: list[str]) -> None:
-    from tests.conftest import ROOT, SHARED
+    from tests.conftest import SHARED
 
     command, *rest = arguments or ["files"]
     if command == "random":
@@ -705,8 +709,7 @@ def main(arguments: list[str]) -> None:
             print(row, flush=True)
     if not rest:
         versions = {"tokenizers": tokenizers.__version__, "tiktoken": tiktoken.__version__}
-        page = PAGE.format(table="\n".join(rows), **versions)
-        (ROOT / "docs/reference/conformance_with_other_libraries.md").write_text(page)
+        write_section("tokenizers and tiktoken", SECTION.format(table="\n".join(rows), **versions))
 
 
 if __name__ == "__main__":
