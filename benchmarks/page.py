@@ -159,6 +159,27 @@ SECTIONS = {
         ("text", "file", "threads"),
         [*COLD, *WARM, *PEAK],
     ),
+    "sentencepiece-open": Section(
+        "Open a model file of sentencepiece",
+        "The time is from the file to a tokenizer that has encoded nothing yet. The first file has 262,144 "
+        "pieces.",
+        ("file",),
+        [Column("cold ms", milliseconds("cold_s"), ".0f"), Column("warm ms", milliseconds("warm_s"), ".0f")],
+    ),
+    "sentencepiece-encode": Section(
+        "Encode with a model file of sentencepiece",
+        "Each line is encoded. fasttok reads the lines from the file; sentencepiece gets them from memory. "
+        "`tokenizer.model.v1` is Mistral's; the other models are trained by sentencepiece on 10 MB of the "
+        "text, as Unigram and as BPE.",
+        ("text", "model", "threads"),
+        [*COLD, *WARM, *PEAK],
+    ),
+    "sentencepiece-train": Section(
+        "Train BPE as sentencepiece does",
+        "Each line is a document, normalized with `nmt_nfkc`. All pieces and their ids are the same.",
+        ("text", "ids", "threads"),
+        [*COLD, *WARM, *PEAK],
+    ),
     "bert": Section(
         "Encode with BERT's WordPiece vocabulary",
         "The time is from the text to the ids. On several threads, fasttok also reads the file; otherwise "

@@ -6,6 +6,7 @@ import io
 import lzma
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -41,6 +42,11 @@ def japanese() -> str:
     return str(SHARED / "data/prose/ja_manpages.txt")
 
 
+def go_code() -> str:
+    """Return the path of source code in Go."""
+    return str(SHARED / "data/code/go.txt")
+
+
 def language(code: str) -> str:
     """Return the path of the help texts of an office suite in a language, 1 to 6 MB."""
     return str(SHARED / f"data/languages/{code}.txt")
@@ -56,26 +62,36 @@ def tokenizer_json(name: str) -> str:
     return str(SHARED / f"tokenizers/huggingface/{name}/tokenizer.json")
 
 
-def sentencepiece_model(text: str) -> str:
-    """Return the path of a Unigram model that sentencepiece trains on the first 10 MB of a text."""
+def sentencepiece_model(text: str, model_type: str = "unigram") -> str:
+    """Return the path of a model that sentencepiece trains on 10 MB of a text.
+
+    These are its first lines; of `ntrex`, they are every third line, so that each language is among them.
+    """
 
     def train(source: Path) -> Iterable[bytes]:
         import sentencepiece
 
         model = io.BytesIO()
         with open(source, encoding="utf-8", newline="\n") as file:
-            lines = (line.rstrip("\n") for line in _first_lines(file, 10_000_000))
+            lines = islice(file, 0, None, 3) if source.stem == "ntrex" else file
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=lines,
+                sentence_iterator=(line.rstrip("\n") for line in _first_lines(lines, 10_000_000)),
                 model_writer=model,
-                vocab_size=32_000,
-                hard_vocab_limit=False,
+                model_type=model_type,
+                vocab_size=8_000 if model_type == "bpe" and source.stem == "km" else 32_000,
+                hard_vocab_limit=model_type == "bpe",  # only Unigram may have fewer pieces
                 num_threads=2,
                 minloglevel=2,
             )
         return [model.getvalue()]
 
-    return _made_once(Path(text).stem + ".model", Path(text), train)
+    suffix = ".model" if model_type == "unigram" else f".{model_type}.model"
+    return _made_once(Path(text).stem + suffix, Path(text), train)
+
+
+def model_file(name: str) -> str:
+    """Return the path of a model file of sentencepiece, given its path in the folder of such files."""
+    return str(SHARED / f"tokenizers/sentencepiece/{name}")
 
 
 def _first_lines(lines: Iterable[str], n: int) -> Iterator[str]:

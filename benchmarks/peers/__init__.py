@@ -16,6 +16,7 @@ from benchmarks.peers import (
     hostile,
     huggingface,
     offsets,
+    sentencepiece,
     small,
     special,
     train,
@@ -40,6 +41,9 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "batch": wordpiece.BATCH,
     "open": huggingface.OPEN,
     "huggingface": huggingface.ENCODE,
+    "sentencepiece-open": sentencepiece.OPEN,
+    "sentencepiece-encode": sentencepiece.ENCODE,
+    "sentencepiece-train": sentencepiece.TRAIN,
     "hostile train": {"fasttok": hostile.train_hostile},
     "hostile encode": {"fasttok": hostile.encode_hostile},
 }
