@@ -309,6 +309,38 @@ def count_merges(words: list[tuple[list[int], int]], merges: list[tuple[int, int
     return found
 
 
+def choose_characters(
+    counts: dict[str, int], merged: list[str], frequencies: list[int], budget: int
+) -> tuple[int, int, str]:
+    """Return the greatest gain of automatic character coverage, the number of merges, and the characters.
+
+    All numbers of merges are tried; ties go to the greatest number.
+    """
+    gain = {c: n * (len(c.encode()) - 1) for c, n in counts.items()}
+    found = []
+    for k in range(len(merged) + 1):
+        needed = sorted(set("".join(merged[:k])))
+        n_left = budget - k - len(needed)
+        if n_left >= 0:
+            others = [c for c in sorted(gain, key=lambda c: (-gain[c], -counts[c], c)) if gain[c]]
+            others = [c for c in others if c not in needed][:n_left]
+            total = sum(frequencies[:k]) + sum(gain.get(c, 0) for c in needed + others)
+            found.append((total, k, "".join(needed + others)))
+    return max(found)
+
+
+def merge_characters(word: str, merged: list[str]) -> list[str]:
+    """Merge the characters of a word, one merge after the other; a merge is given by its joined string."""
+    row = list(word)
+    for text in merged:
+        i = 0
+        while i + 1 < len(row):
+            if row[i] + row[i + 1] == text:
+                row[i : i + 2] = [text]
+            i += 1
+    return row
+
+
 def continue_merges(
     words: dict[bytes, int],
     pieces: list[bytes],
