@@ -7,30 +7,38 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.checks import (
     checked_choice,
+    checked_flag,
     checked_instance,
     checked_integer,
     checked_items,
     checked_mapping,
     checked_path,
+    checked_text,
     describe,
     describe_type,
 )
 from fasttok.core.errors import ModelFormatError, RecipeError
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.counts._hash import PretokenTable
+from fasttok.counts.arrow import make_table, read_table
 from fasttok.counts.files import FORMAT, VERSION, read_arrays, write_arrays
 from fasttok.counts.mixing import Weight, add_weighted, exact_weight
 from fasttok.counts.recipe import Recipe, short_name
+from fasttok.counts.texts import count_texts
+from fasttok.counts.tsv import read_tsv, write_tsv
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, AnyPretokenizer, get_pretokenizer
 from fasttok.text.unicode._utf8 import decode_code_points, encode_code_points
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +47,8 @@ class PretokenCounts:
 
     Rows are sorted by count in descending order, then by the pretoken's bytes. Equal counts therefore give
     equal arrays, for any number of threads and any order of the documents. `fasttok.count_pretokens` and
-    `from_dict` make counts. Counts with equal recipes can be added with ``+``.
+    `from_dict` make counts; `from_tsv` and `from_arrow` read those of other programs. Counts with equal
+    recipes can be added with ``+``.
 
     Attributes
     ----------
@@ -123,12 +132,251 @@ class PretokenCounts:
                     f"{describe(count)}"
                 )
             rows.append(row)
-        table = PretokenTable()
-        text = Ragged.from_bytes(rows)
-        table.add(text.values, text.offsets, np.array(list(counts.values()), np.int64))
-        first = get_normalizer(normalizer)
-        recipe = Recipe(get_pretokenizer(pretokenizer).config(), None if first is None else first.config())
+        values = np.array(list(counts.values()), np.int64)
+        recipe = _make_recipe(get_pretokenizer(pretokenizer), normalizer)
+        return cls._from_texts(Ragged.from_bytes(rows), values, recipe)
+
+    @classmethod
+    def _from_texts(
+        cls,
+        texts: Ragged,
+        counts: NDArray[np.int64],
+        recipe: Recipe,
+        steps: tuple[AnyPretokenizer | None, AnyNormalizer] | None = None,
+    ) -> PretokenCounts:
+        """Make counts from pretokens, or from texts that `steps` split; a text may occur several times."""
+        if steps is None:
+            table = PretokenTable()
+            table.add(texts.values, texts.offsets, counts)
+        else:
+            pretokenizer, normalizer = steps
+            table = count_texts(
+                texts, counts, DEFAULT_PRETOKENIZER if pretokenizer is None else pretokenizer, normalizer
+            )
         return cls.from_table(table, recipe)
+
+    @classmethod
+    def from_tsv(
+        cls,
+        path: str | os.PathLike[str],
+        pretokenizer: AnyPretokenizer | None = None,
+        normalizer: AnyNormalizer = None,
+        *,
+        recipe: Recipe | None = None,
+        split: bool = False,
+        escapes: bool = False,
+        header: bool = False,
+    ) -> PretokenCounts:
+        r"""Read counts from lines of a text, a tab and a count, the TSV input of sentencepiece.
+
+        The counts of texts that occur in several lines are added. Lines end with ``\n`` or ``\r\n``. Bytes
+        that are not UTF-8 are kept. O(n) for a file of n bytes.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            File to read.
+        pretokenizer : str, sequence, dict or Pretokenizer, optional
+            Pretokenizer of the tokenizers that are trained on these counts. Default: "o200k".
+        normalizer : str, sequence, dict or Normalizer, optional
+            Normalizer of the tokenizers that are trained on these counts.
+        recipe : Recipe, optional
+            Recipe of the counts, such as that of counts written by `to_tsv`; instead of `pretokenizer` and
+            `normalizer`. The file does not contain it.
+        split : bool, default False
+            Whether each text is a document, as for sentencepiece: it is normalized and split, and its
+            pretokens have its count. By default each text is one pretoken.
+        escapes : bool, default False
+            Whether ``\t``, ``\n``, ``\r``, ``\\`` and ``\xNN`` in texts are escapes; see `to_tsv`.
+        header : bool, default False
+            Whether the first line contains names and is skipped.
+
+        Returns
+        -------
+        PretokenCounts
+
+        Raises
+        ------
+        CorpusError
+            If a line is not a text, one tab and an integer from 1 to 2^63 - 1, or a pretoken is empty.
+        OverflowError
+            If the sum of the counts of a pretoken exceeds 2^63 - 1.
+        ValueError
+            If `recipe` is combined with `pretokenizer`, `normalizer` or `split`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import fasttok as ft
+        >>> path = Path(tempfile.mkdtemp(), "words.tsv")
+        >>> _ = path.write_text("the cat\t3\nthe\t2\n")
+        >>> ft.PretokenCounts.from_tsv(path, "metaspace", split=True).to_dict()
+        {b'\xe2\x96\x81the': 5, b'\xe2\x96\x81cat': 3}
+        """
+        name = checked_path("path", path)
+        checked_flag("escapes", escapes)
+        checked_flag("header", header)
+        chosen = _choose_recipe(recipe, pretokenizer, normalizer, split)
+        texts, counts = read_tsv(name, escapes=escapes, header=header, allows_empty=split)
+        return cls._from_texts(texts, counts, chosen, (pretokenizer, normalizer) if split else None)
+
+    def to_tsv(self, path: str | os.PathLike[str], *, escapes: bool = False) -> None:
+        r"""Write lines of a pretoken, a tab and its count, most frequent first, atomically.
+
+        sentencepiece reads such a file with ``input_format="tsv"``. The recipe is not in the file, so it must
+        be passed to `from_tsv`. A pretoken that is not UTF-8 is written as it is.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            File to write.
+        escapes : bool, default False
+            Whether a tab, line feed, carriage return or backslash in a pretoken is written as ``\t``,
+            ``\n``, ``\r`` or ``\\``, and a byte that is not UTF-8 as ``\xNN``. Other programs do not
+            read these escapes.
+
+        Raises
+        ------
+        ModelExportError
+            If a pretoken contains a tab, line feed or carriage return, or the file would begin with a byte
+            order mark, and `escapes` is False.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import fasttok as ft
+        >>> path = Path(tempfile.mkdtemp(), "counts.tsv")
+        >>> counts = ft.PretokenCounts.from_dict({"low": 5, "\n": 2})
+        >>> counts.to_tsv(path, escapes=True)
+        >>> path.read_text()
+        'low\t5\n\\n\t2\n'
+        >>> ft.PretokenCounts.from_tsv(path, escapes=True) == counts
+        True
+        """
+        write_tsv(
+            checked_path("path", path), self.text, self.counts, escapes=checked_flag("escapes", escapes)
+        )
+
+    @classmethod
+    def from_arrow(
+        cls,
+        table: Any,
+        pretokenizer: AnyPretokenizer | None = None,
+        normalizer: AnyNormalizer = None,
+        *,
+        recipe: Recipe | None = None,
+        split: bool = False,
+        text_column: str | None = None,
+        count_column: str | None = None,
+    ) -> PretokenCounts:
+        """Read counts from an Arrow or Parquet table with a column of texts and one of counts.
+
+        Spark, DuckDB, pandas and polars make such tables. The counts of texts in several rows are added. O(n)
+        for a table of n bytes. Requires pyarrow.
+
+        Parameters
+        ----------
+        table : object with ``__arrow_c_stream__``, str or os.PathLike
+            Arrow table, data frame or query result; or the path of a Parquet file, an Arrow file, or a folder
+            of Parquet files. Texts are strings or bytes, which need not be UTF-8; counts are integers, or
+            decimals without fractional digits.
+        pretokenizer : str, sequence, dict or Pretokenizer, optional
+            Pretokenizer of the tokenizers that are trained on these counts. Default: that of the recipe in
+            the metadata of a table made by `to_arrow`, or else "o200k".
+        normalizer : str, sequence, dict or Normalizer, optional
+            Normalizer of the tokenizers that are trained on these counts. Default: that of the recipe in the
+            metadata, or else none.
+        recipe : Recipe, optional
+            Recipe of the counts, instead of `pretokenizer` and `normalizer`.
+        split : bool, default False
+            Whether each text is a document: it is normalized and split, and its pretokens have its count. By
+            default each text is one pretoken.
+        text_column, count_column : str, optional
+            Names of the columns. Default: "pretoken" and "count" if they exist, or else the only column of
+            text and the only column of integers.
+
+        Returns
+        -------
+        PretokenCounts
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        CorpusError
+            If a column is missing or has another type, a text or count is null, a pretoken is empty, or a
+            count is not from 1 to 2^63 - 1.
+        RecipeError
+            If `recipe`, or `pretokenizer` and `normalizer`, differ from the recipe in the metadata.
+        OverflowError
+            If the sum of the counts of a pretoken exceeds 2^63 - 1.
+        TypeError
+            If `table` is neither an Arrow table nor a path.
+        ValueError
+            If `recipe` is combined with `pretokenizer`, `normalizer` or `split`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> import pyarrow as pa
+        >>> words = pa.table({"word": ["low", "lower", "low"], "n": [3, 2, 2]})
+        >>> ft.PretokenCounts.from_arrow(words, "whitespace_split").to_dict()
+        {b'low': 5, b'lower': 2}
+        """
+        for name, value in {"text_column": text_column, "count_column": count_column}.items():
+            if value is not None:
+                checked_text(name, value)
+        chosen = _choose_recipe(recipe, pretokenizer, normalizer, split)
+        texts, counts, written = read_table(table, text_column, count_column, allows_empty=split)
+        if split:
+            return cls._from_texts(texts, counts, chosen, (pretokenizer, normalizer))
+        if written is not None:
+            if recipe is not None:
+                _check_written(written, recipe, *asdict(recipe))
+            if pretokenizer is not None:
+                _check_written(written, chosen, "pretokenizer")
+            if normalizer is not None:
+                _check_written(written, chosen, "normalizer")
+            chosen = written
+        return cls._from_texts(texts, counts, chosen)
+
+    def to_arrow(self, *, binary: bool = False) -> pa.Table:
+        """Return an Arrow table with the columns "pretoken" and "count", most frequent first.
+
+        The metadata of the table contains the recipe. Parquet files keep it; most programs that make a new
+        table drop it. Requires pyarrow.
+
+        Parameters
+        ----------
+        binary : bool, default False
+            Whether the pretokens are bytes (large_binary), so that they need not be UTF-8. By default they
+            are text (large_string).
+
+        Returns
+        -------
+        pyarrow.Table
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        ModelExportError
+            If a pretoken is not UTF-8, and `binary` is False.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
+        >>> counts.to_arrow().to_pydict()
+        {'pretoken': ['low', 'lower'], 'count': [5, 2]}
+        >>> ft.PretokenCounts.from_arrow(counts.to_arrow()) == counts
+        True
+        """
+        return make_table(self.text, self.counts, self.recipe, binary=checked_flag("binary", binary))
 
     @classmethod
     def from_table(cls, table: PretokenTable, recipe: Recipe) -> PretokenCounts:
@@ -353,6 +601,32 @@ class PretokenCounts:
         if cls.from_table(table, recipe) != counts:
             raise ModelFormatError("rows are not sorted, or a pretoken is repeated", name, "code_points")
         return counts
+
+
+def _make_recipe(pretokenizer: AnyPretokenizer | None, normalizer: AnyNormalizer) -> Recipe:
+    """Return the recipe of whole documents; None is the default pretokenizer."""
+    chosen = get_pretokenizer(DEFAULT_PRETOKENIZER if pretokenizer is None else pretokenizer)
+    first = get_normalizer(normalizer)
+    return Recipe(chosen.config(), None if first is None else first.config())
+
+
+def _choose_recipe(recipe: Recipe | None, pretokenizer: Any, normalizer: Any, split: bool) -> Recipe:
+    """Return the recipe for the texts of a file, from arguments only some of which can be combined."""
+    checked_flag("split", split)
+    if recipe is None:
+        return _make_recipe(pretokenizer, normalizer)
+    checked_instance("recipe", recipe, Recipe, "a Recipe")
+    if pretokenizer is not None or normalizer is not None or split:
+        raise ValueError("recipe cannot be combined with pretokenizer, normalizer or split=True")
+    return recipe
+
+
+def _check_written(written: Recipe, given: Recipe, *parts: str) -> None:
+    """Raise an error if parts of a recipe that was given are not those of the recipe in a file."""
+    for part in parts:
+        ours, theirs = getattr(given, part), getattr(written, part)
+        if ours != theirs:
+            raise RecipeError(f"the {part} {ours!r} is not that of the recipe in the table, {theirs!r}")
 
 
 def _encode(pretoken: str | bytes) -> bytes:
