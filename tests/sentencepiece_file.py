@@ -81,10 +81,11 @@ def model_of(
     """Make a `UnigramModel` from the pieces of a model file."""
     kinds = [kind for _, _, kind in pieces]
     return ft.UnigramModel(
-        [text if kind in (NORMAL, USER_DEFINED, BYTE) else "" for text, _, kind in pieces],
+        ["" if kind in (UNKNOWN, CONTROL) else text for text, _, kind in pieces],
         [score for _, score, _ in pieces],
         unk_id=kinds.index(UNKNOWN),
         byte_fallback=byte_fallback,
         user_defined=[i for i, kind in enumerate(kinds) if kind == USER_DEFINED],
+        unused=[i for i, kind in enumerate(kinds) if kind == UNUSED],
         compat=compat,
     )

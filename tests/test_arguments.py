@@ -630,6 +630,7 @@ PIECES = PIECES | kind("iter([])", "empty array", "['a', '']")
 for model in ("CharacterModel", "WordModel", "WordPieceModel"):
     kinds(model, pieces=PIECES.saying("surrogate"), unk_id=NONE | COUNT)
 kinds("UnigramModel", pieces=PIECES.saying("piece", "surrogate"), scores=kind("[1, 2]", "array"))
+kinds("UnigramModel", unused=kind("[]", "()", "iter([])", "set()", "{1}", "empty array"))
 kinds("UnigramModel", user_defined=kind("[]", "()", "iter([])", "set()", "{1}", "empty array"))
 kinds("UnigramModel", fewest_pieces=FLAG, byte_fallback=FLAG.without("True").saying("pieces for bytes"))
 kinds("CharacterModel", byte_fallback=FLAG.saying("pieces for bytes"))

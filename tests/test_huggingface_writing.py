@@ -239,6 +239,7 @@ REFUSED = [
     ),
     (lambda: unigram(compat="sentencepiece"), 'segment as a Unigram model with compat="sentencepiece"'),
     (lambda: unigram(fewest_pieces=True), "segment as a Unigram model with fewest_pieces=True"),
+    (lambda: unigram(unused=[1]), "id 1 is unused, but all pieces of a Unigram model of tokenizers match"),
     (lambda: unigram(more=["", "c"]), "id 4 is not in use, but a Unigram model of tokenizers has "),
     (lambda: wordpiece(max_input_bytes_per_word=9), "has no limit of bytes per word .max_input_bytes_per_wo"),
     (

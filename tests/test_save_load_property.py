@@ -120,12 +120,14 @@ def unigram(rng: random.Random) -> ft.Model:
     pieces += BYTE_NAMES if has_bytes else []
     scores = [rng.choice([-rng.random() * 20, -0.0, -5e-324, -1e30, 3.0]) for _ in pieces]
     used = [i for i, piece in enumerate(pieces) if piece and piece not in BYTE_NAMES]
+    rng.shuffle(used)
     return ft.UnigramModel(
         pieces,
         scores,
         unk_id=rng.choice([None, empty_or_last(rng, pieces)]),
         byte_fallback=has_bytes,
-        user_defined=rng.sample(used, rng.randint(0, 3)),
+        user_defined=used[: rng.randint(0, 3)],
+        unused=used[3 : rng.randint(3, 6)] if compat != "huggingface" else (),
         compat=compat,
         fewest_pieces=compat is None and rng.random() < 0.5,
     )

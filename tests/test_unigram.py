@@ -148,6 +148,23 @@ def test_user_defined_pieces_are_preferred():
     assert tok.encode("xab").tolist() == [3]  # -3 is more than -4 + 0.1
 
 
+@pytest.mark.parametrize("compat", [None, "sentencepiece"])
+def test_unused_pieces_never_match(compat):
+    pieces = ["", "a", "b", "ab", "abc", "c"]
+    model = ft.UnigramModel(pieces, [0, -2, -2, -1, -1, -70], unk_id=0, unused=[3, 5], compat=compat)
+    tok = tokenizer_of(model)
+    assert model.unk_score == -12
+    assert tok.encode_batch(["ab", "abc", "ac"]).to_list() == [[1, 2], [4], [1, 0]]
+    assert tok.decode([3, 5]) == "abc"
+    assert tok.piece_to_id("ab") == 3
+
+
+def test_models_without_normal_pieces_match_sentencepiece():
+    for kinds in ((USER_DEFINED, USER_DEFINED), (UNUSED, UNUSED), (UNUSED, USER_DEFINED)):
+        pieces = [("<unk>", 0.0, UNKNOWN), ("ab", -1.0, kinds[0]), ("b", -2.0, kinds[1])]
+        assert_matches_sentencepiece(pieces, ["ab", "zab", "abab", "bab", "b", "ba", "zzabz"])
+
+
 @pytest.mark.parametrize("compat", [None, "sentencepiece", "huggingface"])
 def test_models_with_empty_rows_only(compat):
     model = ft.UnigramModel(["", ""], [0, 0], unk_id=1, compat=compat)
@@ -305,6 +322,16 @@ def test_texts_whose_scores_sum_to_hundreds_of_thousands(shared):
         assert tok.encode(peer.normalize(text)).tolist() == peer.encode(text)
 
 
+@pytest.mark.parametrize("unit", [-3e37, -3e5, -3000.0, -30.0, 30.0, 3000.0, 3e5, 3e37])
+def test_large_sums_match_sentencepiece(unit):
+    for seed in range(4):
+        rng = random.Random(seed)
+        texts = sorted({"".join(rng.choices("ab", k=rng.randint(1, 4))) for _ in range(12)} | {"a", "b"})
+        pieces = [(text, unit / 10 * len(text) * rng.randint(8, 12), NORMAL) for text in texts]
+        texts = ["".join(rng.choices("ab", k=k)) for k in (50, 5000, 15_000)]
+        assert_matches_sentencepiece([("<unk>", 0.0, UNKNOWN), *pieces], texts)
+
+
 def test_a_trained_model_matches_sentencepiece(shared):
     lines = lines_of(shared, "prose/wagahai.txt", "prose/tinyshakespeare.txt")
     file = io.BytesIO()
@@ -396,6 +423,10 @@ def test_ids_do_not_depend_on_the_size_of_batches(monkeypatch):
         (["a"], [0], {"unk_id": 0}, "unk_id 0 is the id of the piece b'a'"),
         (["", "a"], [0, 0], {"user_defined": [0]}, "user_defined contains id 0, which has no piece"),
         (["a"], [0], {"user_defined": [1]}, "user_defined contains id 1, which has no piece"),
+        (["", "a"], [0, 0], {"unused": [1, 0]}, "unused contains id 0, which has no piece"),
+        (BYTES, [0] * 256, {"byte_fallback": True, "unused": [3]}, "so they cannot be unused"),
+        (["a", "b"], [0, 0], {"unused": [1], "user_defined": [1]}, "id 1 is both in user_defined and in un"),
+        (["a"], [0], {"unused": [0], "compat": "huggingface"}, "all pieces match text: use another compat"),
         (["a"], [0], {"compat": "spm"}, "compat must be"),
     ],
 )
@@ -414,12 +445,14 @@ def test_files_keep_scores_exactly(tmp_path):
     rng = random.Random(89)
     scores = [0, *(-rng.random() * 10.0 ** rng.randint(-300, 300) for _ in range(50)), -5e-324, -0.0, 3]
     pieces = ["", *(chr(0x4E00 + i) for i in range(len(scores) - 1))]
-    model = ft.UnigramModel(pieces, scores, unk_id=0, user_defined=[5, 2])
+    model = ft.UnigramModel(pieces, scores, unk_id=0, user_defined=[5, 2], unused=[9, 4])
     tokenizer_of(model).save(tmp_path / "model.json")
     loaded = ft.load(tmp_path / "model.json").model
     assert loaded.scores.tobytes() == model.scores.tobytes()
     assert loaded.to_dict() == model.to_dict()
     assert loaded.user_defined == {2, 5}
+    assert loaded.unused == {4, 9}
+    assert "unused" not in ft.UnigramModel(["a"], [0]).to_dict()  # as in files of earlier versions
 
 
 @pytest.mark.parametrize(
@@ -430,6 +463,9 @@ def test_files_keep_scores_exactly(tmp_path):
         {"byte_fallback": 1},
         {"user_defined": None},
         {"user_defined": [1.0]},
+        {"unused": 1},
+        {"unused": [True]},
+        {"unused": [0]},
         {"compat": "other"},
         {"compat": ["sentencepiece"]},
         {"pieces": [["", 0], ["a", "0"]]},

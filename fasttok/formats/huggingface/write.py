@@ -276,6 +276,10 @@ def _write_unigram(tokenizer: Tokenizer, model: UnigramModel) -> Json:
         raise ModelExportError(
             f'tokenizers cannot segment as a Unigram model with {how}; train with compat="huggingface"'
         )
+    if model.unused:
+        raise ModelExportError(
+            f"id {min(model.unused)} is unused, but all pieces of a Unigram model of tokenizers match text"
+        )
     names = _names(model)
     if model.compat is None and model.unk_id is not None and not model.byte_fallback:
         name = tokenizer.pretokenizer.name

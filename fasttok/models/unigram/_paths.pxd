@@ -24,14 +24,14 @@ cdef extern from *:
     """
     #define FT_MAX_ROW_SCORE 8192.0
     #define FT_MAX_ROUNDING (1.0 / 4096)
-    #define FT_RESTART_BELOW (-100000.0)
+    #define FT_MOST_SCORE 100000.0
     """
     # Largest absolute score of a row for which MAX_ROUNDING holds.
     const double MAX_ROW_SCORE "FT_MAX_ROW_SCORE"
     # Largest rounding error of one addition in single precision.
     const double MAX_ROUNDING "FT_MAX_ROUNDING"
-    # If a sum in single precision is below this value, sums restart from 0 there, as in sentencepiece.
-    const double RESTART_BELOW "FT_RESTART_BELOW"
+    # If the absolute value of a sum in single precision is larger, sums restart from 0 there, as in sentencepiece.
+    const double MOST_SCORE "FT_MOST_SCORE"
 
 
 cdef struct ScoredPieces:
@@ -91,7 +91,7 @@ cdef inline Py_ssize_t find_best(
     while start < length:
         here = best[start & n_best - 1]
         best[start & n_best - 1] = NAN
-        if in_float32 and here < RESTART_BELOW:
+        if in_float32 and (here < -MOST_SCORE or here > MOST_SCORE):
             for i in range(start + 1, min(start + pieces.longest, length) + 1):
                 best[i & n_best - 1] = <float>(best[i & n_best - 1] - here)
             here = 0

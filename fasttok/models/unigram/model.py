@@ -44,8 +44,8 @@ class UnigramModel(Model):
 
     Ties go to the segmentation whose last piece starts earliest, then to the one whose second-last piece
     starts earliest, and so on. A character that is not a piece gets the lowest score of all pieces,
-    except byte pieces and user-defined pieces, minus 10. Encoding writes the bytes of such a character, or
-    one unknown token per run of such characters, or raises an error.
+    except byte pieces, user-defined pieces and unused pieces, minus 10. Encoding writes the bytes of such a
+    character, or one unknown token per run of such characters, or raises an error.
 
     Parameters
     ----------
@@ -61,6 +61,8 @@ class UnigramModel(Model):
     user_defined : collection of int
         Ids of preferred pieces: a user-defined piece of k bytes has the score (k - 1) / 10 instead of its
         entry in `scores`.
+    unused : collection of int
+        Ids whose pieces never match text. They keep their ids, and decoding writes their texts.
     compat : {"sentencepiece", "huggingface"}, optional
         Library whose ids are reproduced where libraries differ. With "sentencepiece", scores are summed in
         single precision over the whole row of text; pretokens have no effect and the cache is not used. For
@@ -85,9 +87,9 @@ class UnigramModel(Model):
     ValueError
         If a piece is not UTF-8, contains U+0000 or occurs twice; if a score is not finite; if the numbers of
         pieces and scores differ; if byte pieces are missing; if an id is out of range; if `unk_id` is the id
-        of a piece; if a user-defined id has no piece; or if there are more than 2^24 pieces. With
-        ``compat="huggingface"``, a piece can occur several times, byte pieces can be missing, and `unk_id`
-        can be the id of a piece.
+        of a piece; if a user-defined or unused id has no piece, or is also the other of the two; or if there
+        are more than 2^24 pieces. With ``compat="huggingface"``, a piece can occur several times, byte pieces
+        can be missing, `unk_id` can be the id of a piece, and no piece can be unused.
 
     Notes
     -----
@@ -132,6 +134,7 @@ class UnigramModel(Model):
         unk_id: int | None = None,
         byte_fallback: bool = False,
         user_defined: Collection[int] = (),
+        unused: Collection[int] = (),
         compat: Compat | None = None,
         fewest_pieces: bool = False,
     ) -> None:
@@ -143,6 +146,7 @@ class UnigramModel(Model):
         self.unk_id = check_id("unk_id", unk_id, self.pieces, may_be_piece=is_named)
         self.byte_fallback = checked_flag("byte_fallback", byte_fallback)
         self.user_defined = checked_ids("user_defined", user_defined)
+        self.unused = checked_ids("unused", unused)
         self.compat = compat
         self.fewest_pieces = checked_flag("fewest_pieces", fewest_pieces)
         self.needs_whole_rows = compat == "sentencepiece"
@@ -177,18 +181,27 @@ class UnigramModel(Model):
             )
 
     def _check_ids(self) -> None:
-        for i in self.user_defined:
-            if not 0 <= i < len(self.pieces) or not len(self.pieces[i]):
-                raise ValueError(f"user_defined contains id {i}, which has no piece")
+        for option in ("user_defined", "unused"):
+            for i in sorted(getattr(self, option)):
+                if i >= len(self.pieces) or not len(self.pieces[i]):
+                    raise ValueError(f"{option} contains id {i}, which has no piece")
+        if both := self.user_defined & self.unused:
+            raise ValueError(f"id {min(both)} is both in user_defined and in unused: give it in one of them")
+        if self.unused and self.compat == "huggingface":
+            raise ValueError(
+                f"unused contains id {min(self.unused)}, but in Hugging Face tokenizers, all pieces match "
+                "text: use another compat"
+            )
 
     def _find_bytes(self) -> NDArray[np.uint32]:
         """Return the id of each byte."""
         ids = find_all_byte_ids(self.pieces)
-        if byte_ids := self.user_defined.intersection(ids.tolist()):
-            raise ValueError(
-                f"user_defined contains id {min(byte_ids)}, the piece of a byte: byte pieces never match "
-                "text, so they cannot be user-defined"
-            )
+        for option in ("user_defined", "unused"):
+            if byte_ids := getattr(self, option).intersection(ids.tolist()):
+                raise ValueError(
+                    f"{option} contains id {min(byte_ids)}, the piece of a byte: byte pieces never match "
+                    f"text, so they cannot be {option.replace('_', '-')}"
+                )
         return ids
 
     @property
@@ -205,6 +218,7 @@ class UnigramModel(Model):
             mask &= self._are_last
         elif self._byte_ids is not None:
             mask[self._byte_ids] = False
+        mask[list(self.unused)] = False
         return read_only(mask)
 
     @property
@@ -236,10 +250,11 @@ class UnigramModel(Model):
         counts[list(self.user_defined)] = False
         if self.compat == "huggingface":
             counts[:] = True
-        lowest = self.scores[counts].min() if counts.any() else np.float64(0)
         if self.compat == "sentencepiece":
-            return float(lowest.astype(np.float32) - np.float32(10))
-        return float(lowest) - 10
+            largest = np.finfo(np.float32).max  # sentencepiece's lowest score of no pieces
+            lowest = self.scores[counts].min(initial=largest).astype(np.float32)
+            return float(max(lowest - np.float32(10), -largest))
+        return float(self.scores[counts].min() if counts.any() else 0) - 10
 
     @cached_property
     def _largest_score(self) -> float:
@@ -373,6 +388,7 @@ class UnigramModel(Model):
             "unk_id": self.unk_id,
             "byte_fallback": self.byte_fallback,
             "user_defined": sorted(self.user_defined),
+            **({"unused": sorted(self.unused)} if self.unused else {}),
             "compat": self.compat,
             "fewest_pieces": self.fewest_pieces,
             "pieces": list(zip(texts, self.scores.tolist(), strict=True)),
@@ -380,11 +396,12 @@ class UnigramModel(Model):
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> UnigramModel:
-        unk_id, user_defined = fields["unk_id"], fields["user_defined"]
+        unk_id, user_defined, unused = fields["unk_id"], fields["user_defined"], fields.get("unused", [])
         if unk_id is not None and type(unk_id) is not int:
             raise TypeError(f"unk_id must be an id or null, not {unk_id!r}")
-        if not isinstance(user_defined, list) or not all(type(i) is int for i in user_defined):
-            raise TypeError("user_defined must be a list of ids")
+        for option, ids in (("user_defined", user_defined), ("unused", unused)):
+            if not isinstance(ids, list) or not all(type(i) is int for i in ids):
+                raise TypeError(f"{option} must be a list of ids")
         for option in ("byte_fallback", "fewest_pieces"):
             if not isinstance(fields[option], bool):
                 raise TypeError(f"{option} must be true or false")
@@ -396,6 +413,7 @@ class UnigramModel(Model):
             unk_id=unk_id,
             byte_fallback=fields["byte_fallback"],
             user_defined=user_defined,
+            unused=unused,
             compat=fields["compat"],
             fewest_pieces=fields["fewest_pieces"],
         )
