@@ -434,7 +434,7 @@ def shrink(
             return False
         return differs(candidate, some)
 
-    texts = _minimize(texts, lambda some: holds(fields, some))
+    texts = minimize(texts, lambda some: holds(fields, some))
     for i, text in enumerate(texts):
         texts[i] = shorten(text, lambda shorter, i=i: holds(fields, [*texts[:i], shorter, *texts[i + 1 :]]))
     before = None
@@ -452,7 +452,7 @@ def shrink(
     return fields, texts
 
 
-def _minimize(items: list[Any], holds: Callable[[list[Any]], bool]) -> list[Any]:
+def minimize(items: list[Any], holds: Callable[[list[Any]], bool]) -> list[Any]:
     """Leave out as many items as possible, in large portions first."""
     size = len(items)
     while size:
@@ -469,7 +469,7 @@ def _minimize(items: list[Any], holds: Callable[[list[Any]], bool]) -> list[Any]
 
 def shorten(text: str, holds: Callable[[str], bool]) -> str:
     """Return a shorter text on which `holds` is still true: no character can be left out."""
-    return "".join(_minimize(list(text), lambda letters: holds("".join(letters))))
+    return "".join(minimize(list(text), lambda letters: holds("".join(letters))))
 
 
 def _simpler(fields: Json) -> Iterator[Json]:
@@ -551,15 +551,15 @@ def _fewer(fields: Json, holds: Callable[[Json], bool]) -> Json:
     """Leave out added tokens, merges and pieces."""
     tokens = fields.get("added_tokens") or []
     if tokens:
-        tokens = _minimize(tokens, lambda some: holds(fields | {"added_tokens": some}))
+        tokens = minimize(tokens, lambda some: holds(fields | {"added_tokens": some}))
         fields = fields | {"added_tokens": tokens}
     model = fields["model"]
     if model.get("merges"):
-        merges = _minimize(model["merges"], lambda some: holds(fields | {"model": model | {"merges": some}}))
+        merges = minimize(model["merges"], lambda some: holds(fields | {"model": model | {"merges": some}}))
         model = model | {"merges": merges}
     if isinstance(model["vocab"], dict):
         base = model
-        pieces = _minimize(
+        pieces = minimize(
             list(model["vocab"].items()), lambda some: holds(fields | {"model": base | {"vocab": dict(some)}})
         )
         model = model | {"vocab": dict(pieces)}
@@ -572,7 +572,7 @@ def _fewer(fields: Json, holds: Callable[[Json], bool]) -> Json:
         unk_id = next((i for i, row in enumerate(rows) if row is unknown), None)
         return fields | {"model": model | {"vocab": rows, "unk_id": unk_id}}
 
-    return with_rows(_minimize(model["vocab"], lambda rows: holds(with_rows(rows))))
+    return with_rows(minimize(model["vocab"], lambda rows: holds(with_rows(rows))))
 
 
 def shrink_difference(fields: Json, difference: Difference, texts: list[str]) -> tuple[Json, list[str]]:

@@ -26,7 +26,15 @@ import sentencepiece
 
 from tests import hostile
 from tests import sentencepiece_models as models
-from tests.huggingface_oracle import Difference, Failure, attempt, long_texts, shorten, write_section
+from tests.huggingface_oracle import (
+    Difference,
+    Failure,
+    attempt,
+    long_texts,
+    minimize,
+    shorten,
+    write_section,
+)
 from tests.huggingface_texts import random_texts
 from tests.sentencepiece_file import fields
 
@@ -225,8 +233,8 @@ def natively_saved(tok: Any) -> Any:
     import fasttok as ft
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "tokenizer.json")
-        tok.save(path)
+        path = Path(folder, "native.json")
+        tok.save(path, format="fasttok")
         return ft.load(path)
 
 
@@ -296,37 +304,50 @@ def compare_random_models(first: int, last: int, n_texts: int = 40) -> None:
             print(f"{seed}: refused: {type(error).__name__}: {error}"[:400], flush=True)
             continue
         texts = models.texts_for(data, seed, n_texts)
-        checks = {"": lambda t, tok=tok, data=data: compare(data, tok, t, 1)}
-        checks["written: "] = lambda t, tok=tok, data=data: compare_written(data, tok, t)[:1]
+        checks = {"": lambda t, tok=tok, data=data: compare(data, tok, t, 500)}
+        checks["written: "] = lambda t, tok=tok, data=data: compare_written(data, tok, t)
         saved = attempt(lambda _, tok=tok: [natively_saved(tok)], [None])[0]
         if isinstance(saved, Failure):
             print(f"{seed}: native file: {saved}")
         else:
-            checks["native: "] = lambda t, saved=saved, data=data: compare(data, saved, t, 1)
+            checks["native: "] = lambda t, saved=saved, data=data: compare(data, saved, t, 500)
         for name, check in checks.items():
-            differences = check(texts)
-            if differences:
+            first_of_kind: dict[str, Difference] = {}
+            for difference in check(texts):
+                first_of_kind.setdefault(difference.kind, difference)
+            if first_of_kind:
+                print(f"{seed}: {name}{describe(data)}", flush=True)
+                for difference in first_of_kind.values():
+                    print("  " + ascii(str(shortened(difference, check, data, tok)))[:700], flush=True)
                 n_different += 1
-                difference = shortened(differences[0], check)
-                print(f"{seed}: {name}{describe(data)}\n  {str(difference)!a}"[:1200], flush=True)
                 break
     seconds = time.monotonic() - start
     print(f"{last - first} models: {n_different} differ, {n_refused} refused; {seconds:.0f} s")
 
 
-def shortened(difference: Difference, check: Callable[[list[str]], list[Difference]]) -> Difference:
-    """Return a difference of the same kind on a text that is as short as possible."""
-    source = difference.source
+def shortened(
+    difference: Difference, check: Callable[[list[str]], list[Difference]], data: bytes, tok: Any
+) -> Difference:
+    """Return a difference of the same kind on a text or row of ids that is as short as possible."""
+    kind, source, _, _ = difference
+    if isinstance(source, list):
+        comparison = Comparison(data, tok, 1)
+
+        def differs(row: list[int]) -> bool:
+            return comparison._decoded([row]) != attempt(comparison._decode, [row])
+
+        row = minimize(source, differs) if differs(source) else source
+        return Difference(kind, row, comparison._decoded([row])[0], attempt(comparison._decode, [row])[0])
     if not isinstance(source, str):
         return difference
 
     def holds(text: str) -> bool:
-        return any(other.kind == difference.kind and other.source == text for other in check([text]))
+        return any(other.kind == kind and other.source == text for other in check([text]))
 
     if not holds(source):
         return difference
     text = shorten(source, holds)
-    return next(other for other in check([text]) if other.kind == difference.kind)
+    return next(other for other in check([text]) if other.kind == kind and other.source == text)
 
 
 def describe(data: bytes) -> dict[str, Any]:
