@@ -518,11 +518,10 @@ def test_known_keys_are_listed_once(folder):
     assert len(known) == len(set(known))
 
 
-def test_error_recognizes_a_sentencepiece_model(folder):
+def test_an_experiment_loads_a_sentencepiece_model(folder):
     (folder / "sp.model").write_bytes(sentencepiece_file.write([("<unk>", 0.0, 2), ("a", -1.0, 1)]))
-    with pytest.raises(ft.ExperimentError, match="sp.model is a sentencepiece model, .* ft.wrap") as caught:
-        read(load_group('load = "sp.model"'), folder)
-    assert caught.value.line == 28
+    [loading] = read(load_group('load = "sp.model"'), folder).tokenizers[-1:]
+    assert (loading.name, loading.file) == ("sp", f"{folder}/sp.model")
 
 
 def test_suggestions():

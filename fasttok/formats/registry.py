@@ -18,6 +18,7 @@ from fasttok.formats.huggingface.files import HUGGINGFACE
 from fasttok.formats.huggingface.folder import CHAT_TEMPLATES, SETTINGS, TOKENIZER
 from fasttok.formats.huggingface.folder_tokens import with_config
 from fasttok.formats.native import NATIVE
+from fasttok.formats.sentencepiece.files import SENTENCEPIECE
 from fasttok.formats.tekken import TEKKEN
 from fasttok.formats.tiktoken import TIKTOKEN
 from fasttok.formats.unsupported import describe_unsupported
@@ -27,10 +28,8 @@ from fasttok.tokenizer.tokenizer import Tokenizer
 # The formats by name. A folder is read by the first format that recognizes it, and so is a file, but see
 # `Format.is_general`.
 FORMATS: dict[str, Format] = {
-    format.name: format for format in (NATIVE, HUGGINGFACE, TIKTOKEN, GPT2, TEKKEN, VOCAB_TXT)
+    format.name: format for format in (NATIVE, HUGGINGFACE, SENTENCEPIECE, TIKTOKEN, GPT2, TEKKEN, VOCAB_TXT)
 }
-# Names of files of other libraries that fasttok cannot write.
-_FOREIGN = {"*.model": "a sentencepiece model"}
 # File in the folder of a model, by format, for formats that are a single file.
 _IN_FOLDER = {TEKKEN.name: "tekken.json", VOCAB_TXT.name: "vocab.txt"}
 _IN_FOLDERS = (
@@ -45,10 +44,10 @@ HEAD = 1 << 10  # number of bytes at the start of a file from which its format i
 def load(path: str | os.PathLike[str], *, allow_import: Sequence[str] = (), **options: Any) -> Tokenizer:
     """Load a tokenizer from a file or from the folder of a model.
 
-    The formats are: fasttok, Hugging Face (``tokenizer.json``), tiktoken, GPT-2 (``vocab.json`` and
-    ``merges.txt``), Mistral (``tekken.json``) and BERT (``vocab.txt``). The format of a file is recognized
-    from its content. In a folder, the first of these counts: ``tokenizer.json``, the two files of GPT-2,
-    ``tekken.json``, ``vocab.txt``.
+    The formats are: fasttok, Hugging Face (``tokenizer.json``), sentencepiece (``.model``), tiktoken, GPT-2
+    (``vocab.json`` and ``merges.txt``), Mistral (``tekken.json``) and BERT (``vocab.txt``). The format of a
+    file is recognized from its content. In a folder, the first of these counts: ``tokenizer.json``, the two
+    files of GPT-2, ``tekken.json``, ``vocab.txt``.
 
     Parameters
     ----------
@@ -198,9 +197,6 @@ def check_name(path: str | os.PathLike[str]) -> None:
         if any(fnmatch(base, pattern) for pattern in format.names):
             write = f'pass format="{format.name}" to write one, or ' if format.save else "pass "
             raise ValueError(f"{name}: this is the name of {format.description}; {write}{own}")
-    for pattern, description in _FOREIGN.items():
-        if fnmatch(base, pattern):
-            raise ValueError(f"{name}: this is the name of {description}; pass {own}")
 
 
 def _writable() -> str:
@@ -230,8 +226,8 @@ def describe_unknown(path: str) -> str:
         models = [name for name in sorted(os.listdir(path)) if name.endswith(".model")]
         if models:
             return (
-                f"a folder with the sentencepiece model {models[0]}, which fasttok cannot read yet; save the "
-                "tokenizer with transformers, and load the tokenizer.json that this gives"
+                f"a folder with the sentencepiece model {models[0]}, but without the files of a tokenizer; "
+                f"load {os.path.join(path, models[0])}, which gives the tokenizer of sentencepiece"
             )
         pairs = ", ".join(" with ".join(names) for names in NAMES)
         return (
