@@ -120,3 +120,28 @@ def decode_words(tokens: list[tuple[bytes, bool, bool]], clean_up: bool = True) 
         row = b" " + piece if i and (begins or added) else piece
         text += re.sub(rb"^ (?=[.?!,]|n't|'m|'s|'ve|'re)", b"", row) if clean_up and i else row
     return text
+
+
+def sentencepiece(
+    tokens: list[tuple[str, str]], add_dummy_prefix: bool, remove_extra_whitespaces: bool, unk_surface: str
+) -> str:
+    """Return the text that sentencepiece gives for pieces with their types: unk, control, byte or others."""
+    text, was_removed = "", False
+    for is_byte, group in groupby(tokens, key=lambda token: token[1] == "byte"):
+        if is_byte:
+            data = bytes(int(piece[3:5], 16) for piece, _ in group)
+            # An invalid byte becomes a surrogate, which is exactly one U+FFFD per byte.
+            decoded = data.decode(errors="surrogateescape")
+            text += "".join("\ufffd" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in decoded)
+            continue
+        for piece, kind in group:
+            if kind == "control":
+                continue
+            if kind == "unk":
+                text += unk_surface
+                continue
+            may_remove = remove_extra_whitespaces or (add_dummy_prefix and not was_removed)
+            is_removed = not text and may_remove and piece.startswith("▁")
+            was_removed |= is_removed
+            text += piece[is_removed:].replace("▁", " ")
+    return text

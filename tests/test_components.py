@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -25,6 +25,9 @@ REQUIRE_OPTIONS = ("regex", "split", "split_length")  # pretokenizers that a nam
 WITH_OPTIONS: dict[str, list[Component]] = {
     "charsmap": [
         CharsMapNormalizer.from_rules({"ab": "x", "é": ""}),
+        replace(
+            CharsMapNormalizer.from_rules({"é": " ", "b": "  x "}), keep=("é1", "  a"), protect_spaces=True
+        ),
         CharsMapNormalizer.from_rules({"a": "", "é": "xy"}, by="grapheme"),
     ],
     "replace": [ft.Replace("a", "bb"), ft.Replace("  ", " "), ft.Replace("", "-")],
@@ -45,6 +48,7 @@ WITH_OPTIONS: dict[str, list[Component]] = {
         ft.Metaspace(remove_extra_whitespaces=False),
         ft.Metaspace(treat_whitespace_as_suffix=True),
         ft.Metaspace(False, False, split_by_whitespace=False, scope="segment"),
+        ft.Metaspace(escape_whitespaces=False),
     ],
     "split_punctuation": [
         ft.SplitPunctuation("removed"),

@@ -16,6 +16,7 @@ from fasttok.decoders.base import Filter
 from fasttok.decoders.metaspace import Metaspace
 from fasttok.decoders.registry import DECODERS
 from fasttok.decoders.regroup import CTC, ByteFallback
+from fasttok.decoders.sentencepiece import SentencePiece
 from fasttok.decoders.sequence import Sequence
 from fasttok.decoders.steps import Pieces, SpaceAfter, SpaceBefore
 from fasttok.decoders.streaming import DecodingStream
@@ -249,6 +250,7 @@ def test_decoders_compare_hash_and_pickle():
         SpaceBefore(clean_up=False),
         WordPieceDecoder("@", clean_up=False),
         Suffix("@@"),
+        SentencePiece(False, unk="[UNK]", unk_surface="?", control=("<s>", "▁")),
         *(Metaspace(*map(bool, (n & 1, n & 2, n & 4))) for n in range(8)),
     ]
     every += [Sequence((ByteFallback(), step)) for step in every if not step.reads_model]
@@ -274,7 +276,7 @@ NAMES = {
     kind.__name__: kind
     for kind in (
         *(ByteFallback, ByteLevel, CTC, Fuse, Join, Metaspace, MetaspaceTokens, Pieces, Replace, Sequence),
-        *(SpaceAfter, SpaceBefore, Strip, Suffix),
+        *(SentencePiece, SpaceAfter, SpaceBefore, Strip, Suffix),
     )
 } | {"WordPiece": WordPieceDecoder}
 

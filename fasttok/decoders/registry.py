@@ -18,6 +18,7 @@ DECODERS: Registry[Decoder] = Registry(
         "space_before": "fasttok.decoders.steps:SpaceBefore",
         "space_after": "fasttok.decoders.steps:SpaceAfter",
         "metaspace": "fasttok.decoders.metaspace:Metaspace",
+        "sentencepiece": "fasttok.decoders.sentencepiece:SentencePiece",
         "byte_level": "fasttok.decoders.tokens:ByteLevel",
         "byte_fallback": "fasttok.decoders.regroup:ByteFallback",
         "wordpiece": "fasttok.decoders.tokens:WordPiece",
@@ -61,13 +62,15 @@ def get_decoder(decoder: AnyDecoder) -> Decoder | None:
 
     Notes
     -----
-    Three decoders use the text that the model has for each piece. They can only be the first step, and every
-    default decoder starts with one of them:
+    Four decoders use the text that the model has for each piece. They can only be the first step, and every
+    default decoder starts with one of the first three:
 
     - "pieces": write the text of each piece, without word prefixes and suffixes.
     - "space_before", with the option `clean_up`: write this text, with a space before each piece that begins
       a word.
     - "space_after": write this text, with a space after each piece that ends a word.
+    - "sentencepiece", with the options of `fasttok.decoders.sentencepiece.SentencePiece`: write the text that
+      sentencepiece gives for the ids of its models.
 
     The option `clean_up` says whether to omit the spaces that English text does not have.
 

@@ -6,7 +6,8 @@ document or segment, and, if requested, the origin of every byte.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -27,6 +28,9 @@ SCOPES = ("document", "segment")
 BEGINS_DOCUMENT, ENDS_DOCUMENT, BEGINS_SEGMENT, ENDS_SEGMENT = 1, 2, 4, 8
 WHOLE = 15  # all of these bits: the row is a whole document
 BEGINS_RAW = 16  # the row begins at the first character of its raw document
+FILLED = (
+    32  # the row counts as a text with characters, although rules have removed all of them or left spaces
+)
 _BEGINS = {"document": BEGINS_DOCUMENT, "segment": BEGINS_SEGMENT, "start": BEGINS_RAW}
 _ENDS = {"document": ENDS_DOCUMENT, "segment": ENDS_SEGMENT}
 
@@ -64,8 +68,9 @@ class Rows:
         Text in UTF-8. Invalid bytes are allowed.
     boundary_flags : ndarray of uint8, shape (k,)
         For each row, the sum of those that apply: ``BEGINS_DOCUMENT``, ``ENDS_DOCUMENT``, ``BEGINS_SEGMENT``,
-        ``ENDS_SEGMENT``, ``BEGINS_RAW``. Added tokens divide a document into segments. After a step that
-        splits text, every pretoken counts as a document; only ``BEGINS_RAW`` still refers to raw documents.
+        ``ENDS_SEGMENT``, ``BEGINS_RAW``, ``FILLED``. Added tokens divide a document into segments. After a
+        step that splits text, every pretoken counts as a document; only ``BEGINS_RAW`` still refers to raw
+        documents.
     aligned : bool
         Whether steps record the origin of each byte. This takes up to 16 bytes per byte of text for each
         step that rewrites or splits.
@@ -120,6 +125,20 @@ class Rows:
     def ends(self, scope: Scope) -> NDArray[np.bool_]:
         """Return whether each row ends its document, or its segment: bool[k]."""
         return self._has(_ENDS[scope])
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Whether each row has the flag ``FILLED``: bool[k]; bool[0] if no row has it."""
+        found = self._has(FILLED)
+        return found if found.any() else found[:0]
+
+    def with_filled(self, filled: Sequence[int]) -> Rows:
+        """Return these rows with the flag ``FILLED`` set for the rows with the given indices."""
+        if not filled:
+            return self
+        flags = self.boundary_flags.copy()
+        flags[filled] |= np.uint8(FILLED)
+        return replace(self, boundary_flags=flags)
 
     def _has(self, flag: int) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = (self.boundary_flags & flag) != 0

@@ -110,6 +110,10 @@ def write_metaspace(step: Json) -> list[Json]:
     """Return normalizers that write ▁ for spaces as `fasttok.Metaspace` does, between added tokens."""
     if step["treat_whitespace_as_suffix"]:
         raise ModelExportError("tokenizers cannot write ▁ after words (treat_whitespace_as_suffix=True)")
+    if not step["escape_whitespaces"]:
+        raise ModelExportError(
+            "tokenizers cannot keep spaces as ft.Metaspace(escape_whitespaces=False) does; use the default"
+        )
     written = []
     if step["remove_extra_whitespaces"]:
         written += [replace({"Regex": r"\A +|[ ▁]+\z"}, ""), replace({"Regex": "(?<= ) +"}, "")]

@@ -9,6 +9,9 @@ Most text does not change, so the kernel must recognize such text fast:
   code point that may be second, usually a mark, follows.
 
 The text between these positions is copied.
+
+Some texts are kept as they are. At every position, they are searched for before the rules. The tables have the flag
+WALK for their first code points.
 """
 
 import numpy as np
@@ -36,6 +39,13 @@ cdef const uint8_t* REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD, the replacement of 
 cdef uint64_t HIGH = 0x8080808080808080ULL
 
 
+cdef struct Unit:  # text that is kept or rewritten as a whole
+    Py_ssize_t end  # end of the text
+    const uint8_t* source  # what is written for it
+    Py_ssize_t size  # number of bytes that are written
+    bint is_copy  # whether it is a code point that is copied
+
+
 cdef inline void align(Output out, Py_ssize_t n, Py_ssize_t i, bint is_copy) noexcept nogil:
     """Record the begins of the origins of all bytes from `n` on: i, i + 1, ... if `is_copy`, otherwise i for each."""
     cdef Py_ssize_t k
@@ -54,22 +64,35 @@ cdef class CharsMap:
         Keys of the rules. The value of a key is the position in `replacements` at which its replacement begins.
     replacements : bytes
         Replacements in UTF-8, each followed by a byte 0.
+    kept : Trie, optional
+        Texts that are kept.
+    firsts : sequence of int
+        First code points of the texts that are kept.
+    protects : bool
+        Whether a run of spaces in a text that is kept or in a replacement is written as U+2581, except for its last
+        space and for spaces after a space or at the start of a row.
     """
 
     cdef readonly Trie trie
     cdef readonly bytes replacements
+    cdef readonly Trie kept
+    cdef readonly bint protects
     cdef const uint8_t* strings
     cdef uint16_t bytes[256]  # replacement and flags of an ASCII byte; WALK for other bytes
     cdef bint is_quiet  # printable ASCII changes only if a code point above ASCII follows
     cdef uint16_t flags[0x10000]  # flags of each code point; for ASCII, only SECOND
 
-    def __cinit__(self, Trie trie not None, bytes replacements not None):
+    def __cinit__(
+        self, Trie trie not None, bytes replacements not None, Trie kept=None, firsts=(), bint protects=False
+    ):
         cdef int c
         cdef TrieNode node
         cdef bytearray seen = bytearray(len(trie.units))  # whether the children of a node have been visited
         self.trie = trie
         self.replacements = replacements
         self.strings = replacements
+        self.kept = kept
+        self.protects = protects
         memset(self.flags, 0, sizeof(self.flags))
         for c in range(0xDC80, 0xDD00):
             self.flags[c] = WALK | SECOND  # bytes that are not UTF-8
@@ -81,8 +104,13 @@ cdef class CharsMap:
                 node = trie_root(trie.start)
                 if trie_step(trie.start, &node, c):
                     self._add_ascii(c, node, seen)
-            if 0x20 <= c < 0x7F:
-                self.is_quiet &= self.bytes[c] & ~BEGINS == c
+        for c in firsts:
+            if c < 0x80:
+                self.bytes[c] |= WALK
+            elif c < 0x10000:  # the trie is walked at every other code point
+                self.flags[c] |= WALK
+        for c in range(0x20, 0x7F):
+            self.is_quiet &= self.bytes[c] & ~BEGINS == c
         self._flag_characters(trie_root(trie.start), True, seen)
 
     cdef int _add_ascii(self, int byte, TrieNode node, uint8_t[::1] seen) except -1:
@@ -150,10 +178,12 @@ cdef class CharsMap:
     def rewrite(self, const uint8_t[::1] text, const int64_t[::1] offsets, bint aligned):
         """Rewrite every row of `text`, uint8[n], with `offsets`, int64[k + 1].
 
-        Return the new text, uint8[m], its offsets, int64[k + 1], and, if `aligned`, the begin of the origin of each new
-        byte followed by the end of the last row, int64[m + 1]; otherwise None.
+        Return the new text, uint8[m], its offsets, int64[k + 1]; if `aligned`, the begin of the origin of each new
+        byte followed by the end of the last row, int64[m + 1], otherwise None; and a list of the rows of which only spaces, or
+        nothing, are left, but in which not every unit is one space.
         """
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
+        cdef list filled = []
         cdef Output out = Output(offsets[n_rows] - offsets[0] + SLACK, aligned)
         cdef int64_t[::1] out_offsets = np.empty(n_rows + 1, np.int64)
         cdef Interrupt interrupt = Interrupt()
@@ -163,16 +193,38 @@ cdef class CharsMap:
             for row in range(n_rows):
                 if offsets[row] < offsets[row + 1]:
                     self._rewrite_row(&text[0], offsets[row], offsets[row + 1], out, &work, interrupt)
+                    if self._is_filled(&text[0], offsets[row], offsets[row + 1], out, out_offsets[row], &work):
+                        with gil:
+                            filled.append(row)
                 out_offsets[row + 1] = out.n
         if not aligned:
-            return out.values[: out.n], out_offsets.base, None
+            return out.values[: out.n], out_offsets.base, None, filled
         out.origins[out.n] = offsets[n_rows]
-        return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1]
+        return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1], filled
+
+    cdef bint _is_filled(
+        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t begin, Py_ssize_t* work
+    ) noexcept nogil:
+        """Return whether only spaces are left of a row, but not each of its units is one space.
+
+        The output of the row begins at `begin`.
+        """
+        cdef Unit unit
+        cdef Py_ssize_t k
+        for k in range(begin, out.n):
+            if out.text[k] != 32:
+                return False
+        while i < end:
+            unit = self._find(text, i, end, work)
+            if unit.size != 1 or unit.source[0] != 32:
+                return True
+            i = unit.end
+        return False
 
     cdef int _rewrite_row(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work, Interrupt interrupt
     ) except -1 nogil:
-        cdef Py_ssize_t stop
+        cdef Py_ssize_t stop, begin = out.n
         while i < end:
             stop = min(end, i + CHUNK)
             out.reserve(stop - i + SLACK)
@@ -186,7 +238,7 @@ cdef class CharsMap:
                 i = self._copy(text, i, stop, end, out)
                 if i >= stop:
                     break
-                i = self._apply(text, i, end, out, work)
+                i = self._apply(text, i, end, out, begin, work)
                 out.reserve(max(stop - i, 0) + SLACK)
         return 0
 
@@ -252,29 +304,79 @@ cdef class CharsMap:
         return i
 
     cdef Py_ssize_t _apply(
-        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work
+        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t begin, Py_ssize_t* work
     ) except -1 nogil:
-        """Apply the longest rule at `i`, or copy the code point; return the end of the input consumed."""
-        cdef const uint32_t* units = self.trie.start
-        cdef TrieNode node = trie_root(units)
-        cdef const uint8_t* source = text + i
-        cdef Py_ssize_t k = i, length, matched = 0, n = out.n
+        """Write the unit at `i`; return its end. The output of the row begins at `begin`."""
+        cdef Unit unit = self._find(text, i, end, work)
+        cdef Py_ssize_t n = out.n
+        if self.protects:
+            out.reserve(3 * unit.size)
+            out.n += protect(unit.source, unit.size, out.text + n, n == begin or out.text[n - 1] == 32)
+        else:
+            out.reserve(unit.size)
+            memcpy(out.text + n, unit.source, unit.size)
+            out.n += unit.size
+        align(out, n, i, unit.is_copy)
+        return unit.end
+
+    cdef Unit _find(self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* work) noexcept nogil:
+        """Return the unit at `i`: the longest text that is kept, else the longest rule, else the code point."""
+        cdef const uint32_t* units
+        cdef TrieNode node
+        cdef Py_ssize_t k = i
+        cdef Unit unit
+        unit.source = text + i
+        unit.end = i
+        unit.is_copy = False
+        if self.kept is not None:
+            units = self.kept.start
+            node = trie_root(units)
+            while k < end and trie_step(units, &node, text[k]):
+                k += 1
+                if trie_has_value(node):
+                    unit.end = k
+            work[0] += k - i
+            if unit.end > i:
+                unit.size = unit.end - i
+                return unit
+            k = i
+        units = self.trie.start
+        node = trie_root(units)
         while k < end and trie_step(units, &node, text[k]):
             k += 1
             if trie_has_value(node):
-                matched = k - i
-                source = self.strings + trie_value(units, node)
+                unit.end = k
+                unit.source = self.strings + trie_value(units, node)
         work[0] += k - i
-        if matched:
-            length = strlen(<const char*>source)
+        if unit.end > i:
+            unit.size = strlen(<const char*>unit.source)
+            return unit
+        read_code_point(text, i, end, &unit.size)
+        unit.end = i + unit.size
+        unit.is_copy = True
+        if unit.size == 1 and text[i] >= 0x80:
+            unit.source = REPLACEMENT
+            unit.size = 3
+            unit.is_copy = False
+        return unit
+
+
+cdef Py_ssize_t protect(const uint8_t* text, Py_ssize_t n, uint8_t* out, bint is_after_space) noexcept nogil:
+    """Write a text with U+2581 for each space before a space, except at the start if `is_after_space`.
+
+    Return the number of bytes.
+    """
+    cdef Py_ssize_t i = 0, written = 0
+    while is_after_space and i < n and text[i] == 32:
+        out[i] = 32
+        i += 1
+    written = i
+    while i < n:
+        if text[i] == 32 and i + 1 < n and text[i + 1] == 32:
+            memcpy(out + written, b"\xe2\x96\x81", 3)
+            written += 3
         else:
-            read_code_point(text, i, end, &length)
-            if length == 1 and text[i] >= 0x80:
-                source = REPLACEMENT
-                matched = 1
-                length = 3
-        out.reserve(length)
-        memcpy(out.text + n, source, length)
-        out.n += length
-        align(out, n, i, matched == 0)
-        return i + (matched or length)
+            out[written] = text[i]
+            written += 1
+        i += 1
+    return written

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
-from fasttok.core.checks import checked_choice
+from fasttok.core.checks import checked_choice, checked_flag, checked_texts, describe_type
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.text.cuts import REWRITING_CUTS, RewritingCuts
@@ -20,6 +20,7 @@ from fasttok.text.normalizers._graphemes import GraphemeMap
 from fasttok.text.normalizers.precompiled_charsmap import (
     compile_charsmap,
     compile_named,
+    keep_texts,
     read_charsmap,
     read_grapheme_map,
     write_charsmap,
@@ -52,6 +53,19 @@ class CharsMapNormalizer(Normalizer):
           with each of its code points. Bytes that are not UTF-8 are kept. Offsets are those of
           ``tokenizers``, even where they are wrong: characters removed at the start of a text move the
           offsets of all others to the left.
+    keep : tuple of str
+        Texts that are copied unchanged, like the user-defined symbols of sentencepiece: at every position,
+        the longest of them is searched for before the rules. Only for "longest".
+    protect_spaces : bool
+        Whether several spaces in a row, in a text that is kept or in the replacement of a rule, are written
+        as ▁, except for the last of them and for those that come after another space. So
+        `fasttok.Metaspace` does not merge them, as sentencepiece does not. Only for "longest".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `keep` is not a sequence of distinct texts without U+0000, `protect_spaces` is not a bool, or
+        one of them is set although `by` is "grapheme".
 
     Notes
     -----
@@ -73,6 +87,18 @@ class CharsMapNormalizer(Normalizer):
     charsmap: CharsMap | GraphemeMap = field(repr=False)
     name: str = "charsmap"
     by: By = "longest"
+    keep: tuple[str, ...] = ()
+    protect_spaces: bool = False
+
+    def __post_init__(self) -> None:
+        keep = checked_texts("keep", self.keep)
+        checked_flag("protect_spaces", self.protect_spaces)
+        object.__setattr__(self, "keep", keep)
+        if isinstance(self.charsmap, GraphemeMap):
+            if keep or self.protect_spaces:
+                raise ValueError('keep and protect_spaces need by="longest", not by="grapheme"')
+        elif keep or self.protect_spaces or self.charsmap.kept is not None or self.charsmap.protects:
+            object.__setattr__(self, "charsmap", keep_texts(self.charsmap, keep, self.protect_spaces))
 
     @classmethod
     def from_rules(cls, rules: Mapping[str, str], by: By = "longest") -> CharsMapNormalizer:
@@ -112,15 +138,24 @@ class CharsMapNormalizer(Normalizer):
         ValueError
             If an option is unknown, or the charsmap is damaged.
         """
-        if config.keys() == {"name"} and config["name"] != "charsmap":
-            return _named(config["name"])
-        if not {"name", "charsmap"} <= config.keys() <= {"name", "charsmap", "by"}:
-            raise ValueError(f"expected the options name, charsmap and by, not {', '.join(config)}")
+        options = {key: config[key] for key in ("keep", "protect_spaces") if key in config}
+        if "keep" in options and not isinstance(options["keep"], (list, tuple)):
+            raise TypeError(f"keep must be a list of texts, not {describe_type(options['keep'])}")
+        given = config.keys() - options.keys()
+        if given == {"name"} and config["name"] != "charsmap":
+            known = _named(config["name"])
+            return replace(known, **options) if options else known
+        if not {"name", "charsmap"} <= given <= {"name", "charsmap", "by"}:
+            raise ValueError(
+                "expected the options name, charsmap, by, keep and protect_spaces, not "
+                + ", ".join(map(str, config))
+            )
         try:
             data = base64.b64decode(config["charsmap"], validate=True)
-            return cls.from_bytes(data, config.get("by", "longest"))
+            normalizer = cls.from_bytes(data, config.get("by", "longest"))
         except (binascii.Error, ModelFormatError) as error:
             raise ValueError(str(error)) from None
+        return replace(normalizer, **options) if options else normalizer
 
     def to_bytes(self) -> bytes:
         """Return the rules in the format of ``precompiled_charsmap`` of sentencepiece models."""
@@ -129,21 +164,36 @@ class CharsMapNormalizer(Normalizer):
     def rewrite(self, rows: Rows) -> Rows:
         documents = rows.documents
         text = np.ascontiguousarray(documents.values)
-        values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
-        if self.by == "grapheme":
+        if isinstance(self.charsmap, GraphemeMap):
+            values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
             return rows.rewritten(Ragged(values, offsets), origins)
-        return rows.rewritten_from(Ragged(values, offsets), origins)
+        values, offsets, begins, filled = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
+        return rows.rewritten_from(Ragged(values, offsets), begins).with_filled(filled)
 
     @property
     def cuts(self) -> RewritingCuts:
-        return REWRITING_CUTS.get(self.name, super().cuts)
+        # A text that is kept may contain any position.
+        return (
+            super().cuts if self.keep or self.protect_spaces else REWRITING_CUTS.get(self.name, super().cuts)
+        )
+
+    @property
+    def writes_double_spaces(self) -> bool:
+        """Whether a text that is kept, or the replacement of a rule, has several spaces in a row."""
+        return any("  " in text for text in self.keep) or b"  " in self.charsmap.replacements
 
     def config(self) -> dict[str, Any]:
-        """Return the name; for custom rules, also the charsmap in base64."""
-        if self.name != "charsmap":
-            return {"name": self.name}
-        config = {"name": "charsmap", "charsmap": base64.b64encode(self.to_bytes()).decode()}
-        return config if self.by == "longest" else config | {"by": self.by}
+        """Return the name and the changed options; for custom rules, also the charsmap in base64."""
+        config: dict[str, Any] = {"name": self.name}
+        if self.name == "charsmap":
+            config["charsmap"] = base64.b64encode(self.to_bytes()).decode()
+        if self.by != "longest":
+            config["by"] = self.by
+        if self.keep:
+            config["keep"] = list(self.keep)
+        if self.protect_spaces:
+            config["protect_spaces"] = True
+        return config
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CharsMapNormalizer.from_config, (self.config(),)

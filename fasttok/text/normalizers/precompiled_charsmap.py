@@ -85,6 +85,26 @@ def _compile(keys: Ragged, values: NDArray[np.int64], replacements: list[str]) -
     return CharsMap(trie, b"".join(strings))
 
 
+def keep_texts(charsmap: CharsMap, keep: tuple[str, ...], protects: bool) -> CharsMap:
+    """Return a charsmap that copies the texts `keep` unchanged.
+
+    `protects` tells whether runs of spaces are written as ▁; see `CharsMapNormalizer`.
+
+    Raises
+    ------
+    ValueError
+        If a text contains U+0000.
+    """
+    if wrong := [text for text in keep if "\0" in text]:
+        raise ValueError(f"keep contains {wrong[0]!r}; a text that is kept must not contain U+0000")
+    kept = None
+    if keep:
+        keys = Ragged.from_bytes(sorted(text.encode() for text in keep))
+        kept = Trie.build(keys, np.zeros(len(keys), np.int32))
+    firsts = sorted({ord(text[0]) for text in keep})
+    return CharsMap(charsmap.trie, charsmap.replacements, kept, firsts, protects)
+
+
 def write_charsmap(charsmap: CharsMap | GraphemeMap) -> bytes:
     """Return a charsmap in the format of sentencepiece."""
     if isinstance(charsmap, GraphemeMap):
@@ -213,18 +233,26 @@ def _check_values(units: NDArray[np.uint32], replacements: bytes) -> None:
         )
 
 
-def _check_depth(units: NDArray[np.uint32]) -> None:
-    """Check that no walk from the root is longer than the longest allowed key. This also excludes cycles."""
+def measure_longest(charsmap: CharsMap | GraphemeMap) -> int:
+    """Return the number of bytes of the longest pattern of the rules; 0 if there are none."""
+    return _check_depth(charsmap.trie.units)
+
+
+def _check_depth(units: NDArray[np.uint32]) -> int:
+    """Check that no walk from the root is longer than the longest allowed key. This also excludes cycles.
+
+    Return the length of the longest walk.
+    """
     bases = _bases(units)
     nodes = np.flatnonzero(units & NO_NODE == 0)
     parents = nodes ^ (units[nodes] & np.uint32(0xFF))  # the base of each node's parent
     level = np.zeros(1, np.int64)
-    for _ in range(MAX_BYTES + 1):
+    for depth in range(MAX_BYTES + 1):
         is_base = np.zeros(len(units), np.bool_)
         is_base[bases[level]] = True
         level = nodes[is_base[parents]]
         if not len(level):
-            return
+            return depth
     raise _damaged(4 + 4 * int(level[0]), f"a rule has more than {MAX_BYTES} bytes")
 
 

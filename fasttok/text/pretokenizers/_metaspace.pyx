@@ -34,9 +34,11 @@ def rewrite(
     const int64_t[::1] offsets,
     const uint8_t[::1] begins,
     const uint8_t[::1] ends,
+    const uint8_t[::1] is_filled,
     bint dummy,
     bint remove,
     bint as_suffix,
+    bint escape,
     uint8_t[::1] out,
     int64_t[::1] out_offsets,
     int64_t[::1] origins,
@@ -44,22 +46,30 @@ def rewrite(
     """Write rows with marks instead of spaces to `out`, and their offsets to `out_offsets`; return the number of bytes.
 
     `text` is uint8[n], `offsets` and `out_offsets` are int64[k + 1]. `begins` and `ends`, uint8[k], tell whether each
-    row begins and ends its document, or its segment. `dummy`, `remove` and `as_suffix` are the options
-    `add_dummy_prefix`, `remove_extra_whitespaces` and `treat_whitespace_as_suffix`. `out` is uint8[c], where c is the
-    result of `measure`. `origins` is int64[c] for the begin of the origin of each byte and the end of the last origin,
-    or empty if origins are not needed.
+    row begins and ends its document, or its segment. `is_filled`, uint8[k] or empty, tells whether a row counts as a
+    text with characters even if it has none. `dummy`, `remove`, `as_suffix` and `escape` are the options
+    `add_dummy_prefix`, `remove_extra_whitespaces`, `treat_whitespace_as_suffix` and `escape_whitespaces`; without
+    `escape`, a mark is a space. `out` is uint8[c], where c is the result of `measure`. `origins` is int64[c] for the
+    begin of the origin of each byte and the end of the last origin, or empty if origins are not needed.
     """
     cdef Py_ssize_t row, i, j, end, length, start, consumed, n = 0
+    cdef Py_ssize_t width = WIDTH if escape else 1
+    cdef const char* mark = MARK
     cdef bint aligned = origins.shape[0] > 0
     cdef const uint8_t* p
     cdef uint8_t* o = &out[0]
+    if not escape:
+        mark = b" "
     out_offsets[0] = 0
     if text.shape[0] == 0:
-        if aligned:
-            origins[0] = 0
-        out_offsets[:] = 0
-        return 0
-    p = &text[0]
+        if is_filled.shape[0] == 0:
+            if aligned:
+                origins[0] = 0
+            out_offsets[:] = 0
+            return 0
+        p = NULL  # never read, since all rows are empty
+    else:
+        p = &text[0]
     with nogil:
         consumed = offsets[0]
         for row in range(offsets.shape[0] - 1):
@@ -70,9 +80,9 @@ def rewrite(
                 while i < end and p[i] == 32:
                     i += 1
             consumed = i
-            if i < end:
+            if i < end or is_filled.shape[0] > 0 and is_filled[row]:
                 if dummy and not as_suffix and begins[row]:
-                    n = write_mark(o, n, i, origins)
+                    n = write_mark(o, n, i, width, origins)
                 while i < end:
                     length = copy_word(p + i, p + end, p + text.shape[0], o + n)
                     if aligned:
@@ -81,31 +91,37 @@ def rewrite(
                     n += length
                     i += length
                     if i < end:
-                        n = write_mark(o, n, i, origins)
+                        n = write_mark(o, n, i, width, origins)
                         i += 1
                         while remove and i < end and p[i] == 32:
                             i += 1
                 consumed = end
                 if ends[row]:
-                    while remove and n - start >= WIDTH and memcmp(o + n - WIDTH, MARK, WIDTH) == 0:
-                        n -= WIDTH
+                    while remove and n - start >= width and memcmp(o + n - width, mark, width) == 0:
+                        n -= width
                         if aligned:
                             consumed = origins[n]
                     if dummy and as_suffix:
-                        n = write_mark(o, n, consumed, origins)
+                        n = write_mark(o, n, consumed, width, origins)
             out_offsets[row + 1] = n
         if aligned:
             origins[n] = consumed
     return n
 
 
-cdef inline Py_ssize_t write_mark(uint8_t* out, Py_ssize_t n, Py_ssize_t origin, int64_t[::1] origins) noexcept nogil:
-    memcpy(out + n, MARK, WIDTH)
+cdef inline Py_ssize_t write_mark(
+    uint8_t* out, Py_ssize_t n, Py_ssize_t origin, Py_ssize_t width, int64_t[::1] origins
+) noexcept nogil:
+    """Write U+2581 if `width` is 3, or a space if it is 1."""
+    cdef Py_ssize_t k
+    if width == WIDTH:
+        memcpy(out + n, MARK, WIDTH)
+    else:
+        out[n] = 32
     if origins.shape[0] > 0:
-        origins[n] = origin
-        origins[n + 1] = origin
-        origins[n + 2] = origin
-    return n + WIDTH
+        for k in range(width):
+            origins[n + k] = origin
+    return n + width
 
 
 def write_spaces(const uint8_t[::1] text):

@@ -45,18 +45,23 @@ class Metaspace(CompositePretokenizer):
         "segment" is the text between two added tokens, as with ``prepend_scheme="always"`` in Hugging Face
         ``tokenizers``.
         After another pretokenizer in a sequence, every pretoken counts as a document.
+    escape_whitespaces : bool
+        Whether to replace spaces by ▁. If False, spaces stay spaces, and a space is added in place of a ▁;
+        then words are still split only at a ▁ of the text itself.
 
     Raises
     ------
     TypeError
-        If one of the first four options is not a bool.
+        If an option other than `scope` is not a bool.
     ValueError
         If `scope` has another value.
 
     Notes
     -----
-    O(n). A document that is empty after normalization stays empty. With `treat_whitespace_as_suffix`,
-    decoding removes the ▁ that was added at the end; sentencepiece writes a space for it.
+    O(n). A document without text stays empty. If the sentencepiece rules of a normalizer have removed all of
+    its text, it still gets the ▁ of `add_dummy_prefix`, as in sentencepiece. With
+    `treat_whitespace_as_suffix`, decoding removes the ▁ that was added at the end; sentencepiece writes a
+    space for it.
 
     Examples
     --------
@@ -73,6 +78,7 @@ class Metaspace(CompositePretokenizer):
     treat_whitespace_as_suffix: bool = False
     split_by_whitespace: bool = True
     scope: Scope = "document"
+    escape_whitespaces: bool = True
     name = "metaspace"
 
     def __post_init__(self) -> None:
@@ -93,7 +99,7 @@ class Metaspace(CompositePretokenizer):
 
     @property
     def cuts(self) -> Cuts:
-        if not self.split_by_whitespace:
+        if not (self.split_by_whitespace and self.escape_whitespaces):
             return NOTHING_KNOWN
         return cuts_of_words(self.remove_extra_whitespaces, self.treat_whitespace_as_suffix)
 
@@ -120,9 +126,11 @@ class _Marks(Normalizer):
             documents.offsets,
             rows.begins(options.scope).view(np.uint8),
             rows.ends(options.scope).view(np.uint8),
+            rows.filled.view(np.uint8),
             options.add_dummy_prefix,
             options.remove_extra_whitespaces,
             options.treat_whitespace_as_suffix,
+            options.escape_whitespaces,
             out,
             offsets,
             origins,

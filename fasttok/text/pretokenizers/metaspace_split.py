@@ -136,7 +136,9 @@ def _write_marks(
     offsets = np.empty(len(documents) + 1, np.int64)
     origins = np.empty(size if aligned else 0, np.int64)
     flags = np.zeros(len(documents), np.uint8)  # no row begins or ends a document, so nothing is inserted
-    n = _metaspace.rewrite(text, documents.offsets, flags, flags, False, False, False, out, offsets, origins)
+    n = _metaspace.rewrite(
+        text, documents.offsets, flags, flags, flags[:0], False, False, False, True, out, offsets, origins
+    )
     return Ragged(out[:n], offsets), origins[:n]
 
 
