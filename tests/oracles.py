@@ -250,19 +250,21 @@ def learn_merges(
     n_symbols: int,
     min_count: int = 1,
     max_length: int | None = None,
-    by_length: bool = False,
+    ties: str = "ids",
     veto: list[tuple[int, ...]] | None = None,
     by_likelihood: bool = False,
+    strings: list[tuple[int, ...]] | None = None,
 ) -> list[tuple[int, int, int]]:
     """Learn merges by byte-pair encoding, counting all pairs again after every merge.
 
     Overlapping occurrences count. The most frequent pair is merged; with `by_likelihood`, the pair with the
     greatest quotient of its count and the product of the counts of its symbols. Ties go to the smallest pair.
-    With `by_length`, ties go to the shortest merged string, then to the smallest one, then to the smallest
-    pair. A merged string that already is a symbol keeps its number. Pairs that would give a string in `veto`
-    are not merged.
+    With the ties "shortest", they go to the shortest merged string, then to the smallest one, then to the
+    smallest pair; with "largest", to the pair whose strings are largest. A merged string that already is a
+    symbol keeps its number. Pairs that would give a string in `veto` are not merged. Symbol i of the alphabet
+    has the string ``strings[i]``, by default i itself.
     """
-    strings = {i: (i,) for i in range(n_alphabet)}  # string of each symbol
+    strings = dict(enumerate(strings or [(i,) for i in range(n_alphabet)]))  # string of each symbol
     numbers = {string: i for i, string in strings.items()}
     words = [(list(word), n) for word, n in words]
     merges: list[tuple[int, int, int]] = []
@@ -279,7 +281,10 @@ def learn_merges(
         for pair, n in counts.items():
             joined = strings[pair[0]] + strings[pair[1]]
             score = Fraction(n, symbols[pair[0]] * symbols[pair[1]]) if by_likelihood else n
-            order[pair] = (-score, *((len(joined), joined) if by_length else ()), pair)
+            tie = (len(joined), joined) if ties == "shortest" else ()
+            if ties == "largest":  # the complement of each unit, and an end mark above all of them
+                tie = tuple((*(-unit for unit in strings[symbol]), 1) for symbol in pair)
+            order[pair] = (-score, *tie, pair)
         allowed = [
             p
             for p in counts
@@ -295,6 +300,28 @@ def learn_merges(
         strings[merged] = joined
         merges.append((*best, merged))
         words = [(replace(word, best, merged), n) for word, n in words]
+    return merges
+
+
+def learn_merges_of_bytes(words: dict[bytes, int], n_merges: int) -> list[tuple[bytes, bytes]]:
+    """Learn merges of byte strings: among the most frequent pairs, the greatest pair is merged."""
+    rows = [([bytes([byte]) for byte in word], n) for word, n in words.items()]
+    merges: list[tuple[bytes, bytes]] = []
+    while len(merges) < n_merges:
+        counts: Counter[tuple[bytes, bytes]] = Counter()
+        for row, n in rows:
+            for pair in pairwise(row):
+                counts[pair] += n
+        if not counts:
+            break
+        best = max(counts, key=lambda pair: (counts[pair], pair))
+        merges.append(best)
+        for row, _ in rows:
+            i = 0
+            while i < len(row) - 1:
+                if (row[i], row[i + 1]) == best:
+                    row[i : i + 2] = [best[0] + best[1]]
+                i += 1
     return merges
 
 

@@ -45,13 +45,13 @@ def test_ids_are_bytes_then_merges_then_special_tokens():
 
 def test_training_equals_the_oracle():
     rng = random.Random(17)
-    for tie_break in ("ids", "shortest"):
+    for tie_break in ("ids", "shortest", "largest"):
         for _ in range(60):
             words = {bytes(rng.choices(b"abcd", k=rng.randint(1, 9))): rng.randint(1, 6) for _ in range(25)}
             n_ids = 256 + rng.randint(0, 60)
             counts = ft.PretokenCounts.from_dict(words)
             expected = oracles.learn_merges(
-                [(list(word), n) for word, n in words.items()], 256, n_ids, by_length=tie_break == "shortest"
+                [(list(word), n) for word, n in words.items()], 256, n_ids, ties=tie_break
             )
             kept = {(left, right): merged for left, right, merged in expected}
             trainer = ft.BPETrainer(vocab_size=256 + len({m for *_, m in expected}), tie_break=tie_break)
@@ -82,8 +82,8 @@ def test_options():
         ({"vocab_size": 257, "special_tokens": ["a", "b"]}, "vocab_size must be at least 258"),
         ({"vocab_size": 300, "min_frequency": 0}, "min_frequency must be at least 1"),
         ({"vocab_size": 300, "max_piece_length": 1}, "max_piece_length must be at least 2"),
-        ({"vocab_size": 300, "tie_break": "random"}, "tie_break must be .ids. or .shortest., not"),
-        ({"vocab_size": 300, "compat": "mine"}, "compat must be .huggingface., not"),
+        ({"vocab_size": 300, "tie_break": "random"}, "tie_break must be .ids., .shortest. or .largest., not"),
+        ({"vocab_size": 300, "compat": "mine"}, "compat must be .huggingface., .rustbpe."),
         (
             {"vocab_size": 300, "compat": "huggingface", "byte_order": "value"},
             "byte_order='value' contradicts",

@@ -62,7 +62,7 @@ def test_training_and_encoding_equal_the_oracle(suffix, tie_break):
     for special_ids in ["last", "first"] * 30:
         words = random_words(rng)
         n_merges = rng.choice([0, 5, 50])
-        alphabet, merges = learn(words, suffix, n_merges, by_length=tie_break == "shortest")
+        alphabet, merges = learn(words, suffix, n_merges, ties=tie_break)
         options = {"units": "character", "end_of_word_suffix": suffix, "tie_break": tie_break}
         options |= {"special_tokens": ["<s>", "<unk>"], "unk": "<unk>", "special_ids": special_ids}
         size = len(alphabet) + n_merges + n_special

@@ -50,7 +50,7 @@ def learn(counts: ft.PretokenCounts, budget: int) -> tuple[list[str], np.ndarray
         n,
         n + budget,
         max_length=16,
-        order=Frequency(shortest_first=True),
+        order=Frequency("shortest"),
         frequencies=frequencies,
     )
     strings = [chr(c) for c in alphabet.tolist()]

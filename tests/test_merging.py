@@ -16,7 +16,7 @@ from fasttok.models.merging import engine, likelihood
 from fasttok.models.merging.orders import Frequency, Likelihood
 from tests import oracles
 
-ORDERS = [Frequency(), Likelihood()]
+ORDERS = [Frequency(), Frequency("largest"), Likelihood()]
 
 
 def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: B008  (immutable)
@@ -32,7 +32,7 @@ def check(words, n_alphabet, n_symbols, order=Frequency(), **options):  # noqa: 
         **{k: Ragged.from_rows(v) if k == "veto" else v for k, v in options.items()},
     )
     options["by_likelihood"] = isinstance(order, Likelihood)
-    options["by_length"] = order == Frequency(shortest_first=True)
+    options["ties"] = getattr(order, "ties", "ids")
     theirs = oracles.learn_merges(words, n_alphabet, n_symbols, **options)
     merged = range(n_alphabet, n_alphabet + len(ours))  # neither creates a string twice
     assert [(*row, new) for row, new in zip(ours.tolist(), merged, strict=True)] == theirs
@@ -57,7 +57,8 @@ def test_all_strings_of_two_letters_up_to_length_8(order):
     "options",
     [
         {},
-        {"order": Frequency(shortest_first=True)},
+        {"order": Frequency("shortest")},
+        {"order": Frequency("largest")},
         {"min_count": 3},
         {"max_length": 3},
         {"order": Likelihood()},

@@ -123,6 +123,16 @@ class Trainer(ABC):
         texts = getattr(self, "special_tokens", None) or ()  # a custom trainer may have none
         return tuple(text for text in texts if isinstance(text, str))
 
+    @property
+    def default_pretokenizer(self) -> Any:
+        """Pretokenizer that `fasttok.train` uses for a corpus by default; None for its own default."""
+        return None
+
+    @property
+    def default_normalizer(self) -> Any:
+        """Normalizer that `fasttok.train` uses for a corpus by default; None for none."""
+        return None
+
     def config(self) -> dict[str, Any]:
         """Return the options by name. They are stored in the provenance of the trained tokenizer."""
         return {option.name: getattr(self, option.name) for option in fields(self)}

@@ -54,10 +54,12 @@ def train(
         `Trainer`.
     pretokenizer : str, sequence, dict or Pretokenizer, optional
         Pretokenizer for a corpus. Default: the pretokenizer of the tokenizer in the option ``start``, if
-        given, or else "o200k". Not allowed with counts, which already have a pretokenizer.
+        given, or else that of the trainer's ``compat`` preset, if it has one, or else "o200k". Not allowed
+        with counts, which already have a pretokenizer.
     normalizer : str, sequence, dict or Normalizer, optional
         Normalizer for a corpus. Default: the normalizer of the tokenizer in the option ``start``, if given,
-        or else none. Not allowed with counts, whose pretokens are already normalized.
+        or else that of the trainer's ``compat`` preset, if it has one, or else none. Not allowed with counts,
+        whose pretokens are already normalized.
     split_special : iterable of str or False, optional
         Texts at which the documents of a corpus are split. The texts themselves are not counted, so that
         nothing is learned from them. Default: the special tokens of the trained tokenizer, those of ``start``
@@ -146,9 +148,10 @@ def train(
         _warn_of_special_text(counts, trainer.split_special, pretokenizer, normalizer)
     else:
         if pretokenizer is None:
-            pretokenizer = getattr(options.get("start"), "pretokenizer", DEFAULT_PRETOKENIZER)
+            default = trainer.default_pretokenizer or DEFAULT_PRETOKENIZER
+            pretokenizer = getattr(options.get("start"), "pretokenizer", default)
         if normalizer is None:
-            normalizer = getattr(options.get("start"), "normalizer", None)
+            normalizer = getattr(options.get("start"), "normalizer", trainer.default_normalizer)
         pretokenizer, normalizer = get_pretokenizer(pretokenizer), get_normalizer(normalizer)
         _check_steps(options.get("start"), pretokenizer=pretokenizer, normalizer=normalizer)
         counts = count_pretokens(

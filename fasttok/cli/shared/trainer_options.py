@@ -32,7 +32,7 @@ trainer_options = options(
         "--min-frequency",
         "bpe, wordpiece, character, word",
         "Lowest frequency of the pairs to merge, or of the pieces to keep.  [default: 1; wordpiece: "
-        "depends on --method]",
+        "depends on --method; --compat subword-nmt: 2]",
         type=int,
         metavar="N",
     ),
@@ -50,7 +50,7 @@ trainer_options = options(
         "--compat",
         "bpe, unigram",
         "Library that is reproduced exactly.",
-        type=click.Choice(["huggingface", "sentencepiece"]),
+        type=click.Choice(["huggingface", "sentencepiece", "rustbpe", "subword-nmt", "cs336"]),
     ),
     trainer_option(
         "--character-coverage",
@@ -125,7 +125,7 @@ trainer_options = options(
         "--tie-break",
         "bpe",
         "Order of equally frequent pairs.  [default: ids]",
-        type=click.Choice(["ids", "shortest"]),
+        type=click.Choice(["ids", "shortest", "largest"]),
     ),
     trainer_option(
         "--byte-order",

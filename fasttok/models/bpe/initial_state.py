@@ -14,6 +14,7 @@ from fasttok.counts.table import PretokenCounts
 from fasttok.models._cache import PretokenCache
 from fasttok.models.bpe._encode import BPEEncoder
 from fasttok.models.bpe.model import BPEModel
+from fasttok.models.merging.orders import Joins
 
 CACHE_BYTES = 1 << 20  # size of the cache; small, because the pretokens of the counts are all distinct
 
@@ -48,7 +49,11 @@ class InitialState:
     pieces : list of bytes
         Piece of each id; empty for special tokens and unused ids. The first new piece gets the next id.
     strings, veto : Ragged of uint32, optional
-        Parameters of `learn_merges` with the same names.
+        Parameters of `learn_merges` with the same names. The strings may contain the end-of-word suffix.
+    counts : ndarray of int64, optional
+        Number of occurrences of each word; default: the counts of the pretokens.
+    joins : Joins, optional
+        Pairs that may be merged.
     """
 
     words: Ragged
@@ -56,26 +61,35 @@ class InitialState:
     pieces: list[bytes]
     strings: Ragged | None = None
     veto: Ragged | None = None
+    counts: NDArray[np.int64] | None = None
+    joins: Joins | None = None
 
 
 def start_from_bytes(
-    counts: PretokenCounts, byte_of_symbol: NDArray[np.uint8], n_reserved: int
+    counts: PretokenCounts, byte_of_symbol: NDArray[np.uint8], n_reserved: int, *, by_value: bool = False
 ) -> InitialState:
-    """Start from single bytes in the given order; their ids begin at `n_reserved`."""
+    """Start from single bytes in the given order; their ids begin at `n_reserved`.
+
+    The strings of the symbols are those of the bytes' positions in that order or, with `by_value`, the bytes.
+    """
     text = counts.text
     symbol_of_byte = np.argsort(byte_of_symbol).astype(np.uint32)
     return InitialState(
         Ragged(symbol_of_byte[text.values], text.offsets),
         np.arange(n_reserved, n_reserved + 256, dtype=np.uint32),
         [b""] * n_reserved + [bytes([byte]) for byte in byte_of_symbol.tolist()],
+        Ragged(byte_of_symbol.astype(np.uint32), np.arange(257)) if by_value else None,
     )
 
 
-def start_from_characters(counts: PretokenCounts, suffix: str, n_reserved: int) -> InitialState:
+def start_from_characters(
+    counts: PretokenCounts, suffix: str, n_reserved: int, *, by_value: bool = False
+) -> InitialState:
     """Start from the characters that occur, sorted by code point; their ids begin at `n_reserved`.
 
     With a suffix, the last character of a pretoken is a separate symbol. It is sorted directly after the same
-    character elsewhere.
+    character elsewhere. With `by_value`, the strings of the symbols are their code points with those of the
+    suffix.
     """
     characters = counts.code_points << np.uint32(1)
     if suffix:
@@ -85,18 +99,24 @@ def start_from_characters(counts: PretokenCounts, suffix: str, n_reserved: int) 
         chr(character >> 1).encode(errors="surrogateescape") + suffix.encode() * (character & 1)
         for character in alphabet.tolist()
     ]
+    strings = None
+    if by_value:
+        end = [ord(character) for character in suffix]
+        strings = Ragged.from_rows([[c >> 1, *(end if c & 1 else ())] for c in alphabet.tolist()])
     return InitialState(
         Ragged(symbols.astype(np.uint32), counts.offsets),
         np.arange(n_reserved, n_reserved + len(alphabet), dtype=np.uint32),
         [b""] * n_reserved + names,
+        strings,
+        joins=Joins(np.ones(len(alphabet), np.int64)) if by_value else None,
     )
 
 
-def start_from_tokenizer(counts: PretokenCounts, start: Start) -> InitialState:
+def start_from_tokenizer(counts: PretokenCounts, start: Start, *, by_value: bool = False) -> InitialState:
     """Start from the ids that a tokenizer gives the pretokens; new ids begin after its own.
 
     Symbols are the ids that occur, in ascending order. The strings of the symbols consist of bytes, which are
-    numbered in the order of the bytes' ids.
+    numbered in the order of the bytes' ids or, with `by_value`, by their values.
 
     Raises
     ------
@@ -118,7 +138,7 @@ def start_from_tokenizer(counts: PretokenCounts, start: Start) -> InitialState:
     text = counts.text
     encoded = model.encode_pretokens(text.values, text.offsets, PretokenCache(CACHE_BYTES))
     ids, symbols = np.unique(encoded.values, return_inverse=True)
-    rank_of_byte = np.argsort(np.argsort(byte_ids)).astype(np.uint32)
+    rank_of_byte = (np.arange(256) if by_value else np.argsort(np.argsort(byte_ids))).astype(np.uint32)
     pieces = model.pieces.to_bytes()
     strings = model.pieces.take(ids)
     return InitialState(

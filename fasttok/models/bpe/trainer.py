@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,22 +32,9 @@ from fasttok.models.bpe.initial_state import (
     start_from_tokenizer,
 )
 from fasttok.models.bpe.model import BPEModel
+from fasttok.models.bpe.presets import CHOICES, DEFAULTS, PRESETS, Preset
 from fasttok.models.options import check_arguments, describe_minimum
 from fasttok.text.unicode.byte_alphabet import BYTES_IN_ORDER, read_bytes
-
-# Options that each preset of `compat` sets.
-PRESETS: dict[str, dict[str, Any]] = {
-    "huggingface": {"tie_break": "ids", "byte_order": "gpt2", "special_ids": "first"},
-}
-# Defaults of the same options.
-DEFAULTS: dict[str, Any] = {"tie_break": "ids", "byte_order": "value", "special_ids": "last"}
-# Valid values of each option.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "units": ("byte", "character"),
-    "tie_break": ("ids", "shortest"),
-    "byte_order": ("value", "gpt2"),
-    "special_ids": ("last", "first"),
-}
 
 
 @dataclass(frozen=True)
@@ -59,13 +46,13 @@ class BPETrainer(Trainer):
     vocab_size : int
         Number of ids after training: bytes or characters, merges and special tokens. With a `start`, its ids
         are included.
-    min_frequency : int
-        Minimum count of a pair; rarer pairs are not merged.
+    min_frequency : int, optional
+        Minimum count of a pair; rarer pairs are not merged. Default: 1, or 2 with ``compat="subword-nmt"``.
     max_piece_length : int, optional
         Maximum length of a piece in bytes or characters, at least 2; default: no limit.
     special_tokens : sequence of str
         Texts of the special tokens. Special tokens of the `start` keep their ids.
-    units : {"byte", "character"}
+    units : {"byte", "character"}, default "byte"
         Symbols that merging starts from. "byte": the 256 bytes, so that any text can be encoded.
         "character": the characters in the counts; a byte that is not UTF-8 counts as a character.
     end_of_word_suffix : str, optional
@@ -76,21 +63,22 @@ class BPETrainer(Trainer):
     unk : str, optional
         Special token that replaces unknown characters; only with ``units="character"``. It must be one of
         `special_tokens`. Without it, encoding an unknown character is an error.
-    tie_break : {"ids", "shortest"}, default "ids"
+    tie_break : {"ids", "shortest", "largest"}, default "ids"
         Order of equally frequent pairs. "ids": the pair with the smaller left id is merged first, then the
         one with the smaller right id, as in Hugging Face ``tokenizers`` and rustbpe. "shortest": the pair
         that makes the shorter piece is merged first, then the pair whose piece comes first when pieces are
-        sorted by the ids of their units, as in sentencepiece, then the pair that is first with "ids".
+        sorted by the ids of their units, as in sentencepiece. "largest": the pair whose left piece is
+        lexicographically larger is merged first, then the pair whose right piece is, as in subword-nmt.
+        Bytes are compared by value, and characters by code point; an end-of-word suffix is part of the piece.
+        If the pieces do not decide, the pair that is first with "ids" is merged.
     byte_order : {"value", "gpt2"}, default "value"
         Order of the ids of single bytes, which affects ties. "value": by byte value. "gpt2": by the
         code points of the characters that GPT-2 writes for the bytes, so that ``!`` is first.
     special_ids : {"last", "first"}, default "last"
         Whether the ids of special tokens come after or before those of the pieces.
-    compat : {"huggingface"}, optional
-        Preset of `tie_break`, `byte_order` and `special_ids`. "huggingface": the merges, ids and vocabulary
-        equal those of the ``BpeTrainer`` of ``tokenizers``. For bytes, ``BpeTrainer`` must be used with
-        ``ByteLevel`` pretokens and the whole ``ByteLevel`` alphabet as ``initial_alphabet``; for characters,
-        without ``ByteLevel``. See the notes.
+    compat : {"huggingface", "rustbpe", "subword-nmt", "cs336"}, optional
+        Library whose merges are learned; a preset of other options, and of the pretokenizer that
+        `fasttok.train` uses for a corpus by default. See the notes.
     start : Tokenizer, optional
         Tokenizer with byte-level BPE to continue from. It encodes the pretokens, and merging continues from
         the resulting ids. Existing ids keep their bytes and special tokens. New merges get the next ids, then
@@ -112,10 +100,29 @@ class BPETrainer(Trainer):
     one more merge. Here the suffix is part of the last character, as in the authors' subword-nmt since
     version 0.2 and in ``tokenizers``.
 
-    **Compatibility.** ``max_token_length=n`` of ``tokenizers`` corresponds to ``max_piece_length=n - 1``
-    here, for n above 2. An `end_of_word_suffix` cannot be combined with ``compat="huggingface"``, because
-    ``tokenizers`` numbers suffixed characters in a random order. If the text of a special token is also a
-    piece, ``tokenizers`` gives both the same id, so that plain text can become the special token; here, with
+    **Compatibility.** With the same pretokens, the merges equal those of these libraries:
+
+    - "huggingface": the ``BpeTrainer`` of ``tokenizers``; the ids and the vocabulary are also the same. For
+      bytes, ``BpeTrainer`` must be used with ``ByteLevel`` pretokens and the whole ``ByteLevel`` alphabet as
+      ``initial_alphabet``; for characters, without ``ByteLevel``.
+    - "rustbpe": ``train_from_iterator`` of rustbpe, with the same ids. The default pretokenizer is "llama3",
+      a spelling of rustbpe's default pattern.
+    - "subword-nmt": ``learn_bpe`` of subword-nmt, which starts from characters, appends ``</w>`` to the last
+      character of a word, and merges no pair that occurs once. By default, words are split at spaces and line
+      ends, so that every line of subword-nmt's input can be a document. Set `vocab_size` to the number of
+      merges plus that of the characters, and look at ``model.merges``. Words that contain white space, such
+      as a tab or U+00A0, or the text ``</w>`` are handled differently in subword-nmt.
+    - "cs336": the BPE trainer of the course CS336 at Stanford. The default pretokenizer is "gpt2". Of the
+      most frequent pairs, the one with the greatest pair of byte strings is merged. Special tokens have the
+      first ids.
+
+    The order of ties of minbpe and of tiktoken's educational trainer depends on which pair comes first in the
+    corpus. Counts do not know this, so no preset can give their merges.
+
+    ``max_token_length=n`` of ``tokenizers`` corresponds to ``max_piece_length=n - 1`` here, for n above 2. An
+    `end_of_word_suffix` cannot be combined with ``compat="huggingface"``, because ``tokenizers`` numbers
+    suffixed characters in a random order. If the text of a special token is also a piece, ``tokenizers``
+    gives both the same id, so that plain text can become the special token; here, with
     ``compat="huggingface"``, this is an error.
 
     **Continuing.** With the same counts and options, training to 10,000 ids and continuing to 20,000 gives
@@ -150,40 +157,64 @@ class BPETrainer(Trainer):
     """
 
     vocab_size: int
-    min_frequency: int = 1
+    min_frequency: int | None = None
     max_piece_length: int | None = None
     special_tokens: tuple[str, ...] = ()
-    units: Literal["byte", "character"] = "byte"
+    units: Literal["byte", "character"] | None = None
     end_of_word_suffix: str | None = None
     unk: str | None = None
-    tie_break: Literal["ids", "shortest"] | None = None
+    tie_break: Literal["ids", "shortest", "largest"] | None = None
     byte_order: Literal["value", "gpt2"] | None = None
     special_ids: Literal["last", "first"] | None = None
-    compat: Literal["huggingface"] | None = None
+    compat: Literal["huggingface", "rustbpe", "subword-nmt", "cs336"] | None = None
     start: Start | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vocab_size", checked_integer("vocab_size", self.vocab_size))
-        object.__setattr__(self, "min_frequency", checked_size("min_frequency", self.min_frequency, 1))
-        if self.max_piece_length is not None:
-            longest = checked_size("max_piece_length", self.max_piece_length, 2)
-            object.__setattr__(self, "max_piece_length", longest)
+        for option, least in (("min_frequency", 1), ("max_piece_length", 2)):
+            if getattr(self, option) is not None:
+                object.__setattr__(self, option, checked_size(option, getattr(self, option), least))
         object.__setattr__(self, "special_tokens", checked_texts("special_tokens", self.special_tokens))
         if self.compat is not None:
             checked_choice("compat", self.compat, *PRESETS)
-        self._check_units()
+        for option, choices in CHOICES.items():
+            if getattr(self, option) is not None:
+                checked_choice(option, getattr(self, option), *choices)
+        for option in ("end_of_word_suffix", "unk"):
+            if getattr(self, option) is not None:
+                checked_word(option, getattr(self, option))
         self._fill_in_options()
+        self._check_units()
         self._check_size()
 
-    def _check_units(self) -> None:
-        checked_choice("units", self.units, *CHOICES["units"])
-        for option in ("end_of_word_suffix", "unk"):
-            text = getattr(self, option)
-            if text is None:
+    def _fill_in_options(self) -> None:
+        """Fill in the options that were not given, from `compat` or the defaults.
+
+        Options that do not apply stay None: `byte_order` for characters, and with a `start` the options that
+        it determines.
+        """
+        preset = PRESETS.get(self.compat or "", Preset())
+        for option in {**DEFAULTS, **preset.fixed, **preset.defaults}:
+            given = getattr(self, option)
+            if option in preset.fixed and given not in (None, preset.fixed[option]):
+                raise ValueError(f"{option}={given!r} contradicts compat={self.compat!r}")
+            if self.start is not None and option in ("byte_order", "special_ids"):
+                if given is not None:
+                    raise ValueError(f"{option} cannot be combined with start, which determines it")
                 continue
-            if self.units != "character":
-                raise ValueError(f'{option} requires units="character"')
-            checked_word(option, text)
+            if given is None and not (option == "byte_order" and self.units == "character"):
+                value = (DEFAULTS | preset.defaults | preset.fixed)[option]
+                object.__setattr__(self, option, value)
+
+    def _check_units(self) -> None:
+        if self.units != "character":
+            for option in ("end_of_word_suffix", "unk"):
+                if getattr(self, option) is not None:
+                    raise ValueError(f'{option} requires units="character"')
+        else:
+            for option in ("byte_order", "start"):
+                if getattr(self, option) is not None:
+                    raise ValueError(f'{option} requires units="byte"')
         if self.end_of_word_suffix is not None and self.compat == "huggingface":
             raise ValueError(
                 "compat='huggingface' cannot be combined with end_of_word_suffix: Hugging Face "
@@ -191,32 +222,6 @@ class BPETrainer(Trainer):
             )
         if self.unk is not None and self.unk not in self.special_tokens:
             raise ValueError(f"unk {self.unk!r} must be one of special_tokens")
-        if self.units == "character":
-            for option in ("byte_order", "start"):
-                if getattr(self, option) is not None:
-                    raise ValueError(f'{option} requires units="byte"')
-
-    def _fill_in_options(self) -> None:
-        """Fill in the options that were not given, from `compat` or the defaults.
-
-        With a `start`, only fill in `tie_break`, because the start determines the others.
-        """
-        preset = PRESETS.get(self.compat or "", {})
-        for option, default in DEFAULTS.items():
-            given = getattr(self, option)
-            if self.start is not None and option != "tie_break":
-                if given is not None:
-                    raise ValueError(f"{option} cannot be combined with start, which determines it")
-                continue
-            if self.units == "character" and option == "byte_order":
-                continue
-            if given is not None:
-                checked_choice(option, given, *CHOICES[option])
-            if option in preset and given not in (None, preset[option]):
-                raise ValueError(f"{option}={given!r} contradicts compat={self.compat!r}")
-            value = preset.get(option, default) if given is None else given
-            checked_choice(option, value, *CHOICES[option])
-            object.__setattr__(self, option, value)
 
     def _check_size(self) -> None:
         if self.start is None:
@@ -250,6 +255,16 @@ class BPETrainer(Trainer):
             return ()
         known = {} if self.start is None else self.start.special_tokens
         return (*known, *self._new_special_tokens())
+
+    @property
+    def default_pretokenizer(self) -> Any:
+        """Pretokenizer that `fasttok.train` uses for a corpus by default; None for its own default."""
+        return None if self.compat is None else PRESETS[self.compat].pretokenizer
+
+    @property
+    def default_normalizer(self) -> Any:
+        """Normalizer that `fasttok.train` uses for a corpus by default; None for none."""
+        return None if self.compat is None else PRESETS[self.compat].normalizer
 
     def _new_special_tokens(self) -> list[str]:
         known = {} if self.start is None else self.start.special_tokens
@@ -308,7 +323,7 @@ class BPETrainer(Trainer):
                 f"vocab_size must be at least {smallest} ({len(ids)} characters and {len(new_tokens)} "
                 f"special tokens), not {self.vocab_size}"
             )
-        order = Frequency(shortest_first=self.tie_break == "shortest")
+        order = Frequency(cast(Any, self.tie_break), state.joins)
         megabytes = estimate_bytes(len(words.values), n_symbols, order) / 1e6
         announce(
             f"training on {len(words):,} distinct pretokens with {len(words.values):,} symbols; this takes "
@@ -317,10 +332,10 @@ class BPETrainer(Trainer):
         )
         learned = learn_merges(
             words,
-            counts.counts,
+            counts.counts if state.counts is None else state.counts,
             n_alphabet=len(ids),
             n_symbols=n_symbols,
-            min_count=self.min_frequency,
+            min_count=cast(int, self.min_frequency),
             max_length=self.max_piece_length,
             order=order,
             strings=state.strings,
@@ -332,12 +347,12 @@ class BPETrainer(Trainer):
         for left, right in merges.tolist():
             pieces.append(pieces[left] + pieces[right])
         if self.compat == "huggingface":
-            _check_no_shared_ids(self.special_tokens, set(pieces), self.units)
+            _check_no_shared_ids(self.special_tokens, set(pieces), cast(str, self.units))
         n_ids = len(pieces) + n_last
         if n_ids < self.vocab_size:
             warn(
                 f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: no other pair occurs"
-                + describe_minimum(self.min_frequency)
+                + describe_minimum(cast(int, self.min_frequency))
                 + (" and is short enough" if self.max_piece_length else "")
             )
         first = len(pieces) if n_last else 0
@@ -358,12 +373,13 @@ class BPETrainer(Trainer):
         return Trained(model, self.start.special_tokens | special_tokens)
 
     def _initial_state(self, counts: PretokenCounts) -> InitialState:
+        by_value = self.tie_break == "largest"
         if self.start is not None:
-            return start_from_tokenizer(counts, self.start)
+            return start_from_tokenizer(counts, self.start, by_value=by_value)
         n_reserved = len(self.special_tokens) if self.special_ids == "first" else 0
         if self.units == "character":
-            return start_from_characters(counts, self.end_of_word_suffix or "", n_reserved)
-        return start_from_bytes(counts, _byte_order(self.byte_order), n_reserved)
+            return start_from_characters(counts, self.end_of_word_suffix or "", n_reserved, by_value=by_value)
+        return start_from_bytes(counts, _byte_order(self.byte_order), n_reserved, by_value=by_value)
 
 
 def _check_no_shared_ids(tokens: tuple[str, ...], pieces: set[bytes], units: str) -> None:

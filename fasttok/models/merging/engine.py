@@ -50,6 +50,7 @@ def learn_merges(
     strings: Ragged | None = None,
     veto: Ragged | None = None,
     frequencies: NDArray[np.int64] | None = None,
+    unmerged: list[Ragged] | None = None,
     progress: bool = False,
 ) -> NDArray[np.uint32]:
     """Repeatedly merge the pair of neighbouring symbols that comes first in an order.
@@ -80,6 +81,11 @@ def learn_merges(
         Array with at least one row per merge, ``n_symbols - n_alphabet`` rows are enough. For each merge, the
         count of the pair just before it is merged and the number of its occurrences that are merged are
         written to it. They differ only for a pair of two equal symbols, whose occurrences may overlap.
+    unmerged : list, optional
+        List to which the strings are appended that other pairs would have produced, as one Ragged of uint32,
+        if no pair is left to merge before `n_symbols` is reached; only with `Frequency`. They are the strings
+        of all pairs that were neighbours at some time, even while a merge was under way, and that may be
+        merged, each once and sorted, without those of merged symbols.
     progress : bool
         Whether to show a progress bar on standard error.
 
@@ -157,6 +163,9 @@ def learn_merges(
                 by_pair = [_with_capacity(array, len(count)) for array in by_pair]
                 piece_values = _with_capacity(piece_values, reg[k.NEED_VALUES])
     merges = merges[: reg[k.N_SYMBOLS] - n_alphabet]
+    if unmerged is not None and status == k.EXHAUSTED and isinstance(order, Frequency):
+        found = order.find_pairs(pairs, by_symbol, reg)
+        unmerged.append(_join_strings(found, Ragged(piece_values, piece_offsets[: reg[k.N_SYMBOLS] + 1])))
     if frequencies is not None:
         frequencies[: len(merges)] = merges[:, 2:]
     return merges[:, :2].astype(np.uint32)
@@ -208,6 +217,13 @@ def _fill_postings(
         k.fill_postings(cells, pairs, postings, first, min(first + PASS, len(cells)))
     known[:, k.START] -= known[:, k.SIZE]
     return postings
+
+
+def _join_strings(pairs: NDArray[np.int64], strings: Ragged) -> Ragged:
+    """Return the joined strings of pairs that are not strings already, each once and sorted."""
+    rows = [tuple(row.tolist()) for row in strings]
+    joined = {rows[left] + rows[right] for left, right in pairs.tolist()}
+    return Ragged.from_rows(sorted(joined - set(rows)))
 
 
 def _with_capacity(array: NDArray[Any], needed: int) -> NDArray[Any]:

@@ -34,9 +34,14 @@ It also holds when merging continues from a model, if the merges of the model co
 produce. With CHECK_VETO, the loop stops after it has created a symbol and before it merges the first
 occurrence, so that the caller can cancel the merge.
 
+**Ties.** Of equally frequent pairs, the register TIES says which one is merged first; see `precedes`.
+
+**Traits.** Some pairs must not be merged, because their string would be too long, mix scripts, or have a ▁ in
+the wrong place. Whether it does follows from one integer per symbol, its traits; see
+`fasttok.models.merging.joins`. Such pairs are counted, but never pushed.
+
 **State.** All state is in the arrays and in `reg`. The loop can therefore stop inside a merge and be resumed,
-even with larger arrays. Symbols are numbered from 0. Of equally frequent pairs, the one with the smaller left
-symbol is merged first, then the one with the smaller right symbol, unless BY_LENGTH is set.
+even with larger arrays. Symbols are numbered from 0.
 
 **Arrays.** The kernels do not check their arguments. For n cells, w words, s symbols at the end, m merges,
 and p slots::
@@ -54,6 +59,7 @@ and p slots::
                                    and total weight of the occurrences that were merged
     reg            int64[N_REG]    registers
     heap           int64[p, 3]     count, ``left << 32 | right`` and slot of each entry
+    traits         int64[s]        traits of each symbol
 """
 
 from __future__ import annotations
@@ -61,6 +67,7 @@ from __future__ import annotations
 import numpy as np
 
 from fasttok.core.jit import njit
+from fasttok.models.merging.joins import join_traits, may_join
 
 SYMBOL, PAIR, LENGTH, WORD = 0, 1, 2, 3  # columns of `cells`
 NONE = np.uint32(0xFFFFFFFF)  # slot of a cell without a pair
@@ -84,9 +91,7 @@ FIRST_NEW_PAIR = 7  # first slot that the current merge created
 TARGET = 8  # number of symbols at which the loop stops
 MIN_COUNT = 9  # minimum count of a pair
 MAX_LENGTH = 10  # maximum length of the string of a merged symbol
-# 1: of equally frequent pairs, the one with the shorter string is merged first, then the one whose string is
-# lexicographically smaller, then the one with the smaller symbols. 0: only the symbols are compared.
-BY_LENGTH = 11
+TIES = 11  # order of equally frequent pairs: BY_SYMBOLS, SHORTEST or LARGEST
 NEED_PAIRS = 12  # length of `count` that the next merge may need
 NEED_POSTINGS = 13  # length of `postings` that the next merge may need
 NEED_EVENTS = 14  # length of `events` that the next merge needs
@@ -95,7 +100,13 @@ FLOOR = 16  # pairs with a smaller count are not pushed onto the heap
 # 1: return BEGUN before the first occurrence is merged, so that the caller can cancel the merge.
 CHECK_VETO = 17
 MERGED = 18  # total weight of the occurrences that the current merge has merged
-N_REG = 19  # number of registers
+# Pairs that must not be merged; see `may_join`.
+FORBIDDEN_LEFT = 19
+FORBIDDEN_RIGHT = 20
+MARKS_ALONE = 21
+N_REG = 22  # number of registers
+
+BY_SYMBOLS, SHORTEST, LARGEST = 0, 1, 2  # values of TIES
 
 # Statuses that the loop returns.
 DONE = 0  # TARGET is reached
@@ -177,24 +188,53 @@ def write_postings(cells, pairs, postings, events, reg):
 
 
 @njit
-def precedes(count_a, pair_a, count_b, pair_b, piece_values, piece_offsets, by_length):
-    """Return whether pair a is merged before pair b; a pair is ``left << 32 | right``."""
+def compare_strings(piece_values, piece_offsets, x, y):
+    """Compare the strings of two symbols lexicographically: return -1, 0 or 1."""
+    at_x, end_x = piece_offsets[x], piece_offsets[x + 1]
+    at_y, end_y = piece_offsets[y], piece_offsets[y + 1]
+    while at_x < end_x and at_y < end_y:
+        if piece_values[at_x] != piece_values[at_y]:
+            return -1 if piece_values[at_x] < piece_values[at_y] else 1
+        at_x += 1
+        at_y += 1
+    return 1 if at_x < end_x else -1 if at_y < end_y else 0
+
+
+@njit
+def precedes(count_a, pair_a, count_b, pair_b, piece_values, piece_offsets, ties):
+    """Return whether pair a is merged before pair b; a pair is ``left << 32 | right``.
+
+    The pair with the higher count comes first. If the counts are equal, TIES decides:
+
+    - BY_SYMBOLS: the pair with the smaller left symbol, then the one with the smaller right symbol.
+    - SHORTEST: the pair with the shorter joined string, then the one whose string is lexicographically
+      smaller.
+    - LARGEST: the pair whose left string is lexicographically larger, then the one whose right string is.
+
+    If the strings do not decide, the symbols do.
+    """
     if count_a != count_b:
         return count_a > count_b
-    if by_length:
-        left_a, right_a = pair_a >> 32, pair_a & 0xFFFFFFFF
-        left_b, right_b = pair_b >> 32, pair_b & 0xFFFFFFFF
-        length_la = piece_offsets[left_a + 1] - piece_offsets[left_a]
-        length_lb = piece_offsets[left_b + 1] - piece_offsets[left_b]
-        length_a = length_la + piece_offsets[right_a + 1] - piece_offsets[right_a]
-        length_b = length_lb + piece_offsets[right_b + 1] - piece_offsets[right_b]
-        if length_a != length_b:
-            return length_a < length_b
-        for i in range(length_a):
-            at_a = piece_offsets[left_a] + i if i < length_la else piece_offsets[right_a] + i - length_la
-            at_b = piece_offsets[left_b] + i if i < length_lb else piece_offsets[right_b] + i - length_lb
-            if piece_values[at_a] != piece_values[at_b]:
-                return piece_values[at_a] < piece_values[at_b]
+    if ties == BY_SYMBOLS:
+        return pair_a < pair_b
+    left_a, right_a = pair_a >> 32, pair_a & 0xFFFFFFFF
+    left_b, right_b = pair_b >> 32, pair_b & 0xFFFFFFFF
+    if ties == LARGEST:
+        order = compare_strings(piece_values, piece_offsets, left_a, left_b)
+        if order == 0:
+            order = compare_strings(piece_values, piece_offsets, right_a, right_b)
+        return order > 0 if order != 0 else pair_a < pair_b
+    length_la = piece_offsets[left_a + 1] - piece_offsets[left_a]
+    length_lb = piece_offsets[left_b + 1] - piece_offsets[left_b]
+    length_a = length_la + piece_offsets[right_a + 1] - piece_offsets[right_a]
+    length_b = length_lb + piece_offsets[right_b + 1] - piece_offsets[right_b]
+    if length_a != length_b:
+        return length_a < length_b
+    for i in range(length_a):
+        at_a = piece_offsets[left_a] + i if i < length_la else piece_offsets[right_a] + i - length_la
+        at_b = piece_offsets[left_b] + i if i < length_lb else piece_offsets[right_b] + i - length_lb
+        if piece_values[at_a] != piece_values[at_b]:
+            return piece_values[at_a] < piece_values[at_b]
     return pair_a < pair_b
 
 
@@ -206,7 +246,7 @@ def push(heap, piece_values, piece_offsets, reg, count, pair, slot):
     while i > 0:
         parent = (i - 1) >> 1
         if not precedes(
-            count, pair, heap[parent, 0], heap[parent, 1], piece_values, piece_offsets, reg[BY_LENGTH]
+            count, pair, heap[parent, 0], heap[parent, 1], piece_values, piece_offsets, reg[TIES]
         ):
             break
         for column in range(3):
@@ -226,12 +266,10 @@ def replace_top(heap, piece_values, piece_offsets, reg, count, pair, slot):
             break
         if child + 1 < n and precedes(
             heap[child + 1, 0], heap[child + 1, 1], heap[child, 0], heap[child, 1],
-            piece_values, piece_offsets, reg[BY_LENGTH],
+            piece_values, piece_offsets, reg[TIES],
         ):  # fmt: skip
             child += 1
-        if not precedes(
-            heap[child, 0], heap[child, 1], count, pair, piece_values, piece_offsets, reg[BY_LENGTH]
-        ):
+        if not precedes(heap[child, 0], heap[child, 1], count, pair, piece_values, piece_offsets, reg[TIES]):
             break
         for column in range(3):
             heap[i, column] = heap[child, column]
@@ -240,21 +278,31 @@ def replace_top(heap, piece_values, piece_offsets, reg, count, pair, slot):
 
 
 @njit
-def push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, first, ceiling):
-    """Push each pair with slot >= `first` and FLOOR <= count < `ceiling` whose string is short enough."""
+def push_pairs(heap, pairs, count, piece_values, piece_offsets, traits, reg, first, ceiling):
+    """Push each pair with slot >= `first` and FLOOR <= count < `ceiling` that may be merged."""
     for slot in range(first, reg[N_PAIRS]):
         if count[slot] < reg[FLOOR] or count[slot] >= ceiling:
             continue
         left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
-        length = (
-            piece_offsets[left + 1] - piece_offsets[left] + piece_offsets[right + 1] - piece_offsets[right]
-        )
-        if length <= reg[MAX_LENGTH]:
+        if may_join(
+            traits[left], traits[right], reg[MAX_LENGTH], reg[FORBIDDEN_LEFT], reg[FORBIDDEN_RIGHT],
+            reg[MARKS_ALONE],
+        ):  # fmt: skip
             push(heap, piece_values, piece_offsets, reg, count[slot], left << 32 | right, slot)
 
 
 @njit
-def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg):
+def mark_joinable(pairs, traits, reg, out):
+    """Set ``out[slot]`` to whether the pair in each slot may be merged."""
+    for slot in range(reg[N_PAIRS]):
+        out[slot] = may_join(
+            traits[pairs[slot, LEFT]], traits[pairs[slot, RIGHT]], reg[MAX_LENGTH], reg[FORBIDDEN_LEFT],
+            reg[FORBIDDEN_RIGHT], reg[MARKS_ALONE],
+        )  # fmt: skip
+
+
+@njit
+def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, traits, reg):
     """Return the slot of the pair to merge next, which stays on top of the heap; -1 if there is none."""
     while True:
         while reg[N_HEAP] == 0:
@@ -262,7 +310,7 @@ def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg):
             if ceiling == reg[MIN_COUNT]:
                 return -1
             reg[FLOOR] = max(reg[MIN_COUNT], ceiling - (ceiling // 4 + 1))
-            push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, 0, ceiling)
+            push_pairs(heap, pairs, count, piece_values, piece_offsets, traits, reg, 0, ceiling)
         slot = heap[0, 2]
         if heap[0, 0] == count[slot]:
             return slot
@@ -403,6 +451,7 @@ def run_merges(
     reg,
     budget,
     heap,
+    traits,
 ):
     """Run merges until about `budget` postings are visited; return DONE, EXHAUSTED, PAUSED, FULL or BEGUN.
 
@@ -412,13 +461,14 @@ def run_merges(
         if reg[CURRENT] < 0:
             if reg[N_SYMBOLS] == reg[TARGET]:
                 return DONE
-            slot = find_most_frequent(count, pairs, heap, piece_values, piece_offsets, reg)
+            slot = find_most_frequent(count, pairs, heap, piece_values, piece_offsets, traits, reg)
             if slot < 0:
                 return EXHAUSTED
             if not begin_merge(
                 slot, count, pairs, postings, events, piece_values, piece_offsets, merges, reg
             ):
                 return FULL
+            traits[reg[N_SYMBOLS] - 1] = join_traits(traits[pairs[slot, LEFT]], traits[pairs[slot, RIGHT]])
             if reg[CHECK_VETO]:
                 return BEGUN
         start = reg[NEXT]
@@ -429,6 +479,8 @@ def run_merges(
         budget -= reg[NEXT] - start + FIXED_COST
         if reg[NEXT] == end:
             end_merge(cells, count, pairs, postings, events, scratch, merges, reg)
-            push_pairs(heap, pairs, count, piece_values, piece_offsets, reg, reg[FIRST_NEW_PAIR], NO_CEILING)
+            push_pairs(
+                heap, pairs, count, piece_values, piece_offsets, traits, reg, reg[FIRST_NEW_PAIR], NO_CEILING
+            )
         if budget <= 0:
             return PAUSED

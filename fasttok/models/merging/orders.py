@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,19 +89,44 @@ class Order(ABC):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class Joins:
+    """Rules for the pairs that `Frequency` may merge.
+
+    Attributes
+    ----------
+    traits : ndarray of int64
+        Traits of each symbol of the alphabet; see `fasttok.models.merging.joins`.
+    forbidden_left, forbidden_right : int
+        Flags that the left and the right symbol of a pair must not have.
+    marks_alone : bool
+        Whether strings that consist of ▁ alone are exempt from the flags.
+    """
+
+    traits: NDArray[np.int64]
+    forbidden_left: int = 0
+    forbidden_right: int = 0
+    marks_alone: bool = False
+
+
 @dataclass(frozen=True)
 class Frequency(Order):
     """Order by frequency: the most frequent pair is merged first.
 
     Parameters
     ----------
-    shortest_first : bool
-        Order of equally frequent pairs. False: the pair with the smaller left symbol is merged first, then
-        the one with the smaller right symbol. True: the pair with the shorter joined string is merged first,
-        then the one whose string is lexicographically smaller, then the one with the smaller symbols.
+    ties : {"ids", "shortest", "largest"}
+        Order of equally frequent pairs. "ids": the pair with the smaller left symbol is merged first, then
+        the one with the smaller right symbol. "shortest": the pair with the shorter joined string, then the
+        one whose string is lexicographically smaller. "largest": the pair whose left string is
+        lexicographically larger, then the one whose right string is. If both strings are the same, "shortest"
+        and "largest" decide as "ids" does.
+    joins : Joins, optional
+        Pairs that may be merged; default: all that are short enough.
     """
 
-    shortest_first: bool = False
+    ties: Literal["ids", "shortest", "largest"] = "ids"
+    joins: Joins | None = None
 
     bytes_per_pair = 64
 
@@ -115,10 +140,30 @@ class Frequency(Order):
         from fasttok.models.merging import kernels as k
 
         n_pairs, reg = text.reg[k.N_PAIRS], text.reg
-        reg[k.BY_LENGTH] = self.shortest_first
+        reg[k.TIES] = {"ids": k.BY_SYMBOLS, "shortest": k.SHORTEST, "largest": k.LARGEST}[self.ties]
         reg[k.FLOOR] = max(text.count[:n_pairs].max(initial=0) + 1, reg[k.MIN_COUNT])
+        n_alphabet = reg[k.N_SYMBOLS]
+        traits = np.empty(len(text.piece_offsets) - 1, np.int64)
+        if self.joins is None:
+            traits[:n_alphabet] = np.diff(text.piece_offsets[: n_alphabet + 1])
+        else:
+            traits[:n_alphabet] = self.joins.traits
+            reg[k.FORBIDDEN_LEFT] = self.joins.forbidden_left
+            reg[k.FORBIDDEN_RIGHT] = self.joins.forbidden_right
+            reg[k.MARKS_ALONE] = self.joins.marks_alone
         heap = np.empty((len(text.count), 3), np.int64)
-        return [heap], []
+        return [heap], [traits]
+
+    def find_pairs(
+        self, pairs: NDArray[np.int64], by_symbol: list[NDArray[Any]], reg: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the pairs of symbols that occurred at some time and may be merged: shape (n, 2)."""
+        from fasttok.models.merging import kernels as k
+
+        may_be_merged = np.empty(int(reg[k.N_PAIRS]), np.bool_)
+        k.mark_joinable(pairs, by_symbol[0], reg, may_be_merged)
+        found: NDArray[np.int64] = pairs[: len(may_be_merged), :2][may_be_merged]
+        return found
 
 
 @dataclass(frozen=True)
