@@ -17,6 +17,8 @@ from fasttok.cli.shared.outputs import check_output, print_json
 if TYPE_CHECKING:
     import fasttok as ft
 
+LONGEST = 2000  # characters of an entry of the provenance that are printed
+
 
 @click.command(cls=Command)
 @click.argument("path", type=click.Path())
@@ -94,13 +96,18 @@ def _print(tok: ft.Tokenizer, text: str | None, top: int) -> None:
         click.echo(f"roles         {roles or 'none'}")
         click.echo(f"chat template {'no' if tok.config.chat_template is None else 'yes'}")
     for key, value in tok.provenance.items():
-        click.echo(f"{key:<13} {value}")
+        click.echo(f"{key:<13} {_shorten(str(value))}")
     for name, pieces in _choose_pieces(tok, top).items():
         click.echo(f"{name:<13} {'  '.join(pieces)}")
     if text is not None:
         data = text.encode(errors="surrogateescape")
         ids = tok.encode(data, as_list=True)
         click.echo(f"\n{coloured(tok.show(data))}\n{' '.join(map(str, ids))}\n{len(ids)} tokens")
+
+
+def _shorten(text: str) -> str:
+    """Return the beginning of a long text, such as the counts of all pieces."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters; see --json)"
 
 
 def _describe(tok: ft.Tokenizer, text: str | None, top: int) -> dict[str, Any]:

@@ -85,6 +85,7 @@ MODELS = ("bpe", "unigram", "wordpiece", "character", "byte", "word")
     type=click.Path(),
     help="Tokenizer to continue from: its ids stay, and new merges follow (bpe).",
 )
+@option("--piece-counts", is_flag=True, help="Keep the count of each id in the training data.")
 @trainer_options
 @rank_encoding_option
 @allow_import_option
@@ -103,6 +104,7 @@ def train(
     template: str | None,
     pair_template: str | None,
     start: str | None,
+    piece_counts: bool,
     rank_encoding: str | None,
     allow_import: tuple[str, ...],
     workers: int | None,
@@ -161,6 +163,7 @@ def train(
             split_special=False if no_split_special else split_special or None,
             workers=workers,
             progress=shown,
+            piece_counts=piece_counts,
             **options,
         )
     if given is not None:

@@ -68,6 +68,7 @@ from fasttok.tokenizer.filling import (
 )
 from fasttok.tokenizer.model_config import ModelConfig
 from fasttok.tokenizer.offsets import Encoding, Trimmer, locate, surround
+from fasttok.tokenizer.piece_counts import read_piece_counts
 from fasttok.tokenizer.settings import Padding, Settings, Side, Strategy, TrimOffsets, Truncation
 from fasttok.tokenizer.stream import EncodedPart, Parts, copy_parts, count_parts, join_parts
 from fasttok.tokenizer.template import PLAIN_PAIR, AnyIds, Template
@@ -256,6 +257,30 @@ class Tokenizer:
         if any((token.lstrip or token.rstrip) and not token.special for token in self.added_tokens):
             return False
         return self.pretokenizer.is_partition and self.model.is_lossless
+
+    @property
+    def piece_counts(self) -> NDArray[np.int64] | None:
+        """Counts of the ids over the training counts: int64 of shape (vocab_size,), or None if not known.
+
+        `fasttok.train` counts them with ``piece_counts=True`` and keeps them in the provenance. Each pretoken
+        is encoded by itself, and its count is added to those of its ids. A pretoken that the model cannot
+        encode is not counted. Special tokens have the count 0, except the unknown token.
+
+        Raises
+        ------
+        ValueError
+            If ``provenance["piece_counts"]`` is not a list of counts.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
+        >>> tok = ft.train(counts, model="character", piece_counts=True)
+        >>> {tok.id_to_piece(i): n for i, n in enumerate(tok.piece_counts.tolist())}
+        {b'e': 2, b'l': 7, b'o': 7, b'r': 2, b'w': 7}
+        """
+        written = self.provenance.get("piece_counts")
+        return None if written is None else read_piece_counts(written, self.vocab_size)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 hash of everything that determines ids and decoded text.

@@ -27,6 +27,7 @@ from fasttok.text.added import AddedToken
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, AnyPretokenizer, get_pretokenizer
 from fasttok.text.steps import Normalizer, Pretokenizer
+from fasttok.tokenizer.piece_counts import count_pieces
 from fasttok.tokenizer.settings import Settings
 from fasttok.tokenizer.tokenizer import Tokenizer
 
@@ -40,6 +41,7 @@ def train(
     split_special: Iterable[str] | Literal[False] | None = None,
     workers: int | None = None,
     progress: bool = False,
+    piece_counts: bool = False,
     **options: Any,
 ) -> Tokenizer:
     """Train a tokenizer on a corpus or on counts of pretokens.
@@ -70,6 +72,8 @@ def train(
         Number of threads; default: all CPUs. The result does not depend on it.
     progress : bool
         Whether to show progress bars on the standard error stream.
+    piece_counts : bool
+        Whether to count how often each id occurs in the training data; see `Tokenizer.piece_counts`.
     **options
         Options of the trainer, such as ``special_tokens`` and ``vocab_size``. "bpe" and "unigram" require
         ``vocab_size``. See `BPETrainer`, `UnigramTrainer`, `WordPieceTrainer`, `CharacterTrainer`,
@@ -79,7 +83,8 @@ def train(
     -------
     Tokenizer
         The trained tokenizer. Its ``provenance`` contains the options, the recipe and fingerprint of the
-        counts, the part of the corpus that the model cannot encode, if any, and the version of fasttok.
+        counts, the part of the corpus that the model cannot encode, if any, the counts of the pieces, if
+        asked for, and the version of fasttok.
 
     Raises
     ------
@@ -121,6 +126,12 @@ def train(
     >>> tok = ft.train(corpus, **options, split_special=False)
     >>> [tok.id_to_piece(i) for i in (256, 257)]
     [b'<e', b'd>']
+
+    The count of each id in the training data:
+
+    >>> tok = ft.train(counts, vocab_size=258, piece_counts=True)
+    >>> {tok.id_to_piece(i): n for i, n in enumerate(tok.piece_counts.tolist()) if n > 1}
+    {b' ': 4, b't': 2, b'at': 2, b'he': 2}
     """
     kind = find_trainer(model)
     name = model if isinstance(model, str) else import_path(kind)
@@ -133,6 +144,7 @@ def train(
     )
     resolve_workers(workers)
     checked_flag("progress", progress)
+    checked_flag("piece_counts", piece_counts)
     _check_options(name, kind, options)
     try:
         trainer = kind(**options)
@@ -166,7 +178,7 @@ def train(
     added = {} if start is None else start.added_tokens
     known = {token.text for token in added}
     added |= {AddedToken(t, special=True): i for t, i in trained.special_tokens.items() if t not in known}
-    return Tokenizer(
+    tok = Tokenizer(
         trained.model,
         pretokenizer,
         added,
@@ -175,6 +187,10 @@ def train(
         decoder=None if start is None else start.given_decoder,
         **(Settings() if start is None else start.settings),
     )
+    if piece_counts:
+        encoding = trained.model.without_pieces(tok.special_tokens.values())
+        tok.provenance["piece_counts"] = count_pieces(encoding, counts, tok.vocab_size).tolist()
+    return tok
 
 
 def _refuse_steps(pretokenizer: Any, normalizer: Any, split_special: Any) -> None:
