@@ -25,13 +25,16 @@ def message(field: int, value: bytes) -> bytes:
     return number(field << 3 | 2) + number(len(value)) + value
 
 
-def write(pieces: list[Piece], byte_fallback: bool = False) -> bytes:
-    """Return the file of a Unigram model without normalization."""
+UNIGRAM, BPE, WORD, CHAR = range(1, 5)
+
+
+def write(pieces: list[Piece], byte_fallback: bool = False, model_type: int = UNIGRAM) -> bytes:
+    """Return the file of a model without normalization."""
     out = b""
     for text, score, kind in pieces:
         row = message(1, text.encode()) + number(2 << 3 | 5) + struct.pack("<f", score)
         out += message(1, row + number(3 << 3) + number(kind))
-    trainer = number(3 << 3) + number(1) + number(35 << 3) + number(byte_fallback)
+    trainer = number(3 << 3) + number(model_type) + number(35 << 3) + number(byte_fallback)
     off = b"".join(number(field << 3) + number(0) for field in (3, 4, 5))
     return out + message(2, trainer) + message(3, message(1, b"identity") + off)
 

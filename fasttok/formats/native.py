@@ -154,7 +154,7 @@ def _version_of(tokenizer: Tokenizer) -> int:
     """Return the first version of the format that can hold the tokenizer."""
     alphabet = getattr(tokenizer.model, "alphabet", None)
     has_options = isinstance(alphabet, Characters) and (alphabet.drop_unk or alphabet.compat)
-    if has_options or tokenizer.model._excluded:
+    if has_options or tokenizer.model._excluded or getattr(tokenizer.model, "merge_ranks", None) is not None:
         return 3  # earlier versions would not see these options
     if _settings_of(tokenizer) or not _is_in_version_1(tokenizer.template, tokenizer.special_tokens):
         return 3

@@ -213,6 +213,11 @@ def _write_model(tokenizer: Tokenizer) -> Json:
 
 def _write_bpe(tokenizer: Tokenizer, model: BPEModel) -> Json:
     alphabet = model.alphabet
+    if model.merge_ranks is not None:
+        raise ModelExportError(
+            "in tokenizers, the rank of a merge is its row; it cannot have the ranks of this model "
+            "(merge_ranks)"
+        )
     if isinstance(alphabet, Bytes):
         names = [write_bytes(piece) for piece in model.pieces.to_bytes()]
         options: Json = {}

@@ -20,4 +20,5 @@ class CharacterEncoder(MergeEncoder):
         drops_unk: bool,
         remerges: bool,
         whole: PieceTable | None,
+        merge_ranks: NDArray[np.uint32] | None = None,
     ) -> None: ...

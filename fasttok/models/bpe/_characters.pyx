@@ -49,6 +49,8 @@ cdef class CharacterEncoder(MergeEncoder):
         sets, and an id without a length has all consecutive unknown characters, or one if they are not fused.
     whole : PieceTable or None
         Table in which a pretoken is looked up before it is merged.
+    merge_ranks : uint32[m], optional
+        Rank of each merge; default: its row.
     """
 
     cdef uint64_t* table  # hash table of characters: the key in the upper 32 bits, the id in the lower
@@ -78,6 +80,7 @@ cdef class CharacterEncoder(MergeEncoder):
         bint drops_unk,
         bint remerges,
         PieceTable whole,
+        merge_ranks=None,
     ):
         cdef Py_ssize_t i
         cdef int bits = 4
@@ -109,12 +112,12 @@ cdef class CharacterEncoder(MergeEncoder):
             memcpy(self.byte_ids, &byte_ids[0], sizeof(self.byte_ids))
             known = np.asarray(byte_ids)
             largest = max(largest, np.max(known[known != <uint32_t>NOTHING], initial=0))
-        self.set_merges(merges, merge_ids, largest)
+        self.set_merges(merges, merge_ids, largest, merge_ranks)
 
     def __dealloc__(self):
         free(self.table)
 
-    cdef uint32_t _find(self, uint32_t character) noexcept nogil:
+    cdef uint32_t _find_character(self, uint32_t character) noexcept nogil:
         """Return the id of a character key, or NOTHING."""
         cdef uint64_t place = hash_character(character) >> self.shift_characters
         while True:
@@ -133,7 +136,7 @@ cdef class CharacterEncoder(MergeEncoder):
             character |= 2
         if self.marks_last and i + size[0] == length:
             character |= 1
-        return self._find(character)
+        return self._find_character(character)
 
     cdef inline bint _has_bytes(
         self, const uint8_t* pretoken, Py_ssize_t i, Py_ssize_t size, Py_ssize_t length

@@ -9,12 +9,30 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from fasttok.core._interrupt cimport Interrupt
+from fasttok.models._cache cimport PretokenCache
 from fasttok.models._sampling_loop cimport SamplingLoop, draw
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY
 from fasttok.models.bpe._encode cimport MergeEncoder
+from fasttok.text._spans cimport Spans
 
 cdef uint32_t NO_RANK = 0xFFFFFFFFU  # rank of a pair that does not merge, as in MergeEncoder
 cdef uint64_t ALWAYS = 1ULL << 63  # limit that every draw is below: all merges are skipped
+
+
+cdef Py_ssize_t fuse_rows(
+    uint32_t* ids, int64_t* offsets, Py_ssize_t n_rows, uint32_t unk_id
+) noexcept nogil:
+    """Replace each run of unknown tokens in a row by one, in place; return the new number of ids."""
+    cdef Py_ssize_t row, i, start, begin = 0, n = 0
+    for row in range(n_rows):
+        start = n
+        for i in range(begin, offsets[row + 1]):
+            if ids[i] != unk_id or n == start or ids[n - 1] != unk_id:
+                ids[n] = ids[i]
+                n += 1
+        begin = offsets[row + 1]
+        offsets[row + 1] = n
+    return n
 
 
 @cython.final
@@ -56,6 +74,24 @@ cdef class DropoutEncoder(SamplingLoop):
     def __dealloc__(self):
         free(self.merges)
 
+    cdef Py_ssize_t encode_rows(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        const int64_t* offsets,
+        Py_ssize_t n_rows,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* out_offsets,
+    ) noexcept nogil:
+        cdef Py_ssize_t n = SamplingLoop.encode_rows(
+            self, text, n_text, offsets, n_rows, spans, cache, out, out_offsets
+        )
+        if n > 0 and self.encoder.fused_id >= 0:
+            n = fuse_rows(out, out_offsets, n_rows, self.encoder.fused_id)
+        return n
+
     cdef Py_ssize_t sample_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids, uint64_t state, Interrupt interrupt
     ) noexcept nogil:
@@ -64,7 +100,7 @@ cdef class DropoutEncoder(SamplingLoop):
         cdef uint64_t merge
         cdef uint32_t rank
         if n <= 1 or self.limit == ALWAYS:
-            return n
+            return self.encoder.finish(ids, n) if n > 0 else n
         if not self._reserve(n):
             return OUT_OF_MEMORY
         for i in range(n):
@@ -93,7 +129,7 @@ cdef class DropoutEncoder(SamplingLoop):
             j = i + self.lengths[i]
             k = j + self.lengths[j]
             self.ranks[j] = NO_RANK
-            ids[i] = self.encoder._merged(rank)
+            ids[i] = self.encoder._merged(rank, ids[i], ids[j])
             self.lengths[i] = k - i
             self.lengths[k - 1] = k - i
             self._add(i, self.encoder._rank(ids[i], ids[k]) if k < n else NO_RANK)
@@ -109,7 +145,7 @@ cdef class DropoutEncoder(SamplingLoop):
             ids[n_ids] = ids[i]
             i += self.lengths[i]
             n_ids += 1
-        return n_ids
+        return self.encoder.finish(ids, n_ids)
 
     cdef bint _reserve(self, Py_ssize_t n) noexcept nogil:
         """Make the buffers large enough for a pretoken of n symbols.

@@ -1,7 +1,7 @@
 """Declarations of _encode.pyx: merging, as shared by the encoders of bytes and of characters."""
 
 cimport cython
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._encoder cimport PretokenEncoder
@@ -12,8 +12,9 @@ cdef enum:
 
 
 cdef class MergeEncoder(PretokenEncoder):
-    cdef uint32_t* merged  # merged id of each rank; NULL if the rank is the id
-    cdef uint64_t* pairs  # hash table: the pair in the upper bits, its rank in the lower bits
+    cdef uint32_t* merged  # merged id of each result; NULL if the number of the result is the id
+    cdef uint32_t* rank_of  # rank of each result; NULL if the number of the result is the rank
+    cdef uint64_t* pairs  # hash table: the pair in the upper bits, the number of its result in the lower bits
     cdef void* pairs_block
     cdef uint64_t* filter  # bit set of the hashes of all pairs
     cdef void* filter_block
@@ -22,19 +23,28 @@ cdef class MergeEncoder(PretokenEncoder):
     cdef int id_bits  # number of bits of an id in `pairs`
     cdef Py_ssize_t n_ranks
     cdef bint is_in_order  # whether every merge ranks after the merges that produce its parts
+    cdef int64_t fused_id  # runs of this id become one in a row; -1 for none
     cdef PieceTable whole  # pretokens that are looked up instead of merged; may be None
     cdef uint32_t* byte_ranks  # rank of the pair of bytes (a, b) at a << 8 | b; NULL for characters
 
     cdef int set_merges(
-        self, const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
+        self,
+        const uint32_t[:, ::1] merges,
+        const uint32_t[::1] merge_ids,
+        uint32_t largest,
+        merge_ranks=*,
     ) except -1
+    cdef const uint32_t[::1] _set_results(self, merge_ids, merge_ranks)
     cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil
+    cdef Py_ssize_t finish(self, uint32_t* ids, Py_ssize_t n) noexcept nogil
     @cython.final
     cdef void _insert(self, const uint32_t[:, ::1] merges, const uint32_t[::1] ranks) noexcept nogil
     @cython.final
+    cdef uint32_t _find(self, uint64_t left, uint64_t right) noexcept nogil
+    @cython.final
     cdef uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil
     @cython.final
-    cdef uint32_t _merged(self, uint32_t rank) noexcept nogil
+    cdef uint32_t _merged(self, uint32_t rank, uint64_t left, uint64_t right) noexcept nogil
     @cython.final
     cdef int32_t _order_key(self, uint32_t rank, Py_ssize_t i) noexcept nogil
     @cython.final
@@ -51,8 +61,10 @@ cdef class MergeEncoder(PretokenEncoder):
     ) noexcept nogil
     @cython.final
     cdef Py_ssize_t _merge_in_any_order(
-        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, uint32_t* found, Interrupt interrupt
     ) noexcept nogil
+    @cython.final
+    cdef void _note(self, uint32_t* found, uint32_t rank, uint32_t left, uint32_t right) noexcept nogil
 
 
 @cython.final

@@ -15,5 +15,6 @@ class BPEEncoder(MergeEncoder):
         merges: NDArray[np.uint32],
         merge_ids: NDArray[np.uint32],
         whole: PieceTable | None,
+        merge_ranks: NDArray[np.uint32] | None = None,
     ) -> None: ...
     def is_reachable(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint8]: ...

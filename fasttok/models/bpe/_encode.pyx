@@ -74,6 +74,15 @@ cdef inline void pop(uint64_t* heap, Py_ssize_t* size) noexcept nogil:
     heap[i] = entry
 
 
+cdef uint32_t* copied(const uint32_t[::1] numbers) except NULL:
+    """Return a copy of the numbers, at least one, that the caller frees."""
+    cdef uint32_t* copy = <uint32_t*>malloc(4 * numbers.shape[0])
+    if copy == NULL:
+        raise MemoryError("not enough memory for the table of merges")
+    memcpy(copy, &numbers[0], 4 * numbers.shape[0])
+    return copy
+
+
 cdef bint ascends(const uint32_t[::1] numbers) noexcept:
     """Return whether each number is larger than the one before it."""
     cdef Py_ssize_t i
@@ -86,7 +95,7 @@ cdef bint ascends(const uint32_t[::1] numbers) noexcept:
 cdef bint follow_their_parts(
     const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
 ) except -1:
-    """Return whether every merge ranks after all merges that produce its parts; `largest` is the largest id."""
+    """Return whether every row follows all rows that produce its parts; `largest` is the largest id."""
     cdef Py_ssize_t i
     cdef int32_t[::1] made_last = np.full(<Py_ssize_t>largest + 1, -1, np.int32)  # rank of the last merge
     for i in range(merges.shape[0]):
@@ -103,18 +112,25 @@ cdef class MergeEncoder(PretokenEncoder):
     An entry of the hash table of pairs is one word with both ids and the rank, so that 100,000 merges take 2 MiB.
     Most lookups find nothing. A bit set that fits the L2 cache answers most of these.
 
-    If the ids of merged pieces ascend with the ranks, as is usual, the ids are used as ranks.
+    The table gives each pair the number of a result: a merged id with a rank. Usually, no two results have the
+    same rank, and the number is the rank. If the ids of merged pieces ascend with the ranks, as is usual too, the
+    ids are used as ranks.
     """
 
     cdef int set_merges(
-        self, const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids, uint32_t largest
+        self,
+        const uint32_t[:, ::1] merges,
+        const uint32_t[::1] merge_ids,
+        uint32_t largest,
+        merge_ranks=None,
     ) except -1:
-        """Set the distinct pairs in order of rank, and their merged ids.
+        """Set the distinct pairs, their merged ids and their ranks, uint32[m]; default: the rows.
 
         `largest` is the largest id. It must be less than MOST_PIECES; there are at most MOST_PIECES merges.
         """
         cdef Py_ssize_t n = merges.shape[0]
         cdef int bits = 6
+        self.fused_id = -1
         cdef const uint32_t[::1] ranks
         while (<Py_ssize_t>1) << bits < 2 * n:
             bits += 1
@@ -127,30 +143,50 @@ cdef class MergeEncoder(PretokenEncoder):
         self.filter = <uint64_t*>calloc_table(8 << (bits + 2 - 6), &self.filter_block)
         if self.pairs == NULL or self.filter == NULL:
             raise MemoryError("not enough memory for the table of merges")
-        if ascends(merge_ids):
+        if merge_ranks is not None and n:
+            ranks = self._set_results(np.asarray(merge_ids), merge_ranks)
+        elif ascends(merge_ids):
             self.n_ranks = merge_ids[n - 1] + 1 if n else 0
             ranks = merge_ids
         else:
             self.n_ranks = n
             ranks = np.arange(n, dtype=np.uint32)
-            self.merged = <uint32_t*>malloc(4 * n)
-            if self.merged == NULL:
-                raise MemoryError("not enough memory for the table of merges")
-            memcpy(self.merged, &merge_ids[0], 4 * n)
+            self.merged = copied(merge_ids)
         memset(self.pairs, 0xFF, 8 << bits)
         self._insert(merges, ranks)
-        self.is_in_order = follow_their_parts(merges, merge_ids, largest)
+        # Ranks are not the order of the rows, if they are given; several pairs may have the same rank.
+        self.is_in_order = merge_ranks is None and follow_their_parts(merges, merge_ids, largest)
         return 0
+
+    cdef const uint32_t[::1] _set_results(self, merge_ids, merge_ranks):
+        """Set the rank and the id of each result, and return the number of each merge's result: uint32[m].
+
+        Results are numbered in the order of their ranks.
+        """
+        results, numbers = np.unique(
+            np.asarray(merge_ranks).astype(np.uint64) << np.uint64(32) | merge_ids, return_inverse=True
+        )
+        distinct, ranks = np.unique(results >> np.uint64(32), return_inverse=True)
+        self.n_ranks = len(distinct)
+        self.merged = copied((results & np.uint64(0xFFFFFFFF)).astype(np.uint32))
+        if len(distinct) < len(results):
+            self.rank_of = copied(ranks.ravel().astype(np.uint32))
+        return numbers.ravel().astype(np.uint32)
 
     def __dealloc__(self):
         free(self.pairs_block)
         free(self.filter_block)
         free(self.merged)
+        free(self.rank_of)
         free(self.byte_ranks)
 
     cdef Py_ssize_t begin(self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids) noexcept nogil:
         """Write the ids of the symbols before merging; return their number or a negative reason."""
         return OUT_OF_MEMORY
+
+    cdef Py_ssize_t finish(self, uint32_t* ids, Py_ssize_t n) noexcept nogil:
+        """Replace symbols that are not results of encoding, after merging; return the new number of ids."""
+        return n
 
     @cython.final
     cdef void _insert(self, const uint32_t[:, ::1] merges, const uint32_t[::1] ranks) noexcept nogil:
@@ -167,8 +203,8 @@ cdef class MergeEncoder(PretokenEncoder):
             self.pairs[place] = pair << (64 - 2 * self.id_bits) | ranks[i]
 
     @cython.final
-    cdef uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil:
-        """Return the rank of a pair, or NO_RANK if it does not merge."""
+    cdef uint32_t _find(self, uint64_t left, uint64_t right) noexcept nogil:
+        """Return the number of the result of a pair, or NO_RANK if it does not merge."""
         cdef uint64_t pair = left << self.id_bits | right, entry
         cdef uint64_t hashed = hash_pair(pair), place = hashed >> self.filter_shift
         cdef int rank_bits = 64 - 2 * self.id_bits
@@ -184,8 +220,16 @@ cdef class MergeEncoder(PretokenEncoder):
             place = (place + 1) & (((<uint64_t>1) << (64 - self.shift)) - 1)
 
     @cython.final
-    cdef uint32_t _merged(self, uint32_t rank) noexcept nogil:
-        """Return the merged id of a rank."""
+    cdef uint32_t _rank(self, uint64_t left, uint64_t right) noexcept nogil:
+        """Return the rank of a pair, or NO_RANK if it does not merge."""
+        cdef uint32_t result = self._find(left, right)
+        return result if self.rank_of == NULL or result == NO_RANK else self.rank_of[result]
+
+    @cython.final
+    cdef uint32_t _merged(self, uint32_t rank, uint64_t left, uint64_t right) noexcept nogil:
+        """Return the merged id of a pair with the given rank."""
+        if self.rank_of != NULL:
+            rank = self._find(left, right)
         return rank if self.merged == NULL else self.merged[rank]
 
     @cython.final
@@ -228,9 +272,9 @@ cdef class MergeEncoder(PretokenEncoder):
             if best == NEVER:
                 break
             i = best & (SHORT - 1)
-            ids[i] = self._merged(best >> 6)
             above = live & (EMPTY - 1) << i
             j = ctz(above)
+            ids[i] = self._merged(best >> 6, ids[i], ids[j])
             order[j] = NEVER
             above &= above - 1
             live &= ~((<uint64_t>1) << j)
@@ -267,7 +311,7 @@ cdef class MergeEncoder(PretokenEncoder):
         if n >= TAKEN:
             return OUT_OF_MEMORY
         if not self.is_in_order:
-            return self._merge_in_any_order(ids, n, sizes, interrupt)
+            return self._merge_in_any_order(ids, n, sizes, NULL, interrupt)
         lengths = <uint32_t*>malloc(n * sizeof(uint32_t))
         if not open_queues(&queues, n, self.n_ranks) or lengths == NULL:
             free(lengths)
@@ -298,7 +342,7 @@ cdef class MergeEncoder(PretokenEncoder):
                 j = i + lengths[i]
                 k = j + lengths[j]
                 leave_queue(&queues, j)
-                ids[i] = self._merged(rank)
+                ids[i] = self._merged(rank, ids[i], ids[j])
                 lengths[i] = k - i
                 lengths[k - 1] = k - i
                 add_to_queue(&queues, i, self._rank(ids[i], ids[k]) if k < n else NO_RANK)
@@ -320,11 +364,12 @@ cdef class MergeEncoder(PretokenEncoder):
 
     @cython.final
     cdef Py_ssize_t _merge_in_any_order(
-        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
+        self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, uint32_t* found, Interrupt interrupt
     ) noexcept nogil:
         """Merge with a heap of ranks and positions in O(n log n), for merges in any order.
 
-        Entries of pairs that no longer exist stay in the heap and are skipped.
+        Entries of pairs that no longer exist stay in the heap and are skipped. Unless `found` is NULL, the last
+        pair that was found for each merged id i is written to ``found[2 * i]`` and ``found[2 * i + 1]``.
         """
         # The heap has one pair per position at first; each merge adds up to two.
         cdef uint64_t* heap = <uint64_t*>malloc(3 * n * sizeof(uint64_t))
@@ -343,6 +388,8 @@ cdef class MergeEncoder(PretokenEncoder):
             ranks[i] = self._rank(ids[i], ids[i + 1]) if i + 1 < n else NO_RANK
             if ranks[i] != NO_RANK:
                 push(heap, &size, ranks[i], i)
+                if found != NULL:
+                    self._note(found, ranks[i], ids[i], ids[i + 1])
             if i & CHECK_MASK == CHECK_MASK and interrupt.check():
                 result = INTERRUPTED
                 break
@@ -359,17 +406,21 @@ cdef class MergeEncoder(PretokenEncoder):
             j = i + lengths[i]
             k = j + lengths[j]
             ranks[j] = NO_RANK
-            ids[i] = self._merged(rank)
+            ids[i] = self._merged(rank, ids[i], ids[j])
             lengths[i] = k - i
             lengths[k - 1] = k - i
-            ranks[i] = self._rank(ids[i], ids[k]) if k < n else NO_RANK
-            if ranks[i] != NO_RANK:
-                push(heap, &size, ranks[i], i)
             if i:
                 j = i - lengths[i - 1]
                 ranks[j] = self._rank(ids[j], ids[i])
                 if ranks[j] != NO_RANK:
                     push(heap, &size, ranks[j], j)
+                    if found != NULL:
+                        self._note(found, ranks[j], ids[j], ids[i])
+            ranks[i] = self._rank(ids[i], ids[k]) if k < n else NO_RANK
+            if ranks[i] != NO_RANK:
+                push(heap, &size, ranks[i], i)
+                if found != NULL:
+                    self._note(found, ranks[i], ids[i], ids[k])
         i = 0
         while result >= 0 and i < n:
             ids[result] = ids[i]
@@ -380,6 +431,13 @@ cdef class MergeEncoder(PretokenEncoder):
         free(heap)
         free(lengths)
         return result
+
+
+    @cython.final
+    cdef void _note(self, uint32_t* found, uint32_t rank, uint32_t left, uint32_t right) noexcept nogil:
+        cdef Py_ssize_t merged = self._merged(rank, left, right)
+        found[2 * merged] = left
+        found[2 * merged + 1] = right
 
 
 @cython.final
@@ -395,6 +453,8 @@ cdef class BPEEncoder(MergeEncoder):
         most MOST_PIECES merges.
     whole : PieceTable or None
         Table in which a pretoken is looked up before it is merged.
+    merge_ranks : uint32[m], optional
+        Rank of each merge; default: its row.
     """
 
     def __cinit__(
@@ -403,6 +463,7 @@ cdef class BPEEncoder(MergeEncoder):
         const uint32_t[:, ::1] merges,
         const uint32_t[::1] merge_ids,
         PieceTable whole,
+        merge_ranks=None,
     ):
         cdef Py_ssize_t a, b
         known = np.asarray(byte_ids)[np.asarray(byte_ids) != <uint32_t>NOTHING]
@@ -416,6 +477,7 @@ cdef class BPEEncoder(MergeEncoder):
             merges,
             merge_ids,
             max(np.max(known, initial=0), np.max(merge_ids, initial=0), np.max(merges, initial=0)),
+            merge_ranks,
         )
         for a in range(256):
             for b in range(256):

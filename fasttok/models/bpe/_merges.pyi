@@ -3,6 +3,8 @@ from numpy.typing import NDArray
 
 from fasttok.models._pieces import PieceTable
 
+UNLISTED: int
+
 def find_results(
     table: PieceTable,
     values: NDArray[np.uint8],
@@ -18,3 +20,6 @@ def find_mismatch(
     merge_ids: NDArray[np.uint32],
 ) -> int: ...
 def find_repeated(merges: NDArray[np.uint32], merge_ids: NDArray[np.uint32]) -> int: ...
+def find_all_merges(
+    values: NDArray[np.uint8], offsets: NDArray[np.int64], included: NDArray[np.uint8], most: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]: ...

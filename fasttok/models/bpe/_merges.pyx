@@ -1,4 +1,4 @@
-"""Kernels that find the results of merges by name, and check merges against the names of pieces."""
+"""Kernels that find merges and their results by name, and check merges against the names of pieces."""
 
 import numpy as np
 
@@ -7,10 +7,15 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from fasttok.models._pieces cimport NOTHING, PieceTable
+from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
     MOST_COMPARED = 256  # merges with the same result that are compared one by one
+    UNLISTED_CHARACTER = 1 << 30
 
+UNLISTED = UNLISTED_CHARACTER  # added to the code point of a character that is a part of a merge, but not a piece
+
+cdef uint64_t HASH_BASE = 0xD6E8FEB86659FD93ULL  # odd base of the hashes of parts
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL  # an unused entry of a table of pairs
 
 
@@ -117,3 +122,120 @@ def find_repeated(const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids):
         table[place] = pair
     free(table)
     return repeated
+
+
+def find_all_merges(
+    const uint8_t[::1] values, const int64_t[::1] offsets, const uint8_t[::1] included, Py_ssize_t most
+):
+    """Return all pairs of symbols whose joined texts are a piece, and this piece: uint32[m, 2] and uint32[m].
+
+    A symbol is a piece or a single character. A character that is not a piece is written as UNLISTED plus its code
+    point. The rows are in the order of the merged pieces, then of the lengths of the left parts.
+
+    ``values`` (uint8[..]) and ``offsets`` (int64[n + 1]) have the texts; ``included`` (uint8[n]) is a mask of those that
+    are pieces. They must be different.
+
+    Takes O(b) time for b bytes and m merges, apart from comparing the parts that are found. The hash of a part is the
+    difference of two hashes of prefixes.
+
+    Raises
+    ------
+    ValueError
+        If there are more than `most` merges.
+    """
+    cdef Py_ssize_t n = offsets.shape[0] - 1, i, k, size, length, longest = 0, n_found = 0, capacity = 1 << 12
+    cdef int bits = 4
+    cdef uint64_t place, mask, hashed, back
+    cdef uint32_t left, right
+    cdef const uint8_t* text
+    for i in range(n):
+        longest = max(longest, <Py_ssize_t>(offsets[i + 1] - offsets[i]))
+    while (<Py_ssize_t>1) << bits < 2 * n:
+        bits += 1
+    mask = (<uint64_t>1 << bits) - 1
+    cdef uint32_t[::1] ids = np.full(1 << bits, <uint32_t>NOTHING, np.uint32)
+    cdef uint64_t[::1] hashes = np.empty(1 << bits, np.uint64)
+    cdef uint64_t[::1] powers = np.empty(longest + 1, np.uint64)
+    cdef uint64_t[::1] prefixes = np.empty(longest + 1, np.uint64)
+    merges, merge_ids = np.empty((capacity, 2), np.uint32), np.empty(capacity, np.uint32)
+    cdef uint32_t[:, ::1] pairs = merges
+    cdef uint32_t[::1] results = merge_ids
+    powers[0] = 1
+    for k in range(longest):
+        powers[k + 1] = powers[k] * HASH_BASE
+    prefixes[0] = 0
+    for i in range(n):
+        if not included[i] or offsets[i] == offsets[i + 1]:
+            continue
+        hashed = 0
+        for k in range(offsets[i], offsets[i + 1]):
+            hashed = hashed * HASH_BASE + values[k] + 1
+        place = spread(hashed) >> (64 - bits)
+        while ids[place] != NOTHING:
+            place = (place + 1) & mask
+        ids[place] = i
+        hashes[place] = hashed
+    for i in range(n):
+        length = offsets[i + 1] - offsets[i]
+        if not included[i] or length < 2:
+            continue
+        text = &values[offsets[i]]
+        for k in range(length):
+            prefixes[k + 1] = prefixes[k] * HASH_BASE + text[k] + 1
+        k = 0
+        while True:
+            read_code_point(text, k, length, &size)
+            k += size
+            if k >= length:
+                break
+            left = find_symbol(values, offsets, ids, hashes, bits, text, k, prefixes[k])
+            if left == NOTHING:
+                continue
+            back = prefixes[length] - prefixes[k] * powers[length - k]
+            right = find_symbol(values, offsets, ids, hashes, bits, text + k, length - k, back)
+            if right == NOTHING:
+                continue
+            if n_found == most:
+                raise ValueError(
+                    f"more than {most:,} pairs of pieces make a piece; a BPE model can have at most {most:,} merges"
+                )
+            if n_found == capacity:
+                capacity *= 2
+                merges, merge_ids = np.resize(merges, (capacity, 2)), np.resize(merge_ids, capacity)
+                pairs, results = merges, merge_ids
+            pairs[n_found, 0] = left
+            pairs[n_found, 1] = right
+            results[n_found] = i
+            n_found += 1
+    return merges[:n_found].copy(), merge_ids[:n_found].copy()
+
+
+cdef inline uint64_t spread(uint64_t hashed) noexcept nogil:
+    return (hashed ^ hashed >> 32) * 0x9E3779B97F4A7C15ULL
+
+
+cdef uint32_t find_symbol(
+    const uint8_t[::1] values,
+    const int64_t[::1] offsets,
+    const uint32_t[::1] ids,
+    const uint64_t[::1] hashes,
+    int bits,
+    const uint8_t* text,
+    Py_ssize_t length,
+    uint64_t hashed,
+) noexcept nogil:
+    """Return the id of the piece with this text, else UNLISTED plus a code point, or NOTHING for a longer text."""
+    cdef uint64_t place = spread(hashed) >> (64 - bits)
+    cdef Py_ssize_t size
+    cdef uint32_t i
+    while ids[place] != NOTHING:
+        i = ids[place]
+        if (
+            hashes[place] == hashed
+            and offsets[i + 1] - offsets[i] == length
+            and memcmp(&values[offsets[i]], text, length) == 0
+        ):
+            return i
+        place = (place + 1) & ((<uint64_t>1 << bits) - 1)
+    i = read_code_point(text, 0, length, &size)
+    return UNLISTED_CHARACTER + i if size == length else <uint32_t>NOTHING

@@ -53,7 +53,7 @@ class Characters:
     drop_unk : bool
         Whether an unknown character is dropped if there is no `unk_id`. As in Hugging Face ``tokenizers``,
         the span of each token after it then begins too early, by the length of the dropped text.
-    compat : {"huggingface"}, optional
+    compat : {"huggingface", "sentencepiece"}, optional
         Library whose ids are reproduced in the cases described in the notes.
 
     Raises
@@ -61,9 +61,10 @@ class Characters:
     TypeError
         If an option has the wrong type.
     ValueError
-        If the suffix or the prefix contains a lone surrogate, `compat` is unknown, or
-        ``compat="huggingface"`` is combined with byte fallback and a prefix or suffix whose bytes all have
-        pieces.
+        If the suffix or the prefix contains a lone surrogate, `compat` is unknown, ``compat="huggingface"``
+        is combined with byte fallback and a prefix or suffix whose bytes all have pieces, or
+        ``compat="sentencepiece"`` has no `unk_id` or is combined with a prefix, a suffix, `fuse_unk` or
+        `drop_unk`.
 
     Notes
     -----
@@ -77,6 +78,15 @@ class Characters:
     - With `ignore_merges`, the text ``<0x41>``, ``##a`` or ``a</w>`` becomes the piece with this name.
       Without `compat`, it never does, because the piece stands for a different text.
     - All pieces have different names.
+
+    With ``compat="sentencepiece"``, the symbols are those of sentencepiece:
+
+    - User-defined pieces of the model are found first, the longest one at each position. They never merge.
+    - The other symbols are single characters, whether they are pieces or not. A character that is not a piece
+      can be a part of a merge. If it is left over, it is unknown.
+    - An unknown character is encoded as bytes or, without byte fallback, as the unknown token. A run of
+      unknown characters becomes one unknown token, even across pretokens.
+    - Byte pieces and the unknown token never match text and never merge.
 
     Without `compat`, byte fallback writes the bytes of the character alone. ``tokenizers`` adds those of the
     prefix and suffix, so that a text can have more ids than bytes. ``compat="huggingface"`` does not support
@@ -98,7 +108,7 @@ class Characters:
     byte_fallback: bool = False
     fuse_unk: bool = False
     drop_unk: bool = False
-    compat: Literal["huggingface"] | None = None
+    compat: Literal["huggingface", "sentencepiece"] | None = None
 
     kind: ClassVar[str] = "bpe_characters"
 
@@ -108,6 +118,17 @@ class Characters:
         for option in ("byte_fallback", "fuse_unk", "drop_unk"):
             checked_flag(option, getattr(self, option))
         if self.compat is not None:
-            checked_choice("compat", self.compat, "huggingface")
+            checked_choice("compat", self.compat, "huggingface", "sentencepiece")
         if self.unk_id is not None:
             object.__setattr__(self, "unk_id", checked_integer("unk_id", self.unk_id))
+        if self.compat == "sentencepiece":
+            for option in ("end_of_word_suffix", "continuing_subword_prefix", "fuse_unk", "drop_unk"):
+                if getattr(self, option):
+                    raise ValueError(
+                        f'compat="sentencepiece" cannot have {option}={getattr(self, option)!r}: '
+                        "sentencepiece has no such option"
+                    )
+            if self.unk_id is None:
+                raise ValueError(
+                    'compat="sentencepiece" needs unk_id, as every model of sentencepiece has one'
+                )

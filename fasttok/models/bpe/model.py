@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
@@ -10,7 +10,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fasttok.core.checks import checked_array, checked_character, checked_flag, checked_instance
+from fasttok.core.checks import (
+    checked_array,
+    checked_character,
+    checked_flag,
+    checked_instance,
+    checked_text,
+)
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._pieces import PieceTable
@@ -19,10 +25,18 @@ from fasttok.models.bpe._characters import CharacterEncoder
 from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder, MergeEncoder
 from fasttok.models.bpe.alphabets import Bytes, Characters
+from fasttok.models.bpe.by_score import join_all, make_encoder, mergeable, read_texts, split_unused
 from fasttok.models.bpe.character_pieces import CharacterPieces, parse_pieces
 from fasttok.models.bpe.merges import check_names, check_pairs_differ, find_merge_ids
 from fasttok.models.bpe.named_pieces import read_names
-from fasttok.models.pieces import NOTHING, as_pieces, check_different, check_id, check_not_fallback
+from fasttok.models.pieces import (
+    NOTHING,
+    as_pieces,
+    check_different,
+    check_id,
+    check_not_fallback,
+    checked_ids,
+)
 from fasttok.models.sampling import Dropout
 
 
@@ -51,6 +65,19 @@ class BPEModel(Model):
     ignore_merges : bool
         Whether a pretoken that is itself a piece gets this single id, even if the merges give other ids.
         tiktoken always does so; Hugging Face ``tokenizers`` has an option of this name.
+    merge_ranks : array_like of uint32, shape (m,), optional
+        Rank of each merge, instead of its row. The merge with the lowest rank is applied first; of several
+        merges with this rank, the leftmost one. `merges_by_score` returns the ranks of sentencepiece.
+    user_defined : collection of int
+        Ids of pieces that are found in text before merging, the longest one at each position, and never
+        merge. They need ``alphabet=Characters(compat="sentencepiece")``, as do the next two options.
+    unused : collection of int
+        Ids of pieces that merges may produce, but that are split again after merging: a piece is split into
+        the two parts that were found last for it in the whole row of text, and these in the same way. A
+        single character is unknown instead.
+    extra_characters : str
+        Characters that are parts of merges but not pieces. The id of the k-th one in `merges` is the number
+        of pieces plus k.
 
     Attributes
     ----------
@@ -68,7 +95,7 @@ class BPEModel(Model):
         If an argument has the wrong type.
     ValueError
         If a byte is missing, two ids have the same piece, a merge does not fit the pieces, `unk_id` is the id
-        of a piece, or there are more than 2,097,151 pieces or merges.
+        of a piece, an option does not fit the alphabet, or there are more than 2,097,151 pieces or merges.
 
     Notes
     -----
@@ -96,6 +123,10 @@ class BPEModel(Model):
         *,
         alphabet: Bytes | Characters = Bytes(),  # noqa: B008  (immutable)
         ignore_merges: bool = False,
+        merge_ranks: ArrayLike | None = None,
+        user_defined: Collection[int] = (),
+        unused: Collection[int] = (),
+        extra_characters: str = "",
     ) -> None:
         kinds = (Bytes, Characters)
         checked_instance("alphabet", alphabet, kinds, "Bytes() or Characters(...)")
@@ -103,21 +134,63 @@ class BPEModel(Model):
         pieces = as_pieces(pieces)
         merges = _checked_merges("merges", merges, 2)
         unk_id = None if isinstance(alphabet, Bytes) else alphabet.unk_id
-        _check_ids(pieces, merges, unk_id)
+        self.user_defined = checked_ids("user_defined", user_defined)
+        self.unused = checked_ids("unused", unused)
+        self.extra_characters = checked_text("extra_characters", extra_characters)
+        self._check_options(alphabet, ignore_merges)
+        named = pieces
+        if extra_characters:
+            extra = [character.encode() for character in extra_characters]
+            named = Ragged.from_bytes(pieces.to_bytes() + extra)
+        _check_ids(named, merges, unk_id)
         prefix = b"" if isinstance(alphabet, Bytes) else alphabet.continuing_subword_prefix.encode()
         is_named = isinstance(alphabet, Bytes) or alphabet.compat is not None
         if merge_ids is None or is_named:
-            table = check_different(pieces)
+            table = check_different(named)
         if merge_ids is None:
-            merge_ids = find_merge_ids(pieces, merges, table, prefix)
+            merge_ids = find_merge_ids(named, merges, table, prefix)
         merge_ids = _checked_merges("merge_ids", merge_ids, 1)
         _check_merge_ids(pieces, merges, merge_ids)
         if is_named:
-            check_names(pieces, merges, merge_ids, len(prefix))
-        else:
+            check_names(named, merges, merge_ids, len(prefix))
+        if not is_named or self._is_by_score(alphabet):
             check_id("unk_id", unk_id, pieces)
-        self._fill(pieces, merges, merge_ids, alphabet, ignore_merges)
+        if merge_ranks is not None:
+            merge_ranks = _checked_merges("merge_ranks", merge_ranks, 1)
+            if len(merge_ranks) != len(merges):
+                raise ValueError(
+                    f"merges and merge_ranks must have the same length, not {len(merges)} and "
+                    f"{len(merge_ranks)}"
+                )
+        self._fill(pieces, merges, merge_ids, alphabet, ignore_merges, merge_ranks)
+        if self._is_by_score(alphabet):
+            self._check_mergeable()
         check_pairs_differ(merges, merge_ids)
+
+    @staticmethod
+    def _is_by_score(alphabet: Bytes | Characters) -> bool:
+        return isinstance(alphabet, Characters) and alphabet.compat == "sentencepiece"
+
+    def _check_options(self, alphabet: Bytes | Characters, ignore_merges: bool) -> None:
+        """Raise a ValueError if an option does not fit the alphabet."""
+        if self._is_by_score(alphabet):
+            if ignore_merges:
+                raise ValueError('compat="sentencepiece" cannot have ignore_merges=True')
+            return
+        for option in ("user_defined", "unused", "extra_characters"):
+            if getattr(self, option):
+                raise ValueError(f'{option} needs alphabet=Characters(compat="sentencepiece")')
+
+    def _check_mergeable(self) -> None:
+        """Raise a ValueError if a merge has a part or a result that never merges in sentencepiece."""
+        included = self._find_mergeable()
+        for i in self.unused:
+            if i >= len(self.pieces) or not len(self.pieces[i]):
+                raise ValueError(f"unused contains id {i}, which has no piece")
+        parts = np.append(included, np.ones(len(self.extra_characters), np.bool_))
+        merges_all = parts[self.merges].all(axis=1) & included[self.merge_ids]
+        for rank in np.flatnonzero(~merges_all)[:1].tolist():
+            raise ValueError(f"merge {rank} has a byte piece or a user-defined piece, which never merge")
 
     def _fill(
         self,
@@ -126,16 +199,23 @@ class BPEModel(Model):
         merge_ids: NDArray[np.uint32],
         alphabet: Bytes | Characters,
         ignore_merges: bool,
+        merge_ranks: NDArray[np.uint32] | None = None,
     ) -> None:
         self.pieces, self.merges, self.merge_ids = pieces, read_only(merges), read_only(merge_ids)
+        self.merge_ranks = None if merge_ranks is None else read_only(merge_ranks)
         self.alphabet, self.ignore_merges = alphabet, ignore_merges
         self._parsed: CharacterPieces | None = None
         if isinstance(alphabet, Bytes):
             self._byte_ids: NDArray[np.uint32] | None = _find_bytes(pieces)
             return
         self.unk_id = alphabet.unk_id
-        parse = parse_pieces if alphabet.compat is None else read_names
-        parsed = self._parsed = parse(pieces, self.merges, self.merge_ids, alphabet)
+        if self._is_by_score(alphabet):
+            parsed = self._parsed = read_texts(pieces, self.extra_characters, alphabet)
+            self.fuse_unk = not alphabet.byte_fallback
+            self.needs_whole_rows = split_unused(self.unused, self.merges, self.merge_ids)[1]
+        else:
+            parse = parse_pieces if alphabet.compat is None else read_names
+            parsed = self._parsed = parse(pieces, self.merges, self.merge_ids, alphabet)
         self._byte_ids = parsed.byte_ids
         if alphabet.end_of_word_suffix:
             self.ends_word = parsed.ends_word
@@ -159,23 +239,37 @@ class BPEModel(Model):
 
     @cached_property
     def encoder(self) -> MergeEncoder:
-        merges, merge_ids = self.merges, self.merge_ids
+        merges, merge_ids, ranks = self.merges, self.merge_ids, self.merge_ranks
         may_be = np.ones(len(self.pieces), np.bool_)
         if self._excluded:
             may_be[list(self._excluded)] = False
-            merges, merge_ids = merges[may_be[merge_ids]], merge_ids[may_be[merge_ids]]
+            kept = may_be[merge_ids]
+            merges, merge_ids, ranks = merges[kept], merge_ids[kept], None if ranks is None else ranks[kept]
         byte_ids = self._byte_ids
         names = self.pieces.values, self.pieces.offsets
         if self._parsed is None:
             byte_ids = cast("NDArray[np.uint32]", byte_ids)
             if not self.ignore_merges:
                 # A lookup is faster than merging. It gives the same id if the merges produce the piece.
-                may_be &= BPEEncoder(byte_ids, merges, merge_ids, None).is_reachable(*names).view(np.bool_)
+                merged = BPEEncoder(byte_ids, merges, merge_ids, None, ranks)
+                may_be &= merged.is_reachable(*names).view(np.bool_)
             table = PieceTable(*names, may_be.view(np.uint8))
-            encoder: MergeEncoder = BPEEncoder(byte_ids, merges, merge_ids, table)
+            encoder: MergeEncoder = BPEEncoder(byte_ids, merges, merge_ids, table, ranks)
             encoder.set_lengths(self.pieces.lengths.astype(np.uint32))
             return encoder
         parsed, options = self._parsed, self._parsed.alphabet
+        if self._is_by_score(options):
+            return make_encoder(
+                parsed,
+                self.pieces,
+                merges,
+                merge_ids,
+                ranks,
+                self.extra_characters,
+                self.user_defined,
+                self.unused,
+                self._excluded,
+            )
         known = may_be[parsed.ids]
         if byte_ids is not None:
             byte_ids = np.where(np.isin(byte_ids, list(self._excluded)), np.uint32(NOTHING), byte_ids)
@@ -193,6 +287,7 @@ class BPEModel(Model):
             options.drop_unk,
             parsed.has_several_lengths,
             PieceTable(*names, (parsed.is_plain & may_be).view(np.uint8)) if self.ignore_merges else None,
+            ranks,
         )
         lengths = parsed.texts.lengths.astype(np.uint32)
         if self.unk_id is not None and self.unk_id < len(lengths):
@@ -207,11 +302,12 @@ class BPEModel(Model):
         if self._parsed is not None:
             producible |= ids.intersection(self._parsed.ids.tolist())
             producible |= ids.intersection([] if self._byte_ids is None else self._byte_ids.tolist())
+            producible |= ids & self.user_defined
         return frozenset(producible)
 
     def _excluding(self, ids: frozenset[int]) -> BPEModel:
         parsed = self._parsed
-        if parsed is not None and parsed.alphabet.compat is None:
+        if parsed is not None and parsed.alphabet.compat != "huggingface":
             check_not_fallback(self.pieces, ids, parsed.byte_ids)
         other = self._copy_excluding(ids, "encoder")
         if parsed is not None and not parsed.has_several_lengths:
@@ -237,7 +333,7 @@ class BPEModel(Model):
         if self.byte_ids is None:
             return False  # some character is always unknown
         parsed = self._parsed
-        if parsed is None or parsed.alphabet.compat is None:
+        if parsed is None or parsed.alphabet.compat != "huggingface":
             return True
         # With compat, the text <0x41> can become the piece of this name, and is then decoded as A.
         return not (parsed.has_several_lengths or self.ignore_merges)
@@ -251,11 +347,40 @@ class BPEModel(Model):
                     fields[option] = value
         if self.ignore_merges or isinstance(self.alphabet, Bytes):
             fields["ignore_merges"] = self.ignore_merges
+        for option in ("user_defined", "unused"):
+            if ids := sorted(getattr(self, option)):
+                fields[option] = ids
+        fields["pieces"] = [row.decode(errors="surrogateescape") for row in self.pieces.to_bytes()]
+        if (ranks := self._find_piece_ranks()) is not None:
+            return fields | {"piece_ranks": ranks}
+        if self.extra_characters:
+            fields["extra_characters"] = self.extra_characters
+        if self.merge_ranks is not None:
+            fields["merge_ranks"] = self.merge_ranks.tolist()
         rows = [*self.merges.T.tolist(), self.merge_ids.tolist()]
-        return fields | {
-            "pieces": [row.decode(errors="surrogateescape") for row in self.pieces.to_bytes()],
-            "merges": list(zip(*rows, strict=True)),
-        }
+        return fields | {"merges": list(zip(*rows, strict=True))}
+
+    def _find_piece_ranks(self) -> list[int | None] | None:
+        """Return the rank of each piece if the merges follow from these ranks; otherwise None.
+
+        The rank of a piece that is not a result of a merge is None.
+        """
+        if self.merge_ranks is None or not self._is_by_score(self.alphabet):
+            return None
+        ranks = np.zeros(len(self.pieces))
+        ranks[self.merge_ids] = self.merge_ranks
+        found = join_all(self.pieces, -ranks, self._find_mergeable())
+        arrays = (self.merges, self.merge_ids, self.merge_ranks)
+        is_same = all(np.array_equal(ours, other) for ours, other in zip(found[:3], arrays, strict=True))
+        if not is_same or found.extra_characters != self.extra_characters:
+            return None
+        is_made = np.zeros(len(self.pieces), np.bool_)
+        is_made[self.merge_ids] = True
+        pairs = zip(is_made.tolist(), ranks.astype(int).tolist(), strict=True)
+        return [rank if made else None for made, rank in pairs]
+
+    def _find_mergeable(self) -> NDArray[np.bool_]:
+        return mergeable(self.pieces, self._byte_ids is not None, self.user_defined)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> BPEModel:
@@ -271,12 +396,29 @@ class BPEModel(Model):
                 fields.get("compat"),
             )
         pieces = Ragged.from_bytes([piece.encode(errors="surrogateescape") for piece in fields["pieces"]])
-        rows = fields["merges"]
-        if not all(type(i) is int and 0 <= i < len(pieces) for row in rows for i in row):
-            raise ValueError(f"each merge must be a row of ids from 0 to {len(pieces) - 1}")
+        options = {name: fields[name] for name in ("user_defined", "unused") if name in fields}
+        if "piece_ranks" in fields:
+            scores = [float("nan") if rank is None else -rank for rank in fields["piece_ranks"]]
+            byte_fallback = fields.get("byte_fallback", False)
+            included = mergeable(pieces, byte_fallback, options.get("user_defined", ()))
+            found = join_all(pieces, np.array(scores, np.float64), included)
+            return cls(pieces, **found._asdict(), alphabet=alphabet, **options)
+        rows, extra = fields["merges"], fields.get("extra_characters", "")
+        n = len(pieces) + len(checked_text("extra_characters", extra))
+        if not all(type(i) is int and 0 <= i < n for row in rows for i in row):
+            raise ValueError(f"each merge must be a row of ids from 0 to {n - 1}")
         table = np.array(rows, np.uint32).reshape(len(rows), 3)
         whole = fields["ignore_merges"] if isinstance(alphabet, Bytes) else fields.get("ignore_merges", False)
-        return cls(pieces, table[:, :2], table[:, 2], alphabet=alphabet, ignore_merges=whole)
+        return cls(
+            pieces,
+            table[:, :2],
+            table[:, 2],
+            alphabet=alphabet,
+            ignore_merges=whole,
+            merge_ranks=fields.get("merge_ranks"),
+            extra_characters=extra,
+            **options,
+        )
 
 
 def make_checked(
