@@ -39,6 +39,11 @@ USER_SYMBOLS = (
     "est▁", "$", "=", "x", "--", "\u0301",
 )  # fmt: skip
 CONTROL_SYMBOLS = ("<mask>", "<2ja>", "<ctrl>", "low", "▁new", "[INST]", "a", "東", "<0x42>")
+ODD_PIECES = (
+    "a▁b", "▁a▁b", "▁▁▁", "e▁", "▁e▁", "▁", " ", "  ", "a b", " the", "\n", "\t", "\u0301", "é", "e\u0301",
+    "lower▁the", "thethe", "aaaa", "\x01", "\ufffd", "<0x4>", "東", "東京▁", "1", "12", "<s>a", "▁<unk>",
+    "\U0010ffff", "👍🏽", "low", "er", "wer", "lowe", "owest",
+)  # fmt: skip
 UNK_SURFACES = (" ⁇ ", "", "?", "<unk>", "▁", " ", "�", "unk unk")
 
 # Fields of the model file, and fields of its messages that are floats.
@@ -180,7 +185,7 @@ def _field(field: int, value: bytes | int) -> bytes:
 def edit(data: bytes, rng: random.Random) -> bytes:
     """Return a model file with settings that the trainer does not make."""
     parts = fields(data)
-    edits = rng.sample(EDITS, rng.choice((0, 0, 0, 1, 1, 2)))
+    edits = rng.sample(EDITS, rng.choice((0, 0, 0, 1, 1, 2, 3)))
     for name in edits:
         parts = name(parts, rng)
     return b"".join(message(field, value) for field, value in parts)
@@ -253,7 +258,55 @@ def flags(parts: Parts, rng: random.Random) -> Parts:
     return parts
 
 
-EDITS = (unused, user_defined, equal_scores, other_scores, flags)
+def fewer_pieces(parts: Parts, rng: random.Random) -> Parts:
+    """Leave out pieces, also single characters of longer pieces."""
+    share = rng.choice((0.05, 0.3))
+    return [
+        (field, value)
+        for field, value in parts
+        if field != PIECE or dict(fields(value)).get(3, NORMAL) != NORMAL or rng.random() > share
+    ]
+
+
+def shuffled(parts: Parts, rng: random.Random) -> Parts:
+    """Give the pieces other ids."""
+    pieces = [value for field, value in parts if field == PIECE]
+    rng.shuffle(pieces)
+    rest = [(field, value) for field, value in parts if field != PIECE]
+    return [*((PIECE, value) for value in pieces), *rest]
+
+
+def odd_pieces(parts: Parts, rng: random.Random) -> Parts:
+    """Add pieces that the trainer seldom finds: with spaces, with marks in the middle."""
+    known = {dict(fields(value))[1] for field, value in parts if field == PIECE}
+    added: Parts = []
+    for text in rng.sample(ODD_PIECES, rng.randint(1, 8)):
+        if text.encode() not in known:
+            kind = USER_DEFINED if rng.random() < 0.2 else NORMAL
+            values = {1: text.encode(), 2: struct.pack("<f", -rng.random() * 20), 3: kind}
+            added.append((PIECE, b"".join(_field(n, v) for n, v in values.items())))
+    return [*parts, *added]
+
+
+def without_specs(parts: Parts, rng: random.Random) -> Parts:
+    """Leave out the messages of settings, or fields of them, so that the defaults count."""
+    left_out = rng.choice((NORMALIZER, TRAINER, None))
+    parts = [(field, value) for field, value in parts if field != left_out]
+    out: Parts = []
+    for field, value in parts:
+        if field in (NORMALIZER, TRAINER):
+            # Without the type of the model and byte fallback, sentencepiece refuses most files.
+            kept = [row for row in fields(value) if row[0] in (3, 35, 2) or rng.random() < 0.5]
+            out.append((field, b"".join(_field(n, v) for n, v in kept)))
+        else:
+            out.append((field, value))
+    return out
+
+
+EDITS = (
+    *(unused, user_defined, equal_scores, other_scores, flags),
+    *(fewer_pieces, shuffled, odd_pieces, without_specs),
+)
 
 
 @cache

@@ -353,7 +353,7 @@ def shortened(
 def describe(data: bytes) -> dict[str, Any]:
     """Return the settings of a model file that differ from the defaults, for messages."""
     parts = fields(data)
-    trainer, normalizer = (dict(fields(dict(parts)[n])) for n in (models.TRAINER, models.NORMALIZER))
+    trainer, normalizer = (dict(fields(dict(parts).get(n, b""))) for n in (models.TRAINER, models.NORMALIZER))
     names = {24: "suffix", 35: "byte_fallback", 22: "split_by_whitespace", 44: "unk_surface"}
     out: dict[str, Any] = {"type": models.TYPES[trainer.get(3, 1) - 1], "normalizer": normalizer.get(1)}
     out |= {name: trainer[n] for n, name in names.items() if n in trainer}
