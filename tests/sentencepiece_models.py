@@ -24,7 +24,7 @@ from tests.huggingface_texts import CODE, MARKS, NUMBERS, PUNCTUATION, SCRIPTS, 
 from tests.sentencepiece_file import BYTE, NORMAL, UNUSED, USER_DEFINED, fields, message, number
 
 N_SUITE = 300  # number of models in the test suite
-TYPES = ("unigram", "bpe", "char", "word")
+TYPES = ("unigram", "bpe", "word", "char")
 NORMALIZERS = ("nmt_nfkc", "nfkc", "identity", "nmt_nfkc_cf", "nfkc_cf", "custom")
 # Rules of normalizers: code points before, code points after.
 RULES = (

@@ -70,6 +70,8 @@ class Comparison:
         self.differences: list[Difference] = []
         self.n_texts = self.n_ids = 0
         self._is_byte = [self.theirs.is_byte(i) for i in range(self.theirs.get_piece_size())]
+        trainer = dict(fields(dict(fields(data)).get(models.TRAINER, b"")))
+        self._has_words = trainer.get(3) == 1 + models.TYPES.index("word")
         self._has_n_best = not isinstance(attempt(self._n_best_of, [("a", 1)])[0], Failure)
 
     def run(self, texts: Sequence[str], seed: int = 0, share: float = 1.0) -> None:
@@ -163,15 +165,16 @@ class Comparison:
     def _normalize(self, batch: list[str]) -> list[str]:
         """Return texts as the pipeline rewrites them, in the spelling of the pieces."""
         import fasttok as ft
+        from fasttok.text.rows import Rows
 
         steps = [self.tok.normalizer, *getattr(self.tok.pretokenizer, "primitives", ())]
         out = []
         for text in batch:
-            rewritten = text
+            rows = Rows.of_text(text.encode())
             for step in steps:
                 if isinstance(step, ft.Normalizer):
-                    rewritten = step.normalize(rewritten)
-            out.append(rewritten)
+                    rows = step.rewrite(rows)
+            out.append(rows.documents.values.tobytes().decode())
         return out
 
     def _n_best_of(self, asked: list[tuple[str, int]]) -> list[list[list[int]]]:
@@ -188,8 +191,7 @@ class Comparison:
     def _united(self, ids: list[int], spans: Sequence[Sequence[int]]) -> Located:
         """Give all bytes of a character its span: the library gives it to the last byte only.
 
-        The bytes of several characters in a row have a span each in the library; a run of bytes is split
-        where a character begins, which the values of the bytes say.
+        In models of words, a whole unknown word has the span that the library gives to its last byte.
         """
         out = [tuple(span) for span in spans]
         i = 0
@@ -197,11 +199,16 @@ class Comparison:
             if not self._is_byte[ids[i]]:
                 i += 1
                 continue
-            size = _length(int(self.theirs.id_to_piece(ids[i])[3:5], 16))
-            group = out[i : i + size]
-            span = min(start for start, _ in group), max(end for _, end in group)
-            out[i : i + size] = [span] * len(group)
-            i += size
+            end = i + 1
+            if self._has_words:
+                while end < len(ids) and self._is_byte[ids[end]]:
+                    end += 1
+            else:
+                end = i + _length(int(self.theirs.id_to_piece(ids[i])[3:5], 16))
+            group = out[i:end]
+            span = min(start for start, _ in group), max(stop for _, stop in group)
+            out[i:end] = [span] * len(group)
+            i = end
         return ids, out  # type: ignore[return-value]
 
 
