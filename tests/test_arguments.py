@@ -655,7 +655,7 @@ kinds(
     pruning=CHOICE,
     token_cost=NUMBER,
     shrinking_factor=kind("0.5", "np.float32(0.5)"),
-    byte_fallback=FLAG.saying("vocab_size"),
+    byte_fallback=NONE | FLAG.saying("vocab_size"),
     n_sub_iterations=POSITIVE,
 )
 valid("UnigramTrainer", vocab_size=12)

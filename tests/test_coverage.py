@@ -40,6 +40,12 @@ def choose_by_merging(
     return merged, frequencies, choose(by_text, merged, frequencies[:, 0].tolist(), budget)
 
 
+def pieces(tok: ft.Tokenizer) -> list[str]:
+    """Return the pieces of a tokenizer with byte pieces, without these."""
+    texts = [piece.decode() for piece in tok.model.pieces.to_bytes()]
+    return [text for text in texts if text and not (len(text) == 6 and text.startswith("<0x"))]
+
+
 def learn(counts: ft.PretokenCounts, budget: int) -> tuple[list[str], np.ndarray]:
     """Return the strings of the merges of characters, and the frequencies that `learn_merges` writes."""
     alphabet, symbols = np.unique(counts.code_points, return_inverse=True)
@@ -123,6 +129,45 @@ def test_the_pieces_are_those_of_sentencepiece(file, n_bytes, vocab_size):
     counts = ft.count_pretokens(ft.Corpus.from_texts(lines), "sentencepiece", "nmt_nfkc")
     merged, _, choice = choose_by_merging(counts, vocab_size - n_reserved)
     assert merged[: choice.n_merges] + [chr(c) for c in choice.characters] == theirs
+
+
+def test_characters_of_unigram():
+    rng = random.Random(7)
+    letters = [chr(c) for c in (0x61, 0x62, 0xE9, 0x431, *range(0x3042, 0x3052), 0x1F600)]
+    for _ in range(8):
+        words = {"".join(rng.choices(letters, k=rng.randint(1, 6))): rng.randint(1, 9) for _ in range(40)}
+        n_pieces = rng.randint(15, 30)
+        row = [([ord(c) for c in word], n) for word, n in words.items()]
+        alphabet = sorted(set("".join(words)))
+        numbers = {ord(c): i for i, c in enumerate(alphabet)}
+        row = [([numbers[c] for c in word], n) for word, n in row]
+        merges = oracles.learn_merges(
+            row, len(alphabet), len(alphabet) + n_pieces, max_length=16, by_length=True
+        )
+        strings = list(alphabet)
+        for left, right, _ in merges:
+            strings.append(strings[left] + strings[right])
+        counted = oracles.count_merges(row, merges)
+        totals = {c: sum(word.count(c) * n for word, n in words.items()) for c in alphabet}
+        frequencies = [frequency for frequency, _ in counted]
+        *_, chosen = oracles.choose_characters(totals, strings[len(alphabet) :], frequencies, n_pieces)
+        counts = ft.PretokenCounts.from_dict(words)
+        tok = ft.train(counts, model="unigram", vocab_size=257 + n_pieces, character_coverage="auto")
+        assert {text for text in pieces(tok) if len(text) == 1} == set(chosen)
+        assert tok.model.byte_fallback
+        assert tok.provenance["trainer"]["byte_fallback"] is True
+        assert all(tok.decode(tok.encode(word)) == word for word in words)
+
+
+def test_user_defined_pieces_take_no_part():
+    words = {"\u3042\u3044\u3042\u3044": 9, "x\u3042\u3042": 5, "\u3044\ud55c": 2, "\0\udcff": 3}
+    counts = ft.PretokenCounts.from_dict(
+        {text.encode(errors="surrogateescape"): n for text, n in words.items()}
+    )
+    options = {"vocab_size": 262, "character_coverage": "auto", "user_defined": ["\u3042", "x\u3042"]}
+    tok = ft.train(counts, model="unigram", **options)
+    # Without them, the text is \u3044 (twice, 9 times), \u3042 after "x\u3042", and \u3044\ud55c.
+    assert sorted(pieces(tok)) == ["x\u3042", "\u3042", "\u3044", "\u3044\ud55c", "\ud55c"]
 
 
 def test_nothing_to_choose_from():

@@ -15,7 +15,7 @@ import fasttok as ft
 from fasttok.models._cache import PretokenCache
 from fasttok.models.unigram.alphabet import choose_characters, to_symbols
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.pruning import estimate_losses, keep_best
+from fasttok.models.unigram.pruning import LEAST, estimate_losses, keep_best, penalize
 from fasttok.models.unigram.seeds import seed_with_bpe, seed_with_substrings
 from tests import hostile, oracles
 
@@ -240,6 +240,30 @@ def test_keep_best():
     assert keep_best(importance, 3, 3).tolist() == [True, True, True, False, False]
 
 
+def test_a_penalty_removes_the_rarest_pieces():
+    rng = random.Random(8)
+    for _ in range(200):
+        expected = [rng.choice([0.0, 0.25, 1, 2, rng.uniform(0, 9)]) for _ in range(rng.randint(1, 12))]
+        n_characters = rng.randint(0, len(expected))
+        n = rng.randint(n_characters, len(expected))
+        others = sorted(range(n_characters, len(expected)), key=lambda i: (-expected[i], i))
+        kept = [*range(n_characters), *sorted(others[: n - n_characters])]
+        penalty = max((expected[i] for i in others[n - n_characters :]), default=0)
+        counts = [max(expected[i] - (penalty if i >= n_characters else 0), LEAST) for i in kept]
+        found, found_counts = penalize(np.array(expected, np.float64), n, n_characters)
+        assert np.flatnonzero(found).tolist() == kept
+        assert found_counts.tolist() == counts
+
+
+def test_sparse_pruning_keeps_what_explains_the_text():
+    # Substrings of the word alone are explained by it, so that nothing remains of them without a penalty.
+    words = {"abcdefgh": 500, "xy": 300, "xz": 200, **dict.fromkeys("abcdefghxyz", 1)}
+    counts = ft.PretokenCounts.from_dict(words)
+    tok = ft.train(counts, model="unigram", vocab_size=15, pruning="sparse", shrinking_factor=0.5)
+    pieces = {piece.decode() for piece in tok.model.pieces.to_bytes()}
+    assert pieces >= {"abcdefgh", "xy", "xz", *"abcdefghxyz"}
+
+
 # Alphabets
 
 
@@ -272,7 +296,14 @@ def train(texts=(TEXT,), **options):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"initial_pieces": "bpe"}, {"pruning": "final"}, {"token_cost": 0}, {"method": "mingram"}],
+    [
+        {},
+        {"initial_pieces": "bpe"},
+        {"pruning": "final"},
+        {"pruning": "sparse"},
+        {"token_cost": 0},
+        {"method": "mingram"},
+    ],
     ids=str,
 )
 def test_training(options, english):
@@ -341,7 +372,7 @@ def test_the_model_does_not_depend_on_threads(english, monkeypatch):
     monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_ARCS", 1 << 12)
     monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_PIECES", 1 << 8)
     counts = ft.count_pretokens(ft.Corpus.from_texts([english[: 1 << 18]]))
-    for options in ({}, {"method": "mingram"}):
+    for options in ({}, {"pruning": "sparse"}, {"method": "mingram"}):
         first, *others = (
             ft.train(counts, model="unigram", vocab_size=1500, workers=workers, **options)
             for workers in (1, 2, 7)
@@ -363,9 +394,12 @@ def test_bad_options():
         ({"method": "mingram", "compat": "huggingface"}, "compat is only for method="),
         ({"character_coverage": 1.5}, "character_coverage"),
         ({"character_coverage": math.nan}, "character_coverage"),
+        ({"character_coverage": "most"}, 'character_coverage must be a number or "auto"'),
+        ({"character_coverage": "auto", "byte_fallback": False}, "requires byte_fallback=True"),
+        ({"character_coverage": "auto", "vocab_size": 257}, "vocab_size must be at least 258"),
         ({"token_cost": -1}, "token_cost"),
         ({"shrinking_factor": 1}, "shrinking_factor"),
-        ({"pruning": "best"}, "pruning must be .loss. or .final."),
+        ({"pruning": "best"}, "pruning must be .loss., .final. or .sparse."),
         ({"method": "mingram", "pruning": "final"}, 'pruning is only for method="em"'),
         ({"special_tokens": ["<s>", "<s>"]}, "twice"),
         ({"special_tokens": ["a"], "user_defined": ["a"]}, "both a special token and user-defined"),

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_size
+from fasttok.core.checks import checked_number, checked_size, describe
 from fasttok.core.ragged import Ragged
+
+
+def checked_coverage(value: Any) -> float | Literal["auto"]:
+    """Return the option `character_coverage`: "auto", or a number from 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the value is neither.
+    """
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f'character_coverage must be a number or "auto", not {describe(value)}')
+        return "auto"
+    return checked_number("character_coverage", value, 0, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,16 @@ import click
 from fasttok.cli.shared.options import Decorator, option, options
 
 
+class Coverage(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions of click
+    """Type of ``--character-coverage``: a number, or "auto"."""
+
+    name = "number or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value of the option."""
+        return value if value == "auto" else click.FLOAT.convert(value, param, ctx)
+
+
 def trainer_option(name: str, models: str, help_text: str, **settings: Any) -> Decorator:
     """Return an option of trainers; the help names the models that have it."""
     return option(name, help=f"{help_text} ({models})", default=None, **settings)
@@ -55,9 +65,10 @@ trainer_options = options(
     trainer_option(
         "--character-coverage",
         "unigram",
-        "Fraction of the text that the characters of the vocabulary must cover.  [default: 0.9995]",
-        type=float,
-        metavar="P",
+        "Fraction of the text that the characters of the vocabulary must cover; auto: the characters that "
+        "give the fewest tokens, with bytes for the others.  [default: 0.9995]",
+        type=Coverage(),
+        metavar="P|auto",
     ),
     trainer_option(
         "--user-defined", "unigram", "Text that is always a piece. Repeatable.", multiple=True, metavar="TEXT"
@@ -76,7 +87,10 @@ trainer_options = options(
         type=click.Choice(["substrings", "bpe"]),
     ),
     trainer_option(
-        "--pruning", "unigram", "Criterion of pruning.  [default: loss]", type=click.Choice(["loss", "final"])
+        "--pruning",
+        "unigram",
+        "Criterion of pruning.  [default: loss]",
+        type=click.Choice(["loss", "final", "sparse"]),
     ),
     trainer_option(
         "--token-cost",

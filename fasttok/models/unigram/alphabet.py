@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.parallel import import_whole
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.coverage import choose_characters_automatically
 
 NO_SYMBOL = 0xFFFFFFFF  # symbol of a character outside the vocabulary
 
@@ -58,14 +60,76 @@ def choose_characters(counts: PretokenCounts, coverage: float) -> NDArray[np.uin
     ndarray of uint32
         Code points, sorted by frequency in descending order, then by code point.
     """
+    characters, totals = _sort_by_frequency(counts)
+    before = np.cumsum(totals) - totals
+    chosen: NDArray[np.uint32] = characters[before < coverage * totals.sum()]
+    return chosen
+
+
+def choose_by_merging(
+    counts: PretokenCounts, n_pieces: int, max_length: int, separators: Sequence[str] = ()
+) -> NDArray[np.uint32]:
+    """Return the characters that give the fewest tokens if all other pieces are merges of characters.
+
+    See `choose_characters_automatically`. U+0000 and bytes that are not UTF-8 are not chosen.
+
+    Parameters
+    ----------
+    counts : PretokenCounts
+        Training corpus.
+    n_pieces : int
+        Maximum number of characters and merges.
+    max_length : int
+        Maximum length of the string of a merge in characters.
+    separators : sequence of str
+        Texts at which pretokens are split; the texts themselves are discarded.
+
+    Returns
+    -------
+    ndarray of uint32
+        Code points, sorted by frequency in descending order, then by code point.
+    """
+    import_whole("numba")
+    from fasttok.models.merging.engine import learn_merges
+    from fasttok.models.merging.orders import Frequency
+
+    # Symbols are numbered by code point, which is the order that ties between merges go by.
+    corpus = to_symbols(counts, np.sort(_sort_by_frequency(counts)[0]), separators)
+    words, n = corpus.words, len(corpus.characters)
+    frequencies = np.zeros((n_pieces, 2), np.int64)
+    merges = learn_merges(
+        words,
+        corpus.counts,
+        n,
+        n + n_pieces,
+        max_length=max_length,
+        order=Frequency(shortest_first=True),
+        frequencies=frequencies,
+    )
+    strings = corpus.characters[:, None].tolist()
+    for left, right in merges.tolist():
+        strings.append(strings[left] + strings[right])
+    totals = np.zeros(n, np.int64)
+    np.add.at(totals, words.values, np.repeat(corpus.counts, words.lengths))
+    choice = choose_characters_automatically(
+        corpus.characters, totals, Ragged.from_rows(strings[n:]), frequencies[: len(merges), 0], n_pieces
+    )
+    chosen = np.flatnonzero(np.isin(corpus.characters, choice.characters))
+    order = chosen[np.argsort(-totals[chosen], kind="stable")]
+    found: NDArray[np.uint32] = corpus.characters[order]
+    return found
+
+
+def _sort_by_frequency(counts: PretokenCounts) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the characters by frequency in descending order, then by code point, and their frequencies.
+
+    U+0000 and bytes that are not UTF-8 are no characters.
+    """
     totals = count_characters(counts)
     totals[0] = totals[0xDC80:0xDD00] = 0
     code_points = np.flatnonzero(totals).astype(np.uint32)
-    totals = totals[code_points]
-    order = np.lexsort((code_points, -totals))
-    before = np.cumsum(totals[order]) - totals[order]
-    chosen: NDArray[np.uint32] = code_points[order][before < coverage * totals.sum()]
-    return chosen
+    order = np.lexsort((code_points, -totals[code_points]))
+    return code_points[order], totals[code_points[order]]
 
 
 def to_symbols(

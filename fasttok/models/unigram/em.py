@@ -13,7 +13,7 @@ from fasttok.models.base import Round
 from fasttok.models.unigram._elementary import exp, log
 from fasttok.models.unigram.alphabet import SymbolCounts
 from fasttok.models.unigram.lattices import Lattices
-from fasttok.models.unigram.pruning import estimate_losses, keep_best
+from fasttok.models.unigram.pruning import estimate_losses, keep_best, penalize
 from fasttok.models.unigram.seeds import seed_with_bpe, seed_with_substrings
 
 OVERSHOOT = 1.1  # pruning stops at this multiple of the requested number of pieces
@@ -28,7 +28,7 @@ class EMOptions:
 
     seed_size: int
     initial_pieces: Literal["substrings", "bpe"]
-    pruning: Literal["loss", "final"]
+    pruning: Literal["loss", "final", "sparse"]
     token_cost: float
     shrinking_factor: float
     n_sub_iterations: int
@@ -101,6 +101,28 @@ def train_em(
     n_characters = len(corpus.characters)
     probabilities = weights / weights.sum()
     n_target = int(OVERSHOOT * n_pieces)
+    shrink = _shrink_by_penalty if options.pruning == "sparse" else _shrink_by_importance
+    probabilities = shrink(lattices, probabilities, n_target, n_characters, options, rounds)
+    # Finalization
+    is_kept = keep_best(probabilities, n_pieces, n_characters)
+    lattices.keep(is_kept)
+    probabilities = probabilities[is_kept]
+    for _ in range(FINAL_STEPS):
+        expected, log_likelihood = lattices.expect(probabilities)
+        probabilities = estimate_probabilities(expected)
+    rounds.report(len(expected), log_likelihood, int(lattices.count_best(log(probabilities)).sum()))
+    return lattices, probabilities
+
+
+def _shrink_by_importance(
+    lattices: Lattices,
+    probabilities: NDArray[np.float64],
+    n_target: int,
+    n_characters: int,
+    options: EMOptions,
+    rounds: Rounds,
+) -> NDArray[np.float64]:
+    """Alternate EM and pruning until `n_target` pieces remain; return their probabilities."""
     while True:
         for _ in range(options.n_sub_iterations):
             # E step
@@ -112,7 +134,7 @@ def train_em(
         occurrences = lattices.count_best(scores)
         rounds.report(len(expected), log_likelihood, int(occurrences.sum()))
         if len(expected) <= n_target:
-            break
+            return probabilities
         # Pruning
         importance = expected
         if options.pruning == "loss":
@@ -121,15 +143,31 @@ def train_em(
         is_kept = keep_best(importance, n_kept, n_characters)
         lattices.keep(is_kept)
         probabilities = probabilities[is_kept]
-    # Finalization
-    is_kept = keep_best(probabilities, n_pieces, n_characters)
-    lattices.keep(is_kept)
-    probabilities = probabilities[is_kept]
-    for _ in range(FINAL_STEPS):
-        expected, log_likelihood = lattices.expect(probabilities)
-        probabilities = estimate_probabilities(expected)
-    rounds.report(len(expected), log_likelihood, int(lattices.count_best(log(probabilities)).sum()))
-    return lattices, probabilities
+
+
+def _shrink_by_penalty(
+    lattices: Lattices,
+    probabilities: NDArray[np.float64],
+    n_target: int,
+    n_characters: int,
+    options: EMOptions,
+    rounds: Rounds,
+) -> NDArray[np.float64]:
+    """Run EM with a penalty on each piece until `n_target` pieces remain, then without it.
+
+    Parameters and results are those of `_shrink_by_importance`.
+    """
+    while True:
+        for _ in range(options.n_sub_iterations):
+            expected, log_likelihood = lattices.expect(probabilities)
+            probabilities = estimate_probabilities(expected)
+        rounds.report(len(expected), log_likelihood, int(lattices.count_best(log(probabilities)).sum()))
+        if len(expected) <= n_target:
+            return probabilities
+        n_kept = max(n_target, int(options.shrinking_factor * len(expected)))
+        is_kept, counts = penalize(expected, n_kept, n_characters)
+        lattices.keep(is_kept)
+        probabilities = counts / counts.sum()
 
 
 def _drop_rare(lattices: Lattices, expected: NDArray[np.float64], n_characters: int) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from fasttok.models.unigram.lattices import Lattices
 
+LEAST = 0.01  # smallest count of a piece that a penalty leaves
+
 
 def estimate_losses(
     lattices: Lattices,
@@ -60,3 +62,19 @@ def keep_best(importance: NDArray[np.float64], n: int, n_characters: int) -> NDA
     is_kept = np.zeros(len(importance), np.bool_)
     is_kept[best[importance[best] > -np.inf]] = True
     return is_kept
+
+
+def penalize(
+    expected: NDArray[np.float64], n: int, n_characters: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return the mask of the `n` pieces with the greatest expected counts, and their counts less a penalty.
+
+    The penalty λ is the greatest expected count of a dropped piece, so that max(0, c - λ) is 0 for dropped
+    pieces. Characters, which are the first `n_characters` pieces, are kept without a penalty. Ties go to the
+    piece with the smaller number; a kept piece has a count of at least `LEAST`.
+    """
+    is_kept = keep_best(np.maximum(expected, 0), n, n_characters)
+    penalty = expected[~is_kept].max(initial=0)
+    counts = np.maximum(expected - penalty, LEAST)
+    counts[:n_characters] = np.maximum(expected[:n_characters], LEAST)
+    return is_kept, counts[is_kept]

@@ -24,11 +24,12 @@ from fasttok.core.ragged import Ragged
 from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained, Trainer
+from fasttok.models.coverage import checked_coverage
 from fasttok.models.loss import count_lost, warn_of_lost_bytes
 from fasttok.models.options import check_arguments
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.unigram._elementary import log
-from fasttok.models.unigram.alphabet import choose_characters, to_symbols
+from fasttok.models.unigram.alphabet import choose_by_merging, choose_characters, to_symbols
 from fasttok.models.unigram.em import EMOptions, Rounds, train_em
 from fasttok.models.unigram.lattices import MAX_LENGTH, MAX_PIECES, Lattices
 from fasttok.models.unigram.mingram import train_mingram
@@ -40,14 +41,13 @@ from fasttok.text.pretokenizers.registry import get_pretokenizer
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("em", "mingram"),
     "initial_pieces": ("substrings", "bpe"),
-    "pruning": ("loss", "final"),
+    "pruning": ("loss", "final", "sparse"),
 }
 # Smallest and largest allowed value of each numeric option.
 RANGES: dict[str, tuple[float, float]] = {
     "max_piece_length": (1, MAX_LENGTH - 1),
     "seed_size": (1, MAX_PIECES // 2),
     "n_sub_iterations": (1, 100),
-    "character_coverage": (0, 1),
     "token_cost": (0, 1000),
     "shrinking_factor": (0.01, 0.99),
 }
@@ -72,16 +72,19 @@ class UnigramTrainer(Trainer):
     unk : str, optional
         Special token that replaces unknown characters. It is put before `special_tokens` if it is not one
         of them. With None, an unknown character raises an error unless `byte_fallback` is set.
-    byte_fallback : bool
-        Whether to add 256 byte pieces and encode unknown characters as bytes.
+    byte_fallback : bool, optional
+        Whether to add 256 byte pieces and encode unknown characters as bytes; default: only with
+        ``character_coverage="auto"``, which requires it.
     user_defined : sequence of str
         Texts that become pieces and are never part of a learned piece. Encoding prefers them, as
         sentencepiece does: a user-defined piece of k bytes has the score (k - 1) / 10. The normalizer and
         pretokenizer of the counts must leave them unchanged and in one pretoken.
-    character_coverage : float
+    character_coverage : float or "auto"
         Fraction of the text, from 0 to 1, that the characters of the vocabulary must cover. The most
         frequent characters are kept. The others are unknown; the provenance of the tokenizer says how many
-        there are, under "lost".
+        there are, under "lost". "auto": the characters that byte-pair encoding would need for the fewest
+        tokens with this `vocab_size`, where an id for a rare character competes with one for a longer piece;
+        the others become bytes. See the notes.
     max_piece_length : int
         Maximum length of a piece in characters, at most 254.
     seed_size : int, optional
@@ -94,13 +97,14 @@ class UnigramTrainer(Trainer):
     method : {"em", "mingram"}
         Expectation-maximization with pruning, or MinGram (see the notes). Only "em" uses `seed_size`,
         `initial_pieces` and the options listed below this one.
-    pruning : {"loss", "final"}
+    pruning : {"loss", "final", "sparse"}
         Pruning criterion. "loss" removes the pieces whose removal increases the loss of the corpus least,
         estimated as in sentencepiece. "final" removes the least probable pieces, which usually gives fewer
-        tokens but a lower likelihood.
+        tokens but a lower likelihood. "sparse" is similar to "final", with a penalty on each piece in the
+        M step, as with ``--use_sparse_pruning`` of sentencepiece 0.2.3; see the notes.
     token_cost : float
-        Nats that the pruning loss adds for each extra token that the removal of a piece causes. 0 gives
-        sentencepiece's loss.
+        Nats that the loss of ``pruning="loss"`` adds for each extra token that the removal of a piece causes.
+        0 gives sentencepiece's loss.
     shrinking_factor : float
         Fraction of the pieces that each round of pruning keeps.
     n_sub_iterations : int
@@ -134,11 +138,22 @@ class UnigramTrainer(Trainer):
     are in docs/design/log.md. "final" pruning was proposed by Land & Pinter (2025), who also found that more
     than one EM step per round hardly matters.
 
+    With "sparse", the M step is maximum likelihood, with the count max(0, c - λ) for a piece with the
+    expected count c, and c for a character. λ is such that the pieces that step 4 removes have a count of 0.
+    After the last pruning there is no penalty. sentencepiece has not described its method; the log of its
+    trainer shows the same numbers of pieces, and its vocabularies are similar, but not the same.
+
     MinGram (Land 2026) starts from BPE pieces, 1.1 times as many as requested. It repeats two steps until the
     counts no longer change, at most ten times: segment the corpus into the fewest pieces (among several
     such segmentations, the most probable), and set the probabilities to the relative counts. It then removes
     the rarest pieces and repeats the two steps. The trained model encodes in the same way, with the fewest
     pieces.
+
+    With ``character_coverage="auto"``, characters are chosen by the rule that sentencepiece 0.2.3 has for
+    BPE (``--auto_character_coverage``): merges of characters are learned, and of all prefixes of the merges,
+    the one that gives the fewest tokens, together with its characters and the most useful other ones,
+    determines the characters. The merges themselves are not used. For Unigram, sentencepiece removes
+    characters while it trains, with a method that it has not described, and only with its sparse pruning.
 
     Time is O(n log n) for n characters of distinct pretokens. Memory is up to 100 bytes per character, plus
     4 bytes per occurrence of a piece in a distinct pretoken. Sums are added in the same order for any number
@@ -156,14 +171,14 @@ class UnigramTrainer(Trainer):
     vocab_size: int
     special_tokens: tuple[str, ...] = ()
     unk: str | None = "<unk>"
-    byte_fallback: bool = False
+    byte_fallback: bool | None = None
     user_defined: tuple[str, ...] = ()
-    character_coverage: float = 0.9995
+    character_coverage: float | Literal["auto"] = 0.9995
     max_piece_length: int = 16
     seed_size: int | None = None
     initial_pieces: Literal["substrings", "bpe"] = "substrings"
     method: Literal["em", "mingram"] = "em"
-    pruning: Literal["loss", "final"] = "loss"
+    pruning: Literal["loss", "final", "sparse"] = "loss"
     token_cost: float = 1.0
     shrinking_factor: float = 0.75
     n_sub_iterations: int = 1
@@ -175,9 +190,16 @@ class UnigramTrainer(Trainer):
             if option == "seed_size" and value is None:
                 continue
             object.__setattr__(self, option, checked_integer(option, value))
-        for option in ("character_coverage", "token_cost", "shrinking_factor"):
+        for option in ("token_cost", "shrinking_factor"):
             object.__setattr__(self, option, checked_number(option, getattr(self, option), *RANGES[option]))
-        checked_flag("byte_fallback", self.byte_fallback)
+        object.__setattr__(self, "character_coverage", checked_coverage(self.character_coverage))
+        is_automatic = self.character_coverage == "auto"
+        if self.byte_fallback is None:
+            object.__setattr__(self, "byte_fallback", is_automatic)
+        if not checked_flag("byte_fallback", self.byte_fallback) and is_automatic:
+            raise ValueError(
+                'character_coverage="auto" requires byte_fallback=True: characters without an id become bytes'
+            )
         for option in ("special_tokens", "user_defined"):
             object.__setattr__(self, option, _checked_texts(option, getattr(self, option)))
         if self.unk is not None and checked_word("unk", self.unk) not in self.special_tokens:
@@ -216,7 +238,7 @@ class UnigramTrainer(Trainer):
     @property
     def n_reserved(self) -> int:
         """Number of ids before those of characters: special tokens, user-defined and byte pieces."""
-        return len(self.special_tokens) + len(self.user_defined) + 256 * self.byte_fallback
+        return len(self.special_tokens) + len(self.user_defined) + (256 if self.byte_fallback else 0)
 
     def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
         """Train a model.
@@ -251,17 +273,20 @@ class UnigramTrainer(Trainer):
             `byte_fallback` is False.
         """
         check_arguments(counts, workers, progress)
-        characters = choose_characters(counts, self.character_coverage)
-        characters = characters[
-            ~np.isin(characters, [ord(text) for text in self.user_defined if len(text) == 1])
-        ]
+        n_pieces = self.vocab_size - self.n_reserved
+        if self.character_coverage == "auto":
+            characters = choose_by_merging(counts, n_pieces, self.max_piece_length, self.user_defined)
+        else:
+            characters = choose_characters(counts, self.character_coverage)
+            characters = characters[
+                ~np.isin(characters, [ord(text) for text in self.user_defined if len(text) == 1])
+            ]
         corpus = to_symbols(counts, characters, self.user_defined)
         words = corpus.words
         if len(words) == 0:
             raise ValueError(
                 "there is nothing to train on: no pretoken contains a character of the vocabulary"
             )
-        n_pieces = self.vocab_size - self.n_reserved
         if n_pieces < len(characters):
             raise ValueError(
                 f"vocab_size must be at least {self.n_reserved + len(characters)} ({len(characters)} "
@@ -335,7 +360,7 @@ class UnigramTrainer(Trainer):
             Ragged.from_bytes([text.encode() for text in [*before, *(texts[i] for i in order)]]),
             np.concatenate([np.zeros(len(before)), scores[order]]),
             unk_id=None if self.unk is None else special_tokens[self.unk],
-            byte_fallback=self.byte_fallback,
+            byte_fallback=bool(self.byte_fallback),
             user_defined=range(n_special, n_special + len(self.user_defined)),
             fewest_pieces=self.method == "mingram",
             compat=self.compat,
