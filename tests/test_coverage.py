@@ -142,7 +142,7 @@ def test_characters_of_unigram():
         numbers = {ord(c): i for i, c in enumerate(alphabet)}
         row = [([numbers[c] for c in word], n) for word, n in row]
         merges = oracles.learn_merges(
-            row, len(alphabet), len(alphabet) + n_pieces, max_length=16, by_length=True
+            row, len(alphabet), len(alphabet) + n_pieces, max_length=16, ties="shortest"
         )
         strings = list(alphabet)
         for left, right, _ in merges:

@@ -103,7 +103,7 @@ def choose_by_merging(
         n,
         n + n_pieces,
         max_length=max_length,
-        order=Frequency(shortest_first=True),
+        order=Frequency("shortest"),
         frequencies=frequencies,
     )
     strings = corpus.characters[:, None].tolist()
