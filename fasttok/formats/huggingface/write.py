@@ -41,6 +41,7 @@ from fasttok.models.bpe.model import BPEModel
 from fasttok.models.bpe.splitting import find_splitting
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.unigram.model import UnigramModel
+from fasttok.models.units.base import UnitModel
 from fasttok.models.units.byte import ByteModel
 from fasttok.models.units.character import CharacterModel
 from fasttok.models.units.word import WordModel
@@ -178,6 +179,11 @@ def _write_model(tokenizer: Tokenizer) -> Json:
     if isinstance(model, ByteModel):
         names = [write_bytes(bytes([byte])) for byte in range(256)]
         return _bpe({"vocab": _vocabulary(tokenizer, names)})
+    if isinstance(model, UnitModel) and (model.user_defined or model.unused or model.fuse_unk):
+        raise ModelExportError(
+            f"tokenizers has no {model.kind} model with user_defined, unused or fuse_unk: it cannot encode "
+            "as sentencepiece does"
+        )
     if isinstance(model, CharacterModel):
         names = _names(model)
         return _bpe(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core._trie import Trie
 from fasttok.core.checks import checked_flag, checked_integer, checked_texts, checked_word
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.core.warning import warn
@@ -24,6 +25,7 @@ from fasttok.models.pieces import (
     check_different,
     check_id,
     check_not_fallback,
+    checked_ids,
     find_all_byte_ids,
     write_bytes,
 )
@@ -43,11 +45,16 @@ class UnitModel(Model):
         Id of a unit that is not a piece (an unknown unit).
     byte_ids : ndarray of uint32, shape (256,), or None
         Ids that encode the bytes of unknown units instead.
+    user_defined, unused : frozenset of int
+        Ids of pieces that are found before all others, and of pieces that text never gets.
+    fuse_unk : bool
+        Whether a run of unknown units becomes one unknown token, even across pretokens.
     takes_whole : bool
         Whether a unit is a whole pretoken; otherwise it is a character.
     """
 
     takes_whole: ClassVar[bool]
+    user_defined: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -55,12 +62,30 @@ class UnitModel(Model):
         *,
         unk_id: int | None = None,
         byte_fallback: bool = False,
+        unused: Collection[int] = (),
+        fuse_unk: bool = False,
     ) -> None:
         checked_flag("byte_fallback", byte_fallback)
         self.pieces = as_pieces(pieces)
         self.unk_id = check_id("unk_id", unk_id, self.pieces, may_be_piece=True)
         check_different(self.pieces)
         self.byte_ids = read_only(find_all_byte_ids(self.pieces)) if byte_fallback else None
+        self.unused = self._checked_pieces("unused", unused)
+        self.fuse_unk = checked_flag("fuse_unk", fuse_unk)
+        if fuse_unk and self.unk_id is not None and self.unk_id < len(self.pieces):
+            check_id("unk_id", self.unk_id, self.pieces)  # a run could contain the piece itself
+
+    def _checked_pieces(self, option: str, ids: Collection[int]) -> frozenset[int]:
+        """Return ids of pieces as a set; raise an error if one has no piece or is that of a byte."""
+        found = checked_ids(option, ids)
+        for i in sorted(found):
+            if i >= len(self.pieces) or not len(self.pieces[i]):
+                raise ValueError(f"{option} contains id {i}, which has no piece")
+        if self.byte_ids is not None and (bad := found.intersection(self.byte_ids.tolist())):
+            raise ValueError(
+                f"{option} contains id {min(bad)}, the piece of a byte, which never matches text"
+            )
+        return found
 
     @cached_property
     def is_unit(self) -> NDArray[np.bool_]:
@@ -68,6 +93,7 @@ class UnitModel(Model):
         mask = self.pieces.lengths > 0
         if self.byte_ids is not None:
             mask[self.byte_ids] = False
+        mask[list(self.unused)] = False
         return read_only(mask)
 
     @cached_property
@@ -76,7 +102,9 @@ class UnitModel(Model):
         is_matched[list(self._excluded)] = False
         table = PieceTable(self.pieces.values, self.pieces.offsets, is_matched.view(np.uint8))
         unk_id = -1 if self.unk_id is None else self.unk_id
-        encoder = UnitEncoder(table, self.takes_whole, self.byte_ids, unk_id)
+        encoder = UnitEncoder(
+            table, self.takes_whole, self.byte_ids, unk_id, self._make_trie(), self.fuse_unk
+        )
         lengths = self.pieces.lengths.astype(np.uint32)
         if self.byte_ids is not None:
             lengths[self.byte_ids] = 1
@@ -84,6 +112,12 @@ class UnitModel(Model):
             lengths[self.unk_id : self.unk_id + 1] = 0  # any character
         encoder.set_lengths(lengths)
         return encoder
+
+    def _make_trie(self) -> Trie | None:
+        """Return the trie of the user-defined pieces; None if there are none."""
+        ids = sorted(self.user_defined - self._excluded, key=lambda i: bytes(self.pieces[i]))
+        values = np.array(ids, np.int32)
+        return Trie.build(self.pieces.take(values), values) if ids else None
 
     def _excluding(self: AnyUnits, ids: frozenset[int]) -> AnyUnits:
         check_not_fallback(self.pieces, ids, self.byte_ids)
@@ -98,10 +132,15 @@ class UnitModel(Model):
         return self.byte_ids is not None  # without byte ids, some unit is always unknown
 
     def to_dict(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"fuse_unk": True} if self.fuse_unk else {}
+        for option in ("user_defined", "unused"):
+            if ids := sorted(getattr(self, option)):
+                options[option] = ids
         return {
             "kind": self.kind,
             "unk_id": self.unk_id,
             "byte_fallback": self.byte_ids is not None,
+            **options,
             "pieces": [piece.decode(errors="surrogateescape") for piece in self.pieces.to_bytes()],
         }
 
@@ -115,7 +154,8 @@ class UnitModel(Model):
         if not isinstance(pieces, list) or not all(type(piece) is str for piece in pieces):
             raise TypeError("pieces must be a list of str")
         rows = [piece.encode(errors="surrogateescape") for piece in pieces]
-        return cls(rows, unk_id=unk_id, byte_fallback=byte_fallback)
+        options = {name: fields[name] for name in ("fuse_unk", "user_defined", "unused") if name in fields}
+        return cls(rows, unk_id=unk_id, byte_fallback=byte_fallback, **options)
 
 
 @dataclass(frozen=True)

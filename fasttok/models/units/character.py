@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from fasttok.core.ragged import Ragged
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.loss import count_lost
+from fasttok.models.pieces import check_texts
 from fasttok.models.units.base import UnitModel, UnitTrainer
 
 
@@ -30,14 +31,23 @@ class CharacterModel(UnitModel):
     byte_fallback : bool
         Whether to encode unknown characters as bytes instead. The pieces must then include ``<0x00>`` to
         ``<0xFF>``. These pieces never match text, and decoding writes their byte.
+    user_defined : collection of int
+        Ids of pieces that are found before single characters, the longest one at each position. They can have
+        several characters.
+    unused : collection of int
+        Ids of pieces that text never gets. They can have several characters.
+    fuse_unk : bool
+        Whether a run of unknown characters becomes one unknown token, even across pretokens, as in
+        sentencepiece. `unk_id` must then be an id without a piece.
 
     Raises
     ------
     TypeError
         If a piece or `unk_id` has the wrong type.
     ValueError
-        If a piece is more than one character or occurs twice, byte pieces are missing, or `unk_id` is out of
-        range.
+        If a piece is more than one character or occurs twice, byte pieces are missing, `unk_id` is out of
+        range, `user_defined` or `unused` contains an id without a piece, or a user-defined piece is not UTF-8
+        or contains U+0000.
 
     Notes
     -----
@@ -61,11 +71,18 @@ class CharacterModel(UnitModel):
         *,
         unk_id: int | None = None,
         byte_fallback: bool = False,
+        user_defined: Collection[int] = (),
+        unused: Collection[int] = (),
+        fuse_unk: bool = False,
     ) -> None:
-        super().__init__(pieces, unk_id=unk_id, byte_fallback=byte_fallback)
+        super().__init__(pieces, unk_id=unk_id, byte_fallback=byte_fallback, unused=unused, fuse_unk=fuse_unk)
+        self.user_defined = self._checked_pieces("user_defined", user_defined)
+        if both := self.user_defined & self.unused:
+            raise ValueError(f"id {min(both)} is both in user_defined and in unused")
+        check_texts(self.pieces.take(np.array(sorted(self.user_defined), np.int64)))
         rows = self.pieces.to_bytes()
         for i in np.flatnonzero(self.is_unit).tolist():
-            if len(rows[i].decode(errors="surrogateescape")) != 1:
+            if i not in self.user_defined and len(rows[i].decode(errors="surrogateescape")) != 1:
                 raise ValueError(f"piece {i}, {rows[i]!r}, is not one character; each piece must be one")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,11 @@ class WordModel(UnitModel):
     byte_fallback : bool
         Whether to encode unknown pretokens as bytes instead. The pieces must then include ``<0x00>`` to
         ``<0xFF>``. These pieces never match text, and decoding writes their byte.
+    unused : collection of int
+        Ids of pieces that text never gets.
+    fuse_unk : bool
+        Whether a run of unknown pretokens becomes one unknown token, as in sentencepiece. `unk_id` must then
+        be an id without a piece.
 
     Attributes
     ----------
@@ -41,7 +46,8 @@ class WordModel(UnitModel):
     TypeError
         If a piece or `unk_id` has the wrong type.
     ValueError
-        If a piece occurs twice, byte pieces are missing, or `unk_id` is out of range.
+        If a piece occurs twice, byte pieces are missing, `unk_id` is out of range, or `unused` contains an id
+        without a piece.
 
     Notes
     -----
@@ -67,8 +73,10 @@ class WordModel(UnitModel):
         *,
         unk_id: int | None = None,
         byte_fallback: bool = False,
+        unused: Collection[int] = (),
+        fuse_unk: bool = False,
     ) -> None:
-        super().__init__(pieces, unk_id=unk_id, byte_fallback=byte_fallback)
+        super().__init__(pieces, unk_id=unk_id, byte_fallback=byte_fallback, unused=unused, fuse_unk=fuse_unk)
         self.begins_word = self.is_unit
 
 
