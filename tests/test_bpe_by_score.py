@@ -14,6 +14,7 @@ import sentencepiece
 import fasttok as ft
 from fasttok.models.bpe.by_score import merges_by_score
 from fasttok.models.bpe.model import BPEModel
+from fasttok.models.bpe.splitting import find_splitting
 from tests import sentencepiece_file
 from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
 
@@ -351,3 +352,27 @@ def test_alphabets_that_sentencepiece_does_not_have():
             ft.Characters(unk_id=0, compat="sentencepiece", **options)
     with pytest.raises(ValueError, match='compat="sentencepiece" needs unk_id'):
         ft.Characters(compat="sentencepiece")
+
+
+def test_splitting_does_not_change_ids():
+    rng = random.Random(12)
+    n_split = 0
+    for _ in range(60):
+        rows = [
+            row
+            for row in random_rows(rng, False, KINDS["user-defined"])
+            if "▁" not in row[0].lstrip("▁") or rng.random() < 0.01
+        ]
+        model = make_model(rows, False)
+        splitting = find_splitting(model)
+        crosses = any("▁" in text.lstrip("▁") for text, _, kind in rows if kind in (NORMAL, USER_DEFINED))
+        if crosses:
+            continue
+        n_split += 1
+        assert splitting == ft.MarkRuns("▁")
+        whole, split = (ft.Tokenizer(model, step, {"<unk>": model.unk_id}) for step in ("none", splitting))
+        texts = random_texts(rng, 20)
+        assert whole.encode_batch(texts).to_list() == split.encode_batch(texts).to_list()
+    assert n_split > 20
+    for rows in ([("a▁", 0.0, NORMAL)], [("a▁", 0.0, USER_DEFINED), ("a b", 0.0, NORMAL)]):
+        assert find_splitting(make_model([("<unk>", 0.0, UNKNOWN), *rows], False)) != ft.MarkRuns("▁")

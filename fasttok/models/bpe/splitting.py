@@ -25,6 +25,11 @@ character.
 3. So every merge happens inside a part. BPE repeatedly applies the merge with the lowest rank, and of equal
    ranks the leftmost one. Merges in different parts do not affect each other. The order of the merges inside
    a part is the same in the text as in the part alone, because ranks and the order of positions are the same.
+
+With ``compat="sentencepiece"``, m need not be a piece: unknown characters are fused after merging, across
+the parts. User-defined pieces are found from the left, the longest one at each position. If none of them has
+m after another character, none contains a cut, so that the same ones are found in the parts. They never
+merge.
 """
 
 from __future__ import annotations
@@ -65,6 +70,8 @@ def find_splitting(model: Model) -> MarkRuns | None:
     if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Characters) or model.ignore_merges:
         return None
     alphabet = model.alphabet
+    if model.needs_whole_rows:
+        return None
     if alphabet.end_of_word_suffix or alphabet.continuing_subword_prefix:
         return None
     if alphabet.drop_unk and alphabet.unk_id is None and model.byte_ids is None:
@@ -74,10 +81,20 @@ def find_splitting(model: Model) -> MarkRuns | None:
 
 def _never_joins(model: BPEModel, mark: str) -> bool:
     """Return whether `mark` is a character, and no merge joins it to other text before it."""
-    if not model.has_character(mark):
-        return False
     ends, begins = end_with(model.pieces, mark.encode()), begin_with(model.pieces, mark.encode())
+    if model.alphabet.compat == "sentencepiece":  # type: ignore[union-attr]
+        if any(_has_after_other(bytes(model.pieces[i]).decode(), mark) for i in model.user_defined):
+            return False
+        is_mark = np.array([character == mark for character in model.extra_characters], np.bool_)
+        ends, begins = np.append(ends, is_mark), np.append(begins, is_mark)
+    elif not model.has_character(mark):
+        return False
     if model.unk_id is not None and model.unk_id < len(ends) and ends[model.unk_id]:
         return False
     left, right = model.merges.T
     return not np.any(begins[right] & ~ends[left])
+
+
+def _has_after_other(text: str, mark: str) -> bool:
+    """Return whether the mark comes after another character in the text."""
+    return mark in text.lstrip(mark)
