@@ -130,6 +130,37 @@ def test_near_ties_in_short_texts_match_the_oracle():
                 assert tok.encode(text).tolist() == expected  # again, with a filled cache
 
 
+@pytest.mark.parametrize("byte_fallback", [False, True])
+@pytest.mark.parametrize("mark", ["prefix", "suffix", "anywhere"])
+def test_rows_match_the_oracle_of_sentencepiece(mark, byte_fallback):
+    rng = random.Random(f"{mark} {byte_fallback}")
+    for seed in range(15):
+        pieces = [piece.strip() for piece in random_pieces(rng, "abé東", 20, 4)]
+        marks = {"prefix": ["▁{}", "▁▁{}"], "suffix": ["{}▁", "{}▁▁"], "anywhere": ["▁{}", "{}▁{}"]}[mark]
+        pieces += [rng.choice(marks).format(*rng.choices(pieces, k=2)) for _ in range(8)]
+        pieces = sorted({*pieces, *rng.sample(["▁", "▁▁", "▁▁▁"], 2)})
+        scores = [-rng.randint(1, 99) / (10 if seed % 2 else 7) for _ in pieces]
+        known = {piece.encode(): i + 1 for i, piece in enumerate(pieces)}
+        byte_ids = [len(pieces) + 1 + byte for byte in range(256)] if byte_fallback else None
+        if byte_fallback:
+            pieces, scores = pieces + BYTES, scores + [0.0] * 256
+        model = ft.UnigramModel(
+            ["", *pieces], [0, *scores], unk_id=0, byte_fallback=byte_fallback, compat="sentencepiece"
+        )
+        tok = tokenizer_of(model, rng.choice(["none", "gpt2"]))
+        by_piece = {piece: float(model.scores[i]) for piece, i in known.items()}
+        units = [*"aaab東é", "▁", "▁", "▁▁", "▁a", "x", "ﷺ", "é" * 9, "ab" * 9]
+        units = [unit.encode() for unit in units] + [b"\xe2\x96", b"\x81", b"\xf0", b"\xe6\x9d", b"\xff"]
+        texts = [b"".join(rng.choices(units, k=rng.choice([1, 4, 20, 90]))) for _ in range(12)]
+        for text in texts * 2:  # the second time, with a filled cache
+            best = oracles.best_in_a_row([text], 0, by_piece, model.unk_score)
+            assert tok.encode(text).tolist() == oracles.ids_of_pieces(best, known, 0, byte_ids)
+            encoding = tok.encode_with_offsets(text)
+            assert encoding.ids.tolist() == tok.encode(text).tolist()
+            starts, ends = encoding.byte_spans.T.tolist()
+            assert [*starts, len(text)] == [0, *ends]
+
+
 def test_a_character_inside_a_piece_only():
     model = ft.UnigramModel(["ab", "c"], [-1, -1])
     tok = tokenizer_of(model)

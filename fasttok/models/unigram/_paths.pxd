@@ -56,6 +56,7 @@ cdef inline Py_ssize_t find_best(
     Interrupt interrupt,
     bint in_float32,
     bint finds_margin,
+    double rounding,
     double* score_or_margin,
 ) noexcept nogil:
     """Write the pieces of the best segmentation to the last entries of out[:length]; return their number.
@@ -64,7 +65,8 @@ cdef inline Py_ssize_t find_best(
 
     With `in_float32`, sums are in single precision: they start from `score_or_margin`, which is then set to
     the final sum. With `finds_margin`, `score_or_margin` is set to the score of the segmentation minus that of
-    the second best one, minus the largest possible rounding error of both; it is negative if not known.
+    the second best one, minus the largest possible rounding error of both; it is negative if not known. `rounding` is
+    the largest rounding error of one addition.
 
     Return UNKNOWN - i if the character at byte i is unknown and this is an error.
     """
@@ -153,7 +155,7 @@ cdef inline Py_ssize_t find_best(
         out[length - n_arcs] = piece
         end -= pieces.lengths[piece] if piece < UNKNOWN_ARC else piece & ~UNKNOWN_ARC
     if finds_margin:
-        score_or_margin[0] = margin - MAX_ROUNDING * (n_arcs + n_characters)
+        score_or_margin[0] = margin - rounding * (n_arcs + n_characters)
     return n_arcs
 
 

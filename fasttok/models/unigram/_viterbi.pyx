@@ -25,7 +25,7 @@ from fasttok.models._encoder cimport (
 )
 from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.models._zeros cimport may_have_zeros, replace_zeros
-from fasttok.models.unigram._paths cimport STACK_SIZE, MAX_ROW_SCORE, UNKNOWN_ARC, find_best
+from fasttok.models.unigram._paths cimport MAX_ROUNDING, MAX_ROW_SCORE, STACK_SIZE, UNKNOWN_ARC, find_best
 from fasttok.text._spans cimport Spans
 
 cdef enum:
@@ -101,7 +101,7 @@ cdef class UnigramEncoder(PretokenEncoder):
         cdef double margin = INFINITY
         cdef Py_ssize_t n
         if self.resolves_ties:
-            n = find_best(&self.pieces, pretoken, length, out, interrupt, False, True, &margin)
+            n = find_best(&self.pieces, pretoken, length, out, interrupt, False, True, MAX_ROUNDING, &margin)
         else:
             n = self.find_arcs(pretoken, length, out, interrupt)
         if n >= 0:
@@ -112,7 +112,7 @@ cdef class UnigramEncoder(PretokenEncoder):
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         """Write the best segmentation's pieces to the last entries of out[:length]; return their number."""
-        return find_best(&self.pieces, pretoken, length, out, interrupt, False, False, NULL)
+        return find_best(&self.pieces, pretoken, length, out, interrupt, False, False, 0, NULL)
 
     cdef Py_ssize_t encode_row(
         self,
@@ -199,7 +199,9 @@ cdef class UnigramEncoder(PretokenEncoder):
         cdef Py_ssize_t i, n_arcs, n_ids, length, written = 0
         for i in range(n):
             length = ends[i] - starts[i]
-            n_arcs = find_best(&self.pieces, text + starts[i], length, out + written, interrupt, True, False, &score)
+            n_arcs = find_best(
+                &self.pieces, text + starts[i], length, out + written, interrupt, True, False, 0, &score
+            )
             if n_arcs < 0:
                 return n_arcs
             n_ids = self.write_located(
@@ -448,34 +450,6 @@ cdef class NamedEncoder(UnigramEncoder):
         if arcs != stack_arcs:
             free(arcs)
         return min(n_arcs, <Py_ssize_t>0)
-
-
-@cython.final
-cdef class RowEncoder(UnigramEncoder):
-    """Encoder of whole rows of text in single precision, exactly as sentencepiece does.
-
-    Over a long row, rounding in single precision sometimes makes another segmentation the best.
-    """
-
-    cdef Py_ssize_t find_arcs(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
-    ) noexcept nogil:
-        cdef double score = 0
-        return find_best(&self.pieces, pretoken, length, out, interrupt, True, False, &score)
-
-    cdef Py_ssize_t encode_row(
-        self,
-        const uint8_t* text,
-        Py_ssize_t n_text,
-        Py_ssize_t begin,
-        Py_ssize_t end,
-        Spans spans,
-        PretokenCache cache,
-        uint32_t* out,
-        int64_t* id_spans,
-    ) noexcept nogil:
-        cdef Py_ssize_t n_arcs = self.find_arcs(text + begin, end - begin, out, cache.interrupt)
-        return n_arcs if n_arcs < 0 else self.write_located(text, begin, end - begin, n_arcs, out, id_spans)
 
 
 cdef Py_ssize_t fuse_unknown(uint32_t* ids, Py_ssize_t n, uint32_t unk_id, int64_t* id_spans) noexcept nogil:

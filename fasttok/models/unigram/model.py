@@ -29,8 +29,9 @@ from fasttok.models.pieces import (
     write_bytes,
 )
 from fasttok.models.sampling import Sampling, checked_alpha
+from fasttok.models.unigram._rows import RowEncoder
 from fasttok.models.unigram._sampling import SamplingEncoder
-from fasttok.models.unigram._viterbi import ZERO, NamedEncoder, RowEncoder, UnigramEncoder
+from fasttok.models.unigram._viterbi import ZERO, NamedEncoder, UnigramEncoder
 from fasttok.models.unigram.lattice import Lattice
 from fasttok.text.unicode.utf8 import encode_utf8
 
@@ -65,8 +66,8 @@ class UnigramModel(Model):
         Ids whose pieces never match text. They keep their ids, and decoding writes their texts.
     compat : {"sentencepiece", "huggingface"}, optional
         Library whose ids are reproduced where libraries differ. With "sentencepiece", scores are summed in
-        single precision over the whole row of text; pretokens have no effect and the cache is not used. For
-        "huggingface", see the notes.
+        single precision over the whole row of text, and pretokens have no effect. For "huggingface", see the
+        notes.
     fewest_pieces : bool
         Whether to encode by the segmentation with the fewest pieces, and by the most probable one of these.
         Lattices and sampling use probabilities only.
@@ -109,6 +110,10 @@ class UnigramModel(Model):
     - Without `unk_id` and byte fallback, an unknown character is an error even if the best segmentation does
       not contain it, unless a better piece ends with it. (``tokenizers`` raises this error with byte
       fallback, too.)
+
+    With ``compat="sentencepiece"``, a row is cut between neighbouring characters that no piece contains. The
+    ids of such a part are cached, unless rounding may change them; then they are found from the sum of the
+    row.
 
     Encoding a pretoken of n bytes takes O(n k) time, where k is the length of the longest piece in the
     pretoken, and 8 bytes of memory per byte of the longest piece of the model. Repeated pretokens come from
@@ -322,6 +327,8 @@ class UnigramModel(Model):
             encoder.set_names(names, self._has_zeros)
             if self.unk_id is not None:
                 lengths[self.unk_id : self.unk_id + 1] = 0
+        if isinstance(encoder, RowEncoder):
+            encoder.set_row(self.pieces.values, self.pieces.offsets, self._is_used.view(np.uint8))
         encoder.set_lengths(lengths)
         return encoder
 
