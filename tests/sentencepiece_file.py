@@ -92,3 +92,43 @@ def model_of(
         unused=[i for i, kind in enumerate(kinds) if kind == UNUSED],
         compat=compat,
     )
+
+
+def flag(field: int, value: bool) -> bytes:
+    """Encode a protobuf field of a bool."""
+    return number(field << 3) + number(value)
+
+
+def write_model(
+    pieces: list[tuple[str, int]],
+    normalizer: dict[str, bool],
+    *,
+    charsmap: bytes = b"",
+    as_suffix: bool = False,
+    unk_surface: str | None = None,
+    denormalizer: dict[str, bool] | None = None,
+    denormalizer_charsmap: bytes = b"",
+) -> bytes:
+    """Return the file of a Unigram model with pieces of the given types, and normalizers with some options.
+
+    The scores of the pieces fall. The options are ``add_dummy_prefix``, ``remove_extra_whitespaces`` and
+    ``escape_whitespaces``; those that are not given are not written.
+    """
+    out = b""
+    for i, (text, kind) in enumerate(pieces):
+        score = number(2 << 3 | 5) + struct.pack("<f", -1.0 - i / 100)
+        out += message(1, message(1, text.encode()) + score + number(3 << 3) + number(kind))
+    has_bytes = any(kind == BYTE for _, kind in pieces)
+    trainer = number(3 << 3) + number(1) + flag(24, as_suffix) + flag(35, has_bytes)
+    if unk_surface is not None:
+        trainer += message(44, unk_surface.encode())
+    out += message(2, trainer) + message(3, _write_spec(charsmap, normalizer))
+    if denormalizer is not None:
+        out += message(5, _write_spec(denormalizer_charsmap, denormalizer))
+    return out
+
+
+def _write_spec(charsmap: bytes, options: dict[str, bool]) -> bytes:
+    fields = {"add_dummy_prefix": 3, "remove_extra_whitespaces": 4, "escape_whitespaces": 5}
+    flags = b"".join(flag(fields[name], value) for name, value in options.items())
+    return (message(2, charsmap) if charsmap else b"") + flags

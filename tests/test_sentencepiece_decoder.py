@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import itertools
 import random
-import struct
 
 import numpy as np
 import pytest
@@ -16,39 +15,11 @@ from fasttok.decoders.sentencepiece import SentencePiece
 from fasttok.decoders.text import TextDecoder
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from tests import decoder_oracles as oracles
-from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED, message, number
+from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED, write_model
 from tests.test_decoders import check_all_ways
 
 RULES = {"a": "b", "ab": "  ", " b": "", "é": "e\u0301", "東": "xy▁z", "\ufffd": "?", "c c": " c"}
 SPACES = ("add_dummy_prefix", "remove_extra_whitespaces", "escape_whitespaces")
-
-
-def flag(field: int, value: bool) -> bytes:
-    return number(field << 3) + number(value)
-
-
-def write(
-    pieces: list[tuple[str, int]],
-    normalizer: dict[str, bool],
-    unk_surface: str | None = None,
-    denormalizer: dict[str, bool] | None = None,
-    charsmap: bytes = b"",
-    suffix: bool = False,
-) -> bytes:
-    """Return the file of a Unigram model with the given pieces, types and options."""
-    out = b""
-    for i, (text, kind) in enumerate(pieces):
-        score = number(2 << 3 | 5) + struct.pack("<f", -1.0 - i / 100)
-        out += message(1, message(1, text.encode()) + score + number(3 << 3) + number(kind))
-    trainer = number(3 << 3) + number(1) + flag(24, suffix) + flag(35, any(k == BYTE for _, k in pieces))
-    if unk_surface is not None:
-        trainer += message(44, unk_surface.encode())
-    out += message(2, trainer) + message(3, _spaces(normalizer))
-    return out if denormalizer is None else out + message(5, message(2, charsmap) + _spaces(denormalizer))
-
-
-def _spaces(options: dict[str, bool]) -> bytes:
-    return b"".join(flag(i, options[name]) for i, name in enumerate(SPACES, 3) if name in options)
 
 
 def make_pieces(seed: int, byte_fallback: bool = True) -> list[tuple[str, int]]:
@@ -73,7 +44,7 @@ def make_decoder(pieces: list[tuple[str, int]], options: SentencePiece) -> TextD
     return TextDecoder(options, model, added, added.values())
 
 
-def draw_rows(pieces: list[tuple[str, int]], seed: int, n: int = 400) -> list[list[int]]:
+def draw_rows(pieces: list[tuple[str, int]], seed: int, n: int = 80) -> list[list[int]]:
     """Return rows of ids. Many begin with ▁ or control tokens, and have bytes that are nearly UTF-8."""
     rng = random.Random(seed)
     ids = {text: i for i, (text, _) in enumerate(pieces)}
@@ -102,7 +73,14 @@ def check(
     charsmap: bytes = b"",
     suffix: bool = False,
 ) -> None:
-    data = write(pieces, normalizer, unk_surface, denormalizer, charsmap, suffix)
+    data = write_model(
+        pieces,
+        normalizer,
+        as_suffix=suffix,
+        unk_surface=unk_surface,
+        denormalizer=denormalizer,
+        denormalizer_charsmap=charsmap,
+    )
     peer = sentencepiece.SentencePieceProcessor(model_proto=data)
     on = {} if denormalizer is None else {name: denormalizer.get(name, True) for name in SPACES}
     options = SentencePiece(

@@ -162,6 +162,10 @@ def list_spans(Spans spans, const uint8_t[::1] text, const int64_t[::1] offsets)
     return np.ascontiguousarray(np.asarray(found[:, :k]).T), bounds.base
 
 
+cdef enum:
+    HEAD = -2  # begin of a span: the head of the row
+
+
 cdef struct Layer:  # a Rewriting of rows.py
     const int64_t* made_of  # begin and end of the origin of each byte
     Py_ssize_t step  # number of int64 from the begin of one origin to the begin of the next
@@ -169,6 +173,7 @@ cdef struct Layer:  # a Rewriting of rows.py
     const int64_t* offsets  # offsets of the rows
     const int64_t* parents  # input row of each row; NULL if the rows are those of the input
     const int64_t* inputs  # offsets of the input rows
+    const int64_t* heads  # position after the spaces at the start of each row; NULL if the step does not tell
 
 
 cdef inline void trace_span(Layer* layer, int64_t row, int64_t* start, int64_t* end) noexcept nogil:
@@ -180,7 +185,9 @@ cdef inline void trace_span(Layer* layer, int64_t row, int64_t* start, int64_t* 
     Text that a later layer has dropped at the begin of a row may belong to the last byte of the row before. A layer that
     cuts rows takes it away again: an added token, or other text that is in no row, may be between the two rows.
 
-    The begin -1 means the begin of the row in the raw text. A layer that cuts rows turns it into a position.
+    The begin -1 means the begin of the row in the raw text. A layer that cuts rows turns it into a position. The begin
+    -2 means the head of the row, in the next layer that has heads. In such a layer, dropped text at the start of all
+    rows comes after this position.
     """
     cdef int64_t limit = layer.offsets[row + 1]
     cdef bint is_empty, is_last
@@ -191,10 +198,14 @@ cdef inline void trace_span(Layer* layer, int64_t row, int64_t* start, int64_t* 
     is_last = start[0] == limit
     if start[0] >= 0:
         start[0] = layer.made_of[min(start[0], layer.n - 1) * layer.step] if layer.n else 0
+    elif start[0] == HEAD and layer.heads != NULL:
+        start[0] = layer.heads[row]
     elif layer.parents != NULL:
         start[0] = layer.made_of[layer.offsets[row] * layer.step] if layer.offsets[row] < layer.n else 0
-    if end[0] >= 0:
-        end[0] = layer.made_of[(min(end[0], layer.n) - 1) * layer.step + 1] if end[0] > 0 and layer.n else 0
+    if end[0] > 0 and layer.n:
+        end[0] = layer.made_of[(min(end[0], layer.n) - 1) * layer.step + 1]
+    elif end[0] >= 0:
+        end[0] = 0 if layer.heads == NULL else layer.made_of[0] if layer.n else layer.inputs[row + 1]
     if is_empty and is_last:
         start[0] = end[0]
     elif is_empty:
@@ -206,11 +217,11 @@ def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
 
     `spans` is int64[m, 2], `bounds` int64[k + 1]. The spans of row i are spans bounds[i] to bounds[i + 1] - 1. The
     `rewritings` are in reverse order of the steps. Each contains the origin of each byte, int64[n, 2], the offsets of
-    the rows, int64[k + 1], the input row of each row, int64[k], or None if the rows are those of the input, and the
-    offsets of the input rows.
+    the rows, int64[k + 1], the input row of each row, int64[k], or None if the rows are those of the input, the
+    offsets of the input rows, and the head of each row, int64[k], or None.
     """
     cdef const int64_t[:, :] made_of
-    cdef const int64_t[::1] offsets, parents, inputs
+    cdef const int64_t[::1] offsets, parents, inputs, heads
     cdef Py_ssize_t i, k, n_layers = len(rewritings)
     cdef int64_t row, at, first, first_end, last, last_end
     cdef Layer* layers = <Layer*>malloc(n_layers * sizeof(Layer) + 1)
@@ -218,13 +229,17 @@ def trace(int64_t[:, ::1] spans, const int64_t[::1] bounds, rewritings):
         raise MemoryError("not enough memory to trace spans")
     try:
         for k in range(n_layers):
-            made_of, offsets, before, inputs = rewritings[k]
+            made_of, offsets, before, inputs, after_spaces = rewritings[k]
             layers[k].n = made_of.shape[0]
             layers[k].made_of = &made_of[0, 0] if layers[k].n else NULL
             layers[k].step = made_of.strides[0] // 8
             layers[k].offsets = &offsets[0]
             layers[k].inputs = &inputs[0]
             layers[k].parents = NULL
+            layers[k].heads = NULL
+            if after_spaces is not None:
+                heads = after_spaces
+                layers[k].heads = &heads[0] if heads.shape[0] else NULL
             if before is not None:
                 parents = before
                 layers[k].parents = &parents[0] if parents.shape[0] else NULL

@@ -50,12 +50,17 @@ class Rewriting(NamedTuple):
         Index of the input row that each row is a part of; None if the rows are those of the input.
     inputs : ndarray of int64, shape (l + 1,)
         Offsets of the input rows.
+    heads : ndarray of int64, shape (k,), or None
+        Position in the input after the spaces at the start of each row, before any other character, even one
+        that is dropped. With heads, the span of a byte that a later step inserts at the start of the text can
+        begin there: its begin is then -2.
     """
 
     spans: NDArray[np.int64]
     offsets: NDArray[np.int64]
     parents: NDArray[np.int64] | None
     inputs: NDArray[np.int64]
+    heads: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +177,9 @@ class Rows:
         positions = np.arange(len(self.documents.values))
         return self.trace(np.stack([positions, positions + 1], axis=1), self.documents.offsets)
 
-    def rewritten(self, documents: Ragged, spans: NDArray[np.int64] | None) -> Rows:
+    def rewritten(
+        self, documents: Ragged, spans: NDArray[np.int64] | None, heads: NDArray[np.int64] | None = None
+    ) -> Rows:
         """Return these rows with new text.
 
         Parameters
@@ -182,6 +189,8 @@ class Rows:
         spans : ndarray of int64, shape (n, 2), or None
             Origin of each new byte in the old text, as in ``Rewriting.spans``. Required if these rows are
             aligned, ignored otherwise.
+        heads : ndarray of int64, shape (k,), optional
+            Position after the spaces at the start of each row of the old text, as in ``Rewriting.heads``.
 
         Raises
         ------
@@ -198,10 +207,15 @@ class Rows:
             )
         if spans.strides[-1] != spans.itemsize:
             spans = np.ascontiguousarray(spans)
-        rewriting = Rewriting(spans, documents.offsets, None, self.documents.offsets)
+        rewriting = Rewriting(spans, documents.offsets, None, self.documents.offsets, heads)
         return Rows(documents, self.boundary_flags, True, (*self.rewritings, rewriting))
 
-    def rewritten_from(self, documents: Ragged, origins: NDArray[np.int64] | None) -> Rows:
+    def rewritten_from(
+        self,
+        documents: Ragged,
+        origins: NDArray[np.int64] | None,
+        heads: NDArray[np.int64] | None = None,
+    ) -> Rows:
         """Return these rows with new text, like `rewritten`, given only the begin of each byte's origin.
 
         `origins` is int64[n + 1] for n bytes. The origin of a byte ends where the origin of the next byte
@@ -213,7 +227,7 @@ class Rows:
             return self.rewritten(documents, None)
         step = origins.strides[0]
         spans = as_strided(origins, (len(origins) - 1, 2), (step, step), writeable=False)  # no copy
-        return self.rewritten(documents, spans)
+        return self.rewritten(documents, spans, heads)
 
     def cut(
         self,

@@ -20,7 +20,7 @@ from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.text._spans import Boundaries, Nested, Spans, list_spans
 from fasttok.text.cuts import NOTHING_KNOWN, REWRITES_ANYTHING, Cuts, RewritingCuts
 from fasttok.text.pretokenizers._scan import Scanner, scan
-from fasttok.text.rows import BEGINS_RAW, WHOLE, Rows
+from fasttok.text.rows import BEGINS_RAW, FILLED, WHOLE, Rows
 from fasttok.text.unicode.utf8 import encode_utf8
 
 SLICE = 1 << 16  # pretokens per slice of boundaries: 512 KiB, so that a slice stays in the cache
@@ -371,7 +371,7 @@ def mark_starts(rows: Rows, raw: Rows, documents: NDArray[np.int64]) -> Rows:
     for i in np.flatnonzero((distances > 0) & (distances < 4) & raw.begins("start")[documents]).tolist():
         beginning = raw.documents[int(documents[i])][:4].tobytes().decode(errors="surrogateescape")
         begins[i] = distances[i] < len(beginning[:1].encode(errors="surrogateescape"))
-    flags = rows.boundary_flags & np.uint8(WHOLE)
+    flags = rows.boundary_flags & np.uint8(WHOLE | FILLED)
     flags[has_text] |= begins * np.uint8(BEGINS_RAW)
     return Rows(rows.documents, flags, rows.aligned, rows.rewritings)
 

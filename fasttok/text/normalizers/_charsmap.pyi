@@ -20,4 +20,10 @@ class CharsMap:
     ) -> None: ...
     def rewrite(
         self, text: NDArray[np.uint8], offsets: NDArray[np.int64], aligned: bool
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64] | None, list[int]]: ...
+    ) -> tuple[
+        NDArray[np.uint8],
+        NDArray[np.int64],
+        NDArray[np.int64] | None,
+        NDArray[np.int64] | None,
+        list[int],
+    ]: ...

@@ -179,11 +179,13 @@ cdef class CharsMap:
         """Rewrite every row of `text`, uint8[n], with `offsets`, int64[k + 1].
 
         Return the new text, uint8[m], its offsets, int64[k + 1]; if `aligned`, the begin of the origin of each new
-        byte followed by the end of the last row, int64[m + 1], otherwise None; and a list of the rows of which only spaces, or
-        nothing, are left, but in which not every unit is one space.
+        byte followed by the end of the last row, int64[m + 1], and the begin of the first unit of each row that is not
+        one space, int64[k], otherwise None twice; and a list of the rows of which at most spaces are left, but in
+        which not every unit is one space.
         """
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
         cdef list filled = []
+        cdef int64_t[::1] heads = np.empty(n_rows if aligned else 0, np.int64)
         cdef Output out = Output(offsets[n_rows] - offsets[0] + SLACK, aligned)
         cdef int64_t[::1] out_offsets = np.empty(n_rows + 1, np.int64)
         cdef Interrupt interrupt = Interrupt()
@@ -196,11 +198,15 @@ cdef class CharsMap:
                     if self._is_filled(&text[0], offsets[row], offsets[row + 1], out, out_offsets[row], &work):
                         with gil:
                             filled.append(row)
+                if aligned:
+                    heads[row] = offsets[row]
+                    if offsets[row] < offsets[row + 1]:
+                        heads[row] = self._skip_spaces(&text[0], offsets[row], offsets[row + 1], &work)
                 out_offsets[row + 1] = out.n
         if not aligned:
-            return out.values[: out.n], out_offsets.base, None, filled
+            return out.values[: out.n], out_offsets.base, None, None, filled
         out.origins[out.n] = offsets[n_rows]
-        return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1], filled
+        return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1], heads.base, filled
 
     cdef bint _is_filled(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t begin, Py_ssize_t* work
@@ -209,17 +215,23 @@ cdef class CharsMap:
 
         The output of the row begins at `begin`.
         """
-        cdef Unit unit
         cdef Py_ssize_t k
         for k in range(begin, out.n):
             if out.text[k] != 32:
                 return False
+        return self._skip_spaces(text, i, end, work) < end
+
+    cdef Py_ssize_t _skip_spaces(
+        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Py_ssize_t* work
+    ) noexcept nogil:
+        """Return the begin of the first unit from `i` on that is not one space."""
+        cdef Unit unit
         while i < end:
             unit = self._find(text, i, end, work)
             if unit.size != 1 or unit.source[0] != 32:
-                return True
+                break
             i = unit.end
-        return False
+        return i
 
     cdef int _rewrite_row(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work, Interrupt interrupt

@@ -167,8 +167,8 @@ class CharsMapNormalizer(Normalizer):
         if isinstance(self.charsmap, GraphemeMap):
             values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
             return rows.rewritten(Ragged(values, offsets), origins)
-        values, offsets, begins, filled = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
-        return rows.rewritten_from(Ragged(values, offsets), begins).with_filled(filled)
+        values, offsets, begins, heads, filled = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
+        return rows.rewritten_from(Ragged(values, offsets), begins, heads).with_filled(filled)
 
     @property
     def cuts(self) -> RewritingCuts:

@@ -14,6 +14,7 @@ def rewrite(
     remove: bool,
     as_suffix: bool,
     escape: bool,
+    has_heads: bool,
     out: NDArray[np.uint8],
     out_offsets: NDArray[np.int64],
     origins: NDArray[np.int64],

@@ -18,6 +18,9 @@ cdef const char* MARK = b"\xe2\x96\x81"  # U+2581
 cdef enum:
     WIDTH = 3  # bytes of the mark
     SLACK = 16  # bytes that may be written after the end of a copy
+    # Begins of the origin of a mark that is inserted at the start: see `Rewriting` and `trace`.
+    BEGIN = -1
+    HEAD = -2
 
 
 def measure(const uint8_t[::1] text, Py_ssize_t n_rows):
@@ -39,6 +42,7 @@ def rewrite(
     bint remove,
     bint as_suffix,
     bint escape,
+    bint has_heads,
     uint8_t[::1] out,
     int64_t[::1] out_offsets,
     int64_t[::1] origins,
@@ -49,10 +53,10 @@ def rewrite(
     row begins and ends its document, or its segment. `is_filled`, uint8[k] or empty, tells whether a row counts as a
     text with characters even if it has none. `dummy`, `remove`, `as_suffix` and `escape` are the options
     `add_dummy_prefix`, `remove_extra_whitespaces`, `treat_whitespace_as_suffix` and `escape_whitespaces`; without
-    `escape`, a mark is a space. `out` is uint8[c], where c is the result of `measure`. `origins` is int64[c] for the
+    `escape`, a mark is a space. `has_heads` tells whether the step before has recorded heads; see rows.py. `out` is uint8[c], where c is the result of `measure`. `origins` is int64[c] for the
     begin of the origin of each byte and the end of the last origin, or empty if origins are not needed.
     """
-    cdef Py_ssize_t row, i, j, end, length, start, consumed, n = 0
+    cdef Py_ssize_t row, i, j, end, length, start, first, origin, consumed, n = 0
     cdef Py_ssize_t width = WIDTH if escape else 1
     cdef const char* mark = MARK
     cdef bint aligned = origins.shape[0] > 0
@@ -79,10 +83,13 @@ def rewrite(
             if remove and begins[row]:
                 while i < end and p[i] == 32:
                     i += 1
-            consumed = i
+            consumed = first = i
             if i < end or is_filled.shape[0] > 0 and is_filled[row]:
                 if dummy and not as_suffix and begins[row]:
-                    n = write_mark(o, n, i, width, origins)
+                    origin = i
+                    if has_heads and row == 0:
+                        origin = HEAD if remove else BEGIN
+                    n = write_mark(o, n, origin, width, origins)
                 while i < end:
                     length = copy_word(p + i, p + end, p + text.shape[0], o + n)
                     if aligned:
@@ -100,7 +107,7 @@ def rewrite(
                     while remove and n - start >= width and memcmp(o + n - width, mark, width) == 0:
                         n -= width
                         if aligned:
-                            consumed = origins[n]
+                            consumed = max(origins[n], first)
                     if dummy and as_suffix:
                         n = write_mark(o, n, consumed, width, origins)
             out_offsets[row + 1] = n

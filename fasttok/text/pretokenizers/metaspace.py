@@ -131,6 +131,7 @@ class _Marks(Normalizer):
             options.remove_extra_whitespaces,
             options.treat_whitespace_as_suffix,
             options.escape_whitespaces,
+            len(rows.rewritings) > 0 and rows.rewritings[-1].heads is not None,
             out,
             offsets,
             origins,

@@ -136,9 +136,8 @@ def _write_marks(
     offsets = np.empty(len(documents) + 1, np.int64)
     origins = np.empty(size if aligned else 0, np.int64)
     flags = np.zeros(len(documents), np.uint8)  # no row begins or ends a document, so nothing is inserted
-    n = _metaspace.rewrite(
-        text, documents.offsets, flags, flags, flags[:0], False, False, False, True, out, offsets, origins
-    )
+    options = (False, False, False, True, False)  # only `escape` is set
+    n = _metaspace.rewrite(text, documents.offsets, flags, flags, flags[:0], *options, out, offsets, origins)
     return Ragged(out[:n], offsets), origins[:n]
 
 
