@@ -4,8 +4,9 @@ The ranks of the merges come from the scores of the pieces. The kernel differs f
 ways: user-defined pieces are found before merging; characters that are not pieces can merge; the result of a merge
 can be unused, and is then split again; and runs of unknown characters become one unknown token, even across pretokens.
 
-A long text is cut between two characters that are not next to each other in any result of a merge, because no symbol
-can ever contain both. The parts are merged on their own: merges in different parts do not affect each other.
+A long pretoken is cut between two symbols that are not next to each other in any result of a merge, because no symbol
+can ever contain both. The parts are merged on their own: merges in different parts do not affect each other. They
+repeat much more often than long pretokens, and therefore usually come from the cache.
 """
 
 import numpy as np
@@ -16,11 +17,12 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
 from fasttok.core._interrupt cimport Interrupt
+from fasttok.core._keys cimport LONG
 from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.models._cache cimport PretokenCache
-from fasttok.models._encoder cimport DO_NOT_CACHE, INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
+from fasttok.models._encoder cimport DO_NOT_CACHE, OUT_OF_MEMORY, PretokenEncoder
 from fasttok.models._pieces cimport NOTHING
-from fasttok.models.bpe._encode cimport SHORT, MergeEncoder
+from fasttok.models.bpe._encode cimport MergeEncoder
 from fasttok.models.unigram._viterbi cimport fuse_unknown
 from fasttok.text._spans cimport Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
@@ -28,7 +30,8 @@ from fasttok.text.unicode._utf8 cimport read_code_point
 cdef enum:
     PAGE = 256  # code points per page of the table of characters
     PAGES = 0x1100  # number of pages
-    CHECK_INTERVAL = 1 << 16  # bytes between two checks of the interrupt
+    CHUNK = 512  # spans per request
+    MOST_CACHED = 1 << 10  # maximum length of a pretoken whose ids are cached
     NEVER_NEXT = 0xFFFFFFFF  # code point that is next to none; the character of a user-defined piece
 
 
@@ -225,48 +228,11 @@ cdef class ScoreEncoder(MergeEncoder):
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         cdef Py_ssize_t n
-        if length > SHORT:
-            n = self._encode_long(pretoken, length, out, interrupt)
-            return n + DO_NOT_CACHE if n > 0 else n
         n = self.begin(pretoken, length, out)
         n = self.merge(out, n, NULL, interrupt)
-        return self.finish(out, n)
-
-    cdef Py_ssize_t _encode_long(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
-    ) noexcept nogil:
-        """Encode a pretoken part by part: a part ends where no symbol can contain the two characters."""
-        cdef Py_ssize_t i = 0, start = 0, n = 0, n_ids, size = 0, next_check = CHECK_INTERVAL
-        cdef uint32_t found, character = 0, before = NEVER_NEXT
-        cdef uint64_t place
-        while i < length:
-            found = self._next_symbol(pretoken, i, length, &size, &character)
-            place = hash_neighbours(before, character) >> self.neighbours_shift
-            if not self.neighbours[place >> 6] >> (place & 63) & 1:
-                if n - start > 1:
-                    n_ids = self.merge(out + start, n - start, NULL, interrupt)
-                    if n_ids < 0:
-                        return n_ids
-                    n = start + n_ids
-                start = n
-            if found != NOTHING:
-                out[n] = found
-                n += 1
-                before = character
-            else:
-                n += self._write_unknown(pretoken + i, size, out + n)
-                before = NEVER_NEXT
-            i += size
-            if i >= next_check:
-                next_check += CHECK_INTERVAL
-                if interrupt.check():
-                    return INTERRUPTED
-        if n - start > 1:
-            n_ids = self.merge(out + start, n - start, NULL, interrupt)
-            if n_ids < 0:
-                return n_ids
-            n = start + n_ids
-        return self.finish(out, n)
+        if n > 0:
+            n = self.finish(out, n)
+        return n + DO_NOT_CACHE if n > 0 and length > MOST_CACHED else n
 
     cdef Py_ssize_t encode_row(
         self,
@@ -287,10 +253,74 @@ cdef class ScoreEncoder(MergeEncoder):
                 n_ids = self.locate_pretoken(text + begin, end - begin, out, n, begin, places, cache.interrupt)
                 n = n_ids if n_ids < 0 else n
         else:
-            n = PretokenEncoder.encode_row(self, text, n_text, begin, end, spans, cache, out, places)
+            n = self._encode_parts(text, n_text, begin, end, spans, cache, out, places)
         if n > 0 and self.fused_id >= 0:
             n = fuse_unknown(out, n, self.fused_id, places)
         return n
+
+    cdef Py_ssize_t _encode_parts(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+        int64_t* places,
+    ) noexcept nogil:
+        """Encode a row as the base class does, except that long pretokens are cut into parts."""
+        cdef int64_t starts[CHUNK]
+        cdef int64_t ends[CHUNK]
+        cdef int64_t part_starts[CHUNK]
+        cdef int64_t part_ends[CHUNK]
+        cdef Py_ssize_t position = begin, n = 0, i = 0, n_ids, n_parts, written = 0, at = 0
+        while True:
+            n_parts = 0
+            while n_parts < CHUNK:
+                if i == n:
+                    if position >= end:
+                        break
+                    n = spans.next(text, begin, end, &position, starts, ends, CHUNK)
+                    i = 0
+                    if n:
+                        at = starts[0]
+                    continue
+                part_starts[n_parts] = at
+                at = self._find_cut(text, at, ends[i]) if ends[i] - at >= LONG else ends[i]
+                part_ends[n_parts] = at
+                n_parts += 1
+                if at == ends[i]:
+                    i += 1
+                    if i < n:
+                        at = starts[i]
+            if n_parts == 0:
+                return written
+            if places == NULL:
+                n_ids = self._encode_spans(text, n_text, part_starts, part_ends, n_parts, cache, out + written)
+            else:
+                n_ids = self.locate_spans(
+                    text, n_text, part_starts, part_ends, n_parts, cache, out + written, places + 2 * written
+                )
+            if n_ids < 0:
+                return n_ids
+            written += n_ids
+
+    cdef inline Py_ssize_t _find_cut(self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+        """Return the first position after i where no symbol crosses, or the end."""
+        cdef uint32_t character = 0, before = 0
+        cdef Py_ssize_t size = 0
+        cdef uint64_t place
+        self._next_symbol(text, i, end, &size, &before)
+        i += size
+        while i < end:
+            self._next_symbol(text, i, end, &size, &character)
+            place = hash_neighbours(before, character) >> self.neighbours_shift
+            if not self.neighbours[place >> 6] >> (place & 63) & 1:
+                break
+            before = character
+            i += size
+        return i
 
     cdef Py_ssize_t _encode_whole(
         self, const uint8_t* row, Py_ssize_t length, uint32_t* out, Interrupt interrupt
