@@ -186,7 +186,7 @@ def test_without_pyarrow(tmp_path, monkeypatch):
         (ft.Corpus.from_files, path, "Parquet files"),
         (ft.Corpus.from_table, table, "Arrow tables"),
     ):
-        with pytest.raises(ImportError, match=rf"reading {what} needs pyarrow: pip install pyarrow"):
+        with pytest.raises(ImportError, match=rf"{what} need pyarrow: pip install pyarrow"):
             make(given)
     assert list(ft.Corpus.from_table([{"text": "a"}])) == [b"a"]
 

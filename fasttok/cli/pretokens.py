@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fasttok.cli.command import Command
-from fasttok.cli.shared.inputs import open_corpus
+from fasttok.cli.shared.inputs import STDIN, expand, open_corpus, refuse_reading_options
 from fasttok.cli.shared.options import (
     files_argument,
     json_option,
@@ -24,13 +24,16 @@ from fasttok.cli.shared.options import (
 from fasttok.cli.shared.outputs import STDOUT, check_output, print_json, refuse_terminal, saved
 from fasttok.cli.shared.progress import show_progress
 from fasttok.cli.shared.streams import print_summary
+from fasttok.cli.shared.tables import check_table_options, load_counts, save_counts, table_options
 
 if TYPE_CHECKING:
     import fasttok as ft
 
+NOT_OF_TABLES = ("split_special", "max_memory", "workers")  # options that have no effect on tables
+
 
 @click.command(cls=Command)
-@output_option("File to save the counts to (.npz)")
+@output_option("File to save the counts to: .npz, or, for other programs, .tsv or .parquet")
 @pretokenizers_option
 @normalizers_option
 @split_special_option
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="Limit for the memory of the tables, such as 2GB; counts beyond it go to temporary files.",
 )
+@table_options
 @json_option
 @reading_options
 @workers_option
@@ -53,6 +57,11 @@ def pretokens(
     split_special: tuple[str, ...],
     top: int,
     max_memory: str | None,
+    kind: str | None,
+    text_column: str | None,
+    count_column: str | None,
+    header: bool,
+    escapes: bool,
     as_json: bool,
     workers: int | None,
     progress: str,
@@ -64,7 +73,8 @@ def pretokens(
     Counting is the only pass over the text that training needs. Save the counts to train several tokenizers
     without reading the text again.
 
-    FILES are files, folders, or quoted glob patterns; - is standard input, and the default.
+    FILES are files, folders, or quoted glob patterns; - is standard input, and the default. With --counts,
+    they are tables of texts or pretokens and their counts, which are added.
 
     --json prints one object with the keys pretokenizer, normalizer, document, split_special, fingerprint,
     n_pretokens, n_distinct and most_common, a list of pairs [PRETOKEN, N].
@@ -73,29 +83,45 @@ def pretokens(
     Examples:
       fasttok pretokens books/ --top 20
       fasttok pretokens books/ -o books.npz && fasttok train books.npz -o tok.json
+      fasttok pretokens words.tsv --counts texts --pretokenizer metaspace -o words.npz
     """
     import fasttok as ft
     from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER
 
-    corpus = open_corpus(files, quiet=quiet, **reading)
+    check_table_options(kind, output)
+    table = {
+        "text_column": text_column,
+        "count_column": count_column,
+        "header": header,
+        "escapes": escapes,
+    }
+    if kind is None:
+        corpus = open_corpus(files, quiet=quiet, **reading)
+        inputs = corpus.files
+    else:
+        refuse_reading_options("is for text, but --counts reads tables", *NOT_OF_TABLES)
+        inputs = tuple(file for name in files or [STDIN] for file in expand(name))
     if output == STDOUT:
         if as_json:
             raise click.UsageError("-o - and --json cannot both use standard output")
         refuse_terminal("a file of counts")
-    check_output(output, corpus.files)
-    with show_progress(progress, quiet) as shown:
-        counts = ft.count_pretokens(
-            corpus,
-            pretokenizers or DEFAULT_PRETOKENIZER,
-            normalizer=normalizers or None,
-            split_special=split_special,
-            workers=workers,
-            progress=shown,
-            max_memory=max_memory,
-        )
+    check_output(output, inputs)
+    if kind is None:
+        with show_progress(progress, quiet) as shown:
+            counts = ft.count_pretokens(
+                corpus,
+                pretokenizers or DEFAULT_PRETOKENIZER,
+                normalizer=normalizers or None,
+                split_special=split_special,
+                workers=workers,
+                progress=shown,
+                max_memory=max_memory,
+            )
+    else:
+        counts = load_counts(inputs, kind, pretokenizers or None, normalizers or None, table)
     if output is not None:
         with saved(output, ".npz") as path:
-            counts.save(path)
+            save_counts(counts, path, escapes=escapes)
     if as_json:
         print_json(describe_counts(counts, top))
     elif output is None:

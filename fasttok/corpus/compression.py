@@ -229,7 +229,7 @@ def import_pyarrow(what: str) -> Any:
     try:
         import pyarrow
     except ImportError as error:
-        raise ImportError(f"reading {what} needs pyarrow: pip install pyarrow") from error
+        raise ImportError(f"{what} need pyarrow: pip install pyarrow") from error
     return pyarrow
 
 

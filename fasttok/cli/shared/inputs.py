@@ -89,7 +89,7 @@ def refuse_reading_options(why: str, *more: str) -> None:
     context = click.get_current_context()
     for name in (*READING, *more):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} {why}")
+            raise click.UsageError(f"--{name.replace('_', '-')} {why}")
 
 
 def _say_skipped(skipped: Mapping[str, str], already: Collection[str] = ()) -> None:

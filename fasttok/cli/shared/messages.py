@@ -19,6 +19,7 @@ _REWRITTEN = (
         re.compile(r"For a sequence of steps, pass a list of names"),
         "For a sequence of steps, repeat the option",
     ),
+    (re.compile(r"or use to_arrow or save\b"), "or write a .parquet or .npz file"),
     (re.compile(r",? or give its id with ids="), ""),
     (re.compile(r" \(command line: --[a-z-]+\)"), ""),
     (
