@@ -37,7 +37,8 @@ def test_a_registered_format_can_be_loaded(tmp_path, monkeypatch):
     with pytest.raises(ft.ModelFormatError, match="nor a vocab.txt nor a folder of toys$"):
         ft.load(tmp_path / "other")
     with pytest.raises(
-        ft.ModelExportError, match="can only be read; .* are fasttok, huggingface, tiktoken, gpt2, vocab.txt$"
+        ft.ModelExportError,
+        match="can only be read; .* are fasttok, huggingface, sentencepiece, .* vocab.txt$",
     ):
         small().save(tmp_path / "out", format="toy")
     (tmp_path / "vocab.txt").write_text("[UNK]\n")
@@ -61,7 +62,7 @@ def test_options_of_no_format_and_of_another_format(tmp_path):
 def test_an_unknown_format(tmp_path):
     with pytest.raises(
         ValueError,
-        match="no format is named 'json'; the names are fasttok, huggingface, tiktoken, gpt2, vocab",
+        match="no format is named 'json'; the names are fasttok, huggingface, sentencepiece, .*, vocab",
     ):
         small().save(tmp_path / "a", format="json")
     assert os.listdir(tmp_path) == []
@@ -142,7 +143,8 @@ def test_options_for_a_fasttok_file(tmp_path):
             "tokenizer.json",
             'the name of a tokenizer.json of Hugging Face; pass format="huggingface" to write one, or',
         ),
-        ("a.model", 'the name of a sentencepiece model; pass format="fasttok"'),
+        ("a.model", 'the name of a sentencepiece model; pass format="sentencepiece" to write one, or'),
+        ("a.vocab", 'the name of a .vocab of sentencepiece; pass format="sentencepiece.vocab" to write'),
         ("folder/", 'a folder, but fasttok\'s own format is one file; .*, or pass format="gpt2"'),
         ("", "a folder, but"),
     ],

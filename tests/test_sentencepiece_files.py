@@ -211,27 +211,260 @@ def test_errors_name_the_file(tmp_path):
     assert str(caught.value) == f"{path}: piece 8: 'a' is already the piece 4"
 
 
-# Unigram files
+# Tokenizers of files
+
+TEXTS = ["", "ab a", "aab<s>b  ☃☃b", "ab" * 50, " b ▁a<unk>", "new ab\tné", "a☃ ☃ b"]
 
 
-def test_a_small_file(tmp_path):
-    path = saved(tmp_path, SMALL + spec() + IDENTITY)
-    tok = ft.load(path)
-    library = sentencepiece.SentencePieceProcessor(model_file=str(path))
+def check_equal(tok: ft.Tokenizer, library: sentencepiece.SentencePieceProcessor, texts=TEXTS) -> None:
+    for text in texts:
+        ids = library.encode(text)
+        assert tok.encode(text).tolist() == ids
+        assert tok.encode_with_offsets(text).ids.tolist() == ids
+        assert tok.decode(ids) == library.decode(ids)
+
+
+def open_both(path) -> tuple[ft.Tokenizer, sentencepiece.SentencePieceProcessor]:
+    return ft.load(path), sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("byte_fallback", [0, 1])
+def test_a_small_file(tmp_path, kind, byte_fallback):
+    more = piece("new", -3, USER_DEFINED) + piece("aab", -3, UNUSED)
+    data = SMALL + more + BYTES * byte_fallback + spec(kind, byte_fallback) + IDENTITY
+    tok, library = open_both(saved(tmp_path, data))
     assert tok.special_tokens == {"<unk>": 0, "<s>": 1, "</s>": 2}
     assert tok.role_ids == {"unk": 0, "bos": 1, "eos": 2}
     assert tok.vocab_size == library.piece_size()
-    for text in ("", "ab a", "aab<s>b  ☃☃b", "ab" * 50):
-        assert tok.encode(text).tolist() == library.encode(text)
-        assert tok.encode_with_offsets(text).ids.tolist() == library.encode(text)
+    check_equal(tok, library)
+    tok.save(tmp_path / "again.model", format="sentencepiece")
+    assert (tmp_path / "again.model").read_bytes() == data
+    tok.save(tmp_path / "native.json")
+    again = ft.load(tmp_path / "native.json")
+    assert again == tok
+    again.save(tmp_path / "again.model", format="sentencepiece")
+    assert (tmp_path / "again.model").read_bytes() == data
+
+
+def test_real_files(shared, tmp_path):
+    for path in files_of(shared):
+        tok, library = open_both(path)
+        assert tok.role_ids == {
+            role: i for role in ("bos", "eos", "unk", "pad") if (i := getattr(library, f"{role}_id")()) >= 0
+        }
+        check_equal(tok, library)
+        tok.save(tmp_path / "again", format="sentencepiece")
+        assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 def test_settings_are_kept_in_native_files(tmp_path):
-    data = SMALL + spec(more=message(46, b"</s>") + message(1, b"a.txt")) + IDENTITY + message(6, b"six")
+    more = message(46, b"</s>") + message(1, b"a.txt") + message(44, b"?")
+    data = SMALL + spec(more=more) + IDENTITY + message(6, b"six")
     tok = ft.load(saved(tmp_path, data))
     assert tok.role_ids == {"unk": 0, "bos": 2, "eos": 2}
+    assert tok.decode([0, 4]) == "?a"
     kept = tok.provenance["sentencepiece"]
     assert kept["trainer_spec"]["input"] == ["a.txt"]
     assert kept["unknown_fields"] == "MgNzaXg="
     tok.save(tmp_path / "native.json")
     assert ft.load(tmp_path / "native.json") == tok
+
+
+def test_text_is_split_where_no_piece_is(tmp_path):
+    whole = ft.Metaspace(split_by_whitespace=False)
+    for more, suffix, expected in (
+        (b"", 0, ft.Metaspace()),
+        (piece("▁▁"), 0, ft.get_pretokenizer([whole, ft.MarkRuns()])),
+        (piece("a▁b"), 0, whole),
+        (piece("a▁b", 0, USER_DEFINED), 0, whole),
+        (piece("a▁b", 0, CONTROL), 0, ft.Metaspace()),
+        (b"", 1, ft.Metaspace(treat_whitespace_as_suffix=True, split_by_whitespace=False)),
+    ):
+        data = SMALL + more + spec(more=number(24 << 3) + number(suffix)) + IDENTITY
+        assert ft.load(saved(tmp_path, data)).pretokenizer == expected
+    data = FIRST + piece("▁") + piece("a▁") + piece("b") + spec(more=number(24 << 3) + number(1))
+    assert ft.load(saved(tmp_path, data)).pretokenizer == ft.Metaspace(treat_whitespace_as_suffix=True)
+
+
+# The self test
+
+
+def with_samples(*samples: tuple[str, str]) -> bytes:
+    rows = [message(1, message(1, text.encode()) + message(2, pieces.encode())) for text, pieces in samples]
+    return message(4, b"".join(rows))
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_samples_are_encoded(tmp_path, kind):
+    start = SMALL + spec(kind) + IDENTITY
+    good = with_samples(("bab", "▁ b ab"), ("b☃☃ a", "▁ b ☃☃ ▁a"), ("☃", "▁ ☃"), ("", ""))
+    assert ft.load(saved(tmp_path, start + good)).encode("bab").tolist() == [3, 5, 6]
+    for samples in ([("ab", "▁a a")], [("bab", "▁ b ab"), ("", "b")], [("☃", "▁")], [("b☃ a", "▁ b ▁a")]):
+        path = saved(tmp_path, start + with_samples(*samples))
+        with pytest.raises(ft.ModelFormatError, match=f"self_test_data: 1 of {len(samples)} samples of the"):
+            ft.load(path)
+        ft.load(path, self_test=False)
+    with pytest.raises(TypeError, match="self_test must be"):
+        ft.load(path, self_test=1)
+
+
+def test_samples_of_unigram_may_have_other_pieces_with_the_same_score(tmp_path):
+    data = FIRST + piece("▁", -1) + piece("a", -2) + piece("aa", -4) + spec() + IDENTITY
+    ft.load(saved(tmp_path, data + with_samples(("aa", "▁ a a"), ("aa", "▁ aa"))))
+    with pytest.raises(ft.ModelFormatError, match="'aa' gives the pieces '▁ aa', not '▁ a'"):
+        ft.load(saved(tmp_path, data + with_samples(("aa", "▁ a"))))
+
+
+# Writing
+
+
+@pytest.fixture(scope="module")
+def lines(shared):
+    found = []
+    for name in ("de", "en-us", "ko"):
+        found += (shared / f"data/languages/{name}.txt").read_text().split("\n")[:100]
+    return found
+
+
+TRAINED = {
+    "unigram": {"normalizer": "nmt_nfkc"},
+    "unigram of sentencepiece": {"normalizer": "sp_nfkc_cf", "compat": "sentencepiece"},
+    "unigram with bytes": {"pretokenizer": "sentencepiece", "byte_fallback": True, "vocab_size": 900},
+    "unigram with suffixes": {
+        "pretokenizer": ft.Metaspace(
+            treat_whitespace_as_suffix=True, remove_extra_whitespaces=False, add_dummy_prefix=False
+        )
+    },
+    "character": {"byte_fallback": True, "vocab_size": 350},
+    "word": {"byte_fallback": True},
+    "unigram of digits": {"pretokenizer": ["metaspace", "digits_single"]},
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_trained_tokenizers(lines, tmp_path, name):
+    options = {"vocab_size": 600, "pretokenizer": "metaspace"} | TRAINED[name]
+    special = ["<pad>", "<unk>", "<s>"]
+    tok = ft.train(
+        ft.Corpus.from_texts(lines), model=name.split()[0], unk="<unk>", special_tokens=special, **options
+    )
+    path = tmp_path / "trained.model"
+    tok.save(path, format="sentencepiece")
+    again, library = open_both(path)
+    assert again.role_ids == {"unk": 1, "bos": 2, "pad": 0}
+    assert (library.unk_id(), library.bos_id(), library.eos_id(), library.pad_id()) == (1, 2, -1, 0)
+    texts = [*TEXTS, *lines[::3]]
+    check_equal(again, library, texts)
+    for text in texts:
+        assert tok.encode(text).tolist() == library.encode(text)
+
+
+def small(model=None, **options) -> ft.Tokenizer:
+    model = model or ft.UnigramModel(["", "▁", "a", "▁a"], [0, -1, -2, -2.5], unk_id=0)
+    pretokenizer = options.pop("pretokenizer", "metaspace")
+    return ft.Tokenizer(model, pretokenizer, options.pop("added", {"<unk>": 0}), **options)
+
+
+def test_a_tokenizer_that_was_made_by_hand(tmp_path):
+    model = ft.UnigramModel(
+        ["", "▁", "a", "ab", "a b", "ba", ""], [0, -1, -2, -2.5, 0, -4, 0], unk_id=0, user_defined=[4],
+        unused=[5], compat="sentencepiece",
+    )  # fmt: skip
+    rules = ft.get_normalizer({"name": "nmt_nfkc", "keep": ["a b"]})
+    tok = small(
+        model,
+        normalizer=rules,
+        pretokenizer=ft.Metaspace(split_by_whitespace=False),
+        added={"[UNK]": 0, "<eot>": 6},
+        config=ft.ModelConfig({"eos_token": "<eot>"}),
+        decoder={"name": "sentencepiece", "unk": "[UNK]", "unk_surface": "?", "control": ["<eot>"]},
+    )
+    path = tmp_path / "made.model"
+    tok.save(path, format="sentencepiece")
+    again, library = open_both(path)
+    assert again.role_ids == {"unk": 0, "eos": 6}
+    again.save(tmp_path / "again.model", format="sentencepiece")
+    assert (tmp_path / "again.model").read_bytes() == path.read_bytes()
+    check_equal(tok, library, [*TEXTS, "a bab", "aa  ba b"])
+
+
+NOT_HELD = {
+    "a model of kind 'byte'": lambda: ft.Tokenizer(ft.ByteModel(), "metaspace"),
+    "BPE by score": lambda: small(
+        ft.BPEModel(["", "▁", "a", "▁a"], [[1, 2]], alphabet=ft.Characters(unk_id=0))
+    ),
+    "a model without an unknown token": lambda: small(ft.UnigramModel(["a", ""], [-1, 0]), added={"<s>": 1}),
+    "the pretokenizer ScannerPretokenizer": lambda: small(pretokenizer="gpt2"),
+    "only steps are allowed that split no piece": lambda: small(pretokenizer=["metaspace", "bert"]),
+    "the pretokenizer 'script', which splits the piece 'aб' of id 2": lambda: small(
+        ft.UnigramModel(["", "▁", "aб"], [0, -1, -2], unk_id=0), pretokenizer="sentencepiece"
+    ),
+    "although a piece contains a ▁ in the middle": lambda: small(
+        ft.UnigramModel(["", "▁", "a▁"], [0, -1, -2], unk_id=0)
+    ),
+    "the normalizer UnicodeNormalizer": lambda: small(normalizer="nfc"),
+    "user-defined piece or kept text 'a' must be both": lambda: small(
+        ft.UnigramModel(["", "▁", "a"], [0, -1, -2], unk_id=0, user_defined=[2]), normalizer="nmt_nfkc"
+    ),
+    "a template": lambda: small(template=ft.Template("<unk> $A")),
+    "settings for padding": lambda: small(padding=ft.Padding(8)),
+    "added tokens that are not special": lambda: small().add_tokens(["<tool>"]),
+    "the decoder Strip": lambda: small(decoder={"name": "strip", "content": " ", "start": 1, "stop": 0}),
+    "the id 2, which has no piece": lambda: small(ft.UnigramModel(["", "▁", "", "a"], [0] * 4, unk_id=0)),
+    "piece 2: the piece has 8,000 bytes": lambda: small(
+        ft.UnigramModel(["", "▁", "a" * 8000], [0] * 3, unk_id=0)
+    ),
+    "a score that is not finite": lambda: small(ft.UnigramModel(["", "▁", "a"], [0, 1e300, 0], unk_id=0)),
+}
+
+
+@pytest.mark.parametrize("message", NOT_HELD)
+def test_what_a_file_cannot_hold(tmp_path, message):
+    with pytest.raises(ft.ModelExportError, match=f"^a sentencepiece model cannot hold .*{message}"):
+        NOT_HELD[message]().save(tmp_path / "a.model", format="sentencepiece")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_config_that_a_file_does_not_hold(tmp_path):
+    tok = small(config=ft.ModelConfig({"chat_template": "{{ messages }}"}))
+    with pytest.warns(UserWarning, match="does not hold the config of the tokenizer, except bos, eos, pad"):
+        tok.save(tmp_path / "a.model", format="sentencepiece")
+
+
+# .vocab
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_vocab_files_equal_those_of_the_trainer(lines, tmp_path, kind):
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_prefix=str(tmp_path / "m"), vocab_size=400, model_type=kind,
+        user_defined_symbols=["<x>"], byte_fallback=kind == "unigram", character_coverage=0.98, minloglevel=4,
+    )  # fmt: skip
+    tok = ft.load(tmp_path / "m.model")
+    tok.save(tmp_path / "again.vocab", format="sentencepiece.vocab")
+    data = (tmp_path / "m.vocab").read_bytes()
+    assert (tmp_path / "again.vocab").read_bytes() == data
+    read = ft.load(tmp_path / "m.vocab", user_defined=["<x>"])
+    assert read.model.kind == tok.model.kind
+    assert read.role_ids == tok.role_ids
+    for text in [*TEXTS, *lines[::10]]:
+        assert read.encode(text).tolist() == tok.encode(text).tolist()
+
+
+def test_vocab_files(tmp_path):
+    path = tmp_path / "a.vocab"
+    path.write_bytes(b"<unk>\t0\r\n\t\t-1.5\r\na\t-2\n")
+    tok = ft.load(path, normalizer="identity")
+    assert tok.model.kind == "unigram"
+    assert tok.model.pieces.to_bytes() == [b"", b"\t", b"a"]
+    assert ft.load(path, model="bpe").model.kind == "bpe_characters"
+    path.write_bytes(b"<unk>\t0\na\nb\t-2\n")
+    with pytest.raises(ft.ModelFormatError, match="a.vocab: line 2: must be a piece, a tab and a score"):
+        ft.load(path)
+    path.write_bytes(b"<unk>\t0\na\t-1\na\t-2\n")
+    with pytest.raises(ft.ModelFormatError, match="a.vocab: piece 2: 'a' is already the piece 1"):
+        ft.load(path)
+    line_end = ft.UnigramModel(["", "\n"], [0, -1], unk_id=0)
+    with pytest.raises(ft.ModelExportError, match="the piece b'.n' of id 1, which has a line end"):
+        small(line_end).save(path, format="sentencepiece.vocab")

@@ -119,6 +119,19 @@ def check_plain(holder: str, tokenizer: Tokenizer) -> None:
     decoder = tokenizer.given_decoder
     if decoder is not None and decoder.name not in BYTE_DECODERS:
         raise ModelExportError(f"{holder} cannot hold a decoder, but the tokenizer was given {decoder}")
+    check_no_settings(holder, tokenizer)
+    check_no_excluded(holder, tokenizer)
+    warn_of_config(holder, tokenizer)
+
+
+def check_no_settings(holder: str, tokenizer: Tokenizer) -> None:
+    """Check that a tokenizer has neither a template with special tokens nor padding or truncation.
+
+    Raises
+    ------
+    ModelExportError
+        If it has.
+    """
     template = tokenizer.template
     if template is not None and template.words() not in (PLAIN.words(), (PLAIN.words()[0], None)):
         raise ModelExportError(
@@ -132,8 +145,6 @@ def check_plain(holder: str, tokenizer: Tokenizer) -> None:
                 f"{getattr(tokenizer, setting)}; tok.with_settings({setting}=None) is the tokenizer without "
                 "them"
             )
-    check_no_excluded(holder, tokenizer)
-    warn_of_config(holder, tokenizer)
 
 
 def check_no_excluded(holder: str, tokenizer: Tokenizer) -> None:

@@ -19,6 +19,7 @@ from fasttok.formats.huggingface.folder import CHAT_TEMPLATES, SETTINGS, TOKENIZ
 from fasttok.formats.huggingface.folder_tokens import with_config
 from fasttok.formats.native import NATIVE
 from fasttok.formats.sentencepiece.files import SENTENCEPIECE
+from fasttok.formats.sentencepiece.vocab import SENTENCEPIECE_VOCAB
 from fasttok.formats.tekken import TEKKEN
 from fasttok.formats.tiktoken import TIKTOKEN
 from fasttok.formats.unsupported import describe_unsupported
@@ -28,7 +29,17 @@ from fasttok.tokenizer.tokenizer import Tokenizer
 # The formats by name. A folder is read by the first format that recognizes it, and so is a file, but see
 # `Format.is_general`.
 FORMATS: dict[str, Format] = {
-    format.name: format for format in (NATIVE, HUGGINGFACE, SENTENCEPIECE, TIKTOKEN, GPT2, TEKKEN, VOCAB_TXT)
+    format.name: format
+    for format in (
+        NATIVE,
+        HUGGINGFACE,
+        SENTENCEPIECE,
+        SENTENCEPIECE_VOCAB,
+        TIKTOKEN,
+        GPT2,
+        TEKKEN,
+        VOCAB_TXT,
+    )
 }
 # File in the folder of a model, by format, for formats that are a single file.
 _IN_FOLDER = {TEKKEN.name: "tekken.json", VOCAB_TXT.name: "vocab.txt"}

@@ -20,7 +20,7 @@ from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, get_pretok
 # Keys of [[tokenizer]] that are not passed to a trainer as options.
 GROUP_KEYS = ("model", "name", "vocab_size", "pretokenizer", "normalizer")
 # File suffixes that are removed from the name of a loaded tokenizer. Other suffixes belong to the name.
-SUFFIXES = (".json", ".model", ".tiktoken", ".txt")
+SUFFIXES = (".json", ".model", ".tiktoken", ".txt", ".vocab")
 # Maximum length of a file name in bytes. File systems allow 255, but while a file is written, it has a longer
 # temporary name.
 LONGEST_NAME = 200

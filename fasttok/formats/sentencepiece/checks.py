@@ -15,7 +15,7 @@ from fasttok.formats.sentencepiece.messages import (
     Pieces,
 )
 from fasttok.models._pieces import PieceTable
-from fasttok.models.pieces import BYTE_NAMES
+from fasttok.models.pieces import BYTE_NAMES, check_utf8
 
 MOST_BYTES = 8000  # a piece is shorter
 TEXT_TYPES = (NORMAL, USER_DEFINED, UNUSED)
@@ -29,8 +29,8 @@ def check_pieces(pieces: Pieces, kind: str, byte_fallback: bool) -> None:
     ------
     ModelFormatError
         If there is no piece of text in a Unigram model, no unknown token or two of them; if a piece is empty,
-        contains U+0000, has 8,000 bytes or more, or occurs twice; if a score is not a number; or if the byte
-        pieces do not fit `byte_fallback`. The path is empty.
+        contains U+0000, is not UTF-8, has 8,000 bytes or more, or occurs twice; if a score is not a number;
+        or if the byte pieces do not fit `byte_fallback`. The path is empty.
     """
     lengths, types = pieces.texts.lengths, pieces.types
     if (lengths == 0).any():
@@ -42,6 +42,10 @@ def check_pieces(pieces: Pieces, kind: str, byte_fallback: bool) -> None:
     if len(zeros):
         i = int(np.searchsorted(pieces.texts.offsets, zeros[0], side="right")) - 1
         _fail(pieces, i, f"the piece {bytes(pieces.texts[i])!r} contains U+0000")
+    try:
+        check_utf8(pieces.texts)
+    except ValueError as error:
+        raise ModelFormatError(str(error), "", "pieces") from None
     unknown = pieces.ids_of(UNKNOWN)
     if not unknown:
         raise ModelFormatError("no piece has the type UNKNOWN; a model needs an unknown token", "", "pieces")
@@ -98,3 +102,9 @@ def _check_bytes(pieces: Pieces, byte_fallback: bool) -> None:
         raise ModelFormatError(
             f"byte fallback needs 256 byte pieces, but {missing.decode()} is missing", "", "pieces"
         )
+
+
+def in_file(error: ModelFormatError, path: str) -> ModelFormatError:
+    """Return the same error with the path of the file."""
+    message = str(error).removeprefix(f"{error.place}: ")
+    return error if error.path else ModelFormatError(message, path, error.place)

@@ -17,18 +17,23 @@ from numpy.typing import NDArray
 from fasttok.core.checks import describe_type
 from fasttok.formats.sentencepiece.messages import (
     NORMAL,
+    UNUSED,
+    USER_DEFINED,
     ModelProto,
     NormalizerSpec,
     Pieces,
     Sample,
     TrainerSpec,
 )
+from fasttok.formats.sentencepiece.models import unmatched_ids
 
 SPECS: dict[str, type[TrainerSpec | NormalizerSpec]] = {
     "trainer_spec": TrainerSpec,
     "normalizer_spec": NormalizerSpec,
     "denormalizer_spec": NormalizerSpec,
 }
+# Types of pieces that a model does not say: user-defined words, and characters that a model never finds.
+TYPES = {"user_defined": (USER_DEFINED, NORMAL), "normal": (NORMAL, UNUSED)}
 
 
 def keep(content: ModelProto) -> dict[str, Any]:
@@ -46,11 +51,17 @@ def keep(content: ModelProto) -> dict[str, Any]:
         kept["self_test_unknown_fields"] = _to_text(content.samples_unknown)
     if content.unknown:
         kept["unknown_fields"] = _to_text(content.unknown)
-    pieces = _keep_pieces(content.pieces)
+    pieces = _keep_pieces(content.pieces, kind_of(content))
     return kept | ({"pieces": pieces} if pieces else {})
 
 
-def _keep_pieces(pieces: Pieces) -> dict[str, Any]:
+def kind_of(content: ModelProto) -> str:
+    """Return the type of the model in a file."""
+    spec = content.trainer_spec
+    return "unigram" if spec is None or spec.model_type is None else spec.model_type
+
+
+def _keep_pieces(pieces: Pieces, kind: str) -> dict[str, Any]:
     """Return how the fields of pieces differ from usual ones, in which only normal pieces have no type."""
     kept: dict[str, Any] = {}
     for name, differs in (
@@ -59,10 +70,14 @@ def _keep_pieces(pieces: Pieces) -> dict[str, Any]:
     ):
         if differs.any():
             kept[name] = "normal" if _are_normal(differs, pieces) else np.flatnonzero(differs).tolist()
+    if kind == "word" and (ids := pieces.ids_of(USER_DEFINED)):
+        kept["user_defined"] = ids
+    if kind == "char" and (ids := unmatched_ids(pieces)):
+        kept["normal"] = ids
     if pieces.unknown:
         kept["unknown_fields"] = {str(i): _to_text(raw) for i, raw in pieces.unknown.items()}
     scores = usual_scores(pieces.types)
-    if (scores.view(np.uint32) != pieces.scores.view(np.uint32)).any():
+    if kind != "unigram" and (scores.view(np.uint32) != pieces.scores.view(np.uint32)).any():
         kept["scores"] = _to_text(pieces.scores.astype("<f4").tobytes())
     return kept
 
@@ -112,6 +127,17 @@ def _restore_pieces(kept: Mapping[str, Any], pieces: Pieces) -> Pieces:
         has_type=(pieces.types != NORMAL) ^ _mask(kept.get("with_or_without_type", []), pieces),
         unknown={i: raw for i, raw in unknown.items() if 0 <= i < len(pieces.types)},
     )
+
+
+def kept_types(kept: Any, types: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the types of the ids with those of `TYPES` that `keep` has kept."""
+    content = kept.get("pieces", {}) if isinstance(kept, Mapping) else {}
+    types = types.copy()
+    for name, (kind, instead) in TYPES.items():
+        for i in content.get(name, ()):
+            if type(i) is int and 0 <= i < len(types) and types[i] == instead:
+                types[i] = kind
+    return types
 
 
 def kept_scores(kept: Any, types: NDArray[np.uint8]) -> NDArray[np.float32] | None:

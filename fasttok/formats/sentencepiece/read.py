@@ -6,16 +6,19 @@ tokens, so that text never becomes one. All that the tokenizer does not use is k
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+from dataclasses import replace
 
 import numpy as np
 
 from fasttok.core.errors import ModelFormatError
+from fasttok.decoders.sentencepiece import SPACE_OPTIONS, SentencePiece
 from fasttok.formats.sentencepiece.checks import check_pieces
 from fasttok.formats.sentencepiece.kept import keep
 from fasttok.formats.sentencepiece.messages import (
     CONTROL,
     UNKNOWN,
+    USER_DEFINED,
     ModelProto,
     NormalizerSpec,
     Pieces,
@@ -23,7 +26,6 @@ from fasttok.formats.sentencepiece.messages import (
 )
 from fasttok.formats.sentencepiece.models import make_model
 from fasttok.formats.sentencepiece.splitting import find_splitting
-from fasttok.models.base import Model
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
@@ -53,29 +55,34 @@ def make_tokenizer(content: ModelProto) -> Tokenizer:
         model = make_model(kind, pieces, bool(trainer.byte_fallback))
     except (TypeError, ValueError) as error:
         raise ModelFormatError(str(error), "", "pieces") from None
-    special = {_decode(pieces, i): i for kind in (UNKNOWN, CONTROL) for i in pieces.ids_of(kind)}
+    unknown, control = (_decode(pieces, kind) for kind in (UNKNOWN, CONTROL))
+    special = unknown | control
     return Tokenizer(
         model,
-        _make_pretokenizer(kind, pieces, model, trainer, spec),
+        _make_pretokenizer(kind, pieces, trainer, spec),
         dict(sorted(special.items(), key=lambda item: item[1])),
         {"format": "sentencepiece", "sentencepiece": keep(content)},
         normalizer=_make_normalizer(pieces, spec),
-        decoder=_make_decoder(trainer, spec, content.denormalizer_spec),
-        config=_make_config(pieces, trainer),
+        decoder=_make_decoder(unknown, control, trainer, spec, content.denormalizer_spec),
+        config=_make_config(unknown, control, trainer),
     )
 
 
-def _decode(pieces: Pieces, i: int) -> str:
-    piece = bytes(pieces.texts[i])
-    try:
-        return piece.decode()
-    except UnicodeDecodeError:
-        raise ModelFormatError(f"the piece {piece!r} is not UTF-8", "", f"piece {i}") from None
+def _decode(pieces: Pieces, kind: int) -> dict[str, int]:
+    """Return the ids of the pieces of a type by their texts."""
+    ids = pieces.ids_of(kind)
+    texts = pieces.texts.take(np.array(ids, np.int64)).to_bytes()
+    return {text.decode(): i for text, i in zip(texts, ids, strict=True)}
 
 
 def _make_normalizer(pieces: Pieces, spec: NormalizerSpec) -> CharsMapNormalizer:
     """Return the normalizer. Without rules, it replaces bytes that are not UTF-8."""
-    return _read_rules(spec, "normalizer_spec")
+    normalizer = _read_rules(spec, "normalizer_spec")
+    if texts := _decode(pieces, USER_DEFINED):
+        normalizer = replace(normalizer, keep=tuple(texts))
+    if spec.remove_extra_whitespaces is not False and normalizer.writes_double_spaces:
+        normalizer = replace(normalizer, protect_spaces=True)
+    return normalizer
 
 
 def _read_rules(spec: NormalizerSpec, place: str) -> CharsMapNormalizer:
@@ -85,33 +92,51 @@ def _read_rules(spec: NormalizerSpec, place: str) -> CharsMapNormalizer:
         raise ModelFormatError(str(error), "", f"{place}.precompiled_charsmap") from None
 
 
-def _make_pretokenizer(
-    kind: str, pieces: Pieces, model: Model, trainer: TrainerSpec, spec: NormalizerSpec
-) -> Pretokenizer:
+def _make_pretokenizer(kind: str, pieces: Pieces, trainer: TrainerSpec, spec: NormalizerSpec) -> Pretokenizer:
     as_suffix = bool(trainer.treat_whitespace_as_suffix)
-    splits = "words" if kind in ("word", "char") else find_splitting(pieces, as_suffix)
+    splits = "words" if kind == "word" else find_splitting(pieces, as_suffix)
     step = Metaspace(
         spec.add_dummy_prefix is not False,
         spec.remove_extra_whitespaces is not False,
         as_suffix,
         splits == "words",
+        escape_whitespaces=spec.escape_whitespaces is not False,
     )
     return SequencePretokenizer((step, MarkRuns())) if splits == "runs" else step
 
 
-def _make_decoder(trainer: TrainerSpec, spec: NormalizerSpec, denormalizer: NormalizerSpec | None) -> Any:
-    if denormalizer is not None:
+def _make_decoder(
+    unknown: dict[str, int],
+    control: dict[str, int],
+    trainer: TrainerSpec,
+    spec: NormalizerSpec,
+    denormalizer: NormalizerSpec | None,
+) -> SentencePiece:
+    data, options = b"", []
+    if denormalizer is not None and denormalizer.precompiled_charsmap:
         _read_rules(denormalizer, "denormalizer_spec")
-    return None
+        data = denormalizer.precompiled_charsmap
+        options = [name for name in SPACE_OPTIONS if getattr(denormalizer, name) is not False]
+    try:
+        return SentencePiece(
+            spec.add_dummy_prefix is not False,
+            spec.remove_extra_whitespaces is not False,
+            unk=next(iter(unknown)),
+            unk_surface=UNK_SURFACE if trainer.unk_surface is None else trainer.unk_surface,
+            control=tuple(control),
+            denormalizer=base64.b64encode(data).decode(),
+            denormalizer_options=tuple(options),
+        )
+    except ValueError as error:
+        raise ModelFormatError(str(error), "", "denormalizer_spec") from None
 
 
-def _make_config(pieces: Pieces, trainer: TrainerSpec) -> ModelConfig:
+def _make_config(unknown: dict[str, int], control: dict[str, int], trainer: TrainerSpec) -> ModelConfig:
     """Return the roles of special tokens. As in sentencepiece, the names in the file count, not the ids."""
     roles = {}
-    control = set(pieces.texts.take(np.array(pieces.ids_of(CONTROL), np.int64)).to_bytes())
     for role, default in ROLES.items():
         name = getattr(trainer, f"{role}_piece") or default
-        if name.encode() in control:
+        if name in control:
             roles[f"{role}_token"] = name
-    roles["unk_token"] = _decode(pieces, pieces.ids_of(UNKNOWN)[0])
+    [roles["unk_token"]] = unknown
     return ModelConfig(roles)

@@ -21,12 +21,17 @@ Unknown characters next to a cut form one unknown token. Models with ``fuse_unk`
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import Ragged
 from fasttok.formats.sentencepiece.messages import NORMAL, UNUSED, USER_DEFINED, Pieces
+from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
+from fasttok.text.pretokenizers.sequence import SequencePretokenizer
+from fasttok.text.steps import Pretokenizer
 
 MARK = "▁".encode()
 
@@ -70,3 +75,83 @@ def find_marks(values: NDArray[np.uint8]) -> NDArray[np.int64]:
     is_mark &= values[1:-1] == MARK[1]
     is_mark &= values[2:] == MARK[2]
     return np.flatnonzero(is_mark).astype(np.int64)
+
+
+# Pretokenizers after `Metaspace` whose boundaries depend on the two characters next to them, and on the last
+# character before them that has a script. `_split_by` tries all such neighbours.
+_LOCAL = ("script", "digits_single")
+_NEIGHBOURS = ("", "a", "\u0431", "\u3042", "1", ".", "▁")
+
+
+def check_splitting(
+    pretokenizer: Pretokenizer, pieces: Pieces, kind: str, fail: Callable[[str], NoReturn]
+) -> Metaspace:
+    """Return the step of a pretokenizer that replaces spaces, after checking that the others change no ids.
+
+    Parameters
+    ----------
+    pretokenizer : Pretokenizer
+        Pretokenizer of a tokenizer.
+    pieces : Pieces
+        Its pieces.
+    kind : str
+        Type of its model.
+    fail : callable
+        Function of a message that raises an error.
+    """
+    steps = pretokenizer.steps if isinstance(pretokenizer, SequencePretokenizer) else (pretokenizer,)
+    first, *others = steps
+    if not isinstance(first, Metaspace):
+        fail(
+            f"the pretokenizer {pretokenizer}; it can hold fasttok.Metaspace, in training pretokenizer="
+            '"metaspace"'
+        )
+    if kind == "word" and (others or not first.split_by_whitespace):
+        fail(
+            f"a word model with the pretokenizer {pretokenizer}: its words must be those of fasttok.Metaspace"
+        )
+    if kind != "word" and first.split_by_whitespace and first.escape_whitespaces:
+        _check_no_piece_split(pieces, first.treat_whitespace_as_suffix, "words", fail)
+    for step in others:
+        if step == MarkRuns():
+            _check_no_piece_split(pieces, False, "runs", fail)
+        elif step.name in _LOCAL:
+            if (i := _find_split(step, pieces)) is not None:
+                fail(f"the pretokenizer {step.name!r}, which splits the piece {_shown(pieces, i)} of id {i}")
+        else:
+            fail(
+                f"the pretokenizer {step}: sentencepiece encodes whole texts; after fasttok.Metaspace, only "
+                "steps are allowed that split no piece: " + ", ".join(("mark_runs", *_LOCAL))
+            )
+    return first
+
+
+def _check_no_piece_split(
+    pieces: Pieces, as_suffix: bool, where: Literal["words", "runs"], fail: Callable[[str], NoReturn]
+) -> None:
+    found = find_splitting(pieces, as_suffix)
+    if found != where and not (found == "words" and not as_suffix):
+        fail(
+            "a tokenizer that splits text into words although a piece contains a ▁ in the middle; make it "
+            "with fasttok.Metaspace(split_by_whitespace=False), which gives the ids of sentencepiece"
+        )
+
+
+def _find_split(step: Pretokenizer, pieces: Pieces) -> int | None:
+    """Return the first id of a piece that a pretokenizer splits in some text; None if there is none."""
+    ids = np.flatnonzero(np.isin(pieces.types, (NORMAL, USER_DEFINED, UNUSED)))
+    rows = pieces.texts.take(ids).to_bytes()
+    for before in _NEIGHBOURS:
+        for after in _NEIGHBOURS:
+            first, last = before.encode(), after.encode()
+            texts = Ragged.from_bytes([first + row + last for row in rows])
+            boundaries = step.split(texts)
+            inner = np.searchsorted(boundaries, texts.offsets[1:] - len(last), "left")
+            inner -= np.searchsorted(boundaries, texts.offsets[:-1] + len(first), "right")
+            if (inner > 0).any():
+                return int(ids[np.argmax(inner > 0)])
+    return None
+
+
+def _shown(pieces: Pieces, i: int) -> str:
+    return repr(bytes(pieces.texts[i]).decode())
