@@ -706,6 +706,7 @@ kinds(
     remove_extra_whitespaces=FLAG,
     treat_whitespace_as_suffix=FLAG,
     split_by_whitespace=FLAG,
+    escape_whitespaces=FLAG,
 )
 kinds("MetaspaceSplit", replacement=kind(), prepend=CHOICE, split_words=FLAG)
 valid("ModelConfig", content={})
