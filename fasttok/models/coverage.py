@@ -67,7 +67,7 @@ def choose_characters_automatically(
     Parameters
     ----------
     characters : ndarray of int, shape (n,)
-        Code points of the different characters of the corpus.
+        Distinct code points of the corpus.
     totals : ndarray of int64, shape (n,)
         Frequency of each character in the corpus.
     merged : Ragged of uint32
@@ -100,7 +100,7 @@ def choose_characters_automatically(
 
     From k to k + 1, the number of remaining ids falls by one more than the number of characters that the new
     merge needs. The list of other characters, sorted by gain, is therefore only ever shortened, and the
-    search takes O(m + n log n) for m merges and n different characters, plus the length of the merged
+    search takes O(m + n log n) for m merges and n distinct characters, plus the length of the merged
     strings.
 
     Examples

@@ -28,9 +28,8 @@ SCOPES = ("document", "segment")
 BEGINS_DOCUMENT, ENDS_DOCUMENT, BEGINS_SEGMENT, ENDS_SEGMENT = 1, 2, 4, 8
 WHOLE = 15  # all of these bits: the row is a whole document
 BEGINS_RAW = 16  # the row begins at the first character of its raw document
-FILLED = (
-    32  # the row counts as a text with characters, although rules have removed all of them or left spaces
-)
+# The row counts as a text with characters, although rules have removed all of them or left only spaces.
+FILLED = 32
 _BEGINS = {"document": BEGINS_DOCUMENT, "segment": BEGINS_SEGMENT, "start": BEGINS_RAW}
 _ENDS = {"document": ENDS_DOCUMENT, "segment": ENDS_SEGMENT}
 

@@ -112,10 +112,10 @@ def merges_by_score(
         )
     check_texts(pieces)
     check_different(pieces)
-    return join_all(pieces, numbers, mergeable(pieces, byte_fallback, user_defined))
+    return join_all(pieces, numbers, find_mergeable(pieces, byte_fallback, user_defined))
 
 
-def mergeable(pieces: Ragged, byte_fallback: bool, user_defined: Collection[int]) -> NDArray[np.bool_]:
+def find_mergeable(pieces: Ragged, byte_fallback: bool, user_defined: Collection[int]) -> NDArray[np.bool_]:
     """Return whether each piece can take part in merges: bool of shape (n,)."""
     included = pieces.lengths > 0
     if byte_fallback:
@@ -199,6 +199,7 @@ def _find_characters(
 
 
 def as_code_points(text: str) -> NDArray[np.uint32]:
+    """Return the code points of a text."""
     return np.frombuffer(text.encode("utf-32-le"), np.dtype("<u4")).astype(np.uint32)
 
 

@@ -25,7 +25,7 @@ from fasttok.models.bpe._characters import CharacterEncoder
 from fasttok.models.bpe._dropout import DropoutEncoder
 from fasttok.models.bpe._encode import MOST_PIECES, BPEEncoder, MergeEncoder
 from fasttok.models.bpe.alphabets import Bytes, Characters
-from fasttok.models.bpe.by_score import join_all, make_encoder, mergeable, read_texts, split_unused
+from fasttok.models.bpe.by_score import find_mergeable, join_all, make_encoder, read_texts, split_unused
 from fasttok.models.bpe.character_pieces import CharacterPieces, parse_pieces
 from fasttok.models.bpe.merges import check_names, check_pairs_differ, find_merge_ids
 from fasttok.models.bpe.named_pieces import read_names
@@ -380,7 +380,7 @@ class BPEModel(Model):
         return [rank if made else None for made, rank in pairs]
 
     def _find_mergeable(self) -> NDArray[np.bool_]:
-        return mergeable(self.pieces, self._byte_ids is not None, self.user_defined)
+        return find_mergeable(self.pieces, self._byte_ids is not None, self.user_defined)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> BPEModel:
@@ -400,7 +400,7 @@ class BPEModel(Model):
         if "piece_ranks" in fields:
             scores = [float("nan") if rank is None else -rank for rank in fields["piece_ranks"]]
             byte_fallback = fields.get("byte_fallback", False)
-            included = mergeable(pieces, byte_fallback, options.get("user_defined", ()))
+            included = find_mergeable(pieces, byte_fallback, options.get("user_defined", ()))
             found = join_all(pieces, np.array(scores, np.float64), included)
             return cls(pieces, **found._asdict(), alphabet=alphabet, **options)
         rows, extra = fields["merges"], fields.get("extra_characters", "")

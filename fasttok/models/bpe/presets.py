@@ -13,7 +13,7 @@ class Preset:
     Attributes
     ----------
     fixed : dict
-        Options that the library has in no other way. Other values are an error.
+        Options that the library does not let users choose. Other values are an error.
     defaults : dict
         Defaults of further options.
     pretokenizer, normalizer : str, dict or list, optional

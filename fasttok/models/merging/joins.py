@@ -9,7 +9,7 @@ They are packed into one 64-bit integer per symbol, its traits::
     bits 40-47  last script: that of the last such character
     bits 48-    flags, see below
 
-Scripts have numbers from 1 to 255. The number 0 goes with every script. A digit that may stand in any script
+Scripts have numbers from 1 to 255. The number 0 matches every script. A digit that is allowed in every script
 has the script 0; unlike ▁, it ends the run of the script before it.
 """
 

@@ -123,7 +123,7 @@ def choose_by_merging(
 def _sort_by_frequency(counts: PretokenCounts) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Return the characters by frequency in descending order, then by code point, and their frequencies.
 
-    U+0000 and bytes that are not UTF-8 are no characters.
+    U+0000 and bytes that are not UTF-8 are not counted.
     """
     totals = count_characters(counts)
     totals[0] = totals[0xDC80:0xDD00] = 0
