@@ -262,7 +262,7 @@ def check_possible(
     if to not in HOLDS:
         return
     models, needed = HOLDS[to]
-    if model not in models or options.get("units") == "character":
+    if model not in models or getattr(trainer, "units", None) == "character":
         raise click.UsageError(f"--to {to} cannot hold this model; it is for --model {' or '.join(models)}")
     if to != "vocab.txt" and template is not None:
         raise click.UsageError(f"--to {to} cannot hold a template; use --to huggingface")

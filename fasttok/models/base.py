@@ -19,6 +19,7 @@ from fasttok.models._python import PythonEncoder
 from fasttok.models.pieces import checked_ids
 from fasttok.models.sampling import Dropout, Sampling
 from fasttok.text._spans import Boundaries
+from fasttok.text.steps import Normalizer, Pretokenizer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -132,6 +133,24 @@ class Trainer(ABC):
     def default_normalizer(self) -> Any:
         """Normalizer that `fasttok.train` uses for a corpus by default; None for none."""
         return None
+
+    def tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
+        """Return parts of the trained tokenizer that differ from the usual ones.
+
+        Parameters
+        ----------
+        pretokenizer : Pretokenizer
+            Pretokenizer of the counts.
+        normalizer : Normalizer or None
+            Normalizer of the counts.
+
+        Returns
+        -------
+        dict
+            Any of "normalizer", a `Normalizer`; "decoder", the name or config of a decoder; and "config", the
+            content of a `ModelConfig`.
+        """
+        return {}
 
     def config(self) -> dict[str, Any]:
         """Return the options by name. They are stored in the provenance of the trained tokenizer."""

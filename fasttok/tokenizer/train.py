@@ -27,6 +27,7 @@ from fasttok.text.added import AddedToken
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER, AnyPretokenizer, get_pretokenizer
 from fasttok.text.steps import Normalizer, Pretokenizer
+from fasttok.tokenizer.model_config import ModelConfig
 from fasttok.tokenizer.piece_counts import count_pieces
 from fasttok.tokenizer.settings import Settings
 from fasttok.tokenizer.tokenizer import Tokenizer
@@ -178,14 +179,18 @@ def train(
     added = {} if start is None else start.added_tokens
     known = {token.text for token in added}
     added |= {AddedToken(t, special=True): i for t, i in trained.special_tokens.items() if t not in known}
+    parts = trainer.tokenizer_parts(pretokenizer, normalizer)
+    settings: dict[str, Any] = dict(Settings() if start is None else start.settings)
+    if "config" in parts:
+        settings["config"] = ModelConfig(parts["config"])
     tok = Tokenizer(
         trained.model,
         pretokenizer,
         added,
         _describe_training(about_trainer, counts, trained),
-        normalizer=normalizer,
-        decoder=None if start is None else start.given_decoder,
-        **(Settings() if start is None else start.settings),
+        normalizer=parts.get("normalizer", normalizer),
+        decoder=parts.get("decoder") if start is None else start.given_decoder,
+        **settings,
     )
     if piece_counts:
         encoding = trained.model.without_pieces(tok.special_tokens.values())

@@ -33,7 +33,7 @@ trainer_options = options(
     ),
     trainer_option(
         "--byte-fallback",
-        "unigram, character, word",
+        "unigram, character, word, bpe with --compat sentencepiece",
         "Encode unknown characters as bytes.",
         is_flag=True,
         type=bool,
@@ -64,14 +64,18 @@ trainer_options = options(
     ),
     trainer_option(
         "--character-coverage",
-        "unigram",
+        "unigram, bpe with --compat sentencepiece",
         "Fraction of the text that the characters of the vocabulary must cover; auto: the characters that "
         "give the fewest tokens, with bytes for the others.  [default: 0.9995]",
         type=Coverage(),
         metavar="P|auto",
     ),
     trainer_option(
-        "--user-defined", "unigram", "Text that is always a piece. Repeatable.", multiple=True, metavar="TEXT"
+        "--user-defined",
+        "unigram, bpe with --compat sentencepiece",
+        "Text that is always a piece. Repeatable.",
+        multiple=True,
+        metavar="TEXT",
     ),
     trainer_option(
         "--seed-size",
@@ -152,5 +156,37 @@ trainer_options = options(
         "bpe",
         "Ids of special tokens: before or after the pieces.  [default: last]",
         type=click.Choice(["last", "first"]),
+    ),
+    trainer_option(
+        "--required-characters",
+        "bpe with --compat sentencepiece",
+        "Characters of the vocabulary, however rare they are.",
+        metavar="TEXT",
+    ),
+    trainer_option(
+        "--split-digits",
+        "bpe with --compat sentencepiece",
+        "Make every digit a piece of its own.",
+        is_flag=True,
+        type=bool,
+    ),
+    trainer_option(
+        "--split-by-number/--no-split-by-number",
+        "bpe with --compat sentencepiece",
+        "Whether digits have a script of their own.  [default: they have]",
+        type=bool,
+    ),
+    trainer_option(
+        "--split-by-unicode-script/--no-split-by-unicode-script",
+        "bpe with --compat sentencepiece",
+        "Whether the letters of a piece have one script.  [default: they have]",
+        type=bool,
+    ),
+    trainer_option(
+        "--allow-whitespace-only-pieces",
+        "bpe with --compat sentencepiece",
+        "Allow pieces of several spaces.",
+        is_flag=True,
+        type=bool,
     ),
 )

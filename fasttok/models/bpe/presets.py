@@ -40,6 +40,23 @@ PRESETS: dict[str, Preset] = {
     ),
     "cs336": Preset({"units": "byte", "tie_break": "largest"}, {"special_ids": "first"}, pretokenizer="gpt2"),
 }
+# Options that only this preset has.
+ONLY_SENTENCEPIECE: dict[str, Any] = {
+    "byte_fallback": False,
+    "user_defined": (),
+    "character_coverage": 0.9995,
+    "required_characters": "",
+    "split_digits": False,
+    "split_by_number": True,
+    "split_by_unicode_script": True,
+    "allow_whitespace_only_pieces": False,
+}
+PRESETS["sentencepiece"] = Preset(
+    {"units": "character", "tie_break": "shortest", "special_ids": "first"},
+    {"max_piece_length": 16, "unk": "<unk>", **ONLY_SENTENCEPIECE},
+    pretokenizer="metaspace",
+    normalizer="nmt_nfkc",
+)
 # Defaults without a preset.
 DEFAULTS: dict[str, Any] = {
     "units": "byte",

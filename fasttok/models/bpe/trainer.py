@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from fasttok.core.checks import (
     checked_choice,
+    checked_flag,
     checked_integer,
+    checked_number,
     checked_size,
+    checked_text,
     checked_texts,
     checked_word,
     describe,
@@ -32,8 +35,12 @@ from fasttok.models.bpe.initial_state import (
     start_from_tokenizer,
 )
 from fasttok.models.bpe.model import BPEModel
-from fasttok.models.bpe.presets import CHOICES, DEFAULTS, PRESETS, Preset
+from fasttok.models.bpe.presets import CHOICES, DEFAULTS, ONLY_SENTENCEPIECE, PRESETS, Preset
+from fasttok.models.bpe.sentencepiece import trainer as sentencepiece
+from fasttok.models.bpe.sentencepiece.trainer import SPECIAL_TOKENS
 from fasttok.models.options import check_arguments, describe_minimum
+from fasttok.models.pieces import BYTE_NAMES
+from fasttok.text.steps import Normalizer, Pretokenizer
 from fasttok.text.unicode.byte_alphabet import BYTES_IN_ORDER, read_bytes
 
 
@@ -76,13 +83,33 @@ class BPETrainer(Trainer):
         code points of the characters that GPT-2 writes for the bytes, so that ``!`` is first.
     special_ids : {"last", "first"}, default "last"
         Whether the ids of special tokens come after or before those of the pieces.
-    compat : {"huggingface", "rustbpe", "subword-nmt", "cs336"}, optional
-        Library whose merges are learned; a preset of other options, and of the pretokenizer that
-        `fasttok.train` uses for a corpus by default. See the notes.
+    compat : {"huggingface", "sentencepiece", "rustbpe", "subword-nmt", "cs336"}, optional
+        Library whose merges are learned; a preset of other options, and of the pretokenizer and normalizer
+        that `fasttok.train` uses for a corpus by default. See the notes. All options below `start` require
+        "sentencepiece".
     start : Tokenizer, optional
         Tokenizer with byte-level BPE to continue from. It encodes the pretokens, and merging continues from
         the resulting ids. Existing ids keep their bytes and special tokens. New merges get the next ids, then
         new special tokens. `byte_order` and `special_ids` cannot be given, as the start determines them.
+    byte_fallback : bool, default False
+        Whether to add 256 byte pieces and encode unknown characters as bytes.
+    user_defined : sequence of str, default ()
+        Texts that are always pieces, found before the normalizer, and never part of a learned piece.
+    character_coverage : float or "auto", default 0.9995
+        Fraction of the text that the characters of the vocabulary must cover. The most frequent characters
+        are kept. "auto": the characters and the number of merges that give the fewest tokens; it requires
+        `byte_fallback`.
+    required_characters : str, default ""
+        Characters of the vocabulary, however rare they are.
+    split_digits : bool, default False
+        Whether every digit is a piece of its own.
+    split_by_number : bool, default True
+        Whether digits have a script of their own, which they share with punctuation.
+    split_by_unicode_script : bool, default True
+        Whether the letters of a piece have one script. Hiragana, Katakana and Han count as one.
+    allow_whitespace_only_pieces : bool, default False
+        Whether several ▁ can be a piece. The pretokenizer must keep them together; the default one is then
+        ``[Metaspace(split_by_whitespace=False), MarkRuns()]``.
 
     Raises
     ------
@@ -105,6 +132,7 @@ class BPETrainer(Trainer):
     - "huggingface": the ``BpeTrainer`` of ``tokenizers``; the ids and the vocabulary are also the same. For
       bytes, ``BpeTrainer`` must be used with ``ByteLevel`` pretokens and the whole ``ByteLevel`` alphabet as
       ``initial_alphabet``; for characters, without ``ByteLevel``.
+    - "sentencepiece": the BPE trainer of sentencepiece 0.2.3, with the same ids. See below.
     - "rustbpe": ``train_from_iterator`` of rustbpe, with the same ids. The default pretokenizer is "llama3",
       a spelling of rustbpe's default pattern.
     - "subword-nmt": ``learn_bpe`` of subword-nmt, which starts from characters, appends ``</w>`` to the last
@@ -124,6 +152,20 @@ class BPETrainer(Trainer):
     suffixed characters in a random order. If the text of a special token is also a piece, ``tokenizers``
     gives both the same id, so that plain text can become the special token; here, with
     ``compat="huggingface"``, this is an error.
+
+    **sentencepiece.** The ids are those of the special tokens, by default ``<unk>``, ``<s>`` and ``</s>``,
+    then the user-defined pieces, the byte pieces, the merges, and the characters by frequency. The default
+    normalizer is "nmt_nfkc". The default pretokenizer is "metaspace", whose options are also options of
+    sentencepiece's trainer. `max_piece_length` is ``max_sentencepiece_length`` there, `required_characters`
+    is ``required_chars``, and `special_tokens` are the unknown token and ``control_symbols`` in the order of
+    their ids.
+
+    Every line of sentencepiece's input must be a document. Counts do not have what sentencepiece knows of
+    lines: it skips lines of more than 4,192 bytes (``max_sentence_length``) and lines that contain U+2585.
+    Here, these are counted, and U+2585 is unknown. The texts of special tokens and byte pieces are not
+    learned. If no pair is left to merge, the strings of all pairs that were neighbours at some time become
+    pieces, the shortest first, as in sentencepiece. If there are still fewer pieces than `vocab_size`, there
+    is a warning, as if ``hard_vocab_limit`` were False.
 
     **Continuing.** With the same counts and options, training to 10,000 ids and continuing to 20,000 gives
     the same merges as training to 20,000 at once. The ids are also the same, unless the start has special
@@ -166,12 +208,21 @@ class BPETrainer(Trainer):
     tie_break: Literal["ids", "shortest", "largest"] | None = None
     byte_order: Literal["value", "gpt2"] | None = None
     special_ids: Literal["last", "first"] | None = None
-    compat: Literal["huggingface", "rustbpe", "subword-nmt", "cs336"] | None = None
+    compat: Literal["huggingface", "sentencepiece", "rustbpe", "subword-nmt", "cs336"] | None = None
     start: Start | None = None
+    byte_fallback: bool | None = None
+    user_defined: tuple[str, ...] | None = None
+    character_coverage: float | Literal["auto"] | None = None
+    required_characters: str | None = None
+    split_digits: bool | None = None
+    split_by_number: bool | None = None
+    split_by_unicode_script: bool | None = None
+    allow_whitespace_only_pieces: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vocab_size", checked_integer("vocab_size", self.vocab_size))
-        for option, least in (("min_frequency", 1), ("max_piece_length", 2)):
+        shortest = 1 if self.compat == "sentencepiece" else 2
+        for option, least in (("min_frequency", 1), ("max_piece_length", shortest)):
             if getattr(self, option) is not None:
                 object.__setattr__(self, option, checked_size(option, getattr(self, option), least))
         object.__setattr__(self, "special_tokens", checked_texts("special_tokens", self.special_tokens))
@@ -183,9 +234,53 @@ class BPETrainer(Trainer):
         for option in ("end_of_word_suffix", "unk"):
             if getattr(self, option) is not None:
                 checked_word(option, getattr(self, option))
+        self._check_sentencepiece()
         self._fill_in_options()
         self._check_units()
         self._check_size()
+
+    def _check_sentencepiece(self) -> None:
+        """Check the options that only sentencepiece has, and complete the special tokens."""
+        is_chosen = self.compat == "sentencepiece"
+        for option in ONLY_SENTENCEPIECE:
+            value = getattr(self, option)
+            if value is None or (option == "user_defined" and value == () and not is_chosen):
+                continue
+            if option == "user_defined":
+                object.__setattr__(self, option, checked_texts(option, value))
+            elif option == "required_characters":
+                checked_text(option, value)
+            elif option != "character_coverage":
+                checked_flag(option, value)
+            elif not isinstance(value, str):
+                object.__setattr__(self, option, checked_number(option, value, 0, 1))
+            elif value != "auto":
+                raise ValueError(f'character_coverage must be a number or "auto", not {value!r}')
+            if not is_chosen:
+                raise ValueError(f'{option} requires compat="sentencepiece"')
+        if not is_chosen:
+            return
+        if self.start is not None:
+            raise ValueError('compat="sentencepiece" cannot be combined with start')
+        unk = "<unk>" if self.unk is None else self.unk
+        if not self.special_tokens:
+            tokens: tuple[str, ...] = (unk, *SPECIAL_TOKENS[1:])
+        else:
+            tokens = (() if unk in self.special_tokens else (unk,)) + self.special_tokens
+        object.__setattr__(self, "special_tokens", checked_texts("special_tokens", tokens))
+        user_defined, required = self.user_defined or (), self.required_characters or ""
+        names = [name.decode() for name in BYTE_NAMES] if self.byte_fallback else []
+        for reserved, what in ((tokens, "a special token"), (names, "the name of a byte piece")):
+            if both := sorted(set(reserved) & set(user_defined)):
+                raise ValueError(f"{both[0]!r} is {what} and cannot be user-defined")
+        if both := sorted(set(required) & {*tokens, *user_defined}):
+            raise ValueError(f"{both[0]!r} is a required character, so it cannot be a piece of another kind")
+        if self.character_coverage == "auto" and not self.byte_fallback:
+            raise ValueError('character_coverage="auto" requires byte_fallback=True')
+        if self.character_coverage == "auto" and required:
+            raise ValueError('character_coverage="auto" cannot be combined with required_characters')
+        if any("\0" in text for text in (*user_defined, required)):
+            raise ValueError("user_defined and required_characters must not contain U+0000")
 
     def _fill_in_options(self) -> None:
         """Fill in the options that were not given, from `compat` or the defaults.
@@ -228,6 +323,9 @@ class BPETrainer(Trainer):
             n_units = 256 if self.units == "byte" else 1
             smallest = n_units + len(self.special_tokens)
             parts = f"{n_units} {self.units}s and {len(self.special_tokens)} special tokens"
+            if self.compat == "sentencepiece":
+                smallest += len(self.user_defined or ()) + 256 * bool(self.byte_fallback)
+                parts += ", user-defined and byte pieces"
         else:
             model = getattr(self.start, "model", None)
             if not isinstance(model, BPEModel) or not isinstance(model.alphabet, Bytes):
@@ -249,9 +347,10 @@ class BPETrainer(Trainer):
         """Texts at which `fasttok.train` splits a corpus by default.
 
         They are those of the special tokens, also of the `start`. Hugging Face ``tokenizers`` does not split
-        there, so with ``compat="huggingface"`` there are none.
+        there, so with ``compat="huggingface"`` there are none. With ``compat="sentencepiece"``, the trainer
+        cuts them out of the pretokens.
         """
-        if self.compat == "huggingface":
+        if self.compat in ("huggingface", "sentencepiece"):
             return ()
         known = {} if self.start is None else self.start.special_tokens
         return (*known, *self._new_special_tokens())
@@ -259,12 +358,19 @@ class BPETrainer(Trainer):
     @property
     def default_pretokenizer(self) -> Any:
         """Pretokenizer that `fasttok.train` uses for a corpus by default; None for its own default."""
+        if self.allow_whitespace_only_pieces:
+            return [{"name": "metaspace", "split_by_whitespace": False}, "mark_runs"]
         return None if self.compat is None else PRESETS[self.compat].pretokenizer
 
     @property
     def default_normalizer(self) -> Any:
         """Normalizer that `fasttok.train` uses for a corpus by default; None for none."""
         return None if self.compat is None else PRESETS[self.compat].normalizer
+
+    def tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
+        if self.compat != "sentencepiece":
+            return {}
+        return sentencepiece.tokenizer_parts(self, pretokenizer, normalizer)
 
     def _new_special_tokens(self) -> list[str]:
         known = {} if self.start is None else self.start.special_tokens
@@ -309,6 +415,8 @@ class BPETrainer(Trainer):
         """
         check_arguments(counts, workers, progress)
         import_whole("numba")
+        if self.compat == "sentencepiece":
+            return sentencepiece.train(self, counts, progress=progress)
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
         from fasttok.models.merging.orders import Frequency
 
