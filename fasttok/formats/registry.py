@@ -68,10 +68,12 @@ def load(path: str | os.PathLike[str], *, allow_import: Sequence[str] = (), **op
         Packages whose components the file may use, such as a custom pretokenizer. Loading imports them, so
         name only packages that you trust. Components of fasttok are always allowed.
     **options
-        Settings that the file does not contain. A tiktoken file takes ``pretokenizer``, ``special_tokens``
-        and ``encoding``; see `fasttok.formats.tiktoken.load`. The files of GPT-2 take ``special_tokens``; see
-        `fasttok.formats.gpt2.load`. A vocab.txt takes ``lowercase`` and others; see
-        `fasttok.formats.vocab_txt.load`. The other formats take no options.
+        Settings that the file does not contain. A sentencepiece model takes ``self_test``; see
+        `fasttok.formats.sentencepiece.files.load`. A .vocab of sentencepiece takes ``model``, ``normalizer``,
+        ``control`` and ``user_defined``; see `fasttok.formats.sentencepiece.vocab.load`. A tiktoken file
+        takes ``pretokenizer``, ``special_tokens`` and ``encoding``; see `fasttok.formats.tiktoken.load`. The
+        files of GPT-2 take ``special_tokens``; see `fasttok.formats.gpt2.load`. A vocab.txt takes
+        ``lowercase`` and others; see `fasttok.formats.vocab_txt.load`. The other formats take no options.
 
     Returns
     -------
@@ -136,11 +138,13 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str], format: str | None 
         The tokenizer.
     path : path
         The file; for "gpt2", the folder; for "huggingface", either.
-    format : {"fasttok", "huggingface", "tiktoken", "gpt2", "vocab.txt"}, optional
+    format : str, optional
         Name of the format; default: "fasttok", which can hold every tokenizer. "huggingface" can hold what
-        ``tokenizers`` can do exactly; see `fasttok.formats.huggingface.files.save`. "tiktoken" and "gpt2" can
-        hold byte-level BPE; see `fasttok.formats.tiktoken.save` and `fasttok.formats.gpt2.save`. "vocab.txt"
-        can hold WordPiece as in BERT; see `fasttok.formats.vocab_txt.save`.
+        ``tokenizers`` can do exactly; see `fasttok.formats.huggingface.files.save`. "sentencepiece" can hold
+        what sentencepiece can do, and "sentencepiece.vocab" the pieces and scores of it; see
+        `fasttok.formats.sentencepiece.files.save`. "tiktoken" and "gpt2" can hold byte-level BPE; see
+        `fasttok.formats.tiktoken.save` and `fasttok.formats.gpt2.save`. "vocab.txt" can hold WordPiece as in
+        BERT; see `fasttok.formats.vocab_txt.save`.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def load(path: str | os.PathLike[str], *, self_test: bool = True) -> Tokenizer:
     >>> import pathlib, tempfile
     >>> import fasttok as ft
     >>> corpus = ft.Corpus.from_texts(["low lower lowest", "new newer newest"])
-    >>> tok = ft.train(corpus, model="unigram", vocab_size=30, pretokenizer="metaspace", unk="<unk>")
+    >>> tok = ft.train(corpus, model="unigram", vocab_size=17, pretokenizer="metaspace", unk="<unk>")
     >>> path = pathlib.Path(tempfile.mkdtemp(), "low.model")
     >>> tok.save(path, format="sentencepiece")
     >>> ft.load(path).encode("newest").tolist() == tok.encode("newest").tolist()
@@ -87,12 +87,51 @@ def load(path: str | os.PathLike[str], *, self_test: bool = True) -> Tokenizer:
 def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
     """Write a tokenizer to a sentencepiece model file, completely or not at all.
 
+    A tokenizer that was loaded from such a file is written as it was, byte by byte, if the fields of the file
+    are in the order of their numbers.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+        Tokenizer with a model of type Unigram, BPE by score (``compat="sentencepiece"``), characters or
+        words. It must have an unknown token, and the pretokenizer `fasttok.Metaspace`, after which only steps
+        are allowed that split no piece. Its normalizer is None, one of sentencepiece's, or a
+        ``CharsMapNormalizer``.
+    path : path
+        The file.
+
     Raises
     ------
     ModelExportError
         If sentencepiece cannot do the same; the message says why.
     OSError
         If the file cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        If the tokenizer has a chat template or other settings of a model, which the file does not hold.
+
+    Notes
+    -----
+    sentencepiece gives the same ids for every text that is UTF-8, with two exceptions. It keeps scores in
+    single precision, so a Unigram model without ``compat="sentencepiece"`` may choose another segmentation
+    where two have nearly the same score. And it does not find special tokens in text, as ``special="all"``
+    does.
+
+    sentencepiece decodes as the decoder "sentencepiece" does. Another decoder that was given cannot be
+    saved.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import fasttok as ft
+    >>> model = ft.UnigramModel(["", "▁low", "er"], [0, -1.5, -2.25], unk_id=0)
+    >>> tok = ft.Tokenizer(model, "metaspace", {"<unk>": 0})
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "low.model")
+    >>> tok.save(path, format="sentencepiece")
+    >>> path.read_bytes()[:14]
+    b'\\n\\x0e\\n\\x05<unk>\\x15\\x00\\x00\\x00\\x00'
     """
     data = write_model(make_content(tokenizer))
     with atomic_write(path) as file:
