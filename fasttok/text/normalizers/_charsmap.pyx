@@ -10,8 +10,8 @@ Most text does not change, so the kernel must recognize such text fast:
 
 The text between these positions is copied.
 
-Some texts are kept as they are. At every position, they are searched for before the rules. The tables have the flag
-WALK for their first code points.
+Some texts are kept as they are. At every position, they are searched for before the rules. The trie of these texts is
+walked only if the first two bytes, or the first code point if it is not ASCII, begin one of them.
 """
 
 import numpy as np
@@ -34,6 +34,7 @@ cdef enum:
     WALK = 0x100  # the trie must be walked here
     BEGINS = 0x200  # the trie must be walked here if a code point above ASCII with the flag SECOND follows
     SECOND = 0x400  # may be the second code point of a rule
+    KEEP = 0x800  # ASCII byte that begins a text that is kept, if the byte after it is in `pairs`
 
 cdef const uint8_t* REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD, the replacement of a byte that is not UTF-8
 cdef uint64_t HIGH = 0x8080808080808080ULL
@@ -80,6 +81,7 @@ cdef class CharsMap:
     cdef const uint8_t* strings
     cdef uint16_t bytes[256]  # replacement and flags of an ASCII byte; WALK for other bytes
     cdef bint is_quiet  # printable ASCII changes only if a code point above ASCII follows
+    cdef uint8_t pairs[0x2000]  # for all pairs of two bytes, one bit each: whether they begin a text that is kept
     cdef uint16_t flags[0x10000]  # flags of each code point; for ASCII, only SECOND
 
     def __cinit__(
@@ -93,6 +95,7 @@ cdef class CharsMap:
         self.strings = replacements
         self.kept = kept
         self.protects = protects
+        memset(self.pairs, 0, sizeof(self.pairs))
         memset(self.flags, 0, sizeof(self.flags))
         for c in range(0xDC80, 0xDD00):
             self.flags[c] = WALK | SECOND  # bytes that are not UTF-8
@@ -106,12 +109,25 @@ cdef class CharsMap:
                     self._add_ascii(c, node, seen)
         for c in firsts:
             if c < 0x80:
-                self.bytes[c] |= WALK
+                self._add_kept(c)
             elif c < 0x10000:  # the trie is walked at every other code point
                 self.flags[c] |= WALK
         for c in range(0x20, 0x7F):
             self.is_quiet &= self.bytes[c] & ~BEGINS == c
         self._flag_characters(trie_root(trie.start), True, seen)
+
+    cdef int _add_kept(self, int byte) except -1:
+        """Set the table entries of an ASCII byte that texts that are kept begin with."""
+        cdef const uint32_t* units = self.kept.start
+        cdef TrieNode node = trie_root(units), child
+        cdef int label
+        trie_step(units, &node, byte)
+        self.bytes[byte] |= WALK if trie_has_value(node) else KEEP
+        for label in range(1, 256):
+            child = node
+            if trie_step(units, &child, label):
+                self.pairs[byte << 5 | label >> 3] |= 1 << (label & 7)
+        return 0
 
     cdef int _add_ascii(self, int byte, TrieNode node, uint8_t[::1] seen) except -1:
         """Set the table entry of an ASCII byte that rules begin with."""
@@ -283,6 +299,8 @@ cdef class CharsMap:
             while i < block_end:
                 entry = table[text[i]]
                 if entry & WALK:
+                    break
+                if entry & KEEP and i + 1 < end and self.pairs[text[i] << 5 | text[i + 1] >> 3] >> (text[i + 1] & 7) & 1:
                     break
                 to[i] = entry & 0xFF
                 i += 1
