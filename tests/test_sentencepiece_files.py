@@ -360,6 +360,19 @@ def test_trained_tokenizers(lines, tmp_path, name):
         assert tok.encode(text).tolist() == library.encode(text)
 
 
+def test_a_trained_bpe_model(lines, tmp_path):
+    corpus = ft.Corpus.from_texts(lines)
+    tok = ft.train(corpus, model="bpe", compat="sentencepiece", vocab_size=700, user_defined=["<x>", "a b"])
+    path = tmp_path / "trained.model"
+    tok.save(path, format="sentencepiece")
+    again, library = open_both(path)
+    assert again.role_ids == tok.role_ids == {"unk": 0, "bos": 1, "eos": 2}
+    texts = [*TEXTS, "a b<x>a  b", *lines[::3]]
+    check_equal(again, library, texts)
+    for text in texts:
+        assert tok.encode(text).tolist() == library.encode(text)
+
+
 def small(model=None, **options) -> ft.Tokenizer:
     model = model or ft.UnigramModel(["", "▁", "a", "▁a"], [0, -1, -2, -2.5], unk_id=0)
     pretokenizer = options.pop("pretokenizer", "metaspace")

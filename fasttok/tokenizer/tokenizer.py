@@ -1620,11 +1620,12 @@ class Tokenizer:
         path : path
             The file; for "gpt2", the folder; for "huggingface", the file, or the folder if it does not end
             with ``.json``.
-        format : {"fasttok", "huggingface", "gpt2", "tiktoken", "vocab.txt"}, optional
+        format : str, optional
             Format of the file; default: "fasttok", which can hold every tokenizer. "huggingface" holds what
-            the ``tokenizers`` library can do, "tiktoken" and "gpt2" byte-level BPE, and "vocab.txt" WordPiece
-            as in BERT. See `fasttok.formats.huggingface.files.save`, `fasttok.formats.tiktoken.save`,
-            `fasttok.formats.gpt2.save` and `fasttok.formats.vocab_txt.save`.
+            the ``tokenizers`` library can do, "sentencepiece" and "sentencepiece.vocab" what that library can
+            do, "tiktoken" and "gpt2" byte-level BPE, and "vocab.txt" WordPiece as in BERT. See
+            `fasttok.formats.huggingface.files.save`, `fasttok.formats.sentencepiece.files.save`,
+            `fasttok.formats.tiktoken.save`, `fasttok.formats.gpt2.save` and `fasttok.formats.vocab_txt.save`.
 
         Raises
         ------
