@@ -322,6 +322,20 @@ def test_convert_offers_every_format():
     assert [name for name, known in FORMATS.items() if known.save is not None] == list(WRITTEN)
 
 
+def test_convert_between_sentencepiece_and_fasttok(tmp_path):
+    names = (tmp_path / name for name in ("a.model", "a.json", "b.model", "b.vocab"))
+    first, native, again, vocab = names
+    model = ft.UnigramModel(["", "▁", "low", "▁low"], [0, -1, -2, -2.5], unk_id=0, compat="sentencepiece")
+    ft.Tokenizer(model, "metaspace", {"<unk>": 0}).save(first, format="sentencepiece")
+    run("convert", first, native, "--to", "fasttok")
+    run("convert", native, again, "--to", "sentencepiece")
+    assert again.read_bytes() == first.read_bytes()
+    run("convert", first, vocab, "--to", "sentencepiece.vocab")
+    assert vocab.read_text().endswith("▁low\t-2.5\n")
+    (tmp_path / "a.txt").write_text("low low")
+    assert run("encode", "--tokenizer", again, tmp_path / "a.txt").output.split() == ["3", "3"]
+
+
 def test_convert(tmp_path):
     tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261, special_tokens=["<s>"])
     source = tmp_path / "tok.json"

@@ -16,7 +16,8 @@ from fasttok.cli.shared.outputs import NO_FOLDER, STDOUT, check_output, saved
 if TYPE_CHECKING:
     import fasttok as ft
 
-WRITTEN = ("fasttok", "huggingface", "tiktoken", "gpt2", "vocab.txt")  # formats that `save` can write
+# Formats that `save` can write.
+WRITTEN = ("fasttok", "huggingface", "sentencepiece", "sentencepiece.vocab", "tiktoken", "gpt2", "vocab.txt")
 SETTINGS = ("template", "padding", "truncation", "trim_offsets")
 
 
@@ -52,6 +53,7 @@ def convert(
     Examples:
       fasttok convert tok.json tokenizer.json --to huggingface
       fasttok convert tok.json model --to huggingface
+      fasttok convert spiece.model tok.json --to fasttok
       fasttok convert mine.tiktoken tok.json --pretokenizer gpt2 --to fasttok
       fasttok convert tok.json tok.tiktoken --to tiktoken --drop template
     """
