@@ -309,6 +309,7 @@ HOOKS = {
     "Metric.function",
     "Model.encode_pretoken",
     "Model.encode_pretokens",
+    "Model.find_nbest",
     "Model.from_dict",
     "Model.sampling_encoder",
     "Normalizer.rewrite",
@@ -320,6 +321,7 @@ HOOKS = {
 REFUSED = {
     *(f"{model}.check_sampling" for model in ("ByteModel", "CharacterModel", "WordModel", "WordPieceModel")),
     *(f"{step}.split" for step in ("ByteLevel", "Metaspace", "MetaspaceSplit", "SplitScripts")),
+    "Tokenizer.encode_nbest",  # the tokenizer of this test has a BPE model
     "WordsAndSymbols.split",
 }
 
@@ -642,6 +644,7 @@ kinds(
     max_input_bytes_per_word=NONE | COUNT | LARGE,
 )
 valid("UnigramModel.lattice", text="ab")
+valid("Tokenizer.encode_nbest", text="a", n=2)
 kinds("UnigramModel.lattice", text=TEXT)
 for trainer in ("Character", "Word"):
     kinds(f"{trainer}Trainer", vocab_size=NONE | SIZE, byte_fallback=FLAG)

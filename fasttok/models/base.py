@@ -360,6 +360,36 @@ class Model(ABC):
             f"{type(self).__name__}.can_sample is not empty, but _make_sampling_encoder is not defined"
         )
 
+    def find_nbest(
+        self, row: bytes, pretokens: NDArray[np.int64], n: int
+    ) -> list[tuple[NDArray[np.uint32], float]]:
+        """Return the `n` best segmentations of a row of text, the best first.
+
+        Parameters
+        ----------
+        row : bytes
+            Text between added tokens, in UTF-8.
+        pretokens : ndarray of int64, shape (k, 2)
+            Begin and end of each pretoken in the row.
+        n : int
+            Number of segmentations, at least 1; all are returned if there are fewer.
+
+        Returns
+        -------
+        list of (ndarray of uint32, float)
+            Ids and score of each segmentation.
+
+        Raises
+        ------
+        ValueError
+            If the model does not score segmentations.
+        UnknownCharacterError
+            If a character has no id. Its `position` is a byte offset in the row.
+        """
+        raise ValueError(
+            f"a model of kind {self.kind!r} has no n best segmentations; only a Unigram model scores them"
+        )
+
     def encode_pretokens(
         self, text: NDArray[np.uint8], boundaries: NDArray[np.int64], cache: PretokenCache
     ) -> Ragged:

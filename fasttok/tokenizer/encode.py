@@ -28,6 +28,7 @@ from fasttok.text.added import AddedTokens, Special
 from fasttok.text.pipeline import Pipeline, Prepared
 from fasttok.text.rows import Rows
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
+from fasttok.tokenizer.nbest import find_nbest
 from fasttok.tokenizer.stream import EncodedPart, Parts, fuse_unknown
 
 CACHE_BYTES = 32 << 20  # maximum size of a cache of pretokens
@@ -241,6 +242,13 @@ class TextEncoder:
             return self._encode(cache, prepared, sampling)
         finally:
             self._caches.append(cache)
+
+    def encode_nbest(
+        self, text: str | bytes, n: int, special: Special, errors: Errors
+    ) -> list[tuple[NDArray[np.uint32], float]]:
+        """Return the ids and scores of the `n` best segmentations of one text."""
+        encoder = self._find_route(special).encoder
+        return find_nbest(encoder._pipeline, encoder._model, encode_utf8(text, errors), n, special)
 
     # Several texts
 

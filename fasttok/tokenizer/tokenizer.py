@@ -1107,6 +1107,57 @@ class Tokenizer:
             return encoding
         return surround(encoding, before, after)
 
+    def encode_nbest(
+        self, text: str | bytes, n: int, *, special: Special = "none", errors: Errors = "strict"
+    ) -> list[tuple[NDArray[np.uint32], float]]:
+        """Return the `n` best segmentations of a text under a Unigram model, the best first.
+
+        Parameters
+        ----------
+        text : str or bytes
+            The text; bytes need not be valid UTF-8.
+        n : int
+            Number of segmentations, at least 1; all are returned if there are fewer.
+        special : {"none", "all", "raise"} or collection of str
+            Treatment of special tokens whose text occurs in `text`, as in `encode`.
+        errors : {"strict", "replace", "surrogatepass"}
+            Treatment of lone surrogates in a ``str``, as in `encode`.
+
+        Returns
+        -------
+        list of (ndarray of uint32, float)
+            Ids and score of each segmentation: the sum of the scores of its pieces, which are logarithms of
+            probabilities.
+
+        Raises
+        ------
+        ValueError
+            If the model is not a Unigram model, or `n` is not positive.
+        TextError, SpecialTokenError, UnknownCharacterError
+            As in `encode`.
+
+        Notes
+        -----
+        Segmentations are different, but their ids can be equal, because a run of unknown characters is a
+        single token. If scores are equal, see `Lattice.nbest`.
+
+        With ``compat="sentencepiece"``, the ids, scores and order are those of ``nbest_encode`` of
+        sentencepiece, which sums in single precision and, in long texts, drops hypotheses. With `n` 1, the
+        ids are those of `encode`, and the score is that of the best segmentation.
+
+        Finding the next segmentation takes up to O(a) time and memory, where a is the number of pieces that
+        match the text at all positions.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> model = ft.UnigramModel([*"abc", "ab", "bc"], [-2, -2, -2, -3, -3.5])
+        >>> tok = ft.Tokenizer(model, "none")
+        >>> [(ids.tolist(), score) for ids, score in tok.encode_nbest("abc", 3)]
+        [([3, 2], -5.0), ([0, 4], -5.5), ([0, 1, 2], -6.0)]
+        """
+        return self._encoder.encode_nbest(text, checked_size("n", n, least=1), special, errors)
+
     @cached_property
     def _trimmer(self) -> Trimmer:
         return Trimmer(self.model, self._added, self.vocab_size)

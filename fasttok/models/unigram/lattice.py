@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.checks import checked_seed, checked_size
+from fasttok.core.errors import UnknownCharacterError
 from fasttok.core.ragged import read_only
 from fasttok.models.sampling import checked_alpha
-from fasttok.models.unigram import _lattice
+from fasttok.models.unigram import _lattice, _nbest
 from fasttok.models.unigram._elementary import exp
 from fasttok.models.unigram._viterbi import UnigramEncoder
 
@@ -234,3 +235,73 @@ class Lattice:
     def _weights(self, alpha: float) -> NDArray[np.float64]:
         """Return the scores times `alpha`; raise ValueError if `alpha` is out of range."""
         return checked_alpha(alpha, float(np.abs(self.scores).max(initial=0))) * self.scores
+
+
+def find_nbest_of_row(
+    encoder: UnigramEncoder, scores: NDArray[np.float32], row: bytes, n: int
+) -> list[tuple[NDArray[np.uint32], float]]:
+    """Return the ids and scores of the `n` best segmentations of a row, in the order of sentencepiece.
+
+    `scores` has the score of each id.
+    """
+    if not row:
+        return [(np.empty(0, np.uint32), 0.0)]
+    text = np.frombuffer(row, np.uint8)
+    starts, ends, pieces, arc_scores = _lattice.list_arcs(encoder, text)
+    is_known = pieces >= 0
+    rounded = arc_scores.astype(np.float32)
+    rounded[is_known] = scores[pieces[is_known]]
+    return [
+        (_lattice.ids_of_arcs(encoder, text, pieces[arcs]), score)
+        for arcs, score in _nbest.find_nbest(starts, ends, rounded, len(row), min(n, _MOST))
+    ]
+
+
+def find_nbest_of_pretokens(
+    encoder: UnigramEncoder, row: bytes, pretokens: NDArray[np.int64], n: int, unk_id: int | None
+) -> list[tuple[NDArray[np.uint32], float]]:
+    """Return the ids and scores of the `n` best segmentations of the pretokens of a row.
+
+    Parameters
+    ----------
+    encoder : UnigramEncoder
+        Encoder of pretokens.
+    row : bytes
+        Text of the row.
+    pretokens : ndarray of int64, shape (k, 2)
+        Begin and end of each pretoken in the row.
+    n : int
+        Number of segmentations.
+    unk_id : int, optional
+        Unknown token, if runs of it are fused across pretokens.
+
+    Raises
+    ------
+    UnknownCharacterError
+        If a character has no id; the position is that in the row.
+    """
+    texts = [np.frombuffer(row[begin:end], np.uint8) for begin, end in pretokens.tolist()]
+    offsets = np.append(0, np.cumsum([len(text) for text in texts], dtype=np.int64))
+    listed = [_lattice.list_arcs(encoder, text) for text in texts]
+    n_arcs = np.append(0, np.cumsum([len(arcs[0]) for arcs in listed], dtype=np.int64))
+    if not texts:
+        return [(np.empty(0, np.uint32), 0.0)]
+    starts, ends = (
+        np.concatenate([arcs[i] + offset for arcs, offset in zip(listed, offsets, strict=False)])
+        for i in (0, 1)
+    )
+    scores = np.concatenate([arcs[3] for arcs in listed])
+    found = []
+    for path in _lattice.find_best(starts, ends, scores, int(offsets[-1]), min(n, _MOST)):
+        parts = np.split(path, np.searchsorted(path, n_arcs[1:-1]))
+        rows = []
+        for i, arcs in enumerate(parts):
+            try:
+                rows.append(_lattice.ids_of_arcs(encoder, texts[i], listed[i][2][arcs - n_arcs[i]]))
+            except UnknownCharacterError as error:
+                raise UnknownCharacterError(error.character, int(pretokens[i, 0]) + error.position) from None
+        ids = np.concatenate(rows)
+        if unk_id is not None:
+            ids = ids[~((ids == unk_id) & (np.append(unk_id + 1, ids[:-1]) == unk_id))]
+        found.append((ids, float(np.cumsum(scores[path])[-1])))
+    return found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fasttok.core._trie import Trie
 from fasttok.core.checks import checked_choice, checked_flag, checked_numbers
 from fasttok.core.ragged import Ragged, read_only
+from fasttok.models._cache import PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model
@@ -32,7 +33,7 @@ from fasttok.models.sampling import Sampling, checked_alpha
 from fasttok.models.unigram._rows import RowEncoder
 from fasttok.models.unigram._sampling import SamplingEncoder
 from fasttok.models.unigram._viterbi import ZERO, NamedEncoder, UnigramEncoder
-from fasttok.models.unigram.lattice import Lattice
+from fasttok.models.unigram.lattice import Lattice, find_nbest_of_pretokens, find_nbest_of_row
 from fasttok.text.unicode.utf8 import encode_utf8
 
 Compat = Literal["sentencepiece", "huggingface"]
@@ -378,6 +379,27 @@ class UnigramModel(Model):
         ('a', 'aa')
         """
         return Lattice(self._likelihood_encoder, encode_utf8(text))
+
+    def find_nbest(
+        self, row: bytes, pretokens: NDArray[np.int64], n: int
+    ) -> list[tuple[NDArray[np.uint32], float]]:
+        if self.compat != "sentencepiece":
+            fuses = self.fuse_unk and not self.byte_fallback
+            unk_id = self.unk_id if fuses else None
+            return find_nbest_of_pretokens(self._likelihood_encoder, row, pretokens, n, unk_id)
+        found = find_nbest_of_row(self.encoder, self._row_scores, row, n)
+        if n == 1 and row:  # sentencepiece's encoding has its own scores of user-defined pieces
+            text, ends = np.frombuffer(row, np.uint8), np.array([0, len(row)], np.int64)
+            found = [(self.encode_pretokens(text, ends, PretokenCache(1 << 16)).values, found[0][1])]
+        return found
+
+    @cached_property
+    def _row_scores(self) -> NDArray[np.float32]:
+        """Score of each id in sentencepiece's lattices: there, user-defined pieces count by characters."""
+        scores = self.scores.copy()
+        for i in self.user_defined:
+            scores[i] = 0.1 * (len(bytes(self.pieces[i]).decode()) - 1)
+        return scores.astype(np.float32)
 
     @property
     def decoded_pieces(self) -> Ragged:
