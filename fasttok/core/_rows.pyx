@@ -1,7 +1,9 @@
-"""Kernels of batches: copy ranges of ids, and pad rows."""
+"""Kernels of rows: copy ranges of ids, pad rows, and split text into lines."""
+
+import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from fasttok.core._keys cimport use_large_pages
 
@@ -70,3 +72,27 @@ def pad_rows(
             memset(&mask[i, 0], 0, width)
             if length:
                 memset(&mask[i, begin], 1, length)
+
+
+def split_lines(const uint8_t[::1] text):
+    r"""Return the lines of a text that ends with \n, without their \n or \r\n: uint8[..], and int64[k + 1] offsets."""
+    cdef Py_ssize_t i, n = text.shape[0], n_lines = 0, line = 0, begin = 0, end, written = 0
+    cdef const uint8_t* found
+    for i in range(n):
+        n_lines += text[i] == 10
+    values, offsets = np.empty(n, np.uint8), np.zeros(n_lines + 1, np.int64)
+    cdef uint8_t[::1] out = values
+    cdef int64_t[::1] ends = offsets
+    with nogil:
+        for line in range(n_lines):
+            found = <const uint8_t*>memchr(&text[begin], 10, n - begin)
+            end = found - &text[0]
+            i = end - begin
+            if i and text[end - 1] == 13:
+                i -= 1
+            if i:
+                memcpy(&out[written], &text[begin], i)
+            written += i
+            ends[line + 1] = written
+            begin = end + 1
+    return values[:written], offsets

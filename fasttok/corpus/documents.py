@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core import _rows
 from fasttok.core.checks import checked_choice, checked_instance, checked_word
 from fasttok.core.ragged import Ragged
 
@@ -63,27 +64,14 @@ def split_lines(chunks: Iterable[NDArray[np.uint8]]) -> Iterator[Ragged]:
     r"""Split a stream of bytes at \n and \r\n like `split_stream`, but many lines at a time. O(n)."""
     begun: list[NDArray[np.uint8]] = []  # parts of the unfinished line
     for chunk in chunks:
-        is_end = chunk == ord("\n")
-        # Number of bytes up to and including the last line end.
-        n = len(chunk) - int(is_end[::-1].argmax()) if is_end.any() else 0
+        n = chunk.tobytes().rfind(b"\n") + 1
         if n:
-            yield _lines(np.concatenate([*begun, chunk[:n]]))
+            yield Ragged(*_rows.split_lines(np.concatenate([*begun, chunk[:n]])))
             begun.clear()
         begun.append(chunk[n:])
     rest = np.concatenate([np.empty(0, np.uint8), *begun])
     if len(rest):
         yield Ragged(rest, np.array([0, len(rest)], np.int64))
-
-
-def _lines(text: NDArray[np.uint8]) -> Ragged:
-    """Return the lines of a text that ends with a line end."""
-    is_end = text == ord("\n")
-    line_ends = np.flatnonzero(is_end)
-    removed = line_ends
-    if (is_return := text == ord("\r")).any():
-        is_end[:-1] |= is_return[:-1] & is_end[1:]
-        removed = np.flatnonzero(is_end)
-    return Ragged(text[~is_end], np.append(0, line_ends - np.searchsorted(removed, line_ends)))
 
 
 def split_stream(

@@ -109,7 +109,7 @@ cdef class ScoreEncoder(MergeEncoder):
         for i, page in enumerate(pages.tolist()):
             self.page_of[page] = i
         self.cells = <uint32_t*>malloc((n_pages + 1) * PAGE * sizeof(uint32_t))
-        while <Py_ssize_t>1 << bits < 16 * neighbours.shape[0]:
+        while <Py_ssize_t>1 << bits < 8 * neighbours.shape[0]:
             bits += 1
         self.neighbours_shift = 64 - bits
         self.neighbours = <uint64_t*>calloc(1 << (bits - 6), sizeof(uint64_t))
