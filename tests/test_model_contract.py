@@ -11,6 +11,7 @@ import pytest
 
 import fasttok as ft
 from fasttok.models._cache import PretokenCache
+from fasttok.models.bpe.by_score import merges_by_score
 from tests import hostile
 
 
@@ -55,6 +56,37 @@ class CharacterMerges:
         return model, {"<unk>": len(pieces) - 1}
 
 
+class MergesByScore:
+    """Trainer of BPE models by sentencepiece's rules, with user-defined and unused pieces."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def train(self, counts):
+        pieces = ft.BPETrainer(vocab_size=50, units="character").train(counts).model.pieces.to_bytes()
+        n = len(pieces)
+        pieces += [b"", b"nn", *([b"<0x%02X>" % byte for byte in range(256)] * bool(self.options))]
+        scores = [-float(i) for i in range(len(pieces))]
+        merges = merges_by_score(pieces, scores, user_defined=[n + 1], **self.options)
+        alphabet = ft.Characters(unk_id=n, compat="sentencepiece", **self.options)
+        unused = merges.merge_ids[:5].tolist()
+        model = ft.BPEModel(
+            pieces, **merges._asdict(), alphabet=alphabet, user_defined=[n + 1], unused=unused
+        )
+        return model, {"<unk>": n}
+
+
+class Letters:
+    """Trainer of character models by sentencepiece's rules."""
+
+    def train(self, counts):
+        pieces = ft.CharacterTrainer(vocab_size=12, **UNKNOWN).train(counts).model.pieces.to_bytes()
+        model = ft.CharacterModel(
+            [*pieces, b"nn"], unk_id=1, user_defined=[len(pieces)], unused=[5], fuse_unk=True
+        )
+        return model, {"<s>": 0, "<unk>": 1}
+
+
 CHARACTERS = ft.BPETrainer(vocab_size=50, units="character", **UNKNOWN)
 CLASSIC = ft.BPETrainer(vocab_size=50, units="character", end_of_word_suffix="</w>", **UNKNOWN)
 CASES = {
@@ -66,6 +98,8 @@ CASES = {
     "characters with bytes": (CharacterMerges(byte_fallback=True), "gpt2"),
     "characters with a prefix": (CharacterMerges(prefix="##"), "whitespace_split"),
     "characters with a prefix and bytes": (CharacterMerges(prefix="##", byte_fallback=True), "gpt2"),
+    "characters by score": (MergesByScore(), "gpt2"),
+    "characters by score with bytes": (MergesByScore(byte_fallback=True), "none"),
     "unigram": (ft.UnigramTrainer(vocab_size=33), "gpt2"),
     "unigram by mingram": (ft.UnigramTrainer(vocab_size=40, method="mingram"), "gpt2"),
     "unigram of whole words": (WholeWords(), "gpt2"),
@@ -76,6 +110,7 @@ CASES = {
     "wordpiece by likelihood": (ft.WordPieceTrainer(vocab_size=70, method="likelihood"), "gpt2"),
     "character": (ft.CharacterTrainer(**UNKNOWN), "gpt2"),
     "character with bytes": (ft.CharacterTrainer(byte_fallback=True), "gpt2"),
+    "character like sentencepiece": (Letters(), "gpt2"),
     "byte": (ft.ByteTrainer(special_tokens=["<s>"]), "gpt2"),
     "word": (ft.WordTrainer(**UNKNOWN), "whitespace_split"),
     "word with bytes": (ft.WordTrainer(byte_fallback=True), "gpt2"),

@@ -13,6 +13,7 @@ import pytest
 
 import fasttok as ft
 from fasttok.formats import vocab_txt
+from fasttok.models.bpe.by_score import merges_by_score
 from fasttok.models.pieces import BYTE_NAMES, MOST_UNUSED
 from tests import hostile
 from tests.test_components import ALL_NORMALIZERS, ALL_PRETOKENIZERS
@@ -113,6 +114,21 @@ def bpe_over_characters(rng: random.Random) -> ft.Model:
     )
 
 
+def bpe_by_score(rng: random.Random) -> ft.Model:
+    has_bytes = rng.random() < 0.5
+    texts = {piece for piece in ("a", "b", "é", "ab", "aé", "abé", "▁ab", "東") if rng.random() < 0.8}
+    pieces = ["", *sorted(texts), *(BYTE_NAMES if has_bytes else [])]
+    ids = rng.sample(range(1, len(texts) + 1), min(len(texts), 4))
+    user_defined, unused = ids[: rng.randint(0, 2)], ids[2 : rng.randint(2, 4)]
+    scores = [rng.choice([0.0, -1.0, -rng.random()]) for _ in pieces]
+    found = merges_by_score(pieces, scores, byte_fallback=has_bytes, user_defined=user_defined)
+    merges = found._asdict()
+    if rng.random() < 0.3:  # not those by score
+        merges |= {name: merges[name][:1] for name in ("merges", "merge_ids", "merge_ranks")}
+    alphabet = ft.Characters(unk_id=0, byte_fallback=has_bytes, compat="sentencepiece")
+    return ft.BPEModel(pieces, **merges, alphabet=alphabet, user_defined=user_defined, unused=unused)
+
+
 def unigram(rng: random.Random) -> ft.Model:
     compat = rng.choice([None, "sentencepiece", "huggingface"])
     pieces = [piece for piece in random_pieces(rng, raw=False) if b"\0" not in piece]
@@ -152,10 +168,24 @@ def units(rng: random.Random) -> ft.Model:
     has_bytes = rng.random() < 0.5
     pieces += BYTE_NAMES if has_bytes else []
     unk_id = rng.choice([None, empty_or_last(rng, pieces), 0])
-    return kind(pieces, unk_id=unk_id, byte_fallback=has_bytes)
+    used = [i for i, piece in enumerate(pieces) if piece and piece.isascii() and piece not in BYTE_NAMES]
+    used = [i for i in used if b"\0" not in pieces[i]]
+    options = {"unused": used[: rng.randint(0, 2)]}
+    options["fuse_unk"] = rng.random() < 0.3 and not (unk_id == 0 and pieces[:1] != [b""])
+    if kind is ft.CharacterModel:
+        options["user_defined"] = used[2 : rng.randint(2, 4)]
+    return kind(pieces, unk_id=unk_id, byte_fallback=has_bytes, **options)
 
 
-MODELS = [bpe_over_bytes, bpe_over_characters, unigram, wordpiece, units, lambda _: ft.ByteModel()]
+MODELS = [
+    bpe_over_bytes,
+    bpe_over_characters,
+    bpe_by_score,
+    unigram,
+    wordpiece,
+    units,
+    lambda _: ft.ByteModel(),
+]
 
 
 def random_tokens(rng: random.Random, model: ft.Model) -> dict[ft.AddedToken, int]:
