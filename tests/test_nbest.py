@@ -113,7 +113,7 @@ def test_pretokens_and_rows_are_segmented_independently():
     one = [([3], -2.0), ([1, 2], -2.25)]
     assert as_lists(tok.encode_nbest("ab", 9)) == one
     sums = sorted(
-        ((i + [new] + j + k, s + t + u) for i, s in one for j, t in one for k, u in one), key=lambda x: -x[1]
+        (([*i, new, *j, *k], s + t + u) for i, s in one for j, t in one for k, u in one), key=lambda x: -x[1]
     )
     found = as_lists(tok.encode_nbest("ab[x]ab ab", 9))
     assert [score for _, score in found] == [score for _, score in sums]

@@ -21,8 +21,8 @@ Segmentations = list[tuple[NDArray[np.uint32], float]]
 def find_nbest(pipeline: Pipeline, model: Model, data: bytes, n: int, special: Special) -> Segmentations:
     """Return the ids and scores of the `n` best segmentations of a text in UTF-8, the best first.
 
-    Added tokens count nothing. Segmentations with equal scores are sorted by the ranks of the segmentations of their
-    rows.
+    Added tokens count nothing. Segmentations with equal scores are sorted by the ranks of the segmentations
+    of their rows.
     """
     prepared = pipeline.prepare(Rows.of_text(data), special)
 
@@ -53,9 +53,8 @@ def _find_best_sums(scores: list[list[float]], n: int) -> list[tuple[tuple[int, 
     """Return the `n` best choices of one item per row: the ranks of the items and the sum of their scores."""
     if not scores:
         return [((), 0.0)]
-    best = [
-        ((rank,), score) for rank, score in enumerate(scores[0])
-    ]  # may not be sorted, because of rounding
+    best: list[tuple[tuple[int, ...], float]]
+    best = [((rank,), score) for rank, score in enumerate(scores[0])]  # rounding may have changed the order
     for row in scores[1:]:
         # Pairs of the ranks i and j have at least (i + 1) * (j + 1) - 1 pairs that are as good or better.
         pairs = [
