@@ -287,6 +287,27 @@ def test_text_is_split_where_no_piece_is(tmp_path):
     assert ft.load(saved(tmp_path, data)).pretokenizer == ft.Metaspace(treat_whitespace_as_suffix=True)
 
 
+@pytest.mark.parametrize("as_suffix", [0, 1])
+def test_words_begin_with_a_mark_also_if_marks_are_suffixes(tmp_path, as_suffix):
+    words = piece("▁ab") + piece("▁new", 0, USER_DEFINED) + piece("b▁") + piece("c", 0, UNUSED) + piece("<x>")
+    data = SMALL + words + message(2, b"\x18\x03" + number(24 << 3) + number(as_suffix)) + IDENTITY
+    tok, library = open_both(saved(tmp_path, data))
+    check_equal(tok, library, [*TEXTS, "▁ab", "ab a ab", "c", "b", "<s> <x>", "new new"])
+    tok.save(tmp_path / "again", format="sentencepiece")
+    assert (tmp_path / "again").read_bytes() == data
+
+
+def test_models_of_characters_keep_pieces_that_they_never_find(tmp_path):
+    data = FIRST + piece("▁") + piece("abc", -1) + piece("b", 0, UNUSED) + piece("a c", 0, USER_DEFINED)
+    data += piece("a") + spec("char") + IDENTITY
+    tok, library = open_both(saved(tmp_path, data))
+    check_equal(tok, library, [*TEXTS, "abc", "a cb"])
+    assert tok.decode([4, 7]) == library.decode([4, 7]) == "abca"
+    tok.save(tmp_path / "native.json")
+    ft.load(tmp_path / "native.json").save(tmp_path / "again", format="sentencepiece")
+    assert (tmp_path / "again").read_bytes() == data
+
+
 # The self test
 
 
@@ -420,6 +441,11 @@ NOT_HELD = {
     "user-defined piece or kept text 'a' must be both": lambda: small(
         ft.UnigramModel(["", "▁", "a"], [0, -1, -2], unk_id=0, user_defined=[2]), normalizer="nmt_nfkc"
     ),
+    "a word model with the pretokenizer": lambda: small(
+        ft.WordModel(["", "a▁"], unk_id=0, fuse_unk=True),
+        pretokenizer=ft.Metaspace(treat_whitespace_as_suffix=True),
+    ),
+    "a model that gives each unknown character": lambda: small(ft.CharacterModel(["", "a"], unk_id=0)),
     "a template": lambda: small(template=ft.Template("<unk> $A")),
     "settings for padding": lambda: small(padding=ft.Padding(8)),
     "added tokens that are not special": lambda: small().add_tokens(["<tool>"]),

@@ -25,7 +25,7 @@ from fasttok.formats.sentencepiece.messages import (
     TrainerSpec,
 )
 from fasttok.formats.sentencepiece.models import make_model
-from fasttok.formats.sentencepiece.splitting import find_splitting
+from fasttok.formats.sentencepiece.splitting import BEFORE_MARKS, find_splitting
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
@@ -94,7 +94,7 @@ def _read_rules(spec: NormalizerSpec, place: str) -> CharsMapNormalizer:
 
 def _make_pretokenizer(kind: str, pieces: Pieces, trainer: TrainerSpec, spec: NormalizerSpec) -> Pretokenizer:
     as_suffix = bool(trainer.treat_whitespace_as_suffix)
-    splits = "words" if kind == "word" else find_splitting(pieces, as_suffix)
+    splits = find_splitting(pieces, as_suffix) if kind != "word" else None if as_suffix else "words"
     step = Metaspace(
         spec.add_dummy_prefix is not False,
         spec.remove_extra_whitespaces is not False,
@@ -102,6 +102,8 @@ def _make_pretokenizer(kind: str, pieces: Pieces, trainer: TrainerSpec, spec: No
         splits == "words",
         escape_whitespaces=spec.escape_whitespaces is not False,
     )
+    if kind == "word" and as_suffix:
+        return SequencePretokenizer((step, BEFORE_MARKS))
     return SequencePretokenizer((step, MarkRuns())) if splits == "runs" else step
 
 

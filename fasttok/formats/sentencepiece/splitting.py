@@ -31,9 +31,12 @@ from fasttok.core.ragged import Ragged
 from fasttok.formats.sentencepiece.messages import NORMAL, UNUSED, USER_DEFINED, Pieces
 from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
+from fasttok.text.pretokenizers.split import Split
 from fasttok.text.steps import Pretokenizer
 
 MARK = "▁".encode()
+# sentencepiece's models of words split before every ▁, even if ▁ belongs to the word before it.
+BEFORE_MARKS = Split("▁", "merged_with_next", dialect="text")
 
 
 def find_splitting(pieces: Pieces, as_suffix: bool) -> Literal["words", "runs"] | None:
@@ -106,11 +109,15 @@ def check_splitting(
             f"the pretokenizer {pretokenizer}; it can hold fasttok.Metaspace, in training pretokenizer="
             '"metaspace"'
         )
-    if kind == "word" and (others or not first.split_by_whitespace):
-        fail(
-            f"a word model with the pretokenizer {pretokenizer}: its words must be those of fasttok.Metaspace"
-        )
-    if kind != "word" and first.split_by_whitespace and first.escape_whitespaces:
+    if kind == "word":
+        as_suffix = first.treat_whitespace_as_suffix
+        if others != [BEFORE_MARKS] * as_suffix or first.split_by_whitespace == as_suffix:
+            fail(
+                f"a word model with the pretokenizer {pretokenizer}: sentencepiece splits such text before "
+                "every ▁, as fasttok.Metaspace does without treat_whitespace_as_suffix"
+            )
+        return first
+    if first.split_by_whitespace and first.escape_whitespaces:
         _check_no_piece_split(pieces, first.treat_whitespace_as_suffix, "words", fail)
     for step in others:
         if step == MarkRuns():
