@@ -609,8 +609,13 @@ for model in ("BPEModel", "ByteModel", "CharacterModel", "UnigramModel", "WordMo
 kinds("BPEModel.has_character", character=kind())
 valid("BPEModel.has_character", character="a")
 valid("BPETrainer", vocab_size=260)
-kinds("BPETrainer", units=CHOICE, end_of_word_suffix=NONE, byte_order=NONE, special_ids=NONE, start=NONE)
-kinds("BPETrainer", unk=NONE)
+kinds(
+    "BPETrainer", units=NONE | CHOICE, end_of_word_suffix=NONE, byte_order=NONE, special_ids=NONE, start=NONE
+)
+kinds("BPETrainer", "train", min_frequency=NONE | SIZE)
+kinds("BPETrainer", unk=NONE, byte_fallback=NONE, user_defined=NONE, character_coverage=NONE)
+kinds("BPETrainer", required_characters=NONE, split_digits=NONE, split_by_number=NONE)
+kinds("BPETrainer", split_by_unicode_script=NONE, allow_whitespace_only_pieces=NONE)
 for trainer in ("BPE", "Byte", "Character", "Unigram", "Word", "WordPiece"):
     valid(f"{trainer}Trainer.train", counts=COUNTS)
     kinds(f"{trainer}Trainer.train", counts=kind())

@@ -134,7 +134,7 @@ class Trainer(ABC):
         """Normalizer that `fasttok.train` uses for a corpus by default; None for none."""
         return None
 
-    def tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
+    def _tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
         """Return parts of the trained tokenizer that differ from the usual ones.
 
         Parameters

@@ -179,7 +179,7 @@ def train(
     added = {} if start is None else start.added_tokens
     known = {token.text for token in added}
     added |= {AddedToken(t, special=True): i for t, i in trained.special_tokens.items() if t not in known}
-    parts = trainer.tokenizer_parts(pretokenizer, normalizer)
+    parts = trainer._tokenizer_parts(pretokenizer, normalizer)
     settings: dict[str, Any] = dict(Settings() if start is None else start.settings)
     if "config" in parts:
         settings["config"] = ModelConfig(parts["config"])

@@ -221,13 +221,13 @@ class BPETrainer(Trainer):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vocab_size", checked_integer("vocab_size", self.vocab_size))
+        if self.compat is not None:
+            checked_choice("compat", self.compat, *PRESETS)
         shortest = 1 if self.compat == "sentencepiece" else 2
         for option, least in (("min_frequency", 1), ("max_piece_length", shortest)):
             if getattr(self, option) is not None:
                 object.__setattr__(self, option, checked_size(option, getattr(self, option), least))
         object.__setattr__(self, "special_tokens", checked_texts("special_tokens", self.special_tokens))
-        if self.compat is not None:
-            checked_choice("compat", self.compat, *PRESETS)
         for option, choices in CHOICES.items():
             if getattr(self, option) is not None:
                 checked_choice(option, getattr(self, option), *choices)
@@ -244,7 +244,7 @@ class BPETrainer(Trainer):
         is_chosen = self.compat == "sentencepiece"
         for option in ONLY_SENTENCEPIECE:
             value = getattr(self, option)
-            if value is None or (option == "user_defined" and value == () and not is_chosen):
+            if value is None:
                 continue
             if option == "user_defined":
                 object.__setattr__(self, option, checked_texts(option, value))
@@ -367,7 +367,7 @@ class BPETrainer(Trainer):
         """Normalizer that `fasttok.train` uses for a corpus by default; None for none."""
         return None if self.compat is None else PRESETS[self.compat].normalizer
 
-    def tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
+    def _tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
         if self.compat != "sentencepiece":
             return {}
         return sentencepiece.tokenizer_parts(self, pretokenizer, normalizer)

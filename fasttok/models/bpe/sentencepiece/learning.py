@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.progress import announce
-from fasttok.core.ragged import Ragged
+from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.bpe.sentencepiece.covered_characters import (
     NEVER,
@@ -102,13 +102,12 @@ def learn_pieces(counts: PretokenCounts, options: PieceOptions, *, progress: boo
             "character_coverage"
         )
     symbols = np.sort(characters)  # the order of ties
-    strings, frequencies = _learn_strings(counts, symbols, reserved, options, n_merges, progress=progress)
+    merged, frequencies = _learn_strings(counts, symbols, reserved, options, n_merges, progress=progress)
     if options.coverage is None:
         choice = choose_characters_automatically(
-            characters, totals[characters], strings, frequencies, options.n_pieces
+            characters, totals[characters], _as_code_points(merged), frequencies, options.n_pieces
         )
-        strings, characters = strings[: choice.n_merges], choice.characters
-    merged = ["".join(map(chr, row)) for row in strings.to_list()]
+        merged, characters = merged[: choice.n_merges], choice.characters
     return Learned(merged, [chr(character) for character in characters.tolist()])
 
 
@@ -120,8 +119,8 @@ def _learn_strings(
     n_merges: int,
     *,
     progress: bool,
-) -> tuple[Ragged, NDArray[np.int64]]:
-    """Return the code points of the merged strings and the frequencies of their pairs."""
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the merged strings and the frequencies of their pairs."""
     words, weights, joins = cut_into_parts(counts, symbols, reserved, options.rules)
     order, n_symbols = Frequency("shortest", joins), len(symbols) + n_merges
     megabytes = estimate_bytes(len(words.values), n_symbols, order) / 1e6
@@ -144,11 +143,18 @@ def _learn_strings(
         unmerged=unmerged if options.min_frequency == 1 else None,
         progress=progress,
     )
-    strings: list[list[int]] = [[c] for c in symbols.tolist()]
+    strings = [chr(character) for character in symbols.tolist()]
     for left, right in merges.tolist():
         strings.append(strings[left] + strings[right])
-    del strings[: len(symbols)]
-    if unmerged and len(strings) < n_merges:
-        others = sorted((symbols[row].tolist() for row in unmerged[0]), key=lambda row: (len(row), row))
-        strings += others[: n_merges - len(strings)]
-    return Ragged.from_rows(strings), found[: len(strings), 0]
+    merged = strings[len(symbols) :]
+    if unmerged and len(merged) < n_merges:
+        others = ["".join(map(chr, symbols[row].tolist())) for row in unmerged[0]]
+        others.sort(key=lambda text: (len(text), text))  # the order of str is that of code points
+        merged += others[: n_merges - len(merged)]
+    return merged, found[: len(merged), 0]
+
+
+def _as_code_points(texts: list[str]) -> Ragged:
+    joined = "".join(texts).encode("utf-32-le")
+    lengths = np.array([len(text) for text in texts], np.int64)
+    return Ragged(np.frombuffer(joined, np.uint32), lengths_to_offsets(lengths))
