@@ -4,8 +4,32 @@ from numpy.typing import NDArray
 Positions = NDArray[np.int64]
 Symbols = NDArray[np.uint32]
 
+Keys = NDArray[np.uint64]
+
+def pack_symbols(
+    symbols: Symbols, suffix_lengths: NDArray[np.int32], bits: int, depth: int, keys: Keys
+) -> None: ...
+def count_keys(keys: Keys, shift: int, ends: Positions) -> None: ...
+def fill_buckets(keys: Keys, shift: int, next_entries: Positions, entries: Keys) -> None: ...
+def sort_buckets(
+    entries: Keys,
+    keys: Keys,
+    suffix_lengths: NDArray[np.int32],
+    starts: Positions,
+    first: int,
+    last: int,
+    bits: int,
+    depth: int,
+    longest: int,
+    order: Positions,
+) -> None: ...
 def measure_common(
-    symbols: Symbols, suffix_lengths: NDArray[np.int32], order: Positions, out: NDArray[np.int32]
+    symbols: Symbols,
+    suffix_lengths: NDArray[np.int32],
+    order: Positions,
+    first: int,
+    last: int,
+    out: NDArray[np.int32],
 ) -> None: ...
 def list_substrings(
     suffix_lengths: NDArray[np.int32],
@@ -25,9 +49,27 @@ def find_substrings(
     offsets: Positions,
     out: Positions,
 ) -> None: ...
-def count_arcs(order: Positions, substrings: Positions, offsets: Positions) -> None: ...
+def count_arcs(
+    order: Positions,
+    substrings: Positions,
+    first: int,
+    last: int,
+    next_row: int,
+    top: int,
+    stack: Positions,
+    offsets: Positions,
+) -> None: ...
 def fill_arcs(
-    order: Positions, substrings: Positions, first_piece: int, used: Positions, arcs: NDArray[np.uint32]
+    order: Positions,
+    substrings: Positions,
+    pieces: Symbols,
+    first: int,
+    last: int,
+    next_row: int,
+    top: int,
+    stack: Positions,
+    offsets: Positions,
+    arcs: NDArray[np.uint32],
 ) -> None: ...
 def link_substrings(
     suffix_lengths: NDArray[np.int32],

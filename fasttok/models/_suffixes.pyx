@@ -7,21 +7,225 @@ a substring, the index in ``order`` of the first suffix that begins with it, and
 last.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void *address) nogil
+
+cdef enum:
+    SMALL = 16  # up to this number of entries, insertion is fastest
+    AHEAD = 24  # number of suffixes whose data is fetched ahead, since it is anywhere in memory
+
+
+cdef struct Entry:  # a suffix while it is sorted
+    uint64_t key
+    int64_t position
+
+
+def pack_symbols(
+    const uint32_t[::1] symbols, const int32_t[::1] suffix_lengths, int bits, int depth, uint64_t[::1] keys
+):
+    """Write the first `depth` symbols of each suffix to `keys` (uint64[n]), the first in the highest bits.
+
+    A symbol s is stored as s + 1, which must fit `bits` bits; 0 is stored after the end of the suffix.
+    """
+    cdef Py_ssize_t p
+    cdef int shift = bits * (depth - 1)
+    with nogil:
+        for p in range(symbols.shape[0] - 1, -1, -1):
+            keys[p] = (<uint64_t>symbols[p] + 1) << shift
+            if suffix_lengths[p] > 1 and depth > 1:
+                keys[p] |= keys[p + 1] >> bits
+
+
+def count_keys(const uint64_t[::1] keys, int shift, int64_t[::1] ends):
+    """Add the number of keys with the highest bits b, ``key >> shift``, to ``ends[b + 1]``."""
+    cdef Py_ssize_t p
+    with nogil:
+        for p in range(keys.shape[0]):
+            ends[(keys[p] >> shift) + 1] += 1
+
+
+def fill_buckets(const uint64_t[::1] keys, int shift, int64_t[::1] next_entries, uint64_t[:, ::1] entries):
+    """Write the key and the position of each suffix to `entries` (uint64[n, 2]), grouped by the highest bits b.
+
+    The next entry of the group goes to ``next_entries[b]``, which is increased.
+    """
+    cdef Py_ssize_t p
+    cdef int64_t i
+    with nogil:
+        for p in range(keys.shape[0]):
+            i = next_entries[keys[p] >> shift]
+            next_entries[keys[p] >> shift] += 1
+            entries[i, 0] = keys[p]
+            entries[i, 1] = p
+
+
+def sort_buckets(
+    uint64_t[:, ::1] entries,
+    const uint64_t[::1] keys,
+    const int32_t[::1] suffix_lengths,
+    const int64_t[::1] starts,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    int bits,
+    int depth,
+    int longest,
+    int64_t[::1] order,
+):
+    """Sort the suffixes of the groups [first, last), and write their positions to `order`.
+
+    Group b is ``entries[starts[b]:starts[b + 1]]``. `keys`, `bits` and `depth` are those of `pack_symbols`, and no
+    suffix is longer than `longest`. Suffixes that are equal may come in any order, which does not depend on the
+    division into calls.
+    """
+    cdef Py_ssize_t b
+    cdef int64_t i
+    cdef Entry *all_entries
+    if starts[first] == starts[last]:
+        return
+    all_entries = <Entry *>&entries[0, 0]
+    with nogil:
+        for b in range(first, last):
+            sort_suffixes(
+                all_entries + starts[b],
+                starts[b + 1] - starts[b],
+                &keys[0],
+                &suffix_lengths[0],
+                bits,
+                depth,
+                depth,
+                longest,
+            )
+        for i in range(starts[first], starts[last]):
+            order[i] = all_entries[i].position
+
+
+cdef void sort_suffixes(
+    Entry *entries,
+    int64_t n,
+    const uint64_t *keys,
+    const int32_t *suffix_lengths,
+    int bits,
+    int depth,
+    int end,
+    int longest,
+) noexcept nogil:
+    """Sort suffixes whose keys have the symbols ``end - depth`` to ``end - 1``; those before are the same."""
+    cdef int64_t i = 0, j, k, position
+    cdef uint64_t key, last_symbol = (<uint64_t>1 << bits) - 1
+    sort_entries(entries, n, 2 * bit_length(n))
+    if end >= longest:
+        return
+    while i < n:
+        key = entries[i].key
+        j = i + 1
+        while j < n and entries[j].key == key:
+            j += 1
+        if j - i > 1 and key & last_symbol:  # the suffixes go on
+            for k in range(i, j):
+                position = entries[k].position
+                entries[k].key = keys[position + end] if suffix_lengths[position] > end else 0
+                if longest - end < depth:
+                    entries[k].key >>= bits * (depth - (longest - end))
+            sort_suffixes(entries + i, j - i, keys, suffix_lengths, bits, depth, end + depth, longest)
+        i = j
+
+
+cdef inline int bit_length(int64_t n) noexcept nogil:
+    cdef int bits = 0
+    while n:
+        n >>= 1
+        bits += 1
+    return bits
+
+
+cdef void sort_entries(Entry *entries, int64_t n, int n_rounds) noexcept nogil:
+    """Sort entries by key: quicksort with three parts, or heapsort after `n_rounds` rounds."""
+    cdef int64_t i, j, below, above
+    cdef uint64_t pivot, a, b, c
+    cdef Entry entry
+    while n > SMALL:
+        if n_rounds == 0:
+            sort_with_heap(entries, n)
+            return
+        n_rounds -= 1
+        a, b, c = entries[0].key, entries[n >> 1].key, entries[n - 1].key
+        pivot = max(min(a, b), min(max(a, b), c))  # the median
+        below, i, above = 0, 0, n
+        while i < above:
+            entry = entries[i]
+            if entry.key < pivot:
+                entries[i] = entries[below]
+                entries[below] = entry
+                below += 1
+                i += 1
+            elif entry.key > pivot:
+                above -= 1
+                entries[i] = entries[above]
+                entries[above] = entry
+            else:
+                i += 1
+        if below < n - above:
+            sort_entries(entries, below, n_rounds)
+            entries += above
+            n -= above
+        else:
+            sort_entries(entries + above, n - above, n_rounds)
+            n = below
+    for i in range(1, n):
+        entry = entries[i]
+        j = i
+        while j > 0 and entries[j - 1].key > entry.key:
+            entries[j] = entries[j - 1]
+            j -= 1
+        entries[j] = entry
+
+
+cdef void sort_with_heap(Entry *entries, int64_t n) noexcept nogil:
+    """Sort entries by key in O(n log n), whatever their order."""
+    cdef int64_t i
+    cdef Entry entry
+    for i in range((n >> 1) - 1, -1, -1):
+        sift_down(entries, i, n)
+    for i in range(n - 1, 0, -1):
+        entry = entries[0]
+        entries[0] = entries[i]
+        entries[i] = entry
+        sift_down(entries, 0, i)
+
+
+cdef inline void sift_down(Entry *entries, int64_t i, int64_t n) noexcept nogil:
+    cdef Entry entry = entries[i]
+    cdef int64_t child
+    while 2 * i + 1 < n:
+        child = 2 * i + 1
+        if child + 1 < n and entries[child + 1].key > entries[child].key:
+            child += 1
+        if entries[child].key <= entry.key:
+            break
+        entries[i] = entries[child]
+        i = child
+    entries[i] = entry
 
 
 def measure_common(
-    const uint32_t[::1] symbols, const int32_t[::1] suffix_lengths, const int64_t[::1] order, int32_t[::1] out
+    const uint32_t[::1] symbols,
+    const int32_t[::1] suffix_lengths,
+    const int64_t[::1] order,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    int32_t[::1] out,
 ):
     """Write the length of the common prefix of each sorted suffix and the one before it to `out`: int32[n].
 
-    Entry 0 is not written.
+    Only the entries [first, last) are written; `first` must not be 0.
     """
     cdef Py_ssize_t i
     cdef int64_t a, b
     cdef int32_t k, most
     with nogil:
-        for i in range(1, order.shape[0]):
+        for i in range(first, last):
             a = order[i - 1]
             b = order[i]
             most = min(suffix_lengths[a], suffix_lengths[b])
@@ -149,38 +353,81 @@ cdef inline int compare(
     return 0
 
 
-def count_arcs(const int64_t[::1] order, const int64_t[:, ::1] substrings, int64_t[::1] offsets):
-    """Add the number of substrings that begin at each position p to ``offsets[p + 1]``: int64[n + 1]."""
-    cdef Py_ssize_t i
-    cdef int64_t j
+def count_arcs(
+    const int64_t[::1] order,
+    const int64_t[:, ::1] substrings,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    Py_ssize_t next_row,
+    Py_ssize_t top,
+    int64_t[::1] stack,
+    int64_t[::1] offsets,
+):
+    """Add the number of substrings that begin at each position p to ``offsets[p + 1]``: int64[n + 1].
+
+    Only the positions of the sorted suffixes [first, last) are visited, so that several threads can count.
+
+    Parameters
+    ----------
+    substrings : int64[k, 3]
+        Substrings, sorted by the index of the first suffix, then by length.
+    next_row : int
+        First row whose first suffix is not before `first`.
+    top : int
+        Number of rows before `next_row` that suffix `first` begins with. They are in `stack`, the shortest first.
+    stack : int64[k]
+        Buffer for rows of `substrings`.
+    """
+    cdef Py_ssize_t i, j = next_row
     with nogil:
-        for i in range(substrings.shape[0]):
-            for j in range(substrings[i, 1], substrings[i, 2]):
-                offsets[order[j] + 1] += 1
+        for i in range(first, last):
+            if i + AHEAD < last:
+                prefetch(&offsets[order[i + AHEAD] + 1])
+            while top > 0 and substrings[stack[top - 1], 2] <= i:
+                top -= 1
+            while j < substrings.shape[0] and substrings[j, 1] == i:
+                if substrings[j, 2] > i:
+                    stack[top] = j
+                    top += 1
+                j += 1
+            offsets[order[i] + 1] += top
 
 
 def fill_arcs(
     const int64_t[::1] order,
     const int64_t[:, ::1] substrings,
-    uint32_t first_piece,
-    int64_t[::1] used,
+    const uint32_t[::1] pieces,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    Py_ssize_t next_row,
+    Py_ssize_t top,
+    int64_t[::1] stack,
+    const int64_t[::1] offsets,
     uint32_t[::1] arcs,
 ):
-    """Write one arc per occurrence of a substring to `arcs`; the next arc of position p goes to ``used[p]``.
+    """Write one arc per occurrence of a substring to `arcs`; the first of position p goes to ``offsets[p] + 1``.
 
-    Substring i is piece ``first_piece + i``. The lower 24 bits of an arc are the piece, the upper 8 bits its
-    length. ``arcs`` is uint32[..], and ``used`` is int64[n], which is changed.
+    ``pieces`` (uint32[k]) has the number of each substring. The lower 24 bits of an arc are this number, the upper
+    8 bits are its length. The other parameters are those of `count_arcs`.
     """
-    cdef Py_ssize_t i
-    cdef int64_t j, position
-    cdef uint32_t arc
+    cdef Py_ssize_t i, j = next_row, k
+    cdef int64_t start
     with nogil:
-        for i in range(substrings.shape[0]):
-            arc = <uint32_t>substrings[i, 0] << 24 | (first_piece + <uint32_t>i)
-            for j in range(substrings[i, 1], substrings[i, 2]):
-                position = order[j]
-                arcs[used[position]] = arc
-                used[position] += 1
+        for i in range(first, last):
+            if i + 2 * AHEAD < last:
+                prefetch(&offsets[order[i + 2 * AHEAD]])
+            if i + AHEAD < last:
+                prefetch(&arcs[offsets[order[i + AHEAD]]])
+            while top > 0 and substrings[stack[top - 1], 2] <= i:
+                top -= 1
+            while j < substrings.shape[0] and substrings[j, 1] == i:
+                if substrings[j, 2] > i:
+                    stack[top] = j
+                    top += 1
+                j += 1
+            start = offsets[order[i]] + 1
+            for k in range(top):
+                arcs[start + k] = <uint32_t>substrings[stack[k], 0] << 24 | pieces[stack[k]]
 
 
 def link_substrings(

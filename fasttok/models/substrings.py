@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.parallel import map_ordered
+from fasttok.core.parallel import end_if_stopped, map_ordered
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.models._suffixes import (
     count_arcs,
+    count_keys,
     fill_arcs,
+    fill_buckets,
     find_substrings,
     link_substrings,
     list_substrings,
     measure_common,
+    pack_symbols,
+    sort_buckets,
 )
 
-FEW = 1 << 16  # up to this number of keys, one thread sorts faster than two
-PART = 1 << 21  # number of keys that are sorted at once
+BUCKET_BITS = 16  # suffixes are divided into groups by so many bits of their first symbols
+PART = 1 << 17  # number of suffixes per part, after which the stop flag is checked
 
 
 class Substrings:
@@ -35,13 +41,13 @@ class Substrings:
     longest : int
         Maximum length of a suffix in symbols.
     workers : int
-        Number of threads that sort; more than two have no effect.
+        Number of threads that sort.
 
     Notes
     -----
-    Suffixes are sorted by prefix doubling (Manber & Myers 1993, section 3). The first step compares as many
-    symbols as fit 64 bits; doubling stops at `longest`. The time is O(n log n) for n symbols. Sorting and
-    listing frequent substrings take up to 100 bytes per symbol.
+    As many symbols as fit 64 bits are sorted as one number. Suffixes in which these symbols are the same are
+    then sorted by the next ones, and so on (Bentley & Sedgewick 1997). The time is O(n log n) for n symbols
+    of natural text. Sorting and listing frequent substrings take up to 100 bytes per symbol.
     """
 
     def __init__(self, words: Ragged, n_symbols: int, longest: int, workers: int = 1) -> None:
@@ -55,55 +61,26 @@ class Substrings:
 
     def _sort(self, n_symbols: int) -> NDArray[np.int64]:
         """Return the positions sorted by their suffixes; a prefix of another suffix comes first."""
-        symbols, suffix_lengths, n = self.words.values, self._suffix_lengths, len(self.words.values)
-
-        def ahead(values: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
-            """Return, per position, the value k positions later; 0 if this is after the end of the suffix."""
-            found = np.zeros(n, np.uint64)
-            np.copyto(found[: max(n - k, 0)], values[k:], where=suffix_lengths[: max(n - k, 0)] > k)
-            return found
-
+        lengths, n = self._suffix_lengths, len(self.words.values)
         bits = n_symbols.bit_length()  # symbols are shifted by one, as 0 marks the end of a suffix
         depth = min(64 // bits, self.longest)
-        keys = np.zeros(n, np.uint64)
-        for k in range(depth):
-            keys <<= np.uint64(bits)
-            keys |= ahead(symbols + np.uint64(1), k)
-        order = self._sorted(keys)
-        while depth < self.longest:
-            ordered = keys[order]
-            is_new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-            # A suffix that differs from both neighbours is at its final position.
-            is_tied = ~(is_new & np.append(is_new[1:], True))
-            if not is_tied.any():
-                break
-            ranks = np.empty(n, np.uint64)
-            ranks[order] = np.cumsum(is_new, dtype=np.uint64)
-            keys = ranks << np.uint64(32) | ahead(ranks, depth)
-            tied = order[is_tied]
-            order[is_tied] = tied[self._sorted(keys[tied])]
-            depth *= 2
+        keys, entries, order = np.empty(n, np.uint64), np.empty((n, 2), np.uint64), np.empty(n, np.int64)
+        pack_symbols(self.words.values, lengths, bits, depth, keys)
+        shift = max(bits * depth - BUCKET_BITS, 0)
+        starts = np.zeros((1 << min(bits * depth, BUCKET_BITS)) + 1, np.int64)
+        count_keys(keys, shift, starts)
+        np.cumsum(starts, out=starts)
+        fill_buckets(keys, shift, starts[:-1].copy(), entries)
+
+        def sort(_: int, part: tuple[int, int]) -> None:
+            end_if_stopped()
+            sort_buckets(entries, keys, lengths, starts, *part, bits, depth, self.longest, order)
+
+        bounds = np.searchsorted(starts[:-1], np.arange(0, n, PART), side="right") - 1
+        bounds = np.unique(np.concatenate([[0], bounds, [len(starts) - 1]]))
+        for _ in map_ordered(sort, pairwise(bounds.tolist()), self._workers, int):
+            pass
         return order
-
-    def _sorted(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the order that sorts the keys; equal keys may come in any order."""
-        if len(keys) < FEW:
-            return np.argsort(keys)
-        # In parts, since neither threads nor Ctrl-C can divide a sort of NumPy.
-        n_parts = 2 + len(keys) // PART
-        sample = np.sort(keys[:: len(keys) // 1024])
-        pivots = sample[len(sample) * np.arange(1, n_parts) // n_parts]
-
-        def place(_: int, start: int) -> NDArray[np.uint16]:
-            return np.searchsorted(pivots, keys[start : start + PART], side="right").astype(np.uint16)
-
-        def sort(_: int, part: NDArray[np.int64]) -> NDArray[np.int64]:
-            return part[np.argsort(keys[part])]
-
-        starts = range(0, len(keys), PART)
-        places = np.concatenate(list(map_ordered(place, starts, self._workers, int)))
-        parts = (np.flatnonzero(places == i) for i in range(n_parts))
-        return np.concatenate(list(map_ordered(sort, parts, self._workers, int)))
 
     def frequent(
         self, counts: NDArray[np.int64], min_count: int, shortest: int
@@ -133,7 +110,13 @@ class Substrings:
         """
         order, n = self._order, len(self._order)
         common = np.zeros(n, np.int32)
-        measure_common(self.words.values, self._suffix_lengths, order, common)
+
+        def measure(_: int, first: int) -> None:
+            last = min(first + PART, n)
+            measure_common(self.words.values, self._suffix_lengths, order, first, last, common)
+
+        for _ in map_ordered(measure, range(1, n, PART), self._workers, int):
+            pass
         weights = self._sum_weights(counts)
         rows = np.empty((2 * n, 3), np.int64)
         stack = np.empty((self.longest + 2, 2), np.int64)
@@ -172,16 +155,40 @@ class Substrings:
         """Return the occurrences of the substrings by position, as the offsets and arcs of the `_em` kernels.
 
         Pieces are the single symbols, with their own numbers, and the substrings, numbered from
-        `first_piece`. `rows` must be sorted by length.
+        `first_piece` in the order of `rows`.
         """
         symbols = self.words.values
-        offsets = np.zeros(len(symbols) + 1, np.int64)
+        order, n = self._order, len(symbols)
+        outermost_first = np.lexsort((rows[:, 0], rows[:, 1]))
+        rows = rows[outermost_first]
+        pieces = (outermost_first + first_piece).astype(np.uint32)
+        offsets = np.zeros(n + 1, np.int64)
         offsets[1:] = 1
-        count_arcs(self._order, rows, offsets)
+
+        def begin(first: int) -> tuple[int, int, int, int, NDArray[np.int64]]:
+            """Return the parameters of the kernels for the part that begins at a sorted suffix."""
+            next_row = int(np.searchsorted(rows[:, 1], first))
+            enclosing = np.flatnonzero(rows[:next_row, 2] > first)
+            stack = np.empty(len(rows), np.int64)
+            stack[: len(enclosing)] = enclosing
+            return first, min(first + part, n), next_row, len(enclosing), stack
+
+        def count(_: int, first: int) -> None:
+            end_if_stopped()
+            count_arcs(order, rows, *begin(first), offsets)
+
+        def fill(_: int, first: int) -> None:
+            end_if_stopped()
+            fill_arcs(order, rows, pieces, *begin(first), offsets, arcs)
+
+        part = max(PART, n // 64)
+        for _ in map_ordered(count, range(0, n, part), self._workers, int):
+            pass
         np.cumsum(offsets, out=offsets)
         arcs = np.empty(offsets[-1], np.uint32)
         arcs[offsets[:-1]] = symbols | np.uint32(1 << 24)
-        fill_arcs(self._order, rows, first_piece, offsets[:-1] + 1, arcs)
+        for _ in map_ordered(fill, range(0, n, part), self._workers, int):
+            pass
         return offsets, arcs
 
     def tree(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -18,6 +18,7 @@ def expect(
     last: int,
     forward: Floats,
     backward: Floats,
+    values: Floats,
     rescaled: Integers,
     expected: Floats,
     interrupt: Interrupt,

@@ -35,6 +35,7 @@ def expect(
     Py_ssize_t last,
     double[::1] forward,
     double[::1] backward,
+    double[::1] values,
     int64_t[::1] rescaled,
     double[::1] expected,
     Interrupt interrupt not None,
@@ -55,18 +56,21 @@ def expect(
         Probability of each piece.
     forward, backward, rescaled : double, double, int64
         Buffers with one entry more than the longest word has symbols.
+    values : double
+        Buffer with one entry per arc of the word with the most arcs.
     expected : double[v]
         Expected counts to add to.
     interrupt : Interrupt
         Interrupt that is checked inside long words.
     """
     cdef Py_ssize_t w, i, j, end, n, n_rescaled
-    cdef int64_t base, k
+    cdef int64_t base, begin, k
     cdef uint32_t arc
     cdef double a, g, part, largest, log_likelihood = 0
     with nogil:
         for w in range(first, last):
             base = words[w]
+            begin = offsets[base]
             n = words[w + 1] - base
             n_rescaled = 0
             for i in range(n + 1):
@@ -90,7 +94,8 @@ def expect(
                 a = forward[i]
                 for k in range(offsets[base + i], offsets[base + i + 1]):
                     arc = arcs[k]
-                    forward[i + (arc >> 24)] += a * probabilities[arc & PIECE]
+                    values[k - begin] = probabilities[arc & PIECE]
+                    forward[i + (arc >> 24)] += a * values[k - begin]
             log_likelihood += counts[w] * (log(forward[n]) + n_rescaled * log(SMALL))
             # All backward sums are divided by the likelihood of the word.
             backward[n] = 1 / forward[n]
@@ -109,7 +114,7 @@ def expect(
                     continue
                 for k in range(offsets[base + i], offsets[base + i + 1]):
                     arc = arcs[k]
-                    part = probabilities[arc & PIECE] * backward[i + (arc >> 24)]
+                    part = values[k - begin] * backward[i + (arc >> 24)]
                     g += part
                     expected[arc & PIECE] += a * part
                 backward[i] = g

@@ -127,6 +127,7 @@ def _sort_by_frequency(counts: PretokenCounts) -> tuple[NDArray[np.uint32], NDAr
     """
     totals = count_characters(counts)
     totals[0] = totals[0xDC80:0xDD00] = 0
+    totals = totals[: counts.code_points.max(initial=0) + 1]
     code_points = np.flatnonzero(totals).astype(np.uint32)
     order = np.lexsort((code_points, -totals[code_points]))
     return code_points[order], totals[code_points[order]]
@@ -146,7 +147,8 @@ def to_symbols(
     separators : sequence of str
         Texts at which pretokens are split; the texts themselves are discarded.
     """
-    symbol_of = np.full(0x110000, NO_SYMBOL, np.uint32)
+    largest = max(counts.code_points.max(initial=0), characters.max(initial=0))
+    symbol_of = np.full(int(largest) + 1, NO_SYMBOL, np.uint32)
     symbol_of[characters] = np.arange(len(characters), dtype=np.uint32)
     symbols = symbol_of[counts.code_points]
     if separators:

@@ -174,6 +174,8 @@ def _drop_rare(lattices: Lattices, expected: NDArray[np.float64], n_characters: 
     """Drop rare pieces, except characters, and return the expected counts of the others."""
     is_kept = expected >= MIN_EXPECTED
     is_kept[:n_characters] = True
+    if is_kept.all():
+        return expected
     lattices.keep(is_kept)
     return expected[is_kept]
 

@@ -82,17 +82,18 @@ class Lattices:
     def expect(self, probabilities: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """Run the E step: return the expected count of each piece and the corpus log-likelihood in nats."""
         longest = int(self.lengths.max())
+        most_arcs = int(np.diff(self.offsets[self.words.offsets]).max(initial=0))
 
         def run(_: int, shard: list[tuple[int, int]]) -> tuple[NDArray[np.float64], float]:
             expected = np.zeros(len(self.lengths))
             forward, backward = np.empty(self._capacity), np.empty(self._capacity)
-            rescaled = np.empty(self._capacity, np.int64)
+            values, rescaled = np.empty(most_arcs), np.empty(self._capacity, np.int64)
             log_likelihood = 0.0
             for first, last in shard:
                 end_if_stopped()
                 log_likelihood += _em.expect(
                     self.words.offsets, self.counts, self.offsets, self.arcs, longest, probabilities,
-                    first, last, forward, backward, rescaled, expected, Interrupt(),
+                    first, last, forward, backward, values, rescaled, expected, Interrupt(),
                 )  # fmt: skip
             return expected, log_likelihood
 

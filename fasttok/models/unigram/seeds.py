@@ -47,12 +47,15 @@ def seed_with_substrings(
     substrings = Substrings(corpus.words, len(corpus.characters), max_length + 1, workers)
     rows, frequencies = substrings.frequent(corpus.counts, 2, 2)
     weights = frequencies.astype(np.float64) * rows[:, 0]
+    keys = rows[:, 0] * len(corpus.words.values) + rows[:, 1]  # by length, then by suffix
     is_kept = (rows[:, 0] <= max_length) & ~substrings.are_among(rows, substrings.find(excluded))
     kept = np.flatnonzero(is_kept)
-    kept = kept[np.lexsort((rows[kept, 1], rows[kept, 0]))]  # by length, then by suffix
     if len(kept) > n_seeds:
-        best = np.argsort(-weights[kept], kind="stable")[:n_seeds]
-        kept = kept[np.sort(best)]
+        least = np.partition(weights[kept], -n_seeds)[-n_seeds]
+        tied = kept[weights[kept] == least]
+        kept = kept[weights[kept] > least]
+        kept = np.concatenate([kept, tied[np.argsort(keys[tied])[: n_seeds - len(kept)]]])
+    kept = kept[np.argsort(keys[kept])]
     return _build_lattices(substrings, rows[kept], weights[kept], corpus, workers)
 
 

@@ -341,9 +341,9 @@ class UnigramTrainer(Trainer):
         texts = [chr(c) for c in characters.tolist()]
         texts += [joined[start:end] for start, end in pairwise(strings.offsets.tolist())]
         scores = log(probabilities)
-        costs = (-scores).tolist()
         # The order of str is the order of its UTF-8 bytes.
-        order = sorted(range(len(texts)), key=lambda i: (costs[i], texts[i]))
+        by_text = np.array(sorted(range(len(texts)), key=texts.__getitem__))
+        order = by_text[np.argsort(-scores[by_text], kind="stable")].tolist()
         n_special = len(self.special_tokens)
         before = [
             *[""] * n_special,
