@@ -598,7 +598,11 @@ kinds(
     merges=kind("[]", "()", "empty array").saying("merge"),
 )
 kinds("BPEModel", alphabet=kind())
-kinds("BPEModel", merge_ids=NONE)
+kinds("BPEModel", merge_ids=NONE, merge_ranks=NONE, extra_characters=kind("''"))
+NO_IDS = kind("[]", "()", "iter([])", "set()", "empty array")
+kinds("BPEModel", "CharacterModel", user_defined=NO_IDS)
+kinds("BPEModel", "CharacterModel", "WordModel", unused=NO_IDS)
+kinds("CharacterModel", "WordModel", fuse_unk=FLAG)
 valid("BPEModel.check_sampling", sampling=ft.Dropout(0.5, 1))
 valid("UnigramModel.check_sampling", sampling=ft.Sampling(0.5, 1))
 kinds("BPEModel.check_sampling", "UnigramModel.check_sampling", sampling=kind())
