@@ -13,13 +13,15 @@ from fasttok.core.ragged import Ragged
 from fasttok.counts._hash import PretokenTable
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
+from fasttok.models.bpe.sentencepiece.cutting import UNKNOWN, cut_rows
 from fasttok.models.bpe.sentencepiece.piece_rules import PieceRules
+from fasttok.models.merging.joins import FIRST_SCRIPT, LAST_SCRIPT, SCRIPT_MASK
 from fasttok.models.merging.orders import Joins
 
 SEPARATOR = 0x1F  # U+001F stands for reserved texts in sentencepiece's counts of characters
 # Never in a piece: U+0000, the separator, and the character that stands for unknown ones in sentencepiece.
 NEVER = (0, SEPARATOR, 0x2585)
-UNKNOWN = 0xFFFFFFFF  # symbol of a character outside the vocabulary
+PASS = 1 << 20  # pretokens per call of the kernel; Python can handle Ctrl-C between two calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,19 +132,19 @@ def cut_into_parts(
     symbol_of = np.full(0x110000, UNKNOWN, np.uint32)
     symbol_of[characters] = np.arange(len(characters), dtype=np.uint32)
     joins = rules.find_joins(characters)
-    symbols = symbol_of[counts.code_points]
-    symbols[reserved.is_inside] = UNKNOWN
-    is_known = symbols != UNKNOWN
-    begins = np.ones(len(symbols), np.bool_)
-    begins[1:] = ~is_known[:-1]
-    begins[counts.offsets[:-1]] = True
-    both = is_known[1:] & is_known[:-1]
-    begins[1:][both] |= rules.find_cuts(np.where(is_known, symbols, 0), joins)[both]
-    begins &= is_known
-    starts = np.flatnonzero(begins[is_known])
-    symbols, row = symbols[is_known], np.flatnonzero(begins)
-    offsets = np.append(starts, len(symbols))
-    weights = counts.counts[np.searchsorted(counts.offsets, row, side="right") - 1]
+    n_rows, size = len(counts), len(counts.code_points)
+    first = (joins.traits >> FIRST_SCRIPT & SCRIPT_MASK).astype(np.uint8)
+    last = (joins.traits >> LAST_SCRIPT & SCRIPT_MASK).astype(np.uint8)
+    flags = rules.find_flags(joins)
+    symbols, ends, rows = np.empty(size, np.uint32), np.empty(size + 1, np.int64), np.empty(size, np.int64)
+    n = k = 0
+    for begin in range(0, n_rows, PASS):
+        n, k = cut_rows(
+            counts.code_points, counts.offsets, reserved.is_inside, symbol_of, first, last, flags,
+            symbols, ends, rows, begin, min(begin + PASS, n_rows), n, k,
+        )  # fmt: skip
+    symbols, offsets = symbols[:n], ends[: k + 1]
+    weights = counts.counts[rows[:k]]
     table = PretokenTable()
     table.add(symbols.view(np.uint8), 4 * offsets, weights)
     values, ends, totals = table.rows()

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.models.bpe.sentencepiece.cutting import NO_LEFT, NO_RIGHT, ONLY_MARKS
 from fasttok.models.merging import joins as j
 from fasttok.models.merging.orders import Joins
 from fasttok.text.unicode import _script_runs
@@ -69,26 +70,15 @@ class PieceRules:
             return (j.HAS_MARK, j.MARK_BEFORE_LAST) if self.split_by_whitespace else (j.BEGINS_WITH_MARK, 0)
         return (j.MARK_AFTER_FIRST, j.HAS_MARK) if self.split_by_whitespace else (0, j.ENDS_WITH_MARK)
 
-    def find_cuts(self, symbols: NDArray[np.uint32], joins: Joins) -> NDArray[np.bool_]:
-        """Return whether no piece crosses the position before each symbol but the first, shape (n - 1,).
-
-        No longer piece contains the two symbols, if they are not a piece themselves because of their scripts
-        or digits. The same is true of ▁ with `split_by_whitespace`. Without it, a longer piece may have a ▁
-        inside, next to a character that no piece begins or ends with.
-        """
-        traits = joins.traits
-        first, last = ((traits >> shift & j.SCRIPT_MASK).astype(np.uint8) for shift in (32, 40))
+    def find_flags(self, joins: Joins) -> NDArray[np.uint8]:
+        """Return the flags of each symbol for `cut_rows`, from the traits of the symbols."""
         kept = ~0 if self.split_by_whitespace else j.HAS_DIGIT
-        no_left = traits & joins.forbidden_left & kept != 0
-        no_right = traits & joins.forbidden_right & kept != 0
-        before, after = symbols[:-1], symbols[1:]
-        is_cut: NDArray[np.bool_] = (
-            (last[before] != 0) & (first[after] != 0) & (last[before] != first[after])
-        ) | (no_left[before] | no_right[after])
+        flags = np.zeros(len(joins.traits), np.uint8)
+        flags[joins.traits & joins.forbidden_left & kept != 0] |= np.uint8(NO_LEFT)
+        flags[joins.traits & joins.forbidden_right & kept != 0] |= np.uint8(NO_RIGHT)
         if joins.marks_alone:
-            only_marks = traits & j.ONLY_MARKS != 0
-            is_cut &= ~(only_marks[before] & only_marks[after])
-        return is_cut
+            flags[joins.traits & j.ONLY_MARKS != 0] |= np.uint8(ONLY_MARKS)
+        return flags
 
 
 @cache
