@@ -21,7 +21,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.core._keys cimport Key, ctz, hash_key, load8, make_key
+from fasttok.core._keys cimport Key, hash_key, make_key
 from fasttok.models._cache cimport CacheEntry, PretokenCache, cache_first, cache_prefetch
 from fasttok.models._encoder cimport DO_NOT_CACHE, UNKNOWN, known_length
 from fasttok.models.unigram._paths cimport (
@@ -33,13 +33,17 @@ from fasttok.models.unigram._viterbi cimport UnigramEncoder, fuse_unknown
 from fasttok.text._spans cimport Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
 
+from fasttok.text.pretokenizers._metaspace import WordScanner
+
 cdef enum:
+    CHUNK = 256  # candidates for cuts per search
     BLOCK = 32  # segments per block of cache lookups
     LONGEST = 256  # largest length in bytes of a segment that is cached
-    # Lengths in bytes from which a segment is cut at any pair, not only before or after ▁: before a character of
-    # three or four bytes, and before a shorter one. Shorter segments are more often in the cache.
-    LEAST_LONG = 6
-    LEAST = 14
+    # Only what is longer than LEAST between two cuts at ▁ is cut at other pairs: after at least LEAST_LONG bytes before
+    # a character of three or four bytes, and after LEAST bytes before a shorter one. Short segments are more often in
+    # the cache, but more of them are looked up.
+    LEAST_LONG = 12
+    LEAST = 24
 
 # Largest rounding error of one addition in single precision, if the absolute value of the sum is below 2^17.
 cdef double ROUNDING = 1.0 / 256
@@ -53,10 +57,13 @@ cdef struct RowSum:
     Py_ssize_t n_added  # number of ids whose scores are in `total`
 
 
-cdef struct MarkSearch:
-    Py_ssize_t start  # position of the 64 bytes that are searched
-    uint64_t found  # bit set of the positions of the bytes 0xE2 among them that have not been visited
-    Py_ssize_t cut  # next cut before or after ▁; not after the last bound if it is not known
+cdef struct Marks:
+    int64_t starts[CHUNK]
+    int64_t ends[CHUNK]  # candidates for the next cut at ▁
+    Py_ssize_t n
+    Py_ssize_t n_used
+    Py_ssize_t position  # where the next candidates are searched
+    Py_ssize_t cut  # next cut at ▁; not after the last bound if it is not known
 
 
 @cython.final
@@ -70,14 +77,16 @@ cdef class RowEncoder(UnigramEncoder):
     cdef double max_score  # largest absolute score of a piece that can match text, and of an unknown character
     cdef const uint64_t[::1] pairs  # bit set of the hashes of the pairs of characters that pieces contain
     cdef int pairs_shift  # a hash of 32 bits, shifted right, is the index of a bit
+    cdef Spans words  # finds the candidates for cuts at ▁; None if there are none
     cdef bint cuts_before  # whether no piece has ▁ after another character
     cdef bint cuts_after  # whether no piece has another character after ▁
 
     def set_row(self, const uint8_t[::1] values, const int64_t[::1] offsets, const uint8_t[::1] is_matched):
         """Set the pieces: ``values`` and ``offsets`` have their texts, ``is_matched`` whether they can match text."""
+        cdef float[::1] id_scores
         cdef Py_ssize_t i, j, size, n_pairs = 0
         cdef uint32_t a, b
-        cdef float[::1] id_scores = np.zeros(offsets.shape[0] - 1, np.float32)
+        id_scores = np.zeros(offsets.shape[0] - 1, np.float32)
         cdef uint64_t[::1] pairs
         self.max_score = abs(self.pieces.unk_score)
         for i in range(offsets.shape[0] - 1):
@@ -109,6 +118,8 @@ cdef class RowEncoder(UnigramEncoder):
                 a = b
                 j += size
         self.pairs = pairs
+        if self.cuts_before or self.cuts_after:
+            self.words = WordScanner(not self.cuts_before)
 
     cdef Py_ssize_t find_arcs(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -131,25 +142,29 @@ cdef class RowEncoder(UnigramEncoder):
         cdef Key keys[BLOCK]
         cdef uint64_t hashes[BLOCK]
         cdef RowSum row
-        cdef MarkSearch search
+        cdef Marks marks
         cdef Py_ssize_t n, i, n_ids, size, written = 0
-        cdef bint is_short = (end - begin) * self.max_score <= MOST_SCORE, is_bounded, has_unknown
+        cdef bint is_short = (end - begin) * self.max_score <= MOST_SCORE, is_small, is_bounded, has_unknown
         row.total = 0
         row.n_added = 0
-        search.start = begin - 64
-        search.found = 0
-        search.cut = begin
+        marks.n = 0
+        marks.n_used = 0
+        marks.position = begin
+        marks.cut = begin
         bounds[0] = begin
         while bounds[0] < end:
-            n = self._cut(text, n_text, end, &search, bounds)
+            n = self._cut(text, n_text, begin, end, &marks, bounds)
             for i in range(n):
                 keys[i] = make_key(text, bounds[i], bounds[i + 1] - bounds[i], n_text)
                 hashes[i] = hash_key(keys[i])
                 cache_prefetch(cache, hashes[i])
-            is_bounded = is_short
+            is_bounded = is_small = is_short
+            if not is_short:
+                self._add(out, written, &row)
+                is_bounded = is_small = abs(row.total) + (bounds[n] - bounds[0]) * self.max_score <= MOST_SCORE
             for i in range(n):
                 size = bounds[i + 1] - bounds[i]
-                if not is_short:
+                if not is_small:
                     self._add(out, written, &row)
                     is_bounded = abs(row.total) + size * self.max_score <= MOST_SCORE
                 n_ids = 0
@@ -274,14 +289,33 @@ cdef class RowEncoder(UnigramEncoder):
             places[2 * i + 1] = begin
 
     cdef Py_ssize_t _cut(
-        self, const uint8_t* text, Py_ssize_t n_text, Py_ssize_t end, MarkSearch* search, Py_ssize_t* bounds
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        Py_ssize_t row_begin,
+        Py_ssize_t end,
+        Marks* marks,
+        Py_ssize_t* bounds,
     ) noexcept nogil:
         """Write the bounds of at most BLOCK segments of text[bounds[0]:end]; return the number of segments."""
-        cdef Py_ssize_t n = 0, begin = bounds[0], at, stop = search.cut, length
+        cdef Py_ssize_t n = 0, begin = bounds[0], at, stop = marks.cut, length
         cdef uint32_t a, b
         while n < BLOCK and begin < end:
-            if stop <= begin:
-                stop = self._find_mark(text, n_text, begin, end, search)
+            while stop <= begin:
+                if marks.n_used == marks.n:
+                    marks.n_used = 0
+                    marks.n = 0
+                    if self.words is not None and marks.position < end:
+                        marks.n = self.words.next(
+                            text, row_begin, end, &marks.position, marks.starts, marks.ends, CHUNK
+                        )
+                    if marks.n == 0:
+                        stop = end
+                        break
+                at = marks.ends[marks.n_used]
+                marks.n_used += 1
+                if at >= end or self._may_cut_at_mark(text, at, row_begin, end):
+                    stop = min(at, end)
             at = stop
             if stop - begin > LEAST:
                 a = read_character(text, n_text, begin, &length)
@@ -295,25 +329,16 @@ cdef class RowEncoder(UnigramEncoder):
             n += 1
             begin = min(at, stop)
             bounds[n] = begin
-        search.cut = stop
+        marks.cut = stop
         return n
 
-    cdef inline Py_ssize_t _find_mark(
-        self, const uint8_t* text, Py_ssize_t n_text, Py_ssize_t begin, Py_ssize_t end, MarkSearch* search
+    cdef inline bint _may_cut_at_mark(
+        self, const uint8_t* text, Py_ssize_t at, Py_ssize_t begin, Py_ssize_t end
     ) noexcept nogil:
-        """Return the first position after `begin` where a segment ends before or after ▁; `end` if there is none."""
-        cdef Py_ssize_t at = begin
+        """Return whether no piece contains the characters before and after `at`, of which only one may be ▁."""
         if self.cuts_before:
-            while at < end:
-                at = find_mark(text, n_text, end, search)
-                if at > begin and not is_mark(text, at - 3, begin, end):
-                    return at
-        elif self.cuts_after:
-            while at < end:
-                at = find_mark(text, n_text, end, search) + 3
-                if at < end and not is_mark(text, at, begin, end) and text[at] & 0xC0 != 0x80:
-                    return at
-        return end
+            return text[at - 1] != 0x81 or not is_mark(text, at - 3, begin, end)
+        return text[at] & 0xC0 != 0x80 and not is_mark(text, at, begin, end)
 
     cdef inline bint _has_pair(self, uint32_t a, uint32_t b) noexcept nogil:
         """Return whether a piece may contain the character b after the character a."""
@@ -324,42 +349,6 @@ cdef class RowEncoder(UnigramEncoder):
 cdef inline bint is_mark(const uint8_t* text, Py_ssize_t at, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Return whether text[begin:end] has the character ▁ at position `at`."""
     return begin <= at <= end - 3 and text[at] == 0xE2 and text[at + 1] == 0x96 and text[at + 2] == 0x81
-
-
-cdef inline Py_ssize_t find_mark(
-    const uint8_t* text, Py_ssize_t n_text, Py_ssize_t end, MarkSearch* search
-) noexcept nogil:
-    """Return the position of the next ▁ of a search; `end` if there is none."""
-    cdef Py_ssize_t at, i
-    while True:
-        while search.found == 0:
-            search.start += 64
-            if search.start >= end:
-                return end
-            if search.start + 64 <= n_text:
-                search.found = find_first_bytes(text + search.start)
-            else:
-                for i in range(search.start, end):
-                    search.found |= <uint64_t>(text[i] == 0xE2) << (i - search.start)
-        at = search.start + ctz(search.found)
-        search.found &= search.found - 1
-        if at >= end:
-            return end
-        if is_mark(text, at, at, end):
-            return at
-
-
-cdef inline uint64_t find_first_bytes(const uint8_t* text) noexcept nogil:
-    """Return a bit set of the positions of the byte 0xE2, the first one of ▁, among the next 64 bytes."""
-    cdef uint64_t word, found = 0
-    cdef int i
-    for i in range(8):
-        word = load8(text + 8 * i) ^ 0xE2E2E2E2E2E2E2E2U
-        # Set the upper bit of each byte that is not 0, then gather these bits.
-        word = ((word & 0x7F7F7F7F7F7F7F7FU) + 0x7F7F7F7F7F7F7F7FU | word) & 0x8080808080808080U
-        word = (word ^ 0x8080808080808080U) >> 7
-        found |= (word * 0x0102040810204080U >> 56) << 8 * i
-    return found
 
 
 cdef inline uint32_t read_character(
