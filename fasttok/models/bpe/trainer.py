@@ -348,7 +348,7 @@ class BPETrainer(Trainer):
 
         They are those of the special tokens, also of the `start`. Hugging Face ``tokenizers`` does not split
         there, so with ``compat="huggingface"`` there are none. With ``compat="sentencepiece"``, the trainer
-        cuts them out of the pretokens.
+        removes them from the pretokens.
         """
         if self.compat in ("huggingface", "sentencepiece"):
             return ()

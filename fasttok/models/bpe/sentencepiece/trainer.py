@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,16 +23,13 @@ from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.text.steps import Normalizer, Pretokenizer
 
-if TYPE_CHECKING:
-    from fasttok.models.bpe.trainer import BPETrainer
-
 SPECIAL_TOKENS = ("<unk>", "<s>", "</s>")
 ROLES = {"bos": "<s>", "eos": "</s>", "pad": "<pad>"}
 MARK = "▁"
 
 
-def train(trainer: BPETrainer, counts: PretokenCounts, *, progress: bool) -> Trained:
-    """Learn the pieces and make the model; see `BPETrainer.train`."""
+def train(trainer: Any, counts: PretokenCounts, *, progress: bool) -> Trained:
+    """Learn the pieces and make the model of `trainer`, a `BPETrainer`; see `BPETrainer.train`."""
     from fasttok.models.bpe.sentencepiece.learning import PieceOptions, learn_pieces
     from fasttok.models.bpe.sentencepiece.piece_rules import PieceRules
 
@@ -100,7 +97,7 @@ def find_words(pretokenizer: Pretokenizer) -> tuple[Metaspace | None, bool, bool
     return words, splits, words.treat_whitespace_as_suffix
 
 
-def _check_marks(trainer: BPETrainer, words: Metaspace | None, splits: bool, as_suffix: bool) -> None:
+def _check_marks(trainer: Any, words: Metaspace | None, splits: bool, as_suffix: bool) -> None:
     """Raise a ValueError if the pretokens do not have what sentencepiece's trainer would look at."""
     if trainer.allow_whitespace_only_pieces and splits:
         if as_suffix:
@@ -125,7 +122,7 @@ def _check_marks(trainer: BPETrainer, words: Metaspace | None, splits: bool, as_
 
 
 def tokenizer_parts(
-    trainer: BPETrainer, pretokenizer: Pretokenizer, normalizer: Normalizer | None
+    trainer: Any, pretokenizer: Pretokenizer, normalizer: Normalizer | None
 ) -> dict[str, Any]:
     """Return the normalizer, the decoder and the roles of special tokens, as sentencepiece has them."""
     words, *_ = find_words(pretokenizer)
