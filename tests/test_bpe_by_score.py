@@ -301,6 +301,26 @@ def test_dropout_splits_unused_pieces_and_fuses_unknown_runs():
                         assert tok.decode(ids) == text
 
 
+def test_ranks_of_merges_are_not_lost():
+    pieces = [*(bytes([byte]) for byte in range(256)), b"ab", b"bc"]
+    model = ft.BPEModel(pieces, [[97, 98], [98, 99]], merge_ranks=[1, 0])
+    tok = ft.Tokenizer(model, "gpt2")
+    assert tok.encode("abc").tolist() == [97, 257]
+    for kind in ("gpt2", "tiktoken", "huggingface"):
+        with pytest.raises(ft.ModelExportError, match="merge_ranks"):
+            tok.save("unused", format=kind)
+    with pytest.raises(ValueError, match="without merge_ranks"):
+        ft.BPETrainer(vocab_size=300, start=tok)
+
+
+def test_tokenizers_with_extra_characters_are_compared():
+    rows = [("<unk>", 0.0, UNKNOWN), ("xy", -1.0, NORMAL), ("xyx", -2.0, NORMAL)]
+    tok = make_tokenizer(rows, False)
+    other = make_tokenizer(rows[:2], False)
+    assert tok.encode("xyxy").tolist() == [1, 1]
+    assert ft.compare_tokenizers(tok, other, ft.Corpus.from_texts(["xyx"])) is not None
+
+
 COMPATIBLE = ft.Characters(unk_id=0, compat="sentencepiece")
 
 

@@ -151,7 +151,8 @@ def _merges_of(tokenizer: AnyTokenizer) -> list[tuple[tuple[bytes, bytes], int]]
     """Return the merges and their ranks; None if the tokenizer has no merges, or if they are not known."""
     if not isinstance(tokenizer, Tokenizer) or not hasattr(tokenizer.model, "merges"):
         return None
-    pieces = tokenizer.model.pieces.to_bytes()
+    extra = getattr(tokenizer.model, "extra_characters", "")
+    pieces = tokenizer.model.pieces.to_bytes() + [character.encode() for character in extra]
     return [((pieces[x], pieces[y]), rank) for rank, (x, y) in enumerate(tokenizer.merges.tolist())]
 
 

@@ -271,6 +271,10 @@ def save(tokenizer: Tokenizer, path: str | os.PathLike[str]) -> None:
     is_bytes = isinstance(model, ByteModel)
     if not is_bytes and not (isinstance(model, BPEModel) and isinstance(model.alphabet, Bytes)):
         raise ModelExportError(f"the files of GPT-2 can only hold byte-level BPE, not a {model.kind} model")
+    if isinstance(model, BPEModel) and model.merge_ranks is not None:
+        raise ModelExportError(
+            "the files of GPT-2 have the merges in order of rank; they cannot hold merge_ranks"
+        )
     check_plain("the files of GPT-2", tokenizer)
     if tokenizer.pretokenizer.name != "gpt2":
         raise ModelExportError(

@@ -239,6 +239,8 @@ def ranked_pieces(tokenizer: Tokenizer, holder: str = "a rank file") -> Ragged:
     is_bytes = isinstance(model, ByteModel)
     if not is_bytes and not (isinstance(model, BPEModel) and isinstance(model.alphabet, Bytes)):
         raise ModelExportError(f"{holder} can only hold byte-level BPE, not a {model.kind} model")
+    if isinstance(model, BPEModel) and model.merge_ranks is not None:
+        raise ModelExportError(f"{holder} has no ranks of merges; it cannot hold merge_ranks")
     check_plain(holder, tokenizer)
     if tokenizer.pretokenizer.rewrites:
         raise ModelExportError(

@@ -333,6 +333,10 @@ class BPETrainer(Trainer):
                 found = describe(self.start) if kind is None else f"with a model of kind {kind!r}"
                 error = TypeError if kind is None else ValueError
                 raise error(f"start must be a Tokenizer with byte-level BPE, not {found}")
+            if model.merge_ranks is not None:
+                raise ValueError(
+                    "start must be a Tokenizer whose merges are in order of rank, without merge_ranks"
+                )
             n_new = len(self._new_special_tokens())
             smallest = self.start.vocab_size + max(1, n_new)
             parts = f"the start has {self.start.vocab_size} ids, and {n_new} special tokens are new"
