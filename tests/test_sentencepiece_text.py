@@ -60,7 +60,6 @@ def test_text_and_origins_are_those_of_sentencepiece(seed):
     keep = tuple(sorted({text for text in (draw_text(rng, 3) for _ in range(rng.choice([0, 0, 3]))) if text}))
     normalizer = replace(CharsMapNormalizer.from_rules(rules), keep=keep)
     if options["remove_extra_whitespaces"] and normalizer.writes_double_spaces:
-        options["escape_whitespaces"] = True
         normalizer = replace(normalizer, protect_spaces=True)
     step = ft.Metaspace(
         options["add_dummy_prefix"],

@@ -60,8 +60,7 @@ class SentencePiece(Decoder):
     TypeError
         If an option has another type.
     ValueError
-        If `denormalizer` is not a charsmap in base64, or `denormalizer_options` contains another name or is
-        not supported.
+        If `denormalizer` is not a charsmap in base64, or `denormalizer_options` contains another name.
 
     Notes
     -----
@@ -129,13 +128,7 @@ class SentencePiece(Decoder):
             normalizer = CharsMapNormalizer.from_bytes(data)
         except (binascii.Error, ModelFormatError) as error:
             raise ValueError(f"denormalizer is not a charsmap in base64: {error}") from None
-        removes = "remove_extra_whitespaces" in options
-        if removes and "escape_whitespaces" not in options and normalizer.writes_double_spaces:
-            raise ValueError(
-                "a denormalizer that writes several spaces in a row is not supported with the option "
-                '"remove_extra_whitespaces" but without "escape_whitespaces"'
-            )
-        return replace(normalizer, protect_spaces=removes)
+        return replace(normalizer, protect_spaces="remove_extra_whitespaces" in options)
 
     def rewrite(self, token: bytes, *, is_first: bool, is_last: bool) -> bytes:
         """Return a piece with marks for the filter."""

@@ -80,6 +80,9 @@ class Rows:
         step that rewrites or splits.
     rewritings : tuple of Rewriting
         Origins that the steps so far have recorded, in the order of the steps; empty if not `aligned`.
+    protected : ndarray of int64, shape (n,), or None
+        Position in the values of the documents, ascending, of each ▁ that the step before has written for a
+        space; see `CharsMapNormalizer`. None if there are none.
 
     Examples
     --------
@@ -93,6 +96,7 @@ class Rows:
     boundary_flags: NDArray[np.uint8]
     aligned: bool = False
     rewritings: tuple[Rewriting, ...] = ()
+    protected: NDArray[np.int64] | None = None
 
     @classmethod
     def of(

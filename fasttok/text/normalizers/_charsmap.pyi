@@ -26,4 +26,5 @@ class CharsMap:
         NDArray[np.int64] | None,
         NDArray[np.int64] | None,
         list[int],
+        list[int],
     ]: ...

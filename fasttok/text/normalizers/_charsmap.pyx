@@ -196,11 +196,11 @@ cdef class CharsMap:
 
         Return the new text, uint8[m], its offsets, int64[k + 1]; if `aligned`, the begin of the origin of each new
         byte followed by the end of the last row, int64[m + 1], and the begin of the first unit of each row that is not
-        one space, int64[k], otherwise None twice; and a list of the rows of which at most spaces are left, but in
-        which not every unit is one space.
+        one space, int64[k], otherwise None twice; a list of the rows of which at most spaces are left, but in which
+        not every unit is one space; and a list of the positions in the new text of the U+2581 written for spaces.
         """
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
-        cdef list filled = []
+        cdef list filled = [], protected = []
         cdef int64_t[::1] heads = np.empty(n_rows if aligned else 0, np.int64)
         cdef Output out = Output(offsets[n_rows] - offsets[0] + SLACK, aligned)
         cdef int64_t[::1] out_offsets = np.empty(n_rows + 1, np.int64)
@@ -210,7 +210,7 @@ cdef class CharsMap:
         with nogil:
             for row in range(n_rows):
                 if offsets[row] < offsets[row + 1]:
-                    self._rewrite_row(&text[0], offsets[row], offsets[row + 1], out, &work, interrupt)
+                    self._rewrite_row(&text[0], offsets[row], offsets[row + 1], out, protected, &work, interrupt)
                     if self._is_filled(&text[0], offsets[row], offsets[row + 1], out, out_offsets[row], &work):
                         with gil:
                             filled.append(row)
@@ -220,9 +220,9 @@ cdef class CharsMap:
                         heads[row] = self._skip_spaces(&text[0], offsets[row], offsets[row + 1], &work)
                 out_offsets[row + 1] = out.n
         if not aligned:
-            return out.values[: out.n], out_offsets.base, None, None, filled
+            return out.values[: out.n], out_offsets.base, None, None, filled, protected
         out.origins[out.n] = offsets[n_rows]
-        return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1], heads.base, filled
+        return out.values[: out.n], out_offsets.base, out.alignment[: out.n + 1], heads.base, filled, protected
 
     cdef bint _is_filled(
         self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t begin, Py_ssize_t* work
@@ -250,7 +250,14 @@ cdef class CharsMap:
         return i
 
     cdef int _rewrite_row(
-        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t* work, Interrupt interrupt
+        self,
+        const uint8_t* text,
+        Py_ssize_t i,
+        Py_ssize_t end,
+        Output out,
+        list protected,
+        Py_ssize_t* work,
+        Interrupt interrupt,
     ) except -1 nogil:
         cdef Py_ssize_t stop, begin = out.n
         while i < end:
@@ -266,7 +273,7 @@ cdef class CharsMap:
                 i = self._copy(text, i, stop, end, out)
                 if i >= stop:
                     break
-                i = self._apply(text, i, end, out, begin, work)
+                i = self._apply(text, i, end, out, begin, protected, work)
                 out.reserve(max(stop - i, 0) + SLACK)
         return 0
 
@@ -334,14 +341,21 @@ cdef class CharsMap:
         return i
 
     cdef Py_ssize_t _apply(
-        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t end, Output out, Py_ssize_t begin, Py_ssize_t* work
+        self,
+        const uint8_t* text,
+        Py_ssize_t i,
+        Py_ssize_t end,
+        Output out,
+        Py_ssize_t begin,
+        list protected,
+        Py_ssize_t* work,
     ) except -1 nogil:
         """Write the unit at `i`; return its end. The output of the row begins at `begin`."""
         cdef Unit unit = self._find(text, i, end, work)
         cdef Py_ssize_t n = out.n
         if self.protects:
             out.reserve(3 * unit.size)
-            out.n += protect(unit.source, unit.size, out.text + n, n == begin or out.text[n - 1] == 32)
+            protect(unit, out, n == begin or out.text[n - 1] == 32, protected)
         else:
             out.reserve(unit.size)
             memcpy(out.text + n, unit.source, unit.size)
@@ -391,22 +405,22 @@ cdef class CharsMap:
         return unit
 
 
-cdef Py_ssize_t protect(const uint8_t* text, Py_ssize_t n, uint8_t* out, bint is_after_space) noexcept nogil:
-    """Write a text with U+2581 for each space before a space, except at the start if `is_after_space`.
+cdef int protect(Unit unit, Output out, bint is_after_space, list protected) except -1 nogil:
+    """Write a unit with U+2581 for each space before a space, except at the start if `is_after_space`.
 
-    Return the number of bytes.
+    Append the position of each U+2581 that is written for a space to `protected`.
     """
-    cdef Py_ssize_t i = 0, written = 0
-    while is_after_space and i < n and text[i] == 32:
-        out[i] = 32
-        i += 1
-    written = i
+    cdef const uint8_t* text = unit.source
+    cdef Py_ssize_t i = 0, n = unit.size
     while i < n:
-        if text[i] == 32 and i + 1 < n and text[i + 1] == 32:
-            memcpy(out + written, b"\xe2\x96\x81", 3)
-            written += 3
+        is_after_space &= text[i] == 32
+        if text[i] == 32 and i + 1 < n and text[i + 1] == 32 and not is_after_space:
+            with gil:
+                protected.append(out.n)
+            memcpy(out.text + out.n, b"\xe2\x96\x81", 3)
+            out.n += 3
         else:
-            out[written] = text[i]
-            written += 1
+            out.text[out.n] = text[i]
+            out.n += 1
         i += 1
-    return written
+    return 0

@@ -59,7 +59,8 @@ class CharsMapNormalizer(Normalizer):
     protect_spaces : bool
         Whether several spaces in a row, in a text that is kept or in the replacement of a rule, are written
         as ▁, except for the last of them and for those that come after another space. So
-        `fasttok.Metaspace` does not merge them, as sentencepiece does not. Only for "longest".
+        `fasttok.Metaspace` does not merge them, as sentencepiece does not; with ``escape_whitespaces=False``,
+        it turns them back into spaces. Only for "longest".
 
     Raises
     ------
@@ -167,8 +168,11 @@ class CharsMapNormalizer(Normalizer):
         if isinstance(self.charsmap, GraphemeMap):
             values, offsets, origins = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
             return rows.rewritten(Ragged(values, offsets), origins)
-        values, offsets, begins, heads, filled = self.charsmap.rewrite(text, documents.offsets, rows.aligned)
-        return rows.rewritten_from(Ragged(values, offsets), begins, heads).with_filled(filled)
+        values, offsets, begins, heads, filled, protected = self.charsmap.rewrite(
+            text, documents.offsets, rows.aligned
+        )
+        written = rows.rewritten_from(Ragged(values, offsets), begins, heads).with_filled(filled)
+        return replace(written, protected=np.array(protected, np.int64)) if protected else written
 
     @property
     def cuts(self) -> RewritingCuts:

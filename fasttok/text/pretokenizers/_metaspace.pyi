@@ -10,6 +10,7 @@ def rewrite(
     begins: NDArray[np.uint8],
     ends: NDArray[np.uint8],
     is_filled: NDArray[np.uint8],
+    protected: NDArray[np.int64],
     dummy: bool,
     remove: bool,
     as_suffix: bool,

@@ -38,6 +38,7 @@ def rewrite(
     const uint8_t[::1] begins,
     const uint8_t[::1] ends,
     const uint8_t[::1] is_filled,
+    const int64_t[::1] protected,
     bint dummy,
     bint remove,
     bint as_suffix,
@@ -51,11 +52,13 @@ def rewrite(
 
     `text` is uint8[n], `offsets` and `out_offsets` are int64[k + 1]. `begins` and `ends`, uint8[k], tell whether each
     row begins and ends its document, or its segment. `is_filled`, uint8[k] or empty, tells whether a row counts as a
-    text with characters even if it has none. `dummy`, `remove`, `as_suffix` and `escape` are the options
+    text with characters even if it has none. `protected`, int64[p], has the positions of the U+2581 that become
+    spaces without `escape`. `dummy`, `remove`, `as_suffix` and `escape` are the options
     `add_dummy_prefix`, `remove_extra_whitespaces`, `treat_whitespace_as_suffix` and `escape_whitespaces`; without
     `escape`, a mark is a space. `has_heads` tells whether the step before has recorded heads; see rows.py. `out` is uint8[c], where c is the result of `measure`. `origins` is int64[c] for the
     begin of the origin of each byte and the end of the last origin, or empty if origins are not needed.
     """
+    cdef Py_ssize_t n_protected = 0 if escape else protected.shape[0], k = 0, stop
     cdef Py_ssize_t row, i, j, end, length, start, first, origin, consumed, n = 0
     cdef Py_ssize_t width = WIDTH if escape else 1
     cdef const char* mark = MARK
@@ -91,13 +94,19 @@ def rewrite(
                         origin = HEAD if remove else BEGIN
                     n = write_mark(o, n, origin, width, origins)
                 while i < end:
-                    length = copy_word(p + i, p + end, p + text.shape[0], o + n)
+                    if k < n_protected and protected[k] == i:
+                        n = write_mark(o, n, i, width, origins)
+                        i += WIDTH
+                        k += 1
+                        continue
+                    stop = min(end, protected[k]) if k < n_protected else end
+                    length = copy_word(p + i, p + stop, p + text.shape[0], o + n)
                     if aligned:
                         for j in range(length):
                             origins[n + j] = i + j
                     n += length
                     i += length
-                    if i < end:
+                    if i < stop:
                         n = write_mark(o, n, i, width, origins)
                         i += 1
                         while remove and i < end and p[i] == 32:

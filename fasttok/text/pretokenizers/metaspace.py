@@ -17,6 +17,7 @@ from fasttok.text.rows import SCOPES, Rows, Scope
 from fasttok.text.steps import CompositePretokenizer, Normalizer, Pretokenizer, ScanningPretokenizer
 
 MARK = "▁".encode()  # U+2581
+_NOWHERE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class _Marks(Normalizer):
             rows.begins(options.scope).view(np.uint8),
             rows.ends(options.scope).view(np.uint8),
             rows.filled.view(np.uint8),
+            _NOWHERE if rows.protected is None else rows.protected,
             options.add_dummy_prefix,
             options.remove_extra_whitespaces,
             options.treat_whitespace_as_suffix,

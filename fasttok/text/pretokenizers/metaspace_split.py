@@ -137,7 +137,9 @@ def _write_marks(
     origins = np.empty(size if aligned else 0, np.int64)
     flags = np.zeros(len(documents), np.uint8)  # no row begins or ends a document, so nothing is inserted
     options = (False, False, False, True, False)  # only `escape` is set
-    n = _metaspace.rewrite(text, documents.offsets, flags, flags, flags[:0], *options, out, offsets, origins)
+    n = _metaspace.rewrite(
+        text, documents.offsets, flags, flags, flags[:0], origins[:0], *options, out, offsets, origins
+    )
     return Ragged(out[:n], offsets), origins[:n]
 
 
