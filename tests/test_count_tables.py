@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections import Counter
 from decimal import Decimal
 
 import numpy as np
@@ -246,6 +247,29 @@ def test_sentencepiece_reads_the_same_counts(tmp_path):
         assert scores[piece.decode()] == pytest.approx(math.log(count / counts.total), rel=1e-5)
     counts.to_tsv(path)
     assert train() == pytest.approx(scores, rel=1e-5)
+
+
+def test_sentencepiece_learns_the_same_bpe(tmp_path):
+    words = Counter(" ".join(map(bytes.decode, ft.Corpus.from_files(ft.parallel_sample()["eng"]))).split())
+    path, model = tmp_path / "words.tsv", str(tmp_path / "bpe")
+    path.write_text("".join(f"{word}\t{count}\n" for word, count in words.items()))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(path),
+        input_format="tsv",
+        model_prefix=model,
+        model_type="bpe",
+        vocab_size=400,
+        minloglevel=9,
+    )
+    theirs = sentencepiece.SentencePieceProcessor(model_file=f"{model}.model")
+    counts = ft.PretokenCounts.from_tsv(path, "metaspace", "nmt_nfkc", split=True)
+    tok = ft.train(counts, "bpe", compat="sentencepiece", vocab_size=400, piece_counts=True)
+    assert [tok.id_to_piece(i).decode() for i in range(400)] == [theirs.id_to_piece(i) for i in range(400)]
+    found: Counter[int] = Counter()
+    for word, count in words.items():
+        for i in theirs.encode(word):
+            found[i] += count
+    assert tok.piece_counts.tolist() == [found[i] for i in range(400)]
 
 
 # Arrow
