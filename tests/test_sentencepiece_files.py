@@ -17,6 +17,7 @@ from fasttok.formats.sentencepiece.messages import (
     read_model,
     write_model,
 )
+from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED, message, number
 
 KINDS = {"unigram": 1, "bpe": 2, "word": 3, "char": 4}
@@ -201,6 +202,16 @@ def test_other_refused_files(tmp_path, data, error):
     assert not accepted(data)
     with pytest.raises(ft.ModelFormatError, match=error):
         ft.load(saved(tmp_path, data))
+
+
+def test_several_spaces_that_are_not_escaped(tmp_path):
+    rules = message(2, CharsMapNormalizer.from_rules({"x": "  "}).to_bytes())
+    flag = number(5 << 3) + number(0)
+    tok = ft.load(saved(tmp_path, SMALL + message(3, rules)))
+    assert tok.encode("axb").tolist() == [7, 3, 3, 5]
+    with pytest.raises(ft.ModelFormatError, match="normalizer_spec: rules or user-defined pieces with sev"):
+        ft.load(saved(tmp_path, SMALL + message(3, rules + flag)))
+    ft.load(saved(tmp_path, SMALL + message(3, rules + number(4 << 3) + number(0) + flag)))
 
 
 def test_errors_name_the_file(tmp_path):

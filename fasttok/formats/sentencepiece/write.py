@@ -223,10 +223,13 @@ def _check_kept_texts(normalizer: CharsMapNormalizer | None, pieces: Pieces, ste
             f"this normalizer: the user-defined piece or kept text {min(matters)!r} must be both; make the "
             "normalizer with the option keep=..., with the texts of all user-defined pieces"
         )
-    if normalizer is None or normalizer.protect_spaces or not step.remove_extra_whitespaces:
+    if normalizer is None or not step.remove_extra_whitespaces or not normalizer.writes_double_spaces:
         return
-    if normalizer.writes_double_spaces:
-        fail("a normalizer that writes several spaces in a row without its option protect_spaces=True")
+    if not normalizer.protect_spaces or not step.escape_whitespaces:
+        fail(
+            "a normalizer that writes several spaces in a row, unless it has the option protect_spaces=True "
+            "and the pretokenizer has escape_whitespaces=True"
+        )
 
 
 def _make_denormalizer_spec(tokenizer: Tokenizer, content: ModelProto) -> NormalizerSpec | None:
