@@ -47,7 +47,15 @@ def find_reserved(counts: PretokenCounts, texts: Sequence[str]) -> Reserved:
         return Reserved(is_inside, total)
     longest_first = sorted(texts, key=lambda text: (-len(text), text))
     expression = re.compile("|".join(map(re.escape, longest_first)))
-    begins = np.isin(counts.code_points, sorted({ord(text[0]) for text in texts}))
+    # The regular expression is slow, so only pretokens with the first two characters of a text are searched.
+    first, second, single = (
+        sorted({ord(text[i]) for text in texts if len(text) in lengths})
+        for i, lengths in ((0, range(1, 1 << 30)), (1, range(2, 1 << 30)), (0, (1,)))
+    )
+    begins = np.isin(counts.code_points, first)
+    places = np.flatnonzero(begins[:-1])
+    begins[places] = np.isin(counts.code_points[places + 1], second)
+    begins |= np.isin(counts.code_points, single)
     rows = np.unique(np.searchsorted(counts.offsets, np.flatnonzero(begins), side="right") - 1)
     for row in rows.tolist():
         start, end = counts.offsets[row : row + 2].tolist()
