@@ -81,13 +81,6 @@ def _make_normalizer(pieces: Pieces, spec: NormalizerSpec) -> CharsMapNormalizer
     if texts := _decode(pieces, USER_DEFINED):
         normalizer = replace(normalizer, keep=tuple(texts))
     if spec.remove_extra_whitespaces is not False and normalizer.writes_double_spaces:
-        if spec.escape_whitespaces is False:
-            raise ModelFormatError(
-                "rules or user-defined pieces with several spaces in a row are not supported together with "
-                "remove_extra_whitespaces, but without escape_whitespaces",
-                "",
-                "normalizer_spec",
-            )
         normalizer = replace(normalizer, protect_spaces=True)
     return normalizer
 

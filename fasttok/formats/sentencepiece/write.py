@@ -225,11 +225,8 @@ def _check_kept_texts(normalizer: CharsMapNormalizer | None, pieces: Pieces, ste
         )
     if normalizer is None or not step.remove_extra_whitespaces or not normalizer.writes_double_spaces:
         return
-    if not normalizer.protect_spaces or not step.escape_whitespaces:
-        fail(
-            "a normalizer that writes several spaces in a row, unless it has the option protect_spaces=True "
-            "and the pretokenizer has escape_whitespaces=True"
-        )
+    if not normalizer.protect_spaces:
+        fail("a normalizer that writes several spaces in a row without its option protect_spaces=True")
 
 
 def _make_denormalizer_spec(tokenizer: Tokenizer, content: ModelProto) -> NormalizerSpec | None:
