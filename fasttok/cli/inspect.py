@@ -17,6 +17,7 @@ from fasttok.cli.shared.outputs import check_output, print_json
 if TYPE_CHECKING:
     import fasttok as ft
 
+MOST_SPECIAL = 20  # special tokens that are printed
 LONGEST = 2000  # characters of an entry of the provenance that are printed
 
 
@@ -86,8 +87,11 @@ def _print(tok: ft.Tokenizer, text: str | None, top: int) -> None:
     click.echo(tok)
     click.echo(f"lossless      {'yes' if tok.is_lossless else 'no'}")
     click.echo(f"model         {tok.model!r}")
-    for token, i in tok.special_tokens.items():
+    special = list(tok.special_tokens.items())
+    for token, i in special[:MOST_SPECIAL]:
         click.echo(f"special       {i} {token}")
+    if len(special) > MOST_SPECIAL:
+        click.echo(f"special       … and {len(special) - MOST_SPECIAL:,} more; see --json")
     for name in SETTINGS:
         if (setting := getattr(tok, name)) is not None:
             click.echo(f"{name:<13} {setting}")

@@ -68,14 +68,17 @@ class Batch:
             raise error.at(self.first + document, before + error.position) from None
 
 
-def gather(documents: Iterable[bytes], block_bytes: int) -> Iterator[Ragged]:
-    """Yield the documents in blocks of about `block_bytes`, or smaller ones if the documents come slowly."""
+def gather(parts: Iterable[list[bytes]], block_bytes: int) -> Iterator[Ragged]:
+    """Yield documents, given in lists, in blocks of about `block_bytes`; in smaller ones if they come slowly.
+
+    A block ends between two lists.
+    """
     rows: list[bytes] = []
     gathered = 0
     begun = time.monotonic()
-    for document in documents:
-        rows.append(document)
-        gathered += len(document) + ROW_BYTES
+    for documents in parts:
+        rows += documents
+        gathered += sum(map(len, documents)) + ROW_BYTES * len(documents)
         if gathered >= block_bytes or time.monotonic() - begun > LONGEST_WAIT:
             yield Ragged.from_bytes(rows)
             rows, gathered, begun = [], 0, time.monotonic()

@@ -35,6 +35,7 @@ from fasttok.text.pipeline import Pipeline
 from fasttok.text.steps import Pretokenizer
 from fasttok.text.unicode.utf8 import Errors, checked_errors, encode_utf8
 
+SLICE = 64  # texts of a list that are encoded together; a small number, because they take memory twice
 MOST_BATCH_BYTES = 1 << 32  # larger sizes are reduced to this one; a batch is kept in memory
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
 
@@ -283,7 +284,7 @@ class Corpus:
 
         def sources(chunk_bytes: int) -> Iterator[Source]:
             rows = keep_texts(table_rows(read(), text), nulls, None, origin.skipped_rows)
-            texts = (encode_utf8(one, errors, row.row) for one, row in rows)
+            texts = ([encode_utf8(one, errors, row.row)] for one, row in rows)
             yield gather_documents(texts, rule, chunk_bytes)
 
         return cls(sources, rule.name, origin)
@@ -566,10 +567,26 @@ def _check_text(index: int, text: Any) -> None:
         raise TypeError(f"texts[{index}] must be str or bytes, not {type(text).__name__}")
 
 
-def _encoded(texts: Any, errors: Errors) -> Iterator[bytes]:
-    for i, text in enumerate(checked_batch("texts", texts)):
+def _encoded(texts: Any, errors: Errors) -> Iterator[list[bytes]]:
+    """Yield the texts in UTF-8; those of a list or tuple several at a time."""
+    checked_batch("texts", texts)
+    if not isinstance(texts, (list, tuple)):
+        yield from _encoded_one_by_one(texts, errors, 0)
+        return
+    for first in range(0, len(texts), SLICE):
+        part = texts[first : first + SLICE]
+        try:
+            encoded = list(map(str.encode, part))  # ten times faster than one by one
+        except (TypeError, UnicodeEncodeError):  # not all are str, or one has a lone surrogate
+            yield from _encoded_one_by_one(part, errors, first)
+        else:
+            yield encoded
+
+
+def _encoded_one_by_one(texts: Iterable[Any], errors: Errors, first: int) -> Iterator[list[bytes]]:
+    for i, text in enumerate(texts, first):
         _check_text(i, text)
-        yield encode_utf8(text, errors, i)
+        yield [encode_utf8(text, errors, i)]
 
 
 def _select(documents: Ragged, is_kept: Callable[[int], bool], indices: Iterator[int]) -> Ragged:

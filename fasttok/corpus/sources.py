@@ -117,7 +117,8 @@ class Files:
             read = chunks or partial(read_chunks, path, self._options.reading)
             return _text_source(read, self._rule, chunk_bytes)
         texts = self._options.texts(path, format, self.skipped_rows, chunks)
-        return gather_documents(_advising(texts) if is_found else texts, self._rule, chunk_bytes)
+        texts = _advising(texts) if is_found else texts
+        return gather_documents(([text] for text in texts), self._rule, chunk_bytes)
 
 
 def _text_source(read: ReadChunks, rule: DocumentRule, chunk_bytes: int) -> Source:
@@ -127,14 +128,16 @@ def _text_source(read: ReadChunks, rule: DocumentRule, chunk_bytes: int) -> Sour
     if rule.name == "line":
         return split_lines(read(chunk_bytes, 0))
     chunks = (chunk.tobytes() for chunk in read(chunk_bytes, 0))
-    return gather(rule.split(chunks), chunk_bytes)
+    return gather(([document] for document in rule.split(chunks)), chunk_bytes)
 
 
-def gather_documents(texts: Iterable[bytes], rule: DocumentRule, block_bytes: int) -> Iterator[Ragged]:
-    """Yield blocks of the documents in some texts; no document continues in the next text."""
+def gather_documents(parts: Iterable[list[bytes]], rule: DocumentRule, block_bytes: int) -> Iterator[Ragged]:
+    """Yield blocks of the documents in texts, given in lists; no document continues in the next text."""
     if rule.expression is None:
-        return gather(texts, block_bytes)
-    return gather((document for text in texts for document in rule.split([text])), block_bytes)
+        return gather(parts, block_bytes)
+    return gather(
+        ([document] for part in parts for text in part for document in rule.split([text])), block_bytes
+    )
 
 
 def _advising(texts: Iterator[bytes]) -> Iterator[bytes]:

@@ -96,11 +96,18 @@ def label(tokenizer: Tokenizer, i: int) -> str:
     ['|', '<0x0A>']
     """
     piece = tokenizer.id_to_piece(i)
-    if _BYTE.fullmatch(piece) and tokenizer.text_decoder().written[i].tobytes() == bytes(
-        [int(piece[3:5], 16)]
-    ):
-        return piece.decode()
-    return escape(piece)
+    return piece.decode() if _is_byte(tokenizer, i, piece) else escape(piece)
+
+
+def _is_byte(tokenizer: Tokenizer, i: int, piece: bytes) -> bool:
+    """Return whether an id is the byte that its piece names."""
+    if not _BYTE.fullmatch(piece):
+        return False
+    byte = int(piece[3:5], 16)
+    byte_ids = getattr(tokenizer.model, "byte_ids", None)
+    if byte_ids is not None:
+        return bool(byte_ids[byte] == i)
+    return tokenizer.text_decoder().written[i].tobytes() == bytes([byte])
 
 
 def escape(piece: bytes) -> str:

@@ -221,8 +221,8 @@ def _write_bpe(tokenizer: Tokenizer, model: BPEModel) -> Json:
     alphabet = model.alphabet
     if model.merge_ranks is not None:
         raise ModelExportError(
-            "in tokenizers, the rank of a merge is its row; it cannot have the ranks of this model "
-            "(merge_ranks)"
+            "tokenizers gives every merge another rank, but in this model, as in sentencepiece, all merges "
+            'into the same piece have the rank of this piece; save it with format="sentencepiece"'
         )
     if isinstance(alphabet, Bytes):
         names = [write_bytes(piece) for piece in model.pieces.to_bytes()]

@@ -17,6 +17,7 @@ from fasttok.core.checks import checked_choice, checked_texts
 from fasttok.core.errors import ModelExportError, ModelFormatError
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
+from fasttok.core.warning import warn
 from fasttok.formats.base import Format, Option
 from fasttok.formats.sentencepiece.checks import in_file
 from fasttok.formats.sentencepiece.messages import (
@@ -54,7 +55,7 @@ def load(
     path: str | os.PathLike[str],
     *,
     model: str | None = None,
-    normalizer: str = "nmt_nfkc",
+    normalizer: str | None = None,
     control: Sequence[str] = CONTROLS,
     user_defined: Sequence[str] = (),
 ) -> Tokenizer:
@@ -70,8 +71,8 @@ def load(
     model : {"unigram", "bpe", "word", "char"}, optional
         Type of the model; default: "bpe" if the scores of all pieces of text are whole numbers, or else
         "unigram".
-    normalizer : {"nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"}
-        Normalization, by sentencepiece's names; the default is that of its trainer.
+    normalizer : {"nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"}, optional
+        Normalization, by sentencepiece's names; default: "nmt_nfkc", that of its trainer, with a warning.
     control : sequence of str
         Pieces that are control pieces, if they are in the file.
     user_defined : sequence of str
@@ -91,19 +92,25 @@ def load(
     TypeError, ValueError
         If an option has another type or value.
 
+    Warns
+    -----
+    UserWarning
+        If no `normalizer` is given.
+
     Examples
     --------
     >>> import pathlib, tempfile
     >>> import fasttok as ft
     >>> path = pathlib.Path(tempfile.mkdtemp(), "low.vocab")
     >>> _ = path.write_text("<unk>\\t0\\n<s>\\t0\\n▁low\\t-1.5\\ner\\t-2.25\\n▁\\t-3.5\\n")
-    >>> ft.load(path).encode("Low lower", as_list=True)
+    >>> ft.load(path, normalizer="nmt_nfkc").encode("Low lower", as_list=True)
     [4, 0, 2, 3]
     """
     name = os.fspath(path)
     if model is not None:
         checked_choice("model", model, *MODEL_TYPES)
-    checked_choice("normalizer", normalizer, *RULES)
+    if normalizer is not None:
+        checked_choice("normalizer", normalizer, *RULES)
     controls, symbols = checked_texts("control", control), checked_texts("user_defined", user_defined)
     texts, scores = _read_lines(name)
     types = np.full(len(texts), NORMAL, np.uint8)
@@ -116,6 +123,13 @@ def load(
     if model is None:
         is_whole = (scores == np.round(scores)) | (types != NORMAL)
         model = "bpe" if is_whole.all() else "unigram"
+    if normalizer is None:
+        normalizer = "nmt_nfkc"
+        warn(
+            f"{name} does not say how text is normalized, nor which pieces are user-defined. It is loaded as "
+            f"a model of type {model} with normalizer={normalizer!r} and sentencepiece's default options of "
+            "white space. Load the .model file, or pass normalizer and user_defined"
+        )
     pieces = Pieces(Ragged.from_bytes(texts), scores, types, np.ones(len(texts), np.bool_), types != NORMAL)
     charsmap = write_charsmap(compile_named(RULES[normalizer]))
     content = ModelProto(
