@@ -303,7 +303,7 @@ def test_training_unigram(tmp_path):
     assert tok.decode(tok.encode("  the ｃａｔ 東")) == "the cat 東"
     assert "longest       ▁and  ▁cat" in run("inspect", path).output
     for model, option in (
-        ("bpe", "--byte-fallback"),
+        ("bpe", "--token-cost=1"),
         ("unigram", "--min-frequency=3"),
         ("byte", "--vocab-size=300"),
     ):

@@ -171,7 +171,9 @@ def test_retired_names_do_not_come_back():
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
 def test_pages_are_short_and_their_links_exist(page):
     text = page.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400
+    assert (
+        len([line for line in text.splitlines() if not line.startswith("|")]) <= 400
+    )  # tables are looked up
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         path = (page.parent / target).resolve()
         assert "://" in target or path.exists(), target

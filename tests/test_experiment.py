@@ -218,7 +218,7 @@ WRONG = [
     ('method = "likelihood"', "byte_fallback = true", 25, "unknown key"),
     (
         '"word", "byte"]',
-        '"word", "byte"]\nbyte_fallback = true',
+        '"word", "byte"]\ntoken_cost = 1',
         15,
         "not an option of bpe; put bpe into a separate",
     ),

@@ -59,7 +59,7 @@ trainer_options = options(
     trainer_option(
         "--compat",
         "bpe, unigram",
-        "Library that is reproduced exactly.",
+        "Library to reproduce: its training (bpe) or its encoding (unigram).",
         type=click.Choice(["huggingface", "sentencepiece", "rustbpe", "subword-nmt", "cs336"]),
     ),
     trainer_option(

@@ -114,6 +114,9 @@ class BPEModel(Model):
     """
 
     can_sample = (Dropout,)
+    user_defined: frozenset[int] = frozenset()
+    unused: frozenset[int] = frozenset()
+    extra_characters: str = ""
 
     def __init__(
         self,
