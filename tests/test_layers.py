@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
+@cache
 def sources() -> dict[str, list[Path]]:
     """Return the source files of each module, except ``__init__`` files."""
     found: dict[str, list[Path]] = {}
@@ -69,6 +71,7 @@ def sources() -> dict[str, list[Path]]:
     return found
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Return the full names of the modules that a file imports, at any level."""
     text = path.read_text()
@@ -92,6 +95,7 @@ def imports(path: Path) -> set[str]:
     return result
 
 
+@cache
 def edges() -> set[tuple[str, str]]:
     """Return the pairs (module, imported module) within the package, except imports of its root."""
     found = set()

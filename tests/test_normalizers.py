@@ -283,7 +283,10 @@ def test_arguments_of_get_normalizer(any_name):
     for given in (any_name, normalizer, json.loads(json.dumps(normalizer.config()))):
         assert ft.get_normalizer(given) is normalizer
     assert pickle.loads(pickle.dumps(normalizer)) is normalizer  # noqa: S301
-    assert repr(normalizer) == f"CharsMapNormalizer(name={any_name!r}, by='longest')"
+    assert (
+        repr(normalizer)
+        == f"CharsMapNormalizer(name={any_name!r}, by='longest', keep=(), protect_spaces=False)"
+    )
     assert ft.get_normalizer(None) is None
 
 
