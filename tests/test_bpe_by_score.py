@@ -307,7 +307,7 @@ def test_ranks_of_merges_are_not_lost():
     tok = ft.Tokenizer(model, "gpt2")
     assert tok.encode("abc").tolist() == [97, 257]
     for kind in ("gpt2", "tiktoken", "huggingface"):
-        with pytest.raises(ft.ModelExportError, match="merge_ranks"):
+        with pytest.raises(ft.ModelExportError, match="merge_ranks|every merge another rank"):
             tok.save("unused", format=kind)
     with pytest.raises(ValueError, match="without merge_ranks"):
         ft.BPETrainer(vocab_size=300, start=tok)

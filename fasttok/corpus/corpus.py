@@ -35,7 +35,8 @@ from fasttok.text.pipeline import Pipeline
 from fasttok.text.steps import Pretokenizer
 from fasttok.text.unicode.utf8 import Errors, checked_errors, encode_utf8
 
-SLICE = 64  # texts of a list that are encoded together; a small number, because they take memory twice
+SLICE = 64  # texts of a list that are encoded together
+SLICE_CHARACTERS = 1 << 16  # longer texts are encoded one by one, because they take memory twice
 MOST_BATCH_BYTES = 1 << 32  # larger sizes are reduced to this one; a batch is kept in memory
 Texts = Iterable[str | bytes] | Callable[[], Iterable[str | bytes]]
 
@@ -575,12 +576,13 @@ def _encoded(texts: Any, errors: Errors) -> Iterator[list[bytes]]:
         return
     for first in range(0, len(texts), SLICE):
         part = texts[first : first + SLICE]
-        try:
-            encoded = list(map(str.encode, part))  # ten times faster than one by one
-        except (TypeError, UnicodeEncodeError):  # not all are str, or one has a lone surrogate
-            yield from _encoded_one_by_one(part, errors, first)
-        else:
-            yield encoded
+        if {str}.issuperset(map(type, part)) and sum(map(len, part)) <= SLICE_CHARACTERS:
+            try:
+                yield list(map(str.encode, part))  # ten times faster than one by one
+                continue
+            except UnicodeEncodeError:  # a lone surrogate
+                pass
+        yield from _encoded_one_by_one(part, errors, first)
 
 
 def _encoded_one_by_one(texts: Iterable[Any], errors: Errors, first: int) -> Iterator[list[bytes]]:
