@@ -65,6 +65,20 @@ def checked_ids(option: str, ids: Any) -> frozenset[int]:
     return found
 
 
+def check_have_pieces(
+    option: str, ids: Collection[int], pieces: Ragged, byte_ids: NDArray[np.uint32] | None = None
+) -> None:
+    """Raise a ValueError if an id has no piece, or is one of `byte_ids`, whose pieces never match text."""
+    for i in sorted(ids):
+        if i >= len(pieces) or not len(pieces[i]):
+            raise ValueError(f"{option} contains id {i}, which has no piece")
+    if byte_ids is not None and (bad := set(ids).intersection(byte_ids.tolist())):
+        raise ValueError(
+            f"{option} contains id {min(bad)}, the piece of a byte: byte pieces never match text, so they "
+            f"cannot be {option.replace('_', '-')}"
+        )
+
+
 def check_id(option: str, i: Any, pieces: Ragged, *, may_be_piece: bool = False) -> int | None:
     """Return `i` as a Python int, after checking that it can be an id; return None for None.
 

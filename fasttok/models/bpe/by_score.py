@@ -19,6 +19,7 @@ from fasttok.models.bpe.character_pieces import CharacterPieces
 from fasttok.models.pieces import (
     as_pieces,
     check_different,
+    check_have_pieces,
     check_texts,
     checked_ids,
     find_all_byte_ids,
@@ -118,13 +119,10 @@ def merges_by_score(
 def find_mergeable(pieces: Ragged, byte_fallback: bool, user_defined: Collection[int]) -> NDArray[np.bool_]:
     """Return whether each piece can take part in merges: bool of shape (n,)."""
     included = pieces.lengths > 0
-    if byte_fallback:
-        included[find_all_byte_ids(pieces)] = False
-    for i in user_defined:
-        if i >= len(pieces) or not len(pieces[i]):
-            raise ValueError(f"user_defined contains id {i}, which has no piece")
-        if byte_fallback and not included[i]:
-            raise ValueError(f"user_defined contains id {i}, the piece of a byte, which never matches text")
+    byte_ids = find_all_byte_ids(pieces) if byte_fallback else None
+    if byte_ids is not None:
+        included[byte_ids] = False
+    check_have_pieces("user_defined", user_defined, pieces, byte_ids)
     included[list(user_defined)] = False
     return included
 

@@ -33,6 +33,7 @@ from fasttok.models.pieces import (
     NOTHING,
     as_pieces,
     check_different,
+    check_have_pieces,
     check_id,
     check_not_fallback,
     checked_ids,
@@ -187,9 +188,7 @@ class BPEModel(Model):
     def _check_mergeable(self) -> None:
         """Raise a ValueError if a merge has a part or a result that never merges in sentencepiece."""
         included = self._find_mergeable()
-        for i in self.unused:
-            if i >= len(self.pieces) or not len(self.pieces[i]):
-                raise ValueError(f"unused contains id {i}, which has no piece")
+        check_have_pieces("unused", self.unused, self.pieces)
         parts = np.append(included, np.ones(len(self.extra_characters), np.bool_))
         merges_all = parts[self.merges].all(axis=1) & included[self.merge_ids]
         for rank in np.flatnonzero(~merges_all)[:1].tolist():

@@ -20,6 +20,7 @@ from fasttok.models.pieces import (
     NOTHING,
     as_pieces,
     check_different,
+    check_have_pieces,
     check_id,
     check_not_fallback,
     check_texts,
@@ -188,9 +189,7 @@ class UnigramModel(Model):
 
     def _check_ids(self) -> None:
         for option in ("user_defined", "unused"):
-            for i in sorted(getattr(self, option)):
-                if i >= len(self.pieces) or not len(self.pieces[i]):
-                    raise ValueError(f"{option} contains id {i}, which has no piece")
+            check_have_pieces(option, getattr(self, option), self.pieces)
         if both := self.user_defined & self.unused:
             raise ValueError(f"id {min(both)} is both in user_defined and in unused: give it in one of them")
         if self.unused and self.compat == "huggingface":
@@ -203,11 +202,7 @@ class UnigramModel(Model):
         """Return the id of each byte."""
         ids = find_all_byte_ids(self.pieces)
         for option in ("user_defined", "unused"):
-            if byte_ids := getattr(self, option).intersection(ids.tolist()):
-                raise ValueError(
-                    f"{option} contains id {min(byte_ids)}, the piece of a byte: byte pieces never match "
-                    f"text, so they cannot be {option.replace('_', '-')}"
-                )
+            check_have_pieces(option, getattr(self, option), self.pieces, ids)
         return ids
 
     @property

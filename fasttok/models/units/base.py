@@ -23,6 +23,7 @@ from fasttok.models.pieces import (
     BYTE_NAMES,
     as_pieces,
     check_different,
+    check_have_pieces,
     check_id,
     check_not_fallback,
     checked_ids,
@@ -78,13 +79,7 @@ class UnitModel(Model):
     def _checked_pieces(self, option: str, ids: Collection[int]) -> frozenset[int]:
         """Return ids of pieces as a set; raise an error if one has no piece or is that of a byte."""
         found = checked_ids(option, ids)
-        for i in sorted(found):
-            if i >= len(self.pieces) or not len(self.pieces[i]):
-                raise ValueError(f"{option} contains id {i}, which has no piece")
-        if self.byte_ids is not None and (bad := found.intersection(self.byte_ids.tolist())):
-            raise ValueError(
-                f"{option} contains id {min(bad)}, the piece of a byte, which never matches text"
-            )
+        check_have_pieces(option, found, self.pieces, self.byte_ids)
         return found
 
     @cached_property
