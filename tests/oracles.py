@@ -11,7 +11,7 @@ import itertools
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
 from math import inf
@@ -639,6 +639,63 @@ def encode_characters(
             return word
         _, i = min(ranked)
         word[i : i + 2] = [(merges[pairs[i]][1], word[i][1] + word[i + 1][1])]
+
+
+def symbols_of(text: bytes, user_defined: Collection[bytes]) -> list[tuple[bytes, bool]]:
+    """Cut a text into user-defined pieces and characters; return whether each is a piece."""
+    symbols = []
+    while text:
+        found = max((piece for piece in user_defined if text.startswith(piece)), key=len, default=b"")
+        symbols.append((found or characters_of(text)[0], bool(found)))
+        text = text[len(symbols[-1][0]) :]
+    return symbols
+
+
+def encode_by_score(
+    pretoken: bytes,
+    ids: dict[bytes, int],
+    scores: dict[bytes, float],
+    *,
+    unk_id: int,
+    byte_ids: list[int] | None = None,
+    user_defined: Collection[bytes] = (),
+    unused: Collection[bytes] = (),
+) -> list[tuple[int, int]]:
+    """Encode a pretoken by BPE as sentencepiece does; return its ids, each with its number of bytes.
+
+    Neighbours merge if their joined text has a score: the highest first, of equal ones the leftmost. An
+    unused piece is split again into what it was made of last.
+    """
+    symbols = symbols_of(pretoken, user_defined)
+    splits: dict[bytes, tuple[bytes, bytes]] = {}
+
+    def score(k: int) -> float | None:
+        if not 0 <= k < len(symbols) - 1 or symbols[k][1] or symbols[k + 1][1]:
+            return None
+        joined = symbols[k][0] + symbols[k + 1][0]
+        if joined in scores:
+            splits[joined] = (symbols[k][0], symbols[k + 1][0])
+        return scores.get(joined)
+
+    found = [score(k) for k in range(len(symbols))]
+    while any(one is not None for one in found):
+        k = found.index(max(one for one in found if one is not None))
+        symbols[k : k + 2] = [(symbols[k][0] + symbols[k + 1][0], False)]
+        del found[k + 1]
+        found[max(k - 1, 0) : k + 1] = [score(j) for j in range(max(k - 1, 0), k + 1)]
+    parts = [symbol for symbol, _ in symbols][::-1]
+    tokens = []
+    while parts:
+        part = parts.pop()
+        if part in unused and part in splits:
+            parts += splits[part][::-1]
+        elif part in ids and part not in unused:
+            tokens.append((ids[part], len(part)))
+        elif byte_ids is not None:
+            tokens += [(byte_ids[byte], 1) for byte in part]
+        else:
+            tokens.append((unk_id, len(part)))
+    return tokens
 
 
 def segmentations(

@@ -15,7 +15,7 @@ import fasttok as ft
 from fasttok.models.bpe.by_score import merges_by_score
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.bpe.splitting import find_splitting
-from tests import sentencepiece_file
+from tests import oracles, sentencepiece_file
 from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
 
 LETTERS = ["a", "b", "c", "▁", "é", "東", "😀"]
@@ -24,53 +24,24 @@ BYTES = [(f"<0x{byte:02X}>", 0.0, BYTE) for byte in range(256)]
 
 def encode_naively(rows, text, byte_fallback):
     """Return the ids and texts of the tokens of a text; `rows` has the pieces, scores and types."""
-    ids = {text: i for i, (text, _, kind) in enumerate(rows) if kind in (NORMAL, USER_DEFINED, UNUSED)}
-    scores = [np.float32(score) for _, score, _ in rows]
-    kinds = [kind for *_, kind in rows]
-    symbols = []  # texts, and whether each is frozen
-    while text:
-        found = [piece for piece, i in ids.items() if kinds[i] == USER_DEFINED and text.startswith(piece)]
-        symbol = max(found, key=len) if found else text[0]
-        symbols.append((symbol, bool(found)))
-        text = text[len(symbol) :]
-    splits = {}
-
-    def note(k):
-        if 0 <= k < len(symbols) - 1 and not symbols[k][1] and not symbols[k + 1][1]:
-            joined = symbols[k][0] + symbols[k + 1][0]
-            if joined in ids:
-                splits[joined] = (symbols[k][0], symbols[k + 1][0])
-                return scores[ids[joined]]
-        return None
-
-    pairs = [note(k) for k in range(len(symbols))]
-    while any(score is not None for score in pairs):
-        best = max(score for score in pairs if score is not None)
-        k = pairs.index(best)
-        symbols[k : k + 2] = [(symbols[k][0] + symbols[k + 1][0], False)]
-        del pairs[k + 1]
-        if k:
-            pairs[k - 1] = note(k - 1)
-        pairs[k] = note(k)
-    parts = [symbol for symbol, _ in symbols][::-1]
-    tokens = []
-    unk_id = kinds.index(UNKNOWN)
-    while parts:
-        part = parts.pop()
-        i = ids.get(part, unk_id)
-        if kinds[i] == UNUSED and part in splits:
-            parts += splits[part][::-1]
-            continue
-        if kinds[i] == UNUSED:
-            i = unk_id
-        if i == unk_id and byte_fallback:
-            at = {name: i for i, (name, *_) in enumerate(rows)}
-            tokens += [(at[f"<0x{byte:02X}>"], bytes([byte])) for byte in part.encode()]
-        elif i == unk_id and tokens and tokens[-1][0] == unk_id:
-            tokens[-1] = (unk_id, tokens[-1][1] + part.encode())
-        else:
-            tokens.append((i, part.encode()))
-    return tokens
+    ids, scores, at = {}, {}, {piece: i for i, (piece, *_) in enumerate(rows)}
+    for i, (piece, score, kind) in enumerate(rows):
+        if kind in (NORMAL, USER_DEFINED, UNUSED):
+            ids[piece.encode()] = i
+        if kind in (NORMAL, UNUSED):
+            scores[piece.encode()] = np.float32(score)
+    unk_id = next(i for i, row in enumerate(rows) if row[2] == UNKNOWN)
+    tokens = oracles.encode_by_score(
+        text.encode(),
+        ids,
+        scores,
+        unk_id=unk_id,
+        byte_ids=[at[f"<0x{byte:02X}>"] for byte in range(256)] if byte_fallback else None,
+        user_defined=[piece.encode() for piece, _, kind in rows if kind == USER_DEFINED],
+        unused=[piece.encode() for piece, _, kind in rows if kind == UNUSED],
+    )
+    placed = oracles.place_tokens([(0, len(text.encode()))], [tokens], None if byte_fallback else unk_id)
+    return [(i, text.encode()[start:end]) for i, start, end in placed]
 
 
 def random_rows(rng, byte_fallback, kinds, n=40):

@@ -82,6 +82,24 @@ def characters_naively(model, pretokens):
         )
 
 
+def scores_naively(model, pretokens):
+    pieces = model.pieces.to_bytes()
+    ids = {piece: i for i, piece in enumerate(pieces) if piece}
+    byte_ids = None if model.byte_ids is None else [ids.pop(name) for name in BYTE_NAMES]
+    ranks = zip(model.merge_ids.tolist(), model.merge_ranks.tolist(), strict=True)
+    scores = {pieces[i]: -rank for i, rank in ranks}
+    for pretoken in pretokens:
+        yield oracles.encode_by_score(
+            pretoken,
+            ids,
+            scores,
+            unk_id=model.unk_id,
+            byte_ids=byte_ids,
+            user_defined=[pieces[i] for i in model.user_defined],
+            unused=[pieces[i] for i in model.unused],
+        )
+
+
 def unigram_naively(model, pretokens, n_bytes):
     is_theirs = model.compat == "huggingface"
     scores = {p: float(s) for p, s in zip(model.pieces.to_bytes(), model.scores, strict=True) if p}
@@ -132,16 +150,20 @@ def wordpiece_naively(model, pretokens):
         yield [(i, len(names[i].encode()) - less) for i, less in zip(found, cut, strict=False)]
 
 
-def units_naively(model, pretokens):
-    ids = {unit: i for i, unit in enumerate(model.pieces.to_bytes()) if unit}
-    byte_ids = None
-    if isinstance(model, ft.ByteModel):
-        ids, byte_ids = {}, list(range(256))
-    elif model.byte_ids is not None:
-        byte_ids = [ids.pop(name) for name in BYTE_NAMES]
+def bytes_alone_naively(model, pretokens):
     for pretoken in pretokens:
-        is_whole = isinstance(model, ft.WordModel)
-        units = [pretoken] if is_whole else oracles.characters_of(pretoken)
+        yield [(byte, 1) for byte in pretoken]
+
+
+def units_naively(model, pretokens):
+    ids = {unit: i for i, unit in enumerate(model.pieces.to_bytes()) if unit and i not in model.unused}
+    byte_ids = None if model.byte_ids is None else [ids.pop(name) for name in BYTE_NAMES]
+    user_defined = [model.pieces[i].tobytes() for i in model.user_defined]
+    for pretoken in pretokens:
+        if isinstance(model, ft.WordModel):
+            units = [pretoken]
+        else:
+            units = [unit for unit, _ in oracles.symbols_of(pretoken, user_defined)]
         yield list(zip(*oracles.ids_of_units(units, ids, model.unk_id, byte_ids), strict=True))
 
 
@@ -155,15 +177,23 @@ def locate_naively(tok, row):
     pretokens = [row[start:end] for start, end in spans]
     joined = None
     if isinstance(model, ft.BPEModel):
-        naively = bytes_naively if isinstance(model.alphabet, ft.Bytes) else characters_naively
-        tokens = naively(model, pretokens)
+        if isinstance(model.alphabet, ft.Bytes):
+            tokens = bytes_naively(model, pretokens)
+        elif model.alphabet.compat == "sentencepiece":
+            tokens = scores_naively(model, pretokens)
+            joined = model.unk_id if model.byte_ids is None else None
+        else:
+            tokens = characters_naively(model, pretokens)
     elif isinstance(model, ft.UnigramModel):
         tokens = unigram_naively(model, pretokens, len(row))
         joined = model.unk_id if model.fuse_unk and not model.byte_fallback else None
     elif isinstance(model, ft.WordPieceModel):
         tokens = wordpiece_naively(model, pretokens)
+    elif isinstance(model, ft.ByteModel):
+        tokens = bytes_alone_naively(model, pretokens)
     else:
         tokens = units_naively(model, pretokens)
+        joined = model.unk_id if model.fuse_unk else None
     return oracles.place_tokens(spans, list(tokens), joined)
 
 
