@@ -1122,12 +1122,12 @@ def shorten_pair(lengths: tuple[int, int], capacity: int, truncation: str) -> tu
     return left[0], left[1]
 
 
-def cut_windows(text: list[int], capacity: int, stride: int) -> list[list[int]]:
-    """Split a text into windows of at most `capacity` ids, which overlap by `stride` ids."""
+def cut_windows(text: list[int], capacity: int, overlap: int) -> list[list[int]]:
+    """Split a text into windows of at most `capacity` ids, which overlap by `overlap` ids."""
     windows, end = [text[:capacity]], capacity
     while end < len(text):
-        windows.append(text[end - stride : end - stride + capacity])
-        end += capacity - stride
+        windows.append(text[end - overlap : end - overlap + capacity])
+        end += capacity - overlap
     return windows
 
 

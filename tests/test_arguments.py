@@ -544,7 +544,7 @@ kinds(
     special=kind("[]", "()", "set()", "{}", "empty array").saying("special token"),
     special_tokens=WORDS,
     split_special=NONE | FLAG | NAMES,
-    stride=NONE | COUNT | LARGE,
+    overlap=NONE | COUNT | LARGE,
     template=NONE,
     padding=NONE,
     truncation=NONE,
@@ -729,7 +729,7 @@ kinds("Padding", pad_id=NONE | INTEGER)
 valid("Prepend", text="a")
 kinds("Prepend", text=STR.saying("surrogate"), unless_present=FLAG)
 valid("Truncation", max_length=5)
-kinds("Truncation", max_length=COUNT | LARGE, stride=COUNT | LARGE, strategy=CHOICE, side=CHOICE)
+kinds("Truncation", max_length=COUNT | LARGE, overlap=COUNT | LARGE, strategy=CHOICE, side=CHOICE)
 valid(
     "PretokenCounts",
     **{name: getattr(COUNTS, name) for name in ("code_points", "offsets", "counts", "recipe")},
@@ -846,7 +846,7 @@ valid("Tokenizer.id_to_piece", i=1)
 for method in ("pad", "type_ids", "windows"):
     valid(f"Tokenizer.{method}", rows=[[1]])
 valid("Tokenizer.windows", rows=[[1]], max_length=4)
-kinds("Tokenizer.windows", max_length=LARGE | POSITIVE, stride=NONE | COUNT)
+kinds("Tokenizer.windows", max_length=LARGE | POSITIVE, overlap=NONE | COUNT)
 valid("Tokenizer.piece_to_id", piece="a")
 kinds("Tokenizer.piece_to_id", piece=TEXT)  # KeyError for an unknown piece
 valid("Tokenizer.save", path=lambda: f"{_folder()}/saved.json")

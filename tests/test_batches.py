@@ -364,18 +364,18 @@ def test_windows_equal_the_oracle_and_tokenizers(plain, single, pair):
     texts = [letters(n) for n in range(12)]
     for adds, capacity in itertools.product((False, True), range(1, 7)):
         rows = tok.encode_batch(texts, add_special_tokens=adds)
-        for stride in range(capacity):
+        for overlap in range(capacity):
             expected = []
             for i, text in enumerate(texts):
-                for part in oracles.cut_windows(list(text.encode()), capacity, stride):
+                for part in oracles.cut_windows(list(text.encode()), capacity, overlap):
                     filled = oracles.fill_template(single, [part], tok.special_tokens)
                     expected.append((i, [j for j, _ in filled] if adds else part))
             max_length = capacity + adds * n_added
-            ids, documents = tok.windows(rows, max_length, stride)
+            ids, documents = tok.windows(rows, max_length, overlap)
             assert (ids.values.dtype, documents.dtype) == (np.uint32, np.int64)
             assert list(zip(documents.tolist(), ids.to_list(), strict=True)) == expected
-            if max_length > n_added + stride:
-                other.enable_truncation(max_length, stride=stride)
+            if max_length > n_added + overlap:
+                other.enable_truncation(max_length, stride=overlap)
                 encodings = [other.encode(text, add_special_tokens=adds) for text in texts]
                 assert ids.to_list() == [part.ids for e in encodings for part in (e, *e.overflowing)]
 
@@ -384,7 +384,7 @@ def test_windows_of_slices_and_lists(bert):
     rows = bert.encode_batch(["abcdef", "gh", "ijklm"], add_special_tokens=True)
     expected = bert.windows(rows, 5, 1).ids.to_list()[3:]
     for part in (rows[1:], rows.to_list()[1:], ft.Ragged(rows.values, rows.offsets[1:])):
-        ids, documents = bert.windows(part, 5, stride=1)
+        ids, documents = bert.windows(part, 5, overlap=1)
         assert ids.to_list() == expected
         assert documents.tolist() == [0, 1, 1]
     mixed = bert.windows([[97] * 5, [257, 97, 97, 97, 258]], 4)
@@ -395,14 +395,14 @@ def test_windows_of_slices_and_lists(bert):
 
 def test_invalid_arguments_of_windows(bert):
     rows = bert.encode_batch(["", "abcdef"], add_special_tokens=True)
-    for max_length, stride, least in ((2, 0, 3), (1, 0, 3), (4, 2, 5), (4, 9, 12)):
+    for max_length, overlap, least in ((2, 0, 3), (1, 0, 3), (4, 2, 5), (4, 9, 12)):
         with pytest.raises(
             ValueError, match=f"max_length must be at least {least}, not {max_length}: it must be"
         ):
-            bert.windows(rows, max_length, stride)
+            bert.windows(rows, max_length, overlap)
     with pytest.raises(ValueError, match="max_length must be at least 3, not 2"):
-        bert.windows([[97]], 2, stride=2)
-    with pytest.raises(ValueError, match="stride must be at least 0, not -1"):
+        bert.windows([[97]], 2, overlap=2)
+    with pytest.raises(ValueError, match="overlap must be at least 0, not -1"):
         bert.windows(rows, 4, -1)
     for max_length in (0, -3):
         with pytest.raises(ValueError, match="max_length must be at least 1"):
@@ -481,7 +481,8 @@ def test_padded_arrays_are_new_writeable_and_contiguous(bert):
 
 
 def test_torch_takes_the_arrays_without_a_copy(bert):
-    torch = pytest.importorskip("torch")
+    import torch
+
     padded = bert.pad(bert.encode_batch(["abc", "", "a"], add_special_tokens=True))
     for array, dtype in zip(padded, (torch.int64, torch.bool), strict=True):
         tensor = torch.from_numpy(array)

@@ -177,7 +177,7 @@ def test_template_padding_truncation_and_added_tokens():
         settings = tok.with_settings(
             template=ft.Template("<s> $A </s>", "<s> $A </s> $B:1 </s>:1"),
             padding=ft.Padding(side=side, pad_token=PAD, multiple_of=4),
-            truncation=ft.Truncation(8, stride=2, side=side),
+            truncation=ft.Truncation(8, overlap=2, side=side),
         )
         fields = check(settings)
         assert (fields["padding"]["direction"], fields["truncation"]["max_length"]) == (side.capitalize(), 8)

@@ -306,7 +306,7 @@ def check_batches(tok: ft.Tokenizer, library, texts: list[str], adds: bool) -> N
     for i, text in enumerate(texts):
         found = in_library(library.encode, text, add_special_tokens=adds)
         n_added = adds * sum(map(len, tok._ends))
-        if found is None or tok.truncation.max_length <= n_added + tok.truncation.stride:
+        if found is None or tok.truncation.max_length <= n_added + tok.truncation.overlap:
             continue
         windows = tok.windows(rows[i : i + 1])
         expected = [

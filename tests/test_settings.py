@@ -149,7 +149,7 @@ def test_files_contain_the_options_that_were_given(plain, tmp_path):
         (lambda: ft.Padding(multiple_of=0), ValueError, "multiple_of must be at least 1"),
         (lambda: ft.Truncation(-1), ValueError, "max_length must be at least 0"),
         (lambda: ft.Truncation(1.5), TypeError, "max_length must be an integer"),
-        (lambda: ft.Truncation(1, stride=-1), ValueError, "stride must be at least 0"),
+        (lambda: ft.Truncation(1, overlap=-1), ValueError, "overlap must be at least 0"),
         (lambda: ft.Truncation(1, strategy="first"), ValueError, "strategy must be"),
         (lambda: ft.Truncation(1, side="up"), ValueError, "side must be"),
         (lambda: ft.TrimOffsets(1), TypeError, "add_prefix_space must be True or False"),
@@ -223,20 +223,38 @@ def test_padding_and_truncation_equal_the_oracle(bert, side, truncated):
             assert ids.shape == (len(texts), max(columns, longest))
 
 
+def test_files_with_the_former_name_of_overlap_are_read(plain, tmp_path):
+    tok = plain.with_settings(truncation=ft.Truncation(6, overlap=2))
+    path = tmp_path / "tok.json"
+    tok.save(path)
+    fields = json.loads(path.read_text())
+    assert fields["truncation"] == {"max_length": 6, "overlap": 2}
+    for options in ({"stride": 2}, {"overlap": 2}):
+        path.write_text(json.dumps(fields | {"truncation": {"max_length": 6} | options}))
+        assert ft.load(path).truncation == tok.truncation
+        assert ft.Truncation.from_config({"max_length": 6, **options}) == tok.truncation
+    path.write_text(json.dumps(fields | {"truncation": {"max_length": 6, "stride": 1, "overlap": 2}}))
+    with pytest.raises(ft.ModelFormatError, match="truncation: config has both overlap and stride"):
+        ft.load(path)
+    path.write_text(json.dumps(fields | {"truncation": {"max_length": 6, "stride": -1}}))
+    with pytest.raises(ft.ModelFormatError, match="overlap must be at least 0, not -1"):
+        ft.load(path)
+
+
 def test_settings_are_the_defaults_of_windows(bert):
     texts = ["abcdefg", "h"]
     rows = bert.encode_batch(texts, add_special_tokens=True)
-    tok = bert.with_settings(truncation=ft.Truncation(6, stride=1))
+    tok = bert.with_settings(truncation=ft.Truncation(6, overlap=1))
     assert tok.windows(rows).ids == bert.windows(rows, 6, 1).ids
     assert tok.windows(rows, 4).ids == bert.windows(rows, 4, 1).ids
-    assert tok.windows(rows, stride=0).ids == bert.windows(rows, 6, 0).ids
-    left = tok.with_settings(truncation=ft.Truncation(6, stride=1, side="left"))
+    assert tok.windows(rows, overlap=0).ids == bert.windows(rows, 6, 0).ids
+    left = tok.with_settings(truncation=ft.Truncation(6, overlap=1, side="left"))
     assert left.decode_batch(left.windows(rows).ids) == ["[CLS]defg[SEP]", "[CLS]abcd[SEP]", "[CLS]h[SEP]"]
     assert left.windows(rows).documents.tolist() == [0, 0, 1]
     with pytest.raises(ValueError, match="windows needs max_length, since the tokenizer has no truncation"):
         bert.windows(rows)
     with pytest.raises(ValueError, match="windows needs max_length"):
-        bert.windows(rows, stride=1)
+        bert.windows(rows, overlap=1)
     with pytest.raises(ValueError, match="max_length must be at least 1, not 0"):
         tok.windows(rows, 0)
 

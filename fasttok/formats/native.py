@@ -118,9 +118,12 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
         template = None
         if fields.get("template") is not None:
             template = Template(**_checked(fields["template"], dict))
-        settings = {}
+        settings: dict[str, Any] = {}
         for place in SETTINGS.keys() & fields.keys():
-            settings[place] = SETTINGS[place](**_checked(fields[place], dict))
+            options = _checked(fields[place], dict)
+            settings[place] = (
+                Truncation.from_config(options) if place == "truncation" else SETTINGS[place](**options)
+            )
         place = "decoder"
         decoder = get_decoder(_checked(fields["decoder"], dict)) if "decoder" in fields else None
         place = "provenance"

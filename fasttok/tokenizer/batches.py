@@ -98,17 +98,17 @@ def ends_of_types(around: tuple[Parts, Part, Parts]) -> Ends:
 
 
 def split_into_windows(rows: Ragged, ends: Ends, truncation: Truncation, *, is_strict: bool) -> Windows:
-    """Split rows into windows of at most `max_length` ids; each shares `stride` ids with the one before it.
+    """Split rows into windows of at most `max_length` ids; each shares `overlap` ids with the one before it.
 
     If `is_strict`, rows that seem to be pairs are not split.
 
     Raises
     ------
     ValueError
-        If `max_length` is not larger than `stride` plus the number of ids in `ends` that a window must have,
+        If `max_length` is not larger than `overlap` plus the number of ids in `ends` that a window must have,
         a pair would be split, or the strategy is to truncate only the second text of a pair.
     """
-    max_length, stride = truncation.max_length, truncation.stride
+    max_length, overlap = truncation.max_length, truncation.overlap
     has_ends = _have_ends(rows.values, rows.offsets[:-1], rows.lengths, ends)
     is_split = rows.lengths > max_length
     _check_strategy(truncation, np.flatnonzero(is_split))
@@ -117,12 +117,12 @@ def split_into_windows(rows: Ragged, ends: Ends, truncation: Truncation, *, is_s
     # Windows are copied from the whole row, special tokens included. Then the special tokens of the template
     # overwrite both ends of each window.
     n_ends = has_ends * _count_ends(ends)
-    # Settings of a file can have a stride that matters only if a row must be split.
-    steps = np.where(is_split | is_strict, max_length - stride - n_ends, 1)
+    # Settings of a file can have an overlap that matters only if a row must be split.
+    steps = np.where(is_split | is_strict, max_length - overlap - n_ends, 1)
     if (shortest := int(steps.min(initial=1))) < 1:
         raise ValueError(
             f"max_length must be at least {max_length - shortest + 1}, not {max_length}: it must be larger "
-            f"than the stride of {stride} plus the {n_ends.max()} special tokens of the template"
+            f"than the overlap of {overlap} plus the {n_ends.max()} special tokens of the template"
         )
     n_windows = 1 + -(-np.maximum(rows.lengths - max_length, 0) // steps)
     documents = np.repeat(np.arange(len(rows)), n_windows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -9,6 +10,7 @@ from fasttok.core.checks import (
     checked_choice,
     checked_flag,
     checked_integer,
+    checked_mapping,
     checked_size,
     checked_text,
 )
@@ -94,7 +96,7 @@ class Truncation(Component):
     max_length : int
         Maximum number of ids per row, special tokens of the template included. A maximum below the number of
         special tokens has no effect on rows with special tokens, as in Hugging Face ``tokenizers``.
-    stride : int
+    overlap : int
         Number of ids that a window of `Tokenizer.windows` shares with the window before it.
     strategy : {"longest_first", "only_first", "only_second"}
         Text of a pair that is truncated. "longest_first" removes ids from the longer text until both have the
@@ -108,7 +110,7 @@ class Truncation(Component):
     TypeError
         If a number is not an integer.
     ValueError
-        If `max_length` or `stride` is negative, or `strategy` or `side` is unknown.
+        If `max_length` or `overlap` is negative, or `strategy` or `side` is unknown.
 
     See Also
     --------
@@ -124,16 +126,32 @@ class Truncation(Component):
     """
 
     max_length: int
-    stride: int = 0
+    overlap: int = 0
     strategy: Strategy = "longest_first"
     side: Side = "right"
     name = "truncation"
 
     def __post_init__(self) -> None:
         _store(self, "max_length", checked_size("max_length", self.max_length, least=0))
-        _store(self, "stride", checked_size("stride", self.stride, least=0))
+        _store(self, "overlap", checked_size("overlap", self.overlap, least=0))
         checked_choice("strategy", self.strategy, "longest_first", "only_first", "only_second")
         checked_choice("side", self.side, "right", "left")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Truncation:
+        """Make a truncation from the result of `config`, also from that of before `stride` became `overlap`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `Component.from_config`, or if both names of the option are given.
+        """
+        options = dict(checked_mapping("config", config, "options to values"))
+        if "stride" in options:
+            if "overlap" in options:
+                raise ValueError("config has both overlap and stride, which is the former name of overlap")
+            options["overlap"] = options.pop("stride")
+        return super().from_config(options)
 
 
 @dataclass(frozen=True)

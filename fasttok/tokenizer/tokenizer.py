@@ -1582,19 +1582,19 @@ class Tokenizer:
             dtype=checked_dtype(dtype, found),
         )
 
-    def _limit_rows(self, max_length: int | None, stride: int | None = None) -> Truncation | None:
+    def _limit_rows(self, max_length: int | None, overlap: int | None = None) -> Truncation | None:
         """Return the truncation of rows; if `max_length` is given, the strategy does not matter."""
         if max_length is None:
-            return self._truncate(stride=stride)
+            return self._truncate(overlap=overlap)
         max_length = checked_size("max_length", max_length, least=1)
-        return self._truncate(max_length=max_length, stride=stride, strategy="longest_first")
+        return self._truncate(max_length=max_length, overlap=overlap, strategy="longest_first")
 
     def _truncate(self, **given: Any) -> Truncation | None:
         """Return the setting `truncation` with the side of `config` and the options that are not None."""
         side = self.config.truncation_side if self.config else None
         return override_truncation(self.truncation, side=side, **given)
 
-    def windows(self, rows: IdRows, max_length: int | None = None, stride: int | None = None) -> Windows:
+    def windows(self, rows: IdRows, max_length: int | None = None, overlap: int | None = None) -> Windows:
         """Split rows of ids into overlapping windows.
 
         Parameters
@@ -1605,7 +1605,7 @@ class Tokenizer:
             Maximum number of ids per window, special tokens of the template included. Every window of a row
             that was encoded with the template has the special tokens. Default: that of the setting
             `truncation`, without which `max_length` is required.
-        stride : int, optional
+        overlap : int, optional
             Number of ids that a window shares with the window before it, special tokens of the template not
             included. Default: that of the setting `truncation`, or else 0.
 
@@ -1620,12 +1620,12 @@ class Tokenizer:
         IndexError, TypeError
             As in `pad`.
         ValueError
-            If `stride` is negative; if `max_length` is not larger than `stride` plus the number of special
+            If `overlap` is negative; if `max_length` is not larger than `overlap` plus the number of special
             tokens that a window must have, or is missing; or if a pair would be split.
 
         Notes
         -----
-        Takes O(n) time for a result of n ids. The result grows as `stride` approaches `max_length`.
+        Takes O(n) time for a result of n ids. The result grows as `overlap` approaches `max_length`.
 
         The windows equal those of Hugging Face ``tokenizers``, where the windows after the first are in
         ``Encoding.overflowing``. If the setting `truncation` has the side "left", the first window of a row
@@ -1638,13 +1638,13 @@ class Tokenizer:
         >>> tok = ft.train(ft.PretokenCounts.from_dict({"a": 1}), vocab_size=257, special_tokens=["<s>"])
         >>> tok = tok.with_template("<s> $A")
         >>> rows = tok.encode_batch(["abcdef", "g"], add_special_tokens=True)
-        >>> windows = tok.windows(rows, max_length=4, stride=1)
+        >>> windows = tok.windows(rows, max_length=4, overlap=1)
         >>> tok.decode_batch(windows.ids)
         ['<s>abc', '<s>cde', '<s>ef', '<s>g']
         >>> windows.documents
         array([0, 0, 0, 1])
         """
-        truncation = self._limit_rows(max_length, stride)
+        truncation = self._limit_rows(max_length, overlap)
         if truncation is None:
             raise ValueError("windows needs max_length, since the tokenizer has no truncation")
         known, ends = self._check_rows(rows)

@@ -296,7 +296,7 @@ def read_settings(fields: Json) -> Settings:
     --------
     >>> truncation = {"direction": "Left", "max_length": 8, "strategy": "OnlyFirst", "stride": 0}
     >>> read_settings({"padding": None, "truncation": truncation})["truncation"]
-    Truncation(max_length=8, stride=0, strategy='only_first', side='left')
+    Truncation(max_length=8, overlap=0, strategy='only_first', side='left')
     """
     padding, truncation = fields["padding"], fields["truncation"]
     settings: Settings = {"padding": None, "truncation": None}
@@ -343,7 +343,7 @@ def write_settings(tokenizer: Tokenizer) -> Json:
             "direction": _key_of(_SIDES, truncation.side),
             "max_length": truncation.max_length,
             "strategy": _key_of(_STRATEGIES, truncation.strategy),
-            "stride": truncation.stride,
+            "stride": truncation.overlap,
         }
     if padding is not None:
         try:
