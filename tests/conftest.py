@@ -20,6 +20,9 @@ os.environ.setdefault(
     f"{tempfile.gettempdir()}/fasttok-numba-{hashlib.sha256(_sources).hexdigest()[:16]}",
 )
 
+# Tests start hundreds of commands. They load much faster if the first one stores the bytecode of the modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -61,6 +61,17 @@ static inline uint64_t ft_load8(const uint8_t *p)
     return word;
 }
 
+/* Read four bytes as a little-endian word. */
+static inline uint32_t ft_load4(const uint8_t *p)
+{
+    uint32_t word;
+    memcpy(&word, p, 4);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
 /* Return a 64-bit hash of n >= 8 bytes. */
 static inline uint64_t ft_hash_bytes(const uint8_t *p, size_t n)
 {

@@ -1,6 +1,6 @@
 """Keys of pretokens; see _keys.h."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "_keys.h" nogil:
@@ -11,6 +11,7 @@ cdef extern from "_keys.h" nogil:
     enum:
         LONG "FT_LONG"
 
+    uint32_t load4 "ft_load4"(const uint8_t* p)
     uint64_t load8 "ft_load8"(const uint8_t* p)
     Key make_key "ft_make_key"(const uint8_t* text, size_t start, size_t length, size_t text_length)
     uint64_t hash_key "ft_hash_key"(Key key)

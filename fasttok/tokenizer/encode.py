@@ -31,8 +31,8 @@ from fasttok.text.unicode.utf8 import Errors, encode_utf8
 from fasttok.tokenizer.nbest import find_nbest
 from fasttok.tokenizer.stream import EncodedPart, Parts, fuse_unknown
 
-CACHE_BYTES = 32 << 20  # maximum size of a cache of pretokens
-ALL_CACHES_BYTES = 64 << 20  # total size of the caches of the threads of one call, if there are not too many
+CACHE_BYTES = 64 << 20  # maximum size of a cache of pretokens
+ALL_CACHES_BYTES = 128 << 20  # total size of the caches of the threads of one call, if there are not too many
 LEAST_CACHE_BYTES = 4 << 20  # smallest maximum size of a cache
 BATCH_BYTES = 1 << 20  # approximate size of the parts of a corpus
 # Least size of the first part of a document for models that decide near ties otherwise in short rows. It is

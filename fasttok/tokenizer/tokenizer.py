@@ -87,7 +87,7 @@ class Tokenizer:
     `fasttok.train` or `fasttok.load`. A tokenizer is immutable and safe to share between threads. Tokenizers
     are equal if all that `save` writes is equal.
 
-    Threads that encode at the same time each use a cache of pretokens, of at most about 32 MiB. The tokenizer
+    Threads that encode at the same time each use a cache of pretokens, of at most about 64 MiB. The tokenizer
     keeps these caches for later calls.
 
     Parameters

@@ -21,7 +21,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strlen
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.core._keys cimport load8
+from fasttok.core._keys cimport load4, load8
 from fasttok.core._trie cimport Trie, TrieNode, trie_has_value, trie_root, trie_step, trie_value
 from fasttok.text.normalizers._buffers cimport Output
 from fasttok.text.unicode._utf8 cimport read_code_point
@@ -97,8 +97,8 @@ cdef class CharsMap:
         self.protects = protects
         memset(self.pairs, 0, sizeof(self.pairs))
         memset(self.flags, 0, sizeof(self.flags))
-        for c in range(0xDC80, 0xDD00):
-            self.flags[c] = WALK | SECOND  # bytes that are not UTF-8
+        for c in range(0xD800, 0xE000):
+            self.flags[c] = WALK | SECOND  # surrogates, and bytes that are not UTF-8
         self.is_quiet = True
         for c in range(256):
             self.bytes[c] = c | WALK
@@ -288,7 +288,7 @@ cdef class CharsMap:
         cdef bint is_quiet = self.is_quiet
         cdef uint64_t low, high
         cdef uint32_t c
-        cdef int entry = 0, bits
+        cdef int entry = 0
         while i < stop:
             if is_quiet:
                 while i + 16 <= stop:
@@ -319,26 +319,60 @@ cdef class CharsMap:
             if i > start and table[text[i - 1]] & BEGINS and (length == 4 or flags[c] & SECOND):
                 i -= 1
                 break
-            while i < stop and length < 4 and not flags[c] & WALK:
-                next_i = i + length
-                bits = flags[c]
-                if next_i < end:
-                    c = read_code_point(text, next_i, end, &next_length)
-                    if bits & BEGINS and (next_length == 4 or flags[c] & SECOND):
-                        break
-                to[i] = text[i]
-                to[i + 1] = text[i + 1]
-                if length == 3:
-                    to[i + 2] = text[i + 2]
+            next_i = self._copy_quiet(text, i, stop, to)
+            if next_i > i:
                 i = next_i
-                length = next_length
-                if i == end or c < 0x80:
-                    break
-            if i < stop and text[i] >= 0x80:
+                continue
+            if length == 4 or flags[c] & WALK:
                 break
+            next_i = i + length
+            if flags[c] & BEGINS and next_i < end:
+                c = read_code_point(text, next_i, end, &next_length)
+                if next_length == 4 or flags[c] & SECOND:
+                    break
+            memcpy(to + i, text + i, length)
+            i = next_i
         out.n += i - start
         align(out, out.n - (i - start), start, True)
         return i
+
+    cdef inline Py_ssize_t _copy_quiet(
+        self, const uint8_t* text, Py_ssize_t i, Py_ssize_t stop, uint8_t* to
+    ) noexcept nogil:
+        """Copy characters that no rule changes, whatever follows them; return the end of the copy.
+
+        Stop early, before a character that needs a closer look or before four ASCII characters.
+        """
+        cdef const uint16_t* flags = self.flags
+        cdef Py_ssize_t last = i, size
+        cdef uint32_t word, c
+        cdef int entry = 0
+        while i + 4 <= stop:
+            word = load4(text + i)
+            if word & 0xC0C0F0 == 0x8080E0:
+                c = (word & 0x0F) << 12 | (word >> 2 & 0xFC0) | (word >> 16 & 0x3F)
+                size = 3
+                if c < 0x800 or flags[c] & (WALK | SECOND):
+                    break
+                entry = flags[c]
+            elif word & 0xC0E0 == 0x80C0:
+                c = (word & 0x1F) << 6 | (word >> 8 & 0x3F)
+                size = 2
+                if c < 0x80 or flags[c] & (WALK | SECOND):
+                    break
+                entry = flags[c]
+            elif word & 0x80 == 0 and word & 0x80808080U:
+                c = word & 0x7F
+                size = 1
+                if flags[c] & SECOND or self.bytes[c] != c and self.bytes[c] != (c | BEGINS):
+                    break
+                entry = self.bytes[c]
+            else:
+                break
+            memcpy(to + i, text + i, 4)
+            last = i
+            i += size
+        return last if entry & BEGINS else i
 
     cdef Py_ssize_t _apply(
         self,
