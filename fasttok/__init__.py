@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from fasttok import vectors as vectors
     from fasttok.core.errors import (
         CorpusError,
         ExperimentError,
@@ -296,8 +297,13 @@ __all__ = [
     "write_report",
 ]
 
+# Packages whose public names are attributes of the package, such as `fasttok.vectors.sinusoidal`.
+_PACKAGES = ["vectors"]
+
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"fasttok.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'fasttok' has no attribute {name!r}")
     value = getattr(import_module(_MODULE_OF[name]), name)
@@ -306,4 +312,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -302,6 +302,8 @@ RESULTS = {
     "Segmentation",
     "Trained",
     "Windows",
+    "vectors.ParameterCount",
+    "vectors.Rotary",
 }
 # Methods that derived classes implement for fasttok, which calls them with its own arrays.
 HOOKS = {
@@ -340,11 +342,19 @@ class Call:
         return getattr(_instance(self.public), self.method) if self.method else function
 
 
+def public_things() -> dict[str, Any]:
+    """Return the public names and what they name; names in public packages begin with the package."""
+    found = {name: getattr(ft, name) for name in ft.__all__}
+    for package in ft._PACKAGES:
+        module = getattr(ft, package)
+        found |= {f"{package}.{name}": getattr(module, name) for name in module.__all__}
+    return found
+
+
 def find_calls() -> dict[str, Call]:
     """Return the public functions, classes and methods that have parameters, by name."""
     found = {}
-    for name in ft.__all__:
-        public = getattr(ft, name)
+    for name, public in public_things().items():
         if not isinstance(public, type):
             found[name] = Call(public, "", _parameters(public))
             continue
@@ -396,6 +406,7 @@ def _folder() -> str:
     folder = tempfile.mkdtemp()
     TOK.save(f"{folder}/tok.json")
     COUNTS.save(f"{folder}/counts.npz")
+    ft.vectors.EmbeddingTable([[1.0, 2.0]]).save(f"{folder}/table.npz")
     COUNTS.to_tsv(f"{folder}/counts.tsv")
     pathlib.Path(folder, "experiment.toml").write_text(EXPERIMENT)
     return folder
@@ -424,6 +435,7 @@ def _instance(public: type) -> Any:
         "CharacterTrainer": ft.CharacterTrainer,
         "Corpus": lambda: CORPUS,
         "Lattice": lambda: UNIGRAM.lattice("abab"),
+        "EmbeddingTable": lambda: ft.vectors.EmbeddingTable([[1.0, 2.0]]),
         "MarkRuns": ft.MarkRuns,
         "Metaspace": ft.Metaspace,
         "MetaspaceSplit": ft.MetaspaceSplit,
@@ -438,6 +450,7 @@ def _instance(public: type) -> Any:
         "RegexReplace": lambda: ft.RegexReplace("a", "b"),
         "Replace": lambda: ft.Replace("a", "b"),
         "Results": lambda: ft.Results.load(_results()),
+        "Rotary": lambda: ft.vectors.rotary(4, 2),
         "Split": lambda: ft.Split(" "),
         "SplitDigits": ft.SplitDigits,
         "SplitLength": lambda: ft.SplitLength(3),
@@ -853,6 +866,41 @@ valid("Tokenizer.save", path=lambda: f"{_folder()}/saved.json")
 valid("Tokenizer.with_template", single="$A")
 valid("UnicodeNormalizer", name="nfc")
 kinds("UnicodeNormalizer", name=CHOICE)
+INITIAL = {"init": CHOICE, "scale": NUMBER | NONE | kind("2^64", "10^30")}
+BUCKETS = {"n_keys": NONE | POSITIVE, "n_buckets": CHOICE, "max_distance": CHOICE, "bidirectional": FLAG}
+NUMBERS = kind("[[1, 2]]", "2-d array")
+valid("vectors.EmbeddingTable", weights=[[1.0, 2.0]])
+kinds("vectors.EmbeddingTable", weights=NUMBERS | kind("[[1.5]]"), padding_id=NONE | kind("0"))
+valid("vectors.EmbeddingTable.add", change=[[1.0, 2.0]])
+kinds("vectors.EmbeddingTable.add", change=NUMBERS, ids=NONE.saying("change"))
+valid("vectors.EmbeddingTable.load", path=lambda: f"{_folder()}/table.npz")
+valid("vectors.EmbeddingTable.random", tokenizer=8, dim=2, seed=1)
+kinds("vectors.EmbeddingTable.random", tokenizer=POSITIVE, dim=POSITIVE, padding_id=NONE | COUNT, **INITIAL)
+valid("vectors.EmbeddingTable.save", path=lambda: f"{_folder()}/again-table.npz")
+kinds("vectors.EmbeddingTable.save", path=OUTPUT)
+valid("vectors.Rotary.apply", vectors=np.ones((2, 2)))
+kinds(
+    "vectors.Rotary.apply",
+    vectors=kind(),
+    positions=NONE | COUNT | kind("[1, 2]", "array", "0-d array", *NUMBERS.valid),
+)
+valid("vectors.alibi", n=2, n_heads=2)
+kinds("vectors.alibi", "vectors.relative_buckets", n=POSITIVE)
+valid("vectors.alibi_slopes", n_heads=2)
+kinds(n_heads=POSITIVE)
+valid("vectors.count_parameters", tokenizer=8, dim=2)
+kinds("vectors.count_parameters", tokenizer=POSITIVE, dim=POSITIVE, positions=COUNT, types=COUNT, tied=FLAG)
+valid("vectors.learned", n=2, dim=2, seed=1)
+kinds("vectors.learned", n=POSITIVE, dim=POSITIVE, **INITIAL)
+valid("vectors.relative_bias", n=2, n_heads=2, seed=1)
+kinds("vectors.relative_bias", n=POSITIVE, **BUCKETS, **INITIAL)
+valid("vectors.relative_buckets", n=2)
+kinds("vectors.relative_buckets", **BUCKETS)
+BASE = POSITIVE | kind("300.0", "2^64", "10^30")
+for position in ("rotary", "sinusoidal"):
+    valid(f"vectors.{position}", n=2, dim=2)
+    kinds(f"vectors.{position}", n=POSITIVE, dim=POSITIVE, base=BASE)
+kinds("vectors.rotary", dim=kind(), layout=CHOICE)
 for public in ft.__all__:
     valid(f"{public}.normalize", text="a")
     valid(f"{public}.split_text", text="a")

@@ -8,6 +8,7 @@ import re
 import runpy
 from functools import cache
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -48,7 +49,10 @@ ERRORS = [
     for name in ft.__all__
     if isinstance(getattr(ft, name), type) and issubclass(getattr(ft, name), Exception)
 ]
-PUBLIC = [name for name in ft.__all__ if name not in ERRORS]
+PACKAGES = {name: getattr(ft, name) for name in ft._PACKAGES}
+# Names as they are written after `ft.`
+EVERY = [*ft.__all__, *(f"{package}.{name}" for package in PACKAGES for name in PACKAGES[package].__all__)]
+PUBLIC = [name for name in EVERY if name not in ERRORS]
 
 
 @cache
@@ -71,7 +75,7 @@ def parameters(thing) -> list[str]:
 
 def documented_parts():
     for name in PUBLIC:
-        thing = getattr(ft, name)
+        thing = attrgetter(name)(ft)
         yield name, thing, thing.__doc__
         if inspect.isclass(thing):
             own = [kind for kind in thing.__mro__ if kind.__module__.startswith("fasttok.")]
@@ -97,9 +101,9 @@ def test_every_public_name_has_a_docstring_with_its_parameters(name, thing, doc)
             assert re.search(line, section, re.M), f"{name}: {parameter} is not documented"
 
 
-@pytest.mark.parametrize("name", ft.__all__)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_public_name_has_a_page_with_an_example(name):
-    assert ">>> " in getattr(ft, name).__doc__
+    assert ">>> " in attrgetter(name)(ft).__doc__
     assert name in documented_names()
 
 

@@ -142,9 +142,24 @@ def test_folders_are_small():
 
 
 def test_init_files_of_packages_are_empty():
+    public = [PACKAGE, *(PACKAGE / name for name in ft._PACKAGES)]
     for path in PACKAGE.rglob("__init__.p*"):
-        if path.parent != PACKAGE or path.suffix == ".pxd":
+        if path.parent not in public or path.suffix == ".pxd":
             assert path.read_text() == "", path
+
+
+@pytest.mark.parametrize("package", ft._PACKAGES)
+def test_init_files_of_public_packages_only_import_public_names(package):
+    doc, *statements, names = ast.parse((PACKAGE / package / "__init__.py").read_text()).body
+    assert isinstance(doc, ast.Expr)
+    assert all(isinstance(one, ast.ImportFrom) for one in statements)
+    imported = [alias.name for one in statements for alias in one.names]
+    module = getattr(ft, package)
+    assert isinstance(names, ast.Assign)
+    assert module.__all__ == sorted(module.__all__)
+    assert sorted(imported) == sorted(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name).__module__.startswith(f"fasttok.{package}.")
 
 
 def test_no_module_imports_another_tokenizer_library():
@@ -154,7 +169,7 @@ def test_no_module_imports_another_tokenizer_library():
 
 
 def test_oracles_do_not_import_fasttok():
-    for name in ("oracles", "metric_oracles", "decoder_oracles", "hostile"):
+    for name in ("oracles", "metric_oracles", "decoder_oracles", "vector_oracles", "hostile"):
         allowed = set(sys.stdlib_module_names) | {"numpy", "regex"}
         assert {module.split(".")[0] for module in imports(ROOT / "tests" / f"{name}.py")} <= allowed
 
@@ -181,7 +196,7 @@ def test_public_names():
     assert set(ft.__all__) == set(ft._MODULE_OF)
     for name in ft.__all__:
         assert getattr(ft, name).__module__.startswith("fasttok.")
-    assert set(ft.__all__) <= set(dir(ft))
+    assert {*ft.__all__, *ft._PACKAGES} <= set(dir(ft))
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = ft.nonsense
 
@@ -190,4 +205,4 @@ def test_lazy_names_agree_with_imports_for_type_checkers():
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {alias.name: node.module for node in block.body for alias in node.names}
-    assert seen == ft._MODULE_OF
+    assert seen == ft._MODULE_OF | dict.fromkeys(ft._PACKAGES, "fasttok")

@@ -123,6 +123,20 @@ def checked_size(name: str, value: Any, least: int) -> int:
     return min(number, _LARGEST)
 
 
+def checked_dimension(name: str, value: Any, least: int = 1) -> int:
+    """Return the value as an ``int`` from `least` to 2^31 - 1, such as a number of rows of an array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the value is not an integer, or is out of range.
+    """
+    number = checked_integer(name, value)
+    if not least <= number < 1 << 31:
+        raise ValueError(f"{name} must be from {least} to 2^31 - 1, not {describe(number)}")
+    return number
+
+
 def checked_seed(name: str, value: Any) -> int:
     """Return the value as an ``int`` from 0 to 2^64 - 1.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core._gather import gather_bytes, measure_rows
-from fasttok.core.checks import checked_row, describe, describe_type, has_flags, is_table
+from fasttok.core.checks import checked_row, describe, describe_items, describe_type, has_flags, is_table
 from fasttok.core.ragged import Ragged
 
 Ids = Sequence[int] | NDArray[Any]
@@ -61,6 +61,61 @@ def _describe_items(ids: Any, array: NDArray[Any]) -> str:
             kind = "bool" if isinstance(one, (bool, np.bool_)) else str(array.dtype)
             return f"{kind} ({describe(one)} at position {i})"
     return str(array.dtype)
+
+
+def as_id_array(ids: Any, n_ids: int, name: str = "ids", scope: str = "") -> NDArray[Any]:
+    """Convert ids in an array of any shape, in nested lists or a single id to an array; check their range.
+
+    Parameters
+    ----------
+    ids : array_like of int
+        The ids.
+    n_ids : int
+        Number of ids; valid ids are from 0 to ``n_ids - 1``.
+    name : str
+        Name of the argument, for messages.
+    scope : str
+        Description of the valid ids, for messages; default: the vocabulary.
+
+    Raises
+    ------
+    TypeError
+        If `ids` are not integers, or are rows of different lengths.
+    IndexError
+        If an id is out of range. The message gives its index.
+    """
+    what = f"{name} must be integers in an array of any shape"
+    if isinstance(ids, Ragged):
+        raise TypeError(
+            f"{what}, not a Ragged, whose rows differ in length; pad them first, or pass {name}.values"
+        )
+    is_text = isinstance(ids, (str, bytes, bytearray, memoryview, Set, type))
+    is_number = isinstance(ids, (int, np.integer)) and not isinstance(ids, bool)
+    if is_text or is_table(ids) or not (is_number or hasattr(ids, "__len__") or isinstance(ids, np.ndarray)):
+        raise TypeError(f"{what}, not {describe_type(ids)}")
+    try:
+        array = np.asarray(ids)
+    except (ValueError, OverflowError):
+        raise TypeError(f"{what}, not rows of different lengths; pad them first") from None
+    if array.size == 0 and not isinstance(ids, np.ndarray):
+        return np.empty(array.shape, np.int64)
+    scope = scope or f"the vocabulary of {n_ids:,} ids"
+    if array.dtype == object and all(type(i) is int for i in array.ravel().tolist()):
+        raise IndexError(f"{name}: an id of more than 64 bits is outside {scope}")
+    if array.dtype.kind not in "iu" or _has_flags(ids, array):
+        raise TypeError(f"{what}, not {describe_items(array)}")
+    if array.size and not 0 <= array.min() <= array.max() < n_ids:
+        bad = np.unravel_index(int(np.argmax((array < 0) | (array >= n_ids))), array.shape)
+        index = f" at index {', '.join(str(int(i)) for i in bad)}" if bad else ""
+        raise IndexError(f"{name}: {int(array[bad])}{index} is outside {scope}")
+    return array
+
+
+def _has_flags(values: Any, array: NDArray[Any]) -> bool:
+    """Return whether True or False is in nested lists, of which NumPy has made the integers in `array`."""
+    if array.ndim < 2 or not isinstance(values, (list, tuple)):
+        return has_flags(values, array)
+    return any(_has_flags(one, row) for one, row in zip(values, array, strict=True))
 
 
 def as_rows(rows: Rows, name: str = "rows") -> Ragged:

@@ -1,0 +1,28 @@
+"""Vectors for the ids of a tokenizer: embedding tables, positions, counts of parameters."""
+
+from fasttok.vectors.parameters import ParameterCount, count_parameters
+from fasttok.vectors.positions import (
+    Rotary,
+    alibi,
+    alibi_slopes,
+    learned,
+    relative_bias,
+    relative_buckets,
+    rotary,
+    sinusoidal,
+)
+from fasttok.vectors.table import EmbeddingTable
+
+__all__ = [
+    "EmbeddingTable",
+    "ParameterCount",
+    "Rotary",
+    "alibi",
+    "alibi_slopes",
+    "count_parameters",
+    "learned",
+    "relative_bias",
+    "relative_buckets",
+    "rotary",
+    "sinusoidal",
+]
