@@ -12,6 +12,7 @@ import pytest
 
 import fasttok as ft
 from fasttok.core.saving import (
+    atomic_folder,
     atomic_write,
     check_not_input,
     check_writable,
@@ -180,6 +181,29 @@ def test_files_that_belong_together_are_all_written_or_none():
     write_files({"file": b"new", "second": b"new"})
     assert (Path("file").read_text(), Path("second").read_text()) == ("new", "new")
     assert Path("hard").read_text() == "old"
+
+
+@pytest.mark.parametrize("path", ["folder", "to folder", "new", "new/a/b"])
+def test_folders_are_written_whole(path):
+    with atomic_folder(path) as name:
+        Path(name, "one").write_text("1")
+        assert not os.path.exists(f"{path}/one")
+    assert Path(path, "one").read_text() == "1"
+    assert not [name for name in os.listdir(os.path.dirname(path) or ".") if name.startswith(".")]
+    with pytest.raises(FileExistsError, match="the folder is not empty"), atomic_folder(path):
+        pass
+    assert os.listdir(path) == ["one"]
+
+
+@pytest.mark.parametrize("fail", [lambda: 1 / 0, delete_temporary_files])
+def test_nothing_is_left_of_a_folder_that_fails(fail):
+    before = sorted(os.listdir())
+    with pytest.raises((ZeroDivisionError, FileNotFoundError)), atomic_folder("new") as name:  # noqa: PT012
+        Path(name, "one").write_text("1")
+        fail()
+    assert sorted(os.listdir()) == before
+    with pytest.raises(NotADirectoryError), atomic_folder("file"):
+        pass
 
 
 def test_temporary_files_can_be_deleted_at_once():

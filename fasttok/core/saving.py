@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,14 +20,20 @@ _STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
 _LONGEST_NAME = 100  # bytes of the name that a temporary file repeats; file systems allow about 255 in all
 
 
-_unfinished: set[str] = set()  # temporary files of saves that have not finished
+_unfinished: set[str] = set()  # temporary files and folders of saves that have not finished
 
 
 def delete_temporary_files() -> None:
     """Delete the temporary files of all unfinished saves, before the process ends without unwinding."""
     for name in tuple(_unfinished):
-        if os.path.exists(name):
-            os.unlink(name)
+        _delete(name)
+
+
+def _delete(name: str) -> None:
+    if os.path.isdir(name):
+        shutil.rmtree(name)
+    elif os.path.exists(name):
+        os.unlink(name)
 
 
 @contextmanager
@@ -52,6 +59,40 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if error.errno is not None and error.filename is None:
             error.filename = os.fsdecode(path)
         raise
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Make a folder whose files appear together, when the block ends without an error.
+
+    The block writes its files into the folder whose name it gets. This temporary folder is next to `path` and
+    renamed at the end; a killed process leaves it, as `atomic_write` leaves a temporary file.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and is not an empty folder.
+    OSError
+        If the folder cannot be made.
+    """
+    check_writable(path, folder=True)
+    name = os.path.realpath(os.fsdecode(path))
+    if os.path.isdir(name) and os.listdir(name):
+        raise FileExistsError(errno.EEXIST, "cannot write: the folder is not empty", os.fsdecode(path))
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    temporary = _temporary(name)
+    _unfinished.add(temporary)
+    try:
+        os.mkdir(temporary)
+        yield temporary
+        if os.path.isdir(name):
+            os.rmdir(name)  # it is empty
+        os.rename(temporary, name)
+    except BaseException:
+        _delete(temporary)
+        raise
+    finally:
+        _unfinished.discard(temporary)
 
 
 def write_files(files: Mapping[str, bytes]) -> None:
