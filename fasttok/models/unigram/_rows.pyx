@@ -21,7 +21,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.core._keys cimport Key, hash_key, make_key
+from fasttok.core._keys cimport Key, ctz, hash_key, make_key
 from fasttok.models._cache cimport CacheEntry, PretokenCache, cache_first, cache_prefetch
 from fasttok.models._encoder cimport DO_NOT_CACHE, UNKNOWN, known_length
 from fasttok.models.unigram._paths cimport (
@@ -31,12 +31,11 @@ from fasttok.models.unigram._paths cimport (
 )
 from fasttok.models.unigram._viterbi cimport UnigramEncoder, fuse_unknown
 from fasttok.text._spans cimport Spans
+from fasttok.text.pretokenizers._metaspace cimport marks as find_marks
 from fasttok.text.unicode._utf8 cimport read_code_point
 
-from fasttok.text.pretokenizers._metaspace import WordScanner
 
 cdef enum:
-    CHUNK = 256  # candidates for cuts per search
     BLOCK = 32  # segments per block of cache lookups
     LONGEST = 256  # largest length in bytes of a segment that is cached
     # Only what is longer than LEAST between two cuts at ▁ is cut at other pairs: after at least LEAST_LONG bytes before
@@ -58,11 +57,9 @@ cdef struct RowSum:
 
 
 cdef struct Marks:
-    int64_t starts[CHUNK]
-    int64_t ends[CHUNK]  # candidates for the next cut at ▁
-    Py_ssize_t n
-    Py_ssize_t n_used
-    Py_ssize_t position  # where the next candidates are searched
+    uint64_t bits  # places after `start`, of at most 64 bytes, where ▁ begins and that have not been looked at
+    Py_ssize_t start
+    Py_ssize_t position  # where the search continues
     Py_ssize_t cut  # next cut at ▁; not after the last bound if it is not known
 
 
@@ -77,7 +74,6 @@ cdef class RowEncoder(UnigramEncoder):
     cdef double max_score  # largest absolute score of a piece that can match text, and of an unknown character
     cdef const uint64_t[::1] pairs  # bit set of the hashes of the pairs of characters that pieces contain
     cdef int pairs_shift  # a hash of 32 bits, shifted right, is the index of a bit
-    cdef Spans words  # finds the candidates for cuts at ▁; None if there are none
     cdef bint cuts_before  # whether no piece has ▁ after another character
     cdef bint cuts_after  # whether no piece has another character after ▁
 
@@ -118,8 +114,6 @@ cdef class RowEncoder(UnigramEncoder):
                 a = b
                 j += size
         self.pairs = pairs
-        if self.cuts_before or self.cuts_after:
-            self.words = WordScanner(not self.cuts_before)
 
     cdef Py_ssize_t find_arcs(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -147,9 +141,8 @@ cdef class RowEncoder(UnigramEncoder):
         cdef bint is_short = (end - begin) * self.max_score <= MOST_SCORE, is_small, is_bounded, has_unknown
         row.total = 0
         row.n_added = 0
-        marks.n = 0
-        marks.n_used = 0
-        marks.position = begin
+        marks.bits = 0
+        marks.position = begin if self.cuts_before or self.cuts_after else end
         marks.cut = begin
         bounds[0] = begin
         while bounds[0] < end:
@@ -302,20 +295,14 @@ cdef class RowEncoder(UnigramEncoder):
         cdef uint32_t a, b
         while n < BLOCK and begin < end:
             while stop <= begin:
-                if marks.n_used == marks.n:
-                    marks.n_used = 0
-                    marks.n = 0
-                    if self.words is not None and marks.position < end:
-                        marks.n = self.words.next(
-                            text, row_begin, end, &marks.position, marks.starts, marks.ends, CHUNK
-                        )
-                    if marks.n == 0:
-                        stop = end
-                        break
-                at = marks.ends[marks.n_used]
-                marks.n_used += 1
-                if at >= end or self._may_cut_at_mark(text, at, row_begin, end):
-                    stop = min(at, end)
+                at = next_mark(text, n_text, end, marks)
+                if at >= end:
+                    stop = end
+                    break
+                if not self.cuts_before:
+                    at += 3
+                if at > begin and (at == end or self._may_cut_at_mark(text, at, row_begin, end)):
+                    stop = at
             at = stop
             if stop - begin > LEAST:
                 a = read_character(text, n_text, begin, &length)
@@ -344,6 +331,31 @@ cdef class RowEncoder(UnigramEncoder):
         """Return whether a piece may contain the character b after the character a."""
         cdef uint32_t place = hash_pair(a, b) >> self.pairs_shift
         return self.pairs[place >> 6] >> (place & 63) & 1
+
+
+cdef inline Py_ssize_t next_mark(
+    const uint8_t* text, Py_ssize_t n_text, Py_ssize_t end, Marks* marks
+) noexcept nogil:
+    """Return the place of the next ▁ before `end`, or `end` if there is none."""
+    cdef Py_ssize_t i, at, n
+    while marks.bits == 0:
+        at = marks.position
+        n = min(end - at - 2, <Py_ssize_t>64)
+        if n <= 0:
+            return end
+        if at + 66 <= n_text:
+            marks.bits = find_marks(text + at)
+            if n < 64:
+                marks.bits &= (<uint64_t>1 << n) - 1
+        else:
+            for i in range(n):
+                if is_mark(text, at + i, at, end):
+                    marks.bits |= <uint64_t>1 << i
+        marks.start = at
+        marks.position = at + 64
+    at = marks.start + ctz(marks.bits)
+    marks.bits &= marks.bits - 1
+    return at
 
 
 cdef inline bint is_mark(const uint8_t* text, Py_ssize_t at, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__SSE2__) && defined(__GNUC__)
 #include <emmintrin.h>
@@ -37,6 +38,56 @@ static inline ptrdiff_t ft_copy_word(const uint8_t *p, const uint8_t *end, const
     while (p < end && *p != ' ')
         *out++ = *p++;
     return p - start;
+}
+
+/* Writes text with marks instead of spaces or, if `merge`, one mark instead of a run of spaces. Moves `out` to the end of
+ * what was written; may overwrite up to 15 bytes after it. Reads nothing at or after `readable`, and therefore may stop
+ * before the end. Returns the place at which it stopped. */
+static inline const uint8_t *ft_write_marked(
+    const uint8_t *p, const uint8_t *end, const uint8_t *readable, int merge, uint8_t **out)
+{
+#ifdef FT_METASPACE_SSE2
+    const __m128i space = _mm_set1_epi8(' ');
+    const uint8_t *start = p; /* text before it has been written */
+    uint8_t *o = *out;
+    uint64_t carry = 0; /* whether the block follows a space */
+    while (p < end && readable - p >= 64 + 16) {
+        uint64_t spaces = 0;
+        int i;
+        for (i = 0; i < 4; i++) {
+            __m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+            spaces |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, space)) << (16 * i);
+        }
+        if (end - p < 64)
+            spaces &= ((uint64_t)1 << (end - p)) - 1;
+        uint64_t bits = merge ? spaces & ~(spaces << 1 | carry) : spaces;
+        carry = spaces >> 63;
+        while (bits) {
+            const uint8_t *at = p + __builtin_ctzll(bits);
+            for (; at - start > 16; start += 16, o += 16)
+                _mm_storeu_si128((__m128i *)o, _mm_loadu_si128((const __m128i *)start));
+            _mm_storeu_si128((__m128i *)o, _mm_loadu_si128((const __m128i *)start));
+            o += at - start;
+            memcpy(o, "\xe2\x96\x81", 3);
+            o += 3;
+            start = at + 1;
+            while (merge && start < end && *start == ' ')
+                start++;
+            bits &= bits - 1;
+        }
+        p += 64;
+    }
+    if (p >= end) {
+        memcpy(o, start, end - start);
+        o += end - start;
+        start = end;
+    }
+    *out = o;
+    return start;
+#else
+    (void)end, (void)readable, (void)merge, (void)out;
+    return p;
+#endif
 }
 
 /* Returns the positions of marks that begin in the next 64 bytes, one bit per byte. Reads 66 bytes. */

@@ -8,12 +8,6 @@ from libc.string cimport memcmp, memcpy
 from fasttok.core._keys cimport ctz
 from fasttok.text._spans cimport Spans
 
-cdef extern from "_metaspace.h" nogil:
-    Py_ssize_t copy_word "ft_copy_word"(
-        const uint8_t* start, const uint8_t* end, const uint8_t* readable, uint8_t* out
-    )
-    uint64_t marks "ft_marks"(const uint8_t* p)
-
 cdef const char* MARK = b"\xe2\x96\x81"  # U+2581
 cdef enum:
     WIDTH = 3  # bytes of the mark
@@ -65,6 +59,8 @@ def rewrite(
     cdef bint aligned = origins.shape[0] > 0
     cdef const uint8_t* p
     cdef uint8_t* o = &out[0]
+    cdef uint8_t* to
+    cdef bint is_plain = escape and not aligned  # whether only marks and copies are written
     if not escape:
         mark = b" "
     out_offsets[0] = 0
@@ -93,6 +89,10 @@ def rewrite(
                     if has_heads and row == 0:
                         origin = HEAD if remove else BEGIN
                     n = write_mark(o, n, origin, width, origins)
+                if is_plain and i < end:
+                    to = o + n
+                    i = write_marked(p + i, p + end, p + text.shape[0], remove, &to) - p
+                    n = to - o
                 while i < end:
                     if k < n_protected and protected[k] == i:
                         n = write_mark(o, n, i, width, origins)
