@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         SpecialTokenError,
         TemplateError,
         TextError,
+        TokenStoreError,
         UnknownCharacterError,
     )
     from fasttok.core.ragged import Ragged
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from fasttok.tokenizer.template import Template
     from fasttok.tokenizer.tokenizer import Tokenizer
     from fasttok.tokenizer.train import train
+    from fasttok.tokens.store import TokenStore
 
 # Public names by module. They are imported on first access (PEP 562), which keeps `import fasttok` fast.
 _NAMES_OF_MODULE = {
@@ -135,6 +137,7 @@ _NAMES_OF_MODULE = {
         "SpecialTokenError",
         "TemplateError",
         "TextError",
+        "TokenStoreError",
         "UnknownCharacterError",
     ],
     "fasttok.evaluation.wrappers": ["wrap"],
@@ -194,6 +197,7 @@ _NAMES_OF_MODULE = {
     "fasttok.tokenizer.stream": ["EncodedPart"],
     "fasttok.tokenizer.tokenizer": ["Tokenizer"],
     "fasttok.tokenizer.train": ["train"],
+    "fasttok.tokens.store": ["TokenStore"],
 }
 _MODULE_OF = {
     name: home for home, names in _NAMES_OF_MODULE.items() for name in names
@@ -265,6 +269,8 @@ __all__ = [
     "TemplateError",
     "TestCorpus",
     "TextError",
+    "TokenStore",
+    "TokenStoreError",
     "Tokenizer",
     "Trained",
     "Trainer",
@@ -298,7 +304,7 @@ __all__ = [
 ]
 
 # Packages whose public names are attributes of the package, such as `fasttok.vectors.sinusoidal`.
-_PACKAGES = ["vectors"]
+_PACKAGES = ["tokens", "vectors"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime
 import enum
 import inspect
+import itertools
+import os
 import pathlib
 import threading
 from collections import UserDict
@@ -420,6 +422,22 @@ def _results() -> str:
 
 
 @cache
+def _store() -> str:
+    path = f"{_folder()}/a.tokens"
+    ft.TokenStore.from_arrays(path, [[1, 2], [3]], vocab_size=4)
+    return path
+
+
+class NewStore(os.PathLike):
+    """Path that is another one, of nothing that exists, in every call that it is given to."""
+
+    numbers = itertools.count()
+
+    def __fspath__(self) -> str:
+        return f"{_folder()}/{next(self.numbers)}.tokens"
+
+
+@cache
 def _instance(public: type) -> Any:
     """Return an object of a public class, or the class if its methods need none."""
     made = {
@@ -460,6 +478,7 @@ def _instance(public: type) -> Any:
         "Strip": ft.Strip,
         "Template": lambda: ft.Template("<s> $A"),
         "Tokenizer": lambda: TOK,
+        "TokenStore": lambda: ft.TokenStore.open(_store()),
         "TrimOffsets": ft.TrimOffsets,
         "Truncation": lambda: ft.Truncation(5),
         "UnicodeNormalizer": lambda: ft.UnicodeNormalizer("nfc"),
@@ -748,6 +767,24 @@ valid(
     **{name: getattr(COUNTS, name) for name in ("code_points", "offsets", "counts", "recipe")},
 )
 kinds("PretokenCounts", code_points=kind(), offsets=kind(), counts=kind(), recipe=kind())
+valid("TokenStore", path=lambda: _store())  # noqa: PLW0108
+valid("TokenStore.open", path=lambda: _store())  # noqa: PLW0108
+kinds("TokenStore", "TokenStore.open", path=PATH, tokenizer=NONE)
+valid("TokenStore.document", i=0)
+kinds("TokenStore.document", i=COUNT | kind("-1", "np.int64(-1)"))
+valid("TokenStore.from_arrays", path=NewStore(), ids=[[1, 2]], vocab_size=4)
+kinds(
+    "TokenStore.from_arrays",
+    path=PATH.saying("cannot write") | kind("'qzxv'", "'two words'"),
+    ids=(ID_ROWS | kind("array")).saying("id "),
+    offsets=NONE,
+    vocab_size=kind().saying("vocabulary"),
+    separator_id=NONE | COUNT,
+    tokenizer_fingerprint=NONE | WORD,
+    corpus_fingerprint=NONE | WORD,
+    source_bytes=NONE | COUNT | LARGE,
+    shard_size=LARGE,
+)
 valid("PretokenCounts.from_dict", counts={"a": 1})
 kinds("PretokenCounts.from_dict", counts=kind("{}", "{'a': 1}"))
 valid("PretokenCounts.from_arrow", table=lambda: COUNTS.to_arrow())  # noqa: PLW0108

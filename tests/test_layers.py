@@ -35,6 +35,7 @@ DELEGATES = {
     ("tokenizer.tokenizer", "display.colours"),
 }
 BRIDGES = ("formats.bridges",)  # modules that may import another tokenizer library, inside functions
+LAZY = ("tokens",)  # public packages whose names are imported on first access
 MOST_MODULES = 16  # largest number of modules in a folder
 
 
@@ -148,7 +149,7 @@ def test_init_files_of_packages_are_empty():
             assert path.read_text() == "", path
 
 
-@pytest.mark.parametrize("package", ft._PACKAGES)
+@pytest.mark.parametrize("package", [name for name in ft._PACKAGES if name not in LAZY])
 def test_init_files_of_public_packages_only_import_public_names(package):
     doc, *statements, names = ast.parse((PACKAGE / package / "__init__.py").read_text()).body
     assert isinstance(doc, ast.Expr)
@@ -160,6 +161,20 @@ def test_init_files_of_public_packages_only_import_public_names(package):
     assert sorted(imported) == sorted(module.__all__)
     for name in module.__all__:
         assert getattr(module, name).__module__.startswith(f"fasttok.{package}.")
+
+
+@pytest.mark.parametrize("package", [name for name in ft._PACKAGES if name in LAZY])
+def test_names_of_lazy_packages(package):
+    module = getattr(ft, package)
+    assert module.__all__ == sorted(module.__all__)
+    assert set(module.__all__) == set(module._MODULE_OF)
+    for name in module.__all__:
+        assert getattr(module, name).__module__.startswith(f"fasttok.{package}.")
+    assert set(module.__all__) <= set(dir(module))
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = module.nonsense
+    loaded = run(f"import sys, fasttok as ft\nft.{package}\nprint('numpy' in sys.modules)").stdout
+    assert loaded == "False\n"
 
 
 def test_no_module_imports_another_tokenizer_library():

@@ -355,3 +355,29 @@ class ModelExportError(FasttokError):
     fasttok.core.errors.ModelExportError: a vocab.txt can only hold WordPiece, not a model of kind
     'character'
     """
+
+
+class TokenStoreError(FasttokError):
+    """Error in a folder of stored ids: incomplete, damaged, made by another tokenizer, or of another format.
+
+    Attributes
+    ----------
+    path : str
+        The folder, or the file in it with the error.
+    place : str
+        Place of the error in the file; empty if the whole file, or the folder, is wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fasttok as ft
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ft.TokenStore.open(folder)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    fasttok.core.errors.TokenStoreError: ...: not a token store: the folder has no file store.json
+    """
+
+    def __init__(self, message: str, path: str, place: str = "") -> None:
+        super().__init__(": ".join(part for part in (path, place, message) if part))
+        self.path = path
+        self.place = place
