@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -146,6 +147,44 @@ class _Stream(Iterator[Item]):
         item = next(self._items)
         self.has_waited = time.monotonic() - start - (time.thread_time() - busy) > LONG_WAIT
         return item
+
+
+class BackgroundHash:
+    """SHA-256 that is computed in a thread of its own, so that reading and writing need not wait for it.
+
+    Parameters
+    ----------
+    most : int
+        Number of buffers that may wait for the thread.
+    """
+
+    def __init__(self, most: int = 4) -> None:
+        self._digest = hashlib.sha256()
+        self._most = most
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: deque[Future[None]] = deque()
+
+    def update(self, data: memoryview) -> None:
+        """Add bytes, which must not change until `digest` is called."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1)
+        self._pending.append(self._pool.submit(self._digest.update, data))
+        self._wait(self._most)
+
+    def digest(self) -> bytes:
+        """Return the hash of all bytes so far."""
+        self._wait(0)
+        return self._digest.digest()
+
+    def _wait(self, most: int) -> None:
+        while len(self._pending) > most:
+            self._pending.popleft().result()
+
+    def close(self) -> None:
+        """End the thread; the next `update` starts another one."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
 
 def _end(pool: ThreadPoolExecutor, pending: Iterable[Future[Any]]) -> None:

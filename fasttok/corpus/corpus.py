@@ -28,6 +28,7 @@ from fasttok.corpus.batches import BATCH_BYTES, Batch, text_batches
 from fasttok.corpus.documents import resolve_rule
 from fasttok.corpus.fields import Field, Nulls, checked_nulls, keep_texts
 from fasttok.corpus.files import PathLike, find_files
+from fasttok.corpus.fingerprint import TextHash
 from fasttok.corpus.formats import Format, Options
 from fasttok.corpus.sources import Files, Origin, Source, gather_documents
 from fasttok.corpus.tables import check_table, table_rows
@@ -492,7 +493,9 @@ class Corpus:
     def fingerprint(self) -> str:
         """Read the whole corpus; return a SHA-256 hash of documents and their boundaries, in hexadecimal.
 
-        The fingerprint does not depend on paths, or on how documents are distributed over files.
+        The fingerprint does not depend on paths, or on how documents are distributed over files. It is the
+        hash of two hashes: that of the text of all documents, and that of their lengths in bytes, as int64
+        in little-endian order.
 
         Examples
         --------
@@ -502,10 +505,10 @@ class Corpus:
         >>> a.fingerprint() == b.fingerprint(), b.fingerprint() == c.fingerprint()
         (False, True)
         """
-        digest = hashlib.sha256()
-        for document in self:
-            digest.update(hashlib.sha256(document).digest())
-        return digest.hexdigest()
+        with TextHash() as text:
+            for batch in self.batches():
+                text.update(batch)
+            return text.fingerprint()
 
 
 def _reader(items: Any, error: str) -> Callable[[], Any]:

@@ -21,6 +21,7 @@ from fasttok.core.checks import (
     checked_integer,
     checked_items,
     checked_mapping,
+    checked_path,
     checked_size,
     suggest,
 )
@@ -70,9 +71,12 @@ from fasttok.tokenizer.model_config import ModelConfig
 from fasttok.tokenizer.offsets import Encoding, Trimmer, locate, surround
 from fasttok.tokenizer.piece_counts import read_piece_counts
 from fasttok.tokenizer.settings import Padding, Settings, Side, Strategy, TrimOffsets, Truncation
+from fasttok.tokenizer.stored import HashedCorpus, Options, find_separator, write_store
 from fasttok.tokenizer.stream import EncodedPart, Parts, copy_parts, count_parts, join_parts
 from fasttok.tokenizer.template import PLAIN_PAIR, AnyIds, Template
 from fasttok.tokenizer.vocabulary import Vocabulary, append_tokens, as_added_tokens, check_added_tokens
+from fasttok.tokens.layout import SHARD_SIZE, checked_shard_size
+from fasttok.tokens.store import TokenStore
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -929,6 +933,95 @@ class Tokenizer:
         with advising_corpus(paths):
             parts = self._encode_parts(_open(paths), add_special_tokens, special, workers, sampling)
         return _advise(copy_parts(parts), paths)
+
+    def encode_corpus(
+        self,
+        corpus: PathLike | Iterable[PathLike] | Corpus,
+        path: PathLike,
+        *,
+        separator: str | int | None = None,
+        add_special_tokens: bool = False,
+        special: Special = "none",
+        workers: int | None = None,
+        shard_size: int = SHARD_SIZE,
+        progress: bool = False,
+    ) -> TokenStore:
+        """Encode a corpus to a new token store on disk, and open it.
+
+        Text and ids need not fit in memory. Until the store is complete, its folder is named
+        ``PATH.partial``. If a run is interrupted, even by ``kill -9`` or a full disk, the same call goes on
+        from its last checkpoint, and the store has the same bytes as without an interruption.
+
+        Parameters
+        ----------
+        corpus : path, iterable of paths, or Corpus
+            Text, as in `encode_files`.
+        path : str or os.PathLike
+            Folder of the new store, such as "train.tokens". It must not exist.
+        separator : str or int, optional
+            Text of an added token, or an id, that is put after each document; default: nothing.
+        add_special_tokens, special, workers
+            As in `encode_files`. The bytes of the store do not depend on `workers`.
+        shard_size : int, default 2^28
+            Number of ids per file, a multiple of 65,536.
+        progress : bool, default False
+            Whether to show a progress bar on the standard error stream.
+
+        Returns
+        -------
+        TokenStore
+            The new store.
+
+        Raises
+        ------
+        FileExistsError
+            If `path` exists.
+        BlockingIOError
+            If another process is writing this store.
+        TokenStoreError
+            If an unfinished store has been begun with another corpus, tokenizer or other options.
+        TypeError, ValueError, IndexError, TemplateError
+            If an argument is not valid.
+        OSError, CorpusError, SpecialTokenError, UnknownCharacterError
+            As in `encode_files`; or the store cannot be written.
+
+        See Also
+        --------
+        TokenStore : The store; it also says how to write ids that exist.
+
+        Notes
+        -----
+        Checkpoints are about 64 MB of text apart, and always between two documents. A run that goes on reads
+        the documents before the checkpoint again, to see that they are the same, but does not encode them.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import fasttok as ft
+        >>> corpus = ft.Corpus.from_texts(["low lower", "lowest"])
+        >>> tok = ft.train(corpus, vocab_size=259, special_tokens=["<|endoftext|>"])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = tok.encode_corpus(corpus, f"{folder}/train.tokens", separator="<|endoftext|>")
+        ...     store.ids, store.document(1)
+        (array([257, 256, 101, 114, 258, 257, 101, 115, 116, 258], dtype=uint16),
+         array([257, 101, 115, 116, 258], dtype=uint16))
+        """
+        folder = checked_path("path", path)
+        with advising_corpus(corpus):
+            source = HashedCorpus(_open(corpus))
+            parts = self._encode_parts(source, add_special_tokens, special, workers, None)
+            options = Options(
+                self.vocab_size,
+                checked_shard_size(shard_size),
+                find_separator(separator, self.added_tokens, self.vocab_size),
+                self.fingerprint(),
+                {
+                    "add_special_tokens": add_special_tokens,
+                    "special": special if isinstance(special, str) else sorted(set(special)),
+                },
+            )
+            write_store(source, parts, folder, options, checked_flag("progress", progress))
+        return TokenStore.open(folder)
 
     def encode_pairs(
         self,

@@ -66,6 +66,8 @@ class Description:
         Id after each document.
     tokenizer_fingerprint, corpus_fingerprint : str, optional
         Fingerprints of the tokenizer and of the text.
+    encoding : dict of str to object, optional
+        Other options of `Tokenizer.encode_corpus`; None if the ids were not written by it.
     files : dict of str to FileInfo
         Size and hash of each file, by name.
     """
@@ -78,6 +80,7 @@ class Description:
     separator_id: int | None
     tokenizer_fingerprint: str | None
     corpus_fingerprint: str | None
+    encoding: dict[str, Any] | None
     files: dict[str, FileInfo]
 
     @property
@@ -178,7 +181,7 @@ def _parse(fields: Any, path: str) -> Description:
 
     def optional(name: str, kind: type) -> Any:
         value = get(name)
-        if value is not None and (type(value) is not kind or value in ("", True)):
+        if value is not None and (type(value) is not kind or value == ""):
             raise TokenStoreError(f"it must be null or {kind.__name__}, not {describe(value)}", path, name)
         return value
 
@@ -221,6 +224,7 @@ def _parse(fields: Any, path: str) -> Description:
         separator_id,
         optional("tokenizer_fingerprint", str),
         optional("corpus_fingerprint", str),
+        optional("encoding", dict),
         {},
     )
     if description.n_shards > 100_000:

@@ -182,8 +182,7 @@ class TokenStore:
         Each document includes its separator. The first access checks all offsets: O(n_documents).
         """
         offsets = self._map([OFFSETS], OFFSET_DTYPE)
-        if not are_offsets(offsets, self.n_ids):
-            raise _offsets_error(offsets, self.n_ids, os.path.join(self._path, OFFSETS))
+        _check_offsets(offsets, self.n_ids, os.path.join(self._path, OFFSETS))
         return offsets
 
     def document(self, i: int) -> NDArray[Any]:
@@ -312,9 +311,7 @@ class TokenStore:
         for name, info in description.files.items():
             path = os.path.join(self._path, name)
             if name == OFFSETS:
-                offsets = self._map([OFFSETS], OFFSET_DTYPE)
-                if not are_offsets(offsets, self.n_ids):
-                    raise _offsets_error(offsets, self.n_ids, path)
+                _check_offsets(self._map([OFFSETS], OFFSET_DTYPE), self.n_ids, path)
                 digest = _hash_file(path)
             else:
                 digest = _hash_file(path, description.dtype, self.vocab_size)
@@ -357,21 +354,23 @@ def _check_is_tokenizer(value: Any) -> None:
         raise TypeError(f"tokenizer must be a Tokenizer or None, not {describe_type(value)}")
 
 
-def _offsets_error(offsets: NDArray[np.int64], n_ids: int, path: str) -> TokenStoreError:
-    """Return the error that names the first wrong offset."""
+def _check_offsets(offsets: NDArray[np.int64], n_ids: int, path: str) -> None:
+    """Raise an error that names the first wrong offset, if there is one."""
+    if offsets[0] == 0 and offsets[-1] == n_ids and are_offsets(offsets, n_ids):
+        return
     if offsets[0] != 0:
-        return TokenStoreError(f"damaged: it must be 0, not {offsets[0]:,}", path, "offset 0")
+        raise TokenStoreError(f"damaged: it must be 0, not {offsets[0]:,}", path, "offset 0")
     for start in range(0, len(offsets) - 1, CHUNK):
         part = offsets[start : start + CHUNK + 1]
         bad = np.flatnonzero((part[1:] < part[:-1]) | (part[1:] > n_ids))
         if len(bad):
             i = int(bad[0])
-            return TokenStoreError(
+            raise TokenStoreError(
                 f"damaged: it is {part[i + 1]:,}, but must be from {part[i]:,} to {n_ids:,}",
                 path,
                 f"offset {start + i + 1:,}",
             )
-    return TokenStoreError(
+    raise TokenStoreError(
         f"damaged: it must be the number of ids, {n_ids:,}, not {offsets[-1]:,}",
         path,
         f"offset {len(offsets) - 1:,}",

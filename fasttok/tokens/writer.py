@@ -1,27 +1,27 @@
-"""Write a token store: shards, offsets and description, in a folder that is renamed when it is complete."""
+"""Write the files of a token store: `StoreWriter` part by part, `write_arrays` from ids that exist."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.checks import checked_items, checked_size, describe
+from fasttok.core.errors import TokenStoreError
 from fasttok.core.ids import as_ids
+from fasttok.core.parallel import BackgroundHash
 from fasttok.core.ragged import Ragged
-from fasttok.core.saving import check_writable
+from fasttok.core.saving import atomic_write
+from fasttok.tokens.checkpoint import UnfinishedFolder
 from fasttok.tokens.layout import (
     DESCRIPTION,
     OFFSET_DTYPE,
     OFFSETS,
-    UNFINISHED,
     Description,
     FileInfo,
     checked_fingerprint,
@@ -35,21 +35,20 @@ from fasttok.tokens.layout import (
 CHUNK = 1 << 20  # ids that are written at once
 
 
-def checked_new_store(name: str) -> str:
-    """Return the path of a new store without slashes at its end.
+class Written(NamedTuple):
+    """Files of a store that is being written, as far as they are complete.
 
-    Raises
-    ------
-    FileExistsError
-        If it exists.
-    OSError
-        If it cannot be written.
+    Attributes
+    ----------
+    n_ids, n_documents : int
+        Number of ids and documents.
+    files : dict of str to FileInfo
+        Size and hash of each file, by name.
     """
-    folder = name.rstrip(os.sep) or name
-    if os.path.lexists(folder):
-        raise FileExistsError(errno.EEXIST, "cannot write a token store: it exists; delete it first", name)
-    check_writable(folder + UNFINISHED, folder=True)
-    return folder
+
+    n_ids: int
+    n_documents: int
+    files: dict[str, FileInfo]
 
 
 class HashedFile:
@@ -58,76 +57,120 @@ class HashedFile:
     Parameters
     ----------
     path : str
-        The file, which is replaced.
+        The file.
+    written : FileInfo, optional
+        Size and hash of what is kept of an existing file; by default it is replaced.
+
+    Raises
+    ------
+    TokenStoreError
+        If the existing file is not what `written` says.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, written: FileInfo | None = None) -> None:
         self._path = path
-        self._file: BinaryIO = open(path, "wb", buffering=0)  # noqa: SIM115
-        self._digest = hashlib.sha256()
+        self._digest = BackgroundHash()
         self.n_bytes = 0
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        self._number = os.open(path, flags | (os.O_TRUNC if written is None else 0), 0o666)
+        if written is not None:
+            try:
+                self._keep(written)
+            except BaseException:
+                self.close()
+                raise
+
+    def _keep(self, written: FileInfo) -> None:
+        """Hash the start of the file, and truncate it."""
+        while self.n_bytes < written.bytes:
+            data = os.read(self._number, min(written.bytes - self.n_bytes, CHUNK))
+            if not data:
+                break
+            self._digest.update(memoryview(data))
+            self.n_bytes += len(data)
+        if self.info != written:
+            raise TokenStoreError(
+                "damaged: it is not what the unfinished run has written; delete the folder to start again",
+                self._path,
+            )
+        os.ftruncate(self._number, self.n_bytes)
+
+    @property
+    def info(self) -> FileInfo:
+        """Size and hash of what has been written."""
+        return FileInfo(self.n_bytes, self._digest.digest().hex())
 
     def write(self, array: NDArray[Any]) -> None:
-        """Append the bytes of a contiguous array."""
+        """Append the bytes of a contiguous array, which must not change until `info` is read."""
         data = array.data.cast("B") if len(array) else memoryview(b"")
         self._digest.update(data)
         self.n_bytes += len(data)
         try:
             while len(data):
-                data = data[self._file.write(data) :]
+                data = data[os.write(self._number, data) :]
         except OSError as error:
             error.filename = self._path
             raise
 
-    def finish(self) -> FileInfo:
-        """Flush the file to the disk and close it; return its size and hash."""
+    def flush(self) -> None:
+        """Write everything to the disk."""
         try:
-            os.fsync(self._file.fileno())
-            self._file.close()
+            os.fsync(self._number)
         except OSError as error:
             error.filename = self._path
             raise
-        return FileInfo(self.n_bytes, self._digest.hexdigest())
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._digest.close()
+        if self._number >= 0:
+            os.close(self._number)
+            self._number = -1
 
 
 class StoreWriter:
-    """Writer of a new store; a context manager that deletes what it has written if the block fails.
+    """Writer of the files of a store in an unfinished folder; a context manager that closes them.
 
     Parameters
     ----------
-    folder : str
-        Folder of the new store, as returned by `checked_new_store`.
-    vocab_size, shard_size, separator_id, tokenizer_fingerprint
+    path : str
+        Folder to write, which exists.
+    vocab_size, shard_size : int
         As in `TokenStore.from_arrays`; they have been checked.
+    written : Written, optional
+        Files that an earlier writer has written in part; by default, they are replaced.
+
+    Attributes
+    ----------
+    n_ids, n_documents : int
+        Number of ids and documents.
+
+    Raises
+    ------
+    TokenStoreError
+        If the existing files are not as `written` says.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        *,
-        vocab_size: int,
-        shard_size: int,
-        separator_id: int | None = None,
-        tokenizer_fingerprint: str | None = None,
-    ) -> None:
-        self._folder = folder
-        self._partial = folder + UNFINISHED
-        self._vocab_size, self._shard_size = vocab_size, shard_size
-        self._separator_id, self._tokenizer = separator_id, tokenizer_fingerprint
+    def __init__(self, path: str, vocab_size: int, shard_size: int, written: Written | None = None) -> None:
+        self._path, self._vocab_size, self._shard_size = path, vocab_size, shard_size
         self._dtype = dtype_of(vocab_size)
-        self._files: dict[str, FileInfo] = {}  # shards that are complete
-        self.n_ids = 0
-        self.n_documents = 0
+        self.n_ids, self.n_documents, files = written or (0, 0, {})
+        # Shards that are complete. A full shard is the current one until there are more ids.
+        n_complete = max(0, len(files) - 2)
+        self._files = {shard_name(i): files[shard_name(i)] for i in range(n_complete)}
+        with ExitStack() as opened:
+            self._shard = self._open(shard_name(n_complete), files)
+            opened.callback(self._shard.close)
+            self._offsets = self._open(OFFSETS, files)
+            opened.callback(self._offsets.close)
+            if not self._offsets.n_bytes:
+                self._offsets.write(np.zeros(1, OFFSET_DTYPE))
+            self._opened = opened.pop_all()
+
+    def _open(self, name: str, files: dict[str, FileInfo]) -> HashedFile:
+        return HashedFile(os.path.join(self._path, name), files.get(name))
 
     def __enter__(self) -> StoreWriter:
-        os.makedirs(self._partial, exist_ok=True)
-        self._shard = HashedFile(os.path.join(self._partial, shard_name(0)))
-        self._offsets = HashedFile(os.path.join(self._partial, OFFSETS))
-        self._offsets.write(np.zeros(1, OFFSET_DTYPE))
         return self
 
     def __exit__(
@@ -135,8 +178,15 @@ class StoreWriter:
     ) -> None:
         self._shard.close()
         self._offsets.close()
-        if kind is not None:
-            shutil.rmtree(self._partial)
+
+    def append_new(self, values: NDArray[Any], ends: NDArray[np.int64]) -> None:
+        """Append ids as `append` does, without checking or copying them.
+
+        They are in the vocabulary and have the type of the store, and the array will not be changed.
+        """
+        offsets = ends + self.n_ids
+        self._write(values)
+        self._end_documents(offsets)
 
     def append(self, values: NDArray[Any], ends: NDArray[np.int64]) -> None:
         """Append ids, and the places in `values` after which documents end.
@@ -151,61 +201,71 @@ class StoreWriter:
         Raises
         ------
         IndexError
-            If an id is not in the vocabulary.
+            If an id is not in the vocabulary. Nothing of `values` is written.
         """
         for start in range(0, len(values), CHUNK):
             part = values[start : start + CHUNK]
-            if part.min() < 0 or part.max() >= self._vocab_size:
-                i = int(np.argmax((part < 0) | (part >= self._vocab_size))) + start
+            if part.max() >= self._vocab_size or (part.dtype.kind == "i" and part.min() < 0):
+                i = start + int(np.argmax((part < 0) | (part >= self._vocab_size)))
                 document = self.n_documents + int(np.searchsorted(ends, i, "right"))
                 raise IndexError(
                     f"id {values[i]} at position {self.n_ids + i:,}, in document {document:,}, is not in the "
                     f"vocabulary of {self._vocab_size:,} ids"
                 )
+        before = self.n_ids
         for start in range(0, len(values), CHUNK):
-            self._write(np.ascontiguousarray(values[start : start + CHUNK], self._dtype))
-        for start in range(0, len(ends), CHUNK):
-            # The ids have been counted.
-            self._offsets.write(
-                (ends[start : start + CHUNK] + (self.n_ids - len(values))).astype(OFFSET_DTYPE)
-            )
-        self.n_documents += len(ends)
+            # A copy, because it is hashed later.
+            self._write(values[start : start + CHUNK].astype(self._dtype))
+        self._end_documents(ends + before)
+
+    def _end_documents(self, offsets: NDArray[np.int64]) -> None:
+        self._offsets.write(offsets.astype(OFFSET_DTYPE))
+        self.n_documents += len(offsets)
 
     def _write(self, values: NDArray[Any]) -> None:
         while len(values):
-            room = self._shard_size - self._shard.n_bytes // self._dtype.itemsize
-            if room == 0:
-                self._end_shard()
-                self._shard = HashedFile(os.path.join(self._partial, shard_name(len(self._files))))
+            n_free = self._shard_size - self._shard.n_bytes // self._dtype.itemsize
+            if not n_free:
+                self._shard.flush()
+                self._shard.close()
+                self._files[shard_name(len(self._files))] = self._shard.info
+                self._shard = self._open(shard_name(len(self._files)), {})
                 continue
-            self._shard.write(values[:room])
-            self.n_ids += len(values[:room])
-            values = values[room:]
+            self._shard.write(values[:n_free])
+            self.n_ids += len(values[:n_free])
+            values = values[n_free:]
 
-    def _end_shard(self) -> None:
-        self._files[shard_name(len(self._files))] = self._shard.finish()
+    def flush(self) -> Written:
+        """Write everything to the disk, and return what is there."""
+        self._shard.flush()
+        self._offsets.flush()
+        files = {**self._files, shard_name(len(self._files)): self._shard.info, OFFSETS: self._offsets.info}
+        return Written(self.n_ids, self.n_documents, files)
 
-    def finish(self, *, source_bytes: int | None = None, corpus_fingerprint: str | None = None) -> None:
-        """Complete the store: write its description and rename the folder."""
-        self._end_shard()
-        self._files[OFFSETS] = self._offsets.finish()
+    def finish(
+        self,
+        *,
+        source_bytes: int | None,
+        separator_id: int | None,
+        tokenizer_fingerprint: str | None,
+        corpus_fingerprint: str | None,
+        encoding: dict[str, Any] | None = None,
+    ) -> None:
+        """Write everything to the disk, and the description of the store."""
         description = Description(
-            self._vocab_size,
-            self.n_ids,
-            self.n_documents,
-            self._shard_size,
-            source_bytes,
-            self._separator_id,
-            self._tokenizer,
-            corpus_fingerprint,
-            self._files,
+            vocab_size=self._vocab_size,
+            n_ids=self.n_ids,
+            n_documents=self.n_documents,
+            shard_size=self._shard_size,
+            source_bytes=source_bytes,
+            separator_id=separator_id,
+            tokenizer_fingerprint=tokenizer_fingerprint,
+            corpus_fingerprint=corpus_fingerprint,
+            encoding=encoding,
+            files=self.flush().files,
         )
-        path = os.path.join(self._partial, DESCRIPTION)
-        with open(path, "wb") as file:
+        with atomic_write(os.path.join(self._path, DESCRIPTION)) as file:
             file.write(description.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(self._partial, self._folder)
 
 
 def write_arrays(
@@ -222,20 +282,31 @@ def write_arrays(
 ) -> None:
     """Check the arguments of `TokenStore.from_arrays` and write the store."""
     vocab_size = checked_vocab_size(vocab_size)
+    shard_size = checked_shard_size(shard_size)
     parts = _checked_parts(ids, offsets)
-    options = {
-        "vocab_size": vocab_size,
-        "shard_size": checked_shard_size(shard_size),
+    described: dict[str, Any] = {
         "separator_id": checked_separator_id(separator_id, vocab_size),
         "tokenizer_fingerprint": checked_fingerprint("tokenizer_fingerprint", tokenizer_fingerprint),
+        "corpus_fingerprint": checked_fingerprint("corpus_fingerprint", corpus_fingerprint),
+        "source_bytes": None if source_bytes is None else checked_size("source_bytes", source_bytes, 0),
     }
-    corpus_fingerprint = checked_fingerprint("corpus_fingerprint", corpus_fingerprint)
-    if source_bytes is not None:
-        source_bytes = checked_size("source_bytes", source_bytes, 0)
-    with StoreWriter(checked_new_store(path), **options) as writer:
-        for values, ends in parts:
-            writer.append(values, ends)
-        writer.finish(source_bytes=source_bytes, corpus_fingerprint=corpus_fingerprint)
+    with UnfinishedFolder(path) as folder:
+        checkpoint, complete = folder.read_checkpoint(), folder.read_complete()
+        if (checkpoint and checkpoint.n_documents) or (complete and complete.encoding is not None):
+            raise TokenStoreError(
+                "an unfinished run of encode_corpus; call it again to finish it, or delete the folder",
+                folder.path,
+            )
+        folder.clear()
+        try:
+            with StoreWriter(folder.path, vocab_size, shard_size) as writer:
+                for values, ends in parts:
+                    writer.append(values, ends)
+                writer.finish(**described)
+            folder.complete()
+        except BaseException:
+            folder.delete()
+            raise
 
 
 def _checked_parts(ids: Any, offsets: Any) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
@@ -244,7 +315,8 @@ def _checked_parts(ids: Any, offsets: Any) -> Iterator[tuple[NDArray[Any], NDArr
     if isinstance(ids, Ragged):
         if offsets is not None:
             raise TypeError("offsets must be None if ids is a Ragged, which has offsets")
-        ids, offsets, is_flat = ids.values, ids.offsets, True
+        first, last = ids.offsets[0], ids.offsets[-1]
+        ids, offsets, is_flat = ids.values[first:last], ids.offsets - first, True
         if ids.dtype.kind not in "iu":
             raise TypeError(f"ids must be integers, not {ids.dtype}")
     if is_flat:
@@ -253,17 +325,19 @@ def _checked_parts(ids: Any, offsets: Any) -> Iterator[tuple[NDArray[Any], NDArr
         if not isinstance(offsets, np.ndarray):
             raise TypeError(f"offsets must be an ndarray of int64 or None, not {describe(offsets)}")
         try:
-            rows = Ragged(ids, offsets)
+            Ragged(ids, offsets)
         except ValueError as error:
             raise ValueError(f"offsets are not valid: {error}") from None
-        return iter([(rows.values, rows.offsets[1:])])
+        if offsets[0] != 0 or offsets[-1] != len(ids):
+            raise ValueError(
+                f"offsets must begin with 0 and end with the number of ids, {len(ids):,}, not with "
+                f"{offsets[0]:,} and {offsets[-1]:,}"
+            )
+        return iter([(ids, offsets[1:])])
     if offsets is not None:
         raise TypeError("offsets must be None unless ids is a flat array of integers")
-    return _parts_of_rows(checked_items("ids", ids, "rows of integers") if not _is_matrix(ids) else ids)
-
-
-def _is_matrix(ids: Any) -> bool:
-    return isinstance(ids, np.ndarray) and ids.ndim == 2 and ids.dtype.kind in "iu"
+    is_matrix = isinstance(ids, np.ndarray) and ids.ndim == 2 and ids.dtype.kind in "iu"
+    return _parts_of_rows(ids if is_matrix else checked_items("ids", ids, "rows of integers"))
 
 
 def _parts_of_rows(rows: Iterable[Any]) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
