@@ -46,7 +46,18 @@ def main(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         for command in (
             *(train, encode, decode, small, special, offsets, added, unigram, segment, quality),
-            *(wordpiece, bert, batch, open_files, huggingface, sentencepiece, hostile, memory, startup),
+            *(
+                wordpiece,
+                bert,
+                batch,
+                batches,
+                open_files,
+                huggingface,
+                sentencepiece,
+                hostile,
+                memory,
+                startup,
+            ),
         ):
             context.invoke(command)
         context.invoke(page)
@@ -263,6 +274,20 @@ def bert(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -
 def batch(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
     """Encode a batch of 10,000 texts with BERT's vocabulary, and pad its ids to a matrix."""
     run("batch", libraries, processes, 20, [text or texts.english(), texts.bert_vocabulary(), "10000"])
+
+
+@main.command()
+@click.option("--batch-size", default=8, show_default=True, help="Number of windows per batch.")
+@click.option("--context", default=1024, show_default=True, help="Number of ids per window.")
+@libraries_option
+@repeats_option
+def batches(batch_size: int, context: int, libraries: tuple[str, ...], processes: int) -> None:
+    """Read 100 million stored ids in shuffled batches of windows."""
+    for kind in ("uint16", "int64"):
+        chosen = libraries or tuple(
+            name for name in TASKS["batches"] if kind == "int64" or "torch" not in name
+        )
+        run("batches", chosen, processes, 4, [texts.ids(), str(batch_size), str(context), kind])
 
 
 @main.command("open")

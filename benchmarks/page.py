@@ -197,6 +197,15 @@ SECTIONS = {
             Column("warm ms", milliseconds("warm_s"), ".1f"),
         ],
     ),
+    "batches": Section(
+        "Read stored ids in batches",
+        "The ids, two bytes each, are in a memory-mapped file in the page cache. Windows of the given "
+        "number of ids are read once, in a shuffled order, with their targets. MB/s counts each id once, in "
+        "the two bytes of the file, although it is also copied as a target. *NumPy* slices the file and "
+        "stacks the slices.",
+        ("ids", "batch", "context", "type"),
+        [*WARM, *PEAK],
+    ),
     "small": Section(
         "Encode short strings",
         "The time is from strings of 50 characters to lists of `int`. Each library uses its default "

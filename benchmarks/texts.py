@@ -113,6 +113,16 @@ def gigabyte() -> str:
     return _made_once("gigabyte.txt", Path(english()), _recombined)
 
 
+def ids() -> str:
+    """Return the path of 100 million random ids of two bytes."""
+
+    def numbers(source: Path) -> Iterable[bytes]:
+        rng = np.random.default_rng(7)
+        return (rng.integers(0, 50_257, 1_000_000).astype("<u2").tobytes() for _ in range(100))
+
+    return _made_once("ids.bin", SHARED, numbers)
+
+
 def _made_once(name: str, source: Path, make: Callable[[Path], Iterable[bytes]]) -> str:
     """Return the path of a scratch file; write it with `make` if it does not exist."""
     path = SCRATCH / name

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from fasttok import tokens as tokens
     from fasttok import vectors as vectors
     from fasttok.core.errors import (
         CorpusError,

@@ -770,6 +770,23 @@ kinds("PretokenCounts", code_points=kind(), offsets=kind(), counts=kind(), recip
 valid("TokenStore", path=lambda: _store())  # noqa: PLW0108
 valid("TokenStore.open", path=lambda: _store())  # noqa: PLW0108
 kinds("TokenStore", "TokenStore.open", path=PATH, tokenizer=NONE)
+WINDOWS = {"context": POSITIVE, "stride": NONE | SIZE, "within_documents": FLAG, "keep_last": FLAG}
+valid("TokenStore.windows", context=2)
+kinds("TokenStore.windows", **WINDOWS)
+valid("TokenStore.batches", batch_size=1, context=1)
+kinds(
+    "TokenStore.batches",
+    batch_size=POSITIVE,
+    seed=SEED | NONE,
+    epoch=SEED | NONE,
+    start=kind("0", "1", "np.int64(1)", "np.uint8(1)"),
+    rank=kind("0"),
+    world_size=POSITIVE,
+    drop_last=FLAG,
+    dtype=kind("int", "None"),
+    pad_id=COUNT,
+    **WINDOWS,
+)
 valid("TokenStore.document", i=0)
 kinds("TokenStore.document", i=COUNT | kind("-1", "np.int64(-1)"))
 valid("TokenStore.from_arrays", path=NewStore(), ids=[[1, 2]], vocab_size=4)

@@ -9,10 +9,22 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
+    "Batch": "fasttok.tokens.windows",
+    "BatchDataset": "fasttok.tokens.torch_data",
+    "TokenBatches": "fasttok.tokens.batches",
     "TokenStore": "fasttok.tokens.store",
+    "TokenWindows": "fasttok.tokens.windows",
+    "WindowDataset": "fasttok.tokens.torch_data",
 }
 
-__all__ = ["TokenStore"]
+__all__ = [
+    "Batch",
+    "BatchDataset",
+    "TokenBatches",
+    "TokenStore",
+    "TokenWindows",
+    "WindowDataset",
+]
 
 
 def __getattr__(name: str) -> Any:

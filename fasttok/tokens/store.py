@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as StateMapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from fasttok.core._gather import are_offsets
 from fasttok.core.checks import checked_integer, checked_path, describe, describe_type
 from fasttok.core.errors import TokenStoreError
 from fasttok.core.ragged import Ragged
 from fasttok.tokens._mapping import Mapping
+from fasttok.tokens.batches import TokenBatches
 from fasttok.tokens.layout import (
     DESCRIPTION,
     OFFSET_DTYPE,
@@ -25,6 +27,7 @@ from fasttok.tokens.layout import (
     read_description,
     shard_name,
 )
+from fasttok.tokens.windows import TokenWindows
 from fasttok.tokens.writer import write_arrays
 
 CHUNK = 1 << 22  # bytes that are checked at once
@@ -286,6 +289,134 @@ class TokenStore:
     def files(self) -> dict[str, FileInfo]:
         """Size in bytes and SHA-256 of each file of ids and offsets, by name."""
         return dict(self._description.files)
+
+    # Windows and batches
+
+    def windows(
+        self,
+        context: int,
+        stride: int | None = None,
+        *,
+        within_documents: bool = False,
+        keep_last: bool = False,
+    ) -> TokenWindows:
+        """Return the windows of the ids, each with its targets: the ids one place later.
+
+        Parameters
+        ----------
+        context : int
+            Number of ids per window.
+        stride : int, optional
+            Step from the start of one window to the start of the next; default: `context`.
+        within_documents : bool
+            Whether a window, its last target included, must be in one document.
+        keep_last : bool
+            Whether to keep a last window of fewer than `context` ids.
+
+        Returns
+        -------
+        TokenWindows
+            Sequence of pairs ``(x, y)`` of views.
+
+        Raises
+        ------
+        TypeError, ValueError, TokenStoreError
+            As in `fasttok.tokens.TokenWindows`, which has all details.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import fasttok as ft
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = ft.TokenStore.from_arrays(f"{folder}/a.tokens", [[5, 6, 7, 8], [9, 5]], vocab_size=10)
+        ...     windows = store.windows(context=3, stride=2)
+        ...     len(windows), windows[1]
+        (2, (array([7, 8, 9], dtype=uint16), array([8, 9, 5], dtype=uint16)))
+        """
+        return TokenWindows(self, context, stride, within_documents=within_documents, keep_last=keep_last)
+
+    def batches(
+        self,
+        batch_size: int,
+        context: int,
+        stride: int | None = None,
+        *,
+        seed: int | None = None,
+        epoch: int | None = None,
+        start: int | StateMapping[str, Any] = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool = True,
+        within_documents: bool = False,
+        keep_last: bool = False,
+        dtype: DTypeLike | None = None,
+        pad_id: int = 0,
+    ) -> TokenBatches:
+        """Return an iterator over the batches of one epoch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of windows per batch, in each process.
+        context : int
+            Number of ids per window.
+        stride : int, optional
+            Step from the start of one window to the start of the next; default: `context`.
+        seed : int, optional
+            Seed of the order of the windows, from 0 to 2^64 - 1. Default: not shuffled.
+        epoch : int, optional
+            Number of the epoch, which changes the order. Default: that of the state in `start`, or else 0.
+        start : int or mapping
+            Number of batches to skip, or the ``state`` of earlier batches, after which these continue.
+        rank, world_size : int
+            Number of this process, from 0, and number of all processes, which share the windows.
+        drop_last : bool
+            Whether to drop the last batch, if it is not full in all processes.
+        within_documents, keep_last : bool
+            As in `windows`.
+        dtype : dtype, optional
+            Type of the ids: uint16, uint32, int32, or int64 as torch needs it. Default: that of the store.
+        pad_id : int
+            Padding of the windows that `keep_last` keeps.
+
+        Returns
+        -------
+        TokenBatches
+            Iterator over pairs ``(x, y)`` of new arrays of shape (batch_size, context). Its `state` continues
+            the epoch later.
+
+        Raises
+        ------
+        TypeError, ValueError, TokenStoreError
+            As in `fasttok.tokens.TokenBatches`, which has all details.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import fasttok as ft
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = ft.TokenStore.from_arrays(f"{folder}/a.tokens", [range(20)], vocab_size=20)
+        ...     for x, y in store.batches(batch_size=2, context=4):
+        ...         print(x.tolist(), y.tolist())
+        [[0, 1, 2, 3], [4, 5, 6, 7]] [[1, 2, 3, 4], [5, 6, 7, 8]]
+        [[8, 9, 10, 11], [12, 13, 14, 15]] [[9, 10, 11, 12], [13, 14, 15, 16]]
+        """
+        return TokenBatches(
+            self,
+            batch_size,
+            context,
+            stride,
+            seed=seed,
+            epoch=epoch,
+            start=start,
+            rank=rank,
+            world_size=world_size,
+            drop_last=drop_last,
+            within_documents=within_documents,
+            keep_last=keep_last,
+            dtype=dtype,
+            pad_id=pad_id,
+        )
 
     def verify(self) -> None:
         """Check the contents of all files: hashes, offsets, and that all ids are in the vocabulary.
