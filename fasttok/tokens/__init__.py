@@ -11,19 +11,35 @@ from typing import Any
 _MODULE_OF = {
     "Batch": "fasttok.tokens.windows",
     "BatchDataset": "fasttok.tokens.torch_data",
+    "MixedBatch": "fasttok.tokens.mixture",
+    "MixedBatches": "fasttok.tokens.mixture",
+    "Mixture": "fasttok.tokens.mixture",
+    "Packed": "fasttok.tokens.packed",
+    "PackedBatch": "fasttok.tokens.packed",
+    "PackedBatches": "fasttok.tokens.packed_batches",
     "TokenBatches": "fasttok.tokens.batches",
     "TokenStore": "fasttok.tokens.store",
     "TokenWindows": "fasttok.tokens.windows",
     "WindowDataset": "fasttok.tokens.torch_data",
+    "mix": "fasttok.tokens.mixture",
+    "pack": "fasttok.tokens.packing",
 }
 
 __all__ = [
     "Batch",
     "BatchDataset",
+    "MixedBatch",
+    "MixedBatches",
+    "Mixture",
+    "Packed",
+    "PackedBatch",
+    "PackedBatches",
     "TokenBatches",
     "TokenStore",
     "TokenWindows",
     "WindowDataset",
+    "mix",
+    "pack",
 ]
 
 
