@@ -8,7 +8,8 @@ Most text does not change, so the kernel must recognize such text fast:
   begins with it, and whether it is the second code point of a rule. So the trie is walked at a letter only if a
   code point that may be second, usually a mark, follows.
 
-The text between these positions is copied.
+The text between these positions is copied. Code points that always become the same short text, as the zero-width space
+of Khmer becomes a space, are replaced without walking the trie.
 
 Some texts are kept as they are. At every position, they are searched for before the rules. The trie of these texts is
 walked only if the first two bytes, or the first code point if it is not ASCII, begin one of them.
@@ -83,6 +84,9 @@ cdef class CharsMap:
     cdef bint is_quiet  # printable ASCII changes only if a code point above ASCII follows
     cdef uint8_t pairs[0x2000]  # for all pairs of two bytes, one bit each: whether they begin a text that is kept
     cdef uint16_t flags[0x10000]  # flags of each code point; for ASCII, only SECOND
+    # Replacement of each code point that is a rule with which no longer rule begins, if the replacement is not longer:
+    # its bytes in the lower 24 bits, then their number, then a set bit. Otherwise 0.
+    cdef uint32_t simple[0x10000]
 
     def __cinit__(
         self, Trie trie not None, bytes replacements not None, Trie kept=None, firsts=(), bint protects=False
@@ -97,6 +101,7 @@ cdef class CharsMap:
         self.protects = protects
         memset(self.pairs, 0, sizeof(self.pairs))
         memset(self.flags, 0, sizeof(self.flags))
+        memset(self.simple, 0, sizeof(self.simple))
         for c in range(0xD800, 0xE000):
             self.flags[c] = WALK | SECOND  # surrogates, and bytes that are not UTF-8
         self.is_quiet = True
@@ -115,6 +120,11 @@ cdef class CharsMap:
         for c in range(0x20, 0x7F):
             self.is_quiet &= self.bytes[c] & ~BEGINS == c
         self._flag_characters(trie_root(trie.start), True, seen)
+        if protects:
+            memset(self.simple, 0, sizeof(self.simple))
+        for c in firsts:
+            if c < 0x10000:
+                self.simple[c] = 0
 
     cdef int _add_kept(self, int byte) except -1:
         """Set the table entries of an ASCII byte that texts that are kept begin with."""
@@ -187,8 +197,29 @@ cdef class CharsMap:
         elif is_first:
             self.flags[prefix] |= BEGINS
             self._flag_second(node, seen)
+            self._add_simple(prefix, node)
         else:
             self.flags[prefix] |= SECOND
+        return 0
+
+    cdef int _add_simple(self, int c, TrieNode node) except -1:
+        """Set the entry of a code point in `simple`; `node` is the end of the code point in the trie."""
+        cdef const uint8_t* string
+        cdef Py_ssize_t size, i
+        cdef TrieNode child
+        cdef int label
+        if not trie_has_value(node):
+            return 0
+        for label in range(256):
+            child = node
+            if trie_step(self.trie.start, &child, label):
+                return 0
+        string = self.strings + trie_value(self.trie.start, node)
+        size = strlen(<const char*>string)
+        if size <= (2 if c < 0x800 else 3):
+            self.simple[c] = <uint32_t>1 << 31 | <uint32_t>size << 24
+            for i in range(size):
+                self.simple[c] |= <uint32_t>string[i] << 8 * i
         return 0
 
     def rewrite(self, const uint8_t[::1] text, const int64_t[::1] offsets, bint aligned):
@@ -280,14 +311,14 @@ cdef class CharsMap:
     cdef Py_ssize_t _copy(
         self, const uint8_t* text, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t end, Output out
     ) noexcept nogil:
-        """Copy text up to the next position at which the trie must be walked; return that position, or `stop`."""
-        cdef Py_ssize_t i = start, block_end, next_i, length = 0, next_length = 0
+        """Write text up to the next position at which the trie must be walked; return that position, or `stop`."""
+        cdef Py_ssize_t i = start, block_end, next_i, length = 0, next_length = 0, size, n = out.n, k
         cdef uint8_t* to = out.text + out.n - start
         cdef const uint16_t* table = self.bytes
         cdef const uint16_t* flags = self.flags
         cdef bint is_quiet = self.is_quiet
         cdef uint64_t low, high
-        cdef uint32_t c
+        cdef uint32_t c, simple
         cdef int entry = 0
         while i < stop:
             if is_quiet:
@@ -323,8 +354,18 @@ cdef class CharsMap:
             if next_i > i:
                 i = next_i
                 continue
-            if length == 4 or flags[c] & WALK:
+            if length == 4:
                 break
+            if flags[c] & WALK:
+                simple = self.simple[c]
+                if simple == 0 or out.origins != NULL:
+                    break
+                size = simple >> 24 & 0x7F
+                for k in range(size):
+                    to[i + k] = simple >> 8 * k & 0xFF
+                i += length
+                to += size - length
+                continue
             next_i = i + length
             if flags[c] & BEGINS and next_i < end:
                 c = read_code_point(text, next_i, end, &next_length)
@@ -332,8 +373,8 @@ cdef class CharsMap:
                     break
             memcpy(to + i, text + i, length)
             i = next_i
-        out.n += i - start
-        align(out, out.n - (i - start), start, True)
+        out.n = to + i - out.text
+        align(out, n, start, True)
         return i
 
     cdef inline Py_ssize_t _copy_quiet(
