@@ -306,6 +306,7 @@ RESULTS = {
     "Windows",
     "vectors.ParameterCount",
     "vectors.Rotary",
+    "vectors.Transfer",
 }
 # Methods that derived classes implement for fasttok, which calls them with its own arrays.
 HOOKS = {
@@ -958,6 +959,8 @@ for position in ("rotary", "sinusoidal"):
     valid(f"vectors.{position}", n=2, dim=2)
     kinds(f"vectors.{position}", n=POSITIVE, dim=POSITIVE, base=BASE)
 kinds("vectors.rotary", dim=kind(), layout=CHOICE)
+valid("vectors.transfer", old_tok=TOK, new_tok=TOK, table=np.ones((TOK.vocab_size, 2)))
+kinds("vectors.transfer", old_tok=kind(), new_tok=kind(), table=kind().saying("weights"), method=CHOICE)
 for public in ft.__all__:
     valid(f"{public}.normalize", text="a")
     valid(f"{public}.split_text", text="a")

@@ -1,4 +1,4 @@
-"""Vectors for the ids of a tokenizer: embedding tables, positions, counts of parameters."""
+"""Vectors for the ids of a tokenizer: embedding tables, positions, numbers of parameters."""
 
 from fasttok.vectors.parameters import ParameterCount, count_parameters
 from fasttok.vectors.positions import (
@@ -12,11 +12,13 @@ from fasttok.vectors.positions import (
     sinusoidal,
 )
 from fasttok.vectors.table import EmbeddingTable
+from fasttok.vectors.transfer import Transfer, transfer
 
 __all__ = [
     "EmbeddingTable",
     "ParameterCount",
     "Rotary",
+    "Transfer",
     "alibi",
     "alibi_slopes",
     "count_parameters",
@@ -25,4 +27,5 @@ __all__ = [
     "relative_buckets",
     "rotary",
     "sinusoidal",
+    "transfer",
 ]
