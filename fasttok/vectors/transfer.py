@@ -20,6 +20,7 @@ from fasttok.core.checks import checked_choice, checked_instance
 from fasttok.core.errors import UnknownCharacterError
 from fasttok.core.ragged import Ragged
 from fasttok.tokenizer.tokenizer import Tokenizer
+from fasttok.vectors._sums import sum_rows
 from fasttok.vectors.table import EmbeddingTable
 
 # Letters before a text that keep it from being encoded as the beginning of a word. If a token contains both
@@ -27,7 +28,7 @@ from fasttok.vectors.table import EmbeddingTable
 _CONTEXTS = (b"q", b"z", b"x", b"j", b"k", b"v", b"w", b"Q", b"Z", b"X", b"0", b"7")
 _REPLACEMENT = "\ufffd".encode()
 _BYTE_NAME = re.compile(rb"<0x([0-9A-Fa-f]{2})>")  # piece of a byte
-_CHUNK = 1 << 16  # rows of the old table that are gathered at a time
+_CHUNK = 1 << 14  # new rows that are computed at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,11 +316,10 @@ def _average_old(old: Tokenizer, table: EmbeddingTable) -> NDArray[np.float64]:
     is_used = old.pieces.lengths > 0
     if table.padding_id is not None and table.padding_id < len(is_used):
         is_used[table.padding_id] = False
-    total = np.zeros(table.dim)
     ids = np.flatnonzero(is_used)
-    for start in range(0, len(ids), _CHUNK):
-        total += np.add.reduce(table.weights[ids[start : start + _CHUNK]], axis=0, dtype=np.float64)
-    return total / max(1, len(ids))
+    [total] = sum_rows(table.weights, ids, np.array([0, len(ids)]))
+    mean: NDArray[np.float64] = total / max(1, len(ids))
+    return mean
 
 
 def _average(rows: Ragged, weights: NDArray[np.float32], default: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -330,9 +330,8 @@ def _average(rows: Ragged, weights: NDArray[np.float32], default: NDArray[np.flo
     is_single = lengths == 1
     result[is_single] = weights[rows.values[rows.offsets[:-1][is_single]]]
     several = np.flatnonzero(lengths > 1)
-    step = max(1, _CHUNK // max(1, int(lengths.max(initial=1))))
-    for start in range(0, len(several), step):
-        part = rows.take(several[start : start + step])
-        sums = np.add.reduceat(weights[part.values], part.offsets[:-1], axis=0, dtype=np.float64)
-        result[several[start : start + step]] = sums / part.lengths[:, None]
+    for start in range(0, len(several), _CHUNK):
+        part = rows.take(several[start : start + _CHUNK])
+        sums = sum_rows(weights, part.values, part.offsets)
+        result[several[start : start + _CHUNK]] = sums / part.lengths[:, None]
     return result
