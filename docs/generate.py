@@ -187,6 +187,8 @@ def list_commands() -> list[str]:
         lines += tabulate(row for row in counted if row in shared)
         for name, command in commands.items():
             lines += describe_command(name, command, root, rows[name], shared)
+            if isinstance(command, click.Group):
+                lines += describe_group(name, command, root)
     return lines
 
 
@@ -232,8 +234,19 @@ def describe_command(
     names = ", ".join(f"`{escape(row[0].partition(' [')[0])}`" for row in rows if row in shared)
     return [
         *["", f"## fasttok {name}", "", f"`{usage}`: {purpose}", *more],
-        *[*table, f"| [shared options](#shared-options) | {names} |"],
+        *(table if rows else []),
+        *([f"| [shared options](#shared-options) | {names} |"] if names else []),
     ]
+
+
+def describe_group(name: str, group: click.Group, root: click.Context) -> list[str]:
+    """Return the lines of the commands of a group, with all their options."""
+    lines = []
+    with click.Context(group, info_name=name, parent=root) as context:
+        for inner, command in group.commands.items():
+            found = describe_command(inner, command, context, list_options(command, context), ())
+            lines += [f"### fasttok {name} {inner}" if line.startswith("## ") else line for line in found]
+    return lines
 
 
 def escape_prose(text: str) -> str:

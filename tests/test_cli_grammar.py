@@ -59,7 +59,7 @@ def test_an_option_has_the_same_meaning_everywhere():
         for flag, one in flags_of(name).items():
             helps.setdefault(flag, {})[name] = one.help
     several = {"-o", "--output", "--document", "--offsets", "--pretokenizer", "--template", "--to", "--top"}
-    several |= {"--json", "--dtype", "--special", "--quiet"}
+    several |= {"--json", "--dtype", "--special", "--quiet", "-t", "--tokenizer", "--with"}
     for flag, texts in helps.items():
         assert flag in several or len(set(texts.values())) == 1, flag
 
@@ -168,6 +168,19 @@ def test_the_help_documents_exit_statuses_and_completion():
             ["inspect", "tok.json", "--pretokenizer", "gpt2"],
             "for tiktoken rank files, but tok.json is not one",
         ),
+        (["encode", "-t", "tok.json", "-o", "x.tokens", "--dtype", "uint16"], "--dtype cannot be combined"),
+        (["encode", "-t", "tok.json", "-o", "x.tokens", "--show", "count"], "--show cannot be combined"),
+        (["encode", "-t", "tok.json", "-o", "x.tokens", "--json"], "--json cannot be combined with a store"),
+        (["encode", "-t", "tok.json", "-o", "x.tokens", "--seed", "1"], "--seed cannot be combined"),
+        (["encode", "-t", "tok.json", "--separator-token", "<s>"], "--separator-token is for stores"),
+        (["encode", "-t", "tok.json", "--shard-size", "65536"], "--shard-size is for stores"),
+        (["encode", "-t", "tok.json", "-o", "x", "--progress", "bar"], "--progress is for stores"),
+        (["count", "--with", "tok.json", "--price", "-1"], "--price must be a number of at least 0"),
+        (["count", "--with", "tok.json", "--price", "nan"], "--price must be a number of at least 0"),
+        (["count", "--with", "tok.json", "--context", "0"], "--context"),
+        (["tokens", "pack", "a.tokens", "--context", "0"], "--context"),
+        (["tokens", "info"], "STORES"),
+        (["tokens", "verfy"], "Did you mean 'verify'?"),
         (["compare", "e.toml", "-o", "-"], "cannot be written to standard output"),
         (["demo", "-o", "-"], "cannot be written to standard output"),
         (["pretokens", "a.txt", "-o", "-", "--json"], "cannot both use standard output"),

@@ -88,6 +88,7 @@ CASES = {
     "encode": Case("encode -t t.json t.txt --document line"),
     "decode": Case("decode -t t.json t.ids --document line"),
     "count": Case("count t.txt t.jsonl --with t.json"),
+    "tokens": Case("tokens info t.tokens"),
     "pretokens": Case("pretokens t.txt -o new.npz", ("new.npz",), is_summary=True),
     "inspect": Case("inspect t.json"),
     "show": Case("show 'low 東京' --with t.json --with u.json"),
@@ -112,7 +113,7 @@ WRITING = {
     "demo": "demo -o {}",
 }
 FOLDERS = ("compare", "demo")  # commands whose output is a folder
-PRINTING = ("inspect", "show", "verify")  # commands without -o
+PRINTING = ("tokens", "inspect", "show", "verify")  # commands without -o
 
 # Shell commands that must end like the command itself, and save and print the same.
 HARMLESS = {
@@ -135,6 +136,7 @@ def prepare(folder: Path) -> None:
     corpus = ft.Corpus.from_texts([TEXT])
     tok = ft.train(corpus, vocab_size=280, pretokenizer="gpt2")
     tok.save(folder / "t.json")
+    tok.encode_corpus(corpus, folder / "t.tokens")
     ft.train(corpus, vocab_size=290, pretokenizer="gpt2").save(folder / "u.json")
     ids = [" ".join(map(str, tok.encode(line).tolist())) for line in TEXT.splitlines()]
     (folder / "t.ids").write_text("\n".join(ids) + "\n")

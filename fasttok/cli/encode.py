@@ -8,6 +8,7 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from fasttok.cli.command import Command
 from fasttok.cli.shared.inputs import STDIN, check_stdin, open_corpus, open_tokenizer, say
@@ -16,7 +17,7 @@ from fasttok.cli.shared.options import (
     files_argument,
     opening_options,
     option,
-    quiet_option,
+    progress_options,
     reading_options,
     special_options,
     template_options,
@@ -24,6 +25,7 @@ from fasttok.cli.shared.options import (
     workers_option,
 )
 from fasttok.cli.shared.outputs import STDOUT, check_output, is_seekable, opened, refuse_terminal
+from fasttok.cli.shared.progress import show_progress
 
 if TYPE_CHECKING:
     import fasttok as ft
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(),
     default=STDOUT,
-    help="File to write; - is standard output. A name that ends with .npy gives a NumPy file.",
+    help="File to write; - is standard output. A name that ends with .npy gives a NumPy file, and one that "
+    "ends with .tokens a store.",
 )
 @option(
     "--dtype",
@@ -67,10 +70,21 @@ if TYPE_CHECKING:
 )
 @option("--seed", type=int, default=0, metavar="N", help="Seed of --dropout and --sampling.")
 @option("--epoch", type=int, default=0, metavar="N", help="Epoch of --dropout and --sampling.")
+@option(
+    "--separator-token",
+    metavar="TOKEN",
+    help="Added token to put after each document in a store, such as <|endoftext|>.",
+)
+@option(
+    "--shard-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Ids per file of a store, a multiple of 65,536.  [default: 268435456]",
+)
 @opening_options
 @reading_options
 @workers_option
-@quiet_option
+@progress_options
 @files_argument
 def encode(
     path: str,
@@ -88,10 +102,13 @@ def encode(
     sampling: float | None,
     seed: int,
     epoch: int,
+    separator_token: str | None,
+    shard_size: int | None,
     rank_encoding: str | None,
     pretokenizer: str | None,
     allow_import: tuple[str, ...],
     workers: int | None,
+    progress: str,
     quiet: bool,
     **reading: Any,
 ) -> None:
@@ -109,16 +126,25 @@ def encode(
     as <0xE6>, and other signs as escapes of Python: \\n is a line end, \\\\ a backslash, \\x7c is | and \\xb7
     is · itself. So different pieces are always written differently.
 
+    A store (-o NAME.tokens) is a folder with the ids of any number of documents and their borders, which
+    `fasttok tokens` and ft.TokenStore open. It must not exist yet. Until it is complete, its name ends with
+    .partial; after an interruption, the same command goes on where it stopped, and gives the same bytes.
+
     \b
     Examples:
       fasttok encode -t tok.json < a.txt > a.ids
+      fasttok encode books/ --with tok.json -o train.tokens --separator-token '<|endoftext|>'
       fasttok encode -t tok.json books/ --dtype uint16 -o books.bin --offsets books.npy
       tail -f log | fasttok encode -t tok.json --document line --show count
       fasttok encode -t cl100k_base.tiktoken --show pieces novels/*.txt
     """
     is_npy = output.lower().endswith(".npy") and output != STDOUT
+    is_store = output.lower().rstrip(os.sep).endswith(".tokens")
     is_binary = is_npy or dtype is not None
-    if is_binary:
+    _check_options_of_stores(is_store)
+    if is_store:
+        pass
+    elif is_binary:
         _check_binary(output, is_npy, offsets, has_ids=show == "ids" and not as_json)
     elif offsets is not None:
         raise click.UsageError("--offsets is for binary output; text has one line per document")
@@ -128,8 +154,27 @@ def encode(
     corpus = open_corpus(files, quiet=quiet, **reading)
     for target in (output, offsets):
         if target is not None:
-            check_output(target, [path, *corpus.files])
+            check_output(target, [path, *corpus.files], folder=is_store)
     tok = open_tokenizer(path, allow_import, rank_encoding=rank_encoding, pretokenizer=pretokenizer)
+    if is_store:
+        special = check_special(tok, special, allow_special)
+        if template is not None:
+            tok = tok.with_template(template)
+        with show_progress(progress, quiet) as shown:
+            store = tok.encode_corpus(
+                corpus,
+                output,
+                separator=separator_token,
+                add_special_tokens=add_special_tokens or template is not None,
+                special=special,
+                workers=workers,
+                progress=shown,
+                **({} if shard_size is None else {"shard_size": shard_size}),
+            )
+        if not quiet:
+            n = store.n_documents
+            say(f"{output}: {store.n_ids:,} ids of {n:,} document{'s' * (n != 1)}")
+        return
     parts = encode_parts(
         tok,
         corpus,
@@ -145,6 +190,25 @@ def encode(
             _write_binary(parts, tok, output, dtype or "uint32", is_npy, offsets, quiet)
         else:
             _write_text(parts, tok, output, show, as_json)
+
+
+# Options that have no effect on stores, and those that have an effect on nothing else.
+NOT_FOR_STORES = ("dtype", "offsets", "show", "as_json", "dropout", "sampling", "seed", "epoch")
+FOR_STORES = ("separator_token", "shard_size", "progress")
+
+
+def _check_options_of_stores(is_store: bool) -> None:
+    """Raise an error if an option is given that the kind of output does not have."""
+    context = click.get_current_context()
+    for one in context.command.params:
+        name = one.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        flag = max(one.opts, key=len)
+        if is_store and name in NOT_FOR_STORES:
+            raise click.UsageError(f"{flag} cannot be combined with a store (-o NAME.tokens)")
+        if not is_store and name in FOR_STORES:
+            raise click.UsageError(f"{flag} is for stores; name one with -o NAME.tokens")
 
 
 def _check_binary(output: str, is_npy: bool, offsets: str | None, has_ids: bool) -> None:
@@ -177,13 +241,7 @@ def encode_parts(
     **options: Any,
 ) -> Any:
     """Return the stream of encoded parts of a corpus, for the values of the shared options."""
-    if allow_special:
-        if special != "none":
-            raise click.UsageError("--allow-special and --special cannot be combined")
-        for token in allow_special:
-            if token not in tok.special_tokens:
-                raise click.UsageError(f"--allow-special: {token!r} is not a special token of the tokenizer")
-        special = set(allow_special)
+    special = check_special(tok, special, allow_special)
     if template is not None:
         tok = tok.with_template(template)
     return tok.encode_stream(
@@ -193,6 +251,18 @@ def encode_parts(
         workers=workers,
         **options,
     )
+
+
+def check_special(tok: ft.Tokenizer, special: Any, allow_special: tuple[str, ...]) -> Any:
+    """Return the special tokens to find in the text, for the values of the shared options."""
+    if not allow_special:
+        return special
+    if special != "none":
+        raise click.UsageError("--allow-special and --special cannot be combined")
+    for token in allow_special:
+        if token not in tok.special_tokens:
+            raise click.UsageError(f"--allow-special: {token!r} is not a special token of the tokenizer")
+    return set(allow_special)
 
 
 def _sampler(dropout: float | None, alpha: float | None, seed: int, epoch: int) -> Any:

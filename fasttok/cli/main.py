@@ -17,6 +17,7 @@ HOMES = {
     "encode": "encode",
     "decode": "decode",
     "count": "count",
+    "tokens": "tokens",
     "pretokens": "pretokens",
     "inspect": "inspect",
     "show": "show",
@@ -56,6 +57,8 @@ def main() -> None:
       fasttok train books/*.txt -o tok.json         train a BPE tokenizer with 32,000 ids
       fasttok encode -t tok.json < a.txt > a.ids    encode text, one line per document
       fasttok decode -t tok.json < a.ids            decode the ids to the same text
+      fasttok encode books/ -t tok.json -o a.tokens encode a corpus to a store of ids
+      fasttok tokens info a.tokens                  print how many ids a store has
       fasttok count books/ --with tok.json          count the tokens of each file
       fasttok convert tok.json hf/ --to huggingface write it for another library
       fasttok diff a.json b.json books/*.txt        find out where two tokenizers differ

@@ -43,7 +43,7 @@ def translate(message: str) -> str:
     context = click.get_current_context(silent=True)
     if context is None:
         return message
-    group = context.parent.command if context.parent is not None else None
+    group = context.find_root().command
     has_own_words = context.command.name in ("compare", "report", "verify", "demo")  # files of experiments
     train = group.commands["train"] if isinstance(group, click.Group) and not has_own_words else None
     return in_options(message, context.command, train)

@@ -125,12 +125,15 @@ opening_options = options(
 tokenizer_option = option(
     "-t",
     "--tokenizer",
+    "--with",
     "path",
     required=True,
     type=click.Path(),
     help="Tokenizer file, folder of a model, or - for standard input.",
 )
 with_option = option(
+    "-t",
+    "--tokenizer",
     "--with",
     "paths",
     multiple=True,
