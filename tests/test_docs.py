@@ -51,7 +51,15 @@ ERRORS = [
 ]
 PACKAGES = {name: getattr(ft, name) for name in ft._PACKAGES}
 # Names as they are written after `ft.`
-EVERY = [*ft.__all__, *(f"{package}.{name}" for package in PACKAGES for name in PACKAGES[package].__all__)]
+EVERY = [
+    *ft.__all__,
+    *(
+        f"{package}.{name}"
+        for package, module in PACKAGES.items()
+        for name in module.__all__
+        if name not in ft.__all__
+    ),
+]
 PUBLIC = [name for name in EVERY if name not in ERRORS]
 
 

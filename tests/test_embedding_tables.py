@@ -112,6 +112,19 @@ def test_read_only_and_mapped_ids_are_looked_up(tmp_path):
     assert table(mapped).tolist() == table([1, 0, 6]).tolist()
 
 
+def test_batches_of_a_store_are_looked_up(tmp_path, shared):
+    text = (shared / "data/prose/tinyshakespeare.txt").read_text("utf-8")
+    symbols = {character: i for i, character in enumerate(sorted(set(text)))}
+    ids = np.array([symbols[character] for character in text[:2000]])
+    store = ft.TokenStore.from_arrays(tmp_path / "a.tokens", ids, vocab_size=len(symbols))
+    table = V.EmbeddingTable.random(store, dim=256, seed=7)
+    assert table.vocab_size == V.count_parameters(store, 256).tokens // 256 == 65
+    x, y = next(store.batches(batch_size=8, context=4))
+    vectors = table(x) + V.sinusoidal(4, 256)
+    assert vectors.shape == (8, 4, 256)
+    assert table(y)[3, 1].tolist() == table.weights[ids[3 * 4 + 1 + 1]].tolist()
+
+
 def test_a_row_is_a_copy_and_the_weights_are_read_only():
     given = np.ones((2, 2), np.float32)
     table = V.EmbeddingTable(given)
