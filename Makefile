@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EDITABLE := --config-settings editable_mode=compat --editable
 SOURCES := setup.py pyproject.toml $(shell find fasttok -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
-.PHONY: demo test lint docs bench conformance fuzz clean
+.PHONY: demo test lint docs bench conformance fuzz streams clean
 
 demo: $(VENV)/built
 	$(BIN)/fasttok demo
@@ -50,6 +50,18 @@ $(VENV)/test $(VENV)/lint $(VENV)/docs $(VENV)/bench: $(VENV)/%: $(VENV)/built
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet --disable-pip-version-check click numpy 'tokenizers==1.0.0rc3'
 
+# An environment with the libraries that stream token files. Each pins others that the tests need in newer versions.
+.venv-streams:
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 'numpy<2.2' 'transformers<5' xxhash zstd Brotli \
+		python-snappy catalogue boto3 requests filelock tqdm matplotlib lightning-utilities
+	$@/bin/pip install --quiet --disable-pip-version-check --no-deps litdata==0.2.76 mosaicml-streaming==0.13.0
+
+# Read exported ids with these libraries.
+streams: $(VENV)/test .venv-streams
+	folder=$$(mktemp -d) && $(BIN)/python -m tests.stream_peers write "$$folder" && \
+		.venv-streams/bin/python tests/stream_peers.py read "$$folder" && rm -r "$$folder"
+
 clean:
-	rm -rf $(VENV) .venv-pre build dist *.egg-info docs/_build
+	rm -rf $(VENV) .venv-pre .venv-streams build dist *.egg-info docs/_build
 	find fasttok -name '*.so' -o -name '*.c' | xargs rm -f

@@ -24,6 +24,7 @@ from benchmarks import page as page_module
 from benchmarks import texts
 from benchmarks.measure import ENOUGH_S
 from benchmarks.peers import REFERENCES, TASKS
+from benchmarks.peers import exports as export_files
 from benchmarks.peers.hostile import TEXTS as HOSTILE
 from fasttok.core.versions import describe_machine
 
@@ -55,6 +56,7 @@ def main(context: click.Context) -> None:
                 huggingface,
                 sentencepiece,
                 hostile,
+                exports,
                 memory,
                 startup,
             ),
@@ -364,6 +366,21 @@ def hostile(text: str | None) -> None:
                 click.echo(f"  Warning: {task} {name} failed and is skipped: {last_line(error)}", err=True)
                 continue
             rows.append(record(summary(task, "fasttok", [name], len(make()), [measured])))
+    click.echo(page_module.list_of_runs(rows))
+
+
+@main.command()
+@click.option("--format", "formats", multiple=True, help="Only these formats.  [default: all]")
+def exports(formats: tuple[str, ...]) -> None:
+    """Export 200 million ids to each format of token files, and import them again."""
+    from fasttok.tokens.exports.registry import FORMATS
+
+    size = 2 * export_files.N_IDS
+    export_files.store()
+    rows = []
+    for name in formats or FORMATS:
+        for task in ("exports export", "exports import"):
+            rows.append(record(summary(task, "fasttok", [name], size, [measure(task, "fasttok", 3, [name])])))
     click.echo(page_module.list_of_runs(rows))
 
 

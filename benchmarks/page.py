@@ -265,6 +265,14 @@ SECTIONS = {
         ("text",),
         [Column("s", seconds("cold_s"), ".2f"), *PEAK],
     ),
+    "exports": Section(
+        "Export and import ids",
+        "A store of 200 million ids of two bytes, in documents of about 1,000 ids, is written to files for "
+        "other projects, and read from them. One process per row; every file is flushed to the disk. MB/s "
+        "counts the bytes of the store. The peak includes the pages of files that are mapped into memory.",
+        ("format",),
+        [*COLD, *WARM, *PEAK],
+    ),
     "startup": Section(
         "Starting up",
         "The *first training ever* compiles the trainer; later processes load the machine code from disk. "
@@ -274,7 +282,7 @@ SECTIONS = {
     ),
 }
 # Tasks whose rows are single runs of fasttok; the rows of all other tasks compare libraries.
-SINGLE_RUNS = ("quality", "hostile", "startup")
+SINGLE_RUNS = ("quality", "hostile", "exports", "startup")
 
 
 def render(results: Path) -> str:
@@ -316,7 +324,7 @@ def table(rows: list[Row]) -> str:
     task, *_ = rows[0]["task"].split()
     section = SECTIONS[task]
     headings = [heading for heading in section.arguments if heading]
-    headings += ["work"] if task == "hostile" else [] if task in SINGLE_RUNS else ["library"]
+    headings += ["work"] if task in ("hostile", "exports") else [] if task in SINGLE_RUNS else ["library"]
     lines = [
         "| " + " | ".join([*headings, *(column.heading for column in section.columns)]) + " |",
         "|---" * len(headings) + "|---:" * len(section.columns) + "|",

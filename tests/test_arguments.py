@@ -399,6 +399,8 @@ OPTIONS = {
     "Tokenizer.with_settings": ("template", "padding", "truncation", "trim_offsets", "config"),
     "train": ("vocab_size", "special_tokens", "min_frequency", "start"),
     "load": ("special_tokens", "encoding"),
+    "TokenStore.export": ("held_out", "seed", "tokenizer"),
+    "import_store": ("separator",),
 }
 
 
@@ -426,6 +428,13 @@ def _results() -> str:
 def _store() -> str:
     path = f"{_folder()}/a.tokens"
     ft.TokenStore.from_arrays(path, [[1, 2], [3]], vocab_size=4)
+    return path
+
+
+@cache
+def _token_file() -> str:
+    path = f"{_folder()}/a.bin"
+    ft.TokenStore.open(_store()).export(path, format="llmc")
     return path
 
 
@@ -802,6 +811,27 @@ kinds(
     corpus_fingerprint=NONE | WORD,
     source_bytes=NONE | COUNT | LARGE,
     shard_size=LARGE,
+)
+valid("TokenStore.export", path=lambda: f"{_folder()}/train.bin", format="nanogpt")
+kinds("TokenStore.export", path=OUTPUT, format=CHOICE, held_out=NONE | kind("0.5", "np.float32(0.5)"))
+kinds("TokenStore.export", seed=NONE | SEED, tokenizer=NONE)
+valid(
+    "tokens.import_store",
+    source=lambda: _token_file(),  # noqa: PLW0108
+    path=NewStore(),
+    format="llmc",
+    vocab_size=4,
+)
+kinds(
+    "tokens.import_store",
+    source=PATH,
+    path=PATH.saying("cannot write") | kind("'qzxv'", "'two words'"),
+    format=CHOICE,
+    vocab_size=kind().saying("vocabulary"),
+    separator_id=NONE | COUNT,
+    tokenizer_fingerprint=NONE | WORD,
+    shard_size=LARGE,
+    separator=CHOICE,
 )
 valid("PretokenCounts.from_dict", counts={"a": 1})
 kinds("PretokenCounts.from_dict", counts=kind("{}", "{'a': 1}"))

@@ -13,6 +13,7 @@ from benchmarks.peers import (
     added,
     decode,
     encode,
+    exports,
     hostile,
     huggingface,
     offsets,
@@ -48,6 +49,8 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "sentencepiece-train": sentencepiece.TRAIN,
     "hostile train": {"fasttok": hostile.train_hostile},
     "hostile encode": {"fasttok": hostile.encode_hostile},
+    "exports export": {"fasttok": exports.export_ids},
+    "exports import": {"fasttok": exports.import_ids},
 }
 # Work of fasttok whose result that of a library must equal, if it is not the work of fasttok that is timed.
 REFERENCES: dict[str, dict[str, Callable[..., Work]]] = {

@@ -21,6 +21,7 @@ _MODULE_OF = {
     "TokenStore": "fasttok.tokens.store",
     "TokenWindows": "fasttok.tokens.windows",
     "WindowDataset": "fasttok.tokens.torch_data",
+    "import_store": "fasttok.tokens.exports.importing",
     "mix": "fasttok.tokens.mixture",
     "pack": "fasttok.tokens.packing",
 }
@@ -38,6 +39,7 @@ __all__ = [
     "TokenStore",
     "TokenWindows",
     "WindowDataset",
+    "import_store",
     "mix",
     "pack",
 ]

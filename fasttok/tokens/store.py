@@ -418,6 +418,53 @@ class TokenStore:
             pad_id=pad_id,
         )
 
+    def export(self, path: str | os.PathLike[str], format: str, **options: Any) -> tuple[str, ...]:
+        """Write the ids to files that another project reads.
+
+        Files appear when they are complete. It takes O(number of ids) and little memory.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            File to write, or new folder for formats of several files of ids; for "megatron" the prefix of the
+            two files.
+        format : {"nanogpt", "build-nanogpt", "llmc", "megatron", "datatrove", "olmo", "litdata", "mds", \
+"parquet", "arrow"}
+            Format of the files; see "Token files" in the reference for their layouts.
+        **options
+            Options of the format, also listed there, such as ``held_out=0.0005, seed=2357`` for "nanogpt".
+
+        Returns
+        -------
+        tuple of str
+            Paths of the files.
+
+        Raises
+        ------
+        TokenStoreError
+            If the format cannot hold the vocabulary or the documents, or the store is damaged.
+        FileExistsError
+            If a folder exists and is not empty. Files that exist are replaced.
+        TypeError, ValueError
+            If the format or an option is not valid, or the path is in the folder of the store.
+        OSError
+            If the files cannot be written. Nothing is left of them.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import fasttok as ft
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = ft.TokenStore.from_arrays(f"{folder}/a.tokens", [[5, 6, 0], [7, 0]], vocab_size=8)
+        ...     [path] = store.export(f"{folder}/train.bin", format="nanogpt")
+        ...     np.fromfile(path, np.uint16)
+        array([5, 6, 0, 7, 0], dtype=uint16)
+        """
+        from fasttok.tokens.exports.registry import export_store
+
+        return export_store(self, path, format, **options)
+
     def verify(self) -> None:
         """Check the contents of all files: hashes, offsets, and that all ids are in the vocabulary.
 

@@ -290,6 +290,29 @@ def write_arrays(
         "corpus_fingerprint": checked_fingerprint("corpus_fingerprint", corpus_fingerprint),
         "source_bytes": None if source_bytes is None else checked_size("source_bytes", source_bytes, 0),
     }
+    write_parts(path, parts, vocab_size, shard_size, **described)
+
+
+def write_parts(
+    path: str,
+    parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
+    vocab_size: int,
+    shard_size: int,
+    **described: Any,
+) -> None:
+    """Write a new store of parts, which are arguments of `StoreWriter.append`; nothing is left if this fails.
+
+    Parameters
+    ----------
+    path : str
+        Folder to write, which must not exist.
+    parts : iterable of (ndarray of int, ndarray of int64)
+        Ids, and the ends of documents in them.
+    vocab_size, shard_size : int
+        As in `TokenStore.from_arrays`; they have been checked.
+    **described
+        Arguments of `StoreWriter.finish`.
+    """
     with UnfinishedFolder(path) as folder:
         checkpoint, complete = folder.read_checkpoint(), folder.read_complete()
         if (checkpoint and checkpoint.n_documents) or (complete and complete.encoding is not None):
