@@ -52,6 +52,7 @@ def main(context: click.Context) -> None:
                 bert,
                 batch,
                 batches,
+                packing,
                 open_files,
                 huggingface,
                 sentencepiece,
@@ -290,6 +291,22 @@ def batches(batch_size: int, context: int, libraries: tuple[str, ...], processes
             name for name in TASKS["batches"] if kind == "int64" or "torch" not in name
         )
         run("batches", chosen, processes, 4, [texts.ids(), str(batch_size), str(context), kind])
+
+
+@main.command()
+@click.option("--documents", default=1_000_000, show_default=True, help="Number of documents.")
+@click.option("--context", default=2048, show_default=True, help="Number of ids per row.")
+@repeats_option
+def packing(documents: int, context: int, processes: int) -> None:
+    """Pack documents into rows."""
+    from benchmarks.packing import METHODS, make_documents, measure
+
+    made = make_documents(documents)
+    rows = []
+    for method in METHODS:
+        row = {"task": "packing", "library": "fasttok", "arguments": [method, f"{documents:,}", str(context)]}
+        rows.append(record(row | measure(made, method, context, processes)))
+    click.echo(page_module.list_of_runs(rows))
 
 
 @main.command("open")

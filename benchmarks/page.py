@@ -92,6 +92,11 @@ def change(key: str) -> Callable[[Row], float]:
     return lambda row: 100 * (row["fasttok"][key] / row["sentencepiece"][key] - 1)
 
 
+def percent(key: str) -> Callable[[Row], float]:
+    """Return a function that reads a share, in percent."""
+    return lambda row: 100 * row[key]
+
+
 # Columns that several sections have.
 COLD = [Column("cold s", seconds("cold_s"), ".2f"), Column("MB/s", rate("cold_s"), ".1f")]
 WARM = [Column("warm s", seconds("warm_s"), ".2f"), Column("MB/s", rate("warm_s"), ".1f")]
@@ -205,6 +210,19 @@ SECTIONS = {
         "stacks the slices.",
         ("ids", "batch", "context", "type"),
         [*WARM, *PEAK],
+    ),
+    "packing": Section(
+        "Pack documents into rows",
+        "The documents have log-normal lengths, 840 ids on average. *Packing* plans rows; *reading* copies "
+        "8,192 shuffled rows of four-byte ids. *Used* is the share of the space of the rows that has ids, "
+        "*cropped* the share of the ids that are in no row, *cut* the share of documents that are not in one "
+        "row as a whole.",
+        ("method", "documents", "context"),
+        [
+            Column("packing s", seconds("warm_s"), ".2f"),
+            Column("reading MB/s", lambda row: row["read_mb_per_s"], ".0f"),
+            *(Column(f"{name} %", percent(name), ".2f") for name in ("used", "cropped", "cut")),
+        ],
     ),
     "small": Section(
         "Encode short strings",
