@@ -51,6 +51,7 @@ def main(context: click.Context) -> None:
                 wordpiece,
                 bert,
                 batch,
+                store,
                 batches,
                 packing,
                 open_files,
@@ -277,6 +278,34 @@ def bert(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -
 def batch(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
     """Encode a batch of 10,000 texts with BERT's vocabulary, and pad its ids to a matrix."""
     run("batch", libraries, processes, 20, [text or texts.english(), texts.bert_vocabulary(), "10000"])
+
+
+@main.command()
+@text_option
+@ranks_option
+@click.option(
+    "--times",
+    multiple=True,
+    default=(1,),
+    show_default=True,
+    help="How often the text is repeated: 10 and 100 for 1 and 10 GB of the default text.",
+)
+@libraries_option
+@repeats_option
+def store(
+    text: str | None,
+    ranks: tuple[str, ...],
+    times: tuple[int, ...],
+    libraries: tuple[str, ...],
+    processes: int,
+) -> None:
+    """Encode 100 MB to a token store, and without storing the ids; open a sparse store of 10^9 ids."""
+    path = text or texts.english()
+    for name in ranks:
+        for n in times:
+            run("store", libraries, processes, 5, [path, rank_file(name), str(n)])
+    if not libraries:
+        run("store-open", (), processes, 20, [texts.english_start(), str(10**9)])
 
 
 @main.command()

@@ -202,6 +202,23 @@ SECTIONS = {
             Column("warm ms", milliseconds("warm_s"), ".1f"),
         ],
     ),
+    "store": Section(
+        "Encode to a token store",
+        "The text is repeated the given number of times; MB/s of a text that is repeated counts it once. The "
+        "store is in the folder for temporary files. *Encoding alone* is `encode_stream`, whose parts are "
+        "not kept.",
+        ("text", "vocabulary", "times"),
+        [*COLD, *WARM, *PEAK],
+    ),
+    "store-open": Section(
+        "Open a token store",
+        "The store is a sparse file. One id per shard is read.",
+        ("", "ids"),
+        [
+            Column("cold ms", milliseconds("cold_s"), ".1f"),
+            Column("warm ms", milliseconds("warm_s"), ".1f"),
+        ],
+    ),
     "batches": Section(
         "Read stored ids in batches",
         "The ids, two bytes each, are in a memory-mapped file in the page cache. Windows of the given "

@@ -1002,9 +1002,8 @@ class Tokenizer:
         >>> tok = ft.train(corpus, vocab_size=259, special_tokens=["<|endoftext|>"])
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     store = tok.encode_corpus(corpus, f"{folder}/train.tokens", separator="<|endoftext|>")
-        ...     store.ids, store.document(1)
-        (array([257, 256, 101, 114, 258, 257, 101, 115, 116, 258], dtype=uint16),
-         array([257, 101, 115, 116, 258], dtype=uint16))
+        ...     store.ids.tolist(), store.document(1).tolist()
+        ([257, 32, 257, 101, 114, 258, 257, 101, 115, 116, 258], [257, 101, 115, 116, 258])
         """
         folder = checked_path("path", path)
         with advising_corpus(corpus):
