@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 
 import fasttok as ft
 from fasttok.cli.main import main
-from fasttok.cli.tokens import PACKING, tokens
+from fasttok.cli.tokens import FORMATS, PACKING, tokens
+from fasttok.tokens.exports import registry
 from fasttok.tokens.packing import _PLANNERS
 
 DOCUMENTS = ["the cat and the hat", "the newest naïve 東京", "", "a hat"] * 5
@@ -129,7 +130,7 @@ def test_ids_are_printed_while_the_input_goes_on_and_a_closed_reader_is_no_error
 
 
 def test_every_command_for_stores_has_examples_and_help_texts():
-    assert [*tokens.commands] == ["info", "verify", "pack"]
+    assert [*tokens.commands] == ["info", "verify", "pack", "export", "import"]
     for name, command in tokens.commands.items():
         assert "Example" in (command.help or ""), name
         for one in command.params:
@@ -209,3 +210,31 @@ def test_pack_reports_and_saves(folder):
     assert (
         "it exists" in run("tokens", "pack", "a.tokens", "--context", 16, "-o", "last.tokens", code=1).stderr
     )
+
+
+def test_export_and_import(folder):
+    assert set(FORMATS) == set(registry.FORMATS)
+    store = ft.TokenStore.open("a.tokens")
+    assert run("tokens", "export", "a.tokens", "-o", "train.bin", "--to", "nanogpt").stdout == "train.bin\n"
+    assert Path("train.bin").read_bytes() == store.ids.astype("<u2").tobytes()
+    end = ["--separator-id", store.separator_id, "--vocab-size", 280]
+    run("tokens", "import", "train.bin", "-o", "b.tokens", "--from", "nanogpt", *end, "--with", "tok.json")
+    again = ft.TokenStore.open("b.tokens", ft.load("tok.json"))
+    assert again.ids.tolist() == store.ids.tolist()
+    assert again.offsets.tolist() == store.offsets.tolist()
+    options = ["--option", "held_out=0.5", "--option", "seed=1"]
+    written = run("tokens", "export", "a.tokens", "-o", "data", "--to", "nanogpt", *options).stdout
+    assert {Path(line).name for line in written.splitlines()} >= {"train.bin", "val.bin"}
+    for arguments, code, message in (
+        (["export", "a.tokens", "-o", "x", "--to", "nanogpt", "--option", "seed"], 2, "as NAME=VALUE"),
+        (["export", "a.tokens", "-o", "x", "--to", "nanogpt", "--option", "colour=1"], 1, "colour"),
+        (["export", "a.tokens", "-o", "x", "--to", "nanogpt", *options, "--option", "seed=2"], 2, "twice"),
+        (["import", "a.jsonl", "-o", "a.tokens", "--from", "nanogpt", *end], 1, "it exists"),
+        (
+            ["import", "train.bin", "-o", "x", "--from", "nanogpt", "--vocab-size", 9, "--with", "tok.json"],
+            2,
+            "--vocab-size is 9, but tok.json has 280 ids",
+        ),
+    ):
+        assert message in run("tokens", *arguments, code=code).stderr
+        assert not Path("x").exists()

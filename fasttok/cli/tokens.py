@@ -1,7 +1,9 @@
-"""Commands for stores of ids: ``fasttok tokens info``, ``verify`` and ``pack``."""
+"""Commands for stores of ids: ``fasttok tokens info``, ``verify``, ``pack``, ``export`` and ``import``."""
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +17,19 @@ from fasttok.core.errors import TokenStoreError
 if TYPE_CHECKING:
     import fasttok as ft
 
+# Formats that can be exported and imported.
+FORMATS = (
+    "nanogpt",
+    "build-nanogpt",
+    "llmc",
+    "megatron",
+    "datatrove",
+    "olmo",
+    "litdata",
+    "mds",
+    "parquet",
+    "arrow",
+)
 PACKING = ("best_fit", "concatenate", "bos_best_fit")
 
 
@@ -25,15 +40,16 @@ def new_store_option(what: str, **settings: Any) -> Decorator:
 
 @click.group(cls=Group)
 def tokens() -> None:
-    """Look at, check and pack stores of ids.
+    """Look at, check, pack, export and import stores of ids.
 
     A store is the folder that `fasttok encode -o NAME.tokens` writes.
 
     \b
     Examples:
       fasttok tokens info train.tokens
-      fasttok tokens verify train.tokens
+      fasttok tokens verify train.tokens && fasttok tokens export train.tokens -o train.bin --to nanogpt
       fasttok tokens pack train.tokens --context 2048
+      fasttok tokens import train.bin -o train.tokens --from nanogpt --vocab-size 50257 --separator-id 50256
     """
 
 
@@ -218,3 +234,118 @@ def pack(
             f"{packed.cropped:.2%} of the ids cropped, {packed.n_cut:,} of {_documents(len(opened))} cut"
             + (f"; saved in {output}" if output is not None else "")
         )
+
+
+def _read_options(values: tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of --option: numbers if they are JSON numbers, otherwise texts."""
+    found: dict[str, Any] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        name = name.replace("-", "_")
+        if not equals or not name.isidentifier():
+            raise click.UsageError(f"--option {value}: write it as NAME=VALUE, such as seed=7")
+        if name in found:
+            raise click.UsageError(f"--option {name} is given twice")
+        try:
+            number = json.loads(text)
+        except (ValueError, RecursionError):
+            number = None
+        found[name] = number if type(number) in (int, float) else text
+    return found
+
+
+format_option = option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of the format, such as held_out=0.1; see the reference page on token files. Repeatable.",
+)
+
+
+@tokens.command(cls=Command)
+@new_store_option("File or folder to write, depending on the format.", required=True)
+@option("--to", type=click.Choice(FORMATS), required=True, help="Format to write.")
+@format_option
+@quiet_option
+@click.argument("store", type=click.Path())
+def export(store: str, output: str, to: str, options: tuple[str, ...], quiet: bool) -> None:
+    """Write the ids of a store for another project.
+
+    \b
+    Examples:
+      fasttok tokens export train.tokens -o train.bin --to nanogpt
+      fasttok tokens export train.tokens -o data --to nanogpt --option held_out=0.0005 --option seed=2357
+      fasttok tokens export train.tokens -o train --to megatron
+    """
+    import fasttok as ft
+
+    written = ft.TokenStore.open(store).export(output, format=to, **_read_options(options))
+    if not quiet:
+        for path in written:
+            click.echo(os.fspath(path))
+
+
+@tokens.command("import", cls=Command)
+@new_store_option("Store to write.", required=True)
+@option("--from", "source_format", type=click.Choice(FORMATS), required=True, help="Format of the files.")
+@option(
+    "--vocab-size", type=click.IntRange(min=1), required=True, metavar="N", help="Size of the vocabulary."
+)
+@option(
+    "--separator-id",
+    type=click.IntRange(min=0),
+    metavar="ID",
+    help="Id between documents, at which files without borders of documents are split.",
+)
+@option(
+    "--with",
+    "with_path",
+    type=click.Path(),
+    help="Tokenizer that has made the ids; its fingerprint is stored.",
+)
+@opening_options
+@format_option
+@quiet_option
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+def import_(
+    files: tuple[str, ...],
+    output: str,
+    source_format: str,
+    vocab_size: int,
+    separator_id: int | None,
+    with_path: str | None,
+    rank_encoding: str | None,
+    pretokenizer: str | None,
+    allow_import: tuple[str, ...],
+    options: tuple[str, ...],
+    quiet: bool,
+) -> None:
+    """Make a store of files of ids that another project has written.
+
+    FILES are files or folders of one format, whose ids follow each other.
+
+    \b
+    Examples:
+      fasttok tokens import train.bin -o train.tokens --from nanogpt --vocab-size 50257 --separator-id 50256
+      fasttok tokens import ids.parquet -o train.tokens --from parquet --vocab-size 32000
+    """
+    import fasttok as ft
+
+    fingerprint = None
+    if with_path is not None:
+        tok = open_tokenizer(with_path, allow_import, rank_encoding=rank_encoding, pretokenizer=pretokenizer)
+        if tok.vocab_size != vocab_size:
+            raise click.UsageError(f"--vocab-size is {vocab_size}, but {with_path} has {tok.vocab_size} ids")
+        fingerprint = tok.fingerprint()
+    store = ft.tokens.import_store(
+        list(files) if len(files) > 1 else files[0],
+        output,
+        format=source_format,
+        vocab_size=vocab_size,
+        separator_id=separator_id,
+        tokenizer_fingerprint=fingerprint,
+        **_read_options(options),
+    )
+    if not quiet:
+        say(f"{output}: {store.n_ids:,} ids of {_documents(store.n_documents)}")
