@@ -346,11 +346,12 @@ class Call:
 
 
 def public_things() -> dict[str, Any]:
-    """Return the public names and what they name; names in public packages begin with the package."""
+    """Return the public names and what they name; names that only a package has begin with the package."""
     found = {name: getattr(ft, name) for name in ft.__all__}
     for package in ft._PACKAGES:
         module = getattr(ft, package)
-        found |= {f"{package}.{name}": getattr(module, name) for name in module.__all__}
+        own = [name for name in module.__all__ if name not in ft.__all__]
+        found |= {f"{package}.{name}": getattr(module, name) for name in own}
     return found
 
 
