@@ -304,6 +304,12 @@ RESULTS = {
     "Segmentation",
     "Trained",
     "Windows",
+    "tokens.MixedBatch",
+    "tokens.MixedBatches",
+    "tokens.Mixture",
+    "tokens.Packed",
+    "tokens.PackedBatch",
+    "tokens.PackedBatches",
     "vectors.ParameterCount",
     "vectors.Rotary",
     "vectors.Transfer",
@@ -405,6 +411,10 @@ OPTIONS = {
 }
 
 
+def _packed() -> Any:
+    return ft.tokens.pack(ft.Ragged.from_rows([[1, 2, 3], [1, 2, 3]]), 3)
+
+
 @cache
 def _folder() -> str:
     import tempfile
@@ -469,6 +479,12 @@ def _instance(public: type) -> Any:
         "Metaspace": ft.Metaspace,
         "MetaspaceSplit": ft.MetaspaceSplit,
         "ModelConfig": lambda: ft.ModelConfig({}),
+        "MixedBatch": lambda: next(ft.tokens.mix({_packed(): 1}).batches(1)),
+        "MixedBatches": lambda: ft.tokens.mix({_packed(): 1}).batches(1),
+        "Mixture": lambda: ft.tokens.mix({_packed(): 1}),
+        "Packed": _packed,
+        "PackedBatch": lambda: _packed()[:],
+        "PackedBatches": lambda: _packed().batches(1),
         "Padding": ft.Padding,
         "Prepend": lambda: ft.Prepend("a"),
         "PretokenCounts": lambda: COUNTS,
@@ -834,6 +850,53 @@ kinds(
     shard_size=LARGE,
     separator=CHOICE,
 )
+valid("tokens.pack", store=ft.Ragged.from_rows([[1, 2]]), context=1)
+kinds("tokens.pack", store=kind("Ragged"), context=POSITIVE, method=CHOICE, bos_id=NONE, pad_id=COUNT)
+kinds("tokens.pack", keep_last=FLAG, buffer_size=SIZE)
+BATCHES = {
+    "batch_size": POSITIVE,
+    "seed": SEED | NONE,
+    "epoch": SEED | NONE,
+    "start": kind("0", "1", "np.int64(1)", "np.uint8(1)"),
+    "rank": kind("0"),
+    "world_size": POSITIVE,
+    "drop_last": FLAG,
+    "dtype": kind("int", "None"),
+}
+valid("tokens.Packed.batches", batch_size=1)
+kinds("tokens.Packed.batches", **BATCHES)
+valid("tokens.Packed.take", rows=[0])
+kinds("tokens.Packed.take", rows=IDS.without("[1, 2]", "array", "range"))
+kinds("tokens.Packed.loss_mask", rows=NONE | IDS.without("[1, 2]", "array", "range"))
+kinds(
+    "tokens.Packed.loss_mask",
+    "tokens.PackedBatch.loss_mask",
+    "tokens.MixedBatch.loss_mask",
+    across_documents=FLAG,
+)
+valid("tokens.Packed.save", path=NewStore(), vocab_size=4)
+kinds("tokens.Packed.save", path=PATH.saying("cannot write") | kind("'qzxv'", "'two words'"))
+kinds("tokens.Packed.save", vocab_size=kind().saying("vocabulary"))
+valid("tokens.PackedBatches.batch", i=1)
+valid("tokens.mix", stores=lambda: {_packed(): 1})
+kinds("tokens.mix", stores=kind(), seed=SEED | NONE)
+valid("tokens.Mixture.locate", n=1)
+kinds("tokens.Mixture.locate", n=COUNT | LARGE)
+valid("tokens.Mixture.batches", batch_size=1, n_batches=1)
+kinds(
+    "tokens.Mixture.batches",
+    **{name: one for name, one in BATCHES.items() if name not in ("seed", "epoch", "drop_last")},
+)
+kinds(
+    "tokens.Mixture.batches",
+    context=NONE,
+    stride=NONE,
+    within_documents=kind("False"),
+    n_batches=NONE | COUNT | LARGE,
+)
+kinds("tokens.Mixture.batches", batch_size=SIZE, world_size=SIZE, start=COUNT | LARGE)
+valid("tokens.MixedBatches.batch", i=1)
+kinds("tokens.MixedBatches.batch", i=COUNT | LARGE)
 valid("PretokenCounts.from_dict", counts={"a": 1})
 kinds("PretokenCounts.from_dict", counts=kind("{}", "{'a': 1}"))
 valid("PretokenCounts.from_arrow", table=lambda: COUNTS.to_arrow())  # noqa: PLW0108

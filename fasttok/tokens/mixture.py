@@ -287,7 +287,9 @@ class Mixture:
                     f"the packed rows have different contexts: {', '.join(map(str, sorted(contexts)))}"
                 )
             if context is not None and {checked_size("context", context, 1)} != contexts:
-                raise ValueError(f"context must be {contexts.pop()}, that of the packed rows, not {context}")
+                raise ValueError(
+                    f"context must be {contexts.pop()}, that of the packed rows, not {describe(context)}"
+                )
             opened = self._sources
         return MixedBatches(
             self,
