@@ -304,6 +304,7 @@ RESULTS = {
     "Segmentation",
     "Trained",
     "Windows",
+    "tokens.Batch",
     "tokens.MixedBatch",
     "tokens.MixedBatches",
     "tokens.Mixture",
@@ -406,9 +407,13 @@ OPTIONS = {
     "Tokenizer.with_settings": ("template", "padding", "truncation", "trim_offsets", "config"),
     "train": ("vocab_size", "special_tokens", "min_frequency", "start"),
     "load": ("special_tokens", "encoding"),
+    "BatchDataset": ("seed", "rank", "world_size", "drop_last", "offsets", "within_documents", "keep_last"),
     "TokenStore.export": ("held_out", "seed", "tokenizer"),
     "import_store": ("separator",),
 }
+
+
+NUMBERED = np.arange(5)
 
 
 def _packed() -> Any:
@@ -479,6 +484,10 @@ def _instance(public: type) -> Any:
         "Metaspace": ft.Metaspace,
         "MetaspaceSplit": ft.MetaspaceSplit,
         "ModelConfig": lambda: ft.ModelConfig({}),
+        "Batch": lambda: next(ft.tokens.TokenBatches(NUMBERED, 1, 1)),
+        "BatchDataset": lambda: ft.tokens.BatchDataset(NUMBERED, 1, 1),
+        "TokenBatches": lambda: ft.tokens.TokenBatches(NUMBERED, 1, 1),
+        "TokenWindows": lambda: ft.tokens.TokenWindows(NUMBERED, 1),
         "MixedBatch": lambda: next(ft.tokens.mix({_packed(): 1}).batches(1)),
         "MixedBatches": lambda: ft.tokens.mix({_packed(): 1}).batches(1),
         "Mixture": lambda: ft.tokens.mix({_packed(): 1}),
@@ -863,6 +872,28 @@ BATCHES = {
     "drop_last": FLAG,
     "dtype": kind("int", "None"),
 }
+WINDOWS_OF_ARRAYS = {"source": kind("array", "empty array"), "offsets": NONE, **WINDOWS}
+for name in ("TokenWindows", "WindowDataset"):
+    valid(f"tokens.{name}", source=NUMBERED, context=1)
+    kinds(f"tokens.{name}", **WINDOWS_OF_ARRAYS)
+for name in ("TokenBatches", "BatchDataset"):
+    valid(f"tokens.{name}", source=NUMBERED, batch_size=1, context=1)
+    kinds(f"tokens.{name}", **WINDOWS_OF_ARRAYS)
+    kinds(
+        f"tokens.{name}",
+        **{key: one for key, one in BATCHES.items() if (name, key) != ("BatchDataset", "dtype")},
+    )
+kinds("tokens.TokenBatches", "tokens.BatchDataset", "tokens.WindowDataset", pad_id=INTEGER)
+kinds("tokens.BatchDataset", "tokens.WindowDataset", pad_target=INTEGER)
+kinds("tokens.Batch.loss_mask", across_documents=FLAG)
+valid("tokens.BatchDataset.set_epoch", epoch=1)
+valid("tokens.BatchDataset.state", taken=1)
+kinds("tokens.BatchDataset.state", taken=COUNT)
+valid("tokens.TokenBatches.batch", i=1)
+valid("tokens.TokenWindows.find", numbers=np.array([0]))
+valid("tokens.TokenWindows.take", numbers=np.array([0]))
+kinds("tokens.TokenWindows.find", "tokens.TokenWindows.take", numbers=kind("array", "empty array"))
+kinds("tokens.TokenWindows.take", dtype=kind("int", "None"), pad_id=INTEGER)
 valid("tokens.Packed.batches", batch_size=1)
 kinds("tokens.Packed.batches", **BATCHES)
 valid("tokens.Packed.take", rows=[0])
