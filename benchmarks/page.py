@@ -302,7 +302,7 @@ SECTIONS = {
     ),
     "exports": Section(
         "Export and import ids",
-        "A store of 200 million ids of two bytes, in documents of about 1,000 ids, is written to files for "
+        "A store of 100 million ids of two bytes, in documents of about 1,000 ids, is written to files for "
         "other projects, and read from them. One process per row; every file is flushed to the disk. MB/s "
         "counts the bytes of the store. The peak includes the pages of files that are mapped into memory.",
         ("format",),

@@ -1,4 +1,4 @@
-"""Export a store of 200 million ids to each format of token files, and import it again."""
+"""Export a store of 100 million ids to each format of token files, and import it again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.peers.common import Work
 from benchmarks.texts import SCRATCH
 
-N_IDS = 200_000_000
+N_IDS = 100_000_000
 VOCABULARY = 50_257
 SEPARATOR = 50_256
 
