@@ -181,3 +181,11 @@ def test_wrong_arguments_are_errors(tmp_path):
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             call()
+
+
+def test_a_batch_of_too_many_windows_is_refused():
+    mixture = ft.tokens.mix([(ft.tokens.pack(ft.Ragged.from_rows([[1, 2, 3, 4]]), 2), 1)])
+    with pytest.raises(
+        ValueError, match=r"batch_size must be at most 16,777,216 for mixtures, not 16,777,217"
+    ):
+        mixture.batches(batch_size=(1 << 24) + 1)

@@ -143,9 +143,10 @@ def test_corpus_is_encoded_as_by_encode(tmp_path, separator, options):
 
 
 def naive_fingerprint(texts):
-    text = hashlib.sha256(b"".join(texts)).digest()
-    lengths = hashlib.sha256(b"".join(len(one).to_bytes(8, "little") for one in texts)).digest()
-    return hashlib.sha256(text + lengths).hexdigest()
+    text = hashlib.blake2b(b"".join(texts), digest_size=32).digest()
+    lengths = b"".join(len(one).to_bytes(8, "little") for one in texts)
+    lengths = hashlib.blake2b(lengths, digest_size=32).digest()
+    return hashlib.blake2b(text + lengths, digest_size=32).hexdigest()
 
 
 @pytest.mark.parametrize("tok", ["uint16", "uint32"])

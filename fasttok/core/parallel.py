@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -150,16 +149,18 @@ class _Stream(Iterator[Item]):
 
 
 class BackgroundHash:
-    """SHA-256 that is computed in a thread of its own, so that reading and writing need not wait for it.
+    """Hash that is computed in a thread of its own, so that reading and writing need not wait for it.
 
     Parameters
     ----------
+    hash : hashlib hash object
+        Hash of no bytes yet, such as ``hashlib.sha256()``.
     most : int
         Number of buffers that may wait for the thread.
     """
 
-    def __init__(self, most: int = 4) -> None:
-        self._digest = hashlib.sha256()
+    def __init__(self, hash: Any, most: int = 4) -> None:
+        self._digest = hash
         self._most = most
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[Future[None]] = deque()
@@ -174,7 +175,7 @@ class BackgroundHash:
     def digest(self) -> bytes:
         """Return the hash of all bytes so far."""
         self._wait(0)
-        return self._digest.digest()
+        return bytes(self._digest.digest())
 
     def _wait(self, most: int) -> None:
         while len(self._pending) > most:

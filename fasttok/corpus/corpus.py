@@ -491,11 +491,11 @@ class Corpus:
         return sum(os.path.getsize(path) for path in self._origin.plain)
 
     def fingerprint(self) -> str:
-        """Read the whole corpus; return a SHA-256 hash of documents and their boundaries, in hexadecimal.
+        """Read the whole corpus; return a hash of documents and their boundaries, in hexadecimal.
 
         The fingerprint does not depend on paths, or on how documents are distributed over files. It is the
         hash of two hashes: that of the text of all documents, and that of their lengths in bytes, as int64
-        in little-endian order.
+        in little-endian order. All three are BLAKE2b with 32 bytes.
 
         Examples
         --------

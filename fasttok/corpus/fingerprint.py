@@ -10,6 +10,11 @@ from fasttok.core.parallel import BackgroundHash
 from fasttok.corpus.batches import Batch
 
 
+def _new_hash(data: bytes = b"") -> hashlib.blake2b:
+    """Return a BLAKE2b hash of 32 bytes. It is faster than SHA-256, unless the processor has SHA-256."""
+    return hashlib.blake2b(data, digest_size=32)
+
+
 class TextHash:
     """Hash of documents and their boundaries; a context manager. See `Corpus.fingerprint`.
 
@@ -20,7 +25,7 @@ class TextHash:
     """
 
     def __init__(self) -> None:
-        self._text, self._lengths = BackgroundHash(), hashlib.sha256()
+        self._text, self._lengths = BackgroundHash(_new_hash()), _new_hash()
         self._begun = 0  # bytes of the document that continues in the next batch
         self.n_documents = 0
         self.n_bytes = 0
@@ -45,4 +50,4 @@ class TextHash:
 
     def fingerprint(self) -> str:
         """Return the hash of all documents so far, in hexadecimal; the last one must be complete."""
-        return hashlib.sha256(self._text.digest() + self._lengths.digest()).hexdigest()
+        return _new_hash(self._text.digest() + self._lengths.digest()).hexdigest()

@@ -25,6 +25,8 @@ from fasttok.tokens.packed import Packed
 from fasttok.tokens.store import TokenStore
 from fasttok.tokens.windows import TokenWindows, checked_dtype
 
+MOST_WINDOWS = 1 << 24  # windows of a batch, which are drawn one by one
+
 MixSource = TokenStore | Packed
 
 
@@ -410,6 +412,8 @@ class MixedBatches(Iterator[MixedBatch]):
     ) -> None:
         self._mixture, self._opened = mixture, opened
         self.batch_size = checked_size("batch_size", batch_size, 1)
+        if self.batch_size > MOST_WINDOWS:
+            raise ValueError(f"batch_size must be at most {MOST_WINDOWS:,} for mixtures, not {batch_size:,}")
         self.world_size = checked_size("world_size", world_size, 1)
         self.rank = checked_size("rank", rank, 0)
         if self.rank >= self.world_size:

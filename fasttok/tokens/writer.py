@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -69,7 +70,7 @@ class HashedFile:
 
     def __init__(self, path: str, written: FileInfo | None = None) -> None:
         self._path = path
-        self._digest = BackgroundHash()
+        self._digest = BackgroundHash(hashlib.sha256())
         self.n_bytes = 0
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self._number = os.open(path, flags | (os.O_TRUNC if written is None else 0), 0o666)
