@@ -160,7 +160,7 @@ def test_configuration():
     for again in (ft.get_normalizer(json.loads(json.dumps(config))), pickle.loads(pickle.dumps(normalizer))):  # noqa: S301
         assert again.config() == config
         assert again.normalize("aab") == "bbb"
-    assert repr(normalizer) == "CharsMapNormalizer(name='charsmap', by='grapheme')"
+    assert "by='grapheme'" in repr(normalizer)
     with pytest.raises(ValueError, match='by must be "longest" or "grapheme"'):
         CharsMapNormalizer.from_bytes(normalizer.to_bytes(), by="word")
     with pytest.raises(ValueError, match="not the configuration"):

@@ -204,6 +204,8 @@ def toy(tmp_path, monkeypatch, request):
     (tmp_path / "text.txt").write_text((ROOT / "README.md").read_text())
     (tmp_path / "experiment.toml").write_text(EXPERIMENT.replace("MODULE", name))
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    # The bytecode of a file that keeps its size and changes within a second would be used again.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield tmp_path, name
     sys.modules.pop(name, None)
 
