@@ -6,6 +6,7 @@ import platform
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import fasttok as ft
 from fasttok.cli.experiment import DEMO
@@ -16,7 +17,7 @@ def main() -> None:
     texts = [path.read_bytes() for path in ft.parallel_sample().values()]
     counts = ft.count_pretokens(ft.Corpus.from_texts(texts))
     for model in ("bpe", "unigram", "wordpiece", "character", "byte", "word"):
-        options = {} if model == "byte" else {"vocab_size": 4000}
+        options: dict[str, Any] = {} if model == "byte" else {"vocab_size": 4000}
         if model in ("unigram", "character", "word"):
             options["byte_fallback"] = True
         tok = ft.train(counts, model=model, **options)

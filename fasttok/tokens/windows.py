@@ -185,7 +185,7 @@ class TokenWindows:
     See Also
     --------
     TokenBatches : Batches of windows, shuffled.
-    Tokenizer.windows : Windows of long rows with special tokens, whose option is the overlap.
+    fasttok.Tokenizer.windows : Windows of long rows with special tokens, whose option is the overlap.
 
     Notes
     -----

@@ -257,7 +257,7 @@ class EmbeddingTable:
             self._weights[self._padding_id] = 0
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the table to a file, atomically: an ``.npz`` file, which `numpy.load` also reads.
+        """Write the table to a file, atomically: an ``.npz`` file, which ``numpy.load`` also reads.
 
         Parameters
         ----------
