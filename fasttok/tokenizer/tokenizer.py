@@ -71,17 +71,16 @@ from fasttok.tokenizer.model_config import ModelConfig
 from fasttok.tokenizer.offsets import Encoding, Trimmer, locate, surround
 from fasttok.tokenizer.piece_counts import read_piece_counts
 from fasttok.tokenizer.settings import Padding, Settings, Side, Strategy, TrimOffsets, Truncation
-from fasttok.tokenizer.stored import HashedCorpus, Options, find_separator, write_store
 from fasttok.tokenizer.stream import EncodedPart, Parts, copy_parts, count_parts, join_parts
 from fasttok.tokenizer.template import PLAIN_PAIR, AnyIds, Template
 from fasttok.tokenizer.vocabulary import Vocabulary, append_tokens, as_added_tokens, check_added_tokens
 from fasttok.tokens.layout import SHARD_SIZE, checked_shard_size
-from fasttok.tokens.store import TokenStore
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from fasttok.display.colours import ColouredTokens
+    from fasttok.tokens.store import TokenStore
 
 
 class Tokenizer:
@@ -1005,6 +1004,10 @@ class Tokenizer:
         ...     store.ids.tolist(), store.document(1).tolist()
         ([257, 32, 257, 101, 114, 258, 257, 101, 115, 116, 258], [257, 101, 115, 116, 258])
         """
+        # Imported here, because most programs only encode and decode.
+        from fasttok.tokenizer.stored import HashedCorpus, Options, find_separator, write_store
+        from fasttok.tokens.store import TokenStore
+
         folder = checked_path("path", path)
         with advising_corpus(corpus):
             source = HashedCorpus(_open(corpus))

@@ -119,16 +119,7 @@ class TokenBatches(Iterator[Batch]):
         dtype: DTypeLike | None = None,
         pad_id: int = 0,
     ) -> None:
-        self.batch_size = checked_size("batch_size", batch_size, 1)
-        self.seed = None if seed is None else checked_seed("seed", seed)
-        self.epoch = 0 if epoch is None else checked_seed("epoch", epoch)
-        self.world_size = checked_size("world_size", world_size, 1)
-        self.rank = checked_size("rank", rank, 0)
-        if self.rank >= self.world_size:
-            raise ValueError(
-                f"rank must be below world_size={self.world_size}, not {describe(rank)}; ranks count from 0"
-            )
-        self.drop_last = checked_flag("drop_last", drop_last)
+        self._set_order(batch_size, seed, epoch, rank, world_size, drop_last)
         self.windows = TokenWindows(
             source,
             context,
@@ -139,18 +130,37 @@ class TokenBatches(Iterator[Batch]):
         )
         self._dtype = checked_dtype(dtype, self.windows.ids.dtype, pad_id)
         self._pad_id = pad_id
+        self._count_batches("windows", str(getattr(source, "path", "")))
+        self.windows._check_memory(min(self.batch_size, len(self.windows)))
+        self._taken = self._read_start(start, is_default=epoch is None)
+
+    def _set_order(
+        self, batch_size: Any, seed: Any, epoch: Any, rank: Any, world_size: Any, drop_last: Any
+    ) -> None:
+        """Check and set the options that decide which process takes which windows when."""
+        self.batch_size = checked_size("batch_size", batch_size, 1)
+        self.seed = None if seed is None else checked_seed("seed", seed)
+        self.epoch = 0 if epoch is None else checked_seed("epoch", epoch)
+        self.world_size = checked_size("world_size", world_size, 1)
+        self.rank = checked_size("rank", rank, 0)
+        if self.rank >= self.world_size:
+            raise ValueError(
+                f"rank must be below world_size={self.world_size}, not {describe(rank)}; ranks count from 0"
+            )
+        self.drop_last = checked_flag("drop_last", drop_last)
         self._step = self.batch_size * self.world_size  # windows that all processes take together
-        n_windows = len(self.windows)
-        self.n_batches = n_windows // self._step if drop_last else -(-n_windows // self._step)
+        self._block: list[Batch] = []  # batches that have been copied, in reversed order
+
+    def _count_batches(self, unit: str, path: str) -> None:
+        """Set the number of batches, which must not be 0; `unit` and `path` are for messages."""
+        n = len(self.windows)
+        self.n_batches = n // self._step if self.drop_last else -(-n // self._step)
         if self.n_batches == 0:
             raise TokenStoreError(
-                f"{n_windows:,} windows are fewer than batch_size={self.batch_size} in each of world_size="
+                f"{n:,} {unit} are fewer than batch_size={self.batch_size} in each of world_size="
                 f"{self.world_size} processes need. Choose a smaller batch, or drop_last=False",
-                str(getattr(source, "path", "")),
+                path,
             )
-        self.windows._check_memory(min(self.batch_size, n_windows))
-        self._taken = self._read_start(start, is_default=epoch is None)
-        self._block: list[Batch] = []  # batches that have been copied, in reversed order
 
     def _read_start(self, start: Any, *, is_default: bool) -> int:
         """Return the number of batches to skip; take the epoch from a state if it was not given."""

@@ -23,7 +23,7 @@ from fasttok.core.errors import TokenStoreError
 from fasttok.tokens._windows import shuffle_positions
 from fasttok.tokens.packed import Packed
 from fasttok.tokens.store import TokenStore
-from fasttok.tokens.windows import TokenWindows, checked_dtype
+from fasttok.tokens.windows import IdPair, TokenWindows, checked_dtype, find_seqlens
 
 MOST_WINDOWS = 1 << 24  # windows of a batch, which are drawn one by one
 
@@ -305,7 +305,7 @@ class Mixture:
         )
 
 
-class MixedBatch(tuple[NDArray[Any], NDArray[Any]]):
+class MixedBatch(IdPair):
     """Batch of windows or rows of several stores: the pair ``(x, y)``. Made by `Mixture.batches`.
 
     Attributes
@@ -328,16 +328,6 @@ class MixedBatch(tuple[NDArray[Any], NDArray[Any]]):
     sources: NDArray[np.int64]
     _parts: list[tuple[NDArray[np.int64], Any]]  # rows of the batch, and the batch of one store for them
 
-    @property
-    def x(self) -> NDArray[Any]:
-        """Ids."""
-        return self[0]
-
-    @property
-    def y(self) -> NDArray[Any]:
-        """Targets: the ids one place later."""
-        return self[1]
-
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """Mask of the ids: bool of the shape of `x`, False for padding."""
@@ -349,10 +339,12 @@ class MixedBatch(tuple[NDArray[Any], NDArray[Any]]):
         return self._join(np.int64, [batch.position_ids for _, batch in self._parts])
 
     @property
-    def cu_seqlens(self) -> NDArray[np.int32]:
-        """Starts of the documents in ``x.ravel()``, followed by its length: int32 of shape (k + 1,)."""
-        starts = np.flatnonzero(self.position_ids == 0)
-        return np.append(starts, self.x.size).astype(np.int32)
+    def cu_seqlens(self) -> NDArray[np.int32] | NDArray[np.int64]:
+        """Starts of the documents in ``x.ravel()``, followed by its length: int32 of shape (k + 1,).
+
+        They are int64 if there are 2^31 ids or more.
+        """
+        return find_seqlens(self.position_ids)
 
     def loss_mask(self, *, across_documents: bool = True) -> NDArray[np.bool_]:
         """Return the mask of the targets whose loss counts.

@@ -14,6 +14,7 @@ from fasttok.core.ids import as_ids
 from fasttok.tokens._packing import fill_rows, write_borders, write_loss_mask, write_positions
 from fasttok.tokens.packed_batches import PackedBatches
 from fasttok.tokens.store import TokenStore
+from fasttok.tokens.windows import IdPair, as_seqlens
 
 if TYPE_CHECKING:
     import os
@@ -65,7 +66,7 @@ class Pieces(NamedTuple):
     row_offsets: NDArray[np.int64]  # begin of each row in these arrays, and the end
 
 
-class PackedBatch(tuple[NDArray[Any], NDArray[Any]]):
+class PackedBatch(IdPair):
     """Batch of packed rows: the pair ``(x, y)``, from which masks and positions can be computed.
 
     A batch is a tuple of two arrays, made by `Packed`. Its attributes are computed when they are used.
@@ -98,16 +99,6 @@ class PackedBatch(tuple[NDArray[Any], NDArray[Any]]):
         batch = cls((ids[:, :-1], ids[:, 1:]))
         batch.rows, batch._packed = rows, packed
         return batch
-
-    @property
-    def x(self) -> NDArray[Any]:
-        """Inputs."""
-        return self[0]
-
-    @property
-    def y(self) -> NDArray[Any]:
-        """Targets: the ids one place later."""
-        return self[1]
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
@@ -533,5 +524,4 @@ class Packed:
         n_most = int((offsets[rows + 1] - offsets[rows]).sum()) + len(rows)
         out = np.zeros(n_most + 1, np.int64)
         n = write_borders(self._pieces.lengths, offsets, rows, width, out[1:])
-        borders = out[: n + 1]
-        return borders.astype(np.int32) if borders[-1] < 1 << 31 else borders
+        return as_seqlens(out[: n + 1])

@@ -7,8 +7,6 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from fasttok.core.checks import checked_flag, checked_seed, checked_size, describe
-from fasttok.core.errors import TokenStoreError
 from fasttok.tokens.batches import TokenBatches
 from fasttok.tokens.windows import checked_dtype
 
@@ -40,30 +38,12 @@ class PackedBatches(TokenBatches):
         drop_last: bool = True,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.batch_size = checked_size("batch_size", batch_size, 1)
-        self.seed = None if seed is None else checked_seed("seed", seed)
-        self.epoch = 0 if epoch is None else checked_seed("epoch", epoch)
-        self.world_size = checked_size("world_size", world_size, 1)
-        self.rank = checked_size("rank", rank, 0)
-        if self.rank >= self.world_size:
-            raise ValueError(
-                f"rank must be below world_size={self.world_size}, not {describe(rank)}; ranks count from 0"
-            )
-        self.drop_last = checked_flag("drop_last", drop_last)
+        self._set_order(batch_size, seed, epoch, rank, world_size, drop_last)
         self.windows = packed
         self._dtype = checked_dtype(dtype, packed.ids.dtype, packed.pad_id)
         self._pad_id = packed.pad_id
-        self._step = self.batch_size * self.world_size
-        n_rows = len(packed)
-        self.n_batches = n_rows // self._step if drop_last else -(-n_rows // self._step)
-        if self.n_batches == 0:
-            raise TokenStoreError(
-                f"{n_rows:,} rows are fewer than batch_size={self.batch_size} in each of world_size="
-                f"{self.world_size} processes need. Choose a smaller batch, or drop_last=False",
-                "" if packed.store is None else str(packed.store.path),
-            )
+        self._count_batches("rows", "" if packed.store is None else str(packed.store.path))
         self._taken = self._read_start(start, is_default=epoch is None)
-        self._block = []
 
     def _identity(self) -> dict[str, Any]:
         packed: Any = self.windows

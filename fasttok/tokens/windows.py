@@ -31,7 +31,31 @@ class TokenSource(Protocol):
         """Start of each document in the ids, followed by the end of the last one."""
 
 
-class Batch(tuple[NDArray[Any], NDArray[Any]]):
+class IdPair(tuple[NDArray[Any], NDArray[Any]]):
+    """Pair of ids and targets: base class of the batches of windows, of packed rows and of mixtures."""
+
+    @property
+    def x(self) -> NDArray[Any]:
+        """Ids, one row per window."""
+        return self[0]
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """Targets: the ids one place later."""
+        return self[1]
+
+
+def as_seqlens(borders: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64]:
+    """Return cumulative lengths as int32, which attention takes, or as they are if the last does not fit."""
+    return borders.astype(np.int32) if borders[-1] < 1 << 31 else borders
+
+
+def find_seqlens(position_ids: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.int64]:
+    """Return the places of the positions 0 in the flat array, followed by its size, as `as_seqlens` does."""
+    return as_seqlens(np.append(np.flatnonzero(position_ids == 0), position_ids.size))
+
+
+class Batch(IdPair):
     """Batch of windows: the pair ``(x, y)``, from which masks and positions of documents can be computed.
 
     A batch is a tuple of two arrays. Its attributes are computed when they are used.
@@ -62,16 +86,6 @@ class Batch(tuple[NDArray[Any], NDArray[Any]]):
     _windows: TokenWindows
     _found: tuple[NDArray[np.int64], NDArray[np.int64]]  # starts and lengths of the windows of a block
     _place: slice  # of this batch in the block
-
-    @property
-    def x(self) -> NDArray[Any]:
-        """Ids of the windows."""
-        return self[0]
-
-    @property
-    def y(self) -> NDArray[Any]:
-        """Targets: the ids one place later."""
-        return self[1]
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -131,14 +145,14 @@ class Batch(tuple[NDArray[Any], NDArray[Any]]):
         return self._number_positions(self.lengths, self.x.shape[1])
 
     @property
-    def cu_seqlens(self) -> NDArray[np.int32]:
+    def cu_seqlens(self) -> NDArray[np.int32] | NDArray[np.int64]:
         """Starts of the documents in ``x.ravel()``, followed by its length: int32 of shape (k + 1,).
 
         Attention within each document, which is block-diagonal, takes these *cumulative sequence lengths*.
-        Every row begins a document, and so does the padding at the end of a row.
+        Every row begins a document, and so does the padding at the end of a row. They are int64 if there are
+        2^31 ids or more.
         """
-        starts = np.flatnonzero(self.position_ids == 0)
-        return np.append(starts, self.x.size).astype(np.int32)
+        return find_seqlens(self.position_ids)
 
     def _number_positions(self, lengths: NDArray[np.int64], width: int) -> NDArray[np.int64]:
         positions = np.empty((len(lengths), width), np.int64)
