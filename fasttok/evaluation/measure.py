@@ -28,7 +28,7 @@ from fasttok.core.checks import (
 from fasttok.core.errors import FasttokError, ScoringError
 from fasttok.core.parallel import resolve_workers
 from fasttok.evaluation.bootstrap import interval, resample
-from fasttok.evaluation.columns import SPAN_COLUMNS, Cut, Key, Text, count_columns
+from fasttok.evaluation.columns import SPAN_COLUMNS, Cut, Key, count_columns
 from fasttok.evaluation.encoded import Encoded, encode
 from fasttok.evaluation.metric import Metric
 from fasttok.evaluation.metrics.distribution import count_in_windows
@@ -319,7 +319,6 @@ def _count_texts(
     The counts per document are stored in `columns`.
     """
     with_spans = not needed.isdisjoint(SPAN_COLUMNS)
-    texts = {language: Text(documents, corpus.words) for language, documents in corpus.documents.items()}
     for name, tokenizer in tokenizers.items():
         is_ordinary = find_ordinary(tokenizer)
         described: Totals = {
@@ -328,7 +327,7 @@ def _count_texts(
             "ordinary": int(np.count_nonzero(is_ordinary)),
         }
         overall: Totals = {"pieces": tokenizer.pieces}
-        for language, text in texts.items():
+        for language, text in corpus.texts.items():
             with _naming(name, corpus, language):
                 encoded = encode(tokenizer, text.documents, workers=workers, with_spans=with_spans)
                 columns[name, language] = dict(count_columns(Cut(text, encoded), needed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from fasttok.core.checks import (
 from fasttok.core.errors import CorpusError
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.corpus.corpus import Corpus
+from fasttok.evaluation.columns import Text
 from fasttok.evaluation.metrics.morphology import Morphemes
 from fasttok.evaluation.words import WORDS
 
@@ -168,6 +170,11 @@ class TestCorpus:
     def languages(self) -> tuple[str, ...]:
         """Names of the languages, in the given order."""
         return tuple(self.documents)
+
+    @cached_property
+    def texts(self) -> Mapping[str, Text]:
+        """Documents by language, with the words that were found in them. Words are found once and kept."""
+        return {language: Text(documents, self.words) for language, documents in self.documents.items()}
 
 
 def _read(corpus: Corpus) -> Ragged:
