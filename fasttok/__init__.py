@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from fasttok import lm as lm
     from fasttok import tokens as tokens
     from fasttok import vectors as vectors
     from fasttok.core.errors import (
@@ -305,7 +306,7 @@ __all__ = [
 ]
 
 # Packages whose public names are attributes of the package, such as `fasttok.vectors.sinusoidal`.
-_PACKAGES = ["tokens", "vectors"]
+_PACKAGES = ["lm", "tokens", "vectors"]
 
 
 def __getattr__(name: str) -> Any:

@@ -428,6 +428,7 @@ def _folder() -> str:
     TOK.save(f"{folder}/tok.json")
     COUNTS.save(f"{folder}/counts.npz")
     ft.vectors.EmbeddingTable([[1.0, 2.0]]).save(f"{folder}/table.npz")
+    ft.lm.NGram().fit([[0, 1]], 2).save(f"{folder}/lm.npz")
     COUNTS.to_tsv(f"{folder}/counts.tsv")
     pathlib.Path(folder, "experiment.toml").write_text(EXPERIMENT)
     return folder
@@ -481,6 +482,7 @@ def _instance(public: type) -> Any:
         "Lattice": lambda: UNIGRAM.lattice("abab"),
         "EmbeddingTable": lambda: ft.vectors.EmbeddingTable([[1.0, 2.0]]),
         "MarkRuns": ft.MarkRuns,
+        "NGram": lambda: ft.lm.NGram(order=2).fit([[0, 1, 2, 3]], 4),
         "Metaspace": ft.Metaspace,
         "MetaspaceSplit": ft.MetaspaceSplit,
         "ModelConfig": lambda: ft.ModelConfig({}),
@@ -1049,6 +1051,23 @@ valid("Tokenizer.save", path=lambda: f"{_folder()}/saved.json")
 valid("Tokenizer.with_template", single="$A")
 valid("UnicodeNormalizer", name="nfc")
 kinds("UnicodeNormalizer", name=CHOICE)
+SOME_ROWS = kind("[[1, 2]]", "[[]]", "2-d array", "Ragged").saying("id ", "tok")
+kinds("lm.NGram", order=POSITIVE, smoothing=CHOICE, k=NUMBER.without("0") | kind("2^64", "10^30"))
+valid("lm.NGram.fit", source=[[0]], tok=4)
+kinds("lm.NGram.fit", source=SOME_ROWS, tok=POSITIVE)
+for method in ("bits", "bits_per_byte", "cross_entropy", "perplexity"):
+    valid(f"lm.NGram.{method}", source=[[0]])
+    kinds(f"lm.NGram.{method}", source=SOME_ROWS | ID_ROWS, tok=NONE.saying("the same tokenizer"))
+valid("lm.NGram.bits_per_byte", source=[[0]], n_bytes=1)
+kinds("lm.NGram.bits_per_byte", n_bytes=SIZE)
+valid("lm.NGram.load", path=lambda: f"{_folder()}/lm.npz")
+valid("lm.NGram.log_probabilities", ids=[0])
+valid("lm.NGram.probabilities", history=[0])
+kinds("lm.NGram.probabilities", history=IDS)
+valid("lm.NGram.sample", seed=1, length=5)
+kinds("lm.NGram.sample", length=COUNT | LARGE)
+valid("lm.NGram.save", path=lambda: f"{_folder()}/again-lm.npz")
+kinds("lm.NGram.save", path=OUTPUT)
 INITIAL = {"init": CHOICE, "scale": NUMBER | NONE | kind("2^64", "10^30")}
 BUCKETS = {"n_keys": NONE | POSITIVE, "n_buckets": CHOICE, "max_distance": CHOICE, "bidirectional": FLAG}
 NUMBERS = kind("[[1, 2]]", "2-d array")
