@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from fasttok.decoders.registry import get_decoder
     from fasttok.decoders.streaming import StreamDecoder
     from fasttok.display.colours import ColouredTokens
+    from fasttok.display.merge_trees import MergeNode, MergeTree
+    from fasttok.display.side_by_side import SideBySide, show_side_by_side
     from fasttok.evaluation.columns import Column, Cut
     from fasttok.evaluation.comparison import compare_tokenizers
     from fasttok.evaluation.differences import Differences
@@ -77,7 +79,7 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
     from fasttok.models.sampling import Dropout, Sampling
-    from fasttok.models.unigram.lattice import Lattice, Segmentation
+    from fasttok.models.unigram.lattice import Lattice, Segmentation, ViterbiTable
     from fasttok.models.unigram.model import UnigramModel
     from fasttok.models.unigram.trainer import UnigramTrainer
     from fasttok.models.units.byte import ByteModel, ByteTrainer
@@ -123,6 +125,8 @@ _NAMES_OF_MODULE = {
     "fasttok.tokenizer.model_config": ["ModelConfig"],
     "fasttok.tokenizer.settings": ["Padding", "TrimOffsets", "Truncation"],
     "fasttok.display.colours": ["ColouredTokens"],
+    "fasttok.display.merge_trees": ["MergeNode", "MergeTree"],
+    "fasttok.display.side_by_side": ["SideBySide", "show_side_by_side"],
     "fasttok.counts.count": ["count_pretokens"],
     "fasttok.counts.recipe": ["Recipe"],
     "fasttok.counts.table": ["PretokenCounts"],
@@ -162,7 +166,7 @@ _NAMES_OF_MODULE = {
     "fasttok.models.units.byte": ["ByteModel", "ByteTrainer"],
     "fasttok.models.units.character": ["CharacterModel", "CharacterTrainer"],
     "fasttok.models.sampling": ["Dropout", "Sampling"],
-    "fasttok.models.unigram.lattice": ["Lattice", "Segmentation"],
+    "fasttok.models.unigram.lattice": ["Lattice", "Segmentation", "ViterbiTable"],
     "fasttok.models.unigram.model": ["UnigramModel"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
     "fasttok.models.units.word": ["WordModel", "WordTrainer"],
@@ -234,6 +238,8 @@ __all__ = [
     "Filter",
     "Lattice",
     "MarkRuns",
+    "MergeNode",
+    "MergeTree",
     "Metaspace",
     "MetaspaceSplit",
     "Metric",
@@ -259,6 +265,7 @@ __all__ = [
     "Sampling",
     "ScoringError",
     "Segmentation",
+    "SideBySide",
     "SpecialTokenError",
     "Split",
     "SplitDigits",
@@ -283,6 +290,7 @@ __all__ = [
     "UnigramModel",
     "UnigramTrainer",
     "UnknownCharacterError",
+    "ViterbiTable",
     "Windows",
     "WordModel",
     "WordPieceModel",
@@ -298,6 +306,7 @@ __all__ = [
     "load",
     "measure",
     "parallel_sample",
+    "show_side_by_side",
     "show_versions",
     "train",
     "verify",

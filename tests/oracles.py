@@ -434,6 +434,20 @@ def encode_word(word: list[int], merges: dict[tuple[int, int], tuple[int, int]])
         word[i : i + 2] = [merges[word[i], word[i + 1]][1]]
 
 
+def list_merges(
+    word: list[int], merges: dict[tuple[int, int], tuple[int, int]]
+) -> list[tuple[int, int, int, int]]:
+    """Return rank, left id, right id and place in the word of each merge that `encode_word` applies."""
+    found: list[tuple[int, int, int, int]] = []
+    while True:
+        ranked = [(merges[pair][0], i, pair) for i, pair in enumerate(pairwise(word)) if pair in merges]
+        if not ranked:
+            return found
+        rank, i, pair = sorted(ranked)[0]
+        found.append((rank, *pair, i))
+        word = [*word[:i], merges[pair][1], *word[i + 2 :]]
+
+
 def encode_by_ranks(pretoken: bytes, ranks: dict[bytes, int]) -> list[int]:
     """Encode a pretoken by tiktoken's rule.
 
@@ -716,6 +730,23 @@ def segmentations(
                 score = scores.get(piece, unk_score)
                 ways[end] += [(before + score, (*pieces, piece)) for before, pieces in ways[start]]
     return sorted(ways[-1], key=lambda way: (-way[0], [-len(piece) for piece in reversed(way[1])]))
+
+
+def back_pointers(
+    text: bytes, scores: dict[bytes, float], unk_score: float
+) -> list[tuple[int, float, int, bool]]:
+    """Return the rows of the Viterbi table of a text: position, best score, start of the last piece, and
+    whether the best segmentation of the whole text has a border there. All segmentations are listed.
+    """
+    characters, rows = characters_of(text), []
+    _, whole = segmentations(text, scores, unk_score)[0]
+    borders = {len(b"".join(whole[:i])) for i in range(len(whole) + 1)}
+    for n in range(len(characters) + 1):
+        prefix = b"".join(characters[:n])
+        score, pieces = segmentations(prefix, scores, unk_score)[0]
+        start = len(prefix) - len(pieces[-1]) if pieces else -1
+        rows.append((len(prefix), score, start, len(prefix) in borders))
+    return rows
 
 
 def best_segmentation(

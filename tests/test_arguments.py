@@ -298,11 +298,15 @@ RESULTS = {
     "Encoding",
     "Experiment",
     "Lattice",
+    "MergeNode",
+    "MergeTree",
     "Padded",
     "Pairs",
     "Results",
     "Segmentation",
+    "SideBySide",
     "Trained",
+    "ViterbiTable",
     "Windows",
     "tokens.Batch",
     "tokens.MixedBatch",
@@ -725,6 +729,9 @@ kinds(
 valid("UnigramModel.lattice", text="ab")
 valid("Tokenizer.encode_nbest", text="a", n=2)
 kinds("UnigramModel.lattice", text=TEXT)
+valid("show_side_by_side", text="low", tokenizers=[TOK])
+kinds("show_side_by_side", tokenizers=kind("[]", "()", "{}", "iter([])", "empty array"))
+kinds("Tokenizer.merge_tree", text=TEXT.without("long str"))
 for trainer in ("Character", "Word"):
     kinds(f"{trainer}Trainer", vocab_size=NONE | SIZE, byte_fallback=FLAG)
 kinds(
@@ -1025,7 +1032,7 @@ kinds(
 kinds("Tokenizer", "Tokenizer.with_settings", template=NONE, config=NONE)
 valid("Tokenizer.add_tokens", tokens=["<tool>"])
 kinds("Tokenizer.add_tokens", tokens=WORDS.saying("added token", "surrogate"))
-for method in ("count", "encode", "encode_with_offsets", "show"):
+for method in ("count", "encode", "encode_with_offsets", "merge_tree", "show", "tokens"):
     valid(f"Tokenizer.{method}", text="a")
 for method in ("decode", "decode_bytes"):
     valid(f"Tokenizer.{method}", ids=[1])
@@ -1233,7 +1240,7 @@ def test_tables_are_not_texts(table):
             call()
     with pytest.raises(TypeError, match=r'batch must be .* pass the ids in it, such as batch\["input_ids"\]'):
         TOK.decode_batch(table)
-    for call in (TOK.encode, TOK.count, TOK.show, TOK.encode_with_offsets):
+    for call in (TOK.encode, TOK.count, TOK.show, TOK.tokens, TOK.merge_tree, TOK.encode_with_offsets):
         with pytest.raises(TypeError, match="a text must be str or bytes"):
             call(table)
 
@@ -1391,7 +1398,15 @@ def test_rows_are_named():
 
 
 def test_errors_advise_only_options_that_exist(tmp_path):
-    for call in (TOK.encode_with_offsets, TOK.show, TOK.piece_to_id, SPLIT.split_text, UNIGRAM.lattice):
+    for call in (
+        TOK.encode_with_offsets,
+        TOK.show,
+        TOK.tokens,
+        TOK.merge_tree,
+        TOK.piece_to_id,
+        SPLIT.split_text,
+        UNIGRAM.lattice,
+    ):
         with pytest.raises(ft.TextError, match="replace it first") as caught:
             call("a\ud800")
         assert "pass errors" not in str(caught.value)

@@ -28,11 +28,14 @@ PEERS = (
     "transformers",
 )
 
-# Allowed imports of later packages: each is inside a method of `Tokenizer` that delegates in one line.
+# Allowed imports of later packages: each is inside a method of `Tokenizer`, `Lattice` or `ViterbiTable` that
+# delegates in one line.
 DELEGATES = {
     ("tokenizer.tokenizer", "formats.registry"),
     ("tokenizer.tokenizer", "formats.bridges"),
     ("tokenizer.tokenizer", "display.colours"),
+    ("tokenizer.tokenizer", "display.merge_trees"),
+    ("models.unigram.lattice", "display.lattices"),
 }
 BRIDGES = ("formats.bridges",)  # modules that may import another tokenizer library, inside functions
 LAZY = ("tokens",)  # public packages whose names are imported on first access

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from fasttok.display.colours import ColouredTokens
+    from fasttok.display.merge_trees import MergeTree
     from fasttok.tokens.store import TokenStore
 
 
@@ -1356,6 +1357,74 @@ class Tokenizer:
         from fasttok.display.colours import show
 
         return show(self, text, special)
+
+    def tokens(self, text: str | bytes, *, special: Special = "none") -> list[str]:
+        """Return the tokens of a text in readable form: the labels that `show` displays.
+
+        Parameters
+        ----------
+        text, special
+            As in `encode`.
+
+        Returns
+        -------
+        list of str
+            One label per id. A space is written as ``·``; an unknown token is the text that it replaces.
+
+        Raises
+        ------
+        TextError, SpecialTokenError, UnknownCharacterError, ValueError
+            As in `encode`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.tokens("the lowest 東")
+        ['t', 'h', 'e', '·lowe', 'st', '·', '<0xE6>', '<0x9D>', '<0xB1>']
+        """
+        return list(self.show(text, special=special).tokens)
+
+    def merge_tree(self, text: str | bytes) -> MergeTree:
+        """Return the merges by which byte-pair encoding makes the tokens of a word, as a tree.
+
+        Parameters
+        ----------
+        text : str or bytes
+            A word, or a short text of at most 1,000 bytes. Added tokens in it are plain text.
+
+        Returns
+        -------
+        MergeTree
+            The merges in the order in which they are applied. A notebook draws the tree.
+
+        Raises
+        ------
+        ValueError
+            If the model has no merges, or unused pieces or extra characters, or if the text is too long.
+        TextError, UnknownCharacterError
+            As in `encode`.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> tok = ft.train(ft.Corpus.from_texts(["low lower lowest"]), vocab_size=261)
+        >>> tok.merge_tree("lower")
+        step  rank  merge   piece
+           1     0  l + o   lo
+           2     1  lo + w  low
+        <BLANKLINE>
+        low
+        ├─ lo
+        │  ├─ l
+        │  └─ o
+        └─ w
+        e
+        r
+        """
+        from fasttok.display.merge_trees import make_merge_tree
+
+        return make_merge_tree(self, text)
 
     def _encode_corpus(
         self,

@@ -297,6 +297,38 @@ class BPEModel(Model):
         encoder.set_lengths(lengths)
         return encoder
 
+    def without_merges(self) -> BPEModel:
+        """Return the same model without its merges: encoding gives the symbols that merging starts from.
+
+        Returns
+        -------
+        BPEModel
+            A model with the same pieces and ids, which applies no merge and looks up no whole pretoken.
+
+        Raises
+        ------
+        ValueError
+            If the model has unused pieces or extra characters: these symbols have no ids in encoding.
+
+        Examples
+        --------
+        >>> import fasttok as ft
+        >>> counts = ft.PretokenCounts.from_dict({"low": 5, "lower": 2})
+        >>> model = ft.BPETrainer(vocab_size=6, units="character").train(counts).model
+        >>> ft.Tokenizer(model.without_merges(), "none").tokens("lower")
+        ['l', 'o', 'w', 'e', 'r']
+        """
+        if self.unused or self.extra_characters:
+            raise ValueError(
+                "a model with unused pieces or extra characters cannot encode without merges: parts of its "
+                "merges have no ids of their own"
+            )
+        other = self._copy_excluding(self._excluded, "encoder")
+        other.merges = read_only(np.empty((0, 2), np.uint32))
+        other.merge_ids = read_only(np.empty(0, np.uint32))
+        other.merge_ranks, other.ignore_merges = None, False
+        return other
+
     def _find_producible(self, ids: frozenset[int]) -> frozenset[int]:
         if self.ignore_merges:
             return ids
