@@ -59,7 +59,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.core.parallel import map_ordered
+from fasttok.core.parallel import BackgroundThread, map_ordered
 from fasttok.models._cache import PretokenCache
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from fasttok.tokenizer import encode as encoding_module
@@ -456,3 +456,20 @@ print(ft.train(counts, vocab_size=258).vocab_size)
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.strip() == "258", done.stderr
+
+
+def test_a_background_thread_calls_in_order_and_stops_at_an_error():
+    called = []
+
+    def fail():
+        raise OSError("full")
+
+    thread = BackgroundThread(most=100)
+    for i in range(20):
+        thread.call(called.append, i)
+    thread.call(fail)
+    thread.call(called.append, 20)
+    with pytest.raises(OSError, match="full"):
+        thread.wait()
+    thread.close()
+    assert called == list(range(20))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -10,6 +9,7 @@ import re
 
 import numpy as np
 import pytest
+from xxhash import xxh3_128
 
 import fasttok as ft
 from tests import hostile
@@ -143,10 +143,10 @@ def test_corpus_is_encoded_as_by_encode(tmp_path, separator, options):
 
 
 def naive_fingerprint(texts):
-    text = hashlib.blake2b(b"".join(texts), digest_size=32).digest()
+    text = xxh3_128(b"".join(texts)).digest()
     lengths = b"".join(len(one).to_bytes(8, "little") for one in texts)
-    lengths = hashlib.blake2b(lengths, digest_size=32).digest()
-    return hashlib.blake2b(text + lengths, digest_size=32).hexdigest()
+    lengths = xxh3_128(lengths).digest()
+    return xxh3_128(text + lengths).hexdigest()
 
 
 @pytest.mark.parametrize("tok", ["uint16", "uint32"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,12 @@ def _make(path: str, ranks: str, times: int) -> tuple[Any, Any]:
 
 def encode_to_store(path: str, ranks: str, times: int) -> Work:
     tok, corpus = _make(path, ranks, times)
+    parent = tempfile.TemporaryDirectory()  # deleted at the end of the process
+    numbers = count()
 
-    def work() -> int:
-        with tempfile.TemporaryDirectory() as folder:
-            n: int = tok.encode_corpus(corpus, f"{folder}/a.tokens").n_ids
-            return n
+    def work(parent: Any = parent) -> int:
+        n: int = tok.encode_corpus(corpus, f"{parent.name}/{next(numbers)}.tokens").n_ids
+        return n
 
     return work, str
 

@@ -148,44 +148,48 @@ class _Stream(Iterator[Item]):
         return item
 
 
-class BackgroundHash:
-    """Hash that is computed in a thread of its own, so that reading and writing need not wait for it.
+class BackgroundThread:
+    """Thread that calls functions one after the other, such as those that write a file.
+
+    After a function has raised an error, no other is called.
 
     Parameters
     ----------
-    hash : hashlib hash object
-        Hash of no bytes yet, such as ``hashlib.sha256()``.
     most : int
-        Number of buffers that may wait for the thread.
+        Number of calls that may wait for the thread.
     """
 
-    def __init__(self, hash: Any, most: int = 4) -> None:
-        self._digest = hash
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = ThreadPoolExecutor(1)
         self._pending: deque[Future[None]] = deque()
+        self._has_failed = False
 
-    def update(self, data: memoryview) -> None:
-        """Add bytes, which must not change until `digest` is called."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1)
-        self._pending.append(self._pool.submit(self._digest.update, data))
+    def call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a function soon. Its error is raised here later, or by `wait`."""
+        self._pending.append(self._pool.submit(self._run, function, *arguments))
         self._wait(self._most)
 
-    def digest(self) -> bytes:
-        """Return the hash of all bytes so far."""
+    def _run(self, function: Callable[..., None], *arguments: Any) -> None:
+        if self._has_failed:
+            return
+        try:
+            function(*arguments)
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def wait(self) -> None:
+        """Wait until all calls have ended."""
         self._wait(0)
-        return bytes(self._digest.digest())
 
     def _wait(self, most: int) -> None:
         while len(self._pending) > most:
             self._pending.popleft().result()
 
     def close(self) -> None:
-        """End the thread; the next `update` starts another one."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        """End the thread after all calls."""
+        self._pool.shutdown()
 
 
 def _end(pool: ThreadPoolExecutor, pending: Iterable[Future[Any]]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import fasttok
 
 # Libraries that results depend on: those that fasttok needs, and those that some of its functions use.
-REQUIRED = ("numpy", "scipy", "numba", "llvmlite", "regex", "click", "tqdm", "zstandard")
+REQUIRED = ("numpy", "scipy", "numba", "llvmlite", "regex", "click", "tqdm", "xxhash", "zstandard")
 OPTIONAL = ("pyarrow", "pandas", "jinja2", "matplotlib", "torch", "tiktoken", "tokenizers", "sentencepiece")
 
 

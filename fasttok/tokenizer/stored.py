@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -187,7 +188,7 @@ def write_store(source: HashedCorpus, parts: Parts, path: str, options: Options,
     TokenStoreError
         If the unfinished store is damaged, or was begun with another corpus or other options.
     """
-    with closing(parts), source.text, UnfinishedFolder(path) as folder:
+    with closing(parts), UnfinishedFolder(path) as folder:
         source.path = folder.path
         checkpoint, complete = folder.read_checkpoint(), folder.read_complete()
         if complete is not None and complete.encoding is not None:
@@ -227,10 +228,8 @@ def _write(
         for part in parts:
             writer.append_new(*_separate(part, options))
             if source.marks and source.marks[0].n_documents == writer.n_documents:
-                mark, now = source.marks.popleft(), writer.flush()
-                folder.write_checkpoint(
-                    Checkpoint(options.fields(), now.n_documents, now.n_ids, mark.fingerprint, now.files)
-                )
+                fingerprint = source.marks.popleft().fingerprint
+                writer.checkpoint(partial(_save, folder, options.fields(), fingerprint))
         writer.finish(
             source_bytes=source.text.n_bytes,
             separator_id=options.separator_id,
@@ -238,6 +237,12 @@ def _write(
             corpus_fingerprint=source.text.fingerprint(),
             encoding=options.encoding,
         )
+
+
+def _save(folder: UnfinishedFolder, options: dict[str, Any], fingerprint: str, written: Written) -> None:
+    folder.write_checkpoint(
+        Checkpoint(options, written.n_documents, written.n_ids, fingerprint, written.files)
+    )
 
 
 def _separate(part: EncodedPart, options: Options) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -264,7 +269,7 @@ def _options_of(description: Description) -> Options:
 def _check_options(path: str, then: dict[str, Any], options: Options) -> None:
     """Raise an error if an unfinished store was begun with other options."""
     now = options.fields()
-    for name in now.keys() | then.keys():
+    for name in {**now, **then}:
         if name not in then or name not in now or now[name] != then[name]:
             raise TokenStoreError(
                 f"cannot go on: the unfinished run had {name} {describe_option(then.get(name))}, not "

@@ -221,6 +221,7 @@ class Tokenizer:
         before, _, after = self._around
         self._type_dtype = types_of(self._bound.single).dtype
         self._ends: Ends = [part.id for part in before], [part.id for part in after]
+        self._fingerprint: str | None = None  # computed on first use
 
     # Properties
 
@@ -306,6 +307,8 @@ class Tokenizer:
         >>> tok.fingerprint() == again.fingerprint(), tok.fingerprint() == larger.fingerprint()
         (True, False)
         """
+        if self._fingerprint is not None:
+            return self._fingerprint
         parts: list[Any] = [self.pretokenizer.config(), self.model.file_fields(), self.special_tokens]
         if not self._added.are_plain_specials:
             parts[2] = sorted(self._added.config(), key=lambda token: int(token["id"]))
@@ -316,7 +319,8 @@ class Tokenizer:
         if self.given_decoder is not None:
             parts.append({"decoder": self.given_decoder.config()})
         parts += [part.config() for part in (self.padding, self.truncation) if part is not None]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        self._fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return self._fingerprint
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Tokenizer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fasttok.core.checks import checked_items, checked_size, describe
 from fasttok.core.errors import TokenStoreError
 from fasttok.core.ids import as_ids
-from fasttok.core.parallel import BackgroundHash
+from fasttok.core.parallel import BackgroundThread
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
 from fasttok.tokens.checkpoint import UnfinishedFolder
@@ -34,6 +34,10 @@ from fasttok.tokens.layout import (
 )
 
 CHUNK = 1 << 20  # ids that are written at once
+WAITING = (
+    16  # calls that may wait for the thread that writes, each with at most a chunk or the ids of a batch
+)
+NO_ENDS = np.zeros(0, np.int64)
 
 
 class Written(NamedTuple):
@@ -70,7 +74,7 @@ class HashedFile:
 
     def __init__(self, path: str, written: FileInfo | None = None) -> None:
         self._path = path
-        self._digest = BackgroundHash(hashlib.sha256())
+        self._digest = hashlib.sha256()
         self.n_bytes = 0
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self._number = os.open(path, flags | (os.O_TRUNC if written is None else 0), 0o666)
@@ -87,7 +91,7 @@ class HashedFile:
             data = os.read(self._number, min(written.bytes - self.n_bytes, CHUNK))
             if not data:
                 break
-            self._digest.update(memoryview(data))
+            self._digest.update(data)
             self.n_bytes += len(data)
         if self.info != written:
             raise TokenStoreError(
@@ -99,10 +103,10 @@ class HashedFile:
     @property
     def info(self) -> FileInfo:
         """Size and hash of what has been written."""
-        return FileInfo(self.n_bytes, self._digest.digest().hex())
+        return FileInfo(self.n_bytes, self._digest.hexdigest())
 
     def write(self, array: NDArray[Any]) -> None:
-        """Append the bytes of a contiguous array, which must not change until `info` is read."""
+        """Append the bytes of a contiguous array."""
         data = array.data.cast("B") if len(array) else memoryview(b"")
         self._digest.update(data)
         self.n_bytes += len(data)
@@ -123,14 +127,82 @@ class HashedFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._digest.close()
         if self._number >= 0:
             os.close(self._number)
             self._number = -1
 
 
+class StoreFiles:
+    """Files of the ids of a store, in shards, and of the ends of its documents.
+
+    Parameters
+    ----------
+    path : str
+        Folder to write, which exists.
+    dtype : dtype
+        Type of the ids in the files.
+    shard_size : int
+        As in `TokenStore.from_arrays`.
+    written : Written
+        Files that exist in part; others are replaced.
+
+    Raises
+    ------
+    TokenStoreError
+        If the existing files are not as `written` says.
+    """
+
+    def __init__(self, path: str, dtype: np.dtype[Any], shard_size: int, written: Written) -> None:
+        self._path, self._dtype, self._shard_size = path, dtype, shard_size
+        self._n_ids, self._n_documents, files = written
+        # Shards that are complete. A full shard is the current one until there are more ids.
+        n_complete = max(0, len(files) - 2)
+        self._complete = {shard_name(i): files[shard_name(i)] for i in range(n_complete)}
+        with ExitStack() as opened:
+            self._shard = self._open(shard_name(n_complete), files)
+            opened.callback(self._shard.close)
+            self._offsets = self._open(OFFSETS, files)
+            opened.callback(self._offsets.close)
+            if not self._offsets.n_bytes:
+                self._offsets.write(np.zeros(1, OFFSET_DTYPE))
+            opened.pop_all()
+
+    def _open(self, name: str, files: dict[str, FileInfo]) -> HashedFile:
+        return HashedFile(os.path.join(self._path, name), files.get(name))
+
+    def append(self, values: NDArray[Any], offsets: NDArray[np.int64]) -> None:
+        """Append ids, which have the type of the store, and the places in the store where documents end."""
+        while len(values):
+            n_free = self._shard_size - self._shard.n_bytes // self._dtype.itemsize
+            if not n_free:
+                self._shard.flush()
+                self._shard.close()
+                self._complete[shard_name(len(self._complete))] = self._shard.info
+                self._shard = self._open(shard_name(len(self._complete)), {})
+                continue
+            self._shard.write(values[:n_free])
+            self._n_ids += len(values[:n_free])
+            values = values[n_free:]
+        self._offsets.write(offsets.astype(OFFSET_DTYPE))
+        self._n_documents += len(offsets)
+
+    def flush(self) -> Written:
+        """Write everything to the disk, and return what is there."""
+        self._shard.flush()
+        self._offsets.flush()
+        last = {shard_name(len(self._complete)): self._shard.info, OFFSETS: self._offsets.info}
+        return Written(self._n_ids, self._n_documents, {**self._complete, **last})
+
+    def close(self) -> None:
+        """Close the files."""
+        self._shard.close()
+        self._offsets.close()
+
+
 class StoreWriter:
     """Writer of the files of a store in an unfinished folder; a context manager that closes them.
+
+    A thread hashes and writes the ids, so an error of the file system is raised by a later method.
 
     Parameters
     ----------
@@ -155,21 +227,10 @@ class StoreWriter:
     def __init__(self, path: str, vocab_size: int, shard_size: int, written: Written | None = None) -> None:
         self._path, self._vocab_size, self._shard_size = path, vocab_size, shard_size
         self._dtype = dtype_of(vocab_size)
-        self.n_ids, self.n_documents, files = written or (0, 0, {})
-        # Shards that are complete. A full shard is the current one until there are more ids.
-        n_complete = max(0, len(files) - 2)
-        self._files = {shard_name(i): files[shard_name(i)] for i in range(n_complete)}
-        with ExitStack() as opened:
-            self._shard = self._open(shard_name(n_complete), files)
-            opened.callback(self._shard.close)
-            self._offsets = self._open(OFFSETS, files)
-            opened.callback(self._offsets.close)
-            if not self._offsets.n_bytes:
-                self._offsets.write(np.zeros(1, OFFSET_DTYPE))
-            self._opened = opened.pop_all()
-
-    def _open(self, name: str, files: dict[str, FileInfo]) -> HashedFile:
-        return HashedFile(os.path.join(self._path, name), files.get(name))
+        written = written or Written(0, 0, {})
+        self.n_ids, self.n_documents, _ = written
+        self._files = StoreFiles(path, self._dtype, shard_size, written)
+        self._thread = BackgroundThread(WAITING)
 
     def __enter__(self) -> StoreWriter:
         return self
@@ -177,17 +238,17 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._shard.close()
-        self._offsets.close()
+        self._thread.close()
+        self._files.close()
 
     def append_new(self, values: NDArray[Any], ends: NDArray[np.int64]) -> None:
         """Append ids as `append` does, without checking or copying them.
 
         They are in the vocabulary and have the type of the store, and the array will not be changed.
         """
-        offsets = ends + self.n_ids
-        self._write(values)
-        self._end_documents(offsets)
+        self._thread.call(self._files.append, values, ends + self.n_ids)
+        self.n_ids += len(values)
+        self.n_documents += len(ends)
 
     def append(self, values: NDArray[Any], ends: NDArray[np.int64]) -> None:
         """Append ids, and the places in `values` after which documents end.
@@ -213,35 +274,15 @@ class StoreWriter:
                     f"id {values[i]} at position {self.n_ids + i:,}, in document {document:,}, is not in the "
                     f"vocabulary of {self._vocab_size:,} ids"
                 )
-        before = self.n_ids
         for start in range(0, len(values), CHUNK):
-            # A copy, because it is hashed later.
-            self._write(values[start : start + CHUNK].astype(self._dtype))
-        self._end_documents(ends + before)
+            # A copy, because it is written later.
+            self.append_new(values[start : start + CHUNK].astype(self._dtype), NO_ENDS)
+        self._thread.call(self._files.append, NO_ENDS, ends + (self.n_ids - len(values)))
+        self.n_documents += len(ends)
 
-    def _end_documents(self, offsets: NDArray[np.int64]) -> None:
-        self._offsets.write(offsets.astype(OFFSET_DTYPE))
-        self.n_documents += len(offsets)
-
-    def _write(self, values: NDArray[Any]) -> None:
-        while len(values):
-            n_free = self._shard_size - self._shard.n_bytes // self._dtype.itemsize
-            if not n_free:
-                self._shard.flush()
-                self._shard.close()
-                self._files[shard_name(len(self._files))] = self._shard.info
-                self._shard = self._open(shard_name(len(self._files)), {})
-                continue
-            self._shard.write(values[:n_free])
-            self.n_ids += len(values[:n_free])
-            values = values[n_free:]
-
-    def flush(self) -> Written:
-        """Write everything to the disk, and return what is there."""
-        self._shard.flush()
-        self._offsets.flush()
-        files = {**self._files, shard_name(len(self._files)): self._shard.info, OFFSETS: self._offsets.info}
-        return Written(self.n_ids, self.n_documents, files)
+    def checkpoint(self, save: Callable[[Written], None]) -> None:
+        """Write everything to the disk, soon, and then call `save` with what is there."""
+        self._thread.call(lambda: save(self._files.flush()))
 
     def finish(
         self,
@@ -253,6 +294,7 @@ class StoreWriter:
         encoding: dict[str, Any] | None = None,
     ) -> None:
         """Write everything to the disk, and the description of the store."""
+        self._thread.wait()
         description = Description(
             vocab_size=self._vocab_size,
             n_ids=self.n_ids,
@@ -263,7 +305,7 @@ class StoreWriter:
             tokenizer_fingerprint=tokenizer_fingerprint,
             corpus_fingerprint=corpus_fingerprint,
             encoding=encoding,
-            files=self.flush().files,
+            files=self._files.flush().files,
         )
         with atomic_write(os.path.join(self._path, DESCRIPTION)) as file:
             file.write(description.to_json())
