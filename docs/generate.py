@@ -33,6 +33,7 @@ METRIC_MODULES = (
     "fertility",
     "parity",
     "distribution",
+    "prediction",
     "vocabulary",
     "unreached",
     "morphology",

@@ -45,6 +45,12 @@ class KneserNey:
                 for gram, count in raw[n].items()
             }
         self.discounts = {n: self.find_discounts(n) for n in self.counts}
+        self.totals: Counter[Gram] = Counter()  # sum of the counts after each context
+        self.masses: dict[Gram, float] = defaultdict(float)  # sum of the discounts after each context
+        for n, counts in self.counts.items():
+            for gram, count in counts.items():
+                self.totals[gram[:-1]] += count
+                self.masses[gram[:-1]] += self.discounts[n][min(count, 3) - 1]
 
     def find_discounts(self, n: int) -> tuple[float, float, float]:
         n1, n2, n3, n4 = (sum(count == i for count in self.counts[n].values()) for i in (1, 2, 3, 4))
@@ -63,15 +69,13 @@ class KneserNey:
     def interpolate(self, symbol: int, context: Gram) -> float:
         n = len(context) + 1
         lower = 1 / self.n_symbols if n == 1 else self.interpolate(symbol, context[1:])
-        following = [count for gram, count in self.counts[n].items() if gram[:-1] == context]
-        total = sum(following)
+        total = self.totals[context]
         if total == 0:
             return lower
         discounts = self.discounts[n]
-        mass = sum(discounts[min(count, 3) - 1] for count in following) / total
         count = self.counts[n].get((*context, symbol), 0)
         discounted = count - discounts[min(count, 3) - 1] if count else 0.0
-        return discounted / total + mass * lower
+        return discounted / total + self.masses[context] / total * lower
 
 
 class AddK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from itertools import repeat
 
@@ -14,7 +15,7 @@ from fasttok.core.errors import CorpusError, ScoringError
 from fasttok.evaluation.metrics.morphology import read_morphemes
 from fasttok.evaluation.metrics.registry import METRICS
 from fasttok.evaluation.words import WORDS
-from tests import hostile
+from tests import hostile, lm_oracles
 from tests import metric_oracles as oracles
 
 NAMES = {
@@ -27,6 +28,7 @@ NAMES = {
     "renyi": {"renyi_efficiency", "renyi_efficiency_nominal"},
     "distribution": {"percentile_frequency", "type_token_ratio", "mattr"},
     "vocabulary": {"vocabulary_use", "vocabulary_use_10", "unreached_pieces", "mean_piece_length"},
+    "bits_per_byte": {"bits_per_byte"},
     "unk": {"unk_rate"},
     "lossless": {"lossless_rate"},
     "morphology": {
@@ -108,6 +110,21 @@ def spans_of_text(tok, encoding, text: bytes) -> list[list[int]]:
     return oracles.spans_of_text(spans, pieces, written, len(text))
 
 
+def measure_bits(tok, rows: list[str]) -> int:
+    """Return the bits of documents, times 1,024; each half is predicted by a model of the other half."""
+    texts = [text if isinstance(text, bytes) else text.encode() for text in rows]
+    order = sorted({hashlib.blake2b(text, digest_size=16).digest() for text in texts})
+    halves = [order.index(hashlib.blake2b(text, digest_size=16).digest()) % 2 for text in texts]
+    ids = [tok.encode(text, as_list=True) for text in texts]
+    units = 0
+    for half in (0, 1):
+        train = [row for row, one in zip(ids, halves, strict=True) if one != half]
+        model = lm_oracles.KneserNey(train, 3, tok.vocab_size + 1, end=tok.vocab_size)
+        test = [row for row, one in zip(ids, halves, strict=True) if one == half]
+        units += sum(round(1024 * lm_oracles.measure_bits(model, row)) for row in test)
+    return units
+
+
 def naive_values(tok, languages, rule: str, baseline: list[str] | None, n_base: int):
     """Return the values of metrics over some languages; `baseline` is the text for the premium."""
     texts = [
@@ -149,6 +166,9 @@ def naive_values(tok, languages, rule: str, baseline: list[str] | None, n_base: 
         "mattr": oracles.quotient(*(sum(part) for part in zip(*windows, strict=True))),
         "vocabulary_use": oracles.quotient(len(set(flat) & set(ordinary)), len(ordinary)),
         "vocabulary_use_10": oracles.quotient(sum(flat.count(i) >= 10 for i in ordinary), len(ordinary)),
+        "bits_per_byte": oracles.quotient(
+            sum(measure_bits(tok, rows) for rows in languages.values()), 1024 * sum(map(len, texts))
+        ),
         "unk_rate": oracles.quotient(flat.count(tok.unk_id), len(flat)),
         "lossless_rate": oracles.quotient(sum(lossless), len(texts)),
     }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fasttok.core.checks import checked_callable, checked_text, checked_word
 from fasttok.core.ragged import Ragged
 from fasttok.evaluation.encoded import Encoded
+from fasttok.evaluation.held_out import count_bits
 from fasttok.evaluation.words import (
     count_by_document,
     count_characters,
@@ -108,6 +109,11 @@ class Cut:
         """Number of tokens of each word."""
         return count_tokens_of_words(self.text.words, self.encoded.byte_spans[self.encoded.is_text])
 
+    @cached_property
+    def model_bits(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Bits and bytes of each document; see `fasttok.evaluation.held_out.count_bits`."""
+        return count_bits(self.text.documents, self.encoded.ids, self.encoded.tokenizer.vocab_size)
+
     def count_unknown(self) -> NDArray[np.int64]:
         """Count the unknown tokens of each document."""
         unk_id, ids = self.encoded.tokenizer.unk_id, self.encoded.ids
@@ -197,6 +203,17 @@ COLUMNS = {
             "lossless",
             lambda cut: cut.encoded.is_lossless.astype(np.int64),
             "Number of documents that encoding and decoding restore byte for byte.",
+        ),
+        Column(
+            "model_bits",
+            lambda cut: cut.model_bits[0],
+            "Bits of the tokens and of one end symbol under a trigram model of the other half of the "
+            "documents, in units of 1/1,024.",
+        ),
+        Column(
+            "modelled_bytes",
+            lambda cut: cut.model_bits[1],
+            "Number of UTF-8 bytes, or 0 for a text without two different documents.",
         ),
         Column(
             "continued",

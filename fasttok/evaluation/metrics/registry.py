@@ -12,6 +12,7 @@ from fasttok.evaluation.metrics import (
     fertility,
     morphology,
     parity,
+    prediction,
     unreached,
     vocabulary,
 )
@@ -42,6 +43,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         unreached.UNREACHED_PIECES,
         vocabulary.MEAN_PIECE_LENGTH,
     ),
+    "bits_per_byte": (prediction.BITS_PER_BYTE,),
     "unk": (vocabulary.UNK_RATE,),
     "lossless": (vocabulary.LOSSLESS_RATE,),
     "morphology": (
