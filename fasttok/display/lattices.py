@@ -96,7 +96,7 @@ class View(NamedTuple):
     arcs : list of Arc
         Arcs between the positions, in the order of the lattice.
     best : list of str
-        Labels of the arcs of the best path of the whole text.
+        Labels of the first arcs of the best path, at most one more than characters are drawn.
     best_probability : float
         Probability of the best path.
     """
@@ -124,7 +124,7 @@ def lattice_to_svg(lattice: Lattice) -> str | None:
 
 def _make_view(lattice: Lattice) -> View:
     table = lattice.table()
-    best_arcs = table.arcs[table.is_on_best_path][1:].tolist()
+    best_arcs = table.arcs[table.is_on_best_path][1:]
     log_probability = float(table.best_scores[-1]) - lattice.log_likelihood()
     positions = table.positions[: MOST_CHARACTERS + 1].tolist()
     shown = np.flatnonzero(lattice.ends <= positions[-1])
@@ -137,7 +137,8 @@ def _make_view(lattice: Lattice) -> View:
             *(column[shown].tolist() for column in columns), strict=True
         )
     ]
-    best_spans = zip(lattice.starts[best_arcs].tolist(), lattice.ends[best_arcs].tolist(), strict=True)
+    first = best_arcs[: MOST_CHARACTERS + 1]
+    best_spans = zip(lattice.starts[first].tolist(), lattice.ends[first].tolist(), strict=True)
     best = [escape(lattice.text[start:end]) for start, end in best_spans]
     return View(lattice.text, positions, len(table), arcs, best, min(math.exp(log_probability), 1.0))
 

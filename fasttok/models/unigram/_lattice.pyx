@@ -358,6 +358,28 @@ def find_best(
     return found
 
 
+def find_back_pointers(
+    const int64_t[::1] starts, const int64_t[::1] ends, const double[::1] scores, Py_ssize_t n
+):
+    """Return the best score of the text up to each position, and the last arc of the segmentation with this score.
+
+    They are float64[n + 1] and int64[n + 1]. At position 0, and where no arc ends, the arc is NONE. Of several arcs
+    with the best score, the first one is chosen.
+    """
+    cdef double[::1] best = np.full(n + 1, -np.inf)
+    cdef int64_t[::1] arcs = np.full(n + 1, NONE, np.int64)
+    cdef Py_ssize_t i
+    cdef double score
+    best[0] = 0
+    with nogil:
+        for i in range(starts.shape[0]):
+            score = best[starts[i]] + scores[i]
+            if arcs[ends[i]] == NONE or score > best[ends[i]]:
+                best[ends[i]] = score
+                arcs[ends[i]] = i
+    return np.asarray(best), np.asarray(arcs)
+
+
 def sample_arcs(
     const int64_t[::1] starts,
     const int64_t[::1] ends,
