@@ -315,9 +315,14 @@ RESULTS = {
     "tokens.Packed",
     "tokens.PackedBatch",
     "tokens.PackedBatches",
+    "vectors.Cooccurrence",
+    "vectors.DocumentVectors",
+    "vectors.Neighbours",
+    "vectors.PPMIMatrix",
     "vectors.ParameterCount",
     "vectors.Rotary",
     "vectors.Transfer",
+    "vectors.WordVectors",
 }
 # Methods that derived classes implement for fasttok, which calls them with its own arrays.
 HOOKS = {
@@ -459,6 +464,13 @@ def _token_file() -> str:
     return path
 
 
+@cache
+def _words_file() -> str:
+    path = f"{_folder()}/words-to-load.npz"
+    _word_vectors().save(path)
+    return path
+
+
 class NewStore(os.PathLike):
     """Path that is another one, of nothing that exists, in every call that it is given to."""
 
@@ -466,6 +478,13 @@ class NewStore(os.PathLike):
 
     def __fspath__(self) -> str:
         return f"{_folder()}/{next(self.numbers)}.tokens"
+
+
+@cache
+def _word_vectors() -> Any:
+    texts = ["low lower", "low lowest lower", "lower low"]
+    tok = ft.train(ft.Corpus.from_texts(texts), model="word", pretokenizer="whitespace_split")
+    return ft.vectors.cooccurrence(texts, tok).ppmi().svd(dim=2)
 
 
 @cache
@@ -482,7 +501,9 @@ def _instance(public: type) -> Any:
         "ByteTrainer": ft.ByteTrainer,
         "CharacterModel": lambda: ft.CharacterModel(["a"]),
         "CharacterTrainer": ft.CharacterTrainer,
+        "Cooccurrence": lambda: ft.vectors.cooccurrence(["low lower"], TOK),
         "Corpus": lambda: CORPUS,
+        "DocumentVectors": lambda: _word_vectors().pool(["low", "lower"]),
         "Lattice": lambda: UNIGRAM.lattice("abab"),
         "EmbeddingTable": lambda: ft.vectors.EmbeddingTable([[1.0, 2.0]]),
         "MarkRuns": ft.MarkRuns,
@@ -498,6 +519,7 @@ def _instance(public: type) -> Any:
         "MixedBatches": lambda: ft.tokens.mix({_packed(): 1}).batches(1),
         "Mixture": lambda: ft.tokens.mix({_packed(): 1}),
         "Packed": _packed,
+        "PPMIMatrix": lambda: ft.vectors.cooccurrence(["low lower"], TOK).ppmi(),
         "PackedBatch": lambda: _packed()[:],
         "PackedBatches": lambda: _packed().batches(1),
         "Padding": ft.Padding,
@@ -530,6 +552,7 @@ def _instance(public: type) -> Any:
         "WordPieceModel": lambda: ft.WordPieceModel(["a"]),
         "WordPieceTrainer": lambda: ft.WordPieceTrainer(vocab_size=30),
         "WordTrainer": ft.WordTrainer,
+        "WordVectors": _word_vectors,
         "WordsAndSymbols": ft.WordsAndSymbols,
     }
     return made.get(public.__name__, lambda: public)()
@@ -1110,6 +1133,39 @@ for position in ("rotary", "sinusoidal"):
     valid(f"vectors.{position}", n=2, dim=2)
     kinds(f"vectors.{position}", n=POSITIVE, dim=POSITIVE, base=BASE)
 kinds("vectors.rotary", dim=kind(), layout=CHOICE)
+valid("vectors.cooccurrence", source=["low lower"], tokenizer=TOK)
+kinds(
+    "vectors.cooccurrence",
+    source=(TEXTS | kind("Ragged", "range", "2-d array")).saying("texts", "text "),
+    tokenizer=kind(),
+    window=POSITIVE,
+    weighting=CHOICE,
+)
+kinds("vectors.Cooccurrence.ppmi", shift=NUMBER | kind("2^64", "10^30"), context_smoothing=UNIT)
+kinds("vectors.Cooccurrence.glove", dim=POSITIVE, epochs=POSITIVE)
+valid("vectors.PPMIMatrix.svd", dim=2)
+kinds("vectors.PPMIMatrix.svd", dim=POSITIVE)
+for method, words in (("find_ids", "word"), ("nearest", "word"), ("similarity", "ab"), ("analogy", "abc")):
+    arguments = [words] if words == "word" else words
+    valid(f"vectors.WordVectors.{method}", **dict.fromkeys(arguments, "low"))
+    kinds(f"vectors.WordVectors.{method}", **dict.fromkeys(arguments, kind()))
+kinds("vectors.WordVectors.similarity", metric=CHOICE)
+kinds("vectors.WordVectors.analogy", method=CHOICE)
+for method in ("WordVectors.nearest", "WordVectors.analogy", "DocumentVectors.search"):
+    kinds(f"vectors.{method}", k=SIZE)
+valid("vectors.WordVectors.plot", words=["low", "lower"])
+kinds("vectors.WordVectors.plot", words=kind(), method=CHOICE)
+valid("vectors.WordVectors.pool", texts=["low"])
+kinds("vectors.WordVectors.pool", weights=CHOICE, texts=TEXTS.without(*EMPTY_ROWS.valid).saying("text "))
+valid("vectors.WordVectors.save", path=lambda: f"{_folder()}/words.npz")
+kinds("vectors.WordVectors.save", path=OUTPUT)
+valid("vectors.WordVectors.to_projector", folder=lambda: f"{_folder()}/projector")
+kinds("vectors.WordVectors.to_projector", folder=OUTPUT)
+valid("vectors.WordVectors.load", path=lambda: _words_file(), tokenizer=_word_vectors().tokenizer)  # noqa: PLW0108
+kinds("vectors.WordVectors.load", path=PATH, tokenizer=kind())
+valid("vectors.DocumentVectors.embed", texts=["low"])
+valid("vectors.DocumentVectors.search", query="low")
+kinds("vectors.DocumentVectors.search", query=kind().saying("cannot encode"))
 valid("vectors.transfer", old_tok=TOK, new_tok=TOK, table=np.ones((TOK.vocab_size, 2)))
 kinds("vectors.transfer", old_tok=kind(), new_tok=kind(), table=kind().saying("weights"), method=CHOICE)
 for public in ft.__all__:

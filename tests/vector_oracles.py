@@ -1,4 +1,4 @@
-"""Naive embedding tables and positions, with the standard library, but without fasttok and NumPy.
+"""Naive embedding tables, positions and word vectors, with the standard library only.
 
 Each is written to be obviously correct, not to be fast.
 """
@@ -108,3 +108,95 @@ def slopes(n_heads: int) -> list[float]:
         return [start ** (i + 1) for i in range(n_heads)]
     below = 2 ** math.floor(math.log2(n_heads))
     return slopes(below) + slopes(2 * below)[::2][: n_heads - below]
+
+
+# Word vectors
+
+
+def cooccurrence(rows: list[list[int]], window: int, is_harmonic: bool) -> dict[tuple[int, int], Fraction]:
+    """Return the sum of the weights of each pair of ids, by looking at every two places of every document."""
+    found: dict[tuple[int, int], Fraction] = {}
+    for row in rows:
+        for i, x in enumerate(row):
+            for j, y in enumerate(row):
+                if 0 < abs(i - j) <= window:
+                    weight = Fraction(1, abs(i - j)) if is_harmonic else Fraction(1)
+                    found[x, y] = found.get((x, y), Fraction(0)) + weight
+    return found
+
+
+def ppmi(
+    table: dict[tuple[int, int], Fraction], shift: float, smoothing: float
+) -> dict[tuple[int, int], float]:
+    """Return the positive pointwise mutual information of each pair, from probabilities."""
+    total = sum(table.values())
+    words, contexts = {i for i, _ in table}, {j for _, j in table}
+    p_word = {i: sum(x for (a, _), x in table.items() if a == i) / total for i in words}
+    powers = {j: float(sum(x for (_, b), x in table.items() if b == j)) ** smoothing for j in contexts}
+    p_context = {j: power / sum(powers.values()) for j, power in powers.items()}
+    values = {
+        (i, j): math.log(float(x / total) / (float(p_word[i]) * p_context[j])) - shift
+        for (i, j), x in table.items()
+    }
+    return {pair: value for pair, value in values.items() if value > 0}
+
+
+def glove(
+    pairs: list[tuple[int, int, float]], n_ids: int, dim: int, epochs: int, seed: int
+) -> tuple[list[list[float]], list[float]]:
+    """Train GloVe on pairs, in their order; return the vectors of all ids and the losses."""
+    starts = [random_rows(n_ids, dim + 1, seed, stream, "uniform", 0.5 / dim) for stream in (3, 4)]
+    words, contexts = starts
+    squares = [[[1.0] * (dim + 1) for _ in range(n_ids)] for _ in range(2)]
+    losses = []
+    for _ in range(epochs):
+        loss = 0.0
+        for i, j, x in pairs:
+            w, v = words[i], contexts[j]
+            error = sum(a * b for a, b in zip(w[:dim], v[:dim], strict=True)) + w[dim] + v[dim] - math.log(x)
+            weight = (x / 100) ** 0.75 if x < 100 else 1.0
+            loss += weight * error**2
+            gradients_w = [0.05 * weight * error * one for one in [*v[:dim], 1.0]]
+            gradients_v = [0.05 * weight * error * one for one in [*w[:dim], 1.0]]
+            for vector, gradients, sums in ((w, gradients_w, squares[0][i]), (v, gradients_v, squares[1][j])):
+                for k, gradient in enumerate(gradients):
+                    vector[k] -= gradient / math.sqrt(sums[k])
+                    sums[k] += gradient**2
+        losses.append(loss / len(pairs))
+    used = {i for i, _, _ in pairs}
+    return [
+        [a + b for a, b in zip(w[:dim], v[:dim], strict=True)] if i in used else [0.0] * dim
+        for i, (w, v) in enumerate(zip(words, contexts, strict=True))
+    ], losses
+
+
+def cosine(x: list[float], y: list[float]) -> float:
+    lengths = math.hypot(*x) * math.hypot(*y)
+    return sum(a * b for a, b in zip(x, y, strict=True)) / lengths if lengths else 0.0
+
+
+def weighted_mean(rows: list[int], vectors: list[list[float]], weights: dict[int, float]) -> list[float]:
+    """Return the mean of weighted vectors of ids, without those that are zero."""
+    known = [i for i in rows if any(vectors[i])]
+    sums = [sum(weights[i] * vectors[i][k] for i in known) for k in range(len(vectors[0]))]
+    return [one / max(1, len(known)) for one in sums]
+
+
+def sif_weights(counts: list[int]) -> dict[int, float]:
+    return {i: 0.001 / (0.001 + n / sum(counts)) for i, n in enumerate(counts)}
+
+
+def idf_weights(texts: list[list[int]], n_ids: int) -> dict[int, float]:
+    n = len(texts)
+    return {i: math.log((1 + n) / (1 + sum(i in text for text in texts))) + 1 for i in range(n_ids)}
+
+
+def without_common(rows: list[list[float]], steps: int = 3000) -> list[list[float]]:
+    """Return the rows without their first right singular vector, which is found by power iteration."""
+    u = [1.0 + k for k in range(len(rows[0]))]
+    for _ in range(steps):
+        products = [sum(a * b for a, b in zip(row, u, strict=True)) for row in rows]
+        u = [sum(p * row[k] for p, row in zip(products, rows, strict=True)) for k in range(len(u))]
+        u = [one / math.hypot(*u) for one in u]
+    products = [sum(a * b for a, b in zip(row, u, strict=True)) for row in rows]
+    return [[a - p * b for a, b in zip(row, u, strict=True)] for p, row in zip(products, rows, strict=True)]

@@ -12,7 +12,7 @@ from fasttok.core.checks import checked_choice, checked_number, checked_seed
 from fasttok.vectors._random import fill_normal, fill_uniform, hash_seed
 
 # Streams of random numbers: the same seed gives different numbers in each.
-TABLE, POSITIONS, BIAS = range(3)
+TABLE, POSITIONS, BIAS, WORDS, CONTEXTS, START = range(6)
 # Default of `scale` by distribution: the standard deviation of GPT-2 and BERT, the bound of Keras, no factor.
 _SCALES = {"normal": 0.02, "uniform": 0.05, "xavier": 1.0}
 _SLICE = 1 << 22  # numbers per call of a kernel, which cannot be interrupted

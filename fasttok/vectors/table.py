@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any, Literal
 
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from fasttok.core.checks import checked_dimension, checked_integer, checked_path, describe, describe_items
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ids import as_id_array
-from fasttok.core.saving import atomic_write
 from fasttok.vectors._sums import sum_rows
+from fasttok.vectors.files import read_arrays, write_arrays
 from fasttok.vectors.initial import TABLE, make_random
 from fasttok.vectors.vocabulary import AnyVocabulary, count_ids
 
@@ -281,8 +280,7 @@ class EmbeddingTable:
         (EmbeddingTable(1,000 ids, dim=8, padding_id=3), True)
         """
         header = {"format": FORMAT, "version": VERSION, "padding_id": self._padding_id}
-        with atomic_write(checked_path("path", path)) as file:
-            np.savez(file, header=np.array(json.dumps(header)), weights=self._weights)
+        write_arrays(checked_path("path", path), header, {"weights": self._weights})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> EmbeddingTable:
@@ -312,25 +310,9 @@ class EmbeddingTable:
         fasttok.core.errors.ModelFormatError: ...eng.txt: not a file of an embedding table
         """
         name = checked_path("path", path)
-        with open(name, "rb") as file:
-            if file.read(2) != b"PK":
-                raise ModelFormatError("not a file of an embedding table", name)
-            file.seek(0)
-            try:
-                with np.load(file, allow_pickle=False) as arrays:
-                    if sum(part.file_size for part in arrays.zip.infolist()) > os.path.getsize(name):
-                        raise ValueError("its arrays claim more bytes than the file has")
-                    header = json.loads(str(arrays["header"]))
-                    weights = arrays["weights"]
-            # A damaged file can raise exceptions of zipfile, zlib, tokenize, struct and others.
-            except Exception as error:
-                raise ModelFormatError(f"not a file of an embedding table ({error})", name) from None
-        if not isinstance(header, dict) or (header.get("format"), header.get("version")) != (FORMAT, VERSION):
-            raise ModelFormatError(f"not {FORMAT} version {VERSION}: {header}", name, "header")
-        if weights.dtype != np.float32:
-            raise ModelFormatError(f"must be float32, not {weights.dtype}", name, "weights")
+        header, arrays = read_arrays(name, FORMAT, VERSION, "an embedding table", {"weights": np.float32})
         try:
-            return cls(weights, header.get("padding_id"))
+            return cls(arrays["weights"], header.get("padding_id"))
         except (TypeError, ValueError, IndexError) as error:
             raise ModelFormatError(str(error), name) from None
 
