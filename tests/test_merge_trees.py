@@ -179,6 +179,19 @@ def test_trees_agree_with_encoding_and_with_an_oracle(tok):
     assert n_merges > 3
 
 
+@pytest.mark.parametrize("file", ["tiktoken/cl100k_base.tiktoken", "huggingface/lenml_llama2/tokenizer.json"])
+def test_trees_of_published_tokenizers_agree_with_encoding(shared, file):
+    tok = ft.load(shared / "tokenizers" / file)
+    merges = all_merges(tok.model)
+    for text in ["unaffable", " internationalization", "naïve", "東京タワー", "    return self\n", "🇩🇪"]:
+        tree = tok.merge_tree(text)
+        assert [tree.nodes[i].id for i in tree.roots] == tok.encode(text, as_list=True)
+        assert not tok.model.ignore_merges or len(tree.merges) > 0
+        for node in tree.merges:
+            left, right = (tree.nodes[part].id for part in node.parts)
+            assert merges[left, right] == (node.rank, node.id)
+
+
 def test_a_piece_that_is_looked_up_whole_has_no_parts():
     whole = tokenizers()["whole"]
     tree = whole.merge_tree("unaff")

@@ -8,6 +8,8 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import cast
 
+import numpy as np
+
 from fasttok.display.colours import escape, label
 from fasttok.display.drawings import (
     BOX_HEIGHT,
@@ -120,7 +122,7 @@ class MergeTree:
 def make_merge_tree(tokenizer: Tokenizer, text: str | bytes) -> MergeTree:
     """Return the merges of a text; see `Tokenizer.merge_tree`.
 
-    Takes O(n²) for a pretoken of n symbols, and O(m) for the m merges of the model.
+    Takes O(n²) for a pretoken of n symbols, and O(m l) for m merges of the model in trees of l levels.
     """
     data = encode_utf8(text)
     if not isinstance(tokenizer.model, BPEModel):
@@ -137,14 +139,15 @@ def make_merge_tree(tokenizer: Tokenizer, text: str | bytes) -> MergeTree:
     model = cast("BPEModel", tokenizer.model.without_pieces(special_ids))
     added = {token: i for token, i in tokenizer.added_tokens.items() if i == model.unk_id}
     whole, bare = (Tokenizer(one, "none", added) for one in (model, model.without_merges()))
-    merges = _rank_merges(model, special_ids)
     if tokenizer.normalizer is not None:
         data = encode_utf8(tokenizer.normalizer.normalize(data))
     nodes: list[MergeNode] = []
     roots: list[int] = []
-    for pretoken in tokenizer.pretokenizer.split_text(data):
+    pretokens = tokenizer.pretokenizer.split_text(data)
+    symbols = [_list_leaves(bare, pretoken) for pretoken in pretokens]
+    merges = _rank_merges(model, {leaf.id for leaves in symbols for leaf in leaves}, special_ids)
+    for pretoken, leaves in zip(pretokens, symbols, strict=True):
         expected = whole.encode(pretoken).tolist()
-        leaves = _list_leaves(bare, pretoken)
         made, tokens = merge(leaves, merges, tokenizer, len(nodes))
         if [made[i - len(nodes)].id for i in tokens] != expected:  # ignore_merges: the pretoken is a piece
             made = [MergeNode(i, label(tokenizer, i)) for i in expected]
@@ -154,11 +157,22 @@ def make_merge_tree(tokenizer: Tokenizer, text: str | bytes) -> MergeTree:
     return MergeTree(tuple(nodes), tuple(roots))
 
 
-def _rank_merges(model: BPEModel, excluded: Collection[int]) -> dict[tuple[int, int], tuple[int, int]]:
-    """Return the rank and the merged id of each pair, except those that become an excluded id."""
-    ranks = range(len(model.merges)) if model.merge_ranks is None else model.merge_ranks.tolist()
-    rows = zip(model.merges.tolist(), ranks, model.merge_ids.tolist(), strict=True)
-    return {(left, right): (rank, i) for (left, right), rank, i in rows if i not in excluded}
+def _rank_merges(
+    model: BPEModel, symbols: Collection[int], excluded: Collection[int]
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """Return the rank and the merged id of each pair that can arise from symbols, without excluded ids."""
+    may_arise = np.zeros(max(len(model.pieces), (model.unk_id or 0) + 1), np.bool_)
+    may_arise[list(symbols)] = True
+    left, right = model.merges.T
+    is_allowed = ~np.isin(model.merge_ids, list(excluded))
+    rows, n_before = np.empty(0, np.int64), -1
+    while len(rows) > n_before:
+        n_before = len(rows)
+        rows = np.flatnonzero(is_allowed & may_arise[left] & may_arise[right])
+        may_arise[model.merge_ids[rows]] = True
+    ranks = rows if model.merge_ranks is None else model.merge_ranks[rows]
+    columns = (model.merges[rows].tolist(), ranks.tolist(), model.merge_ids[rows].tolist())
+    return {(pair[0], pair[1]): (rank, i) for pair, rank, i in zip(*columns, strict=True)}
 
 
 def _list_leaves(bare: Tokenizer, pretoken: bytes) -> list[MergeNode]:
