@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from fasttok.evaluation.differences import Differences
     from fasttok.evaluation.measure import measure
     from fasttok.evaluation.metric import Metric
+    from fasttok.evaluation.probes import Probes, probe
     from fasttok.evaluation.sample import TestCorpus
     from fasttok.evaluation.wrappers import wrap
     from fasttok.experiment.report.report import write_report
@@ -152,6 +153,7 @@ _NAMES_OF_MODULE = {
     "fasttok.evaluation.differences": ["Differences"],
     "fasttok.evaluation.measure": ["measure"],
     "fasttok.evaluation.metric": ["Metric"],
+    "fasttok.evaluation.probes": ["Probes", "probe"],
     "fasttok.evaluation.sample": ["TestCorpus"],
     "fasttok.experiment.report.report": ["write_report"],
     "fasttok.experiment.run.results": ["Results"],
@@ -255,6 +257,7 @@ __all__ = [
     "Prepend",
     "PretokenCounts",
     "Pretokenizer",
+    "Probes",
     "Ragged",
     "Recipe",
     "RecipeError",
@@ -306,6 +309,7 @@ __all__ = [
     "load",
     "measure",
     "parallel_sample",
+    "probe",
     "show_side_by_side",
     "show_versions",
     "train",

@@ -302,6 +302,7 @@ RESULTS = {
     "MergeTree",
     "Padded",
     "Pairs",
+    "Probes",
     "Results",
     "Segmentation",
     "SideBySide",
@@ -674,6 +675,8 @@ valid("load", path=lambda: f"{_folder()}/tok.json")
 kinds("load", special_tokens=kind(), encoding=kind())
 valid("measure", tokenizers={"a": TOK}, corpus=TEST_CORPUS, metrics="fertility", seed=1)
 kinds("measure", tokenizers=kind().saying("tokenizer"), metrics=kind())
+valid("probe", tok=TOK)
+kinds("probe", tok=kind())
 valid("train", source=COUNTS, vocab_size=260)
 kinds("train", piece_counts=FLAG)
 kinds("train", source=kind(), model=kind(), pretokenizer=NONE | COMPONENT, start=NONE, normalizer=NONE)
