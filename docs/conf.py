@@ -12,7 +12,7 @@ import fasttok
 project = "fasttok"
 version = release = fasttok.__version__
 copyright = "The fasttok developers"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 html_theme = "furo"
@@ -27,6 +27,11 @@ nitpick_ignore_regex = [("py:obj", r"[a-z]\w*")]  # names of parameters, in back
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 myst_heading_anchors = 3
+# The notebooks are stored without output. The build runs them, and fails if one of them does.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
 
