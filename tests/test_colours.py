@@ -256,6 +256,9 @@ def test_names_of_tokenizers_side_by_side(tok):
     assert ft.show_side_by_side("a", [tok, bytes_, tok]).names == ("bpe 330", "byte 256", "bpe 330 (2)")
     assert ft.show_side_by_side("a", iter([bytes_])).names == ("byte 256",)
     assert ft.show_side_by_side("<|end|>", [tok], special="all").shown[0].tokens == ("<|end|>",)
+    hostile = ft.show_side_by_side("a", {"a\n<b>": bytes_})
+    assert repr(hostile).splitlines()[1:] == [r"'a\n<b>'   1  a"]
+    assert Cells(hostile._repr_html_()).cells == ["a\n<b>", "a"]
     empty = ft.show_side_by_side("a", [])
     assert (empty.names, repr(empty)) == ((), "tokenizer  n  tokens")
     assert Cells(empty._repr_html_()).cells == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import runpy
 import sys
 
 import numpy as np
@@ -13,6 +14,7 @@ import fasttok as ft
 from fasttok.display.lattices import MOST_CHARACTERS, choose_levels
 from fasttok.display.tables import MOST_LISTED
 from tests import hostile, oracles
+from tests.conftest import ROOT
 from tests.drawn import Page, read_drawing, tags_of
 from tests.test_unigram import SHORT, random_model, scores_of
 
@@ -225,6 +227,16 @@ def test_files_have_colours_for_dark_pages_and_notebooks_take_those_of_the_page(
     lattice = unaffable().lattice("unaffable")
     assert "prefers-color-scheme: dark" in lattice._repr_svg_()
     assert "prefers-color-scheme" not in lattice._repr_html_()
+
+
+def test_pictures_of_the_guide_are_up_to_date():
+    folder = ROOT / "docs/pictures"
+    pictures = runpy.run_path(str(folder / "drawings.py"))["make_pictures"]()
+    assert len(pictures) == 2
+    for name, content in pictures.items():
+        assert (folder / name).read_text(encoding="utf-8") == content, (
+            f"{name}: run docs/pictures/drawings.py"
+        )
 
 
 def test_notebooks_show_text_if_jinja2_is_missing(monkeypatch, tok):

@@ -41,7 +41,7 @@ class SideBySide:
 
     def __repr__(self) -> str:
         rows = [
-            [name, f"{len(tokens):,}", repr(tokens)]
+            [name if name.isprintable() else ascii(name), f"{len(tokens):,}", repr(tokens)]
             for name, tokens in zip(self.names, self.shown, strict=True)
         ]
         return str(Table(["tokenizer", "n", "tokens"], len(rows), rows.__getitem__, right=["n"]))
