@@ -39,7 +39,7 @@ def rows_of(tok, probe: str) -> dict[str, tuple[int | None, str]]:
 @pytest.mark.parametrize(
     ("function", "tokens", "finding"),
     [
-        ("digits", cut("12", "12"), "one token"),
+        ("digits", cut("12", "12"), "the digits are in one token"),
         ("digits", cut("123", "1", "2", "3"), "each digit is a token"),
         ("digits", cut("1234567", "123", "456", "7"), "groups of 3, 3, 1 digits, from the left"),
         ("digits", cut("1234567", "1", "234", "567"), "groups of 1, 3, 3 digits, from the right"),
@@ -79,7 +79,7 @@ def test_findings(function, tokens, finding):
 
 def test_bytes():
     numbers = rows_of(BYTES, "numbers")
-    assert numbers["1"] == (1, "one token")
+    assert numbers["1"] == (1, "the digits are in one token")
     assert numbers["1234567890"] == (10, "each digit is a token")
     assert numbers["0…999"] == (10 + 180 + 2700, "10 of 1,000 numbers are one token")
     assert rows_of(BYTES, "spelling")["Mississippi"] == (11, "each letter is a token")
@@ -117,7 +117,7 @@ def test_a_tokenizer_that_loses_text():
     white = rows_of(lossy, "white space")
     assert white["a\nb"] == (2, "the white space is in no token; decoding gives another text")
     assert "unknown tokens" in rows_of(lossy, "spelling")["Mississippi"][1]
-    assert rows_of(lossy, "numbers")["1"] == (1, "one token")
+    assert rows_of(lossy, "numbers")["1"] == (1, "the digits are in one token")
 
 
 def test_a_tokenizer_that_fails():
@@ -141,6 +141,26 @@ def test_wrapped_tokenizers(tok):
     assert rows_of(ft.wrap(words), "white space")["a  b"][0] == 2
     with pytest.raises(TypeError, match=r"tok must be a Tokenizer, not Tokenizer; wrap .* with ft.wrap"):
         ft.probe(words)
+
+
+@pytest.mark.parametrize(
+    ("pretokenizer", "normalizer"), [("metaspace", None), (ft.Regex(".+"), ft.Prepend("▁"))]
+)
+def test_a_tokenizer_that_adds_a_space(pretokenizer, normalizer):
+    pieces = ["", "▁", *map(chr, range(33, 127)), "12"]
+    model = ft.UnigramModel(pieces, [0.0, *[-5.0] * 95, -1.0], unk_id=0)
+    adding = ft.Tokenizer(model, pretokenizer, {"<unk>": 0}, normalizer=normalizer)
+    assert adding.tokens("12") == ["▁", "12"]
+    numbers = {text: finding.split("; ")[0] for text, (_, finding) in rows_of(adding, "numbers").items()}
+    assert numbers["12"] == "the digits are in one token"
+    assert numbers["123"] == "groups of 2, 1 digits, from the left"
+
+
+def test_a_tokenizer_that_drops_white_space():
+    dropping = ft.Tokenizer(ft.ByteModel(), "whitespace_split")
+    assert rows_of(dropping, "code")["1…16 spaces"] == (0, "never a token")
+    keeping = ft.Tokenizer(ft.WordModel([" " * n for n in range(1, 17)] + ["return"]), ft.Regex(" +|[a-z]+"))
+    assert rows_of(keeping, "code")["1…16 spaces"] == (16, "always one token")
 
 
 # Tables

@@ -47,7 +47,8 @@ class Tokenized(NamedTuple):
     text : str
         The text.
     spans : list of tuple of int
-        Start and end of each token, in bytes of the text; tokens with empty spans are left out.
+        Start and end of each token, in bytes of the text. Tokens with empty spans are left out, and so is
+        the ▁ that a tokenizer adds at the start of a text.
     n_tokens : int
         Number of all tokens.
     """
@@ -134,7 +135,7 @@ def describe_digits(tokens: Tokenized) -> str:
     """
     sizes = [end - start for start, end in tokens.spans]
     if len(sizes) == 1:
-        return "one token"
+        return "the digits are in one token"
     if set(sizes) == {1}:
         return "each digit is a token"
     first, last = sizes[0], sizes[-1]
@@ -248,7 +249,9 @@ def describe_indentation(counts: Sequence[int]) -> str:
     >>> describe_indentation([1, 1, 1]), describe_indentation([1, 2, 1, 2])
     ('always one token', 'tokens: 1 2 1 2')
     """
-    return "always one token" if set(counts) == {1} else f"tokens: {' '.join(map(str, counts))}"
+    if set(counts) in ({0}, {1}):
+        return "always one token" if counts[0] else "never a token"
+    return f"tokens: {' '.join(map(str, counts))}"
 
 
 def _count(n: int, of: int, what: str) -> str:

@@ -71,7 +71,7 @@ class Probes:
     >>> import fasttok as ft
     >>> probes = ft.probe(ft.Tokenizer(ft.ByteModel(), "gpt2"))
     >>> len(probes), probes.rows[0].finding
-    (60, 'one token')
+    (60, 'the digits are in one token')
     """
 
     rows: tuple[Probe, ...]
@@ -195,6 +195,8 @@ def _tokenize(tok: AnyTokenizer, text: str) -> tuple[tuple[str, ...], list[int],
     else:
         labels = tuple(escape(tok.id_to_piece(i)) for i in ids)
     spans = [(start, end) for start, end in encoding.byte_spans.tolist() if start < end]
+    if len(spans) > 1 and spans[1][0] == 0:
+        del spans[0]  # the ▁ that a tokenizer adds at the start of a text
     return labels, ids, Tokenized(text, spans, len(ids))
 
 
