@@ -159,12 +159,13 @@ def format_probability(probability: float) -> str:
 
     Examples
     --------
-    >>> [format_probability(p) for p in (1.0, 0.999, 0.5, 0.001, 0.0)]
-    ['1.00', '>0.99', '0.50', '<0.01', '<0.01']
+    >>> [format_probability(p) for p in (1 - 1e-15, 0.999, 0.5, 0.001)]
+    ['1.00', '>0.99', '0.50', '<0.01']
     """
     if probability < 0.005:
         return "<0.01"
-    return ">0.99" if 0.995 <= probability < 1 else f"{probability:.2f}"
+    # Sums of all segmentations are rounded, so that a certain arc can have a probability just below 1.
+    return ">0.99" if 0.995 <= probability < 1 - 1e-9 else f"{probability:.2f}"
 
 
 def _draw(view: View) -> Drawing:
@@ -218,7 +219,7 @@ def _draw(view: View) -> Drawing:
 def choose_levels(spans: list[tuple[int, int]]) -> list[int]:
     """Return a level from 1 for each span, so that spans of a level do not overlap, and short ones are low.
 
-    Takes O(a l) for a spans on l levels, and their sum of lengths.
+    Takes O(a l n) for a spans on l levels over n places.
 
     Examples
     --------
