@@ -221,7 +221,7 @@ def cooccurrence(
     divided by the unit at the end. So each sum is rounded once, whatever the order.
 
     Takes O(number of ids * window) time. Text and stored ids need not fit in memory. The memory that is
-    needed does not depend on their size, but on the number of different pairs: about 40 bytes per pair.
+    needed does not depend on their size, but on the number of different pairs: about 90 bytes per pair.
 
     Examples
     --------

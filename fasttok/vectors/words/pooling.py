@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -120,12 +121,14 @@ class DocumentVectors:
         [vector] = self.embed([checked_text("query", query)])
         if not vector.any():
             raise ValueError(f"query must have a token with a vector, but {query[:60]!r} has none")
-        rows = np.concatenate([self.vectors, vector[None]]).astype(np.float64)
-        norms = np.sqrt(np.square(rows).sum(axis=1))
-        rows /= np.where(norms > 0, norms, 1)[:, None]
-        cosines = (rows[:-1] @ rows[-1]).round(DIGITS)
+        cosines = (self._units @ _scale(vector[None])[0]).round(DIGITS)
         order = np.argsort(-cosines, kind="stable")[:k]
         return list(zip(order.tolist(), cosines[order].tolist(), strict=True))
+
+    @cached_property
+    def _units(self) -> Floats:
+        """Vectors, divided by their lengths."""
+        return _scale(self.vectors)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -179,6 +182,14 @@ def _average(ids: Ragged, rows: NDArray[np.float32]) -> Floats:
         sums = sum_rows(rows, part.values.astype(np.int64), part.offsets)
         result[first : first + _CHUNK] = sums / np.maximum(n, 1)[:, None]
     return result
+
+
+def _scale(vectors: NDArray[np.float32]) -> Floats:
+    """Return rows divided by their lengths, except those that are zero."""
+    rows = vectors.astype(np.float64)
+    norms = np.sqrt(np.square(rows).sum(axis=1))
+    rows /= np.where(norms > 0, norms, 1)[:, None]
+    return rows
 
 
 def _find_common(vectors: Floats) -> Floats:

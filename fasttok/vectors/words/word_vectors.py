@@ -346,8 +346,8 @@ class WordVectors:
         words : iterable of str
             At least two words.
         method : {"pca", "tsne"}
-            Principal components of the vectors of these words, or t-SNE (van der Maaten and Hinton 2008),
-            which needs scikit-learn.
+            Principal components of the vectors of these words, scaled to the length 1, or t-SNE of them (van
+            der Maaten and Hinton 2008), which needs scikit-learn.
 
         Returns
         -------
@@ -380,6 +380,7 @@ class WordVectors:
         if len(names) < 2:
             raise ValueError(f"words must be at least two words, not {len(names)}")
         rows = np.array([self._find("each of words", word)[1] for word in names])
+        rows /= np.sqrt(np.square(rows).sum(axis=1))[:, None]
         return draw_words(names, place_words(rows, method), method)
 
     def to_projector(self, folder: str | os.PathLike[str]) -> None:
