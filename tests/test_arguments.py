@@ -1145,6 +1145,7 @@ kinds(
     weighting=CHOICE,
 )
 kinds("vectors.Cooccurrence.ppmi", shift=NUMBER | kind("2^64", "10^30"), context_smoothing=UNIT)
+valid("vectors.Cooccurrence.glove", seed=1)
 kinds("vectors.Cooccurrence.glove", dim=POSITIVE, epochs=POSITIVE)
 valid("vectors.PPMIMatrix.svd", dim=2)
 kinds("vectors.PPMIMatrix.svd", dim=POSITIVE)

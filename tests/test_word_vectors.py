@@ -24,7 +24,7 @@ def make_texts(seed=1, n=80):
 
 
 def make_vectors(dim=6):
-    return V.cooccurrence(make_texts(), TOK, 3).glove(dim, epochs=3)
+    return V.cooccurrence(make_texts(), TOK, 3).glove(dim, epochs=3, seed=7)
 
 
 # Words
@@ -63,6 +63,8 @@ def pieces_of(tok, word):
             "lower",
             [b"low", b"##er"],
         ),
+        # Unknown tokens are left out.
+        (lambda: ft.Tokenizer(ft.WordModel(["low", "?"], unk_id=1), "bert"), "low-cost", [b"low"]),
         # A word that is known only at the start of a text.
         (lambda: ft.Tokenizer(ft.WordModel(["Yes", " yes", "?"], unk_id=2), "gpt2"), "Yes", [b"Yes"]),
         (lambda: ft.Tokenizer(ft.WordModel(["Yes", " yes"]), "gpt2"), "Yes", [b"Yes"]),
@@ -231,7 +233,7 @@ def test_drawings_have_the_words_at_their_places(method, tmp_path):
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_two_words_and_words_with_signs_are_drawn(method, tmp_path):
     tok = ft.Tokenizer(ft.WordModel(["$x$", "$y_1"]), "whitespace_split")
-    vec = V.cooccurrence(["$x$ $y_1"], tok).glove(dim=1)
+    vec = V.cooccurrence(["$x$ $y_1"], tok).glove(dim=1, seed=1)
     vec.plot(["$x$", "$y_1"], method).savefig(tmp_path / "a.png")
 
 
@@ -354,6 +356,16 @@ def test_vectors_of_texts_match_the_oracle(weights):
     assert [i for i, _ in found] == sorted(range(33), key=lambda i: -round(scores[i], 9))
     np.testing.assert_allclose([score for _, score in found], sorted(scores, reverse=True), atol=1e-6)
     assert docs.search(query, k=2) == found[:2]
+
+
+def test_unknown_tokens_are_left_out_of_texts():
+    texts = ["w1 zzz w2", "w3 zzz zzz w1", "w2 w3"]
+    vec = V.cooccurrence(texts, TOK, 3).glove(3, seed=2)
+    assert vec.table.weights[30].any()
+    for weights in ("mean", "idf", "sif"):
+        found = vec.pool(texts, weights)
+        np.testing.assert_array_equal(found.embed(["w1 zzz w2"]), found.embed(["w1 w2"]))
+        assert not found.embed(["zzz"]).any()
 
 
 def test_many_texts_are_pooled_in_parts(monkeypatch):

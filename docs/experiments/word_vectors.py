@@ -32,7 +32,7 @@ def main() -> None:
     co = show_time(lambda: ft.vectors.cooccurrence(corpus, tok, window=5))
     near = show_time(lambda: co.ppmi().svd(dim=100))
     co = show_time(lambda: ft.vectors.cooccurrence(corpus, tok, window=10, weighting="harmonic"))
-    glove = show_time(lambda: co.glove(dim=100))
+    glove = show_time(lambda: co.glove(dim=100, seed=7))
     print(f"losses of GloVe: {glove.losses[0]:.4f}, {glove.losses[1]:.4f}, ..., {glove.losses[-1]:.4f}\n")
     print("| word | PPMI and SVD | GloVe |\n|---|---|---|")
     for word in WORDS:

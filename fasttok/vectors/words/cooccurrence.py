@@ -114,7 +114,7 @@ class Cooccurrence:
         return compute_ppmi(self.tokenizer, self.matrix, self.counts, shift, context_smoothing)
 
     def glove(
-        self, dim: int = 100, *, epochs: int = 25, seed: int = 7, workers: int | None = None
+        self, dim: int = 100, *, epochs: int = 25, seed: int, workers: int | None = None
     ) -> WordVectors:
         """Return word vectors that are trained by GloVe (Pennington, Socher and Manning 2014).
 
@@ -150,7 +150,8 @@ class Cooccurrence:
         multiplied by the rate 0.05 before it is squared, and initial numbers are uniform between -0.5 / dim
         and 0.5 / dim. All numbers are float32.
 
-        The pairs (i, j) are shuffled once. Then they are put in 64 groups by the remainders of i and j after
+        The pairs (i, j), sorted by i and j, are shuffled once, by the permutation that `TokenStore.batches`
+        has for its windows in epoch 0. Then they are put in 64 groups by the remainders of i and j after
         division by 8, so that groups without a common id can be trained by several threads at the same time
         (Gemulla et al. 2011). First come the groups with ``(j - i) % 8 == 0``, and so on.
 
@@ -161,7 +162,7 @@ class Cooccurrence:
         >>> import fasttok as ft
         >>> tok = ft.train(ft.Corpus.from_texts(["a b c"]), model="word", pretokenizer="whitespace_split")
         >>> co = ft.vectors.cooccurrence(["a b", "a b", "c c"], tok, window=1)
-        >>> vec = co.glove(dim=4, epochs=10)
+        >>> vec = co.glove(dim=4, epochs=10, seed=7)
         >>> vec.losses.shape, bool(vec.losses[9] < vec.losses[0])
         ((10,), True)
         """

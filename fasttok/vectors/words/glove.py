@@ -66,9 +66,8 @@ def train_glove(
         return total
 
     announce_compilation(update, "the training of GloVe")
-    update(
-        *pairs, 0, 0, *arrays, np.float32(_RATE)
-    )  # compile before threads do, which Numba cannot do at once
+    # Compile before threads do, which Numba cannot do at once.
+    update(*pairs, 0, 0, *arrays, np.float32(_RATE))
     losses = np.zeros(epochs)
     for epoch in range(epochs):
         for first in range(0, _GROUPS * _GROUPS, _GROUPS):

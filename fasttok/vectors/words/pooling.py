@@ -30,7 +30,7 @@ class DocumentVectors:
     Attributes
     ----------
     vectors : ndarray of float32, shape (n, dim)
-        One row per text; zero for a text without a token that has a vector.
+        One row per text; zero for a text without a known token that has a vector.
 
     Examples
     --------
@@ -155,6 +155,8 @@ def pool(
         factors = _SMOOTHING / (_SMOOTHING + counts / max(1, int(counts.sum())))
     elif weights == "idf":
         factors = log((1 + len(ids)) / (1.0 + _count_texts(ids, len(table)))) + 1
+    if tokenizer.unk_id is not None:
+        factors[tokenizer.unk_id] = 0
     rows = (table * factors[:, None]).astype(np.float32)
     found = _average(ids, rows)
     common = _find_common(found) if weights == "sif" else None

@@ -82,9 +82,10 @@ def find_ids(tokenizer: Tokenizer, name: str, word: Any) -> tuple[int, ...]:
         inner = inner[1:]
     unk_id = tokenizer.unk_id
     found = first if not inner or (unk_id in inner and first and unk_id not in first) else inner
-    if not found or set(found) == {unk_id}:
+    known = tuple(i for i in found if i != unk_id)
+    if not known:
         raise ValueError(f"{name} must be a word that the tokenizer knows, not {word!r}")
-    return tuple(found)
+    return known
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -114,7 +114,7 @@ class WordVectors:
         --------
         >>> import fasttok as ft
         >>> tok = ft.train(ft.Corpus.from_texts(["a b"]), model="word", pretokenizer="whitespace_split")
-        >>> ft.vectors.cooccurrence(["a b"], tok).glove(dim=2).words
+        >>> ft.vectors.cooccurrence(["a b"], tok).glove(dim=2, seed=7).words
         ('a', 'b')
         """
         return tuple(piece.decode(errors="backslashreplace") for piece in self.tokenizer.pieces.to_bytes())
@@ -133,6 +133,7 @@ class WordVectors:
             Ids of the word as it is encoded after a space, so " king" for "king" if the pieces of the
             tokenizer begin with the space. Tokens before it that are white space only are left out. If that
             gives an unknown token, and the word alone does not, the ids of the word alone are returned.
+            Otherwise, unknown tokens are left out.
 
         Raises
         ------
@@ -143,7 +144,7 @@ class WordVectors:
         --------
         >>> import fasttok as ft
         >>> corpus = ft.Corpus.from_texts(["low lower", "a lowest low"])
-        >>> vec = ft.vectors.cooccurrence(corpus, ft.train(corpus, vocab_size=260)).glove(dim=2)
+        >>> vec = ft.vectors.cooccurrence(corpus, ft.train(corpus, vocab_size=260)).glove(dim=2, seed=7)
         >>> [(i, vec.words[i]) for i in vec.find_ids("lower")]
         [(259, ' lowe'), (114, 'r')]
         """
@@ -321,9 +322,10 @@ class WordVectors:
 
         Notes
         -----
-        Tokens without a vector are left out. A text without any other token has the vector zero. The
-        component that "sif" removes is the first right singular vector of the matrix of all vectors. Takes
-        O(number of tokens * dim) time. The ids of all texts are kept in memory while this runs.
+        Unknown tokens, and tokens without a vector, are left out. A text without any other token has the
+        vector zero. The component that "sif" removes is the first right singular vector of the matrix of all
+        vectors. Takes O(number of tokens * dim) time. The ids of all texts are kept in memory while this
+        runs.
 
         Examples
         --------
@@ -406,7 +408,7 @@ class WordVectors:
         >>> import fasttok as ft
         >>> tok = ft.train(ft.Corpus.from_texts(["a b"]), model="word", pretokenizer="whitespace_split")
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     ft.vectors.cooccurrence(["a b"], tok).glove(dim=2).to_projector(folder)
+        ...     ft.vectors.cooccurrence(["a b"], tok).glove(dim=2, seed=7).to_projector(folder)
         ...     Path(folder, "metadata.tsv").read_text().splitlines()
         ['word\\tid\\tcount', 'a\\t0\\t1', 'b\\t1\\t1']
         """
@@ -440,7 +442,7 @@ class WordVectors:
         >>> import tempfile
         >>> import fasttok as ft
         >>> tok = ft.train(ft.Corpus.from_texts(["a b"]), model="word", pretokenizer="whitespace_split")
-        >>> vec = ft.vectors.cooccurrence(["a b"], tok).glove(dim=2)
+        >>> vec = ft.vectors.cooccurrence(["a b"], tok).glove(dim=2, seed=7)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     vec.save(f"{folder}/words.npz")
         ...     again = ft.vectors.WordVectors.load(f"{folder}/words.npz", tok)
