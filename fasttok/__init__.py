@@ -79,6 +79,8 @@ if TYPE_CHECKING:
     from fasttok.models.bpe.alphabets import Bytes, Characters
     from fasttok.models.bpe.model import BPEModel
     from fasttok.models.bpe.trainer import BPETrainer
+    from fasttok.models.merging.merge_steps import Candidate, MergeStep
+    from fasttok.models.rounds import EMStep, PruningStep
     from fasttok.models.sampling import Dropout, Sampling
     from fasttok.models.unigram.lattice import Lattice, Segmentation, ViterbiTable
     from fasttok.models.unigram.model import UnigramModel
@@ -118,6 +120,10 @@ if TYPE_CHECKING:
     from fasttok.tokenizer.tokenizer import Tokenizer
     from fasttok.tokenizer.train import train
     from fasttok.tokens.store import TokenStore
+    from fasttok.traces.merges import MergeTrace
+    from fasttok.traces.replay import Replay
+    from fasttok.traces.trace import trace
+    from fasttok.traces.unigram import UnigramTrace
 
 # Public names by module. They are imported on first access (PEP 562), which keeps `import fasttok` fast.
 _NAMES_OF_MODULE = {
@@ -167,9 +173,11 @@ _NAMES_OF_MODULE = {
     "fasttok.models.bpe.trainer": ["BPETrainer"],
     "fasttok.models.units.byte": ["ByteModel", "ByteTrainer"],
     "fasttok.models.units.character": ["CharacterModel", "CharacterTrainer"],
+    "fasttok.models.merging.merge_steps": ["Candidate", "MergeStep"],
     "fasttok.models.sampling": ["Dropout", "Sampling"],
     "fasttok.models.unigram.lattice": ["Lattice", "Segmentation", "ViterbiTable"],
     "fasttok.models.unigram.model": ["UnigramModel"],
+    "fasttok.models.rounds": ["EMStep", "PruningStep"],
     "fasttok.models.unigram.trainer": ["UnigramTrainer"],
     "fasttok.models.units.word": ["WordModel", "WordTrainer"],
     "fasttok.models.wordpiece.model": ["WordPieceModel"],
@@ -206,6 +214,10 @@ _NAMES_OF_MODULE = {
     "fasttok.tokenizer.tokenizer": ["Tokenizer"],
     "fasttok.tokenizer.train": ["train"],
     "fasttok.tokens.store": ["TokenStore"],
+    "fasttok.traces.merges": ["MergeTrace"],
+    "fasttok.traces.replay": ["Replay"],
+    "fasttok.traces.trace": ["trace"],
+    "fasttok.traces.unigram": ["UnigramTrace"],
 }
 _MODULE_OF = {
     name: home for home, names in _NAMES_OF_MODULE.items() for name in names
@@ -221,6 +233,7 @@ __all__ = [
     "ByteModel",
     "ByteTrainer",
     "Bytes",
+    "Candidate",
     "CharacterModel",
     "CharacterTrainer",
     "Characters",
@@ -232,6 +245,7 @@ __all__ = [
     "Decoder",
     "Differences",
     "Dropout",
+    "EMStep",
     "EncodedPart",
     "Encoding",
     "Experiment",
@@ -241,6 +255,8 @@ __all__ = [
     "Lattice",
     "MarkRuns",
     "MergeNode",
+    "MergeStep",
+    "MergeTrace",
     "MergeTree",
     "Metaspace",
     "MetaspaceSplit",
@@ -258,12 +274,14 @@ __all__ = [
     "PretokenCounts",
     "Pretokenizer",
     "Probes",
+    "PruningStep",
     "Ragged",
     "Recipe",
     "RecipeError",
     "Regex",
     "RegexReplace",
     "Replace",
+    "Replay",
     "Results",
     "Sampling",
     "ScoringError",
@@ -291,6 +309,7 @@ __all__ = [
     "TypeIds",
     "UnicodeNormalizer",
     "UnigramModel",
+    "UnigramTrace",
     "UnigramTrainer",
     "UnknownCharacterError",
     "ViterbiTable",
@@ -312,6 +331,7 @@ __all__ = [
     "probe",
     "show_side_by_side",
     "show_versions",
+    "trace",
     "train",
     "verify",
     "wrap",

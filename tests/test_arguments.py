@@ -290,23 +290,30 @@ words = "whitespace"
 
 # Values that fasttok makes and callers only read. Their methods are called, but not their constructors.
 RESULTS = {
+    "Candidate",
     "ColouredTokens",
     "Corpus",
     "Cut",
     "Differences",
+    "EMStep",
     "EncodedPart",
     "Encoding",
     "Experiment",
     "Lattice",
     "MergeNode",
+    "MergeStep",
+    "MergeTrace",
     "MergeTree",
     "Padded",
     "Pairs",
     "Probes",
+    "PruningStep",
+    "Replay",
     "Results",
     "Segmentation",
     "SideBySide",
     "Trained",
+    "UnigramTrace",
     "ViterbiTable",
     "Windows",
     "tokens.Batch",
@@ -415,6 +422,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 OPTIONS = {
     "Tokenizer.encode_pairs": ("special", "errors", "workers", "sampling"),
     "Tokenizer.with_settings": ("template", "padding", "truncation", "trim_offsets", "config"),
+    "trace": ("vocab_size", "special_tokens", "min_frequency", "start", "workers", "progress"),
     "train": ("vocab_size", "special_tokens", "min_frequency", "start"),
     "load": ("special_tokens", "encoding"),
     "BatchDataset": ("seed", "rank", "world_size", "drop_last", "offsets", "within_documents", "keep_last"),
@@ -506,6 +514,8 @@ def _instance(public: type) -> Any:
         "Corpus": lambda: CORPUS,
         "DocumentVectors": lambda: _word_vectors().pool(["low", "lower"]),
         "Lattice": lambda: UNIGRAM.lattice("abab"),
+        "MergeTrace": lambda: ft.trace(COUNTS, vocab_size=258),
+        "UnigramTrace": lambda: ft.trace(COUNTS, "unigram", vocab_size=15),
         "EmbeddingTable": lambda: ft.vectors.EmbeddingTable([[1.0, 2.0]]),
         "MarkRuns": ft.MarkRuns,
         "NGram": lambda: ft.lm.NGram(order=2).fit([[0, 1, 2, 3]], 4),
@@ -680,6 +690,13 @@ kinds("probe", tok=kind())
 valid("train", source=COUNTS, vocab_size=260)
 kinds("train", piece_counts=FLAG)
 kinds("train", source=kind(), model=kind(), pretokenizer=NONE | COMPONENT, start=NONE, normalizer=NONE)
+# A function that cannot be called with a step raises its own error.
+OBSERVER = NONE | kind("lambda", "lambda of 1", "len", "int", "dict class")
+kinds("train", observer=OBSERVER)
+for trainer in ("BPE", "Unigram", "WordPiece"):
+    kinds(f"{trainer}Trainer.train", observer=OBSERVER)
+valid("trace", source=COUNTS, vocab_size=260)
+kinds("trace", source=kind(), model=kind(), start=NONE)
 valid("verify", results=lambda: f"{_results()}")
 kinds("verify", results=PATH, folder=NONE | OUTPUT | kind("long str", "path"))
 valid("wrap", tokenizer=TOK)
@@ -716,7 +733,7 @@ valid("BPETrainer", vocab_size=260)
 kinds(
     "BPETrainer", units=NONE | CHOICE, end_of_word_suffix=NONE, byte_order=NONE, special_ids=NONE, start=NONE
 )
-kinds("BPETrainer", "train", min_frequency=NONE | SIZE)
+kinds("BPETrainer", "trace", "train", min_frequency=NONE | SIZE)
 kinds("BPETrainer", unk=NONE, byte_fallback=NONE, user_defined=NONE, character_coverage=NONE)
 kinds("BPETrainer", required_characters=NONE, split_digits=NONE, split_by_number=NONE)
 kinds("BPETrainer", split_by_unicode_script=NONE, allow_whitespace_only_pieces=NONE)
@@ -1172,6 +1189,14 @@ valid("vectors.DocumentVectors.search", query="low")
 kinds("vectors.DocumentVectors.search", query=kind().saying("cannot encode"))
 valid("vectors.transfer", old_tok=TOK, new_tok=TOK, table=np.ones((TOK.vocab_size, 2)))
 kinds("vectors.transfer", old_tok=kind(), new_tok=kind(), table=kind().saying("weights"), method=CHOICE)
+valid("MergeTrace.candidates", step=1)
+kinds("MergeTrace.candidates", step=POSITIVE)
+for traced in ("MergeTrace", "UnigramTrace"):
+    valid(f"{traced}.replay", word="low")
+    kinds(f"{traced}.replay", word=WORD)
+for method in ("pieces_to_pandas", "pruning"):
+    valid(f"UnigramTrace.{method}", round=1)
+    kinds(f"UnigramTrace.{method}", round=POSITIVE)
 for public in ft.__all__:
     valid(f"{public}.normalize", text="a")
     valid(f"{public}.split_text", text="a")

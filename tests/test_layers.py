@@ -189,7 +189,7 @@ def test_no_module_imports_another_tokenizer_library():
 def test_oracles_do_not_import_fasttok():
     for name in (
         *("oracles", "metric_oracles", "decoder_oracles"),
-        *("token_oracles", "naive_packing", "vector_oracles", "lm_oracles", "hostile"),
+        *("token_oracles", "trace_oracles", "naive_packing", "vector_oracles", "lm_oracles", "hostile"),
     ):
         allowed = set(sys.stdlib_module_names) | {"numpy", "regex"}
         assert {module.split(".")[0] for module in imports(ROOT / "tests" / f"{name}.py")} <= allowed

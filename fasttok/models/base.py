@@ -119,6 +119,14 @@ class Trainer(ABC):
         """
 
     @property
+    def has_steps(self) -> bool:
+        """Whether `train` has a parameter `observer`, which is called with each step.
+
+        `fasttok.trace` needs it. The steps are a `MergeStep`, `EMStep` or `PruningStep` each.
+        """
+        return False
+
+    @property
     def split_special(self) -> tuple[str, ...]:
         """Texts at which `fasttok.train` splits a corpus by default: those of the special tokens."""
         texts = getattr(self, "special_tokens", None) or ()  # a custom trainer may have none

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fasttok.core.checks import checked_flag, checked_instance
+from fasttok.core.checks import checked_callable, checked_flag, checked_instance
 from fasttok.core.parallel import resolve_workers
 from fasttok.counts.table import PretokenCounts
 
@@ -14,7 +14,7 @@ def describe_minimum(frequency: int | None) -> str:
     return f" at least {frequency:,} times" if frequency is not None and frequency > 1 else ""
 
 
-def check_arguments(counts: Any, workers: Any, progress: Any) -> None:
+def check_arguments(counts: Any, workers: Any, progress: Any, observer: Any = None) -> None:
     """Check the arguments of `Trainer.train`.
 
     Raises
@@ -27,5 +27,7 @@ def check_arguments(counts: Any, workers: Any, progress: Any) -> None:
     checked_instance("counts", counts, PretokenCounts, "PretokenCounts", "count_pretokens(corpus) makes them")
     resolve_workers(workers)
     checked_flag("progress", progress)
+    if observer is not None:
+        checked_callable("observer", observer)
     if len(counts) == 0:
         raise ValueError("there are no pretokens to train on: the corpus is empty")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from typing import Any, Literal
 
 import numpy as np
 
 from fasttok import __version__
-from fasttok.core.checks import checked_flag, checked_instance, checked_names, describe, suggest
+from fasttok.core.checks import (
+    checked_callable,
+    checked_flag,
+    checked_instance,
+    checked_names,
+    describe,
+    suggest,
+)
 from fasttok.core.component import import_path
 from fasttok.core.errors import RecipeError
 from fasttok.core.parallel import resolve_workers
@@ -43,6 +50,7 @@ def train(
     workers: int | None = None,
     progress: bool = False,
     piece_counts: bool = False,
+    observer: Callable[[Any], object] | None = None,
     **options: Any,
 ) -> Tokenizer:
     """Train a tokenizer on a corpus or on counts of pretokens.
@@ -75,6 +83,10 @@ def train(
         Whether to show progress bars on the standard error stream.
     piece_counts : bool
         Whether to count how often each id occurs in the training data; see `Tokenizer.piece_counts`.
+    observer : callable, optional
+        Function that is called with each step of the training: a `MergeStep` per merge of BPE or WordPiece,
+        or an `EMStep` or `PruningStep` of Unigram. It makes training slower and does not change the result.
+        `trace` collects the steps.
     **options
         Options of the trainer, such as ``special_tokens`` and ``vocab_size``. "bpe" and "unigram" require
         ``vocab_size``. See `BPETrainer`, `UnigramTrainer`, `WordPieceTrainer`, `CharacterTrainer`,
@@ -90,8 +102,9 @@ def train(
     Raises
     ------
     ValueError
-        If the training data is empty, an option is out of range, `model` is not the name of a trainer, or
-        counts are given together with `pretokenizer`, `normalizer` or `split_special`.
+        If the training data is empty, an option is out of range, `model` is not the name of a trainer,
+        counts are given together with `pretokenizer`, `normalizer` or `split_special`, or an `observer` is
+        given for a trainer without steps.
     TypeError
         If the trainer does not have one of the options, an option has the wrong type, or `source` is neither
         a `Corpus` nor `PretokenCounts`.
@@ -146,11 +159,19 @@ def train(
     resolve_workers(workers)
     checked_flag("progress", progress)
     checked_flag("piece_counts", piece_counts)
+    if observer is not None:
+        checked_callable("observer", observer)
     _check_options(name, kind, options)
     try:
         trainer = kind(**options)
     except TypeError as error:
         raise TypeError(f"train() for {name}: {error}".replace(f"{kind.__name__}.__init__() ", "")) from None
+    if observer is not None and not trainer.has_steps:
+        raise ValueError(
+            f'model: "{name}" with these options has no merges and no rounds of pruning, so there are no '
+            'steps to observe; use "bpe", "unigram", or "wordpiece" with method="frequency" or "likelihood"'
+        )
+    observed: dict[str, Any] = {} if observer is None else {"observer": observer}
     about_trainer = {"model": name, **_as_json(trainer.config(), name)}
     splits = _checked_splits(split_special, trainer)
     if isinstance(source, PretokenCounts):
@@ -170,7 +191,7 @@ def train(
         counts = count_pretokens(
             source, pretokenizer, normalizer, split_special=splits, workers=workers, progress=progress
         )
-    trained = Trained(*trainer.train(counts, workers=workers, progress=progress))
+    trained = Trained(*trainer.train(counts, workers=workers, progress=progress, **observed))
     if isinstance(source, Corpus):
         warn_of_replaced_bytes(counts, normalizer)
         if not trained.model.is_lossless and BYTES not in (trained.lost or {}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -38,6 +39,7 @@ from fasttok.models.bpe.model import BPEModel
 from fasttok.models.bpe.presets import CHOICES, DEFAULTS, ONLY_SENTENCEPIECE, PRESETS, Preset
 from fasttok.models.bpe.sentencepiece import trainer as sentencepiece
 from fasttok.models.bpe.sentencepiece.trainer import SPECIAL_TOKENS
+from fasttok.models.merging.merge_steps import MergeNamer, MergeStep
 from fasttok.models.options import check_arguments, describe_minimum
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.text.steps import Normalizer, Pretokenizer
@@ -384,7 +386,19 @@ class BPETrainer(Trainer):
         """Return the options by name, for the provenance; the start is given by its fingerprint."""
         return super().config() | {"start": None if self.start is None else self.start.fingerprint()}
 
-    def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
+    @property
+    def has_steps(self) -> bool:
+        """Whether `train` takes an observer: True."""
+        return True
+
+    def train(
+        self,
+        counts: PretokenCounts,
+        *,
+        workers: int | None = None,
+        progress: bool = False,
+        observer: Callable[[MergeStep], object] | None = None,
+    ) -> Trained:
         """Learn a model.
 
         Parameters
@@ -396,6 +410,8 @@ class BPETrainer(Trainer):
         progress : bool
             Whether to show the expected memory and a progress bar on standard error. The expected memory is
             also logged, at level INFO of the logger "fasttok".
+        observer : callable, optional
+            Function that is called with a `MergeStep` after each merge; see `fasttok.trace`.
 
         Returns
         -------
@@ -410,17 +426,18 @@ class BPETrainer(Trainer):
         RecipeError
             If the counts were made with a different pretokenizer or normalizer than those of the `start`.
         OverflowError
-            If the total count of all pairs of neighbouring symbols is 2^63 or more.
+            If the total count of all pairs of neighbouring symbols is 2^63 or more; with an `observer`, also
+            if that of all symbols is.
 
         Warns
         -----
         UserWarning
             If there are no more pairs to merge before `vocab_size` is reached.
         """
-        check_arguments(counts, workers, progress)
+        check_arguments(counts, workers, progress, observer)
         import_whole("numba")
         if self.compat == "sentencepiece":
-            return sentencepiece.train(self, counts, progress=progress)
+            return sentencepiece.train(self, counts, progress=progress, observer=observer)
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
         from fasttok.models.merging.orders import Frequency
 
@@ -452,6 +469,7 @@ class BPETrainer(Trainer):
             order=order,
             strings=state.strings,
             veto=state.veto,
+            observer=None if observer is None else MergeNamer(observer, [pieces[i] for i in ids.tolist()]),
             progress=progress,
         )
         merge_ids = np.arange(len(pieces), len(pieces) + len(learned), dtype=np.uint32)

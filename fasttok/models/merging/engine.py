@@ -7,6 +7,7 @@ lets Python handle Ctrl-C.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from fasttok.core.progress import Bar
 from fasttok.core.ragged import Ragged
 from fasttok.models.merging import kernels as k
 from fasttok.models.merging.orders import Frequency, Histogram, Order, check_total
+from fasttok.models.merging.watching import N_CANDIDATES, SymbolMerge, Watch
 
 SLICE = 200_000  # postings per slice: a few milliseconds
 PASS = 1 << 22  # cells per call of the kernels that run before the first merge
@@ -51,6 +53,7 @@ def learn_merges(
     veto: Ragged | None = None,
     frequencies: NDArray[np.int64] | None = None,
     unmerged: list[Ragged] | None = None,
+    observer: Callable[[SymbolMerge], object] | None = None,
     progress: bool = False,
 ) -> NDArray[np.uint32]:
     """Repeatedly merge the pair of neighbouring symbols that comes first in an order.
@@ -86,6 +89,9 @@ def learn_merges(
         if no pair is left to merge before `n_symbols` is reached; only with `Frequency`. They are the strings
         of all pairs that were neighbours at some time, even while a merge was under way, and that may be
         merged, each once and sorted, without those of merged symbols.
+    observer : callable, optional
+        Function that is called with a `SymbolMerge` after each merge. To find the best pairs, all pairs are
+        visited before each merge.
     progress : bool
         Whether to show a progress bar on standard error.
 
@@ -97,7 +103,8 @@ def learn_merges(
     Raises
     ------
     OverflowError
-        If the total count of all pairs, or with `Likelihood` of all symbols, is 2^63 or more.
+        If the total count of all pairs is 2^63 or more; with `Likelihood` or an `observer`, also if that of
+        all symbols is.
     ValueError
         If there are 2^32 - 1 symbols or more in the words.
 
@@ -135,7 +142,8 @@ def learn_merges(
     piece_offsets = np.empty(n_symbols + 1, np.int64)
     piece_offsets[: n_alphabet + 1] = strings.offsets
     vetoed = set() if veto is None else {row.astype(np.uint32).tobytes() for row in veto}
-    reg[k.CHECK_VETO] = bool(vetoed)
+    watch = None if observer is None else Watch(observer, words, counts, n_symbols)
+    reg[k.CHECK_VETO] = bool(vetoed) or watch is not None
     merges = np.empty((n_symbols - n_alphabet, 4), np.int64)
     by_pair, by_symbol = order.begin(Histogram(words, counts, count, pairs, piece_offsets, reg))
 
@@ -153,6 +161,14 @@ def learn_merges(
                     count[reg[k.CURRENT]] = 0
                     reg[k.CURRENT] = -1
                     reg[k.N_SYMBOLS] -= 1
+                elif watch is not None:
+                    slot, texts = int(reg[k.CURRENT]), (piece_values, piece_offsets)
+                    # The merge before this one has ended; before the first merge, nothing is reported.
+                    watch.end(int(reg[k.N_SYMBOLS]) - 2, int(merges[reg[k.N_SYMBOLS] - n_alphabet - 2, 3]))
+                    best = _find_best(order, count, pairs, texts, by_symbol, reg, vetoed)
+                    watch.begin(
+                        pairs[best, :2], count[best], _count_words(cells, pairs[slot], postings, slot)
+                    )
             bar.update(int(reg[k.N_SYMBOLS]) - n_alphabet - bar.n)
             if status == k.FULL:
                 if reg[k.NEED_EVENTS] > len(events):
@@ -163,6 +179,8 @@ def learn_merges(
                 by_pair = [_with_capacity(array, len(count)) for array in by_pair]
                 piece_values = _with_capacity(piece_values, reg[k.NEED_VALUES])
     merges = merges[: reg[k.N_SYMBOLS] - n_alphabet]
+    if watch is not None and len(merges):
+        watch.end(int(reg[k.N_SYMBOLS]) - 1, int(merges[-1, 3]))
     if unmerged is not None and status == k.EXHAUSTED and isinstance(order, Frequency):
         found = order.find_pairs(pairs, by_symbol, reg)
         unmerged.append(_join_strings(found, Ragged(piece_values, piece_offsets[: reg[k.N_SYMBOLS] + 1])))
@@ -217,6 +235,35 @@ def _fill_postings(
         k.fill_postings(cells, pairs, postings, first, min(first + PASS, len(cells)))
     known[:, k.START] -= known[:, k.SIZE]
     return postings
+
+
+def _find_best(
+    order: Order,
+    count: NDArray[np.int64],
+    pairs: NDArray[np.int64],
+    strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+    by_symbol: list[NDArray[Any]],
+    reg: NDArray[np.int64],
+    vetoed: set[bytes],
+) -> NDArray[np.int64]:
+    """Return the slots of the best pairs; the counts of those whose string is vetoed are set to 0."""
+    values, offsets = strings
+    while True:
+        best = order.find_best(N_CANDIDATES, count, pairs, strings, by_symbol, reg)
+        parts = [[values[offsets[i] : offsets[i + 1]].tobytes() for i in pair] for pair in pairs[best, :2]]
+        is_vetoed = [left + right in vetoed for left, right in parts] if vetoed else [False] * len(best)
+        if not any(is_vetoed):
+            return best
+        count[best[is_vetoed]] = 0
+
+
+def _count_words(
+    cells: NDArray[np.uint32], pair: NDArray[np.int64], postings: NDArray[np.uint32], slot: int
+) -> int:
+    """Return the number of words that contain a pair, given as its row of `pairs` and its slot."""
+    places = postings[pair[k.START] : pair[k.START] + pair[k.SIZE]]
+    words = cells[places[cells[places, k.PAIR] == slot], k.WORD]
+    return int(np.count_nonzero(np.diff(words))) + 1  # postings are in ascending order
 
 
 def _join_strings(pairs: NDArray[np.int64], strings: Ragged) -> Ragged:

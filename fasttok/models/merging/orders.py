@@ -88,6 +88,32 @@ class Order(ABC):
             If the counts are too large for this order.
         """
 
+    @abstractmethod
+    def find_best(
+        self,
+        n: int,
+        count: NDArray[np.int64],
+        pairs: NDArray[np.int64],
+        strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        by_symbol: list[NDArray[Any]],
+        reg: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """Return the slots of the `n` pairs that come first in this order, or of all if there are fewer.
+
+        Only pairs that may be merged are found. The time is proportional to the number of slots.
+
+        Parameters
+        ----------
+        n : int
+            Number of pairs.
+        count, pairs, reg : ndarray of int64
+            Arrays of the kernels.
+        strings : tuple of ndarray
+            Arrays `piece_values` and `piece_offsets` of the kernels.
+        by_symbol : list of ndarray
+            Arrays with one entry per symbol, which `begin` has returned.
+        """
+
 
 @dataclass(frozen=True, eq=False)
 class Joins:
@@ -154,6 +180,20 @@ class Frequency(Order):
         heap = np.empty((len(text.count), 3), np.int64)
         return [heap], [traits]
 
+    def find_best(
+        self,
+        n: int,
+        count: NDArray[np.int64],
+        pairs: NDArray[np.int64],
+        strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        by_symbol: list[NDArray[Any]],
+        reg: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        from fasttok.models.merging import candidates
+
+        slots, traits = np.empty(n, np.int64), by_symbol[0]
+        return slots[: candidates.list_most_frequent(count, pairs, *strings, traits, reg, slots)]
+
     def find_pairs(
         self, pairs: NDArray[np.int64], by_symbol: list[NDArray[Any]], reg: NDArray[np.int64]
     ) -> NDArray[np.int64]:
@@ -193,6 +233,20 @@ class Likelihood(Order):
         by_symbol = [frequencies, np.full((n_symbols, 2), -1)]
         likelihood.add_pairs(text.count, text.pairs, text.piece_offsets, text.reg, 0, *by_pair, *by_symbol)
         return by_pair, by_symbol
+
+    def find_best(
+        self,
+        n: int,
+        count: NDArray[np.int64],
+        pairs: NDArray[np.int64],
+        strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        by_symbol: list[NDArray[Any]],
+        reg: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        from fasttok.models.merging import candidates
+
+        slots, frequencies = np.empty(n, np.int64), by_symbol[0]
+        return slots[: candidates.list_likeliest(count, pairs, strings[1], reg, frequencies, slots)]
 
 
 def check_total(what: str, weights: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
-from fasttok.models.base import Round
+from fasttok.models.rounds import Rounds
 from fasttok.models.unigram._elementary import exp, log
 from fasttok.models.unigram.alphabet import SymbolCounts
 from fasttok.models.unigram.lattices import Lattices
@@ -32,30 +32,6 @@ class EMOptions:
     token_cost: float
     shrinking_factor: float
     n_sub_iterations: int
-
-
-@dataclass
-class Rounds:
-    """Metrics of the training rounds so far, also shown in a progress bar.
-
-    Parameters
-    ----------
-    n_characters : float
-        Number of characters of the corpus.
-    bar : Bar
-        Progress bar.
-    """
-
-    n_characters: float
-    bar: Any
-    reported: list[Round] = field(default_factory=list)
-
-    def report(self, n_pieces: int, log_likelihood: float, n_tokens: int) -> None:
-        """Record the metrics at the end of a round."""
-        nats = log_likelihood / self.n_characters
-        self.reported.append(Round(n_pieces=n_pieces, log_likelihood_per_character=nats, n_tokens=n_tokens))
-        self.bar.update(self.reported[0]["n_pieces"] - n_pieces - self.bar.n)
-        self.bar.set_postfix(pieces=n_pieces, nats=nats, tokens=n_tokens)
 
 
 def train_em(
@@ -98,6 +74,7 @@ def train_em(
     if options.initial_pieces == "bpe":
         find_seeds, n_seeds = seed_with_bpe, min(n_seeds, BPE_SEEDS * n_pieces)
     lattices, weights = find_seeds(corpus, n_seeds, max_length, excluded, workers)
+    rounds.begin(lattices)
     n_characters = len(corpus.characters)
     probabilities = weights / weights.sum()
     n_target = int(OVERSHOOT * n_pieces)
@@ -105,10 +82,12 @@ def train_em(
     probabilities = shrink(lattices, probabilities, n_target, n_characters, options, rounds)
     # Finalization
     is_kept = keep_best(probabilities, n_pieces, n_characters)
+    rounds.report_pruning("probability", probabilities, None, is_kept)
     lattices.keep(is_kept)
     probabilities = probabilities[is_kept]
     for _ in range(FINAL_STEPS):
         expected, log_likelihood = lattices.expect(probabilities)
+        rounds.report_step(probabilities, log_likelihood)
         probabilities = estimate_probabilities(expected)
     rounds.report(len(expected), log_likelihood, int(lattices.count_best(log(probabilities)).sum()))
     return lattices, probabilities
@@ -127,7 +106,12 @@ def _shrink_by_importance(
         for _ in range(options.n_sub_iterations):
             # E step
             expected, log_likelihood = lattices.expect(probabilities)
-            expected = _drop_rare(lattices, expected, n_characters)
+            is_kept = expected >= MIN_EXPECTED
+            is_kept[:n_characters] = True
+            rounds.report_step(probabilities, log_likelihood, is_kept)
+            if not is_kept.all():
+                lattices.keep(is_kept)
+                expected = expected[is_kept]
             # M step
             probabilities = _estimate_sparse_probabilities(expected)
         scores = log(probabilities)
@@ -141,6 +125,10 @@ def _shrink_by_importance(
             importance = estimate_losses(lattices, scores, occurrences, n_characters, options.token_cost)
         n_kept = max(n_target, int(options.shrinking_factor * len(expected)))
         is_kept = keep_best(importance, n_kept, n_characters)
+        if options.pruning == "loss":
+            rounds.report_pruning("loss", importance, occurrences, is_kept)
+        else:
+            rounds.report_pruning("expected count", importance, None, is_kept)
         lattices.keep(is_kept)
         probabilities = probabilities[is_kept]
 
@@ -160,24 +148,16 @@ def _shrink_by_penalty(
     while True:
         for _ in range(options.n_sub_iterations):
             expected, log_likelihood = lattices.expect(probabilities)
+            rounds.report_step(probabilities, log_likelihood)
             probabilities = estimate_probabilities(expected)
         rounds.report(len(expected), log_likelihood, int(lattices.count_best(log(probabilities)).sum()))
         if len(expected) <= n_target:
             return probabilities
         n_kept = max(n_target, int(options.shrinking_factor * len(expected)))
         is_kept, counts = penalize(expected, n_kept, n_characters)
+        rounds.report_pruning("expected count", expected, None, is_kept)
         lattices.keep(is_kept)
         probabilities = counts / counts.sum()
-
-
-def _drop_rare(lattices: Lattices, expected: NDArray[np.float64], n_characters: int) -> NDArray[np.float64]:
-    """Drop rare pieces, except characters, and return the expected counts of the others."""
-    is_kept = expected >= MIN_EXPECTED
-    is_kept[:n_characters] = True
-    if is_kept.all():
-        return expected
-    lattices.keep(is_kept)
-    return expected[is_kept]
 
 
 def _estimate_sparse_probabilities(expected: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
+from fasttok.models.rounds import Rounds
 from fasttok.models.unigram._elementary import log
 from fasttok.models.unigram.alphabet import SymbolCounts
-from fasttok.models.unigram.em import OVERSHOOT, Rounds, estimate_probabilities
+from fasttok.models.unigram.em import OVERSHOOT, estimate_probabilities
 from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.model import PIECE_PENALTY
 from fasttok.models.unigram.pruning import keep_best
@@ -31,8 +32,10 @@ def train_mingram(
     n_characters = len(corpus.characters)
     n_seeds = int(OVERSHOOT * n_pieces) - n_characters
     lattices, weights = seed_with_bpe(corpus, n_seeds, max_length, excluded, workers)
+    rounds.begin(lattices)
     probabilities = _run_hard_em(lattices, estimate_probabilities(weights), rounds)
     is_kept = keep_best(probabilities, n_pieces, n_characters)
+    rounds.report_pruning("probability", probabilities, None, is_kept)
     lattices.keep(is_kept)
     return lattices, _run_hard_em(lattices, estimate_probabilities(probabilities[is_kept]), rounds)
 
@@ -49,6 +52,8 @@ def _run_hard_em(
         before, occurrences = occurrences, lattices.count_best(log(probabilities) + PIECE_PENALTY)
         if np.array_equal(before, occurrences):
             break
+        if rounds.is_observed:
+            rounds.report_step(probabilities, fsum(log(probabilities) * occurrences))
         probabilities = estimate_probabilities(occurrences.astype(np.float64))
     rounds.report(len(occurrences), fsum(log(probabilities) * occurrences), int(occurrences.sum()))
     return probabilities

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal
@@ -28,9 +29,10 @@ from fasttok.models.coverage import checked_coverage
 from fasttok.models.loss import count_lost, warn_of_lost_bytes
 from fasttok.models.options import check_arguments
 from fasttok.models.pieces import BYTE_NAMES
+from fasttok.models.rounds import EMStep, PruningStep, Rounds
 from fasttok.models.unigram._elementary import log
 from fasttok.models.unigram.alphabet import choose_by_merging, choose_characters, to_symbols
-from fasttok.models.unigram.em import EMOptions, Rounds, train_em
+from fasttok.models.unigram.em import EMOptions, train_em
 from fasttok.models.unigram.lattices import MAX_LENGTH, MAX_PIECES, Lattices
 from fasttok.models.unigram.mingram import train_mingram
 from fasttok.models.unigram.model import UnigramModel
@@ -240,7 +242,19 @@ class UnigramTrainer(Trainer):
         """Number of ids before those of characters: special tokens, user-defined and byte pieces."""
         return len(self.special_tokens) + len(self.user_defined) + (256 if self.byte_fallback else 0)
 
-    def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
+    @property
+    def has_steps(self) -> bool:
+        """Whether `train` takes an observer: True."""
+        return True
+
+    def train(
+        self,
+        counts: PretokenCounts,
+        *,
+        workers: int | None = None,
+        progress: bool = False,
+        observer: Callable[[EMStep | PruningStep], object] | None = None,
+    ) -> Trained:
         """Train a model.
 
         Parameters
@@ -251,6 +265,9 @@ class UnigramTrainer(Trainer):
             Number of threads; default: all CPUs. The result does not depend on it.
         progress : bool
             Whether to show a progress bar on standard error.
+        observer : callable, optional
+            Function that is called with an `EMStep` after each EM step and with a `PruningStep` after each
+            pruning; see `fasttok.trace`.
 
         Returns
         -------
@@ -272,7 +289,7 @@ class UnigramTrainer(Trainer):
             corpus contains bytes that are not UTF-8 or U+0000, which are no characters of the vocabulary, and
             `byte_fallback` is False.
         """
-        check_arguments(counts, workers, progress)
+        check_arguments(counts, workers, progress, observer)
         n_pieces = self.vocab_size - self.n_reserved
         if self.character_coverage == "auto":
             characters = choose_by_merging(counts, n_pieces, self.max_piece_length, self.user_defined)
@@ -302,7 +319,8 @@ class UnigramTrainer(Trainer):
         )
         import_whole("scipy.special")
         with Bar(desc="pruning", unit="piece", disable=not progress) as bar:
-            rounds = Rounds(float(words.lengths @ corpus.counts.astype(np.float64)), bar)
+            n_characters = float(words.lengths @ corpus.counts.astype(np.float64))
+            rounds = Rounds(characters, n_characters, int(corpus.counts.sum()), bar, observer)
             names = BYTE_NAMES if self.byte_fallback else []
             excluded = corpus.symbols_of(name.decode() for name in names)
             arguments = (corpus, n_pieces, self.max_piece_length, excluded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from fasttok.core.progress import announce
 from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
+from fasttok.models.merging.merge_steps import MergeNamer, MergeStep
 from fasttok.models.options import check_arguments, describe_minimum
 from fasttok.models.wordpiece.greedy import HIGHEST, SLACK, learn_greedily
 from fasttok.models.wordpiece.model import LONGEST_WORD, WordPieceModel
@@ -162,7 +164,19 @@ class WordPieceTrainer(Trainer):
         value: int | None = getattr(self, option)
         return DEFAULTS[self.method][option] if value is None else value
 
-    def train(self, counts: PretokenCounts, *, workers: int | None = None, progress: bool = False) -> Trained:
+    @property
+    def has_steps(self) -> bool:
+        """Whether `train` takes an observer: not with "greedy", which has no merges."""
+        return self.method != "greedy"
+
+    def train(
+        self,
+        counts: PretokenCounts,
+        *,
+        workers: int | None = None,
+        progress: bool = False,
+        observer: Callable[[MergeStep], object] | None = None,
+    ) -> Trained:
         """Learn a model.
 
         Parameters
@@ -174,6 +188,9 @@ class WordPieceTrainer(Trainer):
             depend on it.
         progress : bool
             Whether to show a progress bar on standard error.
+        observer : callable, optional
+            Function that is called with a `MergeStep` after each merge; see `fasttok.trace`. Not with
+            "greedy", which has no merges.
 
         Returns
         -------
@@ -183,19 +200,21 @@ class WordPieceTrainer(Trainer):
         Raises
         ------
         ValueError
-            If there are no pretokens, or `vocab_size` is too small for the special tokens, the characters
-            and the characters with the prefix together.
+            If there are no pretokens, `vocab_size` is too small for the special tokens, the characters and
+            the characters with the prefix together, or an `observer` is given for "greedy".
         OverflowError
-            If the total count of all pairs of neighbouring symbols is 2^63 or more. With "likelihood", also
-            if the total count of all characters is 2^63 or more. With `limit_alphabet` or "greedy", also if
-            the corpus has 2^62 characters or more.
+            If the total count of all pairs of neighbouring symbols is 2^63 or more. With "likelihood" or an
+            `observer`, also if the total count of all characters is 2^63 or more. With `limit_alphabet` or
+            "greedy", also if the corpus has 2^62 characters or more.
 
         Warns
         -----
         UserWarning
             If words are skipped, or too few pieces are frequent enough.
         """
-        check_arguments(counts, workers, progress)
+        check_arguments(counts, workers, progress, observer)
+        if observer is not None and not self.has_steps:
+            raise ValueError('observer requires method="frequency" or "likelihood": "greedy" has no merges')
         longest = min(self._limit("max_piece_length") or LONGEST_WORD, LONGEST_WORD)
         symbols = words_to_symbols(
             counts,
@@ -216,7 +235,7 @@ class WordPieceTrainer(Trainer):
             n_threads = resolve_workers(workers)
             pieces = self._learn_greedily(counts, symbols, n_pieces, n_missing, n_threads, progress)
         else:
-            pieces = self._merge(symbols, n_pieces, longest, progress)
+            pieces = self._merge(symbols, n_pieces, longest, progress, observer)
         names = ["" for _ in self.special_tokens]
         names += [chr(c) for c in symbols.characters.tolist()] + pieces
         if len(names) < self.vocab_size - n_missing:
@@ -237,7 +256,14 @@ class WordPieceTrainer(Trainer):
         )
         return Trained(model, special_tokens, lost=symbols.lost)
 
-    def _merge(self, symbols: WordSymbols, n_pieces: int, longest: int, progress: bool) -> list[str]:
+    def _merge(
+        self,
+        symbols: WordSymbols,
+        n_pieces: int,
+        longest: int,
+        progress: bool,
+        observer: Callable[[MergeStep], object] | None,
+    ) -> list[str]:
         """Return the names of the continuing characters, then those of the merged pieces."""
         import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
@@ -252,6 +278,10 @@ class WordPieceTrainer(Trainer):
             f"about {megabytes:,.0f} MB of memory",
             show=progress,
         )
+        prefix = self.continuing_subword_prefix
+        texts = [*map(chr, symbols.characters.tolist()), *map(chr, symbols.continuing.tolist())]
+        marks = [""] * len(symbols.characters) + [prefix] * len(symbols.continuing)
+        names = [(mark + text).encode() for mark, text in zip(marks, texts, strict=True)]
         merges = learn_merges(
             words,
             symbols.counts,
@@ -261,11 +291,9 @@ class WordPieceTrainer(Trainer):
             max_length=longest,
             veto=symbols.pieces_to_symbols(self.special_tokens),
             order=order,
+            observer=None if observer is None else MergeNamer(observer, names, prefix.encode()),
             progress=progress,
         )
-        prefix = self.continuing_subword_prefix
-        texts = [*map(chr, symbols.characters.tolist()), *map(chr, symbols.continuing.tolist())]
-        marks = [""] * len(symbols.characters) + [prefix] * len(symbols.continuing)
         for left, right in merges.tolist():
             texts.append(texts[left] + texts[right])
             marks.append(marks[left])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,9 @@ from fasttok.models.bpe.sentencepiece.covered_characters import (
 from fasttok.models.bpe.sentencepiece.piece_rules import PieceRules
 from fasttok.models.coverage import choose_characters_automatically
 from fasttok.models.merging.engine import estimate_bytes, learn_merges
+from fasttok.models.merging.merge_steps import MergeNamer, MergeStep
 from fasttok.models.merging.orders import Frequency
+from fasttok.models.merging.watching import SymbolMerge
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,13 @@ class PieceOptions:
     rules: PieceRules
 
 
-def learn_pieces(counts: PretokenCounts, options: PieceOptions, *, progress: bool = False) -> Learned:
+def learn_pieces(
+    counts: PretokenCounts,
+    options: PieceOptions,
+    *,
+    progress: bool = False,
+    observer: Callable[[MergeStep], object] | None = None,
+) -> Learned:
     """Learn pieces from counts, as the BPE trainer of sentencepiece 0.2.3 does.
 
     Notes
@@ -83,6 +92,8 @@ def learn_pieces(counts: PretokenCounts, options: PieceOptions, *, progress: boo
        string comes first by code points.
     4. If no pair is left, the strings of all pairs follow that were neighbours at some time, shortest first.
        sentencepiece adds them because the pairs stay in its queue with a frequency of 0.
+
+    The `observer` is called with the merges of step 3 after training, because automatic coverage drops some.
     """
     reserved = find_reserved(counts, options.reserved)
     totals = total_characters(counts, reserved)
@@ -102,12 +113,19 @@ def learn_pieces(counts: PretokenCounts, options: PieceOptions, *, progress: boo
             "character_coverage"
         )
     symbols = np.sort(characters)  # the order of ties
-    merged, frequencies = _learn_strings(counts, symbols, reserved, options, n_merges, progress=progress)
+    steps: list[SymbolMerge] | None = None if observer is None else []
+    merged, frequencies = _learn_strings(
+        counts, symbols, reserved, options, n_merges, steps=steps, progress=progress
+    )
     if options.coverage is None:
         choice = choose_characters_automatically(
             characters, totals[characters], _as_code_points(merged), frequencies, options.n_pieces
         )
         merged, characters = merged[: choice.n_merges], choice.characters
+    if observer is not None and steps is not None:
+        report = MergeNamer(observer, [chr(symbol).encode() for symbol in symbols.tolist()])
+        for step in steps[: len(merged)]:
+            report(step)
     return Learned(merged, [chr(character) for character in characters.tolist()])
 
 
@@ -118,9 +136,10 @@ def _learn_strings(
     options: PieceOptions,
     n_merges: int,
     *,
+    steps: list[SymbolMerge] | None,
     progress: bool,
 ) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the merged strings and the frequencies of their pairs."""
+    """Return the merged strings and the frequencies of their pairs; append the merges to `steps`."""
     words, weights, joins = cut_into_parts(counts, symbols, reserved, options.rules)
     order, n_symbols = Frequency("shortest", joins), len(symbols) + n_merges
     megabytes = estimate_bytes(len(words.values), n_symbols, order) / 1e6
@@ -141,6 +160,7 @@ def _learn_strings(
         order=order,
         frequencies=found,
         unmerged=unmerged if options.min_frequency == 1 else None,
+        observer=None if steps is None else steps.append,
         progress=progress,
     )
     strings = [chr(character) for character in symbols.tolist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from fasttok.models.bpe.alphabets import Characters
 from fasttok.models.bpe.by_score import merges_by_score
 from fasttok.models.bpe.model import BPEModel
 from fasttok.models.loss import count_lost, warn_of_lost_bytes
+from fasttok.models.merging.merge_steps import MergeStep
 from fasttok.models.options import describe_minimum
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
@@ -28,7 +30,13 @@ ROLES = {"bos": "<s>", "eos": "</s>", "pad": "<pad>"}
 MARK = "▁"
 
 
-def train(trainer: Any, counts: PretokenCounts, *, progress: bool) -> Trained:
+def train(
+    trainer: Any,
+    counts: PretokenCounts,
+    *,
+    progress: bool,
+    observer: Callable[[MergeStep], object] | None,
+) -> Trained:
     """Learn the pieces and make the model of `trainer`, a `BPETrainer`; see `BPETrainer.train`."""
     from fasttok.models.bpe.sentencepiece.learning import PieceOptions, learn_pieces
     from fasttok.models.bpe.sentencepiece.piece_rules import PieceRules
@@ -58,6 +66,7 @@ def train(trainer: Any, counts: PretokenCounts, *, progress: bool) -> Trained:
             ),
         ),
         progress=progress,
+        observer=observer,
     )
     n_special = len(trainer.special_tokens)
     texts = [*[""] * n_special, *own, *names, *learned.merged, *learned.characters]

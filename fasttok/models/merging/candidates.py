@@ -1,0 +1,95 @@
+"""Kernels that list the best pairs at one moment of a training, for those who watch it.
+
+They visit all slots, so they are slower than a merge. They write to `out` only, and use the arrays of
+`fasttok.models.merging.kernels` and `fasttok.models.merging.likelihood`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fasttok.core.jit import njit
+from fasttok.models.merging.joins import may_join
+from fasttok.models.merging.kernels import (
+    FORBIDDEN_LEFT,
+    FORBIDDEN_RIGHT,
+    LEFT,
+    MARKS_ALONE,
+    MAX_LENGTH,
+    MIN_COUNT,
+    N_PAIRS,
+    RIGHT,
+    TIES,
+    precedes,
+)
+from fasttok.models.merging.likelihood import CERTAIN
+from fasttok.models.merging.likelihood import precedes as precedes_by_score
+
+
+@njit
+def list_most_frequent(count, pairs, piece_values, piece_offsets, traits, reg, out):
+    """Write the slots of the most frequent pairs that may be merged to `out`, the best first.
+
+    Return their number, which is at most the length of `out` (int64).
+    """
+    n = 0
+    for slot in range(reg[N_PAIRS]):
+        if count[slot] < reg[MIN_COUNT] or (n == len(out) and count[slot] < count[out[n - 1]]):
+            continue
+        left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
+        if not may_join(
+            traits[left], traits[right], reg[MAX_LENGTH], reg[FORBIDDEN_LEFT], reg[FORBIDDEN_RIGHT],
+            reg[MARKS_ALONE],
+        ):  # fmt: skip
+            continue
+        i = n
+        while i > 0:
+            above = out[i - 1]
+            if not precedes(
+                count[slot], left << 32 | right, count[above], pairs[above, LEFT] << 32 | pairs[above, RIGHT],
+                piece_values, piece_offsets, reg[TIES],
+            ):  # fmt: skip
+                break
+            if i < len(out):
+                out[i] = above
+            i -= 1
+        if i < len(out):
+            out[i] = slot
+            n = min(n + 1, len(out))
+    return n
+
+
+@njit
+def list_likeliest(count, pairs, piece_offsets, reg, frequencies, out):
+    """Write the slots of the pairs with the highest scores to `out`, as `list_most_frequent` does."""
+    n = 0
+    # Rows 0 to n - 1 describe the pairs in `out`, and the last row describes the pair to compare with them.
+    new = len(out)
+    keys, scores = np.empty((new + 1, 3), np.int64), np.empty(new + 1)
+    rows = np.empty((new + 1, 2), np.int64)
+    for slot in range(reg[N_PAIRS]):
+        if count[slot] < reg[MIN_COUNT]:
+            continue
+        left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
+        score = np.float64(count[slot]) / (np.float64(frequencies[left]) * np.float64(frequencies[right]))
+        if n == len(out) and scores[n - 1] > score * CERTAIN:
+            continue
+        length = (
+            piece_offsets[left + 1] - piece_offsets[left] + piece_offsets[right + 1] - piece_offsets[right]
+        )
+        if length > reg[MAX_LENGTH]:
+            continue
+        keys[new, 0], keys[new, 1], keys[new, 2] = count[slot], frequencies[left], frequencies[right]
+        scores[new] = score
+        rows[new, LEFT], rows[new, RIGHT] = left, right
+        i = n
+        while i > 0 and precedes_by_score(keys, scores, rows, new, i - 1):
+            if i < len(out):
+                out[i], scores[i] = out[i - 1], scores[i - 1]
+                keys[i], rows[i] = keys[i - 1], rows[i - 1]
+            i -= 1
+        if i < len(out):
+            out[i], scores[i] = slot, score
+            keys[i], rows[i] = keys[new], rows[new]
+            n = min(n + 1, len(out))
+    return n
