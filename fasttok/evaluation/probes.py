@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from fasttok.core.checks import describe
 from fasttok.core.errors import FasttokError, UnknownCharacterError
-from fasttok.display.colours import escape, show
+from fasttok.display.colours import STYLE, escape, label, prepare_tokens
 from fasttok.display.rendering import render
 from fasttok.display.tables import Table, measure_width
 from fasttok.evaluation.encoded import untrimmed
@@ -35,7 +37,8 @@ class Probe(NamedTuple):
     text : str
         The text, or a description of several texts.
     tokens : tuple of str
-        Tokens in readable form, as `Tokenizer.show` writes them; empty for several texts.
+        Tokens in readable form, as `Tokenizer.show` writes them; those that are unknown are the text that
+        they replace, in ``⟦ ⟧``. Empty for several texts.
     n_tokens : int or None
         Number of tokens; None if the text cannot be encoded.
     finding : str
@@ -80,20 +83,31 @@ class Probes:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return str(self._make_table(WIDEST))
-
-    def _repr_html_(self) -> str | None:
-        return render("table.html", table=self._make_table(None))
-
-    def _make_table(self, widest: int | None) -> Table:
         def cells(i: int) -> list[str]:
             row = self.rows[i]
-            n_tokens = "–" if row.n_tokens is None else f"{row.n_tokens:,}"
-            shown = (escape(row.text.encode()), "|".join(token.replace("|", r"\x7c") for token in row.tokens))
-            text, tokens = shown if widest is None else (_shorten(one, widest) for one in shown)
-            return [row.probe, text, n_tokens, tokens, row.finding]
+            tokens = "|".join(token.replace("|", r"\x7c") for token in row.tokens)
+            text, tokens = (_shorten(one, WIDEST) for one in (_name(row), tokens))
+            return [row.probe, text, _format(row.n_tokens), tokens, row.finding]
 
-        return Table(["probe", "text", "n", "tokens", "finding"], len(self), cells, right=["n"])
+        return str(Table(["probe", "text", "n", "tokens", "finding"], len(self), cells, right=["n"]))
+
+    def _repr_html_(self) -> str | None:
+        groups = [
+            (
+                name,
+                [
+                    {
+                        "text": _name(row),
+                        "shown": prepare_tokens(row.tokens),
+                        "n_tokens": _format(row.n_tokens),
+                        "finding": row.finding,
+                    }
+                    for row in rows
+                ],
+            )
+            for name, rows in groupby(self.rows, attrgetter("probe"))
+        ]
+        return render("probes.html", style=STYLE, groups=groups)
 
     def to_pandas(self) -> Any:
         """Return the rows as a ``pandas.DataFrame``.
@@ -190,14 +204,15 @@ def _tokenize(tok: AnyTokenizer, text: str) -> tuple[tuple[str, ...], list[int],
     """Return the readable form of the tokens of a text, their ids, and their spans."""
     encoding = untrimmed(tok).encode_with_offsets(text)
     ids: list[int] = encoding.ids.tolist()
-    if isinstance(tok, Tokenizer):
-        labels = show(tok, text, "none").tokens
-    else:
-        labels = tuple(escape(tok.id_to_piece(i)) for i in ids)
+    data = text.encode()
+    labels = [label(tok, i) if isinstance(tok, Tokenizer) else escape(tok.id_to_piece(i)) for i in ids]
+    for position, (start, end) in enumerate(encoding.byte_spans.tolist()):
+        if ids[position] == tok.unk_id:
+            labels[position] = f"⟦{escape(data[start:end])}⟧"
     spans = [(start, end) for start, end in encoding.byte_spans.tolist() if start < end]
     if len(spans) > 1 and spans[1][0] == 0:
         del spans[0]  # the ▁ that a tokenizer adds at the start of a text
-    return labels, ids, Tokenized(text, spans, len(ids))
+    return tuple(labels), ids, Tokenized(text, spans, len(ids))
 
 
 def _describe_error(error: FasttokError) -> str:
@@ -246,6 +261,16 @@ def _compare_languages(tok: AnyTokenizer) -> Iterator[Probe]:
         if language == "English":
             n_english = row.n_tokens
         yield row
+
+
+def _name(row: Probe) -> str:
+    """Return the text of a row in readable form, or the description of several texts."""
+    is_description = row.n_tokens is not None and not row.tokens
+    return row.text if is_description else escape(row.text.encode())
+
+
+def _format(n: int | None) -> str:
+    return "–" if n is None else f"{n:,}"
 
 
 def _shorten(text: str, widest: int) -> str:
