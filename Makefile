@@ -33,7 +33,8 @@ conformance: $(VENV)/test
 # Run the mutation tests with many seeds.
 fuzz: $(VENV)/test
 	FASTTOK_FUZZ=200 $(BIN)/python -m pytest -n auto --timeout 0 tests/test_fuzz.py tests/test_oniguruma.py \
-		tests/test_huggingface.py tests/test_huggingface_mutations.py tests/test_sentencepiece_mutations.py
+		tests/test_huggingface.py tests/test_huggingface_mutations.py tests/test_sentencepiece_mutations.py \
+		tests/test_play.py tests/test_play_page.py
 
 $(VENV)/built: $(SOURCES)
 	@echo "Creating an environment in $(VENV) and compiling; this takes one to three minutes …"

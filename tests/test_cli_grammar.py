@@ -25,7 +25,16 @@ from tests.test_cli import run
 
 TEXT = "the cat and the hat, the newest naïve 東京\n" * 5
 READING = ("train", "encode", "count", "pretokens", "diff")  # commands that read text
-OPENING = ("encode", "decode", "count", "inspect", "show", "convert", "diff")  # commands that open tokenizers
+OPENING = (
+    "encode",
+    "decode",
+    "count",
+    "inspect",
+    "show",
+    "play",
+    "convert",
+    "diff",
+)  # commands that open tokenizers
 WORKING = ("train", "pretokens", "compare", "verify", "demo")  # commands that show progress
 JSON = ("encode", "count", "pretokens", "inspect", "show", "diff", "compare", "verify")
 
@@ -183,6 +192,11 @@ def test_the_help_documents_exit_statuses_and_completion():
         (["tokens", "exprot"], "Did you mean 'export'?"),
         (["tokens", "export", "a.tokens", "-o", "x.bin"], "--to"),
         (["tokens", "import", "a.bin", "-o", "x.tokens", "--from", "nanogpt"], "--vocab-size"),
+        (["play", "--with", "-", "--with", "-"], "only once"),
+        (["play", "--port", "70000"], "--port"),
+        (["play", "--with", "tok.json", "--static", "x.html", "--port", "1"], "leave out --port"),
+        (["play", "--with", "tok.json", "--static", "x.html", "--no-browser"], "leave out --port"),
+        (["play", "--pretokenizer", "gpt2"], "add --with"),
         (["compare", "e.toml", "-o", "-"], "cannot be written to standard output"),
         (["demo", "-o", "-"], "cannot be written to standard output"),
         (["pretokens", "a.txt", "-o", "-", "--json"], "cannot both use standard output"),

@@ -92,6 +92,7 @@ CASES = {
     "pretokens": Case("pretokens t.txt -o new.npz", ("new.npz",), is_summary=True),
     "inspect": Case("inspect t.json"),
     "show": Case("show 'low 東京' --with t.json --with u.json"),
+    "play": Case("play --with t.json --static new.html", ("new.html",), is_summary=True),
     "convert": Case("convert t.json new.tiktoken --to tiktoken", ("new.tiktoken",), is_summary=True),
     "diff": Case("diff t.json u.json t.txt", status=1, error=2),
     "compare": Case("compare e.toml -o new --workers 1", ("new/metrics.jsonl",), is_summary=True),
@@ -106,6 +107,7 @@ WRITING = {
     "decode": "decode -t t.json t.ids -o {}",
     "count": "count t.txt --with t.json -o {}",
     "pretokens": "pretokens t.txt -o {}",
+    "play": "play --with t.json --static {}",
     "convert": "convert t.json {} --to tiktoken",
     "diff": "diff t.json u.json -o {}",
     "report": "report results -o {}",
@@ -329,7 +331,7 @@ def test_a_pipe_that_does_not_block(shell):
 
 
 def test_standard_output_as_the_output(shell, expected):
-    for name in ("train", "convert", "pretokens", "report"):
+    for name in ("train", "play", "convert", "pretokens", "report"):
         [saved] = CASES[name].saved
         command = CASES[name].command.replace(saved, "-")
         assert shell.run(f"fasttok {command} | cat >out")[0] == 0
@@ -452,6 +454,7 @@ DESTROYING = {
     "count": ("count {in} --with t.json -o {}", "t.txt"),
     "count, tokenizer": ("count t.txt --with {in} -o {}", "t.json"),
     "pretokens": ("pretokens {in} -o {}", "t.txt"),
+    "play": ("play --with {in} --static {}", "t.json"),
     "convert": ("convert {in} {} --to fasttok", "t.json"),
     "diff": ("diff {in} u.json -o {}", "t.json"),
     "diff, texts": ("diff t.json u.json {in} -o {}", "t.txt"),
@@ -510,6 +513,7 @@ def test_a_new_file_in_an_input_folder_is_no_input(folder, monkeypatch):
         ("inspect t.json >> t.json", "t.json"),
         ("show low --with t.json >> t.json", "t.json"),
         ("show - --with t.json < t.txt >> t.txt", "t.txt"),
+        ("play --with t.json --static - >> t.json", "t.json"),
         ("convert t.json - --to tiktoken >> t.json", "t.json"),
         ("convert t.json /dev/stdout --to tiktoken >> t.json", "t.json"),
         ("diff t.json u.json >> u.json", "u.json"),

@@ -21,6 +21,7 @@ HOMES = {
     "pretokens": "pretokens",
     "inspect": "inspect",
     "show": "show",
+    "play": "play",
     "convert": "convert",
     "diff": "diff",
     "compare": "experiment",
@@ -60,6 +61,7 @@ def main() -> None:
       fasttok encode books/ -t tok.json -o a.tokens encode a corpus to a store of ids
       fasttok tokens info a.tokens                  print how many ids a store has
       fasttok count books/ --with tok.json          count the tokens of each file
+      fasttok play --with tok.json                  show tokens while you type, in the browser
       fasttok convert tok.json hf/ --to huggingface write it for another library
       fasttok diff a.json b.json books/*.txt        find out where two tokenizers differ
       fasttok compare experiment.toml -o results/   train and measure many tokenizers
