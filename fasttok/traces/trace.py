@@ -40,9 +40,9 @@ def trace(
 
     Notes
     -----
-    The trainers themselves report their steps. Before each merge, all pairs are visited to find the best
-    ones, so tracing many merges of a large corpus is much slower than training: O(m p) for m merges and p
-    different pairs. The memory is a few hundred bytes per merge, or 30 bytes per piece and round of Unigram.
+    The trainers themselves report their steps. Before each merge, the best pairs are found, which takes more
+    time than the merge itself: at most O(p) for p different pairs. The memory is about 1 kB per merge, or 40
+    bytes per piece and round of Unigram.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Kernels that list the best pairs at one moment of a training, for those who watch it.
 
-They visit all slots, so they are slower than a merge. They write to `out` only, and use the arrays of
-`fasttok.models.merging.kernels` and `fasttok.models.merging.likelihood`.
+They write to `out` only, and use the arrays of `fasttok.models.merging.kernels` and
+`fasttok.models.merging.likelihood`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import numpy as np
 from fasttok.core.jit import njit
 from fasttok.models.merging.joins import may_join
 from fasttok.models.merging.kernels import (
+    FLOOR,
     FORBIDDEN_LEFT,
     FORBIDDEN_RIGHT,
     LEFT,
     MARKS_ALONE,
     MAX_LENGTH,
     MIN_COUNT,
+    N_HEAP,
     N_PAIRS,
     RIGHT,
     TIES,
@@ -27,41 +29,58 @@ from fasttok.models.merging.likelihood import precedes as precedes_by_score
 
 
 @njit
-def list_most_frequent(count, pairs, piece_values, piece_offsets, traits, reg, out):
+def insert_by_count(slot, count, pairs, piece_values, piece_offsets, reg, out, n):
+    """Insert a slot into the first `n` of `out`, in the order of merging; return the new number of slots.
+
+    If `out` is full, its last slot is dropped, or the new one.
+    """
+    pair = pairs[slot, LEFT] << 32 | pairs[slot, RIGHT]
+    i = n
+    while i > 0:
+        above = out[i - 1]
+        other = pairs[above, LEFT] << 32 | pairs[above, RIGHT]
+        if not precedes(count[slot], pair, count[above], other, piece_values, piece_offsets, reg[TIES]):
+            break
+        if i < len(out):
+            out[i] = above
+        i -= 1
+    if i == len(out):
+        return n
+    out[i] = slot
+    return min(n + 1, len(out))
+
+
+@njit
+def list_most_frequent(count, pairs, piece_values, piece_offsets, heap, traits, reg, out):
     """Write the slots of the most frequent pairs that may be merged to `out`, the best first.
 
-    Return their number, which is at most the length of `out` (int64).
+    Return their number, which is at most the length of `out` (int64). All pairs with a count of at least
+    FLOOR that may be merged are in the heap, each once. Only if they are too few, all slots are visited.
     """
     n = 0
+    for i in range(reg[N_HEAP]):
+        slot = heap[i, 2]
+        if count[slot] >= reg[FLOOR]:
+            n = insert_by_count(slot, count, pairs, piece_values, piece_offsets, reg, out, n)
+    if n == len(out):
+        return n
     for slot in range(reg[N_PAIRS]):
-        if count[slot] < reg[MIN_COUNT] or (n == len(out) and count[slot] < count[out[n - 1]]):
+        if count[slot] < reg[MIN_COUNT] or count[slot] >= reg[FLOOR]:
             continue
-        left, right = pairs[slot, LEFT], pairs[slot, RIGHT]
-        if not may_join(
-            traits[left], traits[right], reg[MAX_LENGTH], reg[FORBIDDEN_LEFT], reg[FORBIDDEN_RIGHT],
-            reg[MARKS_ALONE],
+        if may_join(
+            traits[pairs[slot, LEFT]], traits[pairs[slot, RIGHT]], reg[MAX_LENGTH], reg[FORBIDDEN_LEFT],
+            reg[FORBIDDEN_RIGHT], reg[MARKS_ALONE],
         ):  # fmt: skip
-            continue
-        i = n
-        while i > 0:
-            above = out[i - 1]
-            if not precedes(
-                count[slot], left << 32 | right, count[above], pairs[above, LEFT] << 32 | pairs[above, RIGHT],
-                piece_values, piece_offsets, reg[TIES],
-            ):  # fmt: skip
-                break
-            if i < len(out):
-                out[i] = above
-            i -= 1
-        if i < len(out):
-            out[i] = slot
-            n = min(n + 1, len(out))
+            n = insert_by_count(slot, count, pairs, piece_values, piece_offsets, reg, out, n)
     return n
 
 
 @njit
 def list_likeliest(count, pairs, piece_offsets, reg, frequencies, out):
-    """Write the slots of the pairs with the highest scores to `out`, as `list_most_frequent` does."""
+    """Write the slots of the pairs with the highest scores to `out`, as `list_most_frequent` does.
+
+    All slots are visited.
+    """
     n = 0
     # Rows 0 to n - 1 describe the pairs in `out`, and the last row describes the pair to compare with them.
     new = len(out)

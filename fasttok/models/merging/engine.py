@@ -90,8 +90,8 @@ def learn_merges(
         of all pairs that were neighbours at some time, even while a merge was under way, and that may be
         merged, each once and sorted, without those of merged symbols.
     observer : callable, optional
-        Function that is called with a `SymbolMerge` after each merge. To find the best pairs, all pairs are
-        visited before each merge.
+        Function that is called with a `SymbolMerge` after each merge. The best pairs are found before each
+        merge; with `Likelihood`, all pairs are visited for that.
     progress : bool
         Whether to show a progress bar on standard error.
 
@@ -165,7 +165,7 @@ def learn_merges(
                     slot, texts = int(reg[k.CURRENT]), (piece_values, piece_offsets)
                     # The merge before this one has ended; before the first merge, nothing is reported.
                     watch.end(int(reg[k.N_SYMBOLS]) - 2, int(merges[reg[k.N_SYMBOLS] - n_alphabet - 2, 3]))
-                    best = _find_best(order, count, pairs, texts, by_symbol, reg, vetoed)
+                    best = _find_best(order, count, pairs, texts, by_pair, by_symbol, reg, vetoed)
                     watch.begin(
                         pairs[best, :2], count[best], _count_words(cells, pairs[slot], postings, slot)
                     )
@@ -242,6 +242,7 @@ def _find_best(
     count: NDArray[np.int64],
     pairs: NDArray[np.int64],
     strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+    by_pair: list[NDArray[Any]],
     by_symbol: list[NDArray[Any]],
     reg: NDArray[np.int64],
     vetoed: set[bytes],
@@ -249,7 +250,7 @@ def _find_best(
     """Return the slots of the best pairs; the counts of those whose string is vetoed are set to 0."""
     values, offsets = strings
     while True:
-        best = order.find_best(N_CANDIDATES, count, pairs, strings, by_symbol, reg)
+        best = order.find_best(N_CANDIDATES, count, pairs, strings, by_pair, by_symbol, reg)
         parts = [[values[offsets[i] : offsets[i + 1]].tobytes() for i in pair] for pair in pairs[best, :2]]
         is_vetoed = [left + right in vetoed for left, right in parts] if vetoed else [False] * len(best)
         if not any(is_vetoed):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fasttok.models.merging.watching import SymbolMerge
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """Pair of neighbouring pieces that could be merged, and its counts at that time.
 
@@ -44,7 +44,7 @@ class Candidate:
         return self.count / (self.left_count * self.right_count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MergeStep:
     """One merge of a training: the pairs that came first in the order of merging, and its effect.
 

@@ -95,12 +95,13 @@ class Order(ABC):
         count: NDArray[np.int64],
         pairs: NDArray[np.int64],
         strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        by_pair: list[NDArray[Any]],
         by_symbol: list[NDArray[Any]],
         reg: NDArray[np.int64],
     ) -> NDArray[np.int64]:
         """Return the slots of the `n` pairs that come first in this order, or of all if there are fewer.
 
-        Only pairs that may be merged are found. The time is proportional to the number of slots.
+        Only pairs that may be merged are found. Time is at most O(p) for p slots.
 
         Parameters
         ----------
@@ -110,8 +111,8 @@ class Order(ABC):
             Arrays of the kernels.
         strings : tuple of ndarray
             Arrays `piece_values` and `piece_offsets` of the kernels.
-        by_symbol : list of ndarray
-            Arrays with one entry per symbol, which `begin` has returned.
+        by_pair, by_symbol : list of ndarray
+            Arrays that `begin` has returned.
         """
 
 
@@ -186,13 +187,14 @@ class Frequency(Order):
         count: NDArray[np.int64],
         pairs: NDArray[np.int64],
         strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        by_pair: list[NDArray[Any]],
         by_symbol: list[NDArray[Any]],
         reg: NDArray[np.int64],
     ) -> NDArray[np.int64]:
         from fasttok.models.merging import candidates
 
-        slots, traits = np.empty(n, np.int64), by_symbol[0]
-        return slots[: candidates.list_most_frequent(count, pairs, *strings, traits, reg, slots)]
+        slots, heap, traits = np.empty(n, np.int64), by_pair[0], by_symbol[0]
+        return slots[: candidates.list_most_frequent(count, pairs, *strings, heap, traits, reg, slots)]
 
     def find_pairs(
         self, pairs: NDArray[np.int64], by_symbol: list[NDArray[Any]], reg: NDArray[np.int64]
@@ -240,6 +242,7 @@ class Likelihood(Order):
         count: NDArray[np.int64],
         pairs: NDArray[np.int64],
         strings: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        by_pair: list[NDArray[Any]],
         by_symbol: list[NDArray[Any]],
         reg: NDArray[np.int64],
     ) -> NDArray[np.int64]:
