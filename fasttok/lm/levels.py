@@ -91,7 +91,7 @@ def count_levels(symbols: NDArray[np.uint32], begin: int, order: int) -> list[Le
 
     Notes
     -----
-    Each length takes one sort of the keys of all positions: O(n log n) time, and about 40 n bytes of memory.
+    Each length takes one sort of the keys of all positions: O(n log n) time, and about 60 n bytes of memory.
     """
     levels: list[Level] = []
     nodes = np.zeros(len(symbols), np.uint32)  # node of the n-gram that ends at each position

@@ -79,8 +79,9 @@ class NGram:
     count of 1, 2 or 3, or give a discount that is not above 0 or is more than the count. The discounts of
     this length are then 0.5, 1 and 1.5, which KenLM uses in this case.
 
-    **Size.** `fit` takes O(n log n) time for n ids and about 40 bytes of memory per id; a model has 16 bytes
-    per distinct n-gram, and 24 per n-gram that is shorter than `order`. Results do not depend on the machine.
+    **Size.** `fit` takes O(n log n) time for n ids, and about 60 bytes of memory per id and per document. A
+    model has 16 bytes per distinct n-gram, and 24 more per n-gram that is shorter than `order`. Probabilities
+    and bits have the same value on every machine.
 
     Examples
     --------
