@@ -6,6 +6,7 @@ import html.parser
 import math
 import re
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -264,6 +265,26 @@ def test_families_without_steps_are_refused(model, options):
 def test_greedy_trainers_refuse_observers():
     with pytest.raises(ValueError, match='observer requires method="frequency"'):
         ft.WordPieceTrainer(method="greedy", vocab_size=60).train(COUNTS, observer=print)
+
+
+@dataclass(frozen=True)
+class Traced(ft.Trainer):
+    vocab_size: int
+    more: tuple[str, ...] = ()
+    has_steps = True
+
+    def train(self, counts, *, workers=None, progress=False, observer=None):
+        trained = ft.BPETrainer(self.vocab_size).train(counts, observer=observer)
+        for step in self.more if observer else ():
+            observer(step)
+        return trained
+
+
+def test_custom_trainers():
+    t = ft.trace(PAPER, Traced, vocab_size=258)
+    assert [step.candidates[0].piece for step in t.steps] == [b"es", b"est"]
+    with pytest.raises(TypeError, match="some of its steps are MergeStep, str"):
+        ft.trace(PAPER, Traced, vocab_size=258, more=["one"])
 
 
 def test_an_error_of_an_observer_ends_the_training():

@@ -7,7 +7,8 @@ from typing import Any
 from fasttok.corpus.corpus import Corpus
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trainer
-from fasttok.models.unigram.model import UnigramModel
+from fasttok.models.merging.merge_steps import MergeStep
+from fasttok.models.rounds import EMStep, PruningStep
 from fasttok.tokenizer.train import train
 from fasttok.traces.merges import MergeTrace
 from fasttok.traces.unigram import UnigramTrace
@@ -30,13 +31,13 @@ def trace(
     Returns
     -------
     MergeTrace or UnigramTrace
-        The steps: a `UnigramTrace` for Unigram models, a `MergeTrace` for others. Its `tokenizer` equals the
-        one that `train` returns for the same arguments.
+        The steps: a `UnigramTrace` of rounds, or a `MergeTrace` of merges. Its `tokenizer` equals the one
+        that `train` returns for the same arguments.
 
     Raises
     ------
     ValueError, TypeError
-        As in `train`; also if the model has no steps.
+        As in `train`; also if the model has no steps, or those of a custom trainer have other types.
 
     Notes
     -----
@@ -67,6 +68,12 @@ def trace(
     """
     steps: list[Any] = []
     tokenizer = train(source, model, observer=steps.append, **options)
-    if isinstance(tokenizer.model, UnigramModel):
+    if steps and all(isinstance(step, (EMStep, PruningStep)) for step in steps):
         return UnigramTrace(tokenizer, tuple(steps))
+    if not all(isinstance(step, MergeStep) for step in steps):
+        kinds = sorted({type(step).__name__ for step in steps})
+        raise TypeError(
+            "model: the steps of a trainer must all be MergeStep, or all be EMStep or PruningStep, but some "
+            f"of its steps are {', '.join(kinds)}"
+        )
     return MergeTrace(tokenizer, tuple(steps), options.get("start"))
