@@ -218,6 +218,27 @@ def test_separators_are_the_end_symbol(tmp_path, tok):
         plain.bits(stores[1])
 
 
+def test_separators_equal_the_oracle(tmp_path):
+    rows = [row + [0] * (i % 3) for i, row in enumerate(random_documents(4))]  # 0 is also within documents
+    stores = [
+        ft.TokenStore.from_arrays(tmp_path / f"{i}.tokens", part, vocab_size=40, separator_id=0)
+        for i, part in enumerate((rows[:-20], rows[-20:]))
+    ]
+    train, test = (
+        [row[:-1] if row[-1:] == [0] else row for row in part] for part in (rows[:-20], rows[-20:])
+    )
+    oracle = lm_oracles.KneserNey(train, 3, 40, end=0)
+    expected = [lm_oracles.measure_bits(oracle, row) for row in test]
+    np.testing.assert_allclose(ft.lm.NGram(3).fit(stores[0]).bits(stores[1]), expected, rtol=1e-12)
+
+
+def test_wrapped_tokenizers(tok):
+    wrapped = ft.wrap(tok.to_tiktoken())
+    lm = ft.lm.NGram().fit(ENGLISH[:40], wrapped)
+    assert lm.bits(ENGLISH[40:], wrapped).tolist() == lm.bits(ENGLISH[40:], tok).tolist()
+    assert lm.vocab_size == tok.vocab_size
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 64])
 def test_results_do_not_depend_on_chunks(monkeypatch, tok, chunk):
     rows = tok.encode_batch(ENGLISH)
