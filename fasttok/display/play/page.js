@@ -9,6 +9,7 @@ const CONTEXT = document.getElementById("context");
 const MESSAGE = document.getElementById("message");
 const UTF8 = new TextEncoder();
 
+const MODELS = { bpe: "BPE", wordpiece: "WordPiece", unigram: "Unigram" };
 // Names of roles in chat templates, by the name that is shown.
 const ROLES = {
   system: ["system", "developer", "sys", "systemprompt"],
@@ -84,7 +85,7 @@ class Panel {
     name.id = `name-${number}`;
     this.element.setAttribute("aria-labelledby", name.id);
     const special = tokenizer.special ? `, ${count(tokenizer.special, "special token")}` : "";
-    const kind = make("p", "kind", `${tokenizer.model}, ${count(tokenizer.vocabulary, "id")}${special}`);
+    const kind = make("p", "kind", `${MODELS[tokenizer.model] ?? tokenizer.model}, ${count(tokenizer.vocabulary, "id")}${special}`);
     this.figures = make("dl");
     this.error = make("p", "error");
     this.error.hidden = true;
@@ -145,7 +146,7 @@ class Panel {
         else this.tokens.append(this.blocks[this.n].element);
       }
       const { element } = this.blocks[this.n];
-      items.forEach((item, i) => { item.element = element.children[i]; });
+      items.forEach((item, i) => { item.element = element.children[2 * i]; });
       this.n += 1;
     }
     if (this.undrawn.length > 0) this.timer = setTimeout(() => this.drawMore(), 30);
@@ -160,7 +161,7 @@ class Panel {
       if (n > 0) rows.push(["bytes per token", (size.bytes / n).toFixed(2)]);
       const price = Number(PRICE.value), context = Number(CONTEXT.value);
       if (PRICE.value && price >= 0) rows.push(["cost", ((n * price) / 1e6).toFixed(6)]);
-      if (CONTEXT.value && context >= 1) rows.push(["of the context", `${((100 * n) / context).toFixed(2)}%`]);
+      if (CONTEXT.value && context >= 1) rows.push(["of context", `${((100 * n) / context).toFixed(2)}%`]);
     }
     this.figures.replaceChildren(...rows.map(([name, value]) => {
       const row = make("div");
@@ -227,7 +228,7 @@ function drawBlock(items, asIds) {
       token.dataset.role = item.role;
       if (item.begins) token.classList.add("begins");
     }
-    block.append(token);
+    block.append(token, make("wbr"));
   });
   return block;
 }
