@@ -16,7 +16,7 @@ from fasttok.display.play.page import static_page
 from fasttok.display.play.server import serving
 from tests.browser import open_browser
 
-N_TEXTS = 60 * int(os.environ.get("FASTTOK_FUZZ", "1"))
+N_TEXTS = 30 * int(os.environ.get("FASTTOK_FUZZ", "1"))
 LANGUAGES = ("eng", "deu", "rus", "jpn")
 HOSTILE = "<img src=x onerror=alert(1)></textarea><script>alert(1)</script>"
 PARTS = [
@@ -101,6 +101,14 @@ def tokenizers():
         latin, **unigram, unk="<unk>", pretokenizer=ft.Metaspace(remove_extra_whitespaces=False)
     )
     found["wordpiece"] = ft.train(latin, "wordpiece", vocab_size=500, unk="[UNK]", pretokenizer="bert")
+    for name, normalizer in {
+        "bert": "bert",
+        "cased": ft.BertNormalizer(lowercase=False),
+        "lower": "lowercase",
+    }.items():
+        found[name] = ft.train(
+            latin, "wordpiece", vocab_size=500, unk="[UNK]", pretokenizer="bert", normalizer=normalizer
+        ).add_tokens([ft.AddedToken("The NEW", normalized=True)])
     options = {"units": "character", "vocab_size": 400, "special_tokens": ["<unk>"], "unk": "<unk>"}
     found["characters"] = ft.train(
         latin, "bpe", **options, end_of_word_suffix="</w>", pretokenizer="whitespace_split"
@@ -111,6 +119,14 @@ def tokenizers():
     found["word"] = ft.train(latin, "word", unk="[UNK]", pretokenizer="gpt2")
     found["byte"] = ft.train(latin, "byte")
     return found
+
+
+@pytest.fixture(scope="module")
+def one_file(tokenizers, tmp_path_factory):
+    """Return the address of the page in one file."""
+    path = tmp_path_factory.mktemp("one_file") / "page.html"
+    path.write_text(static_page(tokenizers), "utf-8")
+    return path.as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -280,10 +296,8 @@ def random_text(rng: random.Random, words: list[str]) -> str:
     return joined if kind == 2 else f"{joined}<|end|>the new{joined[:100]}"
 
 
-def test_the_page_in_one_file_has_the_ids_of_the_library(browser, tokenizers, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(static_page(tokenizers), "utf-8")
-    browser.open(path.as_uri())
+def test_the_page_in_one_file_has_the_ids_of_the_library(browser, tokenizers, one_file):
+    browser.open(one_file)
     wait_for(browser, "document.body.dataset.answered === '1'")
     rng = random.Random(7)
     words = [
@@ -305,6 +319,8 @@ def test_the_page_in_one_file_has_the_ids_of_the_library(browser, tokenizers, tm
                     if "this page cannot split" in found["error"]["message"]:
                         assert special == "all"
                         assert name.startswith("unigram, ")
+                    elif "this page cannot order the mark" in found["error"]["message"]:
+                        assert name == "bert"
                     else:
                         with pytest.raises(ft.UnknownCharacterError):
                             tok.encode(clean, special=special)
@@ -319,10 +335,8 @@ def test_the_page_in_one_file_has_the_ids_of_the_library(browser, tokenizers, tm
     assert browser.console() == []
 
 
-def test_the_labels_of_the_page_in_one_file_are_those_of_the_server(browser, tokenizers, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(static_page(tokenizers), "utf-8")
-    browser.open(path.as_uri())
+def test_the_labels_of_the_page_in_one_file_are_those_of_the_server(browser, tokenizers, one_file):
+    browser.open(one_file)
     text = "the naïve 東京 cats\n<|end|>1"
     answers = browser.run("return encodeAll(DATA, given[0], true)", text)["tokenizers"]
     with serving(tokenizers) as server:
@@ -353,6 +367,6 @@ def test_names_and_pieces_cannot_leave_the_data_of_the_page(tmp_path):
     tok = ft.train(sample("eng"), vocab_size=300, special_tokens=[HOSTILE])
     page = static_page({HOSTILE: tok})
     assert HOSTILE not in page
-    assert page.count("</script>") == 3
+    assert page.count("</script>") == 4
     assert "https://" not in page
     assert Path(ft.__file__).parent.as_posix() not in page

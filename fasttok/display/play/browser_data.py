@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.errors import ModelExportError
+from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.display.play.requests import NamedTokenizer
 from fasttok.models.base import Model
 from fasttok.models.bpe.alphabets import Bytes
@@ -19,13 +20,17 @@ from fasttok.models.unigram.model import UnigramModel
 from fasttok.models.units.base import UnitModel
 from fasttok.models.units.byte import ByteModel
 from fasttok.models.wordpiece.model import WordPieceModel
+from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer
 from fasttok.text.pretokenizers.classes import SplitDigits, SplitPunctuation, WordsAndSymbols
 from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
 from fasttok.text.pretokenizers.scanners import ScannerPretokenizer, ScriptPretokenizer
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
-from fasttok.text.steps import Pretokenizer
+from fasttok.text.rows import Rows
+from fasttok.text.steps import Normalizer, Pretokenizer
 from fasttok.text.unicode import _script_runs
 from fasttok.text.unicode import classes as tables
+from fasttok.text.unicode.normal_forms import Unicode
+from fasttok.tokenizer.tokenizer import Tokenizer
 
 _ADVICE = "leave out --static, so that fasttok itself encodes"
 _ENDINGS = ("(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?i:[sdmt]|ll|ve|re)")  # ſ is an s without regard to case
@@ -66,8 +71,7 @@ class BrowserData:
         """
         tok = named.tokenizer
         try:
-            if tok.normalizer is not None:
-                raise _Unable(f"the normalizer {tok.normalizer}")
+            normalizer = _describe_normalizer(tok.normalizer)
             for token in tok.added_tokens:
                 if not token.is_plain:
                     raise _Unable(f"the added token {token.text!r} with lstrip, rstrip or single_word")
@@ -104,10 +108,8 @@ class BrowserData:
                 labels.setdefault(i, [pieces[i].replace(" ", "·"), pieces[i].encode().hex()])
                 pieces[i] = text
         return {
-            "added": [
-                {"text": t.text, "id": i, "special": t.special, "normalized": bool(t.normalized)}
-                for t, i in tok.added_tokens.items()
-            ],
+            "normalizer": normalizer,
+            "added": _describe_added(tok),
             "steps": steps,
             "model": model,
             "unk": tok.unk_id,
@@ -178,6 +180,71 @@ class BrowserData:
             classes = find(step.unicode)
             self.sets[key] = _ranges((classes & has != 0) & (classes & has_not == 0))
         return key
+
+
+def _describe_added(tok: Tokenizer) -> list[dict[str, Any]]:
+    """Return the added tokens, with the texts that are searched for."""
+    normalized = tok._added.normalized_by_id()
+    found = []
+    for token, i in tok.added_tokens.items():
+        text = normalized[i].decode() if token.normalized else token.text
+        if text:
+            found.append(
+                {"text": text, "id": i, "special": token.special, "normalized": bool(token.normalized)}
+            )
+    return found
+
+
+def _describe_normalizer(normalizer: Normalizer | None) -> dict[str, Any] | None:
+    """Return the replacement of each code point."""
+    if normalizer is None:
+        return None
+    strips = isinstance(normalizer, BertNormalizer) and normalizer._strips
+    if not isinstance(normalizer, BertNormalizer) and not (
+        isinstance(normalizer, UnicodeNormalizer) and not normalizer.name.startswith("nf")
+    ):
+        raise _Unable(f"the normalizer {normalizer}")
+    codes = np.delete(np.arange(tables.N_CODE_POINTS), np.s_[0xD800:0xE000])
+    before = _one_per_row(codes)
+    after = normalizer.rewrite(Rows.of(before)).documents
+    dropped, spaced = np.zeros((2, tables.N_CODE_POINTS), np.uint8)
+    replaced, refused = [], []
+    changed = _find_changed(before, after)
+    for code, row in zip(codes[changed].tolist(), after.take(changed).to_bytes(), strict=True):
+        text = row.decode()
+        if text == "":
+            dropped[code] = 1
+        elif text == f" {chr(code)} ":
+            spaced[code] = 1
+        elif not (strips and 0xAC00 <= code <= 0xD7A3):
+            replaced.append([code, text])
+    if strips:  # marks that it keeps, and puts in order
+        unicode = Unicode(normalizer.unicode)
+        refused = sorted(set(unicode.combining) - set(unicode.nonspacing))
+    return {
+        "replaced": replaced,
+        "dropped": [*_runs(dropped).values()],
+        "spaced": [*_runs(spaced).values()],
+        "refused": refused,
+        "hangul": strips,
+    }
+
+
+def _one_per_row(codes: NDArray[np.int64]) -> Ragged:
+    """Return the code points in UTF-8, one per row."""
+    text = codes.astype("<u4").tobytes().decode("utf-32-le").encode()
+    lengths = np.searchsorted(np.array([0x80, 0x800, 0x10000]), codes, side="right") + 1
+    return Ragged(np.frombuffer(text, np.uint8), lengths_to_offsets(lengths))
+
+
+def _find_changed(before: Ragged, after: Ragged) -> NDArray[np.int64]:
+    """Return the rows that differ."""
+    differs = before.lengths != after.lengths
+    same_length = np.flatnonzero(~differs)
+    a, b = before.take(same_length), after.take(same_length)
+    rows = np.searchsorted(a.offsets, np.flatnonzero(a.values != b.values), side="right") - 1
+    differs[same_length[rows]] = True
+    return np.flatnonzero(differs)
 
 
 class _Unable(Exception):

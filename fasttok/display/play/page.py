@@ -83,7 +83,8 @@ def static_page(tokenizers: Mapping[str, Tokenizer]) -> str:
     for name, tok in tokenizers.items():
         named = NamedTokenizer(name, tok)
         described.append({**named.describe(), "encoder": data.describe(named)})
-    style, scripts = f"\n{_read('page.css')}", [f"\n{_read('encoder.js')}", f"\n{_read('page.js')}"]
+    style = f"\n{_read('page.css')}"
+    scripts = [f"\n{_read(name)}" for name in ("models.js", "encoder.js", "page.js")]
     policy = (
         f"default-src 'none'; style-src {_hash_source(style)}; img-src data:; base-uri 'none'; "
         f"form-action 'none'; script-src {' '.join(map(_hash_source, scripts))}"
