@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fasttok as ft
-from fasttok.lm import documents
+from fasttok.lm import documents, levels
 from fasttok.lm.levels import count_levels
 from fasttok.lm.logarithms import compute_log2
 from fasttok.lm.smoothing import find_discounts
@@ -116,6 +116,18 @@ def test_counts_do_not_cross_documents():
         divmod(key, 1 << 32): n for key, n in zip(bigrams.keys.tolist(), bigrams.counts.tolist(), strict=True)
     }
     assert grams == {(3, 0): 2, (0, 1): 2, (1, 2): 2}
+
+
+def test_keys_that_do_not_fit_one_word(monkeypatch):
+    rows = random_documents(6)
+    packed = ft.lm.NGram(4).fit(rows, 40)
+    monkeypatch.setattr(levels, "WORD_BITS", 1)
+    sorted_by_keys = ft.lm.NGram(4).fit(rows, 40)
+    assert packed.n_ngrams == sorted_by_keys.n_ngrams
+    assert packed.bits(rows).tolist() == sorted_by_keys.bits(rows).tolist()
+    large = ft.lm.NGram(4).fit(rows, (1 << 31) - 1)  # ids of 31 bits
+    monkeypatch.undo()
+    assert ft.lm.NGram(4).fit(rows, (1 << 31) - 1).bits(rows).tolist() == large.bits(rows).tolist()
 
 
 # Sums

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NO_NODE = -1  # in arrays of nodes: the n-gram does not occur
+WORD_BITS = 64
 MOST_SYMBOLS = 1 << 32  # of a training text; keys have 32 bits for the node of the context
 
 
@@ -71,6 +72,57 @@ def make_keys(contexts: NDArray[Any], symbols: NDArray[np.uint32]) -> NDArray[np
     return keys
 
 
+def sort_grams(
+    contexts: NDArray[np.uint32],
+    symbols: NDArray[np.uint32],
+    ends: NDArray[np.int64],
+    n_contexts: int,
+    begin: int,
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Sort n-grams by their keys.
+
+    Parameters
+    ----------
+    contexts, symbols : ndarray of uint32, shape (n,)
+        Node of the context, below `n_contexts`, and last symbol, at most `begin`, of each n-gram.
+    ends : ndarray of int64, shape (n,)
+        Position of the last symbol of each n-gram; ascending.
+    n_contexts, begin : int
+        Limits of `contexts` and `symbols`.
+
+    Returns
+    -------
+    places : ndarray of int64, shape (n,)
+        Positions in the order of the keys. The order of equal n-grams is not defined.
+    keys : ndarray of uint64, shape (n,)
+        Keys in ascending order.
+
+    Notes
+    -----
+    If the numbers of an n-gram and its position fit 64 bits together, they are sorted as one number. This is
+    several times as fast as sorting the positions by the keys.
+    """
+    symbol_bits = begin.bit_length()
+    place_bits = int(ends[-1]).bit_length() if len(ends) else 0
+    if (n_contexts - 1).bit_length() + symbol_bits + place_bits > WORD_BITS:
+        keys = make_keys(contexts, symbols)
+        order = np.argsort(keys)
+        return ends[order], keys[order]
+    packed = contexts.astype(np.uint64)
+    packed <<= np.uint64(symbol_bits)
+    packed |= symbols
+    packed <<= np.uint64(place_bits)
+    packed |= ends.astype(np.uint64)
+    packed.sort()
+    places = (packed & np.uint64((1 << place_bits) - 1)).astype(np.int64)
+    packed >>= np.uint64(place_bits)
+    keys = packed >> np.uint64(symbol_bits)
+    keys <<= np.uint64(32)
+    packed &= np.uint64((1 << symbol_bits) - 1)
+    keys |= packed
+    return places, keys
+
+
 def count_levels(symbols: NDArray[np.uint32], begin: int, order: int) -> list[Level]:
     """Count the n-grams of the lengths from 1 to `order`.
 
@@ -101,18 +153,16 @@ def count_levels(symbols: NDArray[np.uint32], begin: int, order: int) -> list[Le
         if length > 1:
             ends = ends[ends < len(symbols) - 1] + 1
             ends = ends[symbols[ends] != begin]
-        keys = make_keys(nodes[ends - 1], symbols[ends])
-        sorting = np.argsort(keys)
-        keys = keys[sorting]
+        n_contexts = len(levels[-1]) if levels else 1
+        places, keys = sort_grams(nodes[ends - 1], symbols[ends], ends, n_contexts, begin)
         firsts = np.flatnonzero(np.concatenate([np.ones(min(1, len(keys)), np.bool_), keys[1:] != keys[:-1]]))
         occurrences = np.diff(firsts, append=len(keys))
-        examples = ends[sorting[firsts]]  # position of one occurrence of each n-gram
+        examples = places[firsts]  # position of one occurrence of each n-gram
         if length > 1:  # count the symbols before each shorter n-gram
             shorter = levels[-1].counts
             before = np.bincount(nodes[examples], minlength=len(shorter))
             np.copyto(shorter, before, where=~is_first)
-        nodes[ends[sorting]] = np.repeat(np.arange(len(firsts), dtype=np.uint32), occurrences)
-        del sorting
+        nodes[places] = np.repeat(np.arange(len(firsts), dtype=np.uint32), occurrences)
         is_first = symbols[examples - length + 1] == begin
         if length == 1:
             occurrences[is_first] = 0
