@@ -51,7 +51,7 @@ def test_texts_are_split(folder):
     assert json.loads(from_stdin) == named
 
 
-@pytest.mark.parametrize("name", ["c.tsv", "c.parquet", "c.npz"])
+@pytest.mark.parametrize("name", ["c.tsv", "c.parquet", "c.arrow", "c.npz"])
 def test_written_tables_are_read_again(folder, name):
     escapes = ["--escapes"] * (name == "c.tsv")
     run("pretokens", "text.txt", "-o", name, "--pretokenizer", "gpt2", "--quiet", *escapes)
@@ -72,6 +72,7 @@ def test_written_tables_are_read_again(folder, name):
         (["text.txt", "--header"], 2, "--header has no effect without --counts"),
         (["text.txt", "--text-column", "x"], 2, "--text-column has no effect without --counts"),
         (["text.txt", "--escapes", "-o", "c.npz"], 2, "--escapes has no effect without --counts or a file"),
+        (["text.txt", "-o", "c.csv"], 2, "c.csv: the name of a file of counts must end with .npz, .tsv"),
         (["named.tsv", "--counts", "texts"], 1, "named.tsv:1: a count must be .*; pass --header if this is"),
         (["words.parquet", "--counts", "texts"], 1, "several columns of text .*; pass --text-column"),
         (["words.tsv", "--counts", "texts", "--field", "x"], 2, "--field is for text, but --counts reads"),

@@ -98,7 +98,7 @@ def test_errors_of_encoding_to_a_store(folder):
     common = ["encode", "a.jsonl", "--field", "body", "-t", "tok.json"]
     before = sorted(os.listdir())
     for arguments, message in (
-        (["-o", "a.tokens"], "it exists"),
+        (["-o", "a.tokens"], "the path exists"),
         (["-o", "new.tokens", "--separator-token", "<eot>"], "'<eot>' is not an added token"),
         (["-o", "new.tokens", "--shard-size", "70000"], "65,536"),
         (["-o", "missing/new.tokens", "--field", "x"], "no field"),
@@ -175,6 +175,7 @@ def test_verify_finds_damage_and_other_tokenizers(folder):
     assert "a.tokens: ok" in result.stdout
     assert "Error: 1 of 2 stores" in result.stderr
     assert "No such file" in run("tokens", "verify", "missing.tokens", code=1).stderr
+    assert "a.tokens: ok" in run("tokens", "verify", "missing.tokens", "a.tokens", code=1).stdout
 
 
 def test_pack_reports_and_saves(folder):
@@ -208,7 +209,8 @@ def test_pack_reports_and_saves(folder):
         message == f"Error: context must be at most the number of ids, {store.n_ids}, not 2048\n"
     )
     assert (
-        "it exists" in run("tokens", "pack", "a.tokens", "--context", 16, "-o", "last.tokens", code=1).stderr
+        "the path exists"
+        in run("tokens", "pack", "a.tokens", "--context", 16, "-o", "last.tokens", code=1).stderr
     )
 
 
@@ -218,7 +220,9 @@ def test_export_and_import(folder):
     assert run("tokens", "export", "a.tokens", "-o", "train.bin", "--to", "nanogpt").stdout == "train.bin\n"
     assert Path("train.bin").read_bytes() == store.ids.astype("<u2").tobytes()
     end = ["--separator-id", store.separator_id, "--vocab-size", 280]
-    run("tokens", "import", "train.bin", "-o", "b.tokens", "--from", "nanogpt", *end, "--with", "tok.json")
+    run(
+        "tokens", "import", "train.bin", "-o", "b.tokens", "--from", "nanogpt", *end[:2], "--with", "tok.json"
+    )
     again = ft.TokenStore.open("b.tokens", ft.load("tok.json"))
     assert again.ids.tolist() == store.ids.tolist()
     assert again.offsets.tolist() == store.offsets.tolist()
@@ -227,9 +231,25 @@ def test_export_and_import(folder):
     assert {Path(line).name for line in written.splitlines()} >= {"train.bin", "val.bin"}
     for arguments, code, message in (
         (["export", "a.tokens", "-o", "x", "--to", "nanogpt", "--option", "seed"], 2, "as NAME=VALUE"),
-        (["export", "a.tokens", "-o", "x", "--to", "nanogpt", "--option", "colour=1"], 1, "colour"),
+        (["export", "a.tokens", "-o", "x", "--to", "nanogpt", "--option", "colour=1"], 2, "colour"),
+        (
+            ["export", "a.tokens", "-o", "x", "--to", "nanogpt", "--option", "held_out=ten"],
+            2,
+            "held_out must",
+        ),
+        (
+            ["export", "a.tokens", "-o", "x", "--to", "olmo", *options],
+            2,
+            "label_mask, but was given held_out",
+        ),
+        (
+            ["import", "train.bin", "-o", "x", "--from", "nanogpt", "--with", "tok.json", "--option", "a=1"],
+            2,
+            "a",
+        ),
+        (["import", "train.bin", "-o", "x", "--from", "nanogpt"], 2, "pass --vocab-size or --with"),
         (["export", "a.tokens", "-o", "x", "--to", "nanogpt", *options, "--option", "seed=2"], 2, "twice"),
-        (["import", "a.jsonl", "-o", "a.tokens", "--from", "nanogpt", *end], 1, "it exists"),
+        (["import", "a.jsonl", "-o", "a.tokens", "--from", "nanogpt", *end], 1, "the path exists"),
         (
             ["import", "train.bin", "-o", "x", "--from", "nanogpt", "--vocab-size", 9, "--with", "tok.json"],
             2,

@@ -408,6 +408,27 @@ def test_a_trained_bpe_model(lines, tmp_path):
         assert tok.encode(text).tolist() == library.encode(text)
 
 
+@pytest.mark.parametrize("pretokenizer", ["metaspace", "sentencepiece"])
+def test_a_trained_unigram_model_keeps_user_defined_pieces(lines, tmp_path, pretokenizer):
+    tok = ft.train(
+        ft.Corpus.from_texts(lines),
+        model="unigram",
+        compat="sentencepiece",
+        vocab_size=500,
+        special_tokens=["<unk>"],
+        unk="<unk>",
+        pretokenizer=pretokenizer,
+        normalizer="nmt_nfkc",
+        user_defined=["<ＡＢ>", "a  b"],
+    )
+    tok.save(tmp_path / "trained.model", format="sentencepiece")
+    again, library = open_both(tmp_path / "trained.model")
+    texts = [*TEXTS, "x<ＡＢ>a  b", *lines[::3]]
+    check_equal(again, library, texts)
+    for text in texts:
+        assert tok.encode(text).tolist() == library.encode(text)
+
+
 def small(model=None, **options) -> ft.Tokenizer:
     model = model or ft.UnigramModel(["", "▁", "a", "▁a"], [0, -1, -2, -2.5], unk_id=0)
     pretokenizer = options.pop("pretokenizer", "metaspace")
@@ -452,7 +473,7 @@ NOT_HELD = {
         ft.UnigramModel(["", "▁", "a▁"], [0, -1, -2], unk_id=0)
     ),
     "the normalizer UnicodeNormalizer": lambda: small(normalizer="nfc"),
-    "user-defined piece or kept text 'a' must be both": lambda: small(
+    "'a' is only a user-defined piece": lambda: small(
         ft.UnigramModel(["", "▁", "a"], [0, -1, -2], unk_id=0, user_defined=[2]), normalizer="nmt_nfkc"
     ),
     "a word model with the pretokenizer": lambda: small(

@@ -206,7 +206,7 @@ def test_a_state_of_other_batches_is_an_error():
         ({"seed": 4}, "start is the state of other batches: seed is 3 there, and 4 here"),
         ({"seed": None}, "seed is 3 there, and None here"),
         ({"context": 4}, "windows is 39 there|context is 5 there"),
-        ({"batch_size": 3}, "windows_per_step is 2 there, and 3 here"),
+        ({"batch_size": 3}, r"batch_size \* world_size is 2 there, and 3 here"),
         ({"stride": 4}, "other batches: windows is 39 there, and 49 here"),
         ({"epoch": 1}, "start is the state of epoch 2, but epoch=1 was given"),
     ):

@@ -90,7 +90,7 @@ def test_existing_paths_are_not_replaced(tmp_path):
     ft.TokenStore.from_arrays(tmp_path / "a", [[1]], vocab_size=4)
     (tmp_path / "file").write_bytes(b"old")
     for name in ("a", "a/", "file"):
-        with pytest.raises(FileExistsError, match="it exists"):
+        with pytest.raises(FileExistsError, match="the path exists"):
             ft.TokenStore.from_arrays(tmp_path / name, [[2]], vocab_size=4)
     assert ft.TokenStore.open(tmp_path / "a").ids.tolist() == [1]
     with pytest.raises(IndexError, match="id 4 at position 2, in document 1, is not in the vocabulary of 4"):

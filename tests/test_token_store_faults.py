@@ -145,7 +145,7 @@ def test_an_unfinished_store_is_not_opened_or_overwritten(interrupted):
     with pytest.raises(ft.TokenStoreError, match="an unfinished run of encode_corpus"):
         ft.TokenStore.from_arrays(interrupted, [[1]], vocab_size=2)
     encode(interrupted)
-    with pytest.raises(FileExistsError, match="it exists"):
+    with pytest.raises(FileExistsError, match="the path exists"):
         encode(interrupted)
 
 

@@ -33,7 +33,7 @@ NOT_OF_TABLES = ("split_special", "max_memory", "workers")  # options that have 
 
 
 @click.command(cls=Command)
-@output_option("File to save the counts to: .npz, or, for other programs, .tsv or .parquet")
+@output_option("File to save the counts to: .npz, or, for other programs, .tsv, .parquet or .arrow")
 @pretokenizers_option
 @normalizers_option
 @split_special_option

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -144,12 +146,12 @@ def verify(
     tok = None
     if with_path is not None:
         tok = open_tokenizer(with_path, allow_import, rank_encoding=rank_encoding, pretokenizer=pretokenizer)
-    errors = []
+    errors: list[TokenStoreError | OSError] = []
     for path in stores:
         try:
             store = ft.TokenStore.open(path, tok)
             store.verify()
-        except TokenStoreError as error:
+        except (TokenStoreError, OSError) as error:
             errors.append(error)
             if len(stores) > 1:
                 say(str(error), "error")
@@ -254,6 +256,17 @@ def _read_options(values: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def _naming_options(options: tuple[str, ...]) -> Iterator[None]:
+    """Turn an error about the name or type of a value of --option into one of usage."""
+    try:
+        yield
+    except TypeError as error:
+        if not options:
+            raise
+        raise click.UsageError(f"--option: {error}") from error
+
+
 format_option = option(
     "--option",
     "options",
@@ -280,7 +293,9 @@ def export(store: str, output: str, to: str, options: tuple[str, ...], quiet: bo
     """
     import fasttok as ft
 
-    written = ft.TokenStore.open(store).export(output, format=to, **_read_options(options))
+    values = _read_options(options)
+    with _naming_options(options):
+        written = ft.TokenStore.open(store).export(output, format=to, **values)
     if not quiet:
         for path in written:
             click.echo(os.fspath(path))
@@ -290,7 +305,10 @@ def export(store: str, output: str, to: str, options: tuple[str, ...], quiet: bo
 @new_store_option("Store to write.", required=True)
 @option("--from", "source_format", type=click.Choice(FORMATS), required=True, help="Format of the files.")
 @option(
-    "--vocab-size", type=click.IntRange(min=1), required=True, metavar="N", help="Size of the vocabulary."
+    "--vocab-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Size of the vocabulary.  [default: that of the tokenizer given by --with]",
 )
 @option(
     "--separator-id",
@@ -312,7 +330,7 @@ def import_(
     files: tuple[str, ...],
     output: str,
     source_format: str,
-    vocab_size: int,
+    vocab_size: int | None,
     separator_id: int | None,
     with_path: str | None,
     rank_encoding: str | None,
@@ -333,19 +351,23 @@ def import_(
     import fasttok as ft
 
     fingerprint = None
+    if with_path is None and vocab_size is None:
+        raise click.UsageError("the size of the vocabulary is not in the files; pass --vocab-size or --with")
     if with_path is not None:
         tok = open_tokenizer(with_path, allow_import, rank_encoding=rank_encoding, pretokenizer=pretokenizer)
-        if tok.vocab_size != vocab_size:
+        if vocab_size not in (None, tok.vocab_size):
             raise click.UsageError(f"--vocab-size is {vocab_size}, but {with_path} has {tok.vocab_size} ids")
-        fingerprint = tok.fingerprint()
-    store = ft.tokens.import_store(
-        list(files) if len(files) > 1 else files[0],
-        output,
-        format=source_format,
-        vocab_size=vocab_size,
-        separator_id=separator_id,
-        tokenizer_fingerprint=fingerprint,
-        **_read_options(options),
-    )
+        fingerprint, vocab_size = tok.fingerprint(), tok.vocab_size
+    values = _read_options(options)
+    with _naming_options(options):
+        store = ft.tokens.import_store(
+            list(files) if len(files) > 1 else files[0],
+            output,
+            format=source_format,
+            vocab_size=vocab_size,
+            separator_id=separator_id,
+            tokenizer_fingerprint=fingerprint,
+            **values,
+        )
     if not quiet:
         say(f"{output}: {store.n_ids:,} ids of {_documents(store.n_documents)}")

@@ -117,7 +117,7 @@ class Files:
             read = chunks or partial(read_chunks, path, self._options.reading)
             return _text_source(read, self._rule, chunk_bytes)
         texts = self._options.texts(path, format, self.skipped_rows, chunks)
-        texts = _advising(texts) if is_found else texts
+        texts = _advising(texts) if is_found and self._options.field is None else texts
         return gather_documents(([text] for text in texts), self._rule, chunk_bytes)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fasttok.core.checks import checked_integer, describe, suggest
 from fasttok.core.errors import TokenStoreError
-from fasttok.core.progress import Bar
+from fasttok.core.progress import Bar, notify
 from fasttok.corpus.batches import BATCH_BYTES, Batch
 from fasttok.corpus.corpus import Corpus
 from fasttok.corpus.fingerprint import TextHash
@@ -201,6 +201,8 @@ def write_store(source: HashedCorpus, parts: Parts, path: str, options: Options,
         else:
             checkpoint = None
         folder.clear(keep=checkpoint)
+        if checkpoint is not None:
+            notify(f"going on after {checkpoint.n_documents:,} documents, which are in {folder.path}")
         try:
             with Bar("encoding", unit="B", unit_scale=True, disable=not progress) as source.bar:
                 _write(parts, source, folder, options, checkpoint)

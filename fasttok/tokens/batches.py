@@ -18,6 +18,7 @@ from fasttok.core.checks import (
 )
 from fasttok.core.errors import TokenStoreError
 from fasttok.tokens._windows import shuffle_positions
+from fasttok.tokens.order import other_batches
 from fasttok.tokens.windows import Batch, TokenSource, TokenWindows, checked_dtype
 
 BLOCK_BYTES = 1 << 20  # of batches that are copied together
@@ -173,10 +174,7 @@ class TokenBatches(Iterator[Batch]):
                 )
             for name, value in options.items():
                 if type(start[name]) is not type(value) or start[name] != value:
-                    raise ValueError(
-                        f"start is the state of other batches: {name} is {describe(start[name])} there, and "
-                        f"{describe(value)} here"
-                    )
+                    raise other_batches(name, start[name], value)
             epoch = checked_seed("epoch of start", start["epoch"])
             if is_default:
                 self.epoch = epoch

@@ -107,7 +107,10 @@ class UnfinishedFolder:
     def _check_absent(self) -> None:
         if os.path.lexists(self._folder):
             raise FileExistsError(
-                errno.EEXIST, "cannot write a token store: it exists; delete it first", self._folder
+                errno.EEXIST,
+                "cannot write a token store: the path exists. Open a complete store with ft.TokenStore.open, "
+                "or choose another path",
+                self._folder,
             )
 
     def _try_lock(self) -> bool:

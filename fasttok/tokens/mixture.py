@@ -21,6 +21,7 @@ from fasttok.core.checks import (
 )
 from fasttok.core.errors import TokenStoreError
 from fasttok.tokens._windows import shuffle_positions
+from fasttok.tokens.order import other_batches
 from fasttok.tokens.packed import Packed
 from fasttok.tokens.store import TokenStore
 from fasttok.tokens.windows import IdPair, TokenWindows, checked_dtype, find_seqlens
@@ -426,10 +427,7 @@ class MixedBatches(Iterator[MixedBatch]):
             )
         for name, value in expected.items():
             if start[name] != value:
-                raise ValueError(
-                    f"start is the state of other batches: {name} is {describe(start[name])} there, and "
-                    f"{describe(value)} here"
-                )
+                raise other_batches(name, start[name], value)
         return checked_size("batches of start", start["batches"], 0)
 
     def _identity(self) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.checks import checked_seed, checked_size
+from fasttok.core.checks import checked_seed, checked_size, describe
 from fasttok.tokens._windows import shuffle_positions
 
 
@@ -67,3 +69,12 @@ def shuffled(n: int, positions: NDArray[np.int64], seed: int | None, epoch: int 
     if seed is not None:
         shuffle_positions(n, checked_seed("seed", seed), epoch, numbers)
     return numbers
+
+
+def other_batches(name: str, there: Any, here: Any) -> ValueError:
+    """Return the error for a state in which an option has another value than in the batches."""
+    if name in ("windows_per_step", "rows_per_step"):
+        name = "batch_size * world_size"
+    return ValueError(
+        f"start is the state of other batches: {name} is {describe(there)} there, and {describe(here)} here"
+    )

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from fasttok.cli.shared.inputs import check_stdin, tokenizer_path
 from fasttok.cli.shared.options import option, options
+from fasttok.cli.shared.outputs import is_seekable
 from fasttok.core.saving import atomic_write
 from fasttok.corpus.compression import import_pyarrow
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import fasttok as ft
 
 TABLE = ("text_column", "count_column", "header")  # options that have no effect without --counts
+SUFFIXES = (".npz", ".tsv", ".parquet", ".arrow")  # of files of counts that can be written
 _BEGINS = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")  # of Parquet, and of Arrow files and streams
 
 table_options = options(
@@ -72,15 +74,19 @@ def load_counts(
 
 
 def save_counts(counts: ft.PretokenCounts, path: str, *, escapes: bool) -> None:
-    """Save counts in the format that the name of the file says: .tsv, .parquet, or else the native one."""
+    """Save counts in the format that the name of the file says: one of `SUFFIXES`, or else the native one."""
     if path.lower().endswith(".tsv"):
         counts.to_tsv(path, escapes=escapes)
-    elif path.lower().endswith(".parquet"):
+    elif path.lower().endswith((".parquet", ".arrow")):
         table = counts.to_arrow()
         import pyarrow.parquet
 
         with atomic_write(path) as file:
-            pyarrow.parquet.write_table(table, file)
+            if path.lower().endswith(".parquet"):
+                pyarrow.parquet.write_table(table, file)
+            else:
+                with pyarrow.ipc.new_file(file, table.schema) as writer:
+                    writer.write_table(table)
     else:
         counts.save(path)
 
@@ -92,11 +98,17 @@ def check_table_options(kind: str | None, output: str | None) -> None:
     ------
     click.UsageError
         If no table is read, or, for --escapes, none is written either.
+        Or if the suffix of the output is that of no format of counts.
     ImportError
-        If a .parquet file is to be written, and pyarrow is not installed.
+        If a .parquet or .arrow file is to be written, and pyarrow is not installed.
     """
-    if output is not None and output.lower().endswith(".parquet"):
-        import_pyarrow(".parquet files")
+    suffix = "" if output is None else os.path.splitext(output)[1].lower()
+    if suffix and suffix not in SUFFIXES and is_seekable(output or ""):
+        raise click.UsageError(
+            f"-o {output}: the name of a file of counts must end with {', '.join(SUFFIXES)}"
+        )
+    if suffix in (".parquet", ".arrow"):
+        import_pyarrow(f"{suffix} files")
     context = click.get_current_context()
     is_tsv = output is not None and output.lower().endswith(".tsv")
     for name in TABLE if kind is None else ():

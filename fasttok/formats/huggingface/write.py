@@ -105,6 +105,7 @@ def to_json(tokenizer: Tokenizer) -> Json:
     is_bytes = isinstance(model, ByteModel) or (
         isinstance(model, BPEModel) and isinstance(model.alphabet, Bytes)
     )
+    written = _write_model(tokenizer)  # first, because no other pipeline helps if the model cannot be written
     normalizers, pretokenizers = _write_pipeline(tokenizer, is_bytes)
     return {
         "version": VERSION,
@@ -114,7 +115,7 @@ def to_json(tokenizer: Tokenizer) -> Json:
         "pre_tokenizer": join_steps("pretokenizers", pretokenizers),
         "post_processor": write_processor(tokenizer),
         "decoder": _write_decoder(tokenizer, is_bytes),
-        "model": _write_model(tokenizer),
+        "model": written,
     }
 
 

@@ -81,7 +81,8 @@ def write_normalizer(step: Json) -> Json:
 
 _ADVICE = dict.fromkeys(
     ("sp_nfkc", "nmt_nfkc", "sp_nfkc_cf", "nmt_nfkc_cf", "charsmap"),
-    ': it applies such rules to grapheme clusters; train with normalizer="nfkc", or ["nmt", "nfkc"]',
+    ': it applies such rules to grapheme clusters. Save it with format="sentencepiece", or train another '
+    'tokenizer with normalizer="nfkc", or ["nmt", "nfkc"]',
 )
 
 

@@ -87,7 +87,12 @@ _NEIGHBOURS = ("", "a", "\u0431", "\u3042", "1", ".", "▁")
 
 
 def check_splitting(
-    pretokenizer: Pretokenizer, pieces: Pieces, kind: str, fail: Callable[[str], NoReturn]
+    pretokenizer: Pretokenizer,
+    pieces: Pieces,
+    kind: str,
+    fail: Callable[[str], NoReturn],
+    *,
+    is_whole: bool = False,
 ) -> Metaspace:
     """Return the step of a pretokenizer that replaces spaces, after checking that the others change no ids.
 
@@ -101,6 +106,8 @@ def check_splitting(
         Type of its model.
     fail : callable
         Function of a message that raises an error.
+    is_whole : bool
+        Whether the model encodes whole rows of text, so that further steps have no effect.
     """
     steps = pretokenizer.steps if isinstance(pretokenizer, SequencePretokenizer) else (pretokenizer,)
     first, *others = steps
@@ -123,8 +130,11 @@ def check_splitting(
         if step == MarkRuns():
             _check_no_piece_split(pieces, False, "runs", fail)
         elif step.name in _LOCAL:
-            if (i := _find_split(step, pieces)) is not None:
-                fail(f"the pretokenizer {step.name!r}, which splits the piece {_shown(pieces, i)} of id {i}")
+            if not is_whole and (i := _find_split(step, pieces)) is not None:
+                fail(
+                    f"the pretokenizer {step.name!r}, which splits the piece {_shown(pieces, i)} of id {i}; "
+                    'train with compat="sentencepiece", which encodes whole texts, or without this step'
+                )
         else:
             fail(
                 f"the pretokenizer {step}: sentencepiece encodes whole texts; after fasttok.Metaspace, only "

@@ -84,7 +84,9 @@ def make_content(tokenizer: Tokenizer) -> ModelProto:
         check_pieces(content.pieces, kind, bool((pieces.types == BYTE).any()))
     except ModelFormatError as error:
         fail(f"this vocabulary: {error}")
-    step = check_splitting(tokenizer.pretokenizer, content.pieces, kind, fail)
+    step = check_splitting(
+        tokenizer.pretokenizer, content.pieces, kind, fail, is_whole=model.needs_whole_rows
+    )
     _check_config(tokenizer)
     return replace(
         content,
@@ -219,9 +221,12 @@ def _check_kept_texts(normalizer: CharsMapNormalizer | None, pieces: Pieces, ste
     # Without rules, only the spaces of the texts matter.
     matters = {text for text in keep ^ texts if has_rules or " " in text}
     if matters:
+        text = min(matters)
         fail(
-            f"this normalizer: the user-defined piece or kept text {min(matters)!r} must be both; make the "
-            "normalizer with the option keep=..., with the texts of all user-defined pieces"
+            "this normalizer: it must keep the texts of the user-defined pieces, and no other text, but "
+            f"{text!r} is only {'a kept text' if text in keep else 'a user-defined piece'}; "
+            'train with compat="sentencepiece", or give the normalizer the option keep=... with these texts, '
+            "such as {'name': 'nmt_nfkc', 'keep': [...]}"
         )
     if normalizer is None or not step.remove_extra_whitespaces or not normalizer.writes_double_spaces:
         return

@@ -36,8 +36,11 @@ from fasttok.models.unigram.em import EMOptions, train_em
 from fasttok.models.unigram.lattices import MAX_LENGTH, MAX_PIECES, Lattices
 from fasttok.models.unigram.mingram import train_mingram
 from fasttok.models.unigram.model import UnigramModel
+from fasttok.text.normalizers.charsmap import keep_as_sentencepiece
 from fasttok.text.normalizers.registry import get_normalizer
+from fasttok.text.pretokenizers.metaspace import Metaspace
 from fasttok.text.pretokenizers.registry import get_pretokenizer
+from fasttok.text.steps import Normalizer, Pretokenizer
 
 # Allowed values of the options that are choices.
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -337,6 +340,11 @@ class UnigramTrainer(Trainer):
     def _warn_if_never_matched(self, counts: PretokenCounts) -> None:
         normalizer = get_normalizer(counts.recipe.normalizer)
         pretokenizer = get_pretokenizer(counts.recipe.pretokenizer)
+        if (
+            self.compat == "sentencepiece"
+            and keep_as_sentencepiece(normalizer, self.user_defined) is not None
+        ):
+            return  # the normalizer keeps them, and the model encodes whole texts
         for text in self.user_defined:
             written = str(normalizer.normalize(text)) if normalizer else text
             if not any(text.encode() in pretoken for pretoken in pretokenizer.split_text(written)):
@@ -345,6 +353,15 @@ class UnigramTrainer(Trainer):
                     "counts changes or splits it. Give its normalized text, or a pretokenizer that keeps it "
                     "whole."
                 )
+
+    def _tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
+        """Let the normalizer keep user-defined pieces if sentencepiece's would; see `Trainer`."""
+        if self.compat != "sentencepiece" or not self.user_defined:
+            return {}
+        steps = getattr(pretokenizer, "steps", (pretokenizer,))
+        removes = any(isinstance(step, Metaspace) and step.remove_extra_whitespaces for step in steps)
+        kept = keep_as_sentencepiece(normalizer, self.user_defined, removes_spaces=removes)
+        return {} if kept is None else {"normalizer": kept}
 
     def _make_model(
         self,

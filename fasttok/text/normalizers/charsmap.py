@@ -206,3 +206,25 @@ class CharsMapNormalizer(Normalizer):
 @cache
 def _named(name: str) -> CharsMapNormalizer:
     return CharsMapNormalizer(compile_named(name), name)
+
+
+def keep_as_sentencepiece(
+    normalizer: Normalizer | None, texts: tuple[str, ...], *, removes_spaces: bool = False
+) -> CharsMapNormalizer | None:
+    """Return a normalizer that keeps the texts of user-defined pieces, or None if it is not a charsmap.
+
+    Parameters
+    ----------
+    normalizer : Normalizer or None
+        Normalizer without kept texts; None for no rules.
+    texts : tuple of str
+        Texts of the pieces.
+    removes_spaces : bool
+        Whether a later step writes several spaces in a row as one.
+    """
+    known = _named("identity") if normalizer is None else normalizer
+    if not isinstance(known, CharsMapNormalizer) or known.by != "longest":
+        return None
+    kept = replace(known, keep=texts)
+    protects = kept.protect_spaces or (removes_spaces and kept.writes_double_spaces)
+    return replace(kept, protect_spaces=protects)

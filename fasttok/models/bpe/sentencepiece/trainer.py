@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,7 @@ from fasttok.models.loss import count_lost, warn_of_lost_bytes
 from fasttok.models.merging.merge_steps import MergeStep
 from fasttok.models.options import describe_minimum
 from fasttok.models.pieces import BYTE_NAMES
-from fasttok.text.normalizers.charsmap import CharsMapNormalizer
-from fasttok.text.normalizers.registry import get_normalizer
+from fasttok.text.normalizers.charsmap import keep_as_sentencepiece
 from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.text.steps import Normalizer, Pretokenizer
@@ -42,6 +40,11 @@ def train(
     from fasttok.models.bpe.sentencepiece.piece_rules import PieceRules
 
     words, splits, as_suffix = find_words(get_pretokenizer(counts.recipe.pretokenizer))
+    if words is None:
+        warn(
+            f"the pretokenizer of the counts is {counts.recipe.pretokenizer['name']!r}, so the pieces are "
+            'not those of sentencepiece; count with pretokenizer="metaspace" and normalizer="nmt_nfkc"'
+        )
     _check_marks(trainer, words, splits, as_suffix)
     names = [name.decode() for name in BYTE_NAMES] if trainer.byte_fallback else []
     own = trainer.user_defined or ()
@@ -136,14 +139,11 @@ def tokenizer_parts(
     """Return the normalizer, the decoder and the roles of special tokens, as sentencepiece has them."""
     words, *_ = find_words(pretokenizer)
     parts: dict[str, Any] = {}
-    if trainer.user_defined and (normalizer is None or isinstance(normalizer, CharsMapNormalizer)):
-        known = get_normalizer("identity") if normalizer is None else normalizer
-        if isinstance(known, CharsMapNormalizer):
-            kept = replace(known, keep=trainer.user_defined)
-            removes = words is not None and words.remove_extra_whitespaces
-            parts["normalizer"] = replace(
-                kept, protect_spaces=kept.protect_spaces or (removes and kept.writes_double_spaces)
-            )
+    if trainer.user_defined:
+        removes = words is not None and words.remove_extra_whitespaces
+        kept = keep_as_sentencepiece(normalizer, trainer.user_defined, removes_spaces=removes)
+        if kept is not None:
+            parts["normalizer"] = kept
     if words is not None:
         parts["decoder"] = {
             "name": "sentencepiece",
