@@ -10,6 +10,7 @@ from typing import Any
 
 import fasttok as ft
 from fasttok.cli.experiment import DEMO
+from fasttok.display.play.page import static_page
 
 
 def main() -> None:
@@ -29,6 +30,7 @@ def main() -> None:
         assert loaded.encode_batch(texts) == rows, model
         if tok.is_lossless:
             assert [tok.decode_bytes(row) for row in rows] == texts, model
+        assert static_page({model: tok}).startswith("<!doctype html>")  # of files of the package
         print(f"{model}: {tok.vocab_size} ids, {len(rows.values)} tokens")
     print(ft.Experiment.load(DEMO).name)
     print("fasttok", ft.__version__, "on Python", sys.version.split()[0], platform.machine(), ft.__file__)

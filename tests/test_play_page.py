@@ -257,6 +257,27 @@ def test_roles_of_a_chat(page):
     assert page.run("return document.getElementById('legend').hidden")
 
 
+# Chats as templates write them: special tokens are in < > or [ ], and the roles of all tokens, s, u, a, t or -.
+CHATS = {
+    "<|im_start|> user \\n Hi <|im_end|> \\n <|im_start|> assist ant \\n": "uuuuu-aaaa",
+    "<s> [INST] Hi [/INST] Yes </s> [INST] user": "-uuu--uu",
+    "<|start_header_id|> user <|end_header_id|> \\n Hi <|eot_id|> Hi": "uuuuuu-",
+    "<start_of_turn> model \\n Hi <end_of_turn> \\n": "aaaaa-",
+    "<|start|> assistant <|channel|> analysis <|message|> Hi <|end|> Hi": "aaaaaaa-",
+    "<|user|> Hi <|assistant|> Hi <|end_of_text|> Hi <|system|> Hi": "uuaaa-ss",
+    "<｜User｜> Hi <｜Assistant｜> Hi <｜end▁of▁sentence｜> user": "uuaaa-",
+    "<|im_start|> ipython \\n 4 <|im_end|> <|other|> user Hi": "ttttt---",
+    "user Hi <|endoftext|> user": "----",
+}
+
+
+@pytest.mark.parametrize("chat", CHATS)
+def test_roles_in_chats_of_several_models(page, chat):
+    tokens = [{"label": one, "special": len(one) > 2 and one[0] in "<["} for one in chat.split(" ")]
+    roles = page.run("return findRoles(given[0]).map((found) => found.role)", tokens)
+    assert "".join("-" if role is None else role[0] for role in roles) == CHATS[chat]
+
+
 def test_a_megabyte_is_counted_and_shown_in_part(page, server):
     text = "the new cats of 東京\n" * 45_000
     assert len(text.encode()) > 1_000_000

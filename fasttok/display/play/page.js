@@ -48,11 +48,10 @@ function findRoles(tokens) {
     let begins = false, ends = false;
     if (token.special) {
       const name = token.label.toLowerCase().replace(/[^a-z]/g, "");
-      const closes = /^[[<]\//.test(token.label);
-      const found = closes ? undefined : ROLE_OF.get(name) ?? ROLE_OF.get(nameAfter(tokens, position));
+      ends = /^[[<]\//.test(token.label) || (/end|eot|eom|eos|return|call/.test(name) && !name.includes("header"));
+      const found = ends ? undefined : ROLE_OF.get(name) ?? ROLE_OF.get(nameAfter(tokens, position));
       begins = found !== undefined;
       if (begins) role = found;
-      ends = !begins && !name.includes("header") && (closes || /end|eot|eom|eos|return|call/.test(name));
     }
     roles.push({ role, begins });
     if (ends) role = null;
