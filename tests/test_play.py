@@ -361,6 +361,20 @@ def test_a_port_that_is_in_use_and_the_choice_of_a_port(tok, tmp_path):
     assert f"port {server.server_port}: Address already in use; choose another --port" in result.output
 
 
+def test_a_tokenizer_that_is_given_twice_has_two_names(tok, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "a (2)"):
+        tok.save(name, format="fasttok")
+    names = []
+    monkeypatch.setattr(
+        PlayServer, "serve_forever", lambda self: names.extend(one.name for one in self.answerer.tokenizers)
+    )
+    arguments = [part for name in ("a", "a", "a (2)") for part in ("--with", name)]
+    result = CliRunner().invoke(main, ["play", "--no-browser", *arguments])
+    assert result.exit_code == 0, result.output
+    assert names == ["a", "a (2)", "a (2) (2)"]
+
+
 def test_the_browser_is_opened_and_three_tokenizers_are_trained_by_default(monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)

@@ -257,7 +257,7 @@ def test_roles_of_a_chat(page):
     assert page.run("return document.getElementById('legend').hidden")
 
 
-# Chats as templates write them: special tokens are in < > or [ ], and the roles of all tokens, s, u, a, t or -.
+# Chats as templates write them, with special tokens in < > or [ ], and the roles of all tokens.
 CHATS = {
     "<|im_start|> user \\n Hi <|im_end|> \\n <|im_start|> assist ant \\n": "uuuuu-aaaa",
     "<s> [INST] Hi [/INST] Yes </s> [INST] user": "-uuu--uu",

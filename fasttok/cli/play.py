@@ -88,10 +88,14 @@ def play(
 
 def _names(paths: tuple[str, ...]) -> list[str]:
     """Return a different name for each tokenizer: its path, with a number if it is given again."""
-    return [
-        path if path not in paths[:i] else f"{path} ({paths[:i].count(path) + 1})"
-        for i, path in enumerate(paths)
-    ]
+    names: list[str] = []
+    for path in paths:
+        name, n = path, 1
+        while name in names:
+            n += 1
+            name = f"{path} ({n})"
+        names.append(name)
+    return names
 
 
 def _train() -> dict[str, ft.Tokenizer]:

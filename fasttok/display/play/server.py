@@ -65,7 +65,8 @@ class PlayServer(ThreadingMixIn, HTTPServer):
         self.answerer = Answerer(tokenizers, self.pool)
         super().__init__((ADDRESS, port), _Handler)
         self.assets = live_page([one.describe() for one in self.answerer.tokenizers])
-        self.hosts = {f"{ADDRESS}:{self.server_port}", f"localhost:{self.server_port}"}
+        suffix = "" if self.server_port == 80 else f":{self.server_port}"  # browsers leave out the usual port
+        self.hosts = {f"{ADDRESS}{suffix}", f"localhost{suffix}"}
         self._lock = threading.Lock()
         self._deadlines: dict[socket.socket, float] = {}
 
