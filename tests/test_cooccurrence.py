@@ -185,8 +185,9 @@ def test_wrong_options_of_ppmi_are_refused(shift):
         co.ppmi(context_smoothing=1.5)
 
 
-def test_singular_vectors_match_a_dense_decomposition():
-    ppmi = V.cooccurrence(ft.Ragged.from_rows(make_rows(seed=9)), TOK, 3).ppmi()
+@pytest.mark.parametrize("shift", [0, 1])
+def test_singular_vectors_match_a_dense_decomposition(shift):
+    ppmi = V.cooccurrence(ft.Ragged.from_rows(make_rows(seed=9)), TOK, 3).ppmi(shift=shift)
     left, values, _ = np.linalg.svd(ppmi.matrix.toarray())
     weights = ppmi.svd(dim=10).table.weights
     for k in range(10):

@@ -99,7 +99,7 @@ def test_add_k_equals_the_oracle(order):
 @settings(max_examples=60, deadline=None)
 @given(train=ROWS, test=ROWS, order=st.integers(1, 5), smoothing=st.sampled_from(["kneser_ney", "add_k"]))
 def test_small_documents_equal_the_oracle(train, test, order, smoothing):
-    lm = ft.lm.NGram(order, smoothing, 0.5).fit(train, 5)
+    lm = ft.lm.NGram(order, smoothing, 0.5 if smoothing == "add_k" else 1).fit(train, 5)
     if smoothing == "add_k":
         oracle = lm_oracles.AddK(train, order, 6, 5, 0.5)
     else:
@@ -195,6 +195,7 @@ def test_sources_agree(tmp_path, tok):
         (rows.to_list(), (tok,)),
         (ENGLISH[:40], (tok,)),
         (iter(ENGLISH[:40]), (tok,)),
+        (dict(enumerate(ENGLISH[:40])).values(), (tok,)),
         (ft.Corpus.from_texts(ENGLISH[:40]), (tok,)),
         (np.array(ENGLISH[:40]), (tok,)),
     ):
@@ -297,6 +298,8 @@ def test_errors_of_fit(tok):
         lm.fit("low", tok)
     with pytest.raises(ValueError, match='smoothing must be "kneser_ney" for discounts'):
         _ = ft.lm.NGram(smoothing="add_k").fit([[1]], 2).discounts
+    with pytest.raises(ValueError, match='k is only for smoothing="add_k"'):
+        ft.lm.NGram(k=0.5)
 
 
 # Samples
@@ -325,7 +328,7 @@ def test_samples_are_seeded(tok):
 
 @pytest.mark.parametrize("smoothing", ["kneser_ney", "add_k"])
 def test_files(tmp_path, tok, smoothing):
-    lm = ft.lm.NGram(4, smoothing, 0.25).fit(ENGLISH[:40], tok)
+    lm = ft.lm.NGram(4, smoothing, 0.25 if smoothing == "add_k" else 1).fit(ENGLISH[:40], tok)
     lm.save(tmp_path / "lm.npz")
     again = ft.lm.NGram.load(tmp_path / "lm.npz")
     assert repr(again) == repr(lm)

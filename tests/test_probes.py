@@ -166,6 +166,14 @@ def test_a_tokenizer_that_drops_white_space():
     assert rows_of(keeping, "code")["1…16 spaces"] == (16, "always one token")
 
 
+def test_a_tokenizer_that_drops_all_text():
+    dropping = ft.Tokenizer(ft.ByteModel(), "none", normalizer=ft.RegexReplace("[0-9a-z]", ""))
+    assert rows_of(dropping, "numbers")["123"] == (
+        0, "no token has a part of the text; decoding gives another text"
+    )  # fmt: skip
+    assert rows_of(dropping, "spelling")["strawberry"][1].startswith("no token has a part of the text")
+
+
 # Tables
 
 

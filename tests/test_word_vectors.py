@@ -358,6 +358,14 @@ def test_vectors_of_texts_match_the_oracle(weights):
     assert docs.search(query, k=2) == found[:2]
 
 
+@pytest.mark.parametrize("texts", [["w1 w2 w3"], ["w1 w2", "w2 w1 w1 w2", "w1 w2"]])
+def test_texts_in_one_direction_have_no_vector_left(texts):
+    docs = make_vectors().pool(texts, "sif")
+    assert not docs.vectors.any()
+    with pytest.raises(ValueError, match="query must have a token with a vector"):
+        docs.search(texts[0])
+
+
 def test_unknown_tokens_are_left_out_of_texts():
     texts = ["w1 zzz w2", "w3 zzz zzz w1", "w2 w3"]
     vec = V.cooccurrence(texts, TOK, 3).glove(3, seed=2)

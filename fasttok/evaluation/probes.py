@@ -192,7 +192,7 @@ def _ask(tok: AnyTokenizer, name: str, text: str, finding: Any) -> Probe:
         labels, ids, tokens = _tokenize(tok, text)
     except FasttokError as error:
         return Probe(name, text, (), None, _describe_error(error))
-    found = [finding(tokens)]
+    found = [finding(tokens) if tokens.spans else "no token has a part of the text"]
     if tok.unk_id is not None and tok.unk_id in ids:
         found.append("unknown tokens")
     if tok.decode_bytes(ids) != text.encode():

@@ -16,6 +16,7 @@ from fasttok.corpus.corpus import Corpus
 from fasttok.tokens.store import TokenStore
 
 Texts = Corpus | Iterable[str | bytes]
+TEXT_TYPES = (str, bytes, bytearray, memoryview)
 CHUNK = 1 << 22  # ids that are read together
 
 
@@ -80,7 +81,7 @@ def open_source(source: Any, tok: Any, vocab_size: int | None = None) -> Source:
             source.source_bytes,
             lambda: _split(rows),
         )
-    if isinstance(source, Iterator):
+    if isinstance(source, Iterable) and not isinstance(source, (Corpus, Ragged, np.ndarray, *TEXT_TYPES)):
         source = list(source)
     is_texts = isinstance(source, Corpus) or _has_texts(source)
     if tok is None and (is_texts or vocab_size is None):
@@ -115,11 +116,11 @@ def join(rows: Ragged, end_id: int, begin: int) -> tuple[NDArray[np.uint32], NDA
 
 
 def _has_texts(source: Any) -> bool:
-    if isinstance(source, (str, bytes, bytearray, memoryview)):
+    if isinstance(source, TEXT_TYPES):
         return True
     if isinstance(source, np.ndarray):
         return source.dtype.kind in "SU"
-    return isinstance(source, (list, tuple)) and len(source) > 0 and isinstance(source[0], (str, bytes))
+    return isinstance(source, list) and len(source) > 0 and isinstance(source[0], (str, bytes))
 
 
 def _count_ids(tok: Any) -> int:

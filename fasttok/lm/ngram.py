@@ -105,6 +105,8 @@ class NGram:
         self.k = checked_number("k", k)
         if self.k <= 0:
             raise ValueError(f"k must be above 0, not {describe(k)}")
+        if self.smoothing != "add_k" and self.k != 1:
+            raise ValueError(f'k is only for smoothing="add_k", not for {smoothing!r}')
         self._found: _Fitted | None = None
 
     def fit(self, source: Documents, tok: Any = None) -> NGram:
@@ -374,8 +376,8 @@ class NGram:
 
         Notes
         -----
-        O(n log m) time for n ids and m distinct n-grams. The memory does not depend on n, unless a document
-        has more than 4 million ids.
+        O(n log m) time for n ids and m distinct n-grams. The memory does not depend on n for a store, or a
+        corpus, whose documents have at most 4 million ids.
 
         Examples
         --------

@@ -203,4 +203,9 @@ def _find_common(vectors: Floats) -> Floats:
 
 def _without(vectors: Floats, common: Floats | None) -> Floats:
     """Return the vectors without their component in the direction of a unit vector."""
-    return vectors if common is None else vectors - np.outer(vectors @ common, common)
+    if common is None:
+        return vectors
+    left = vectors - np.outer(vectors @ common, common)
+    # What is left of a vector in this direction is rounding, whose direction means nothing.
+    left[np.square(left).sum(axis=1) <= 1e-12 * np.square(vectors).sum(axis=1)] = 0
+    return left

@@ -83,14 +83,18 @@ class PPMIMatrix:
         """
         dim = checked_dimension("dim", dim)
         matrix = self.matrix
-        used = np.flatnonzero(np.diff(matrix.indptr))
-        if dim > len(used):
+        has_row = np.diff(matrix.indptr) > 0
+        n = np.count_nonzero(has_row)
+        if dim > n:
             raise ValueError(
-                f"dim must be at most {len(used):,}, the number of ids with a positive value, not {dim:,}"
+                f"dim must be at most {n:,}, the number of ids with a positive value, not {dim:,}"
             )
+        # With a shift, an id may have values in its column only.
+        used = np.flatnonzero(has_row | (np.bincount(matrix.indices, minlength=len(has_row)) > 0))
         vectors, values = find_singular(matrix[used][:, used], dim)
         weights = np.zeros((matrix.shape[0], dim), np.float32)
         weights[used] = vectors * np.sqrt(values)
+        weights[~has_row] = 0
         return WordVectors(self.tokenizer, weights, self.counts)
 
     def __repr__(self) -> str:

@@ -324,8 +324,9 @@ class WordVectors:
         -----
         Unknown tokens, and tokens without a vector, are left out. A text without any other token has the
         vector zero. The component that "sif" removes is the first right singular vector of the matrix of all
-        vectors. Takes O(number of tokens * dim) time. The ids of all texts are kept in memory while this
-        runs.
+        vectors. A text that has only this component, such as a single text, has the vector zero.
+
+        Takes O(number of tokens * dim) time. The ids of all texts are kept in memory while this runs.
 
         Examples
         --------
