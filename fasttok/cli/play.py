@@ -127,6 +127,8 @@ def _serve(tokenizers: dict[str, ft.Tokenizer], port: int, opens_browser: bool) 
         say("Press Ctrl-C to end")
         if opens_browser:
             import webbrowser
+            from threading import Thread
 
-            webbrowser.open(server.address)
+            # In a thread, because a browser in the terminal returns only when it is closed.
+            Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
         server.serve_forever()

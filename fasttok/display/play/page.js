@@ -48,7 +48,7 @@ function findRoles(tokens) {
     let begins = false, ends = false;
     if (token.special) {
       const name = token.label.toLowerCase().replace(/[^a-z]/g, "");
-      ends = /^[[<]\//.test(token.label) || (/end|eot|eom|eos|return|call/.test(name) && !name.includes("header"));
+      ends = /^[[<]\//.test(token.label) || (/^(end.*|.*end|eot.*|eom.*|eos|return|call)$/.test(name) && !name.includes("header"));
       const found = ends ? undefined : ROLE_OF.get(name) ?? ROLE_OF.get(nameAfter(tokens, position));
       begins = found !== undefined;
       if (begins) role = found;

@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self.server.answerer.answer(TokensRequest.read(self._read_body()))
         except RequestError as error:
             self._send_json(error.status, error.to_json())
-        except (OSError, TimeoutError):
+        except OSError:
             raise  # of the connection
         except Exception as error:
             message = f"a fault of fasttok: {type(error).__name__}: {error}"
