@@ -54,6 +54,7 @@ def main(context: click.Context) -> None:
                 store,
                 batches,
                 packing,
+                learn,
                 open_files,
                 huggingface,
                 sentencepiece,
@@ -336,6 +337,18 @@ def packing(documents: int, context: int, processes: int) -> None:
         row = {"task": "packing", "library": "fasttok", "arguments": [method, f"{documents:,}", str(context)]}
         rows.append(record(row | measure(made, method, context, processes)))
     click.echo(page_module.list_of_runs(rows))
+
+
+@main.command()
+@text_option
+@ranks_option
+@repeats_option
+def learn(text: str | None, ranks: tuple[str, ...], processes: int) -> None:
+    """Fit a trigram model to the ids of a text, and count its neighbours for word vectors."""
+    for name in ranks:
+        arguments = [text or texts.english(), rank_file(name)]
+        run("ngrams", (), processes, 2, [*arguments, "3"])
+        run("neighbours", (), processes, 2, [*arguments, "5"])
 
 
 @main.command("open")

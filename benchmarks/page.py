@@ -228,6 +228,18 @@ SECTIONS = {
         ("ids", "batch", "context", "type"),
         [*WARM, *PEAK],
     ),
+    "ngrams": Section(
+        "Fit an n-gram language model",
+        "Interpolated Kneser-Ney, to the ids of a store whose documents are the lines of the text.",
+        ("text", "vocabulary", "order"),
+        [*COLD, *WARM, *PEAK],
+    ),
+    "neighbours": Section(
+        "Count neighbours for word vectors",
+        "`fasttok.vectors.cooccurrence` on all threads, on the ids of such a store.",
+        ("text", "vocabulary", "window"),
+        [*COLD, *WARM, *PEAK],
+    ),
     "packing": Section(
         "Pack documents into rows",
         "The documents have log-normal lengths, 840 ids on average. *Packing* plans rows; *reading* copies "

@@ -346,6 +346,7 @@ def test_files(tmp_path, tok, smoothing):
         ({"keys2": np.array([4], np.uint64), "counts2": np.array([1])}, "keys2: has a context or a symbol"),
         ({"keys2": np.array([1], np.uint64), "counts2": np.array([0])}, "counts2: must be above 0"),
         ({"keys2": np.array([1], np.uint64), "counts2": np.array([-1])}, "counts2: must be above 0"),
+        ({"keys2": np.array([0], np.uint64), "counts2": np.array([1 << 62])}, "counts2: have a sum"),
         ({"keys2": np.array([1], np.int64)}, "keys2 and counts2: must be uint64"),
         ({"keys1": np.empty(0, np.uint64), "counts1": np.empty(0, np.int64)}, "keys1: must ascend"),
         ({"order": 6}, "keys3"),
@@ -356,7 +357,7 @@ def test_files(tmp_path, tok, smoothing):
         ({"vocab_size": 0}, "vocab_size or end_id is out of range"),
         ({"end_id": 5}, "vocab_size or end_id is out of range"),
         ({"fingerprint": 1}, "fingerprint must be a text"),
-        ({"format": "other"}, "it is not fasttok.ngram version 1"),
+        ({"format": "other"}, "not fasttok.ngram version 1"),
         ({"more": 1}, "more"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Exceptions that fasttok raises for invalid input. Each message gives the location of the error.
+"""Exceptions that fasttok raises for invalid input, and `warn`. Each message gives the location of the error.
 
 Python's own exceptions are used where they fit: ``OSError`` for a file that cannot be opened, ``IndexError``
 for an id outside the vocabulary, ``TypeError`` for an argument of the wrong type.
@@ -6,7 +6,12 @@ for an id outside the vocabulary, ``TypeError`` for an argument of the wrong typ
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from typing import Any
+
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 class FasttokError(ValueError):
@@ -381,3 +386,11 @@ class TokenStoreError(FasttokError):
         super().__init__(": ".join(part for part in (path, place, message) if part))
         self.path = path
         self.place = place
+
+
+def warn(message: str) -> None:
+    """Issue a ``UserWarning`` for the innermost line outside fasttok, however deep in fasttok it arises."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)

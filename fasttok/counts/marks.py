@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.errors import warn
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.counts.recipe import short_name
 from fasttok.counts.table import PretokenCounts
 from fasttok.text.pretokenizers.registry import DEFAULT_PRETOKENIZER

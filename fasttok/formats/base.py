@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fasttok.core.errors import ModelExportError
+from fasttok.core.errors import ModelExportError, warn
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.tokenizer.template import PLAIN
 from fasttok.tokenizer.tokenizer import Tokenizer
 

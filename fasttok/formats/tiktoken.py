@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from fasttok.core.checks import checked_choice
-from fasttok.core.errors import ModelExportError, ModelFormatError
+from fasttok.core.errors import ModelExportError, ModelFormatError, warn
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.core.saving import atomic_write
-from fasttok.core.warning import warn
 from fasttok.formats._ranks import parse_ranks
 from fasttok.formats.base import SPARE_IDS, Format, Option, check_largest_id, check_plain, pieces_in_text
 from fasttok.formats.encodings import ENCODINGS, find_encoding, hash_of

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fasttok.core.checks import checked_flag, checked_size, checked_text, checked_texts
-from fasttok.core.errors import ModelExportError, ModelFormatError
+from fasttok.core.errors import ModelExportError, ModelFormatError, warn
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
-from fasttok.core.warning import warn
 from fasttok.formats.base import Format, Option, check_no_excluded, warn_of_config
 from fasttok.models.wordpiece.model import WordPieceModel
 from fasttok.text.normalizers.code_points import BertNormalizer, UnicodeNormalizer

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.arrays import read_arrays, write_arrays
 from fasttok.core.errors import ModelFormatError
-from fasttok.core.saving import atomic_write
 from fasttok.lm.levels import Level
 
 FORMAT = "fasttok.ngram"  # name of the file format
@@ -47,9 +46,7 @@ def save_model(path: str, header: Header, levels: Sequence[Level]) -> None:
     arrays: dict[str, NDArray[Any]] = {}
     for n, level in enumerate(levels, 1):
         arrays |= {f"keys{n}": level.keys, f"counts{n}": level.counts}
-    text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(header)})
-    with atomic_write(path) as file:
-        np.savez(file, header=np.array(text), **arrays)  # type: ignore[arg-type]
+    write_arrays(path, {"format": FORMAT, "version": VERSION, **asdict(header)}, arrays)
 
 
 def load_model(path: str) -> tuple[Header, list[Level]]:
@@ -62,29 +59,25 @@ def load_model(path: str) -> tuple[Header, list[Level]]:
     ModelFormatError
         If the file is damaged or is not one of an n-gram model.
     """
-    with open(path, "rb") as file:
-        if file.read(2) != b"PK":
-            raise ModelFormatError("not a file of an n-gram model", path)
-        file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                if sum(part.file_size for part in arrays.zip.infolist()) > os.path.getsize(path):
-                    raise ValueError("its arrays claim more bytes than the file has")
-                fields = json.loads(str(arrays["header"]))
-                if (fields.pop("format", None), fields.pop("version", None)) != (FORMAT, VERSION):
-                    raise ValueError(f"it is not {FORMAT} version {VERSION}")
-                header = Header(**fields)
-                numbers = range(1, header.order + 1)
-                levels = [Level(arrays[f"keys{n}"], arrays[f"counts{n}"]) for n in numbers]
-        # A damaged file can raise exceptions of zipfile, zlib, tokenize, struct and others.
-        except Exception as error:
-            raise ModelFormatError(f"not a file of an n-gram model ({error})", path) from None
+    fields, arrays = read_arrays(path, FORMAT, VERSION, "an n-gram model")
+    names = [field.name for field in dataclass_fields(Header)]
+    if fields.keys() != {"format", "version", *names}:
+        raise ModelFormatError(
+            f"must have the fields {', '.join(names)}, not {', '.join(fields)}", path, "header"
+        )
+    header = Header(**{name: fields[name] for name in names})
     _check_header(header, path)
     begin = max(header.vocab_size, header.end_id + 1)
+    levels: list[Level] = []
     n_contexts = 1
-    for n, level in enumerate(levels, 1):
+    for n in range(1, header.order + 1):
+        for name in (f"keys{n}", f"counts{n}"):
+            if name not in arrays:
+                raise ModelFormatError("is missing", path, name)
+        level = Level(arrays[f"keys{n}"], arrays[f"counts{n}"])
         _check_level(level, n_contexts, begin, path, n)
         n_contexts = len(level)
+        levels.append(level)
     return header, levels
 
 
@@ -110,6 +103,8 @@ def _check_level(level: Level, n_contexts: int, begin: int, path: str, n: int) -
         raise ModelFormatError("must ascend, and not be empty", path, f"keys{n}")
     if is_empty:
         return
+    if counts.sum(dtype=np.float64) >= 1 << 62:
+        raise ModelFormatError("have a sum of 2^62 or more", path, f"counts{n}")
     symbols = keys & np.uint64(0xFFFFFFFF)
     if int(keys[-1] >> np.uint64(32)) >= n_contexts or int(symbols.max()) > begin:
         raise ModelFormatError("has a context or a symbol that does not exist", path, f"keys{n}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.warning import warn
+from fasttok.core.errors import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from fasttok.text.steps import Normalizer

@@ -19,10 +19,9 @@ from fasttok.core.checks import (
     suggest,
 )
 from fasttok.core.component import import_path
-from fasttok.core.errors import RecipeError
+from fasttok.core.errors import RecipeError, warn
 from fasttok.core.parallel import resolve_workers
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.corpus.corpus import Corpus
 from fasttok.counts.count import count_pretokens
 from fasttok.counts.table import PretokenCounts

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.arrays import read_arrays, write_arrays
 from fasttok.core.checks import checked_dimension, checked_integer, checked_path, describe, describe_items
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ids import as_id_array
 from fasttok.vectors._sums import sum_rows
-from fasttok.vectors.files import read_arrays, write_arrays
 from fasttok.vectors.initial import TABLE, make_random
 from fasttok.vectors.vocabulary import AnyVocabulary, count_ids
 

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fasttok.core.errors import FasttokError
-from fasttok.core.warning import warn
+from fasttok.core.errors import FasttokError, warn
 from fasttok.formats.huggingface.folder import (
     ADDED,
     CONFIG,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fasttok.core.errors import FasttokError, TemplateError
-from fasttok.core.warning import warn
+from fasttok.core.errors import FasttokError, TemplateError, warn
 from fasttok.decoders.base import Decoder
 from fasttok.formats.base import SPARE_IDS
 from fasttok.formats.huggingface.canonical import to_canonical

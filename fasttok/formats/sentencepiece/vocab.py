@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from fasttok.core.checks import checked_choice, checked_texts
-from fasttok.core.errors import ModelExportError, ModelFormatError
+from fasttok.core.errors import ModelExportError, ModelFormatError, warn
 from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
-from fasttok.core.warning import warn
 from fasttok.formats.base import Format, Option
 from fasttok.formats.sentencepiece.checks import in_file
 from fasttok.formats.sentencepiece.messages import (

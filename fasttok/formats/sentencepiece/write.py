@@ -13,9 +13,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.errors import ModelExportError, ModelFormatError
+from fasttok.core.errors import ModelExportError, ModelFormatError, warn
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.decoders.sentencepiece import SPACE_OPTIONS, SentencePiece
 from fasttok.formats.base import check_no_excluded, check_no_settings
 from fasttok.formats.sentencepiece.checks import check_pieces

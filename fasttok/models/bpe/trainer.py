@@ -20,10 +20,10 @@ from fasttok.core.checks import (
     checked_word,
     describe,
 )
+from fasttok.core.errors import warn
 from fasttok.core.parallel import import_whole
 from fasttok.core.progress import announce
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
 from fasttok.models.bpe._encode import MOST_PIECES

@@ -19,10 +19,10 @@ from fasttok.core.checks import (
     checked_word,
     describe,
 )
+from fasttok.core.errors import warn
 from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import Bar, announce
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained, Trainer
 from fasttok.models.coverage import checked_coverage

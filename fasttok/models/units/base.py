@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from fasttok.core._trie import Trie
 from fasttok.core.checks import checked_flag, checked_integer, checked_texts, checked_word
+from fasttok.core.errors import warn
 from fasttok.core.ragged import Ragged, read_only
-from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models._pieces import PieceTable
 from fasttok.models.base import Model, Trained, Trainer

@@ -14,9 +14,9 @@ from fasttok.core.checks import (
     checked_texts,
     checked_word,
 )
+from fasttok.core.errors import warn
 from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import announce
-from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
 from fasttok.models.merging.merge_steps import MergeNamer, MergeStep

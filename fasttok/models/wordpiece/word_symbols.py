@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.errors import warn
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.loss import BYTES, are_bytes, count_occurrences

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.arrays import read_arrays, write_arrays
 from fasttok.core.checks import checked_choice, checked_instance, checked_path, checked_size, checked_texts
 from fasttok.core.errors import ModelFormatError
 from fasttok.core.ragged import read_only
 from fasttok.core.saving import check_writable, write_files
 from fasttok.tokenizer.tokenizer import Tokenizer
-from fasttok.vectors.files import read_arrays, write_arrays
 from fasttok.vectors.table import EmbeddingTable
 from fasttok.vectors.words.drawing import draw_words, place_words
 from fasttok.vectors.words.pooling import DIGITS, DocumentVectors, pool

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fasttok.core.errors import warn
 from fasttok.core.ragged import Ragged
-from fasttok.core.warning import warn
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained
 from fasttok.models.bpe.alphabets import Characters

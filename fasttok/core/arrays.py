@@ -1,4 +1,4 @@
-"""Reading of the files of arrays that `EmbeddingTable.save` and `WordVectors.save` write."""
+"""Files of arrays: an ``.npz`` with a header in JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_arrays(path: str, header: Mapping[str, Any], arrays: Mapping[str, NDAr
 
 
 def read_arrays(
-    path: str, format: str, version: int, what: str, dtypes: Mapping[str, Any]
+    path: str, format: str, version: int, what: str, dtypes: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the header and the arrays of a file that `write_arrays` wrote.
 
@@ -33,8 +33,8 @@ def read_arrays(
         Format and version that the header must have.
     what : str
         Description of the contents for messages, such as "an embedding table".
-    dtypes : mapping of str to dtype
-        Type of each array, by name.
+    dtypes : mapping of str to dtype, optional
+        Type of each array, by name. Default: all arrays of the file are returned, of any type.
 
     Raises
     ------
@@ -52,13 +52,14 @@ def read_arrays(
                 if sum(part.file_size for part in found.zip.infolist()) > os.path.getsize(path):
                     raise ValueError("its arrays claim more bytes than the file has")
                 header = json.loads(str(found["header"]))
-                arrays = {name: found[name] for name in dtypes}
+                names = set(found.files) - {"header"} if dtypes is None else dtypes
+                arrays = {name: found[name] for name in names}
         # A damaged file can raise exceptions of zipfile, zlib, tokenize, struct and others.
         except Exception as error:
             raise ModelFormatError(f"not a file of {what} ({error})", path) from None
     if not isinstance(header, dict) or (header.get("format"), header.get("version")) != (format, version):
         raise ModelFormatError(f"not {format} version {version}: {header}", path, "header")
-    for name, dtype in dtypes.items():
+    for name, dtype in (dtypes or {}).items():
         if arrays[name].dtype != dtype:
             raise ModelFormatError(f"must be {np.dtype(dtype)}, not {arrays[name].dtype}", path, name)
     return header, arrays
