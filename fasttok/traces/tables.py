@@ -30,7 +30,7 @@ class TraceTable:
     columns : tuple of str
         Names of the columns.
     rows : tuple of tuple
-        Cells of each row: str, int, float, bool, `ColouredTokens` or None.
+        Cells of each row: str, int, float, bool, `fasttok.ColouredTokens` or None.
     note : str
         Text below the table.
     shares : tuple of float
