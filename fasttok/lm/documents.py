@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from fasttok.tokens.store import TokenStore
 
 Texts = Corpus | Iterable[str | bytes]
 TEXT_TYPES = (str, bytes, bytearray, memoryview)
+KEPT = (Corpus, Ragged, np.ndarray, Set, Mapping, *TEXT_TYPES)  # iterables of which no list is made
 CHUNK = 1 << 22  # ids that are read together
 
 
@@ -81,7 +82,7 @@ def open_source(source: Any, tok: Any, vocab_size: int | None = None) -> Source:
             source.source_bytes,
             lambda: _split(rows),
         )
-    if isinstance(source, Iterable) and not isinstance(source, (Corpus, Ragged, np.ndarray, *TEXT_TYPES)):
+    if isinstance(source, Iterable) and not isinstance(source, KEPT):
         source = list(source)
     is_texts = isinstance(source, Corpus) or _has_texts(source)
     if tok is None and (is_texts or vocab_size is None):
