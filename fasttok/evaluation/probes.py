@@ -37,8 +37,8 @@ class Probe(NamedTuple):
     text : str
         The text, or a description of several texts.
     tokens : tuple of str
-        Tokens in readable form, as `fasttok.Tokenizer.show` writes them; those that are unknown are the text that
-        they replace, in ``⟦ ⟧``. Empty for several texts.
+        Tokens in readable form, as `fasttok.Tokenizer.show` writes them; those that are unknown are the text
+        that they replace, in ``⟦ ⟧``. Empty for several texts.
     n_tokens : int or None
         Number of tokens; None if the text cannot be encoded.
     finding : str
