@@ -407,15 +407,15 @@ def test_read_only_folder_and_file(prepared, monkeypatch, name):
 @pytest.mark.parametrize("name", [name for name in WRITING if name not in FOLDERS])
 def test_disk_that_fills_up(shell, name):
     """A limit on the size of files stands for a full disk."""
-    old = shell.folder / "old.json"
-    old.write_text("old")
+    file = "old.npz" if name == "pretokens" else "old.json"
+    (shell.folder / file).write_text("old")
     shell.before = shell.contents()
-    command = WRITING[name].format("old.json")
+    command = WRITING[name].format(file)
     status, stderr = shell.run(f"(ulimit -f 0; exec fasttok {command} >/dev/null)")
     assert status == CASES[name].error
-    assert re.search("old.json.*ile too large", stderr)
+    assert re.search(f"{file}.*ile too large", stderr)
     assert shell.new_files() == {}
-    status, stderr = shell.run(f"(ulimit -f 0; exec fasttok {command.replace('old.json', '-')} >out)")
+    status, stderr = shell.run(f"(ulimit -f 0; exec fasttok {command.replace(file, '-')} >out)")
     assert status == CASES[name].error
     assert re.search("standard output: cannot write: file too large|temporary directory", stderr)
     assert shell.new_files() == {"out": b""}

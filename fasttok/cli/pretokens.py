@@ -24,7 +24,13 @@ from fasttok.cli.shared.options import (
 from fasttok.cli.shared.outputs import STDOUT, check_output, print_json, refuse_terminal, saved
 from fasttok.cli.shared.progress import show_progress
 from fasttok.cli.shared.streams import print_summary
-from fasttok.cli.shared.tables import check_table_options, load_counts, save_counts, table_options
+from fasttok.cli.shared.tables import (
+    check_suffix,
+    check_table_options,
+    load_counts,
+    save_counts,
+    table_options,
+)
 
 if TYPE_CHECKING:
     import fasttok as ft
@@ -106,6 +112,7 @@ def pretokens(
             raise click.UsageError("-o - and --json cannot both use standard output")
         refuse_terminal("a file of counts")
     check_output(output, inputs)
+    check_suffix(output)
     if kind is None:
         with show_progress(progress, quiet) as shown:
             counts = ft.count_pretokens(

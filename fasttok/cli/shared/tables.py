@@ -98,17 +98,11 @@ def check_table_options(kind: str | None, output: str | None) -> None:
     ------
     click.UsageError
         If no table is read, or, for --escapes, none is written either.
-        Or if the suffix of the output is that of no format of counts.
     ImportError
         If a .parquet or .arrow file is to be written, and pyarrow is not installed.
     """
-    suffix = "" if output is None else os.path.splitext(output)[1].lower()
-    if suffix and suffix not in SUFFIXES and is_seekable(output or ""):
-        raise click.UsageError(
-            f"-o {output}: the name of a file of counts must end with {', '.join(SUFFIXES)}"
-        )
-    if suffix in (".parquet", ".arrow"):
-        import_pyarrow(f"{suffix} files")
+    if output is not None and output.lower().endswith((".parquet", ".arrow")):
+        import_pyarrow(f"{os.path.splitext(output)[1].lower()} files")
     context = click.get_current_context()
     is_tsv = output is not None and output.lower().endswith(".tsv")
     for name in TABLE if kind is None else ():
@@ -116,6 +110,22 @@ def check_table_options(kind: str | None, output: str | None) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} has no effect without --counts")
     if kind is None and not is_tsv and context.get_parameter_source("escapes") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--escapes has no effect without --counts or a file that ends with .tsv")
+
+
+def check_suffix(output: str | None) -> None:
+    """Raise an error if the suffix of an output is that of no format of counts; a name may have none.
+
+    Raises
+    ------
+    click.UsageError
+        If the output is a file with another suffix than those in `SUFFIXES`.
+    """
+    if output is None or not is_seekable(output):
+        return
+    if os.path.splitext(output)[1].lower() not in ("", *SUFFIXES):
+        raise click.UsageError(
+            f"-o {output}: the name of a file of counts must end with {', '.join(SUFFIXES)}"
+        )
 
 
 def _is_arrow(path: str) -> bool:
