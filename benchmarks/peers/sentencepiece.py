@@ -41,7 +41,8 @@ def encode_sentencepiece(text: str, model: str, threads: int) -> Work:
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor(model_file=model)
-    lines = read_text(text).split("\n")
+    # The documents of fasttok have no carriage returns at their ends.
+    lines = [line.removesuffix("\r") for line in read_text(text).split("\n")]
     return lambda: processor.encode(lines, num_threads=threads), hash_rows
 
 
