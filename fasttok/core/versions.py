@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 import fasttok
 
@@ -61,3 +62,12 @@ def describe_machine() -> dict[str, str | int]:
         "cores": os.cpu_count() or 1,
         "system": platform.platform(),
     }
+
+
+def import_pandas() -> Any:
+    """Return the module ``pandas``; raise an ImportError that says how to install it if it is missing."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("to_pandas needs pandas; install it with: pip install pandas") from error
+    return pd

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from fasttok.core.checks import describe
 from fasttok.core.errors import FasttokError, UnknownCharacterError
+from fasttok.core.versions import import_pandas
 from fasttok.display.colours import STYLE, escape, label, prepare_tokens
 from fasttok.display.rendering import render
 from fasttok.display.tables import Table, measure_width
@@ -126,10 +127,7 @@ class Probes:
         >>> frame[frame["probe"] == "emoji"]["n_tokens"].tolist()
         [4, 8, 18, 8, 7]
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas; install it with: pip install pandas") from error
+        pd = import_pandas()
         return pd.DataFrame(self.rows, columns=list(Probe._fields)).astype({"n_tokens": "Int64"})
 
 

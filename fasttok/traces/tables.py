@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fasttok.core.versions import import_pandas
 from fasttok.display.colours import STYLE, ColouredTokens, Shown, prepare
 from fasttok.display.rendering import render
 from fasttok.display.tables import MOST_LISTED, Table
@@ -115,8 +116,5 @@ def make_frame(columns: dict[str, Any]) -> Any:
     ImportError
         If pandas is not installed.
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError("to_pandas needs pandas; install it with: pip install pandas") from error
+    pd = import_pandas()
     return pd.DataFrame(columns)

@@ -12,6 +12,7 @@ from typing import Any
 from fasttok.core.checks import checked_names, checked_path, checked_text, unknown_name
 from fasttok.core.errors import ExperimentError
 from fasttok.core.saving import atomic_write
+from fasttok.core.versions import import_pandas
 from fasttok.corpus.files import PathLike
 from fasttok.evaluation.metrics.registry import KNOWN, SPEED
 from fasttok.evaluation.metrics.registry import METRICS as GROUPS
@@ -227,10 +228,7 @@ class Results:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas; install it with: pip install pandas") from error
+        pd = import_pandas()
         frame = pd.DataFrame(self.rows, columns=list(COLUMNS))
         return frame.astype(dict.fromkeys(NUMBERS, "float64"))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fasttok.core.checks import checked_seed, checked_size
 from fasttok.core.errors import UnknownCharacterError
 from fasttok.core.ragged import read_only
+from fasttok.core.versions import import_pandas
 from fasttok.models.sampling import checked_alpha
 from fasttok.models.unigram import _lattice, _nbest
 from fasttok.models.unigram._elementary import exp
@@ -126,10 +127,7 @@ class ViterbiTable:
         >>> table.to_pandas()["best_score"].tolist()
         [0.0, -2.0, -3.0]
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas; install it with: pip install pandas") from error
+        pd = import_pandas()
         return pd.DataFrame(
             {
                 "position": self.positions,
