@@ -28,8 +28,14 @@ cdef int raise_failure(
 cdef class PretokenEncoder:
     cdef const uint32_t[::1] id_lengths  # see `set_lengths`
     cdef bint locates_single  # whether `locate_pretoken` is called for pretokens with a single id as well
+    cdef const uint8_t[::1] piece_values  # see `set_whole`
+    cdef const int64_t[::1] piece_offsets
+    cdef const uint8_t[::1] is_whole
 
     cdef Py_ssize_t encode_pretoken(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil
+    cdef Py_ssize_t encode_unseen(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil
     cdef Py_ssize_t encode_rows(

@@ -67,6 +67,12 @@ cdef class PretokenEncoder:
         """
         return OUT_OF_MEMORY
 
+    cdef Py_ssize_t encode_unseen(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil:
+        """Encode a pretoken that is none of the pieces of `set_whole`, as `encode_pretoken` does."""
+        return self.encode_pretoken(pretoken, length, out, interrupt)
+
     def encode(
         self,
         const uint8_t[::1] text,
@@ -116,6 +122,15 @@ cdef class PretokenEncoder:
         or an id from k on, stands for one unknown character.
         """
         self.id_lengths = lengths
+
+    def set_whole(self, const uint8_t[::1] values, const int64_t[::1] offsets, const uint8_t[::1] is_whole):
+        """Set the pieces that are encoded as a single id; called at most once, before the encoder is shared.
+
+        ``values`` (uint8[..]) and ``offsets`` (int64[k + 1]) have the pieces; the id of a piece is its row.
+        ``is_whole`` (uint8[k]) is 1 for each piece that, as a pretoken, gets its own id alone. A cache may start
+        with these pieces.
+        """
+        self.piece_values, self.piece_offsets, self.is_whole = values, offsets, is_whole
 
     def encode_located(
         self,

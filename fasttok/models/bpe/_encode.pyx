@@ -518,12 +518,17 @@ cdef class BPEEncoder(MergeEncoder):
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        cdef int32_t order[SHORT]
-        cdef Py_ssize_t i, n
         if self.whole is not None:
             out[0] = self.whole.find(pretoken, length)
             if out[0] != NOTHING:
                 return 1
+        return self.encode_unseen(pretoken, length, out, interrupt)
+
+    cdef Py_ssize_t encode_unseen(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
+    ) noexcept nogil:
+        cdef int32_t order[SHORT]
+        cdef Py_ssize_t i, n
         n = self.begin(pretoken, length, out)
         if n < 0:
             return n

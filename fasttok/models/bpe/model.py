@@ -255,9 +255,11 @@ class BPEModel(Model):
                 # A lookup is faster than merging. It gives the same id if the merges produce the piece.
                 merged = BPEEncoder(byte_ids, merges, merge_ids, None, ranks)
                 may_be &= merged.is_reachable(*names).view(np.bool_)
+            may_be &= self.pieces.lengths > 0
             table = PieceTable(*names, may_be.view(np.uint8))
             encoder: MergeEncoder = BPEEncoder(byte_ids, merges, merge_ids, table, ranks)
             encoder.set_lengths(self.pieces.lengths.astype(np.uint32))
+            encoder.set_whole(*names, may_be.view(np.uint8))
             return encoder
         parsed, options = self._parsed, self._parsed.alphabet
         if self._is_by_score(options):
