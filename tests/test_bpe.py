@@ -153,6 +153,21 @@ def test_encoding_equals_the_oracle():
         assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens], seed
 
 
+@pytest.mark.parametrize("is_shuffled", [False, True])
+def test_encoding_around_the_lengths_where_the_algorithm_changes(is_shuffled):
+    rng = random.Random(57)
+    for _ in range(3):
+        words = {bytes(rng.choices(b"abc ", k=rng.randint(1, 12))): rng.randint(1, 6) for _ in range(30)}
+        model, *_ = ft.BPETrainer(vocab_size=290).train(ft.PretokenCounts.from_dict(words))
+        if is_shuffled:  # some merges then rank before those of their parts
+            order = np.random.default_rng(rng.randint(0, 99)).permutation(len(model.merges))
+            model = ft.BPEModel(model.pieces, model.merges[order], model.merge_ids[order])
+        oracle = make_oracle(model)
+        pretokens = [bytes(rng.choices(b"abcd", k=n)) for n in (63, 64, 65, 66, 1023, 1024, 1025)]
+        pretokens += [b"a" * 1024, b"ab" * 512, b"c" + b"a" * 1023, b"abc" * 341 + b"d"]
+        assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
+
+
 @pytest.mark.parametrize("n", [31, 32, 33, 64, 1000, 2049])
 def test_repeated_characters_around_the_length_limit_of_the_scan(n):
     counts = ft.PretokenCounts.from_dict({"a" * 64: 3, "ab" * 40: 2, " " * 50: 1})

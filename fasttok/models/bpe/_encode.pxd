@@ -56,6 +56,10 @@ cdef class MergeEncoder(PretokenEncoder):
         self, uint32_t* ids, int32_t* order, Py_ssize_t n, uint32_t* sizes
     ) noexcept nogil
     @cython.final
+    cdef Py_ssize_t _merge_in_blocks(self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes) noexcept nogil
+    @cython.final
+    cdef int32_t _place_key(self, uint32_t rank, Py_ssize_t i) noexcept nogil
+    @cython.final
     cdef Py_ssize_t _merge_long(
         self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
     ) noexcept nogil

@@ -1,15 +1,16 @@
 """Kernels of BPE encoding: merge the bytes or characters of pretokens that are not in the cache.
 
 The pair with the lowest rank is merged first; pairs of equal rank are merged from the left. For up to 64 symbols,
-all pairs are scanned for the lowest rank. Longer pretokens have one queue of positions per rank. If a merge of the
-model ranks before a merge that produces one of its parts, a heap of all pairs is used instead of the queues. The time
-is O(n log n) in every case.
+all pairs are scanned for the lowest rank. For up to 1,024 symbols, the lowest rank of each block of pairs is kept, and
+these are scanned. Longer pretokens have one queue of positions per rank. If a merge of the model ranks before a merge
+that produces one of its parts, a heap of all pairs is used instead of the queues. The time is O(n log n) for n symbols
+in every case.
 """
 
 import numpy as np
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -34,6 +35,10 @@ cdef enum:
     MOST_ID_BITS = 21  # maximum number of bits of an id, so that two ids and a rank fit 64 bits
     CHECK_MASK = (1 << 16) - 1  # a long merge checks for interrupts every 65,536 steps
     NEVER = 0x7FFFFFFF  # order key of a pair that does not merge
+    PLACE_BITS = 10  # number of bits of a position in an order key of `_merge_in_blocks`
+    MOST_PLACES = 1 << PLACE_BITS
+    BLOCK = 16  # pairs per block of `_merge_in_blocks`
+    MOST_BLOCKS = 64
 
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL  # an unused entry of `pairs`
 
@@ -72,6 +77,14 @@ cdef inline void pop(uint64_t* heap, Py_ssize_t* size) noexcept nogil:
         i = below
         below = 2 * i + 1
     heap[i] = entry
+
+
+cdef inline int32_t least_key(const int32_t* keys, Py_ssize_t n) noexcept nogil:
+    cdef int32_t least = NEVER
+    cdef Py_ssize_t i
+    for i in range(n):
+        least = min(least, keys[i])
+    return least
 
 
 cdef uint32_t* copied(const uint32_t[::1] numbers) except NULL:
@@ -296,6 +309,59 @@ cdef class MergeEncoder(PretokenEncoder):
         return k
 
     @cython.final
+    cdef Py_ssize_t _merge_in_blocks(self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes) noexcept nogil:
+        """Merge 2 to 1,024 symbols: scan the least order key of every block of pairs for the next merge.
+
+        The table of queues in `_merge_long` costs more than the merges of such a pretoken.
+        """
+        cdef int32_t order[MOST_PLACES]  # as in `_merge_short`
+        cdef int32_t least[MOST_BLOCKS]  # least order key of each block
+        cdef uint16_t lengths[MOST_PLACES]  # length of each symbol, at its first and last position
+        cdef int32_t best
+        cdef Py_ssize_t i, j, k, below, n_blocks = (n + BLOCK - 1) // BLOCK, result = 0
+        for i in range(n):
+            lengths[i] = 1
+            order[i] = self._place_key(self._rank(ids[i], ids[i + 1]), i) if i + 1 < n else NEVER
+        for i in range(n, n_blocks * BLOCK):
+            order[i] = NEVER
+        for i in range(n_blocks):
+            least[i] = least_key(order + i * BLOCK, BLOCK)
+        while True:
+            best = least_key(least, n_blocks)
+            if best == NEVER:
+                break
+            i = best & (MOST_PLACES - 1)
+            j = i + lengths[i]
+            k = j + lengths[j]
+            ids[i] = self._merged(best >> PLACE_BITS, ids[i], ids[j])
+            lengths[i] = k - i
+            lengths[k - 1] = k - i
+            order[j] = NEVER
+            order[i] = self._place_key(self._rank(ids[i], ids[k]), i) if k < n else NEVER
+            below = i
+            if i:
+                below = i - lengths[i - 1]
+                order[below] = self._place_key(self._rank(ids[below], ids[i]), below)
+                if below // BLOCK != i // BLOCK:
+                    least[below // BLOCK] = least_key(order + below // BLOCK * BLOCK, BLOCK)
+            least[i // BLOCK] = least_key(order + i // BLOCK * BLOCK, BLOCK)
+            if j // BLOCK != i // BLOCK:
+                least[j // BLOCK] = least_key(order + j // BLOCK * BLOCK, BLOCK)
+        i = 0
+        while i < n:
+            ids[result] = ids[i]
+            if sizes != NULL:
+                sizes[result] = lengths[i]
+            i += lengths[i]
+            result += 1
+        return result
+
+    @cython.final
+    cdef int32_t _place_key(self, uint32_t rank, Py_ssize_t i) noexcept nogil:
+        """Return the sort key of the pair at position i for `_merge_in_blocks`: rank, then position."""
+        return NEVER if rank == NO_RANK else <int32_t>(rank << PLACE_BITS | <uint32_t>i)
+
+    @cython.final
     cdef Py_ssize_t _merge_long(
         self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
     ) noexcept nogil:
@@ -308,6 +374,8 @@ cdef class MergeEncoder(PretokenEncoder):
         cdef uint32_t* taken = NULL
         cdef Py_ssize_t i, j, k, t, n_taken, capacity = 0, result = 0, n_steps = 0
         cdef uint32_t rank = 0
+        if n <= MOST_PLACES:
+            return self._merge_in_blocks(ids, n, sizes)
         if n >= TAKEN:
             return OUT_OF_MEMORY
         if not self.is_in_order:
