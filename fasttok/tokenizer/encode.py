@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from functools import cached_property
-from typing import NamedTuple, TypedDict
+from functools import cached_property, partial
+from typing import NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core._lists import lists_of_rows
-from fasttok.core.errors import UnknownCharacterError
+from fasttok.core.errors import PatternError, SpecialTokenError, TextError, UnknownCharacterError
 from fasttok.core.parallel import map_ordered, resolve_workers
 from fasttok.core.ragged import Ragged
 from fasttok.corpus.batches import Batch
@@ -29,7 +29,10 @@ from fasttok.text.pipeline import Pipeline, Prepared
 from fasttok.text.rows import Rows
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
 from fasttok.tokenizer.nbest import find_nbest
-from fasttok.tokenizer.stream import EncodedPart, Parts, fuse_unknown
+from fasttok.tokenizer.parts import split_text
+from fasttok.tokenizer.stream import EncodedPart, Parts, count_parts, fuse_unknown, join_parts
+
+Result = TypeVar("Result")
 
 CACHE_BYTES = 64 << 20  # maximum size of a cache of pretokens
 ALL_CACHES_BYTES = 128 << 20  # total size of the caches of the threads of one call, if there are not too many
@@ -44,6 +47,9 @@ PART_BYTES = 1 << 16  # approximate size of the parts in which `encode_located` 
 MAX_KEPT_SPANS = 4 * PART_BYTES  # maximum length of a buffer of spans that is kept for reuse
 MAX_ROUTES = 16  # maximum number of values of `special` that are remembered
 SMALL_BATCH = 1 << 18  # characters; below this size, encoding in the calling thread is faster than batching
+# Length in characters from which one text is encoded on all CPUs. Starting threads takes 0.1 ms, and each new
+# thread fills a cache first, so that shorter texts would gain little.
+LONG_TEXT = 1 << 22
 
 
 class Route(NamedTuple):
@@ -188,7 +194,7 @@ class TextEncoder:
             ids = kernel.encode_to_array(text, scanner, search, encoder._caches, CACHE_BYTES)
             if ids is not None:
                 return ids
-        return encoder._encode_text(encode_utf8(text, errors), special, sampling)
+        return encoder._encode_text(text, special, errors, sampling)
 
     def encode_list(
         self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
@@ -199,7 +205,7 @@ class TextEncoder:
             row = kernel.encode_to_list(text, scanner, search, encoder._caches, CACHE_BYTES, self._integers)
             if row is not None:
                 return row
-        ids = encoder._encode_text(encode_utf8(text, errors), special, sampling)
+        ids = encoder._encode_text(text, special, errors, sampling)
         return self.to_lists(Ragged(ids, np.array([0, len(ids)], np.int64)))[0]
 
     def count(self, text: str | bytes, special: Special, errors: Errors) -> int:
@@ -209,18 +215,27 @@ class TextEncoder:
             n = kernel.count(text, scanner, search, encoder._caches, CACHE_BYTES)
             if n is not None:
                 return n
-        data = encode_utf8(text, errors)
-        if len(data) > BATCH_BYTES and encoder._may_cut(special):
-            parts = encoder._encode_batches(encoder._split_into_parts(data, BATCH_BYTES), special, 1, None)
-            return sum(len(part.ids.values) for part in encoder._fuse(parts))
-        rows, buffer = encoder._encode_data(data, special, None)
+        if encoder._is_long(text, special, None):
+            counts = encoder._encode_long(text, special, None, count_parts)
+            if counts is not None:
+                return int(counts[0])
+        rows, buffer = encoder._encode_data(encode_utf8(text, errors), special, None)
         n = len(rows.values)
         encoder._keep_buffer(buffer)
         return n
 
-    def _encode_text(self, data: bytes, special: Special, sampling: Sampler | None) -> NDArray[np.uint32]:
-        """Return the ids of one text in UTF-8, which is prepared first."""
-        rows, buffer = self._encode_data(data, special, self._check_sampling(sampling))
+    def _encode_text(
+        self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
+    ) -> NDArray[np.uint32]:
+        """Return the ids of one text, which is prepared first."""
+        if sampling is not None:
+            text, sampling = encode_utf8(text, errors), self._check_sampling(sampling)
+        if self._is_long(text, special, sampling):
+            n = len(text)  # the number of ids is rarely higher
+            rows = self._encode_long(text, special, sampling, partial(join_parts, expected=n))
+            if rows is not None:
+                return rows.values
+        rows, buffer = self._encode_data(encode_utf8(text, errors), special, sampling)
         ids = rows.values
         del rows
         if len(buffer) <= MAX_KEPT_IDS or ids.base is not buffer:
@@ -231,6 +246,28 @@ class TextEncoder:
         del ids
         buffer.resize(n, refcheck=False)  # frees the unused part; a copy would need twice the memory
         return buffer
+
+    # One long text
+
+    def _is_long(self, text: str | bytes, special: Special, sampling: Sampler | None) -> bool:
+        """Return whether a text is encoded in parts, on several threads."""
+        return (
+            type(text) in (str, bytes) and len(text) >= LONG_TEXT and not self._needs_whole(special, sampling)
+        )
+
+    def _encode_long(
+        self, text: str | bytes, special: Special, sampling: Sampler | None, join: Callable[[Parts], Result]
+    ) -> Result | None:
+        """Encode the parts of a text on all CPUs, and return them joined; None if there is an error.
+
+        The caller then encodes the whole text, which raises the error with its position in the text.
+        """
+        parts = split_text(self._pipeline, text, BATCH_BYTES)
+        encoded = self._encode_batches(parts, special, resolve_workers(None), sampling)
+        try:
+            return join(self._fuse(encoded))
+        except (TextError, PatternError, SpecialTokenError, UnknownCharacterError):
+            return None
 
     def _encode_data(
         self, data: bytes, special: Special, sampling: Sampler | None
@@ -296,10 +333,8 @@ class TextEncoder:
     def _encode_parts(
         self, corpus: Corpus, special: Special, n_workers: int, sampling: Sampler | None
     ) -> Parts:
-        # Sampling depends on the positions of pretokens in the rewritten document, which are only known for
-        # whole documents.
-        is_whole = not self._may_cut(special) or (sampling is not None and self._pipeline.rewrites)
-        batches = corpus.batches(None if is_whole else self._pipeline, BATCH_BYTES)
+        pipeline = None if self._needs_whole(special, sampling) else self._pipeline
+        batches = corpus.batches(pipeline, BATCH_BYTES)
         if self._model.resolves_ties:
             batches = _join_short_parts(batches)
         return self._fuse(self._encode_batches(batches, special, n_workers, sampling))
@@ -343,6 +378,12 @@ class TextEncoder:
         continues in the next part.
         """
         return self._model.unk_id if self._model.fuse_unk and self._pipeline.has_one_stage else None
+
+    def _needs_whole(self, special: Special, sampling: Sampler | None) -> bool:
+        """Return whether documents must be encoded whole."""
+        # Sampling depends on the positions of pretokens in the rewritten document, which are only known for
+        # whole documents.
+        return not self._may_cut(special) or (sampling is not None and self._pipeline.rewrites)
 
     def _may_cut(self, special: Special) -> bool:
         """Whether a document may be encoded in parts."""
@@ -391,7 +432,7 @@ class TextEncoder:
                 ids, spans = self._locate(cache, rows, self._model.encoder, special)
                 return ids.copy(), spans.copy()
             located = _SpansBuilder(len(data), self._fused_id)
-            for batch in self._split_into_parts(data, PART_BYTES):
+            for batch in split_text(self._pipeline, data, PART_BYTES):
                 encoder = self._model.part_encoder if batch.is_part else self._model.encoder
                 with batch.locating_errors():
                     ids, spans = self._locate(cache, batch.rows(aligned=True), encoder, special)
@@ -399,18 +440,6 @@ class TextEncoder:
             return located.finish()
         finally:
             self._caches.append(cache)
-
-    def _split_into_parts(self, data: bytes, part_bytes: int) -> Iterator[Batch]:
-        """Split a text into parts of about `part_bytes` bytes that can be encoded separately."""
-        text, start, n_bytes = np.frombuffer(data, np.uint8), 0, part_bytes
-        while start + n_bytes < len(text):
-            cut = self._pipeline.find_cut(text[start : start + n_bytes])
-            if cut:
-                part = Ragged(text[start : start + cut], np.array([0, cut]))
-                yield Batch(part, 0, continues=True, start=start)
-                start += cut
-            n_bytes = part_bytes if cut else 2 * n_bytes
-        yield Batch(Ragged(text[start:], np.array([0, len(text) - start])), 0, start=start)
 
     def _locate(
         self, cache: PretokenCache, rows: Rows, encoder: PretokenEncoder, special: Special

@@ -715,6 +715,9 @@ class Tokenizer:
         probability p multiplies this by up to 1 / (1 - p). For other models, see their classes. With
         `sampling`, the cache of pretokens is not used.
 
+        A text of four million characters or more is encoded in parts on all CPUs, if the pretokenizer is
+        known to split the parts as it splits the whole.
+
         The random numbers of a pretoken depend only on the seed, the epoch, the index of the document and the
         byte at which the pretoken begins. The index of a single text is 0, that of a text in a batch is its
         row, and that of a document in a corpus is its position. See `Dropout` for the formula.
@@ -1279,6 +1282,10 @@ class Tokenizer:
         TextError, SpecialTokenError, UnknownCharacterError, ValueError
             As in `encode`.
 
+        Notes
+        -----
+        A long text is encoded in parts on all CPUs, as in `encode`. The ids are not kept.
+
         Examples
         --------
         >>> import fasttok as ft
@@ -1438,7 +1445,8 @@ class Tokenizer:
         workers: int | None,
         sampling: Sampler | None,
     ) -> Ragged:
-        return join_parts(self._encode_parts(corpus, add_special_tokens, special, workers, sampling))
+        parts = self._encode_parts(corpus, add_special_tokens, special, workers, sampling)
+        return join_parts(parts, expected=corpus.most_bytes())
 
     def _encode_parts(
         self,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fasttok.core.checks import checked_choice, describe_type
 from fasttok.core.errors import TextError
+from fasttok.text.unicode._to_utf8 import utf8_of_str
 
 Errors = Literal["strict", "replace", "surrogatepass"]
 _ERRORS = get_args(Errors)
@@ -70,6 +71,8 @@ def encode_utf8(
     if not isinstance(text, str):
         place = f"a {name}" if document is None else f"{name} {document}"
         raise TypeError(f"{place} must be str or bytes, not {describe_type(text)}")
+    if type(text) is str and not text.isascii() and (data := utf8_of_str(text)) is not None:
+        return data
     try:
         return text.encode()
     except UnicodeEncodeError as error:

@@ -1,0 +1,70 @@
+"""Split one long text into parts that can be encoded separately, on several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fasttok.core.ragged import Ragged
+from fasttok.corpus.batches import Batch
+from fasttok.text.pipeline import Pipeline
+from fasttok.text.unicode._to_utf8 import space_for, write_utf8
+from fasttok.text.unicode.utf8 import encode_utf8
+
+WINDOW = 1 << 12  # code points at the end of a part in which a cut is searched first
+
+
+def split_text(pipeline: Pipeline, text: str | bytes, size: int) -> Iterator[Batch]:
+    """Yield a text in parts of about `size` bytes or code points; a part is converted when it is requested.
+
+    Raises
+    ------
+    TextError
+        If a part of a ``str`` contains a lone surrogate.
+    """
+    if isinstance(text, bytes):
+        yield from _split_bytes(pipeline, np.frombuffer(text, np.uint8), size)
+        return
+    start, done, n = 0, 0, size  # start and length in code points, and the number of bytes before the part
+    while start < len(text):
+        stop = min(start + n, len(text))
+        if stop < len(text):
+            stop = _find_cut(pipeline, text, start, stop)
+            n = size if stop > start else 2 * n
+        if stop > start:
+            part = _to_utf8(text, start, stop)
+            yield Batch(
+                Ragged(part, np.array([0, len(part)], np.int64)), 0, continues=stop < len(text), start=done
+            )
+            start, done = stop, done + len(part)
+
+
+def _split_bytes(pipeline: Pipeline, text: NDArray[np.uint8], size: int) -> Iterator[Batch]:
+    start, n = 0, size
+    while start + n < len(text):
+        cut = pipeline.find_cut(text[start : start + n])
+        if cut:
+            yield Batch(Ragged(text[start : start + cut], np.array([0, cut])), 0, continues=True, start=start)
+            start += cut
+        n = size if cut else 2 * n
+    yield Batch(Ragged(text[start:], np.array([0, len(text) - start])), 0, start=start)
+
+
+def _find_cut(pipeline: Pipeline, text: str, start: int, stop: int) -> int:
+    """Return the last position in ``text[start:stop]`` at which it may be cut; `start` if there is none."""
+    for begin in dict.fromkeys((max(start, stop - WINDOW), start)):
+        window = _to_utf8(text, begin, stop)
+        if cut := pipeline.find_cut(window):
+            return begin + int(np.count_nonzero((window[:cut] & 0xC0) != 0x80))
+    return start
+
+
+def _to_utf8(text: str, start: int, stop: int) -> NDArray[np.uint8]:
+    """Return the UTF-8 of ``text[start:stop]``: uint8[n]."""
+    out = np.empty(space_for(text, stop - start), np.uint8)
+    n = write_utf8(text, start, stop, out)
+    if n < 0:
+        encode_utf8(text)  # raises the error for the first surrogate of the whole text
+    return out[:n]

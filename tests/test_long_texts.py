@@ -1,0 +1,107 @@
+"""Encoding one long text in parts, on several threads: ids, counts and errors are those of the whole text."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.text.unicode import _to_utf8
+from tests.test_added import SPLIT_CASES
+from tests.test_encode_stream import make, make_documents
+from tests.test_model_contract import CASES
+
+NAMES = [*CASES, *SPLIT_CASES]
+
+
+def as_whole(function, text, **options):
+    """Return the result of a function for a text, or the type and the message of its error."""
+    try:
+        result = function(text, **options)
+    except (ValueError, LookupError) as error:
+        return type(error), str(error)
+    return result.tolist() if isinstance(result, np.ndarray) else result
+
+
+def set_sizes(monkeypatch, long_text, part, window=4096):
+    monkeypatch.setattr("fasttok.tokenizer.encode.LONG_TEXT", long_text)
+    monkeypatch.setattr("fasttok.tokenizer.encode.SMALL_BATCH", long_text)
+    monkeypatch.setattr("fasttok.tokenizer.encode.BATCH_BYTES", part)
+    monkeypatch.setattr("fasttok.tokenizer.parts.WINDOW", window)
+    monkeypatch.setattr("fasttok.tokenizer.encode.resolve_workers", lambda workers: 3)
+
+
+@pytest.mark.parametrize("special", ["none", "all", "raise"])
+@pytest.mark.parametrize("name", NAMES)
+def test_long_texts_of_every_model(name, special, monkeypatch):
+    tok = SPLIT_CASES[name] if name in SPLIT_CASES else make(*CASES[name])
+    texts = [text for text in make_documents(32) if len(text) > 20][:12]
+    texts += [text.decode(errors="ignore") for text in texts]
+    functions = [(tok.encode, {}), (tok.encode, {"as_list": True}), (tok.count, {})]
+    calls = [(f, text, {"special": special, **more}) for f, more in functions for text in texts]
+    expected = [as_whole(f, text, **options) for f, text, options in calls]
+    for part, window in [(3, 2), (7, 4096), (64, 5)]:
+        set_sizes(monkeypatch, 8, part, window)
+        assert [as_whole(f, text, **options) for f, text, options in calls] == expected
+
+
+@pytest.mark.parametrize("errors", ["strict", "replace", "surrogatepass"])
+def test_surrogates_and_unknown_characters_in_long_texts(errors, monkeypatch):
+    tok = ft.Tokenizer(ft.WordModel(["ab", " ab", " cd", " "]), "gpt2")
+    bytes_tok = make(*CASES["bytes"])
+    texts = [
+        "ab" + " ab" * 30 + last
+        for last in ("", "\ud800", "é", "é \udfff", "\ud83d\ude00", "\udfff é", "\U0001f600 \ud800")
+    ]
+    functions = [tok.encode, tok.count, bytes_tok.encode, bytes_tok.count]
+    calls = [(f, text) for f in functions for text in [*texts, *(text + " cd" * 30 for text in texts)]]
+    expected = [as_whole(f, text, errors=errors) for f, text in calls]
+    assert any(type(one) is tuple for one in expected)
+    set_sizes(monkeypatch, 8, 16)
+    assert [as_whole(f, text, errors=errors) for f, text in calls] == expected
+
+
+def test_dropout_in_long_texts(monkeypatch):
+    tok = make(*CASES["bytes"])
+    text = "It's the newest and the widest, naïve 東京 12345\n" * 20
+    options = {"sampling": ft.Dropout(0.5, 3)}
+    expected = [tok.encode(one, **options).tolist() for one in (text, text.encode())]
+    assert expected[0] != tok.encode(text).tolist()
+    set_sizes(monkeypatch, 8, 32)
+    assert [tok.encode(one, **options).tolist() for one in (text, text.encode())] == expected
+
+
+POOLS = [
+    "abc xyz,.",
+    "äöüß£\x7f\x80",
+    "русский \u07ff",
+    "日本語\ud7ff\ue000\uffff",
+    "\U0001f600\U00010000\U0010ffff",
+]
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_utf8_of_str(wide):
+    rng = random.Random(8)
+    if _to_utf8.use_wide(wide) != wide:
+        pytest.skip("this processor does not have AVX-512 VBMI2")
+    try:
+        for _ in range(8000):
+            pools, share = rng.sample(POOLS, rng.randint(1, 3)), rng.random()
+            n = rng.choice((0, 1, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 200))
+            text = "".join(
+                rng.choice(pools[0] if rng.random() < share else rng.choice(pools)) for _ in range(n)
+            )
+            assert _to_utf8.utf8_of_str(text) == text.encode()
+            i = rng.randint(0, n)
+            broken = f"{text[:i]}{chr(rng.randint(0xD800, 0xDFFF))}{text[i:]}"
+            assert _to_utf8.utf8_of_str(broken) is None
+            out = np.empty(_to_utf8.space_for(broken, n + 1), np.uint8)
+            assert _to_utf8.write_utf8(broken, 0, n + 1, out) == -1 - i
+            assert out[: _to_utf8.write_utf8(broken, 0, i, out)].tobytes() == text[:i].encode()
+            rest = out[: _to_utf8.write_utf8(broken, i + 1, n + 1, out)]
+            assert rest.tobytes() == text[i:].encode()
+    finally:
+        _to_utf8.use_wide(True)
