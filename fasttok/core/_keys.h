@@ -126,12 +126,10 @@ static inline ft_key ft_make_key(const uint8_t *text, size_t start, size_t lengt
     return key;
 }
 
-/* Return a 64-bit hash of a key; tables use its high bits as the index. */
+/* Return a 64-bit hash of a key. Only its high bits depend on all of the key; tables use them as the index. */
 static inline uint64_t ft_hash_key(ft_key key)
 {
-    uint64_t h = key.low * 0x9E3779B97F4A7C15u + key.high * 0xC2B2AE3D27D4EB4Fu;
-    h ^= h >> 32;
-    return h * 0xD6E8FEB86659FD93u;
+    return key.low * 0x9E3779B97F4A7C15u + key.high * 0xC2B2AE3D27D4EB4Fu;
 }
 
 /* Ask the system to back new memory with large pages. This avoids most of the page faults of the first access, and

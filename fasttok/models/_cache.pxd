@@ -1,7 +1,7 @@
 """The pretoken cache as encoders use it; see _cache.pyx."""
 
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fasttok.core._interrupt cimport Interrupt
@@ -28,19 +28,28 @@ cdef class PretokenCache:
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
     cdef Py_ssize_t n_not_cached  # number of pretokens so far whose ids must not be cached
+    cdef bint is_seeded
     cdef readonly Py_ssize_t limit
     cdef readonly Interrupt interrupt  # interrupt of the kernel that uses the cache
 
+    cdef CacheEntry* _find(
+        self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length
+    ) noexcept nogil
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
     ) noexcept nogil
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil
+    cdef bint can_seed(self, Py_ssize_t n_pieces, Py_ssize_t n_bytes) noexcept nogil
+    cdef void seed(
+        self, const uint8_t* values, const int64_t* offsets, const uint8_t* included, Py_ssize_t n, Py_ssize_t n_included
+    ) noexcept nogil
     cdef Py_ssize_t table_bytes(self) noexcept nogil
     cdef bint _is_full(self) noexcept nogil
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil
     cdef bint _grow(self) noexcept nogil
+    cdef bint _resize(self, int shift) noexcept nogil
     cdef void _clear(self) noexcept nogil
 
 

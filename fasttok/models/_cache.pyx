@@ -4,19 +4,25 @@ The table uses open addressing with linear probing. Its entries have 32 bytes, t
 key and up to four ids. Longer lists of ids are in an arena, as are the bytes of a pretoken that is too long for
 its key. Table and arena may each grow to half the limit. When one of them is full, the whole cache is cleared,
 which is cheaper than tracking the use of entries. A cache belongs to one thread at a time.
+
+A cache may be seeded: it then has all pieces of a vocabulary that are encoded as a single id, so a pretoken that is
+not in the cache is none of them.
 """
 
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key
+from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key, make_key
 
 cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     IN_ARENA = 15  # stored instead of the number of ids if the ids are in the arena
+    LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
+    SEED_SHARE = 16
+    BLOCK = 32  # pieces whose entries are fetched together
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
 
@@ -55,6 +61,26 @@ cdef class PretokenCache:
     cdef Py_ssize_t table_bytes(self) noexcept nogil:
         return sizeof(CacheEntry) << (64 - self.shift)
 
+    cdef CacheEntry* _find(
+        self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length
+    ) noexcept nogil:
+        """Return the entry of a pretoken, or NULL."""
+        cdef Py_ssize_t mask = ((<Py_ssize_t>1) << (64 - self.shift)) - 1
+        cdef Py_ssize_t i = hashed >> self.shift
+        cdef CacheEntry* entry
+        cdef uint64_t place
+        while True:
+            entry = &self.entries[i]
+            if entry.key.low == key.low and entry.key.high << 4 == key.high << 4:
+                if length < LONG:
+                    return entry
+                memcpy(&place, entry.ids, 8)
+                if memcmp(self.arena + place + 4 * entry.ids[2], pretoken, length) == 0:
+                    return entry
+            elif entry.key.high == 0:
+                return NULL
+            i = (i + 1) & mask
+
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
     ) noexcept nogil:
@@ -62,25 +88,19 @@ cdef class PretokenCache:
 
         `out` needs space for at least INLINE_IDS ids, because the whole array of an entry is copied.
         """
-        cdef Py_ssize_t mask = ((<Py_ssize_t>1) << (64 - self.shift)) - 1
-        cdef Py_ssize_t i = hashed >> self.shift, n
-        cdef CacheEntry* entry
+        cdef CacheEntry* entry = self._find(key, hashed, pretoken, length)
+        cdef Py_ssize_t n
         cdef uint64_t place
-        while True:
-            entry = &self.entries[i]
-            if entry.key.low == key.low and entry.key.high << 4 == key.high << 4:
-                n = entry.key.high >> 60
-                if n <= INLINE_IDS:
-                    memcpy(out, entry.ids, sizeof(entry.ids))
-                    return n
-                memcpy(&place, entry.ids, 8)
-                n = entry.ids[2]
-                if length < LONG or memcmp(self.arena + place + 4 * n, pretoken, length) == 0:
-                    memcpy(out, self.arena + place, 4 * n)
-                    return n
-            elif entry.key.high == 0:
-                return 0
-            i = (i + 1) & mask
+        if entry == NULL:
+            return 0
+        n = entry.key.high >> 60
+        if n <= INLINE_IDS:
+            memcpy(out, entry.ids, sizeof(entry.ids))
+            return n
+        memcpy(&place, entry.ids, 8)
+        n = entry.ids[2]
+        memcpy(out, self.arena + place, 4 * n)
+        return n
 
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
@@ -115,6 +135,52 @@ cdef class PretokenCache:
             memcpy(self.arena + place + 4 * n, pretoken, length)
         self.arena_used += needed
 
+    cdef bint can_seed(self, Py_ssize_t n_pieces, Py_ssize_t n_bytes) noexcept nogil:
+        """Return whether so many pieces fit, and the cache has met enough pretokens.
+
+        Seeding costs about as much as encoding a sixteenth as many pretokens, so small texts do not pay for it.
+        """
+        return (
+            self.n_used * SEED_SHARE >= n_pieces
+            and 2 * (self.n_used + n_pieces) <= (<Py_ssize_t>1) << (64 - self.smallest_shift)
+            and self.arena_used + n_bytes + 8 * n_pieces <= self.limit // 2
+        )
+
+    cdef void seed(
+        self, const uint8_t* values, const int64_t* offsets, const uint8_t* included, Py_ssize_t n, Py_ssize_t n_included
+    ) noexcept nogil:
+        """Add the included ones of n distinct pieces, whose ids are their rows, unless they are in the cache.
+
+        `can_seed` must be true. If memory runs out, the cache is not seeded.
+        """
+        cdef Key keys[BLOCK]
+        cdef uint64_t hashes[BLOCK]
+        cdef uint32_t rows[BLOCK]
+        cdef Py_ssize_t row = 0, k, j
+        cdef const uint8_t* piece
+        cdef Py_ssize_t length
+        cdef int shift = self.shift
+        while (<Py_ssize_t>1) << (64 - shift) < 2 * (self.n_used + n_included):
+            shift -= 1
+        if shift < self.shift and not self._resize(shift):
+            return
+        while row < n:
+            k = 0
+            while row < n and k < BLOCK:
+                if included[row]:
+                    rows[k] = row
+                    keys[k] = make_key(values, offsets[row], offsets[row + 1] - offsets[row], offsets[n])
+                    hashes[k] = hash_key(keys[k])
+                    cache_prefetch(self, hashes[k])
+                    k += 1
+                row += 1
+            for j in range(k):
+                piece = values + offsets[rows[j]]
+                length = offsets[rows[j] + 1] - offsets[rows[j]]
+                if self._find(keys[j], hashes[j], piece, length) == NULL:
+                    self.put(keys[j], hashes[j], piece, length, &rows[j], 1)
+        self.is_seeded = True
+
     cdef bint _is_full(self) noexcept nogil:
         """Whether the table is half full; for a table of the largest size, whether it is 7/8 full."""
         cdef Py_ssize_t size = (<Py_ssize_t>1) << (64 - self.shift)
@@ -136,14 +202,17 @@ cdef class PretokenCache:
         return True
 
     cdef bint _grow(self) noexcept nogil:
-        """Move all entries to a table of four times the size, if the limit and the memory allow it."""
-        cdef int shift = max(self.shift - 2, self.smallest_shift)
+        """Move all entries to a larger table, if the limit and the memory allow it."""
+        cdef int step = 2 if self.shift > LARGE_SHIFT else 1
+        cdef int shift = max(self.shift - step, self.smallest_shift)
+        return shift < self.shift and self._resize(shift)
+
+    cdef bint _resize(self, int shift) noexcept nogil:
+        """Move all entries to a table with another shift, if the memory allows it."""
         cdef Py_ssize_t i, j, mask = ((<Py_ssize_t>1) << (64 - shift)) - 1
         cdef Key key
         cdef void* block
         cdef CacheEntry* entries
-        if shift == self.shift:
-            return False
         entries = <CacheEntry*>calloc_table(sizeof(CacheEntry) << (64 - shift), &block)
         if entries == NULL:
             return False
@@ -165,3 +234,4 @@ cdef class PretokenCache:
         memset(self.entries, 0, self.table_bytes())
         self.n_used = 0
         self.arena_used = 0
+        self.is_seeded = False

@@ -31,6 +31,7 @@ cdef class PretokenEncoder:
     cdef const uint8_t[::1] piece_values  # see `set_whole`
     cdef const int64_t[::1] piece_offsets
     cdef const uint8_t[::1] is_whole
+    cdef Py_ssize_t n_whole
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
@@ -59,6 +60,16 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
         int64_t* places,
+    ) noexcept nogil
+    cdef Py_ssize_t encode_all(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
     ) noexcept nogil
     cdef Py_ssize_t _encode_spans(
         self,

@@ -16,7 +16,7 @@ from fasttok.core._keys cimport Key, hash_key, make_key
 from fasttok.core._lists cimport list_of_ids
 from fasttok.models._cache cimport INLINE_IDS, CacheEntry, PretokenCache, cache_first, cache_prefetch
 from fasttok.text._added cimport Match, TokenSearch
-from fasttok.text._spans cimport Spans
+from fasttok.text._spans cimport TOO_LONG, Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 from fasttok.core.errors import UnknownCharacterError
@@ -131,6 +131,7 @@ cdef class PretokenEncoder:
         with these pieces.
         """
         self.piece_values, self.piece_offsets, self.is_whole = values, offsets, is_whole
+        self.n_whole = np.count_nonzero(is_whole)
 
     def encode_located(
         self,
@@ -336,6 +337,8 @@ cdef class PretokenEncoder:
         cdef int64_t starts[CHUNK]
         cdef int64_t ends[CHUNK]
         cdef Py_ssize_t position = begin, n, n_ids, written = 0
+        if spans.has_ends and places == NULL:
+            return self.encode_all(text, n_text, begin, end, spans, cache, out)
         while position < end:
             n = spans.next(text, begin, end, &position, starts, ends, CHUNK)
             if places == NULL:
@@ -348,6 +351,31 @@ cdef class PretokenEncoder:
                 return n_ids
             written += n_ids
         return written
+
+    cdef Py_ssize_t encode_all(
+        self,
+        const uint8_t* text,
+        Py_ssize_t n_text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Spans spans,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil:
+        """Encode a row as `encode_row` does, for spans that have ends and are nowhere dropped."""
+        cdef uint32_t ends[CHUNK]
+        cdef Py_ssize_t position = begin, first, n, n_ids
+        cdef uint32_t* at = out
+        while position < end:
+            first = position
+            n = spans.next_ends(text, begin, end, &position, ends, CHUNK)
+            if n == TOO_LONG:
+                return OUT_OF_MEMORY
+            n_ids = encode_ends(self, text, n_text, first, ends, n, cache, at)
+            if n_ids < 0:
+                return n_ids
+            at += n_ids
+        return at - out
 
     cdef Py_ssize_t _encode_spans(
         self,
@@ -372,13 +400,21 @@ cdef class PretokenEncoder:
     ) noexcept nogil:
         """Handle a pretoken that is not in its first cache entry: search the others, else encode and cache it."""
         cdef Py_ssize_t n = cache.get(key, hashed, pretoken, length, out)
-        if n == 0:
+        if n:
+            return n
+        if cache.is_seeded:
+            n = self.encode_unseen(pretoken, length, out, cache.interrupt)
+        else:
             n = self.encode_pretoken(pretoken, length, out, cache.interrupt)
-            if n >= DO_NOT_CACHE:
-                n -= DO_NOT_CACHE
-                cache.n_not_cached += 1
-            elif n > 0:
-                cache.put(key, hashed, pretoken, length, out, n)
+        if n >= DO_NOT_CACHE:
+            n -= DO_NOT_CACHE
+            cache.n_not_cached += 1
+        elif n > 0:
+            cache.put(key, hashed, pretoken, length, out, n)
+            if not cache.is_seeded and self.n_whole and cache.can_seed(self.n_whole, self.piece_values.shape[0]):
+                cache.seed(
+                    &self.piece_values[0], &self.piece_offsets[0], &self.is_whole[0], self.is_whole.shape[0], self.n_whole
+                )
         return n
 
     cdef Py_ssize_t locate_spans(
@@ -572,6 +608,49 @@ cdef object copied(const uint32_t* ids, Py_ssize_t n):
     if n:
         memcpy(&values[0], ids, n * sizeof(uint32_t))
     return array
+
+
+cdef inline Py_ssize_t encode_ends(
+    PretokenEncoder encoder,
+    const uint8_t* text,
+    Py_ssize_t n_text,
+    Py_ssize_t first,
+    const uint32_t* ends,
+    Py_ssize_t n,
+    PretokenCache cache,
+    uint32_t* out,
+) noexcept nogil:
+    """Write the ids of n pretokens that follow each other from `first` on; `ends` are offsets from `first`."""
+    cdef Key keys[BLOCK]
+    cdef uint64_t hashes[BLOCK]
+    cdef CacheEntry* entries
+    cdef int shift
+    cdef Py_ssize_t done = 0, i, size, n_ids, start = first, end, base = first
+    cdef uint32_t* at = out
+    while done < n:
+        size = min(<Py_ssize_t>BLOCK, n - done)
+        for i in range(size):
+            end = base + ends[done + i]
+            keys[i] = make_key(text, start, end - start, n_text)
+            start = end
+            hashes[i] = hash_key(keys[i])
+            cache_prefetch(cache, hashes[i])
+        entries = cache.entries
+        shift = cache.shift
+        for i in range(size):
+            n_ids = cache_first(&entries[hashes[i] >> shift], &keys[i], at)
+            if n_ids == 0:
+                first = base + ends[done + i - 1] if done + i else base
+                n_ids = encoder._encode_miss(
+                    keys[i], hashes[i], text + first, base + ends[done + i] - first, cache, at
+                )
+                if n_ids < 0:
+                    return n_ids - first if n_ids <= UNKNOWN else n_ids
+                entries = cache.entries  # the table may have grown
+                shift = cache.shift
+            at += n_ids
+        done += size
+    return at - out
 
 
 ctypedef fused Bound:  # compiles the loop twice: with bounds and without

@@ -7,7 +7,7 @@ requests more. This happens without the GIL. A scanner never makes a list of all
 import numpy as np
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
 
@@ -31,6 +31,22 @@ cdef class Spans:
         """
         position[0] = end
         return 0
+
+    cdef Py_ssize_t next_ends(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        uint32_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        """Write the ends of the next spans, as offsets from `position`. Return their number, or TOO_LONG.
+
+        Only defined if `has_ends`. `ends` has the capacity for n >= 64 ends, all of which may be overwritten. The other
+        parameters are those of `next`.
+        """
+        return TOO_LONG
 
 
 @cython.final

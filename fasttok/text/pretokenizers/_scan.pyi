@@ -4,9 +4,10 @@ from numpy.typing import NDArray
 from fasttok.text._spans import Spans
 
 PATTERNS: dict[str, int]
+WAYS: tuple[str, ...]
 
 class Scanner(Spans):
-    def __init__(self, name: str, table: NDArray[np.uint8] | None = None) -> None: ...
+    def __init__(self, name: str, table: NDArray[np.uint8] | None = None, way: str = ...) -> None: ...
 
 def scan(
     spans: Spans,

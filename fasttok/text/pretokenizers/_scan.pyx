@@ -2,30 +2,41 @@
 
 A scanner finds the end of the pretoken that starts at a given position. Each function below follows the regular
 expression that it replaces (`scanners.py`), alternative by alternative. The classes of code points come from one
-table. Runs of ASCII letters are skipped eight bytes at a time. For blocks of 64 bytes of ASCII, `_blocks.h` finds all
+table. Runs of ASCII letters are skipped eight bytes at a time. For blocks of 64 bytes, `_block_scan.h` finds all
 pretokens at once, and the functions here handle the remaining text.
 """
+
+import os
 
 import numpy as np
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fasttok.core._keys cimport ctz, load8
 from fasttok.text.unicode import _classes
-from fasttok.text._spans cimport Spans
+from fasttok.text._spans cimport MOST_AHEAD, TOO_LONG, Spans
 
-cdef extern from "_blocks.h" nogil:
+cdef extern from "_block_scan.h" nogil:
     enum:
         FT_BLOCK
-    uint64_t starts_gpt2 "ft_starts_gpt2"(const uint8_t* p)
-    uint64_t starts_cl100k "ft_starts_cl100k"(const uint8_t* p, int digits)
-    uint64_t starts_o200k "ft_starts_o200k"(const uint8_t* p)
+    int fastest_way "ft_fastest_way"()
+    long scan_blocks "ft_scan_blocks"(
+        int way,
+        int pattern,
+        const uint8_t* text,
+        const uint8_t* classes,
+        size_t base,
+        size_t* position,
+        size_t end,
+        uint32_t* out,
+        long room,
+    )
 
 cdef enum:
     CHUNK = 512  # spans that are requested at once
 
-cdef enum Pattern:  # _blocks.h supports the patterns up to O200K
+cdef enum Pattern:  # _block_scan.h supports the patterns up to O200K
     GPT2
     CL100K
     LLAMA3
@@ -350,19 +361,11 @@ cdef inline Py_ssize_t next_pretoken(
     return next_cl100k(classes, text, i, end, pattern)
 
 
-cdef inline Py_ssize_t write_spans(
-    uint64_t bits, Py_ssize_t block, Py_ssize_t* position, int64_t* starts, int64_t* ends, Py_ssize_t k, Py_ssize_t n
-) noexcept nogil:
-    """Write spans that end at the bits of a block, up to a total of n; return the new number of spans."""
-    cdef Py_ssize_t start = position[0]
-    while bits and k < n:
-        starts[k] = start
-        start = block + ctz(bits)
-        ends[k] = start
-        bits &= bits - 1
-        k += 1
-    position[0] = start
-    return k
+# The ways to scan blocks, from the slowest to the fastest, that this processor supports.
+WAYS = ("plain", "avx2", "avx512")[: fastest_way() + 1]
+_forced = os.environ.get("FASTTOK_SIMD", "") or WAYS[fastest_way()]
+if _forced not in WAYS:
+    raise ImportError(f"FASTTOK_SIMD is {_forced!r}, but this processor supports only {', '.join(WAYS)}")
 
 
 @cython.final
@@ -370,17 +373,21 @@ cdef class Scanner(Spans):
     """Spans of a named pattern. Has no other state, so all threads can share it.
 
     `table`, uint8[0x110000], has the class of every code point; by default, that of Unicode 17. The classes of ASCII
-    must be those of Unicode.
+    must be those of Unicode. `way` is one of `WAYS`; by default, the fastest one, or that of the environment variable
+    FASTTOK_SIMD.
     """
 
     cdef Pattern pattern
+    cdef int way
     cdef const uint8_t[::1] table
     cdef const uint8_t* classes
 
-    def __cinit__(self, str name, const uint8_t[::1] table = None):
+    def __cinit__(self, str name, const uint8_t[::1] table = None, str way = _forced):
         self.pattern = PATTERNS[name]
+        self.way = WAYS.index(way)
         self.table = _class_view if table is None else table
         self.classes = &self.table[0]
+        self.has_ends = True
 
     cdef Py_ssize_t next(
         self,
@@ -393,27 +400,52 @@ cdef class Scanner(Spans):
         Py_ssize_t n,
     ) noexcept nogil:
         cdef Pattern pattern = self.pattern
-        cdef const uint8_t* classes = self.classes
-        cdef bint has_blocks = pattern <= O200K
-        # A block without bits usually contains text that is not ASCII, so the scalar scanner reads half a block.
-        cdef Py_ssize_t i = position[0], scalar_to = 0, k = 0
-        cdef uint64_t bits
+        cdef uint32_t ahead[CHUNK]
+        cdef Py_ssize_t i = position[0], start, k = 0, found, t
         while i < end and k < n:
-            if has_blocks and i >= scalar_to and i + FT_BLOCK <= end:
-                # The pattern of Llama 3 differs from cl100k only at the end of a text.
-                if pattern == GPT2:
-                    bits = starts_gpt2(text + i)
-                elif pattern == O200K:
-                    bits = starts_o200k(text + i)
-                else:
-                    bits = starts_cl100k(text + i, 1 if pattern == QWEN2 else 3)
-                if bits:
-                    k = write_spans(bits, i, &i, starts, ends, k, n)
-                    continue
-                scalar_to = i + FT_BLOCK // 2
+            if pattern <= O200K and n - k >= FT_BLOCK:
+                start = i
+                found = scan_blocks(
+                    self.way, pattern, text, self.classes, start, <size_t*>&i, end, ahead, min(n - k, <Py_ssize_t>CHUNK)
+                )
+                starts[k] = start
+                for t in range(found - 1):
+                    ends[k + t] = starts[k + t + 1] = start + ahead[t]
+                k += found
+                if found:
+                    ends[k - 1] = i
+                    if k > n - FT_BLOCK:
+                        break
             starts[k] = i
-            i = next_pretoken(pattern, classes, text, begin, i, end)
+            i = next_pretoken(pattern, self.classes, text, begin, i, end)
             ends[k] = i
+            k += 1
+        position[0] = i
+        return k
+
+    cdef Py_ssize_t next_ends(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        uint32_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        cdef Pattern pattern = self.pattern
+        cdef Py_ssize_t base = position[0], i = base, next_end, k = 0
+        while i < end and k < n:
+            if pattern <= O200K:
+                k += scan_blocks(self.way, pattern, text, self.classes, base, <size_t*>&i, end, ends + k, n - k)
+                if k > n - FT_BLOCK:
+                    break
+            next_end = next_pretoken(pattern, self.classes, text, begin, i, end)
+            if next_end - base > MOST_AHEAD:
+                if k == 0:
+                    return TOO_LONG
+                break
+            ends[k] = next_end - base
+            i = next_end
             k += 1
         position[0] = i
         return k
