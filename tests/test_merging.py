@@ -174,7 +174,6 @@ def test_ctrl_c_between_slices(monkeypatch):
     counts = np.ones(1500, np.int64)
     run, slices = engine.k.run_merges, []
     monkeypatch.setattr(engine, "SLICE", 1)
-    monkeypatch.setattr(engine, "announce_compilation", lambda *_: None)
     monkeypatch.setattr(engine.k, "run_merges", lambda *arguments: slices.append(1) or run(*arguments))
     engine.learn_merges(words, counts, 3, 2000)
     n_all = len(slices)

@@ -13,10 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any
-
-from tqdm import tqdm
 
 LINE_SECONDS = 10.0  # least time between two lines
 JSON_SECONDS = 1.0  # least time between two lines of JSON about the same work
@@ -61,10 +60,15 @@ class _Stderr:
 _STDERR = _Stderr()
 
 
-class _TerminalBar(tqdm):  # type: ignore[misc]
-    """tqdm progress bar without tqdm's monitor thread, which would outlive the call and make forks unsafe."""
+@cache
+def _tqdm() -> Any:
+    """Return tqdm's class of progress bars, which is slow to import.
 
-    monitor_interval = 0
+    It has no monitor thread, which would outlive the call and make forks unsafe.
+    """
+    from tqdm import tqdm
+
+    return type("TerminalBar", (tqdm,), {"monitor_interval": 0})
 
 
 class _Form:
@@ -159,9 +163,9 @@ class Bar:
         self._form = None if disable else _forms[-1]
         self._metrics: dict[str, Any] = {}
         self._start = self._last = time.monotonic()
-        self._bar: _TerminalBar | None = None
+        self._bar: Any = None
         if self._form is not None and self._form.name == "bar":
-            self._bar = _TerminalBar(
+            self._bar = _tqdm()(
                 desc=desc, unit=unit, total=total, unit_scale=unit_scale, file=_STDERR, dynamic_ncols=True
             )
 
@@ -207,7 +211,7 @@ class Bar:
         self._form.show_line(f"{self._desc}: {self._number(self.n)}{of}{unit} in {seconds:.0f} s{metrics}")
 
     def _number(self, n: int) -> str:
-        return tqdm.format_sizeof(n) if self._is_scaled else f"{n:,}"
+        return str(_tqdm().format_sizeof(n)) if self._is_scaled else f"{n:,}"
 
 
 def announce(message: str, show: bool) -> None:
@@ -239,7 +243,7 @@ def _show_text(event: str, text: str, line: str) -> None:
     if form.name == "json":
         _write_json({"event": event, "text": text})
     elif form.name == "bar" or event == "warning":
-        with _TerminalBar.external_write_mode(file=_STDERR):  # clears the bars and shows them again
+        with _tqdm().external_write_mode(file=_STDERR):  # clears the bars and shows them again
             _STDERR.write(f"{line}\n")
     else:
         form.show_line(line)

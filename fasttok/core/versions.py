@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -46,9 +45,11 @@ def collect_versions() -> dict[str, str]:
 
 def find_version(library: str) -> str:
     """Return the version of an installed library, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import
+
     try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
+        return version(library)
+    except PackageNotFoundError:
         return "not installed"
 
 

@@ -142,6 +142,9 @@ class Trainer(ABC):
         """Normalizer that `fasttok.train` uses for a corpus by default; None for none."""
         return None
 
+    def _prepare(self) -> None:  # noqa: B027  (few trainers have something to load)
+        """Load what `train` needs. `fasttok.train` calls this in a thread while it counts pretokens."""
+
     def _tokenizer_parts(self, pretokenizer: Pretokenizer, normalizer: Normalizer | None) -> dict[str, Any]:
         """Return parts of the trained tokenizer that differ from the usual ones.
 

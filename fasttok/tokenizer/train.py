@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import asdict, fields
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from fasttok.core.checks import (
 )
 from fasttok.core.component import import_path
 from fasttok.core.errors import RecipeError, warn
-from fasttok.core.parallel import resolve_workers
+from fasttok.core.parallel import BackgroundThread, resolve_workers
 from fasttok.core.ragged import Ragged
 from fasttok.corpus.corpus import Corpus
 from fasttok.counts.count import count_pretokens
@@ -187,9 +188,12 @@ def train(
             normalizer = getattr(options.get("start"), "normalizer", trainer.default_normalizer)
         pretokenizer, normalizer = get_pretokenizer(pretokenizer), get_normalizer(normalizer)
         _check_steps(options.get("start"), pretokenizer=pretokenizer, normalizer=normalizer)
-        counts = count_pretokens(
-            source, pretokenizer, normalizer, split_special=splits, workers=workers, progress=progress
-        )
+        with closing(BackgroundThread(1)) as thread:
+            thread.call(trainer._prepare)
+            counts = count_pretokens(
+                source, pretokenizer, normalizer, split_special=splits, workers=workers, progress=progress
+            )
+            thread.wait()
     trained = Trained(*trainer.train(counts, workers=workers, progress=progress, **observed))
     if isinstance(source, Corpus):
         warn_of_replaced_bytes(counts, normalizer)

@@ -21,7 +21,6 @@ from fasttok.core.checks import (
     describe,
 )
 from fasttok.core.errors import warn
-from fasttok.core.parallel import import_whole
 from fasttok.core.progress import announce
 from fasttok.core.ragged import Ragged
 from fasttok.counts.table import PretokenCounts
@@ -391,6 +390,12 @@ class BPETrainer(Trainer):
         """Whether `train` takes an observer: True."""
         return True
 
+    def _prepare(self) -> None:
+        from fasttok.models.merging.engine import load_kernels
+        from fasttok.models.merging.orders import Frequency
+
+        load_kernels(Frequency())
+
     def train(
         self,
         counts: PretokenCounts,
@@ -435,7 +440,6 @@ class BPETrainer(Trainer):
             If there are no more pairs to merge before `vocab_size` is reached.
         """
         check_arguments(counts, workers, progress, observer)
-        import_whole("numba")
         if self.compat == "sentencepiece":
             return sentencepiece.train(self, counts, progress=progress, observer=observer)
         from fasttok.models.merging.engine import estimate_bytes, learn_merges

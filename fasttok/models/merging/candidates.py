@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fasttok.core.jit import njit
+from fasttok.core.jit.kernel import njit
 from fasttok.models.merging.joins import may_join
 from fasttok.models.merging.kernels import (
     FLOOR,
@@ -47,7 +47,7 @@ def insert_by_count(slot, count, pairs, piece_values, piece_offsets, reg, out, n
     if i == len(out):
         return n
     out[i] = slot
-    return min(n + 1, len(out))
+    return n + 1 if n < len(out) else n
 
 
 @njit
@@ -76,16 +76,23 @@ def list_most_frequent(count, pairs, piece_values, piece_offsets, heap, traits, 
 
 
 @njit
-def list_likeliest(count, pairs, piece_offsets, reg, frequencies, out):
+def copy_row(keys, rows, source, target):
+    """Copy a row of `keys` and `rows`; whole rows would be new arrays."""
+    for column in range(3):
+        keys[target, column] = keys[source, column]
+    rows[target, LEFT], rows[target, RIGHT] = rows[source, LEFT], rows[source, RIGHT]
+
+
+@njit
+def list_likeliest(count, pairs, piece_offsets, reg, frequencies, keys, scores, rows, out):
     """Write the slots of the pairs with the highest scores to `out`, as `list_most_frequent` does.
 
-    All slots are visited.
+    All slots are visited. For k slots in `out`, `keys` (int64[k + 1, 3]), `scores` (float64[k + 1]) and
+    `rows` (int64[k + 1, 2]) are scratch: rows 0 to n - 1 describe the first n pairs in `out`, and the last
+    row describes the pair to compare with them.
     """
     n = 0
-    # Rows 0 to n - 1 describe the pairs in `out`, and the last row describes the pair to compare with them.
     new = len(out)
-    keys, scores = np.empty((new + 1, 3), np.int64), np.empty(new + 1)
-    rows = np.empty((new + 1, 2), np.int64)
     for slot in range(reg[N_PAIRS]):
         if count[slot] < reg[MIN_COUNT]:
             continue
@@ -105,10 +112,11 @@ def list_likeliest(count, pairs, piece_offsets, reg, frequencies, out):
         while i > 0 and precedes_by_score(keys, scores, rows, new, i - 1):
             if i < len(out):
                 out[i], scores[i] = out[i - 1], scores[i - 1]
-                keys[i], rows[i] = keys[i - 1], rows[i - 1]
+                copy_row(keys, rows, i - 1, i)
             i -= 1
         if i < len(out):
             out[i], scores[i] = slot, score
-            keys[i], rows[i] = keys[new], rows[new]
-            n = min(n + 1, len(out))
+            copy_row(keys, rows, new, i)
+            if n < len(out):
+                n += 1
     return n

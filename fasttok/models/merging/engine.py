@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.jit import announce_compilation
 from fasttok.core.progress import Bar
 from fasttok.core.ragged import Ragged
 from fasttok.models.merging import kernels as k
@@ -117,12 +116,11 @@ def learn_merges(
     order per distinct pair, and up to twice that while arrays grow. See `estimate_bytes`.
     """
     loop = order.loop
-    announce_compilation(loop, "the trainer of merges")
     n_cells = len(words.values)
     if n_cells >= 0xFFFFFFFF:
         raise ValueError(f"distinct pretokens have {n_cells:,} symbols; the maximum is {0xFFFFFFFE:,}")
     check_total("pairs", counts, np.maximum(words.lengths - 1, 0))
-    counts = counts.copy()  # the kernels are compiled for writable arrays
+    counts = np.ascontiguousarray(counts)
     # Every merge removes at least one symbol of the words.
     n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
     cells = _lay_out(words)
@@ -187,6 +185,12 @@ def learn_merges(
     if frequencies is not None:
         frequencies[: len(merges)] = merges[:, 2:]
     return merges[:, :2].astype(np.uint32)
+
+
+def load_kernels(order: Order) -> None:
+    """Load the kernels of `learn_merges`. At their first use on a machine, this compiles them."""
+    words = Ragged(np.array([0, 1, 0, 1], np.uint32), np.array([0, 2, 4], np.int64))
+    learn_merges(words, np.ones(2, np.int64), n_alphabet=2, n_symbols=3, order=order)
 
 
 def _lay_out(words: Ragged) -> NDArray[np.uint32]:

@@ -15,7 +15,7 @@ has the script 0; unlike ▁, it ends the run of the script before it.
 
 from __future__ import annotations
 
-from fasttok.core.jit import njit
+from fasttok.core.jit.kernel import njit
 
 FIRST_SCRIPT, LAST_SCRIPT = 32, 40  # positions of the scripts
 LENGTH_MASK = 0xFFFFFFFF

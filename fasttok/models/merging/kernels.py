@@ -66,7 +66,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fasttok.core.jit import njit
+from fasttok.core.jit.kernel import njit
 from fasttok.models.merging.joins import join_traits, may_join
 
 SYMBOL, PAIR, LENGTH, WORD = 0, 1, 2, 3  # columns of `cells`
@@ -309,8 +309,10 @@ def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, traits, 
             ceiling = reg[FLOOR]
             if ceiling == reg[MIN_COUNT]:
                 return -1
-            reg[FLOOR] = max(reg[MIN_COUNT], ceiling - (ceiling // 4 + 1))
-            push_pairs(heap, pairs, count, piece_values, piece_offsets, traits, reg, 0, ceiling)
+            floor = ceiling - (ceiling // 4 + 1)
+            reg[FLOOR] = floor if floor > reg[MIN_COUNT] else reg[MIN_COUNT]
+            first = np.int64(0)  # Numba would compile the function again for a literal
+            push_pairs(heap, pairs, count, piece_values, piece_offsets, traits, reg, first, ceiling)
         slot = heap[0, 2]
         if heap[0, 0] == count[slot]:
             return slot
@@ -336,7 +338,7 @@ def begin_merge(slot, count, pairs, postings, events, piece_values, piece_offset
     length = length_l + piece_offsets[right + 1] - piece_offsets[right]
 
     n_events = 2 * pairs[slot, SIZE]
-    n_new_pairs = min(n_events, 2 * symbol + 2)
+    n_new_pairs = n_events if n_events < 2 * symbol + 2 else 2 * symbol + 2
     reg[NEED_EVENTS] = n_events
     reg[NEED_POSTINGS] = reg[N_POSTINGS] + n_events
     reg[NEED_PAIRS] = reg[N_PAIRS] + n_new_pairs
@@ -473,9 +475,8 @@ def run_merges(
                 return BEGUN
         start = reg[NEXT]
         end = pairs[reg[CURRENT], START] + pairs[reg[CURRENT], SIZE]
-        merge_occurrences(
-            cells, weights, count, pairs, postings, events, scratch, reg, min(end, start + budget)
-        )
+        stop = end if end < start + budget else start + budget
+        merge_occurrences(cells, weights, count, pairs, postings, events, scratch, reg, stop)
         budget -= reg[NEXT] - start + FIXED_COST
         if reg[NEXT] == end:
             end_merge(cells, count, pairs, postings, events, scratch, merges, reg)

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fasttok.core.jit import njit
+from fasttok.core.jit.kernel import njit
 from fasttok.models.merging.kernels import (
     BEGUN,
     CHECK_VETO,
@@ -278,9 +278,8 @@ def run_likely_merges(
                 return BEGUN
         current, start = reg[CURRENT], reg[NEXT]
         end = pairs[current, START] + pairs[current, SIZE]
-        merge_occurrences(
-            cells, weights, count, pairs, postings, events, scratch, reg, min(end, start + budget)
-        )
+        stop = end if end < start + budget else start + budget
+        merge_occurrences(cells, weights, count, pairs, postings, events, scratch, reg, stop)
         budget -= reg[NEXT] - start + FIXED_COST
         if reg[NEXT] == end:
             end_merge(cells, count, pairs, postings, events, scratch, merges, reg)

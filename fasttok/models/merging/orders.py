@@ -249,7 +249,9 @@ class Likelihood(Order):
         from fasttok.models.merging import candidates
 
         slots, frequencies = np.empty(n, np.int64), by_symbol[0]
-        return slots[: candidates.list_likeliest(count, pairs, strings[1], reg, frequencies, slots)]
+        scratch = np.empty((n + 1, 3), np.int64), np.empty(n + 1), np.empty((n + 1, 2), np.int64)
+        found = candidates.list_likeliest(count, pairs, strings[1], reg, frequencies, *scratch, slots)
+        return slots[:found]
 
 
 def check_total(what: str, weights: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:

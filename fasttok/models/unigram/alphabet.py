@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.parallel import import_whole
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.counts.characters import count_characters
 from fasttok.counts.table import PretokenCounts
@@ -89,7 +88,6 @@ def choose_by_merging(
     ndarray of uint32
         Code points, sorted by frequency in descending order, then by code point.
     """
-    import_whole("numba")
     from fasttok.models.merging.engine import learn_merges
     from fasttok.models.merging.orders import Frequency
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.parallel import import_whole
 from fasttok.core.ragged import Ragged
 from fasttok.models.substrings import Substrings
 from fasttok.models.unigram.alphabet import SymbolCounts
@@ -66,7 +65,6 @@ def seed_with_bpe(
 
     Parameters, results and weights are those of `seed_with_substrings`.
     """
-    import_whole("numba")
     from fasttok.models.merging.engine import learn_merges
 
     n_characters = len(corpus.characters)

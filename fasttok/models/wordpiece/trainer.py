@@ -15,7 +15,7 @@ from fasttok.core.checks import (
     checked_word,
 )
 from fasttok.core.errors import warn
-from fasttok.core.parallel import import_whole, resolve_workers
+from fasttok.core.parallel import resolve_workers
 from fasttok.core.progress import announce
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Trained, Trainer
@@ -256,6 +256,14 @@ class WordPieceTrainer(Trainer):
         )
         return Trained(model, special_tokens, lost=symbols.lost)
 
+    def _prepare(self) -> None:
+        if self.method == "greedy":
+            return
+        from fasttok.models.merging.engine import load_kernels
+        from fasttok.models.merging.orders import Frequency, Likelihood
+
+        load_kernels(Likelihood() if self.method == "likelihood" else Frequency())
+
     def _merge(
         self,
         symbols: WordSymbols,
@@ -265,7 +273,6 @@ class WordPieceTrainer(Trainer):
         observer: Callable[[MergeStep], object] | None,
     ) -> list[str]:
         """Return the names of the continuing characters, then those of the merged pieces."""
-        import_whole("numba")
         from fasttok.models.merging.engine import estimate_bytes, learn_merges
         from fasttok.models.merging.orders import Frequency, Likelihood
 

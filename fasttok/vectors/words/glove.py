@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.checks import checked_dimension, checked_seed
-from fasttok.core.parallel import end_if_stopped, import_whole, map_ordered
+from fasttok.core.parallel import end_if_stopped, map_ordered
 from fasttok.models.unigram._elementary import log
 from fasttok.tokens.order import shuffled
 from fasttok.vectors.initial import CONTEXTS, WORDS, make_random
@@ -38,8 +38,6 @@ def train_glove(
     seed = checked_seed("seed", seed)
     if matrix.nnz == 0:
         raise ValueError("there are no pairs to train on: no document has two tokens")
-    import_whole("numba")
-    from fasttok.core.jit import announce_compilation
     from fasttok.vectors.words.glove_kernel import update
 
     n = matrix.shape[0]
@@ -65,7 +63,6 @@ def train_glove(
             total += update(*pairs, first, min(first + _SLICE, group[1]), *arrays, np.float32(_RATE))
         return total
 
-    announce_compilation(update, "the training of GloVe")
     # Compile before threads do, which Numba cannot do at once.
     update(*pairs, 0, 0, *arrays, np.float32(_RATE))
     losses = np.zeros(epochs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fasttok.core.jit import njit
+from fasttok.core.jit.kernel import njit
 
 
 @njit

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fasttok.core.jit import njit
+from fasttok.core.jit.kernel import njit
 
 UNKNOWN = 0xFFFFFFFF
 # Flags: never the left one of two neighbours, never the right one, and ▁ if several may be neighbours.

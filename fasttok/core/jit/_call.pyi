@@ -1,0 +1,6 @@
+from typing import Any
+
+class Arguments:
+    kinds: bytes
+    def __init__(self, arguments: tuple[Any, ...]) -> None: ...
+    def run(self, address: int, results: str) -> Any: ...

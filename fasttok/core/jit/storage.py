@@ -1,0 +1,67 @@
+"""Machine code of kernels on disk: one file per kernel and types of arguments."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import xxhash
+
+
+class Code(NamedTuple):
+    """Machine code of a kernel.
+
+    Attributes
+    ----------
+    results : str
+        Type of each result: "i" or "f".
+    name : str
+        Symbol of the function to call.
+    data : bytes
+        Object file.
+    """
+
+    results: str
+    name: str
+    data: bytes
+
+
+def find_folders(source: str) -> Iterator[Path]:
+    """Yield the folders in which machine code may be stored, the first choice first."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(chosen)
+        return
+    yield Path(source).parent / "__pycache__"
+    user = (
+        os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    )
+    yield Path(user) / "fasttok"
+
+
+def read(name: str, folders: list[Path]) -> Code | None:
+    """Return stored machine code; None if there is none, or it is damaged."""
+    for folder in folders:
+        with suppress(OSError, ValueError):
+            stored = (folder / name).read_bytes()
+            checksum, content = stored[:16], stored[16:]
+            if xxhash.xxh3_128_digest(content) == checksum:
+                results, symbol, data = content.split(b"\n", 2)
+                return Code(results.decode(), symbol.decode(), data)
+    return None
+
+
+def write(name: str, folders: list[Path], code: Code) -> None:
+    """Store machine code in the first folder that can be written, if any."""
+    content = b"\n".join((code.results.encode(), code.name.encode(), code.data))
+    for folder in folders:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=folder)
+            with open(descriptor, "wb") as file:
+                file.write(xxhash.xxh3_128_digest(content) + content)
+            os.replace(temporary, folder / name)
+            return

@@ -1,0 +1,174 @@
+"""Kernels: machine code on disk, types of arguments, and loading while pretokens are counted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fasttok as ft
+from fasttok.core.jit.kernel import njit
+
+MODULE = """
+import numpy as np
+from fasttok.core.jit.kernel import njit
+FACTOR = {factor}
+
+@njit
+def scale(x):
+    return x * FACTOR {addend}
+
+@njit
+def total(values, weights, last):
+    n, real = np.int64(0), 0.0
+    for i in range(last):
+        for j in range(2):
+            n += scale(np.int64(values[i, j]))
+        real += weights[i]
+    values[0, 0] = 7
+    return n, real, n > 5
+"""
+CALL = """
+import sys
+import numpy as np
+import kernels_of_test as k
+values = np.array([[1, 2], [3, 4]], np.uint32)
+print(*k.total(values, np.array([0.5, 0.25], np.float32), 2), values[0, 0], "numba" in sys.modules)
+"""
+
+
+def run_kernel(folder, cache, factor=10, addend="", **environment):
+    (folder / "kernels_of_test.py").write_text(MODULE.format(factor=factor, addend=addend))
+    path = f"{folder}:{Path(__file__).parent.parent}"
+    places = {"NUMBA_CACHE_DIR": str(cache)} if cache else {}
+    command = [sys.executable, "-B", "-W", "error", "-c", CALL]
+    done = subprocess.run(
+        command,
+        env={"PYTHONPATH": path, **places, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ("first use only" in done.stderr) == done.stdout.endswith("True\n")
+    return done.stdout.split()
+
+
+def test_machine_code_is_stored_and_loaded_without_numba(tmp_path):
+    cache = tmp_path / "cache"
+    assert run_kernel(tmp_path, cache) == ["100", "0.75", "1", "7", "True"]
+    assert run_kernel(tmp_path, cache) == ["100", "0.75", "1", "7", "False"]
+    assert len(list(cache.iterdir())) == 1
+    # A changed constant and a changed function that the kernel calls: both count.
+    assert run_kernel(tmp_path, cache, factor=1) == ["10", "0.75", "1", "7", "True"]
+    assert run_kernel(tmp_path, cache, factor=1, addend="- 2") == ["2", "0.75", "0", "7", "True"]
+    assert run_kernel(tmp_path, cache) == ["100", "0.75", "1", "7", "False"]
+    # Another setting of Numba is another compilation; damaged files are compiled again.
+    assert run_kernel(tmp_path, cache, NUMBA_OPT="1")[-1] == "True"
+    for path in cache.iterdir():
+        path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    assert run_kernel(tmp_path, cache)[-1] == "True"
+    for path in cache.iterdir():
+        path.write_bytes(b"")
+    assert run_kernel(tmp_path, cache)[-1] == "True"
+
+
+def test_machine_code_goes_to_the_first_folder_that_can_be_written(tmp_path):
+    (tmp_path / "__pycache__").write_text("a file, not a folder")
+    users = {"XDG_CACHE_HOME": str(tmp_path / "user")}
+    assert run_kernel(tmp_path, None, **users)[-1] == "True"
+    assert [path.name.partition("-")[0] for path in (tmp_path / "user/fasttok").iterdir()] == [
+        "kernels_of_test.total"
+    ]
+    assert run_kernel(tmp_path, None, **users)[-1] == "False"
+    nowhere = {"XDG_CACHE_HOME": str(tmp_path / "__pycache__")}
+    for _ in range(2):  # it works without storing anything
+        assert run_kernel(tmp_path, None, **nowhere) == ["100", "0.75", "1", "7", "True"]
+
+
+@njit
+def add(values, number):
+    return values[0] + number
+
+
+@njit
+def allocate(n):
+    return np.zeros(n, np.int64)[0]
+
+
+def test_one_compilation_per_type():
+    assert add(np.array([3], np.int64), 4) == 7
+    assert add(np.array([3], np.int64), np.int64(4)) == 7
+    assert add(np.array([3], np.uint8), 0.5) == 3.5
+    assert add(np.array([-0.5], np.float32), np.float32(0.25)) == -0.25
+    assert len(add._loaded) == 3
+    read_only = np.array([3], np.int64)
+    read_only.setflags(write=False)
+    assert add(read_only, 1) == 4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ([1, 2], 3),
+        (np.array(["a"]), 3),
+        (np.zeros((1, 1, 1)), 3),
+        (np.zeros(4, np.int64)[::2], 3),
+        (np.zeros(4, ">i8"), 3),
+        (np.zeros(4, np.complex128), 3),
+        (np.zeros(4), None),
+        (np.zeros(4), 1 << 63),
+        (np.zeros(4),) * 30,
+    ],
+)
+def test_other_arguments_are_errors(arguments):
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        add(*arguments)
+
+
+def test_kernels_do_not_allocate():
+    with pytest.raises(NotImplementedError, match="kernel allocate"):
+        allocate(3)
+
+
+TEXTS = ["the cat and the hat " * 40, "low lower lowest " * 30]
+
+
+@pytest.mark.parametrize(
+    ("model", "options"), [("bpe", {}), ("wordpiece", {}), ("wordpiece", {"method": "likelihood"})]
+)
+def test_kernels_are_loaded_while_pretokens_are_counted(model, options):
+    corpus = ft.Corpus.from_texts(TEXTS)
+    pretokenizer = "gpt2" if model == "bpe" else "bert"
+    options = {"vocab_size": 262 if model == "bpe" else 30, **options}
+    before = set(threading.enumerate())
+    tok = ft.train(corpus, model, pretokenizer=pretokenizer, **options)
+    assert set(threading.enumerate()) == before
+    counts = ft.count_pretokens(corpus, pretokenizer)
+    expected = ft.train(counts, model, **options)
+    assert tok.model.pieces.to_bytes() == expected.model.pieces.to_bytes()
+
+
+def test_errors_while_kernels_are_loaded(monkeypatch):
+    def texts():
+        yield "the cat"
+        raise OSError("the disk is gone")
+
+    before = set(threading.enumerate())
+    with pytest.raises(OSError, match="the disk is gone"):
+        ft.train(ft.Corpus.from_texts(texts), vocab_size=258)
+    assert set(threading.enumerate()) == before
+
+    def fail(trainer):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(ft.BPETrainer, "_prepare", fail)
+    with pytest.raises(RuntimeError, match="no compiler"):
+        ft.train(ft.Corpus.from_texts(TEXTS), vocab_size=258)
+    with pytest.raises(OSError, match="the disk is gone"):
+        ft.train(ft.Corpus.from_texts(texts), vocab_size=258)
+    assert set(threading.enumerate()) == before
