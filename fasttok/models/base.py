@@ -24,6 +24,8 @@ from fasttok.text.steps import Normalizer, Pretokenizer
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from fasttok.text.words.raw_words import RawWords
+
 
 EXCLUDED = "without_pieces"  # field of the ids of the pieces that `Model.without_pieces` excludes
 
@@ -341,6 +343,13 @@ class Model(ABC):
         """
         self.check_sampling(sampling)
         return self._make_sampling_encoder(sampling, documents, starts)
+
+    def on_raw_words(self, raw_words: RawWords) -> Model | None:
+        """Return the same model with an encoder that takes raw words; None if there is no such encoder.
+
+        The encoder rewrites a raw word and splits it into words only if it is not in the cache.
+        """
+        return None
 
     def check_sampling(self, sampling: Any) -> None:
         """Raise an error if `sampling_encoder` does not support this kind of sampling.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from fasttok.text.rows import (
     Rows,
 )
 from fasttok.text.steps import Normalizer, Pretokenizer, cut_rows, mark_starts, need_origins, to_stages
+
+if TYPE_CHECKING:
+    from fasttok.text.words.raw_words import RawWords
 
 Result = TypeVar("Result")
 NO_TOKENS = AddedTokens()
@@ -75,6 +78,15 @@ class Pipeline:
         None if the pipeline rewrites (see `rewrites`), or if its stage has no scanner.
         """
         return None if self.rewrites else self._stages[0].scanner
+
+    @cached_property
+    def raw_words(self) -> RawWords | None:
+        """The pretokenizer of raw words; None if some words depend on text that is not in their raw word."""
+        if self.normalizer is None or self.added.normalized_finder is not None:
+            return None  # nothing is rewritten, or rewritten text is searched before it is split
+        from fasttok.text.words.raw_words import find_raw_words  # has large tables
+
+        return find_raw_words(self.normalizer, self.pretokenizer)
 
     def prepare(self, rows: Rows, special: Special = "none") -> Prepared:
         """Split documents at added tokens, normalize them, and split them into pretokens.

@@ -59,6 +59,8 @@ class Route(NamedTuple):
     ----------
     encoder : TextEncoder
         Encoder without the pieces of the special tokens that are not allowed.
+    aligned : TextEncoder
+        The same encoder, but with a pipeline that can trace tokens to their origins in raw text.
     kernel : PretokenEncoder
         Encoding kernel of the model of `encoder`.
     scanner : Spans or None
@@ -69,6 +71,7 @@ class Route(NamedTuple):
     """
 
     encoder: TextEncoder
+    aligned: TextEncoder
     kernel: PretokenEncoder
     scanner: Spans | None
     search: TokenSearch | None
@@ -138,6 +141,23 @@ class TextEncoder:
         """One int object per id, shared by all lists of ids."""
         return list(range(self._n_ids))
 
+    @cached_property
+    def _on_raw_words(self) -> TextEncoder:
+        """Encoder of the same ids that caches words before they are rewritten; this one if there is none."""
+        raw_words = self._pipeline.raw_words
+        model = None if raw_words is None else self._model.on_raw_words(raw_words)
+        if raw_words is None or model is None:
+            return self
+        return self._with(Pipeline(None, raw_words, self._pipeline.added), model)
+
+    def _with(self, pipeline: Pipeline, model: Model) -> TextEncoder:
+        """Return an encoder with another pipeline and another model, and with its own caches and buffers."""
+        other = copy.copy(self)
+        other.__dict__.pop("_on_raw_words", None)
+        other._pipeline, other._model = pipeline, model
+        other._caches, other._buffers, other._located = [], [], threading.local()
+        return other
+
     # The arguments `special`
 
     def _find_route(self, special: Special) -> Route:
@@ -154,10 +174,11 @@ class TextEncoder:
             pass
         added = self._pipeline.added
         added.match_modes(special)  # raises an error if `special` is not valid
-        chosen = self._choose(special)
-        scanner = self._pipeline.scanner
+        aligned = self._choose(special)
+        chosen = aligned._on_raw_words
+        scanner = chosen._pipeline.scanner
         search = None if scanner is None else added.search(special)
-        route = Route(chosen, chosen._model.encoder, scanner, search)
+        route = Route(chosen, aligned, chosen._model.encoder, scanner, search)
         if len(self._routes) >= MAX_ROUTES:
             self._routes = {key: kept for key, kept in self._routes.items() if isinstance(key, str)}
             self._restricted.clear()
@@ -177,9 +198,7 @@ class TextEncoder:
         if restricted is None:
             restricted, model = self, self._model.without_pieces(ids)
             if model is not self._model:
-                restricted = copy.copy(self)
-                restricted._model = model
-                restricted._caches, restricted._buffers, restricted._located = [], [], threading.local()
+                restricted = self._with(self._pipeline, model)
             self._restricted[ids] = restricted
         return restricted
 
@@ -189,7 +208,7 @@ class TextEncoder:
         self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
     ) -> NDArray[np.uint32]:
         """Return the ids of one text."""
-        encoder, kernel, scanner, search = self._find_route(special)
+        encoder, _, kernel, scanner, search = self._find_route(special)
         if scanner is not None and errors == "strict" and sampling is None and _is_short(text):
             ids = kernel.encode_to_array(text, scanner, search, encoder._caches, CACHE_BYTES)
             if ids is not None:
@@ -200,7 +219,7 @@ class TextEncoder:
         self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
     ) -> list[int]:
         """Return the ids of one text as a list."""
-        encoder, kernel, scanner, search = self._find_route(special)
+        encoder, _, kernel, scanner, search = self._find_route(special)
         if scanner is not None and errors == "strict" and sampling is None and _is_short(text):
             row = kernel.encode_to_list(text, scanner, search, encoder._caches, CACHE_BYTES, self._integers)
             if row is not None:
@@ -210,7 +229,7 @@ class TextEncoder:
 
     def count(self, text: str | bytes, special: Special, errors: Errors) -> int:
         """Return the number of ids of one text."""
-        encoder, kernel, scanner, search = self._find_route(special)
+        encoder, _, kernel, scanner, search = self._find_route(special)
         if scanner is not None and errors == "strict" and _is_short(text):
             n = kernel.count(text, scanner, search, encoder._caches, CACHE_BYTES)
             if n is not None:
@@ -284,7 +303,7 @@ class TextEncoder:
         self, text: str | bytes, n: int, special: Special, errors: Errors
     ) -> list[tuple[NDArray[np.uint32], float]]:
         """Return the ids and scores of the `n` best segmentations of one text."""
-        encoder = self._find_route(special).encoder
+        encoder = self._find_route(special).aligned
         return find_nbest(encoder._pipeline, encoder._model, encode_utf8(text, errors), n, special)
 
     # Several texts
@@ -307,7 +326,7 @@ class TextEncoder:
         that `encode_parts` raises the error with its document and position.
         """
         resolve_workers(workers)  # check `workers` even if a small batch does not need it
-        encoder, kernel, scanner, search = self._find_route(special)
+        encoder, _, kernel, scanner, search = self._find_route(special)
         if scanner is None or errors != "strict" or sampling is not None:
             return None
         try:
@@ -422,7 +441,7 @@ class TextEncoder:
 
         A long text is processed in parts, so that the alignment of its bytes fits in the processor's cache.
         """
-        return self._find_route(special).encoder._encode_located(data, special)
+        return self._find_route(special).aligned._encode_located(data, special)
 
     def _encode_located(self, data: bytes, special: Special) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         cache = self._take_cache()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from fasttok.core.ragged import Ragged, read_only
 from fasttok.models.base import Model
 from fasttok.models.pieces import as_pieces, begin_with, check_different, check_id, check_utf8
 from fasttok.models.wordpiece._longest_match import MARK, ZERO, LongestMatchEncoder
+from fasttok.models.wordpiece._raw_word_encoder import RawWordEncoder
+
+if TYPE_CHECKING:
+    from fasttok.text.words.raw_words import RawWords
 
 LONGEST_WORD = 100  # default of max_input_chars_per_word
 NO_LIMIT = (1 << 63) - 1  # value of the kernel for a limit of None
@@ -133,6 +137,14 @@ class WordPieceModel(Model):
 
     def _excluding(self, ids: frozenset[int]) -> WordPieceModel:
         return self._copy_excluding(ids, "encoder")
+
+    def on_raw_words(self, raw_words: RawWords) -> WordPieceModel | None:
+        if self.unk_id is None:
+            return None  # errors have the position of an unknown character in the rewritten text
+        model = self._copy_excluding(self._excluded)
+        parts = (raw_words.scanner, raw_words.code_points, raw_words.words)
+        model.__dict__["encoder"] = RawWordEncoder(self.encoder, *parts)
+        return model
 
     @property
     def decoded_pieces(self) -> Ragged:

@@ -12,7 +12,7 @@ most text, segments have a few code points. The longest possible segment is the 
 import numpy as np
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from fasttok.core._interrupt cimport Interrupt
@@ -24,8 +24,6 @@ cdef enum:
     CHUNK = 1 << 16  # bytes of text for which capacity is reserved at once
     SLACK = 32  # bytes that may be written beyond the length of a chunk
     CHECK_EVERY = 1 << 22  # bytes between two checks for an interrupt
-    WORK = 255  # value in place of a combining class: the code point needs more than a copy
-    SPACED = 1  # value in place of a sequence number: the code point itself, between spaces
     DROPPED = 0x110000  # a mark that is dropped after marks were reordered
     # Hangul syllables are composed by arithmetic from a leading consonant, a vowel and a trailing consonant.
     SYLLABLES = 0xAC00
@@ -39,22 +37,10 @@ cdef enum:
 cdef uint64_t HIGH = 0x8080808080808080ULL
 
 
-cdef inline uint8_t class_of(uint32_t entry) noexcept nogil:
-    """Return the combining class of a code point that is kept, or WORK. A segment can begin at a class of 0."""
-    return entry >> 16
-
-
 cdef inline uint64_t lower_case(uint64_t word) noexcept nogil:
     """Return eight bytes of ASCII in lower case."""
     # The first sum sets bit 7 of a byte from "A" on, the second sum from "[" on, the byte after "Z".
     return word | ((word + 0x3F3F3F3F3F3F3F3FULL) & ~(word + 0x2525252525252525ULL) & HIGH) >> 2
-
-
-cdef struct Sequence:  # the replacement of a code point
-    const uint8_t* text
-    Py_ssize_t length
-    uint8_t first  # class of its first code point before any was dropped; WORK if it is dropped before reordering
-    uint8_t last  # class of its last code point that was not dropped or, if all were, of its last code point
 
 
 @cython.final
@@ -78,17 +64,6 @@ cdef class CodePoints:
     composes : bool
         Whether to compose segments.
     """
-
-    cdef const uint32_t[::1] table
-    cdef const uint64_t[::1] sequences
-    cdef const uint8_t[::1] text
-    cdef const uint64_t[::1] pairs
-    cdef const uint32_t[::1] composed
-    cdef bint composes
-    cdef uint16_t ascii[128]  # the replacement of an ASCII byte, or WORK << 8
-    cdef bint is_fast  # printable ASCII is kept, except perhaps capital letters
-    cdef bint is_lower  # capital letters are lower-cased
-    cdef bint is_clean  # at least one control character is not kept
 
     def __cinit__(
         self,
@@ -121,15 +96,6 @@ cdef class CodePoints:
             else:
                 self.is_fast &= self.ascii[c] == (c | 0x20 if self.is_lower and 65 <= c <= 90 else c)
 
-    cdef inline Sequence _sequence(self, uint32_t entry) noexcept nogil:
-        cdef Sequence sequence
-        cdef uint64_t known = self.sequences[entry & 0xFFFF]
-        sequence.text = &self.text[0] + <uint32_t>known
-        sequence.length = known >> 32 & 0xFF
-        sequence.first = known >> 40 & 0xFF
-        sequence.last = known >> 48
-        return sequence
-
     def leaves_alone(self, const uint8_t[::1] text, const int64_t[::1] offsets):
         """Return whether rewriting changes no row of `text`, uint8[n], with `offsets`, int64[k + 1]."""
         cdef Py_ssize_t row, n_rows = offsets.shape[0] - 1
@@ -159,13 +125,6 @@ cdef class CodePoints:
             last = class_
             i += length
 
-    cdef inline bint _stops(self, uint64_t word) noexcept nogil:
-        """Return whether eight bytes contain a byte that the fast loops cannot handle."""
-        # All bits 7 are clear only if byte < 0x80 for every byte; with `is_clean`, only if 0x20 <= byte < 0x7F.
-        return (
-            word | (word + 0x0101010101010101ULL | word - 0x2020202020202020ULL if self.is_clean else 0)
-        ) & HIGH != 0
-
     def rewrite(self, const uint8_t[::1] text, const int64_t[::1] offsets, bint aligned):
         """Rewrite every row of `text`, uint8[n], with `offsets`, int64[k + 1].
 
@@ -186,6 +145,54 @@ cdef class CodePoints:
                 out_offsets[row + 1] = out.n
         spans = out.alignment[: 2 * out.n].reshape(-1, 2) if aligned else None
         return out.values[: out.n], out_offsets.base, spans
+
+    cdef Py_ssize_t rewrite_word(
+        self, const uint8_t* text, Py_ssize_t length, uint8_t* out, Py_ssize_t capacity
+    ) noexcept nogil:
+        """Rewrite a short text; return the new length, or -1 if `rewrite` must do it.
+
+        It must if marks have to be reordered or composed, or if `out` has no space for the new text.
+        """
+        cdef Py_ssize_t i = 0, n = 0, size
+        cdef uint32_t entry
+        cdef uint8_t class_, last = 0
+        cdef Sequence sequence
+        while i < length:
+            if n + SLACK > capacity:
+                return -1
+            if text[i] < 0x80 and self.ascii[text[i]] < 0x80:
+                out[n] = self.ascii[text[i]]
+                last = 0
+                n += 1
+                i += 1
+                continue
+            entry = self.table[read_code_point(text, i, length, &size)]
+            class_ = class_of(entry)
+            if class_ != WORK:
+                if class_ and class_ < last:
+                    return -1
+                last = class_
+                copy_code_point(text + i, size, out + n)
+                n += size
+                i += size
+                continue
+            if self.composes:
+                return -1
+            sequence = self._sequence(entry)
+            if sequence.first and sequence.first < last or n + sequence.length + SLACK > capacity:
+                return -1
+            if entry & 0xFFFF == SPACED:
+                out[n] = 32
+                copy_code_point(text + i, size, out + n + 1)
+                out[n + size + 1] = 32
+                n += size + 2
+            else:
+                memcpy(out + n, sequence.text, sequence.length)
+                n += sequence.length
+            if sequence.first != WORK:
+                last = sequence.last
+            i += size
+        return n
 
     cdef int _rewrite_row(
         self,
