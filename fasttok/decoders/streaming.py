@@ -123,12 +123,14 @@ def decode_row(decoder: TextDecoder, ids: NDArray[Any], skip_special_tokens: boo
     """
     if len(ids) <= SLICE:
         return decoder.decode(ids, skip_special_tokens)
+    if not skip_special_tokens and (text := decoder.decode_long(ids)) is not None:
+        return text
     decoder.check(ids)
-    stream, text = DecodingStream(decoder, skip_special_tokens), io.BytesIO()
+    stream, parts = DecodingStream(decoder, skip_special_tokens), io.BytesIO()
     for start in range(0, len(ids), SLICE):
-        text.write(stream.push(ids[start : start + SLICE]))
-    text.write(stream.finish())
-    return text.getvalue()
+        parts.write(stream.push(ids[start : start + SLICE]))
+    parts.write(stream.finish())
+    return parts.getvalue()
 
 
 def _common_prefix(a: bytes, b: bytes) -> bytes:

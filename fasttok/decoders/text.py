@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fasttok.core._gather import gather_bytes, measure_rows
 from fasttok.core.ids import unknown_id
 from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.decoders._slots import Slots
 from fasttok.decoders.base import Decoder, Filter
 from fasttok.models.base import Model
 
@@ -174,6 +175,28 @@ class TextDecoder:
     def gather(self, rows: NDArray[Any], n_bytes: int) -> bytes:
         """Join the rows of the table with the indices `rows`; they must have `n_bytes` bytes in total."""
         return gather_bytes(self._table.values, self._table.offsets, rows, n_bytes)
+
+    @cached_property
+    def _slots(self) -> Slots:
+        return Slots(self._table.values, self._inner_offsets)
+
+    def decode_long(self, ids: NDArray[Any]) -> bytes | None:
+        """Decode one row of at least two ids, as `decode` does, in a single pass over them.
+
+        Return None if the decoder has a filter, an id is not in use, or the decoder writes nothing for an id.
+        """
+        if self.decoder.filter() is not None:
+            return None
+        before = after = b""
+        if self._first or self._last:
+            first, last = int(ids[0]), int(ids[-1])
+            if not (0 <= first < self.n_ids and 0 <= last < self.n_ids):
+                return None
+            if not (self._is_used[first] and self._is_used[last]):
+                return None
+            before, after = self.row(first + self._first), self.row(last + self._last)
+            ids = ids[1:-1]
+        return self._slots.join(ids, before, after)
 
     def split(self, rows: NDArray[Any], n_bytes: int) -> list[tuple[bytes, bool]]:
         """Join rows of the table in parts, which are pairs (text, whether it bypasses the filter)."""
