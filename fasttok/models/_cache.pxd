@@ -7,14 +7,41 @@ from libc.string cimport memcpy
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport FT_PREFETCH, Key
 
-cdef enum:
-    INLINE_IDS = 4  # number of ids that an entry has space for
+cdef extern from "_lookup.h" nogil:
+    enum:
+        INLINE_IDS "FT_INLINE_IDS"
 
-cdef struct CacheEntry:
-    # Key of the pretoken. The top four bits of key.high are the number of ids, from 1 to 4, if the ids are in
-    # this entry, or 15 if they are in the arena. An empty entry is all zero.
-    Key key
-    uint32_t ids[INLINE_IDS]
+    ctypedef struct CacheEntry "ft_cache_entry":
+        Key key
+        uint32_t ids[4]
+
+    bint has_key "ft_has_key"(const CacheEntry* entry, Key key)
+    void make_keys "ft_make_keys"(
+        const uint8_t* text,
+        size_t text_length,
+        size_t base,
+        size_t start,
+        const uint32_t* ends,
+        long n,
+        const CacheEntry* entries,
+        int shift,
+        Key* keys,
+        uint64_t* hashes,
+    )
+    long look_up "ft_look_up"(
+        const uint8_t* text,
+        size_t base,
+        size_t start,
+        const uint32_t* ends,
+        long i,
+        long n,
+        const CacheEntry* entries,
+        int shift,
+        const uint8_t* arena,
+        const Key* keys,
+        const uint64_t* hashes,
+        uint32_t** out,
+    )
 
 
 @cython.final

@@ -71,7 +71,7 @@ cdef class PretokenCache:
         cdef uint64_t place
         while True:
             entry = &self.entries[i]
-            if entry.key.low == key.low and entry.key.high << 4 == key.high << 4:
+            if has_key(entry, key):
                 if length < LONG:
                     return entry
                 memcpy(&place, entry.ids, 8)

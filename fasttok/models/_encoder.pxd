@@ -90,6 +90,15 @@ cdef class PretokenEncoder:
         PretokenCache cache,
         uint32_t* out,
     ) noexcept nogil
+    cdef Py_ssize_t _encode_new(
+        self,
+        Key key,
+        uint64_t hashed,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil
     cdef Py_ssize_t locate_spans(
         self,
         const uint8_t* text,

@@ -14,7 +14,15 @@ from libc.string cimport memcpy
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport Key, hash_key, make_key
 from fasttok.core._lists cimport list_of_ids
-from fasttok.models._cache cimport INLINE_IDS, CacheEntry, PretokenCache, cache_first, cache_prefetch
+from fasttok.models._cache cimport (
+    INLINE_IDS,
+    CacheEntry,
+    PretokenCache,
+    cache_first,
+    cache_prefetch,
+    look_up,
+    make_keys,
+)
 from fasttok.text._added cimport Match, TokenSearch
 from fasttok.text._spans cimport TOO_LONG, Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
@@ -400,8 +408,19 @@ cdef class PretokenEncoder:
     ) noexcept nogil:
         """Handle a pretoken that is not in its first cache entry: search the others, else encode and cache it."""
         cdef Py_ssize_t n = cache.get(key, hashed, pretoken, length, out)
-        if n:
-            return n
+        return n if n else self._encode_new(key, hashed, pretoken, length, cache, out)
+
+    cdef Py_ssize_t _encode_new(
+        self,
+        Key key,
+        uint64_t hashed,
+        const uint8_t* pretoken,
+        Py_ssize_t length,
+        PretokenCache cache,
+        uint32_t* out,
+    ) noexcept nogil:
+        """Encode a pretoken that is not in the cache, and cache it."""
+        cdef Py_ssize_t n
         if cache.is_seeded:
             n = self.encode_unseen(pretoken, length, out, cache.interrupt)
         else:
@@ -614,41 +633,37 @@ cdef inline Py_ssize_t encode_ends(
     PretokenEncoder encoder,
     const uint8_t* text,
     Py_ssize_t n_text,
-    Py_ssize_t first,
+    Py_ssize_t base,
     const uint32_t* ends,
     Py_ssize_t n,
     PretokenCache cache,
     uint32_t* out,
 ) noexcept nogil:
-    """Write the ids of n pretokens that follow each other from `first` on; `ends` are offsets from `first`."""
+    """Write the ids of n pretokens that follow each other from `base` on; `ends` are offsets from `base`."""
     cdef Key keys[BLOCK]
     cdef uint64_t hashes[BLOCK]
-    cdef CacheEntry* entries
-    cdef int shift
-    cdef Py_ssize_t done = 0, i, size, n_ids, start = first, end, base = first
+    cdef Py_ssize_t done = 0, i, size, n_ids, start = base, begin
     cdef uint32_t* at = out
     while done < n:
         size = min(<Py_ssize_t>BLOCK, n - done)
-        for i in range(size):
-            end = base + ends[done + i]
-            keys[i] = make_key(text, start, end - start, n_text)
-            start = end
-            hashes[i] = hash_key(keys[i])
-            cache_prefetch(cache, hashes[i])
-        entries = cache.entries
-        shift = cache.shift
-        for i in range(size):
-            n_ids = cache_first(&entries[hashes[i] >> shift], &keys[i], at)
-            if n_ids == 0:
-                first = base + ends[done + i - 1] if done + i else base
-                n_ids = encoder._encode_miss(
-                    keys[i], hashes[i], text + first, base + ends[done + i] - first, cache, at
-                )
-                if n_ids < 0:
-                    return n_ids - first if n_ids <= UNKNOWN else n_ids
-                entries = cache.entries  # the table may have grown
-                shift = cache.shift
+        make_keys(text, n_text, base, start, ends, size, cache.entries, cache.shift, keys, hashes)
+        i = 0
+        while True:
+            i = look_up(
+                text, base, start, ends, i, size, cache.entries, cache.shift, cache.arena, keys, hashes, &at
+            )
+            if i == size:
+                break
+            begin = base + ends[i - 1] if i else start
+            n_ids = encoder._encode_new(
+                keys[i], hashes[i], text + begin, base + ends[i] - begin, cache, at
+            )
+            if n_ids < 0:
+                return n_ids - begin if n_ids <= UNKNOWN else n_ids
             at += n_ids
+            i += 1
+        start = base + ends[size - 1]
+        ends += size
         done += size
     return at - out
 

@@ -1,0 +1,90 @@
+/* Look up pretokens that follow each other in the table of a cache; see _cache.pyx for the table. */
+#ifndef FASTTOK_LOOKUP_H
+#define FASTTOK_LOOKUP_H
+
+#include "../core/_keys.h"
+
+#if defined(__GNUC__)
+#define FT_LIKELY(x) __builtin_expect(!!(x), 1)
+#else
+#define FT_LIKELY(x) (x)
+#endif
+
+#define FT_INLINE_IDS 4 /* ids that an entry has space for */
+
+/* Key of the pretoken. The top four bits of key.high are the number of ids, from 1 to 4, if the ids are in the entry, or
+ * 15 if they are in the arena. An empty entry is all zero. */
+typedef struct {
+    ft_key key;
+    uint32_t ids[FT_INLINE_IDS];
+} ft_cache_entry;
+
+/* Whether an entry has a key, whatever the number of its ids. */
+static inline int ft_has_key(const ft_cache_entry *entry, ft_key key)
+{
+    return ((entry->key.low ^ key.low) | (entry->key.high ^ key.high) << 4) == 0;
+}
+
+/* Make the keys and hashes of n pretokens, the first of which begins at `start`, and fetch their entries. `ends` are
+ * offsets from `base`. */
+static inline void ft_make_keys(const uint8_t *text, size_t text_length, size_t base, size_t start,
+    const uint32_t *ends, long n, const ft_cache_entry *entries, int shift, ft_key *keys, uint64_t *hashes)
+{
+    const size_t safe = base + ends[n - 1] + 16 <= text_length ? SIZE_MAX : 0; /* 16 bytes may be read anywhere */
+    long i;
+    for (i = 0; i < n; i++) {
+        size_t end = base + ends[i], length = end - start;
+        if (FT_LIKELY(length < FT_LONG && safe)) {
+            keys[i].low = ft_load8(text + start) & ft_key_masks[length].low;
+            keys[i].high = (ft_load8(text + start + 8) & ft_key_masks[length].high) | (uint64_t)length << 56;
+        } else
+            keys[i] = ft_make_key(text, start, length, text_length);
+        start = end;
+        hashes[i] = ft_hash_key(keys[i]);
+        FT_PREFETCH(&entries[hashes[i] >> shift]);
+    }
+}
+
+/* Write the ids of pretokens i to n - 1 to *out, and move *out behind them. Return the first pretoken that is not in the
+ * table, or n. Up to FT_INLINE_IDS ids may be written behind the last one. */
+static inline long ft_look_up(const uint8_t *text, size_t base, size_t start, const uint32_t *ends, long i, long n,
+    const ft_cache_entry *entries, int shift, const uint8_t *arena, const ft_key *keys, const uint64_t *hashes,
+    uint32_t **out)
+{
+    uint32_t *at = *out;
+    for (; i < n; i++) {
+        const ft_cache_entry *entry = &entries[hashes[i] >> shift];
+        uint64_t n_ids = entry->key.high >> 60;
+        memcpy(at, entry->ids, sizeof(entry->ids));
+        if (!FT_LIKELY(ft_has_key(entry, keys[i]) && n_ids <= FT_INLINE_IDS)) {
+            const uint64_t mask = (UINT64_C(1) << (64 - shift)) - 1;
+            uint64_t place;
+            for (;;) {
+                if (ft_has_key(entry, keys[i])) {
+                    size_t first = i ? base + ends[i - 1] : start;
+                    n_ids = entry->key.high >> 60;
+                    if (n_ids <= FT_INLINE_IDS) {
+                        memcpy(at, entry->ids, sizeof(entry->ids));
+                        break;
+                    }
+                    memcpy(&place, entry->ids, 8);
+                    n_ids = entry->ids[2];
+                    if (base + ends[i] - first < FT_LONG
+                        || memcmp(arena + place + 4 * n_ids, text + first, base + ends[i] - first) == 0) {
+                        memcpy(at, arena + place, 4 * n_ids);
+                        break;
+                    }
+                } else if (entry->key.high == 0) {
+                    *out = at;
+                    return i;
+                }
+                entry = &entries[((uint64_t)(entry - entries) + 1) & mask];
+            }
+        }
+        at += n_ids;
+    }
+    *out = at;
+    return n;
+}
+
+#endif
