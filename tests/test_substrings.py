@@ -11,12 +11,12 @@ import pytest
 from fasttok.core.ragged import Ragged
 from fasttok.models import substrings as module
 from fasttok.models._suffixes import sort_buckets
-from fasttok.models.substrings import Substrings
+from fasttok.models.substrings import Substrings, sort_words
 
 
-def suffixes_of(words: list[list[int]], longest: int) -> list[list[int]]:
-    """Return the suffix of every position."""
-    return [word[i : i + longest] for word in words for i in range(len(word))]
+def suffixes_of(words: list[list[int]], longest: int | None = None) -> list[list[int]]:
+    """Return the suffix of every position, or its first `longest` symbols."""
+    return [word[i:][:longest] for word in words for i in range(len(word))]
 
 
 def random_rows(rng: random.Random, n_symbols: int) -> list[list[int]]:
@@ -31,11 +31,55 @@ def test_suffixes_are_sorted(n_symbols, monkeypatch):
     monkeypatch.setattr(module, "PART", 50)
     for longest in (1, 2, 4, 17, 70, 255):
         rows = random_rows(rng, n_symbols)
-        suffixes = suffixes_of(rows, longest)
-        orders = [Substrings(Ragged.from_rows(rows), n_symbols, longest, n)._order for n in (1, 3)]
-        assert orders[0].tolist() == orders[1].tolist()
-        assert sorted(orders[0].tolist()) == list(range(len(suffixes)))
-        assert [suffixes[p] for p in orders[0]] == sorted(suffixes)
+        found = [Substrings(Ragged.from_rows(rows), n_symbols, longest, n) for n in (1, 3)]
+        order = found[0]._order.tolist()
+        assert order == found[1]._order.tolist()
+        # One position represents all that have the same suffix.
+        suffixes = suffixes_of(rows)
+        first = [suffixes[p] for p in found[0]._representatives]
+        assert first == suffixes
+        assert sorted(order) == sorted(set(found[0]._representatives.tolist()))
+        different = {tuple(suffix) for suffix in suffixes}
+        assert len(order) == len(different)
+        assert [suffixes[p][:longest] for p in order] == sorted(list(text[:longest]) for text in different)
+
+
+def shared_length(a: list[int], b: list[int]) -> int:
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+@pytest.mark.parametrize("n_symbols", [1, 2, 100, 70_000])
+def test_words_are_sorted(n_symbols, monkeypatch):
+    rng = random.Random(n_symbols)
+    monkeypatch.setattr(module, "PART", 20)
+    for _ in range(5):
+        rows = [*random_rows(rng, n_symbols), [0] * 300, [0] * 400]
+        results = [sort_words(Ragged.from_rows(rows), n_symbols, workers) for workers in (1, 3)]
+        (order, shared), (others, _) = results
+        assert order.tolist() == others.tolist()
+        assert sorted(order.tolist()) == list(range(len(rows)))
+        words = [rows[w][:255] for w in order]
+        assert words == sorted(words)
+        assert shared[0] == 0
+        assert shared[1:].tolist() == [shared_length(a, b) for a, b in itertools.pairwise(words)]
+
+
+def test_the_weight_of_a_substring_is_its_number_of_occurrences():
+    rng = random.Random(9)
+    for _ in range(20):
+        n_symbols = rng.choice([2, 3, 6])
+        rows = random_rows(rng, n_symbols)
+        counts = np.array([rng.randint(1, 9) for _ in rows], np.int64)
+        texts = [rng.choices(range(n_symbols), k=rng.randint(1, 5)) for _ in range(20)]
+        found = Substrings(Ragged.from_rows(rows), n_symbols, 6)
+        expected = [
+            sum(
+                int(n) * sum(row[i:][: len(t)] == t for i in range(len(row)))
+                for row, n in zip(rows, counts, strict=True)
+            )
+            for t in texts
+        ]
+        assert found.weigh(found.find(Ragged.from_rows(texts)), counts).tolist() == expected
 
 
 def worst_keys(n: int, n_rounds: int) -> list[int]:
@@ -65,8 +109,8 @@ def worst_keys(n: int, n_rounds: int) -> list[int]:
 
 def test_no_suffixes():
     found = Substrings(Ragged.from_rows([[], []]), 3, 5)
-    offsets, arcs = found.arcs(np.empty((0, 3), np.int64), 3)
-    assert (offsets.tolist(), len(arcs)) == ([0], 0)
+    chains = found.chains(np.empty((0, 3), np.int64), 3)
+    assert [len(chains.representatives), len(chains.longest), len(chains.links)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("kind", ["random", "ascending", "descending", "alike", "organ pipe", "worst"])
@@ -88,7 +132,7 @@ def test_keys_in_any_order_are_sorted(kind):
     assert sorted(order.tolist()) == list(range(n))
 
 
-def test_arcs_are_the_occurrences(monkeypatch):
+def test_chains_are_the_occurrences(monkeypatch):
     rng = random.Random(3)
     monkeypatch.setattr(module, "PART", 7)
     for _ in range(20):
@@ -96,13 +140,18 @@ def test_arcs_are_the_occurrences(monkeypatch):
         rows = random_rows(rng, n_symbols)
         texts = {tuple(rng.choices(range(n_symbols), k=rng.randint(2, 5))) for _ in range(12)}
         pieces = sorted(texts, key=lambda text: (len(text), text))
+        expected = [
+            [len(t) << 24 | n_symbols + i for i, t in enumerate(pieces) if tuple(suffix[: len(t)]) == t][::-1]
+            for suffix in suffixes_of(rows, 6)
+        ]
         for workers in (1, 3):
             found = Substrings(Ragged.from_rows(rows), n_symbols, 6, workers)
-            strings = found.find(Ragged.from_rows(pieces))
-            offsets, arcs = found.arcs(strings, n_symbols)
-            expected = [
-                [1 << 24 | suffix[0]]
-                + [len(t) << 24 | n_symbols + i for i, t in enumerate(pieces) if tuple(suffix[: len(t)]) == t]
-                for suffix in suffixes_of(rows, 6)
-            ]
-            assert [arcs[a:b].tolist() for a, b in itertools.pairwise(offsets)] == expected
+            chains = found.chains(found.find(Ragged.from_rows(pieces)), n_symbols)
+            arcs = []
+            for row in chains.longest[chains.representatives].tolist():
+                arcs.append([])
+                at = row
+                while at:
+                    arc, at = chains.links[at - 1].tolist()
+                    arcs[-1].append(arc)
+            assert arcs == expected

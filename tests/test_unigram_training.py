@@ -13,6 +13,7 @@ import pytest
 
 import fasttok as ft
 from fasttok.models._cache import PretokenCache
+from fasttok.models.unigram import lattices as module
 from fasttok.models.unigram.alphabet import choose_characters, to_symbols
 from fasttok.models.unigram.lattices import Lattices
 from fasttok.models.unigram.pruning import LEAST, estimate_losses, keep_best, penalize
@@ -46,10 +47,20 @@ def texts_of(lattices: Lattices, characters: np.ndarray) -> list[str]:
     return ["".join(chr(c) for c in characters[symbols]) for symbols in lattices.strings()]
 
 
-def arcs_of(lattices: Lattices, texts: list[str]) -> list[list[str]]:
-    """Return the texts of the arcs at every position."""
-    rows = itertools.pairwise(lattices.offsets.tolist())
-    return [[texts[arc & 0xFFFFFF] for arc in lattices.arcs[a:b].tolist()] for a, b in rows]
+def arcs_of(lattices: Lattices, texts: list[str]) -> list[tuple[int, str, list[str]]]:
+    """Return the slice of every node, the text up to it, and the texts of its arcs."""
+    tree, found = lattices.tree, []
+    symbols, offsets = lattices.words.values, lattices.offsets
+    slice_of = np.searchsorted(tree.slices, np.arange(len(tree.starts)), side="right") - 1
+    for w, (start, length, shared) in enumerate(zip(tree.starts, tree.lengths, tree.shared, strict=True)):
+        word = "".join(texts[i] for i in symbols[start : start + length].tolist())
+        for depth in range(shared + 1, length + 1):
+            node = tree.nodes[w] + depth - shared - 1
+            arcs = lattices.arcs[offsets[node] : offsets[node + 1]].tolist()
+            names = [texts[arc & 0xFFFFFF] for arc in arcs]
+            assert [arc >> 24 for arc in arcs] == list(map(len, names))
+            found.append((int(slice_of[w]), word[:depth], names))
+    return found
 
 
 CORPORA = [
@@ -75,17 +86,19 @@ def test_seed_substrings_match_naive_search(words, max_length):
     assert sorted(map(len, texts)) == list(map(len, texts))
 
 
+@pytest.mark.parametrize("slice_nodes", [1, 30, 1 << 12])
 @pytest.mark.parametrize("words", CORPORA)
-def test_arcs_are_all_occurrences_of_all_pieces(words):
+def test_arcs_are_all_occurrences_of_all_pieces(words, slice_nodes, monkeypatch):
+    monkeypatch.setattr(module, "SLICE_NODES", slice_nodes)
+    monkeypatch.setattr(module, "CALL_SLICES", 2)
+    monkeypatch.setattr(module, "ARCS_PER_NODE", 1)
     lattices, _, texts = build_lattices(words)
-    known = set(texts)
-    expected = []
-    for row in lattices.words:
-        word = "".join(texts[i] for i in row.tolist())
-        for start in range(len(word)):
-            ends = range(start + 1, len(word) + 1)
-            expected.append([word[start:end] for end in ends if word[start:end] in known])
-    assert arcs_of(lattices, texts) == expected
+    found, known = arcs_of(lattices, texts), set(texts)
+    # Each prefix of a word is one node, but may be in several slices.
+    assert len({(i, prefix) for i, prefix, _ in found}) == len(found)
+    assert {prefix for _, prefix, _ in found} == {word[:i] for word in words for i in range(1, len(word) + 1)}
+    for _, prefix, arcs in found:
+        assert arcs == [prefix[i:] for i in range(len(prefix)) if prefix[i:] in known]
 
 
 def test_bpe_seeds_are_the_pieces_of_bpe():
@@ -104,8 +117,10 @@ def count_overlapping(word: str, text: str) -> int:
     return sum(word.startswith(text, i) for i in range(len(word)))
 
 
+@pytest.mark.parametrize("slice_nodes", [7, 1 << 12])
 @pytest.mark.parametrize("words", CORPORA[:-1])
-def test_expected_counts_match_naive_sums(words):
+def test_expected_counts_match_naive_sums(words, slice_nodes, monkeypatch):
+    monkeypatch.setattr(module, "SLICE_NODES", slice_nodes)
     lattices, weights, texts = build_lattices(words)
     probabilities = weights / weights.sum()
     expected, log_likelihood = lattices.expect(probabilities)
@@ -136,7 +151,24 @@ def test_words_whose_probability_underflows():
 
 
 @pytest.mark.parametrize("words", CORPORA[:-1])
-def test_best_segmentations_and_losses_match_naive_search(words):
+def test_expected_counts_if_all_probabilities_are_tiny(words):
+    # A factor per character changes the likelihood, but not the expected counts.
+    lattices, weights, texts = build_lattices(words, max_length=2)
+    probabilities, lengths = weights / weights.sum(), np.array(list(map(len, texts)))
+    naive, naive_likelihood = oracles.expected_pieces(
+        words, dict(zip(texts, probabilities.tolist(), strict=True))
+    )
+    n_characters = sum(len(word) * count for word, count in words.items())
+    for factor in (1e-40, 1e-60, 1e-90):
+        expected, log_likelihood = lattices.expect(probabilities * factor**lengths)
+        np.testing.assert_allclose(expected, [naive[text] for text in texts], rtol=1e-9, atol=1e-9)
+        assert log_likelihood == pytest.approx(naive_likelihood + n_characters * math.log(factor), rel=1e-12)
+
+
+@pytest.mark.parametrize("slice_nodes", [7, 1 << 12])
+@pytest.mark.parametrize("words", CORPORA[:-1])
+def test_best_segmentations_and_losses_match_naive_search(words, slice_nodes, monkeypatch):
+    monkeypatch.setattr(module, "SLICE_NODES", slice_nodes)
     lattices, weights, texts = build_lattices(words)
     n_characters = sum(len(text) == 1 for text in texts)
     scores = np.log(weights / weights.sum())
@@ -160,7 +192,9 @@ def test_keep_removes_the_arcs_of_other_pieces(seed):
     before = arcs_of(lattices, texts)
     lattices.keep(is_kept)
     kept = [text for text, keep in zip(texts, is_kept, strict=True) if keep]
-    assert arcs_of(lattices, kept) == [[text for text in row if text in set(kept)] for row in before]
+    assert arcs_of(lattices, kept) == [
+        (*at, [text for text in row if text in set(kept)]) for *at, row in before
+    ]
 
 
 @pytest.mark.parametrize("find_seeds", [seed_with_substrings, seed_with_bpe])
@@ -369,7 +403,8 @@ def test_ids_are_ordered_by_kind():
 
 def test_the_model_does_not_depend_on_threads(english, monkeypatch):
     monkeypatch.setattr("fasttok.models.unigram.lattices.SHARD_ARCS", 1 << 14)
-    monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_ARCS", 1 << 12)
+    monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_NODES", 1 << 9)
+    monkeypatch.setattr("fasttok.models.unigram.lattices.CALL_SLICES", 4)
     monkeypatch.setattr("fasttok.models.unigram.lattices.SLICE_PIECES", 1 << 8)
     counts = ft.count_pretokens(ft.Corpus.from_texts([english[: 1 << 18]]))
     for options in ({}, {"pruning": "sparse"}, {"method": "mingram"}):

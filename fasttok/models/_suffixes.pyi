@@ -6,11 +6,30 @@ Symbols = NDArray[np.uint32]
 
 Keys = NDArray[np.uint64]
 
+def measure_suffixes(offsets: Positions, longest: int, out: NDArray[np.int32]) -> None: ...
+def share_suffixes(
+    offsets: Positions,
+    words: Positions,
+    shared: NDArray[np.int32],
+    stack: Positions,
+    representatives: Positions,
+    positions: Positions,
+) -> int: ...
+def weigh_suffixes(
+    offsets: Positions,
+    words: Positions,
+    shared: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    stack: Positions,
+    out: NDArray[np.int64],
+) -> None: ...
 def pack_symbols(
     symbols: Symbols, suffix_lengths: NDArray[np.int32], bits: int, depth: int, keys: Keys
 ) -> None: ...
-def count_keys(keys: Keys, shift: int, ends: Positions) -> None: ...
-def fill_buckets(keys: Keys, shift: int, next_entries: Positions, entries: Keys) -> None: ...
+def count_keys(keys: Keys, positions: Positions, shift: int, ends: Positions) -> None: ...
+def fill_buckets(
+    keys: Keys, positions: Positions, shift: int, next_entries: Positions, entries: Keys
+) -> None: ...
 def sort_buckets(
     entries: Keys,
     keys: Keys,
@@ -49,27 +68,17 @@ def find_substrings(
     offsets: Positions,
     out: Positions,
 ) -> None: ...
-def count_arcs(
-    order: Positions,
-    substrings: Positions,
-    first: int,
-    last: int,
-    next_row: int,
-    top: int,
-    stack: Positions,
-    offsets: Positions,
+def nest_substrings(
+    substrings: Positions, pieces: NDArray[np.uint32], parents: Positions, links: NDArray[np.uint32]
 ) -> None: ...
-def fill_arcs(
+def mark_longest(
     order: Positions,
     substrings: Positions,
-    pieces: Symbols,
+    parents: Positions,
     first: int,
     last: int,
     next_row: int,
-    top: int,
-    stack: Positions,
-    offsets: Positions,
-    arcs: NDArray[np.uint32],
+    longest: NDArray[np.uint32],
 ) -> None: ...
 def link_substrings(
     suffix_lengths: NDArray[np.int32],

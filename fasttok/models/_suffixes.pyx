@@ -1,7 +1,7 @@
 """Kernels of `Substrings`: sorted suffixes of words, and substrings as intervals of them.
 
 For n symbols of words, ``symbols`` is uint32[n]. The suffix of position p begins at p and has
-``suffix_lengths[p]`` symbols (int32[n]). ``order`` (int64[n]) has the positions sorted by their suffixes. All
+``suffix_lengths[p]`` symbols (int32[n]). ``order`` (int64[m]) has positions sorted by their suffixes. All
 suffixes that begin with the same substring are adjacent. A row of ``substrings`` (int64[k, 3]) has the length of
 a substring, the index in ``order`` of the first suffix that begins with it, and one more than the index of the
 last.
@@ -9,17 +9,96 @@ last.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void *address) nogil
-
 cdef enum:
     SMALL = 16  # up to this number of entries, insertion is fastest
-    AHEAD = 24  # number of suffixes whose data is fetched ahead, since it is anywhere in memory
 
 
 cdef struct Entry:  # a suffix while it is sorted
     uint64_t key
     int64_t position
+
+
+def measure_suffixes(const int64_t[::1] offsets, Py_ssize_t longest, int32_t[::1] out):
+    """Write the length of the suffix of each position, but at most `longest`, to `out` (int32[n]).
+
+    ``offsets`` (int64[k + 1]) has the first position of each word.
+    """
+    cdef Py_ssize_t w
+    cdef int64_t p
+    with nogil:
+        for w in range(offsets.shape[0] - 1):
+            for p in range(offsets[w], offsets[w + 1]):
+                out[p] = <int32_t>min(offsets[w + 1] - p, longest)
+
+
+def share_suffixes(
+    const int64_t[::1] offsets,
+    const int64_t[::1] words,
+    const int32_t[::1] shared,
+    int64_t[::1] stack,
+    int64_t[::1] representatives,
+    int64_t[::1] positions,
+):
+    """Find the positions whose suffixes are the same up to the end of the word; return the number of different ones.
+
+    Parameters
+    ----------
+    offsets : int64[k + 1]
+        First position of each word.
+    words : int64[k]
+        Words, in an order that has those with a common suffix next to each other.
+    shared : int32[k]
+        Length of a common suffix of each of these words and the one before it.
+    stack : int64[m + 1]
+        Buffer, where m is the number of symbols of the longest word.
+    representatives : int64[n]
+        Array for one position per position, the same for all positions with the same suffix.
+    positions : int64[n]
+        Array for the different representatives.
+    """
+    cdef Py_ssize_t i, d, length
+    cdef int64_t end, n = 0
+    with nogil:
+        for i in range(words.shape[0]):
+            end = offsets[words[i] + 1]
+            length = end - offsets[words[i]]
+            for d in range(shared[i]):
+                representatives[end - 1 - d] = stack[d]
+            for d in range(shared[i], length):
+                stack[d] = end - 1 - d
+                representatives[end - 1 - d] = end - 1 - d
+                positions[n] = end - 1 - d
+                n += 1
+    return n
+
+
+def weigh_suffixes(
+    const int64_t[::1] offsets,
+    const int64_t[::1] words,
+    const int32_t[::1] shared,
+    const int64_t[::1] counts,
+    int64_t[::1] stack,
+    int64_t[::1] out,
+):
+    """Write the total count of the words that end with the suffix of each representative to `out` (int64[n]).
+
+    ``counts`` (int64[k]) are the counts of the words, and ``stack`` is a buffer of zeros. Other parameters are those
+    of `share_suffixes`.
+    """
+    cdef Py_ssize_t i, d, length
+    cdef int64_t end
+    with nogil:
+        for i in range(words.shape[0] - 1, -1, -1):
+            end = offsets[words[i] + 1]
+            length = end - offsets[words[i]]
+            if length == 0:
+                continue
+            stack[length - 1] += counts[words[i]]
+            for d in range(length - 1, shared[i] - 1, -1):
+                out[end - 1 - d] = stack[d]
+                if d:
+                    stack[d - 1] += stack[d]
+                stack[d] = 0
 
 
 def pack_symbols(
@@ -38,23 +117,30 @@ def pack_symbols(
                 keys[p] |= keys[p + 1] >> bits
 
 
-def count_keys(const uint64_t[::1] keys, int shift, int64_t[::1] ends):
-    """Add the number of keys with the highest bits b, ``key >> shift``, to ``ends[b + 1]``."""
-    cdef Py_ssize_t p
+def count_keys(const uint64_t[::1] keys, const int64_t[::1] positions, int shift, int64_t[::1] ends):
+    """Add the number of positions p whose keys have the highest bits b, ``keys[p] >> shift``, to ``ends[b + 1]``."""
+    cdef Py_ssize_t k
     with nogil:
-        for p in range(keys.shape[0]):
-            ends[(keys[p] >> shift) + 1] += 1
+        for k in range(positions.shape[0]):
+            ends[(keys[positions[k]] >> shift) + 1] += 1
 
 
-def fill_buckets(const uint64_t[::1] keys, int shift, int64_t[::1] next_entries, uint64_t[:, ::1] entries):
-    """Write the key and the position of each suffix to `entries` (uint64[n, 2]), grouped by the highest bits b.
+def fill_buckets(
+    const uint64_t[::1] keys,
+    const int64_t[::1] positions,
+    int shift,
+    int64_t[::1] next_entries,
+    uint64_t[:, ::1] entries,
+):
+    """Write the keys of m positions, and the positions, to `entries` (uint64[m, 2]), grouped by the highest bits b.
 
     The next entry of the group goes to ``next_entries[b]``, which is increased.
     """
-    cdef Py_ssize_t p
-    cdef int64_t i
+    cdef Py_ssize_t k
+    cdef int64_t i, p
     with nogil:
-        for p in range(keys.shape[0]):
+        for k in range(positions.shape[0]):
+            p = positions[k]
             i = next_entries[keys[p] >> shift]
             next_entries[keys[p] >> shift] += 1
             entries[i, 0] = keys[p]
@@ -217,7 +303,7 @@ def measure_common(
     Py_ssize_t last,
     int32_t[::1] out,
 ):
-    """Write the length of the common prefix of each sorted suffix and the one before it to `out`: int32[n].
+    """Write the length of the common prefix of each sorted suffix and the one before it to `out`: int32[m].
 
     Only the entries [first, last) are written; `first` must not be 0.
     """
@@ -353,81 +439,59 @@ cdef inline int compare(
     return 0
 
 
-def count_arcs(
-    const int64_t[::1] order,
-    const int64_t[:, ::1] substrings,
-    Py_ssize_t first,
-    Py_ssize_t last,
-    Py_ssize_t next_row,
-    Py_ssize_t top,
-    int64_t[::1] stack,
-    int64_t[::1] offsets,
+def nest_substrings(
+    const int64_t[:, ::1] substrings, const uint32_t[::1] pieces, int64_t[::1] parents, uint32_t[:, ::1] links
 ):
-    """Add the number of substrings that begin at each position p to ``offsets[p + 1]``: int64[n + 1].
-
-    Only the positions of the sorted suffixes [first, last) are visited, so that several threads can count.
+    """Write the chain of each substring: the longest substring that it begins with, and so on.
 
     Parameters
     ----------
     substrings : int64[k, 3]
-        Substrings, sorted by the index of the first suffix, then by length.
-    next_row : int
-        First row whose first suffix is not before `first`.
-    top : int
-        Number of rows before `next_row` that suffix `first` begins with. They are in `stack`, the shortest first.
-    stack : int64[k]
-        Buffer for rows of `substrings`.
+        Substrings, sorted by the index of the first suffix, then by length. All of them occur.
+    pieces : uint32[k]
+        Number of each substring, below 2^24.
+    parents : int64[k]
+        Array for the row of the longest substring that each one begins with; -1 if there is none.
+    links : uint32[k, 2]
+        Array for the arc of each substring, which has its length in the upper 8 bits and its number in the
+        others, and for its parent plus 1.
     """
-    cdef Py_ssize_t i, j = next_row
+    cdef Py_ssize_t j
+    cdef int64_t parent
     with nogil:
-        for i in range(first, last):
-            if i + AHEAD < last:
-                prefetch(&offsets[order[i + AHEAD] + 1])
-            while top > 0 and substrings[stack[top - 1], 2] <= i:
-                top -= 1
-            while j < substrings.shape[0] and substrings[j, 1] == i:
-                if substrings[j, 2] > i:
-                    stack[top] = j
-                    top += 1
-                j += 1
-            offsets[order[i] + 1] += top
+        for j in range(substrings.shape[0]):
+            parent = j - 1
+            while parent >= 0 and substrings[parent, 2] <= substrings[j, 1]:
+                parent = parents[parent]
+            parents[j] = parent
+            links[j, 0] = <uint32_t>substrings[j, 0] << 24 | pieces[j]
+            links[j, 1] = <uint32_t>(parent + 1)
 
 
-def fill_arcs(
+def mark_longest(
     const int64_t[::1] order,
     const int64_t[:, ::1] substrings,
-    const uint32_t[::1] pieces,
+    const int64_t[::1] parents,
     Py_ssize_t first,
     Py_ssize_t last,
     Py_ssize_t next_row,
-    Py_ssize_t top,
-    int64_t[::1] stack,
-    const int64_t[::1] offsets,
-    uint32_t[::1] arcs,
+    uint32_t[::1] longest,
 ):
-    """Write one arc per occurrence of a substring to `arcs`; the first of position p goes to ``offsets[p] + 1``.
+    """Write the row of the longest substring that begins at each position, plus 1, to ``longest[p]``: uint32[n].
 
-    ``pieces`` (uint32[k]) has the number of each substring. The lower 24 bits of an arc are this number, the upper
-    8 bits are its length. The other parameters are those of `count_arcs`.
+    It is 0 if there is none. Only the positions of the sorted suffixes [first, last) are visited; `next_row` is the
+    first row whose first suffix is not before `first`. Other parameters are those of `nest_substrings`.
     """
-    cdef Py_ssize_t i, j = next_row, k
-    cdef int64_t start
+    cdef Py_ssize_t i, j = next_row
+    cdef int64_t top = next_row - 1
     with nogil:
         for i in range(first, last):
-            if i + 2 * AHEAD < last:
-                prefetch(&offsets[order[i + 2 * AHEAD]])
-            if i + AHEAD < last:
-                prefetch(&arcs[offsets[order[i + AHEAD]]])
-            while top > 0 and substrings[stack[top - 1], 2] <= i:
-                top -= 1
+            while top >= 0 and substrings[top, 2] <= i:
+                top = parents[top]
             while j < substrings.shape[0] and substrings[j, 1] == i:
-                if substrings[j, 2] > i:
-                    stack[top] = j
-                    top += 1
+                top = j
                 j += 1
-            start = offsets[order[i]] + 1
-            for k in range(top):
-                arcs[start + k] = <uint32_t>substrings[stack[k], 0] << 24 | pieces[stack[k]]
+            longest[order[i]] = <uint32_t>(top + 1)
 
 
 def link_substrings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -10,27 +11,137 @@ from numpy.typing import NDArray
 from fasttok.core.parallel import end_if_stopped, map_ordered
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.models._suffixes import (
-    count_arcs,
     count_keys,
-    fill_arcs,
     fill_buckets,
     find_substrings,
     link_substrings,
     list_substrings,
+    mark_longest,
     measure_common,
+    measure_suffixes,
+    nest_substrings,
     pack_symbols,
+    share_suffixes,
     sort_buckets,
+    weigh_suffixes,
 )
 
 BUCKET_BITS = 16  # suffixes are divided into groups by so many bits of their first symbols
 PART = 1 << 17  # number of suffixes per part, after which the stop flag is checked
+SORTED = 255  # number of symbols by which words are sorted
+
+
+def sort_words(
+    words: Ragged, n_symbols: int, workers: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Sort words by their first 255 symbols.
+
+    Parameters
+    ----------
+    words : Ragged of uint32
+        Symbols of each word, numbered from 0.
+    n_symbols : int
+        Number of different symbols.
+    workers : int
+        Number of threads.
+
+    Returns
+    -------
+    order : ndarray of int64, shape (k,)
+        Indices of the words in sorted order.
+    shared : ndarray of int32, shape (k,)
+        Number of symbols, at most 255, that each of these words and the one before it have in common at their
+        starts.
+    """
+    lengths = np.empty(len(words.values), np.int32)
+    measure_suffixes(words.offsets, SORTED, lengths)
+    nonempty = np.flatnonzero(words.lengths)
+    positions = words.offsets[nonempty]
+    word_at = np.empty(len(words.values), np.int64)
+    word_at[positions] = nonempty
+    starts = _sort(words.values, lengths, positions, n_symbols, SORTED, workers)
+    shared = _measure_common(words.values, lengths, starts, workers)
+    empty = np.flatnonzero(words.lengths == 0)
+    return np.concatenate([empty, word_at[starts]]), np.concatenate([np.zeros(len(empty), np.int32), shared])
+
+
+def _sort(
+    symbols: NDArray[np.uint32],
+    lengths: NDArray[np.int32],
+    positions: NDArray[np.int64],
+    n_symbols: int,
+    longest: int,
+    workers: int,
+) -> NDArray[np.int64]:
+    """Return positions sorted by the first `longest` symbols of their suffixes; a prefix comes first."""
+    n = len(positions)
+    bits = n_symbols.bit_length()  # symbols are shifted by one, as 0 marks the end of a suffix
+    depth = min(64 // bits, longest)
+    keys, entries = np.empty(len(symbols), np.uint64), np.empty((n, 2), np.uint64)
+    order = np.empty(n, np.int64)
+    pack_symbols(symbols, lengths, bits, depth, keys)
+    shift = max(bits * depth - BUCKET_BITS, 0)
+    starts = np.zeros((1 << min(bits * depth, BUCKET_BITS)) + 1, np.int64)
+    count_keys(keys, positions, shift, starts)
+    np.cumsum(starts, out=starts)
+    fill_buckets(keys, positions, shift, starts[:-1].copy(), entries)
+
+    def sort(_: int, part: tuple[int, int]) -> None:
+        end_if_stopped()
+        sort_buckets(entries, keys, lengths, starts, *part, bits, depth, longest, order)
+
+    bounds = np.searchsorted(starts[:-1], np.arange(0, n, PART), side="right") - 1
+    bounds = np.unique(np.concatenate([[0], bounds, [len(starts) - 1]]))
+    for _ in map_ordered(sort, pairwise(bounds.tolist()), workers, int):
+        pass
+    return order
+
+
+def _measure_common(
+    symbols: NDArray[np.uint32], lengths: NDArray[np.int32], order: NDArray[np.int64], workers: int
+) -> NDArray[np.int32]:
+    """Return the length of the common prefix of each sorted suffix and the one before it."""
+    n = len(order)
+    common = np.zeros(n, np.int32)
+
+    def measure(_: int, first: int) -> None:
+        end_if_stopped()
+        measure_common(symbols, lengths, order, first, min(first + PART, n), common)
+
+    for _ in map_ordered(measure, range(1, n, PART), workers, int):
+        pass
+    return common
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """Occurrences of substrings by position.
+
+    The substrings that begin at a position are a chain, the longest first. It is the chain of row
+    ``longest[p] - 1`` of `links` for the representative p of the position, and it is empty if this is -1.
+
+    Attributes
+    ----------
+    representatives : ndarray of int64, shape (n,)
+        Representative of each position.
+    longest : ndarray of uint32, shape (n,)
+        Row of the longest substring that begins at each representative, plus 1.
+    links : ndarray of uint32, shape (k, 2)
+        Arc of each substring (the length in the upper 8 bits, the number in the others), and the row of the
+        next one, plus 1.
+    """
+
+    representatives: NDArray[np.int64]
+    longest: NDArray[np.uint32]
+    links: NDArray[np.uint32]
 
 
 class Substrings:
     """Sorted suffixes of words: the suffixes that begin with a substring are an interval of them.
 
     A suffix goes from a position to the end of its word, but has at most `longest` symbols. A position is an
-    index into all symbols of the words.
+    index into all symbols of the words. Of the positions whose suffixes are the same up to the end of the
+    word, one represents all.
 
     Parameters
     ----------
@@ -45,9 +156,11 @@ class Substrings:
 
     Notes
     -----
-    As many symbols as fit 64 bits are sorted as one number. Suffixes in which these symbols are the same are
-    then sorted by the next ones, and so on (Bentley & Sedgewick 1997). The time is O(n log n) for n symbols
-    of natural text. Sorting and listing frequent substrings take up to 100 bytes per symbol.
+    Words are sorted from their ends, so that each suffix that several words share is next to itself, and is
+    sorted only once; this leaves a third to a half of the suffixes of natural text. As many symbols as fit 64
+    bits are sorted as one number. Suffixes in which these symbols are the same are then sorted by the next
+    ones, and so on (Bentley & Sedgewick 1997). The time is O(n log n) for n symbols of natural text. Sorting
+    and listing frequent substrings take up to 100 bytes per symbol.
     """
 
     def __init__(self, words: Ragged, n_symbols: int, longest: int, workers: int = 1) -> None:
@@ -55,32 +168,21 @@ class Substrings:
         self.words = words
         self.longest = longest
         n = len(words.values)
-        ends = np.repeat(words.offsets[1:], words.lengths)
-        self._suffix_lengths = np.minimum(ends - np.arange(n), longest).astype(np.int32)
-        self._order = self._sort(n_symbols)
+        reversed_words = Ragged(words.values[::-1].copy(), n - words.offsets[::-1])
+        by_end, self._shared = sort_words(reversed_words, n_symbols, workers)
+        self._by_end = len(words) - 1 - by_end
+        self._representatives, positions = np.empty(n, np.int64), np.empty(n, np.int64)
+        n_different = share_suffixes(
+            words.offsets, self._by_end, self._shared, self._stack(), self._representatives, positions
+        )
+        self._suffix_lengths = np.empty(n, np.int32)
+        measure_suffixes(words.offsets, longest, self._suffix_lengths)
+        positions = positions[:n_different]
+        self._order = _sort(words.values, self._suffix_lengths, positions, n_symbols, longest, workers)
 
-    def _sort(self, n_symbols: int) -> NDArray[np.int64]:
-        """Return the positions sorted by their suffixes; a prefix of another suffix comes first."""
-        lengths, n = self._suffix_lengths, len(self.words.values)
-        bits = n_symbols.bit_length()  # symbols are shifted by one, as 0 marks the end of a suffix
-        depth = min(64 // bits, self.longest)
-        keys, entries, order = np.empty(n, np.uint64), np.empty((n, 2), np.uint64), np.empty(n, np.int64)
-        pack_symbols(self.words.values, lengths, bits, depth, keys)
-        shift = max(bits * depth - BUCKET_BITS, 0)
-        starts = np.zeros((1 << min(bits * depth, BUCKET_BITS)) + 1, np.int64)
-        count_keys(keys, shift, starts)
-        np.cumsum(starts, out=starts)
-        fill_buckets(keys, shift, starts[:-1].copy(), entries)
-
-        def sort(_: int, part: tuple[int, int]) -> None:
-            end_if_stopped()
-            sort_buckets(entries, keys, lengths, starts, *part, bits, depth, self.longest, order)
-
-        bounds = np.searchsorted(starts[:-1], np.arange(0, n, PART), side="right") - 1
-        bounds = np.unique(np.concatenate([[0], bounds, [len(starts) - 1]]))
-        for _ in map_ordered(sort, pairwise(bounds.tolist()), self._workers, int):
-            pass
-        return order
+    def _stack(self) -> NDArray[np.int64]:
+        """Return a buffer of zeros, one per symbol of the longest word."""
+        return np.zeros(int(self.words.lengths.max(initial=0)) + 1, np.int64)
 
     def frequent(
         self, counts: NDArray[np.int64], min_count: int, shortest: int
@@ -109,14 +211,7 @@ class Substrings:
             Number of occurrences of each substring.
         """
         order, n = self._order, len(self._order)
-        common = np.zeros(n, np.int32)
-
-        def measure(_: int, first: int) -> None:
-            last = min(first + PART, n)
-            measure_common(self.words.values, self._suffix_lengths, order, first, last, common)
-
-        for _ in map_ordered(measure, range(1, n, PART), self._workers, int):
-            pass
+        common = _measure_common(self.words.values, self._suffix_lengths, order, self._workers)
         weights = self._sum_weights(counts)
         rows = np.empty((2 * n, 3), np.int64)
         stack = np.empty((self.longest + 2, 2), np.int64)
@@ -131,7 +226,9 @@ class Substrings:
 
     def _sum_weights(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return cumulative counts of the sorted suffixes: entry i is the total of the first i."""
-        return lengths_to_offsets(np.repeat(counts, self.words.lengths)[self._order])
+        weights = np.empty(len(self.words.values), np.int64)
+        weigh_suffixes(self.words.offsets, self._by_end, self._shared, counts, self._stack(), weights)
+        return lengths_to_offsets(weights[self._order])
 
     def find(self, strings: Ragged) -> NDArray[np.int64]:
         """Return one row per string, with the columns of the rows of `frequent`.
@@ -148,48 +245,29 @@ class Substrings:
     def are_among(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether each substring in `rows` is also in `others`, which are rows from `find`."""
         found = others[others[:, 2] > others[:, 1]]
+        if len(found) == 0:
+            return np.zeros(len(rows), np.bool_)
         scale = int(rows[:, 0].max(initial=0)) + int(found[:, 0].max(initial=0)) + 1
         return np.isin(rows[:, 1] * scale + rows[:, 0], found[:, 1] * scale + found[:, 0])
 
-    def arcs(self, rows: NDArray[np.int64], first_piece: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-        """Return the occurrences of the substrings by position, as the offsets and arcs of the `_em` kernels.
-
-        Pieces are the single symbols, with their own numbers, and the substrings, numbered from
-        `first_piece` in the order of `rows`.
-        """
-        symbols = self.words.values
-        order, n = self._order, len(symbols)
+    def chains(self, rows: NDArray[np.int64], first_piece: int) -> Chains:
+        """Return the occurrences of the substrings, which are numbered from `first_piece` on, by position."""
+        order, n = self._order, len(self._order)
         outermost_first = np.lexsort((rows[:, 0], rows[:, 1]))
+        outermost_first = outermost_first[rows[outermost_first, 2] > rows[outermost_first, 1]]
         rows = rows[outermost_first]
-        pieces = (outermost_first + first_piece).astype(np.uint32)
-        offsets = np.zeros(n + 1, np.int64)
-        offsets[1:] = 1
+        parents, links = np.empty(len(rows), np.int64), np.empty((len(rows), 2), np.uint32)
+        nest_substrings(rows, (outermost_first + first_piece).astype(np.uint32), parents, links)
+        longest = np.zeros(len(self.words.values), np.uint32)
 
-        def begin(first: int) -> tuple[int, int, int, int, NDArray[np.int64]]:
-            """Return the parameters of the kernels for the part that begins at a sorted suffix."""
+        def mark(_: int, first: int) -> None:
+            end_if_stopped()
             next_row = int(np.searchsorted(rows[:, 1], first))
-            enclosing = np.flatnonzero(rows[:next_row, 2] > first)
-            stack = np.empty(len(rows), np.int64)
-            stack[: len(enclosing)] = enclosing
-            return first, min(first + part, n), next_row, len(enclosing), stack
+            mark_longest(order, rows, parents, first, min(first + PART, n), next_row, longest)
 
-        def count(_: int, first: int) -> None:
-            end_if_stopped()
-            count_arcs(order, rows, *begin(first), offsets)
-
-        def fill(_: int, first: int) -> None:
-            end_if_stopped()
-            fill_arcs(order, rows, pieces, *begin(first), offsets, arcs)
-
-        part = max(PART, n // 64)
-        for _ in map_ordered(count, range(0, n, part), self._workers, int):
+        for _ in map_ordered(mark, range(0, n, PART), self._workers, int):
             pass
-        np.cumsum(offsets, out=offsets)
-        arcs = np.empty(offsets[-1], np.uint32)
-        arcs[offsets[:-1]] = symbols | np.uint32(1 << 24)
-        for _ in map_ordered(fill, range(0, n, part), self._workers, int):
-            pass
-        return offsets, arcs
+        return Chains(self._representatives, longest, links)
 
     def tree(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the suffix tree of the substrings, whose rows are those of ``frequent(counts, 1, 1)``.
@@ -201,10 +279,10 @@ class Substrings:
         leaves : ndarray of int64
             For each position, the row of the substring that is the whole suffix.
         """
-        parents, leaves = np.empty(len(rows), np.int64), np.empty(len(self._order), np.int64)
+        parents, leaves = np.empty(len(rows), np.int64), np.empty(len(self.words.values), np.int64)
         stack = np.empty(self.longest + 1, np.int64)
         link_substrings(self._suffix_lengths, self._order, rows, parents, leaves, stack)
-        return parents, leaves
+        return parents, leaves[self._representatives]
 
     def place(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the position of one occurrence of each substring in `rows`."""

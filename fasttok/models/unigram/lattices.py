@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,91 +12,175 @@ from numpy.typing import NDArray
 from fasttok.core._interrupt import Interrupt
 from fasttok.core.parallel import end_if_stopped, map_ordered
 from fasttok.core.ragged import Ragged, lengths_to_offsets
+from fasttok.models.substrings import Chains, sort_words
 from fasttok.models.unigram import _em
 
 MAX_PIECES = 1 << 24  # an arc stores the piece in 24 bits
 MAX_LENGTH = 255  # an arc stores the length of the piece in 8 bits
-SHARD_ARCS = 1 << 20  # minimum number of arcs per shard
+SLICE_NODES = 1 << 12  # minimum number of nodes per slice but the last, for sums that fit the L1 cache
+SHARD_ARCS = 1 << 18  # minimum number of arcs per shard
 MAX_SHARDS = 8  # maximum number of shards
-SLICE_ARCS = 1 << 21  # arcs per call of a kernel, about 10 ms, after which the stop flag is checked
+CALL_SLICES = 1 << 4  # slices per call of a kernel, about 5 ms, after which the stop flag is checked
+ARCS_PER_NODE = 8  # number of arcs per node for which there is space at first
 SLICE_PIECES = 1 << 14  # pieces per call of `_em.measure_losses`
+PADDING = 4  # entries that the kernels may write after the end of a buffer
+
+Integers: TypeAlias = NDArray[np.int64]
+# First arguments of the kernels that visit slices.
+Arguments: TypeAlias = tuple[
+    Integers, NDArray[np.int32], Integers, Integers, Integers, Integers, NDArray[np.uint32]
+]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
+class PrefixTree:
+    """Tree of the prefixes of the words, in slices; see `_em.pyx`.
+
+    Attributes
+    ----------
+    starts : ndarray of int64, shape (k,)
+        Position of the first symbol of each word, in sorted order.
+    lengths, shared, counts : ndarray of int64, int32, int64, shape (k,)
+        Length of each word, number of symbols that it shares with the word before it, and its count.
+    nodes : ndarray of int64, shape (k,)
+        First node of each word that it does not share.
+    slices, slice_nodes : ndarray of int64, shape (s + 1,)
+        First word and first node of each slice.
+    """
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    shared: NDArray[np.int32]
+    counts: NDArray[np.int64]
+    nodes: NDArray[np.int64]
+    slices: NDArray[np.int64]
+    slice_nodes: NDArray[np.int64]
+
+    @classmethod
+    def from_words(cls, words: Ragged, counts: NDArray[np.int64], n_symbols: int, workers: int) -> PrefixTree:
+        """Sort the words and find their shared prefixes; symbols are numbered from 0."""
+        order, shared = sort_words(words, n_symbols, workers)
+        lengths = words.lengths[order]
+        # The first word of a slice shares nothing, so it gets nodes for all of its symbols.
+        slice_of = (lengths_to_offsets(lengths - shared)[:-1]) // SLICE_NODES
+        slices = np.append(np.flatnonzero(np.diff(slice_of, prepend=-1)), len(order))
+        shared[slices[:-1]] = 0
+        ends = lengths_to_offsets(lengths - shared)
+        gaps = np.arange(len(slices))  # one number after each slice is not used
+        nodes = ends[:-1] + np.repeat(gaps[:-1], np.diff(slices))
+        starts = words.offsets[:-1][order]
+        return cls(starts, lengths, shared, counts[order], nodes, slices, ends[slices] + gaps)
+
+
 class Lattices:
-    """Lattices of all words: for each position, the arcs of the pieces that start there (see `_em.pyx`).
+    """Lattices of all words: for each node of their prefix tree, the arcs of the pieces that end there.
 
-    The words are divided into shards, which are the same for any number of threads. Each shard has its own
-    sums, which are added in the order of the shards, so floating-point results are also the same.
+    The slices of the tree are divided into shards, which are the same for any number of threads. Each shard
+    has its own sums, which are added in the order of the shards, so floating-point results are also the same.
 
     Parameters
     ----------
     words : Ragged of uint32
-        Symbols of each word.
+        Symbols of each word, numbered from 0.
     counts : ndarray of int64
         Count of each word.
-    offsets : ndarray of int64, shape (n + 1,)
-        Offsets of each position's arcs, for n symbols.
-    arcs : ndarray of uint32
-        Piece and length of each arc, the shortest first for each position.
+    n_symbols : int
+        Number of different symbols.
+    chains : Chains
+        Pieces of several symbols by position.
     positions : ndarray of int64, shape (v,)
         Position of one occurrence of each piece.
     lengths : ndarray of int64, shape (v,)
         Length of each piece in symbols.
     workers : int
         Number of threads.
+
+    Attributes
+    ----------
+    tree : PrefixTree
+        Words as a tree.
+    offsets : ndarray of int64, shape (n + 1,)
+        Offsets of the arcs of n nodes.
+    arcs : ndarray of uint32
+        Piece and length of each arc, the longest first for each node.
     """
 
-    words: Ragged
-    counts: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    arcs: NDArray[np.uint32]
-    positions: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    workers: int
-    # The slices of each shard: index of the first word and index after the last word.
-    _shards: list[list[tuple[int, int]]] = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        words: Ragged,
+        counts: NDArray[np.int64],
+        n_symbols: int,
+        chains: Chains,
+        positions: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        workers: int,
+    ) -> None:
+        self.words, self.positions, self.lengths, self.workers = words, positions, lengths, workers
+        self.tree = PrefixTree.from_words(words, counts, n_symbols, workers)
+        self._capacity = int(words.lengths.max(initial=0)) + 1 + PADDING
+        self._slice_capacity = int(np.diff(self.tree.slice_nodes).max(initial=0)) + 1 + PADDING
+        self._fill(chains)
+        self._ends: NDArray[np.int64] | None = None  # node at the end of each piece, found when it is needed
+        tree = self.tree
         n_shards = min(max(len(self.arcs) // SHARD_ARCS, 1), MAX_SHARDS)
-        bounds = self._words_of_arcs(np.linspace(0, len(self.arcs), n_shards + 1))
-        self._shards = [self._slices(first, last) for first, last in pairwise(bounds)]
-        self._capacity = int(self.words.lengths.max(initial=0)) + 1
+        bounds = np.linspace(0, len(self.arcs), n_shards + 1)[1:-1]
+        middle = np.searchsorted(self.offsets[tree.slice_nodes[:-1]], bounds).tolist()
+        n_slices = len(tree.slices) - 1
+        # The calls of each shard: index of the first slice and index after the last slice.
+        self._shards = [
+            [(i, min(i + CALL_SLICES, last)) for i in range(first, last, CALL_SLICES)]
+            for first, last in pairwise([0, *middle, n_slices])
+        ]
 
-    def _words_of_arcs(self, arcs: NDArray[np.float64]) -> list[int]:
-        """Return the first word after each given number of arcs; the outermost bounds enclose all words."""
-        begins = self.offsets[self.words.offsets]
-        bounds = np.searchsorted(begins, arcs)
-        bounds[0], bounds[-1] = 0, len(self.words)
-        listed: list[int] = bounds.tolist()
-        return listed
+    def _fill(self, chains: Chains) -> None:
+        """List the arcs of all nodes."""
+        tree = self.tree
+        n_nodes = int(tree.slice_nodes[-1])
+        self.offsets, self._parents = np.zeros(n_nodes + 1, np.int64), np.empty(n_nodes, np.int64)
+        given = (chains.representatives, chains.longest, chains.links)
+        words = (tree.starts, tree.lengths, tree.shared, tree.nodes)
 
-    def _slices(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Divide the words `first` to ``last - 1`` into slices of about `SLICE_ARCS` arcs.
+        def run(_: int, call: tuple[int, int]) -> NDArray[np.uint32]:
+            end_if_stopped()
+            word, last = tree.slices[list(call)].tolist()
+            first_node, last_node = tree.slice_nodes[list(call)].tolist()
+            path, next_arcs = np.empty(self._capacity, np.int64), np.empty(self._capacity, np.int64)
+            arcs, n_arcs = np.empty(ARCS_PER_NODE * (last_node - first_node), np.uint32), 0
+            while True:
+                word, n_arcs = _em.list_arcs(
+                    self.words.values, *words, *given, word, last,
+                    path, next_arcs, self.offsets[1:], self._parents, arcs, n_arcs, Interrupt(),
+                )  # fmt: skip
+                if word == last:
+                    return arcs[:n_arcs].copy()
+                arcs = np.concatenate([arcs, np.empty(len(arcs), np.uint32)])
 
-        Pruning removes arcs, so slices later have fewer.
-        """
-        begin, end = self.offsets[self.words.offsets[[first, last]]]
-        bounds = self._words_of_arcs(np.arange(begin, end + SLICE_ARCS, SLICE_ARCS, dtype=np.float64))
-        return list(pairwise([first, *[b for b in bounds[1:-1] if first < b < last], last]))
+        n_slices = len(tree.slices) - 1
+        calls = [(i, min(i + CALL_SLICES, n_slices)) for i in range(0, n_slices, CALL_SLICES)]
+        self.arcs = np.concatenate([*map_ordered(run, calls, self.workers, int), np.empty(0, np.uint32)])
+        np.cumsum(self.offsets, out=self.offsets)
+
+    def _arguments(self) -> Arguments:
+        """Return the first arguments of the kernels that visit slices."""
+        tree = self.tree
+        words = (tree.lengths, tree.shared, tree.counts)
+        return (*words, tree.slices, tree.slice_nodes, self.offsets, self.arcs)
 
     def expect(self, probabilities: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """Run the E step: return the expected count of each piece and the corpus log-likelihood in nats."""
-        longest = int(self.lengths.max())
-        most_arcs = int(np.diff(self.offsets[self.words.offsets]).max(initial=0))
+        arguments = self._arguments()
+        capacity = max(self._capacity, self._slice_capacity)
 
         def run(_: int, shard: list[tuple[int, int]]) -> tuple[NDArray[np.float64], float]:
-            expected = np.zeros(len(self.lengths))
-            forward, backward = np.empty(self._capacity), np.empty(self._capacity)
-            values, rescaled = np.empty(most_arcs), np.empty(self._capacity, np.int64)
+            estimates = np.zeros((len(probabilities), 2))
+            estimates[:, 0] = probabilities
+            sums, exponents = np.empty((3, capacity)), np.empty((2, capacity), np.int64)
+            sums[1] = 0
             log_likelihood = 0.0
-            for first, last in shard:
+            for call in shard:
                 end_if_stopped()
-                log_likelihood += _em.expect(
-                    self.words.offsets, self.counts, self.offsets, self.arcs, longest, probabilities,
-                    first, last, forward, backward, values, rescaled, expected, Interrupt(),
-                )  # fmt: skip
-            return expected, log_likelihood
+                log_likelihood += _em.expect(*arguments, estimates, *call, sums, exponents, Interrupt())
+            return estimates[:, 1], log_likelihood
 
         expected, log_likelihood = np.zeros(len(self.lengths)), 0.0
         for part, likelihood in map_ordered(run, self._shards, self.workers, int):
@@ -105,16 +190,15 @@ class Lattices:
 
     def count_best(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Count the occurrences of each piece in the best segmentations of the corpus."""
+        arguments = self._arguments()
 
         def run(_: int, shard: list[tuple[int, int]]) -> NDArray[np.int64]:
             occurrences = np.zeros(len(self.lengths), np.int64)
-            best, last_arcs = np.empty(self._capacity), np.empty(self._capacity, np.uint32)
-            for first, last in shard:
+            best, weights = np.empty(self._capacity), np.zeros(self._capacity, np.int64)
+            last_arcs = np.empty(self._slice_capacity, np.uint32)
+            for call in shard:
                 end_if_stopped()
-                _em.count_best(
-                    self.words.offsets, self.counts, self.offsets, self.arcs, scores,
-                    first, last, best, last_arcs, occurrences, Interrupt(),
-                )  # fmt: skip
+                _em.count_best(*arguments, scores, *call, best, last_arcs, weights, occurrences, Interrupt())
             return occurrences
 
         return sum(map_ordered(run, self._shards, self.workers, int), np.zeros(len(self.lengths), np.int64))
@@ -124,9 +208,12 @@ class Lattices:
     ) -> NDArray[np.float64]:
         """Return the loss from the removal of each piece, from number `first` on; see `_em.pyx`."""
         n = len(self.lengths)
+        if self._ends is None:
+            self._ends = np.zeros(n, np.int64)
+            _em.find_pieces(self.tree.slice_nodes, self.offsets, self.arcs, self._ends)
         losses = np.empty(n - first)
         arcs = (self.lengths[first:] << 24 | np.arange(first, n)).astype(np.uint32)
-        positions = self.positions[first:]
+        ends = self._ends[first:]
         capacity = int(self.lengths.max()) + 1
         weights, total = occurrences.astype(np.float64), float(occurrences.sum())
 
@@ -134,8 +221,9 @@ class Lattices:
             end_if_stopped()
             part = slice(begin, begin + SLICE_PIECES)
             _em.measure_losses(
-                positions[part], arcs[part], self.offsets, self.arcs, scores, weights, total, token_cost,
-                first + begin, np.empty(capacity), np.empty(capacity, np.uint32), losses[part],
+                ends[part], arcs[part], self._parents, self.offsets, self.arcs, scores, weights, total,
+                token_cost, first + begin, np.empty(capacity), np.empty(capacity, np.uint32),
+                np.empty(capacity, np.int64), losses[part],
             )  # fmt: skip
 
         for _ in map_ordered(run, range(0, n - first, SLICE_PIECES), self.workers, int):
@@ -152,16 +240,13 @@ class Lattices:
         """Keep the pieces of a mask: remove the others with their arcs, and renumber the kept ones."""
         new_numbers = np.full(len(is_kept), 0xFFFFFFFF, np.uint32)
         new_numbers[is_kept] = np.arange(np.count_nonzero(is_kept), dtype=np.uint32)
-        arcs, offsets, n_positions = self.arcs, self.offsets, len(self.offsets) - 1
-        middle = n_positions // 2 if len(arcs) > SHARD_ARCS else n_positions
-        begin = int(offsets[middle])
 
-        def run(_: int, part: tuple[int, int, int]) -> int:
-            return _em.keep_arcs(offsets, arcs, new_numbers, *part)
+        def run(_: int, call: tuple[int, int]) -> None:
+            end_if_stopped()
+            _em.keep_arcs(self.tree.slice_nodes, self.offsets, self.arcs, new_numbers, *call)
 
-        parts = [(0, middle, 0), (middle, n_positions, begin)]
-        n_first, n_second = map_ordered(run, parts, self.workers if middle < n_positions else 1, int)
-        arcs[n_first : n_first + n_second] = arcs[begin : begin + n_second]
-        offsets[middle + 1 :] -= begin - n_first
-        self.arcs = arcs[: n_first + n_second]
+        for _ in map_ordered(run, chain(*self._shards), self.workers, int):
+            pass
         self.positions, self.lengths = self.positions[is_kept], self.lengths[is_kept]
+        if self._ends is not None:
+            self._ends = self._ends[is_kept]

@@ -96,7 +96,7 @@ def _build_lattices(
     positions[symbols[::-1]] = np.arange(len(symbols))[::-1]  # the first occurrence of each character
     occurrences = np.bincount(symbols, np.repeat(counts, words.lengths), n_characters)
     lengths = np.concatenate([np.ones(n_characters, np.int64), rows[:, 0]])
-    offsets, arcs = substrings.arcs(rows, n_characters)
     positions = np.concatenate([positions, substrings.place(rows)])
-    lattices = Lattices(words, counts, offsets, arcs, positions, lengths, workers)
+    chains = substrings.chains(rows, n_characters)
+    lattices = Lattices(words, counts, n_characters, chains, positions, lengths, workers)
     return lattices, np.concatenate([occurrences, weights])
