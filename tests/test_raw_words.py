@@ -199,17 +199,17 @@ def naive_ids(normalizer, name: str, ids: dict[str, int], text: bytes) -> list[i
 
 
 @pytest.mark.parametrize("name", ["bert", "whitespace_split"])
-@pytest.mark.parametrize("normalizer", [*BERTS, *OTHERS], ids=repr)
+@pytest.mark.parametrize("normalizer", [*BERTS[:24], BERTS[47], *OTHERS], ids=repr)
 def test_ids_are_those_of_rewriting_the_whole_text(normalizer, name):
     ids, _ = wordpiece()
     tok = tokenizer(normalizer, name)
     assert isinstance(tok._encoder._find_route("none").scanner, RawWordScanner)
-    texts = hostile.byte_strings(250, seed=4)
+    texts = hostile.byte_strings(120, seed=4)
     texts += [b" ".join(rng_text.split(b"a")) for rng_text in texts[:50]]
     marks = random.Random(5)
     texts += [
         "".join(marks.choices([*MARKS, "a", "e", ".", " ", "中", "I", "İ", "각"], k=9)).encode()
-        for _ in range(250)
+        for _ in range(120)
     ]
     texts += ["\u0301\u0323".join("e" * n).encode() for n in (10, 200, 2000)] + [
         b"Ab" * 800,
@@ -231,7 +231,7 @@ def test_every_path_gives_the_same_ids(path):
         scanner = RawWordScanner(kinds, path)
         encoder = RawWordEncoder(model.encoder, scanner, steps.code_points, steps.words)
         cache = PretokenCache(1 << 20)
-        texts = [b"x", *hostile.byte_strings(1500, seed=6)]
+        texts = [b"x", *hostile.byte_strings(400, seed=6)]
         rows = ft.Ragged.from_bytes(texts)
         for _ in range(2):
             out, offsets = (

@@ -16,6 +16,10 @@
 
 #include "../../core/_keys.h"
 
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <emmintrin.h>
+#endif
+
 #define FT_RAW_BLOCK 64
 #define FT_RAW_SPARE 128 /* positions that may be written beyond the capacity */
 
@@ -114,7 +118,20 @@ static inline uint64_t ft_fold8(uint64_t word)
 /* Return the key of a raw word as ft_make_key does; if `folds`, that of short raw words is in lower case. */
 static inline ft_key ft_raw_key(const uint8_t *text, size_t start, size_t length, size_t n_text, int folds)
 {
-    ft_key key = ft_make_key(text, start, length, n_text);
+    ft_key key;
+#if defined(__SSE2__) && defined(__GNUC__)
+    if (length < FT_LONG && start + 16 <= n_text) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(text + start));
+        __m128i is_capital = _mm_cmpgt_epi8(_mm_add_epi8(v, _mm_set1_epi8(127 - 'Z')), _mm_set1_epi8(126 - 'Z' + 'A'));
+        if (folds)
+            v = _mm_or_si128(v, _mm_and_si128(is_capital, _mm_set1_epi8(0x20)));
+        v = _mm_and_si128(v, _mm_loadu_si128((const __m128i *)&ft_key_masks[length]));
+        key.low = (uint64_t)_mm_cvtsi128_si64(v);
+        key.high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(v, v)) | (uint64_t)length << 56;
+        return key;
+    }
+#endif
+    key = ft_make_key(text, start, length, n_text);
     if (folds && length < FT_LONG) {
         key.low = ft_fold8(key.low);
         key.high = ft_fold8(key.high); /* the length is less than the letter A */
