@@ -203,7 +203,7 @@ def naive_ids(normalizer, name: str, ids: dict[str, int], text: bytes) -> list[i
 def test_ids_are_those_of_rewriting_the_whole_text(normalizer, name):
     ids, _ = wordpiece()
     tok = tokenizer(normalizer, name)
-    assert isinstance(tok._encoder._find_route("none").scanner, RawWordScanner)
+    assert isinstance(tok._encoder._find_route("none").encoder._pipeline.scanner, RawWordScanner)
     texts = hostile.byte_strings(120, seed=4)
     texts += [b" ".join(rng_text.split(b"a")) for rng_text in texts[:50]]
     marks = random.Random(5)
@@ -283,7 +283,7 @@ def test_added_tokens_are_found_in_raw_text():
         1000,
         *tok.encode("word[mask]"),
     ]
-    assert isinstance(tok._encoder._find_route("none").scanner, RawWordScanner)
+    assert isinstance(tok._encoder._find_route("none").encoder._pipeline.scanner, RawWordScanner)
     with pytest.raises(ft.SpecialTokenError, match="at byte 5"):
         tok.encode("Wörd[SEP]", special="raise")
 
@@ -310,7 +310,7 @@ def test_other_pipelines_rewrite_whole_texts(normalizer, name, tokens):
     _, model = wordpiece()
     added = {ft.AddedToken("[UNK]", special=True): 0} | {token: 900 + i for i, token in enumerate(tokens)}
     tok = ft.Tokenizer(model, name, added, normalizer=normalizer)
-    assert not isinstance(tok._encoder._find_route("none").scanner, RawWordScanner)
+    assert not isinstance(tok._encoder._find_route("none").encoder._pipeline.scanner, RawWordScanner)
     tok.encode("Wörd 東京")
 
 

@@ -8,14 +8,10 @@ memory latencies of a block therefore overlap.
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport Key, hash_key, make_key
-from fasttok.core._lists cimport list_of_ids
 from fasttok.models._cache cimport (
-    INLINE_IDS,
     CacheEntry,
     PretokenCache,
     cache_first,
@@ -23,27 +19,14 @@ from fasttok.models._cache cimport (
     look_up,
     make_keys,
 )
-from fasttok.text._added cimport Match, TokenSearch
 from fasttok.text._spans cimport TOO_LONG, Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
 
 from fasttok.core.errors import UnknownCharacterError
 
-cdef extern from "Python.h":
-    bint PyUnicode_IS_ASCII(object text)
-    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* length) except NULL
-
-cdef extern from *:
-    """
-    #define FT_FOUND_INDIRECT PY_SSIZE_T_MIN
-    """
-    const Py_ssize_t FOUND_INDIRECT "FT_FOUND_INDIRECT"  # negative reason of `encode_between`
-
 cdef enum:
     CHUNK = 512  # spans per request
     BLOCK = 32  # pretokens per block of cache lookups
-    FEW = 1024  # maximum length in bytes of a text that is encoded without allocating memory
-    INDIRECT = -1  # result of `encode_raw` for a text that must be prepared first
 
 
 ctypedef char NoBounds  # type of `bounds` in `encode_spans` if no bounds are written
@@ -185,124 +168,6 @@ cdef class PretokenEncoder:
         if n < 0:
             raise_failure(n, cache.interrupt, &text[0], &offsets[0])
         return written
-
-    def encode_to_list(
-        self,
-        text,
-        Spans spans,
-        TokenSearch search,
-        list caches not None,
-        Py_ssize_t limit,
-        list integers not None,
-    ):
-        """Return the ids of one short ``str`` or ``bytes`` as a list of items of `integers`.
-
-        For short texts, this is faster than `encode`, which needs arrays. An ASCII ``str`` is read in place.
-
-        Parameters
-        ----------
-        text : str or bytes
-            The text.
-        spans : Spans
-            Object that finds the pretokens from the text alone.
-        search : TokenSearch or None
-            Search for added tokens; None if there are none.
-        caches : list of PretokenCache
-            Idle caches of this model. One of them is used.
-        limit : int
-            Size of a new cache, in bytes, if no cache is idle.
-        integers : list of int
-            The Python integer of every id, in order.
-
-        Returns
-        -------
-        list of int, or None
-            The ids; None if the text contains an added token that is not direct (see `TokenSearch`), or a lone
-            surrogate.
-
-        Raises
-        ------
-        UnknownCharacterError
-            As in `encode`.
-        """
-        cdef uint32_t few[FEW + INLINE_IDS]
-        cdef uint32_t* ids = few
-        cdef PretokenCache cache = take_cache(caches, limit)
-        cdef Py_ssize_t n
-        try:
-            n = encode_raw(self, text, spans, search, cache, &ids)
-            return None if n == INDIRECT else list_of_ids(ids, n, integers)
-        finally:
-            caches.append(cache)
-            if ids != few:
-                free(ids)
-
-    def encode_to_array(self, text, Spans spans, TokenSearch search, list caches not None, Py_ssize_t limit):
-        """Return the ids of one short text as uint32[n]; parameters and errors are those of `encode_to_list`."""
-        cdef uint32_t few[FEW + INLINE_IDS]
-        cdef uint32_t* ids = few
-        cdef PretokenCache cache = take_cache(caches, limit)
-        cdef Py_ssize_t n
-        try:
-            n = encode_raw(self, text, spans, search, cache, &ids)
-            return None if n == INDIRECT else copied(ids, n)
-        finally:
-            caches.append(cache)
-            if ids != few:
-                free(ids)
-
-    def count(self, text, Spans spans, TokenSearch search, list caches not None, Py_ssize_t limit):
-        """Return the number of ids of one short text; parameters and errors are those of `encode_to_list`."""
-        cdef uint32_t few[FEW + INLINE_IDS]
-        cdef uint32_t* ids = few
-        cdef PretokenCache cache = take_cache(caches, limit)
-        cdef Py_ssize_t n
-        try:
-            n = encode_raw(self, text, spans, search, cache, &ids)
-            return None if n == INDIRECT else n
-        finally:
-            caches.append(cache)
-            if ids != few:
-                free(ids)
-
-    def encode_texts(self, texts, Spans spans, TokenSearch search, list caches not None, Py_ssize_t limit):
-        """Return the ids of short texts, uint32[n], and their offsets, int64[k + 1].
-
-        `texts` is a list or tuple. The other parameters, the errors, and None as the result are those of
-        `encode_to_list`.
-        """
-        cdef uint32_t few[FEW + INLINE_IDS]
-        cdef uint32_t* ids
-        cdef uint32_t* values = NULL
-        cdef uint32_t* larger
-        cdef Py_ssize_t n, k = 0, written = 0, size = 0
-        cdef PretokenCache cache = take_cache(caches, limit)
-        offsets = np.zeros(len(texts) + 1, np.int64)
-        cdef int64_t[::1] ends = offsets
-        try:
-            for text in texts:
-                ids = few
-                try:
-                    n = encode_raw(self, text, spans, search, cache, &ids)
-                    if n == INDIRECT:
-                        return None
-                    if written + n > size:
-                        size = 2 * (written + n) + FEW
-                        larger = <uint32_t*>realloc(values, size * sizeof(uint32_t))
-                        if larger == NULL:
-                            raise MemoryError("not enough memory for the ids of texts")
-                        values = larger
-                    memcpy(values + written, ids, n * sizeof(uint32_t))
-                finally:
-                    if ids != few:
-                        free(ids)
-                written += n
-                k += 1
-                ends[k] = written
-            return copied(values, written), offsets
-        finally:
-            caches.append(cache)
-            free(values)
 
     cdef Py_ssize_t encode_rows(
         self,
@@ -523,110 +388,6 @@ cdef class PretokenEncoder:
             lengths[i] = size
             at += size
         return 0
-
-
-cdef inline PretokenCache take_cache(list caches, Py_ssize_t limit):
-    """Take an idle cache for exclusive use, or make one; the caller appends it to `caches` again."""
-    try:
-        return caches.pop()
-    except IndexError:
-        return PretokenCache(limit)
-
-
-cdef Py_ssize_t encode_raw(
-    PretokenEncoder encoder, text, Spans spans, TokenSearch search, PretokenCache cache, uint32_t** out
-) except -2:
-    """Write the ids of a raw text, and return their number; see `PretokenEncoder.encode_to_list`.
-
-    `out` points to space for FEW + INLINE_IDS ids. For a longer text, it is replaced by memory that the caller frees.
-    """
-    cdef bytes encoded
-    cdef const char* start
-    cdef Py_ssize_t length, n
-    cdef int64_t offsets[2]
-    cdef uint32_t* ids
-    if isinstance(text, str) and PyUnicode_IS_ASCII(text):
-        start = PyUnicode_AsUTF8AndSize(text, &length)
-    else:
-        try:
-            encoded = text.encode() if isinstance(text, str) else text
-        except UnicodeEncodeError:
-            return INDIRECT
-        start = encoded
-        length = len(encoded)
-    if length > FEW:
-        ids = <uint32_t*>malloc((length + INLINE_IDS) * sizeof(uint32_t))
-        if ids == NULL:
-            raise MemoryError("not enough memory for the ids of a text")
-        out[0] = ids
-    with nogil:
-        if search is None:
-            n = encoder.encode_row(<const uint8_t*>start, length, 0, length, spans, cache, out[0], NULL)
-        else:
-            n = encode_between(
-                encoder, <const uint8_t*>start, length, 0, length, spans, search, search.second is None, cache, out[0]
-            )
-    if n == FOUND_INDIRECT:
-        return INDIRECT
-    if n < 0:
-        offsets[0] = 0
-        offsets[1] = length
-        raise_failure(n, cache.interrupt, <const uint8_t*>start, offsets)
-    return n
-
-
-cdef Py_ssize_t encode_between(
-    PretokenEncoder encoder,
-    const uint8_t* text,
-    Py_ssize_t n_text,
-    Py_ssize_t begin,
-    Py_ssize_t end,
-    Spans spans,
-    TokenSearch search,
-    bint is_last,
-    PretokenCache cache,
-    uint32_t* out,
-) noexcept nogil:
-    """Write the ids of a part of a text with added tokens in it; return their number, or a negative reason.
-
-    The text between the tokens that the first finder finds is searched with the second one, unless `is_last`.
-    """
-    cdef Match match
-    cdef Py_ssize_t n, written = 0
-    cdef bint is_found
-    match.stop = match.hidden_to = begin
-    while True:
-        if is_last and search.second is not None:
-            is_found = search.second.find_next(text, end, &search.modes[0], &match)
-        else:
-            is_found = search.first.find_next(text, end, &search.modes[0], &match)
-        if not is_found:
-            match.start = end
-        if is_last:
-            n = encoder.encode_row(text, n_text, begin, match.start, spans, cache, out + written, NULL)
-        else:
-            n = encode_between(
-                encoder, text, n_text, begin, match.start, spans, search, True, cache, out + written
-            )
-        if n < 0:
-            return n
-        written += n
-        if not is_found:
-            return written
-        if not search.is_direct[match.token]:
-            return FOUND_INDIRECT
-        out[written] = search.ids[match.token]
-        written += 1
-        begin = match.stop
-
-
-cdef object copied(const uint32_t* ids, Py_ssize_t n):
-    """Return the ids in a new array, uint32[n]."""
-    array = np.empty(n, np.uint32)
-    cdef uint32_t[::1] values = array
-    if n:
-        memcpy(&values[0], ids, n * sizeof(uint32_t))
-    return array
 
 
 cdef inline Py_ssize_t encode_ends(

@@ -20,10 +20,9 @@ from fasttok.corpus.batches import Batch
 from fasttok.corpus.corpus import Corpus
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
+from fasttok.models._short_texts import ShortTexts
 from fasttok.models.base import Model
 from fasttok.models.sampling import Dropout, Sampler
-from fasttok.text._added import TokenSearch
-from fasttok.text._spans import Spans
 from fasttok.text.added import AddedTokens, Special
 from fasttok.text.pipeline import Pipeline, Prepared
 from fasttok.text.rows import Rows
@@ -53,7 +52,7 @@ LONG_TEXT = 1 << 22
 
 
 class Route(NamedTuple):
-    """Encoders, and search for added tokens, of one value of `special`.
+    """Encoders of one value of `special`.
 
     Attributes
     ----------
@@ -61,20 +60,14 @@ class Route(NamedTuple):
         Encoder without the pieces of the special tokens that are not allowed.
     aligned : TextEncoder
         The same encoder, but with a pipeline that can trace tokens to their origins in raw text.
-    kernel : PretokenEncoder
-        Encoding kernel of the model of `encoder`.
-    scanner : Spans or None
-        Scanner for raw text between added tokens; None if text must be prepared first, because the pipeline
-        rewrites text or has several stages.
-    search : TokenSearch or None
-        Search for added tokens in raw text; None if all are skipped.
+    short : ShortTexts or None
+        Encoder of short texts; None if text must be prepared first, because the pipeline rewrites text or has
+        several stages.
     """
 
     encoder: TextEncoder
     aligned: TextEncoder
-    kernel: PretokenEncoder
-    scanner: Spans | None
-    search: TokenSearch | None
+    short: ShortTexts | None
 
 
 class EncodeOptions(TypedDict, total=False):
@@ -92,11 +85,6 @@ class BatchOptions(EncodeOptions, total=False):
 
 
 _NO_BUFFERS = np.empty(0, np.uint32), np.empty((0, 2), np.int64)  # initial buffers of ids and spans
-
-
-def _is_short(text: str | bytes) -> bool:
-    """Return whether a text is short enough for the functions of the kernel that take raw text."""
-    return type(text) in (str, bytes) and len(text) < SMALL_BATCH
 
 
 class TextEncoder:
@@ -171,14 +159,19 @@ class TextEncoder:
         try:
             return self._routes[special if isinstance(special, str) else frozenset(special)]
         except (KeyError, TypeError):
-            pass
+            return self._make_route(special)
+
+    def _make_route(self, special: Special) -> Route:
         added = self._pipeline.added
         added.match_modes(special)  # raises an error if `special` is not valid
         aligned = self._choose(special)
         chosen = aligned._on_raw_words
         scanner = chosen._pipeline.scanner
-        search = None if scanner is None else added.search(special)
-        route = Route(chosen, aligned, chosen._model.encoder, scanner, search)
+        short = None
+        if scanner is not None:
+            kernel, search = chosen._model.encoder, added.search(special)
+            short = ShortTexts(kernel, scanner, search, chosen._caches, CACHE_BYTES, SMALL_BATCH)
+        route = Route(chosen, aligned, short)
         if len(self._routes) >= MAX_ROUTES:
             self._routes = {key: kept for key, kept in self._routes.items() if isinstance(key, str)}
             self._restricted.clear()
@@ -208,9 +201,12 @@ class TextEncoder:
         self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
     ) -> NDArray[np.uint32]:
         """Return the ids of one text."""
-        encoder, _, kernel, scanner, search = self._find_route(special)
-        if scanner is not None and errors == "strict" and sampling is None and _is_short(text):
-            ids = kernel.encode_to_array(text, scanner, search, encoder._caches, CACHE_BYTES)
+        try:
+            encoder, _, short = self._routes[special]  # type: ignore[index]
+        except (KeyError, TypeError):
+            encoder, _, short = self._find_route(special)
+        if short is not None and sampling is None:
+            ids = short.to_array(text)
             if ids is not None:
                 return ids
         return encoder._encode_text(text, special, errors, sampling)
@@ -219,9 +215,12 @@ class TextEncoder:
         self, text: str | bytes, special: Special, errors: Errors, sampling: Sampler | None
     ) -> list[int]:
         """Return the ids of one text as a list."""
-        encoder, _, kernel, scanner, search = self._find_route(special)
-        if scanner is not None and errors == "strict" and sampling is None and _is_short(text):
-            row = kernel.encode_to_list(text, scanner, search, encoder._caches, CACHE_BYTES, self._integers)
+        try:
+            encoder, _, short = self._routes[special]  # type: ignore[index]
+        except (KeyError, TypeError):
+            encoder, _, short = self._find_route(special)
+        if short is not None and sampling is None:
+            row = short.to_list(text, self._integers)
             if row is not None:
                 return row
         ids = encoder._encode_text(text, special, errors, sampling)
@@ -229,9 +228,12 @@ class TextEncoder:
 
     def count(self, text: str | bytes, special: Special, errors: Errors) -> int:
         """Return the number of ids of one text."""
-        encoder, _, kernel, scanner, search = self._find_route(special)
-        if scanner is not None and errors == "strict" and _is_short(text):
-            n = kernel.count(text, scanner, search, encoder._caches, CACHE_BYTES)
+        try:
+            encoder, _, short = self._routes[special]  # type: ignore[index]
+        except (KeyError, TypeError):
+            encoder, _, short = self._find_route(special)
+        if short is not None:
+            n = short.count(text)
             if n is not None:
                 return n
         if encoder._is_long(text, special, None):
@@ -326,13 +328,13 @@ class TextEncoder:
         that `encode_parts` raises the error with its document and position.
         """
         resolve_workers(workers)  # check `workers` even if a small batch does not need it
-        encoder, _, kernel, scanner, search = self._find_route(special)
-        if scanner is None or errors != "strict" or sampling is not None:
+        short = self._find_route(special).short
+        if short is None or errors != "strict" or sampling is not None:
             return None
         try:
             if not isinstance(texts, (list, tuple)) or sum(map(len, texts)) >= SMALL_BATCH:
                 return None
-            encoded = kernel.encode_texts(texts, scanner, search, encoder._caches, CACHE_BYTES)
+            encoded = short.to_rows(texts)
         except (TypeError, UnknownCharacterError):
             return None
         return None if encoded is None else Ragged(*encoded)

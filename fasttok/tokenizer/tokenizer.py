@@ -740,7 +740,8 @@ class Tokenizer:
         [b' ', b'lo', b'w', b'e', b'r']
         [b' low', b'e', b'r']
         """
-        checked_errors(errors)
+        if type(errors) is not str or errors != "strict":
+            checked_errors(errors)
         if add_special_tokens is not False and checked_flag("add_special_tokens", add_special_tokens):
             self._require_template()
         if as_list is True or (as_list is not False and checked_flag("as_list", as_list)):
