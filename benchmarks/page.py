@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cells import table_of_rates, tables_of_sweep
+from benchmarks.peers.small import KINDS
+
+PICTURE = "docs/pictures/sweep.svg"
 # Start of the page, before the sections.
 HEAD = """# Benchmarks
 
@@ -49,12 +53,16 @@ class Section:
         shown.
     columns : list of Column
         Columns of numbers.
+    tables : callable, optional
+        Function that makes the tables of rows with several libraries each, instead of `arguments` and
+        `columns`.
     """
 
     title: str
     note: str
-    arguments: tuple[str, ...]
-    columns: list[Column]
+    arguments: tuple[str, ...] = ()
+    columns: list[Column] = field(default_factory=list)
+    tables: Callable[[list[Row]], str] | None = None
 
 
 def seconds(kind: str) -> Callable[[Row], float | None]:
@@ -78,8 +86,8 @@ def microseconds_per_call(row: Row) -> float:
 
 
 def microseconds_per_string(row: Row) -> float:
-    """Return the warm time per string in microseconds; the last but one argument is the strings per call."""
-    return microseconds_per_call(row) / int(row["arguments"][-2])
+    """Return the warm time per string in microseconds; the last but one argument names the kind of call."""
+    return microseconds_per_call(row) / KINDS[row["arguments"][-2]]
 
 
 def score(library: str, key: str) -> Callable[[Row], float]:
@@ -116,10 +124,40 @@ SECTIONS = {
         ("text", "pieces", "threads"),
         [*COLD, *PEAK],
     ),
-    "encode": Section(
-        "Encode with tiktoken's vocabularies",
-        "The time is from the text to the ids. On several threads, fasttok and gigatoken also read the file; "
-        "otherwise the text is in memory.",
+    "cold-train": Section(
+        "Train byte-level BPE in a new process",
+        "The time begins before the library is imported. *on disk*: the training code of fasttok has been "
+        "compiled and stored before; *none*: it is compiled, which happens once per machine. fasttok runs "
+        "in an environment without the other libraries.",
+        ("text", "pieces", "threads", "compiled code"),
+        [
+            Column("least s", lambda row: min(row["cold_s"]), ".2f"),
+            Column("median s", seconds("cold_s"), ".2f"),
+            *PEAK,
+        ],
+    ),
+    "sweep": Section(
+        "Encode eleven languages",
+        "![Speed of fasttok by that of the fastest other library](../pictures/sweep.svg)\n\n"
+        "*File*: libraries that read files get the path, all others a list of documents of 100 kB; *batch*: "
+        "all get this list; *documents*: one call per document. Each cell shows the time of the fastest "
+        "other library divided by that of fasttok, and its name: above 1, fasttok is faster. *First* is the "
+        "shortest first run of several processes, *warm* the shortest of all later runs. Libraries that "
+        "took more than 1.5 times as long as the fastest other one are measured in the first cell of a text "
+        "and vocabulary only. The first table has the ratio for each library alone: its median and its "
+        "least over all cells; the median time to import the library and load the vocabulary; and the "
+        "number of cells in which it gives other ids and therefore has no time.",
+        tables=tables_of_sweep,
+    ),
+    "cells": Section(
+        "Encode 100 MB of English and 25 MB in 128 languages",
+        "MB/s of the shortest first run of several processes, and of the shortest later run. fasttok and "
+        "gigatoken read the file; *documents* is one call per document of 100 kB.",
+        tables=table_of_rates,
+    ),
+    "document": Section(
+        "Encode a single string",
+        "The text is one string in memory.",
         ("text", "vocabulary", "threads"),
         [*COLD, *WARM, *PEAK],
     ),
@@ -157,13 +195,6 @@ SECTIONS = {
         ("file",),
         [Column("cold ms", milliseconds("cold_s"), ".0f"), Column("warm ms", milliseconds("warm_s"), ".0f")],
     ),
-    "huggingface": Section(
-        "Encode with a tokenizer.json",
-        "`named` is fasttok with the same model and the named pretokenizer, `tokenizers-pre` a pre-release "
-        "of Hugging Face `tokenizers`.",
-        ("text", "file", "threads"),
-        [*COLD, *WARM, *PEAK],
-    ),
     "sentencepiece-open": Section(
         "Open a model file of sentencepiece",
         "The time is from the file to a tokenizer that has encoded nothing yet. The first file has 262,144 "
@@ -185,12 +216,11 @@ SECTIONS = {
         ("text", "ids", "threads"),
         [*COLD, *WARM, *PEAK],
     ),
-    "bert": Section(
+    "wordpiece-encode": Section(
         "Encode with BERT's WordPiece vocabulary",
-        "The time is from the text to the ids. On several threads, fasttok also reads the file; otherwise "
-        "the text is in memory.",
-        ("text", "", "threads"),
-        [*COLD, *WARM, *PEAK],
+        "MB/s of the shortest first run of several processes, and of the shortest later run. All libraries "
+        "get documents of 20 kB: a list of them, or one per call.",
+        tables=table_of_rates,
     ),
     "batch": Section(
         "Make a batch with BERT's WordPiece vocabulary",
@@ -253,13 +283,14 @@ SECTIONS = {
             *(Column(f"{name} %", percent(name), ".2f") for name in ("used", "cropped", "cut")),
         ],
     ),
-    "small": Section(
+    "calls": Section(
         "Encode short strings",
-        "The time is from strings of 50 characters to lists of `int`. Each library uses its default "
-        "number of threads.",
-        ("text", "vocabulary", "strings per call", ""),
+        "Strings of 50 characters. Each call encodes one string to a list of `int`, to an array or to a "
+        "count; to a list with special tokens allowed, of which the vocabulary has five; from eight Python "
+        "threads; or several strings to lists. Each library uses its default number of threads.",
+        ("text", "vocabulary", "call", ""),
         [
-            Column("µs per call", microseconds_per_call, ".1f"),
+            Column("µs per call", microseconds_per_call, ".2f"),
             Column("µs per string", microseconds_per_string, ".2f"),
         ],
     ),
@@ -334,21 +365,26 @@ SINGLE_RUNS = ("quality", "hostile", "exports", "startup")
 
 def render(results: Path) -> str:
     """Return the page, with the newest run of each task with the same arguments."""
-    newest: dict[str, dict[tuple[str, ...], dict[str, Row]]] = {task: {} for task in SECTIONS}
+    parts = [HEAD]
+    for task, section in SECTIONS.items():
+        rows = newest_rows(results, task)
+        if rows:
+            made = section.tables(rows) if section.tables else table(rows)
+            parts.append(f"## {section.title}\n\n{section.note}\n\n{made}\n\n{context(rows)}\n")
+    return "\n".join(parts)
+
+
+def newest_rows(results: Path, task: str) -> list[Row]:
+    """Return the rows of the newest run of a task with the same arguments."""
+    newest: dict[tuple[str, ...], dict[str, Row]] = {}
     for line in results.read_text().splitlines():
         row = json.loads(line)
-        task, *_ = row["task"].split()
-        runs = newest[task].setdefault((row["task"], *row["arguments"]), {})
-        if any(other["commit"] != row["commit"] for other in runs.values()):
-            runs.clear()  # compare only rows of one run
-        runs[row["library"]] = row
-    parts = [HEAD]
-    for task, comparisons in newest.items():
-        rows = [row for runs in comparisons.values() for row in fastest_first(runs.values())]
-        if rows:
-            section = SECTIONS[task]
-            parts.append(f"## {section.title}\n\n{section.note}\n\n{table(rows)}\n\n{context(rows)}\n")
-    return "\n".join(parts)
+        if row["task"].split()[0] == task:
+            runs = newest.setdefault((row["task"], *row["arguments"]), {})
+            if any(other["commit"] != row["commit"] for other in runs.values()):
+                runs.clear()  # compare only rows of one run
+            runs[row.get("library", "")] = row
+    return [row for runs in newest.values() for row in fastest_first(runs.values())]
 
 
 def comparison(rows: list[Row]) -> str:
@@ -397,7 +433,9 @@ def context(rows: list[Row]) -> str:
     runs = dict.fromkeys(
         f"{row['date']}, commit {row['commit']}, {row['machine']}, Python {row['python']}" for row in rows
     )
-    libraries = dict.fromkeys(row["library"].split(",")[0] for row in rows)
+    libraries = dict.fromkeys(
+        name.split(",")[0] for row in rows for name in row.get("libraries", [row.get("library")])
+    )
     if any("sentencepiece" in row for row in rows):
         libraries["sentencepiece"] = None
     versions = dict.fromkeys(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import lzma
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -52,9 +54,44 @@ def language(code: str) -> str:
     return str(SHARED / f"data/languages/{code}.txt")
 
 
+def rank_file(name: str) -> str:
+    """Return the path of a rank file of tiktoken."""
+    return str(SHARED / f"tokenizers/tiktoken/{name}.tiktoken")
+
+
+def converted(ranks: str) -> str:
+    """Return the path of a tokenizer.json that fasttok writes from a rank file.
+
+    The pattern of cl100k_base is written as in the files of Llama 3; it splits all texts at the same places.
+    """
+
+    def convert(source: Path) -> Iterable[bytes]:
+        import fasttok as ft
+
+        path = SCRATCH / f"{source.stem}.unfinished.json"
+        ft.load(source).save(path, format="huggingface")
+        made = json.loads(path.read_text())
+        path.unlink()
+        if source.stem == "cl100k_base":
+            llama = json.loads(Path(tokenizer_json("lenml_llama3_1")).read_text())
+            made["pre_tokenizer"] = llama["pre_tokenizer"]
+        return [json.dumps(made).encode()]
+
+    return _made_once(f"{Path(ranks).stem}.tokenizer.json", Path(ranks), convert)
+
+
 def bert_vocabulary() -> str:
     """Return the path of the vocabulary of uncased BERT with 30,522 pieces."""
     return str(SHARED / "tokenizers/bert/minilm/vocab.txt")
+
+
+def bert_json() -> str:
+    """Return the path of the tokenizer.json of that vocabulary, changed so that it cuts and pads nothing."""
+
+    def change(source: Path) -> Iterable[bytes]:
+        return [json.dumps(json.loads(source.read_text()) | {"truncation": None, "padding": None}).encode()]
+
+    return _made_once("bert.tokenizer.json", Path(bert_vocabulary()).with_name("tokenizer.json"), change)
 
 
 def tokenizer_json(name: str) -> str:
@@ -121,6 +158,65 @@ def ids() -> str:
         return (rng.integers(0, 50_257, 1_000_000).astype("<u2").tobytes() for _ in range(100))
 
     return _made_once("ids.bin", SHARED, numbers)
+
+
+def languages() -> tuple[str, ...]:
+    """Return the names of the languages for which there are texts."""
+    return tuple(_LANGUAGES)
+
+
+def in_language(name: str, n_bytes: int) -> str:
+    """Return the path of a text in a language, of `n_bytes` bytes or all that there are.
+
+    It is made of 32 evenly spaced parts of all files in the language. Lines of help texts that repeat are
+    left out, and all line ends are LF.
+    """
+
+    def sample(source: Path) -> Iterable[bytes]:
+        del source
+        whole = b"".join(_read_language(*_LANGUAGES[name]))
+        parts = 32 if len(whole) > n_bytes else 1
+        for k in range(parts):
+            start = whole.find(b"\n", k * len(whole) // parts - 1) + 1 if k else 0
+            yield whole[start : whole.rfind(b"\n", start, start + n_bytes // parts) + 1]
+
+    return _made_once(f"{name}-{n_bytes // 1000}kb.txt", SHARED / "data", sample)
+
+
+def _read_language(help_texts: str, *patterns: str) -> Iterator[bytes]:
+    """Yield the distinct lines of help texts, and all lines of other files."""
+    if help_texts:
+        lines = Path(language(help_texts)).read_bytes().splitlines()
+        yield b"".join(line + b"\n" for line in dict.fromkeys(lines))
+    for pattern in patterns:
+        if pattern == "python":
+            root, files = Path(sysconfig.get_paths()["stdlib"]), "*.py"
+            paths = [
+                *root.glob(files),
+                *(p for f in ("asyncio", "json", "email") for p in (root / f).glob(files)),
+            ]
+        elif pattern == "english":
+            paths = [Path(english())]
+        else:
+            paths = [*(SHARED / "data").glob(pattern)]
+        for path in sorted(paths):
+            yield path.read_bytes().replace(b"\r\n", b"\n")
+
+
+# Languages of texts: the code of the help texts or "", and patterns of other files.
+_LANGUAGES = {
+    "English": ("", "english"),
+    "German": ("de", "parallel/ntrex128/deu.txt"),
+    "Russian": ("ru", "parallel/ntrex128/rus.txt"),
+    "Chinese": ("zh-cn", "parallel/ntrex128/zho-*.txt"),
+    "Japanese": ("", "prose/wagahai.txt", "prose/ja_manpages.txt", "parallel/ntrex128/jpn.txt"),
+    "Korean": ("ko", "parallel/ntrex128/kor.txt"),
+    "Thai": ("", "parallel/ntrex128/tha.txt"),
+    "Hindi": ("hi", "parallel/ntrex128/hin.txt"),
+    "Arabic": ("", "parallel/ntrex128/arb.txt"),
+    "Go": ("", "code/go.txt"),
+    "Python": ("", "python"),
+}
 
 
 def _made_once(name: str, source: Path, make: Callable[[Path], Iterable[bytes]]) -> str:

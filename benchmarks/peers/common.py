@@ -11,7 +11,12 @@ from typing import Any
 
 import numpy as np
 
-Work = tuple[Callable[[], Any], Callable[[Any], str]]  # work to time, and function that hashes its result
+from benchmarks import texts
+
+# Work to time, function that describes its result so that results can be compared, and perhaps the seconds
+# that loading took.
+Work = tuple[Callable[[], Any], Callable[[Any], str]] | tuple[Callable[[], Any], Callable[[Any], str], float]
+N_TEXTS = 1000  # number of distinct short strings
 # Pattern of GPT-2, parts of the pattern of o200k_base, and the patterns of the encodings of tiktoken.
 GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
@@ -49,6 +54,11 @@ def hash_rows(rows: list[list[int]]) -> str:
     return hash_ids(np.concatenate([np.asarray(row, "<u4") for row in rows]))
 
 
+def hash_counts(counts: list[int]) -> str:
+    """Return the hash of numbers of ids."""
+    return hash_bytes(repr(counts).encode())
+
+
 def read_text(path: str) -> str:
     """Return the text of a file with unchanged line ends."""
     with open(path, encoding="utf-8", newline="") as file:
@@ -61,19 +71,31 @@ def read_bytes(path: str) -> bytes:
         return file.read()
 
 
-def cut_in_parts(path: str) -> list[str]:
-    """Return the text of a file in parts of about 50 KB, for libraries that encode batches of strings.
-
-    The text is cut between a letter and a space, where every pattern splits anyway. So the ids are the same
-    as those of the whole text.
-    """
+def strings(path: str, n: int = N_TEXTS, n_characters: int = 50) -> list[str]:
+    """Return `n` strings of `n_characters` characters, evenly spread over a file."""
     text = read_text(path)
-    parts = []
-    start = 0
-    while match := re.compile(r"[a-z](?= )").search(text, start + 50_000):
-        parts.append(text[start : match.end()])
+    step = len(text) // n
+    return [text[i * step : i * step + n_characters] for i in range(n)]
+
+
+def cut_in_documents(text: str, n_bytes: int) -> list[str]:
+    """Return a text in documents of at least about `n_bytes` bytes.
+
+    The text is cut between a letter and a space, or after a line that is not blank and before a letter or
+    digit. Every pattern splits there anyway, so byte-level BPE gives the documents the ids of the whole text.
+    """
+    n = n_bytes * len(text) // max(1, len(text.encode()))
+    cut = re.compile(r"[a-z](?= )|\S\n(?=[^\W_])")
+    documents, start = [], 0
+    while match := cut.search(text, start + n):
+        documents.append(text[start : match.end()])
         start = match.end()
-    return [*parts, text[start:]]
+    return [*documents, text[start:]]
+
+
+def set_threads(threads: int) -> None:
+    """Set the number of threads of most libraries in Rust; call before they are imported."""
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
 
 
 def use_threads(threads: int) -> None:
@@ -81,8 +103,8 @@ def use_threads(threads: int) -> None:
 
     tokenizers 1.0 ignores the number; it starts as many threads as the process may use processors.
     """
-    os.environ["RAYON_NUM_THREADS"] = str(threads)
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    set_threads(threads)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
 def tiktoken_encoding(ranks: str) -> Any:
@@ -97,7 +119,8 @@ def tiktoken_encoding(ranks: str) -> Any:
 
 
 def huggingface_file(ranks: str) -> str:
-    """Return the path of a tokenizer.json with the ids of a rank file; only r50k_base has one (GPT-2's)."""
-    if "r50k" not in ranks:
-        raise LookupError(f"no tokenizer.json for {ranks}")
-    return str(Path(ranks).parent.parent / "huggingface/gpt2_old_format.json")
+    """Return the path of a tokenizer.json with the ids of a rank file; fasttok writes it, except GPT-2's."""
+    name = Path(ranks).name.split(".")[0]
+    if name == "r50k_base":
+        return str(Path(ranks).parent.parent / "huggingface/gpt2_old_format.json")
+    return texts.converted(ranks)

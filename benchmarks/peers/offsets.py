@@ -9,8 +9,7 @@ from collections.abc import Callable
 from itertools import cycle, islice
 from typing import Any
 
-from benchmarks.peers.common import Work, hash_rows, huggingface_file
-from benchmarks.peers.small import N_TEXTS, strings
+from benchmarks.peers.common import N_TEXTS, Work, hash_rows, huggingface_file, strings
 from benchmarks.peers.unigram import load_in_fasttok
 from benchmarks.peers.wordpiece import tokenizer_json
 

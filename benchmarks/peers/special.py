@@ -10,8 +10,7 @@ from collections.abc import Callable
 from itertools import cycle, islice
 from typing import Any
 
-from benchmarks.peers.common import Work, hash_bytes, hash_rows, tiktoken_encoding
-from benchmarks.peers.small import N_TEXTS, strings
+from benchmarks.peers.common import N_TEXTS, Work, hash_counts, hash_rows, strings, tiktoken_encoding
 
 
 def names(n_tokens: int) -> list[str]:
@@ -85,10 +84,6 @@ def counted_fasttok(
 ) -> Work:
     work, _ = all_fasttok(path, ranks, n_tokens, n_characters, within, n_calls)
     return work, lambda rows: hash_counts(list(map(len, rows)))
-
-
-def hash_counts(counts: list[int]) -> str:
-    return hash_bytes(repr(counts).encode())
 
 
 def all_tiktoken(path: str, ranks: str, n_tokens: int, n_characters: int, within: int, n_calls: int) -> Work:

@@ -1,7 +1,7 @@
-"""Train WordPiece on a text file, encode with BERT's vocabulary, and pad batches.
+"""Train WordPiece on a text file, and pad batches of BERT's ids.
 
-Trainers break ties differently, so only the number of pieces is compared after training.
-After encoding, the ids are compared. All libraries use the normalizer and pretokenizer of BERT.
+Trainers break ties differently, so only the number of pieces is compared after training. All libraries use
+the normalizer and pretokenizer of BERT. `benchmarks.peers.encode` encodes with BERT's vocabulary.
 """
 
 from __future__ import annotations
@@ -10,15 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.common import (
-    Work,
-    cut_in_parts,
-    hash_ids,
-    hash_rows,
-    read_bytes,
-    read_text,
-    use_threads,
-)
+from benchmarks.peers.common import Work, hash_ids, read_text, use_threads
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -58,42 +50,6 @@ def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:
     return work, lambda tok: f"{tok.get_vocab_size()} ids"
 
 
-def encode_fasttok(path: str, vocab: str, threads: int) -> Work:
-    import fasttok as ft
-
-    tok = ft.load(vocab, lowercase=True)
-    if threads == 1:
-        data = read_bytes(path)
-        return lambda: tok.encode(data), hash_ids
-    return lambda: tok.encode_files(path, workers=threads).values, hash_ids
-
-
-def encode_tokie(path: str, vocab: str, threads: int) -> Work:
-    use_threads(threads)
-    import tokie
-
-    tok = tokie.Tokenizer.from_json(tokenizer_json(vocab))
-    tok.no_padding()
-    tok.no_truncation()
-    texts = cut_in_parts(path)
-    return lambda: tok.encode_batch_flat(texts, add_special_tokens=False), lambda result: hash_ids(result[0])
-
-
-def encode_tokenizers(path: str, vocab: str, threads: int) -> Work:
-    use_threads(threads)
-    import tokenizers
-
-    tok = tokenizers.Tokenizer.from_file(tokenizer_json(vocab))
-    tok.no_padding()
-    tok.no_truncation()
-    texts = cut_in_parts(path)
-
-    def work() -> Any:
-        return [row.ids for row in tok.encode_batch_fast(texts, add_special_tokens=False)]
-
-    return work, hash_rows
-
-
 def tokenizer_json(vocab: str) -> str:
     """Return the path of the tokenizer.json with the same vocabulary."""
     return str(Path(vocab).with_name("tokenizer.json"))
@@ -131,5 +87,4 @@ TRAIN = {
     "fasttok, greedy": partial(train_fasttok, method="greedy"),
     "tokenizers": train_tokenizers,
 }
-ENCODE = {"fasttok": encode_fasttok, "tokie": encode_tokie, "tokenizers": encode_tokenizers}
 BATCH = {"fasttok": encode_batch, "fasttok, padding": pad_batch}
