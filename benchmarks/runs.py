@@ -100,6 +100,7 @@ def summary(
     task: str, library: str, arguments: list[str], n_bytes: int, measured: Measured
 ) -> dict[str, Any]:
     """Return the row to record for one library."""
+    later = [time for seconds in measured.seconds for time in seconds[1:]]
     return {
         "task": task,
         "library": library,
@@ -107,6 +108,7 @@ def summary(
         "mb": round(n_bytes / 1e6, 1),
         "cold_s": [seconds[0] for seconds in measured.seconds],
         "warm_s": [statistics.median(seconds[1:]) for seconds in measured.seconds if len(seconds) > 1],
+        **({"least_s": min(later)} if later else {}),
         "peak_mb": measured.peak_mb,
     }
 
