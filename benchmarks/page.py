@@ -148,8 +148,8 @@ SECTIONS = {
         "shortest first run of several processes, *warm* the shortest of all later runs. Libraries that "
         "took more than 1.5 times as long as the fastest other one are measured in the first cell of a text "
         "and vocabulary only. The first table has the ratio for each library alone: its median and its "
-        "least over all cells; the median time to import the library and load the vocabulary; and the "
-        "number of cells in which it gives other ids and therefore has no time.",
+        "least over all cells; the median time to import the library, load the vocabulary and encode one letter; and "
+        "the number of cells in which it gives other ids and therefore has no time.",
         tables=tables_of_sweep,
     ),
     "cells": Section(

@@ -99,12 +99,14 @@ def set_threads(threads: int) -> None:
 
 
 def use_threads(threads: int) -> None:
-    """Set the number of threads of libraries in Rust; call before they are imported.
+    """Set the number of threads of libraries in Rust, and of processors; call before threads are started.
 
     tokenizers 1.0 ignores the number; it starts as many threads as the process may use processors.
     """
     set_threads(threads)
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    cpus = sorted(os.sched_getaffinity(0))[-threads:]
+    for thread in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(thread), cpus)
 
 
 def tiktoken_encoding(ranks: str) -> Any:
