@@ -23,7 +23,7 @@ to read the tables. In short:
 - Every library runs in processes of its own. Results are compared before times are reported. Unless a table
   says otherwise, all libraries in it give the same merges, ids or bytes.
 - *Cold* is the first run in a process, *warm* is the median of the following runs; – means not measured.
-  Times are medians over processes.
+  Times are medians over processes, except in tables that say that theirs are the shortest.
 - Read ratios within a table, not seconds. Machines differ, and so does one machine from hour to hour.
 """
 Row = dict[str, Any]  # a line of results.jsonl
@@ -148,8 +148,8 @@ SECTIONS = {
         "shortest first run of several processes, *warm* the shortest of all later runs. Libraries that "
         "took more than 1.5 times as long as the fastest other one are measured in the first cell of a text "
         "and vocabulary only. The first table has the ratio for each library alone: its median and its "
-        "least over all cells; the median time to import the library, load the vocabulary and encode one letter; and "
-        "the number of cells in which it gives other ids and therefore has no time.",
+        "least over all cells; the median time to import the library, load the vocabulary and encode one "
+        "letter; and the number of cells in which it gives other ids and therefore has no time.",
         tables=tables_of_sweep,
     ),
     "cells": Section(

@@ -65,7 +65,11 @@ def draw(rows: list[Row], path: Path) -> None:
         axis.set_axisbelow(True)
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(left=False)
-        axis.set_title("Encoding: fasttok by the fastest\nother library, equal ids", loc="left", fontsize=11)
+        axis.set_title(
+            "Encoding speed divided by that of the\nfastest other library with equal ids",
+            loc="left",
+            fontsize=11,
+        )
         axis.set_xlabel("← slower  ·  1× is equal  ·  faster →")
         handles = [
             axis.scatter([], [], s=30, color=COLOURS[kind], label=f"{shown} run")
