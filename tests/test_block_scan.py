@@ -116,6 +116,34 @@ def test_every_offset_within_a_block(name, way):
 
 
 @pytest.mark.parametrize("way", way_is_supported)
+@pytest.mark.parametrize("name", NAMES)
+def test_broken_characters_at_the_end_of_a_block(name, way):
+    scanner = Scanner(name, None, way)
+    for character, fill, n in itertools.product(["é", "あ", "𝟎", "\u00a0"], ["x", ".", "é"], range(50, 70)):
+        for length in range(1, len(character.encode())):
+            for last in ['"', "x", " ", "あ"]:
+                broken = character.encode()[:length] + last.encode()
+                data = (
+                    (fill * n).encode()[: n - n % len(fill.encode())]
+                    + broken
+                    + b" some text that follows" * 5
+                )
+                assert ends_of(scanner, data) == expected_ends(name, data), data
+
+
+@pytest.mark.parametrize("way", way_is_supported)
+@pytest.mark.parametrize("name", NAMES)
+def test_words_of_several_blocks(name, way):
+    rng = random.Random(8)
+    scanner = Scanner(name, None, way)
+    starts = ["", " ", ".", "a", "B", "あ", "\u0301", "!\u0301", "1", "\n"]
+    ends = ["", "B", "b", "Bb", "\u0301B", "'s", "'sあ", " a", "\n", "/", "'ſ"]
+    for first, last, fill in itertools.product(starts, ends, ["x", "あ", "B", "あ\u0301", "xあ", "Bあ"]):
+        data = (first + fill * rng.randint(20, 90) + last + " and some text that follows" * 4).encode()
+        assert ends_of(scanner, data) == expected_ends(name, data), data
+
+
+@pytest.mark.parametrize("way", way_is_supported)
 def test_small_capacity(way):
     # A caller may ask for fewer spans than a block can have.
     data = np.frombuffer(random_texts(1, seed=9)[0] * 20, np.uint8)

@@ -23,6 +23,7 @@
 #define FT_AVX512
 #endif
 
+#define FT_FARTHEST ((size_t)1 << 31) /* offset from `base` from which on no block is scanned */
 #define FT_READ_BYTES (FT_BLOCK + 3) /* bytes that must be readable: the last character may cross the end of a block */
 
 /* Ways to scan, from the slowest to the fastest. */
@@ -301,10 +302,13 @@ FT_AVX512 static int ft_avx512_read_characters(
     uint64_t of_two = _mm512_cmpge_epu8_mask(v, _mm512_set1_epi8((char)0xC0)); /* two or more bytes, and so on */
     uint64_t of_three = _mm512_cmpge_epu8_mask(v, _mm512_set1_epi8((char)0xE0));
     uint64_t of_four = _mm512_cmpge_epu8_mask(v, _mm512_set1_epi8((char)0xF0));
+    uint32_t after = ft_load4(p + FT_BLOCK - 1) >> 8; /* the three bytes after the block */
+    uint32_t needed = (uint32_t)(of_two >> 63 | of_three >> 62 | of_four >> 61);
     int n_wide = __builtin_popcountll(of_two), n, i;
     __mmask16 invalid = 0;
     ft_characters read;
-    if ((of_two << 1 | of_three << 2 | of_four << 3) == ~first) {
+    after = _pext_u32(after >> 7 & ~(after >> 6), 0x010101); /* continuation bytes */
+    if ((of_two << 1 | of_three << 2 | of_four << 3) == ~first && (needed & ~after) == 0) {
         __m512i b0 = _mm512_maskz_compress_epi8(of_two, v);
         __m512i b1 = _mm512_maskz_compress_epi8(of_two, _mm512_loadu_si512(p + 1));
         __m512i b2 = _mm512_maskz_compress_epi8(of_two, _mm512_loadu_si512(p + 2));
@@ -407,7 +411,7 @@ FT_AVX512 FT_INLINE long ft_avx512_positions(
     { \
         size_t i = *position; \
         long n = 0; \
-        while (n + FT_BLOCK <= room && i + FT_READ_BYTES <= end) { \
+        while (n + FT_BLOCK <= room && i + FT_READ_BYTES <= end && i - base < FT_FARTHEST) { \
             ft_##way##_characters c; \
             ft_masks m; \
             int known; \
@@ -421,12 +425,16 @@ FT_AVX512 FT_INLINE long ft_avx512_positions(
                                              : ft_split_contractions(&m, &letters, starts, &known); \
             } \
             starts &= known > 0 ? ft_below(known) & ~UINT64_C(1) : 0; \
-            if (starts == 0) \
-                break; \
+            if (starts == 0) { \
+                if (!ft_is_in_word(&m, pattern)) \
+                    break; \
+                i += ft_##way##_position(&c, m.n - 1); \
+                continue; \
+            } \
             n += ft_##way##_positions(starts, &c, (uint32_t)(i - base), out + n); \
             i += ft_##way##_position(&c, ft_highest_bit(starts)); \
+            *position = i; \
         } \
-        *position = i; \
         return n; \
     }
 

@@ -145,6 +145,18 @@ FT_INLINE uint64_t ft_starts_cl100k(const ft_masks *m, int pattern, int *known)
     return starts;
 }
 
+/* Return whether a pretoken that has no end in the block is a word that continues with the last character of the block
+ * as if it began there. For o200k, this holds for characters without case. */
+FT_INLINE int ft_is_in_word(const ft_masks *m, int pattern)
+{
+    uint64_t word = m->letter;
+    if (pattern == FT_O200K)
+        word = (m->letter | m->mark) & ~m->upper & ~m->lower;
+    if (m->n < 2 || (pattern == FT_O200K && (m->lower & 1)))
+        return 0;
+    return (~(word | 1) & ft_below(m->n)) == 0;
+}
+
 /* Return a bit for each quote that begins a contraction, if a pretoken begins there: those of two and of three
  * characters. */
 FT_INLINE void ft_find_contractions(
