@@ -13,8 +13,7 @@ def share_suffixes(
     shared: NDArray[np.int32],
     stack: Positions,
     representatives: Positions,
-    positions: Positions,
-) -> int: ...
+) -> None: ...
 def weigh_suffixes(
     offsets: Positions,
     words: Positions,

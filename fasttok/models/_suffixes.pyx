@@ -37,9 +37,8 @@ def share_suffixes(
     const int32_t[::1] shared,
     int64_t[::1] stack,
     int64_t[::1] representatives,
-    int64_t[::1] positions,
 ):
-    """Find the positions whose suffixes are the same up to the end of the word; return the number of different ones.
+    """Find the positions whose suffixes are the same up to the end of the word.
 
     Parameters
     ----------
@@ -53,11 +52,9 @@ def share_suffixes(
         Buffer, where m is the number of symbols of the longest word.
     representatives : int64[n]
         Array for one position per position, the same for all positions with the same suffix.
-    positions : int64[n]
-        Array for the different representatives.
     """
     cdef Py_ssize_t i, d, length
-    cdef int64_t end, n = 0
+    cdef int64_t end
     with nogil:
         for i in range(words.shape[0]):
             end = offsets[words[i] + 1]
@@ -67,9 +64,6 @@ def share_suffixes(
             for d in range(shared[i], length):
                 stack[d] = end - 1 - d
                 representatives[end - 1 - d] = end - 1 - d
-                positions[n] = end - 1 - d
-                n += 1
-    return n
 
 
 def weigh_suffixes(

@@ -171,13 +171,12 @@ class Substrings:
         reversed_words = Ragged(words.values[::-1].copy(), n - words.offsets[::-1])
         by_end, self._shared = sort_words(reversed_words, n_symbols, workers)
         self._by_end = len(words) - 1 - by_end
-        self._representatives, positions = np.empty(n, np.int64), np.empty(n, np.int64)
-        n_different = share_suffixes(
-            words.offsets, self._by_end, self._shared, self._stack(), self._representatives, positions
-        )
+        self._representatives = np.empty(n, np.int64)
+        share_suffixes(words.offsets, self._by_end, self._shared, self._stack(), self._representatives)
         self._suffix_lengths = np.empty(n, np.int32)
         measure_suffixes(words.offsets, longest, self._suffix_lengths)
-        positions = positions[:n_different]
+        # In ascending order, so that keys are read one after the other.
+        positions = np.flatnonzero(self._representatives == np.arange(n))
         self._order = _sort(words.values, self._suffix_lengths, positions, n_symbols, longest, workers)
 
     def _stack(self) -> NDArray[np.int64]:
