@@ -1,8 +1,7 @@
-"""Shared fixtures, and a cache of compiled kernels that is renewed when a source file changes."""
+"""Shared fixtures, and a folder for compiled kernels that all runs of the tests share."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import string
 import tempfile
@@ -13,12 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
-# Numba recompiles a kernel only if its own file changes, not if the file of a kernel that it calls changes.
-_sources = b"".join(path.read_bytes() for path in sorted((ROOT / "fasttok").rglob("*.py")))
-os.environ.setdefault(
-    "NUMBA_CACHE_DIR",
-    f"{tempfile.gettempdir()}/fasttok-numba-{hashlib.sha256(_sources).hexdigest()[:16]}",
-)
+# The names of its files depend on the code of the kernels and of those that they call.
+os.environ.setdefault("NUMBA_CACHE_DIR", f"{tempfile.gettempdir()}/fasttok-kernels")
 
 # Tests start hundreds of commands. They load much faster if the first one stores the bytecode of the modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

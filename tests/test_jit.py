@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -171,4 +173,26 @@ def test_errors_while_kernels_are_loaded(monkeypatch):
         ft.train(ft.Corpus.from_texts(TEXTS), vocab_size=258)
     with pytest.raises(OSError, match="the disk is gone"):
         ft.train(ft.Corpus.from_texts(texts), vocab_size=258)
+    assert set(threading.enumerate()) == before
+
+
+def test_ctrl_c_ends_the_thread_that_loads_kernels(monkeypatch):
+    started = threading.Event()
+
+    def load(trainer):
+        started.set()
+        time.sleep(0.5)
+
+    def texts():
+        started.wait()
+        timer.start()
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(ft.BPETrainer, "_prepare", load)
+    before = set(threading.enumerate())
+    timer = threading.Timer(0.1, _thread.interrupt_main)  # the second Ctrl-C, while the thread is joined
+    with pytest.raises(KeyboardInterrupt):
+        ft.train(ft.Corpus.from_texts(texts), vocab_size=258)
+    timer.join()
     assert set(threading.enumerate()) == before

@@ -185,11 +185,20 @@ class BackgroundThread:
 
     def _wait(self, most: int) -> None:
         while len(self._pending) > most:
+            self._pending[
+                0
+            ].exception()  # while it is in `_pending`: if the wait is interrupted, `close` waits
             self._pending.popleft().result()
 
     def close(self) -> None:
-        """End the thread after all calls."""
-        self._pool.shutdown()
+        """End the thread after all calls, even if interrupted again."""
+        try:
+            for future in self._pending:  # an interrupted join may report too early that a thread has ended
+                future.exception()
+            self._pool.shutdown()
+        except KeyboardInterrupt:
+            self.close()
+            raise
 
 
 def _end(pool: ThreadPoolExecutor, pending: Iterable[Future[Any]]) -> None:
