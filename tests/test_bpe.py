@@ -153,6 +153,46 @@ def test_encoding_equals_the_oracle():
         assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens], seed
 
 
+def test_merging_from_whole_characters_equals_merging_from_bytes():
+    """Merges across and inside characters of two and three bytes, in any mixture of ranks."""
+    rng = random.Random(60)
+    symbols = [0x20, 0x61, 0xD0, 0xB0, 0xE0, 0xB8, 0x81, 0xE4, 0xF0, 0xFF]
+    texts = [
+        b" ",
+        b"a",
+        "\u0430".encode(),
+        "\u0e01".encode(),
+        "\u0e30".encode(),
+        "\u4e01".encode(),
+        b"\xe0\xb8",
+    ]
+    n_whole = 0
+    for _ in range(60):
+        made = {bytes([byte]): byte for byte in range(256)}
+        merges, merge_ids = [], []
+        for _ in range(rng.randint(1, 40)):
+            parts = [piece for piece, i in made.items() if i >= 256 or i in symbols]
+            left, right = rng.choice(parts), rng.choice(parts)
+            if rng.random() < 0.6:  # a part of a character and the next byte
+                text = rng.choice(texts[2:6])
+                k = rng.randint(1, len(text) - 1)
+                left, right = text[:k], text[k : k + 1]
+            if left in made and right in made and left + right not in made:
+                merges.append([made[left], made[right]])
+                made[left + right] = len(made)
+                merge_ids.append(made[left + right])
+        if not merges:
+            continue
+        model = ft.BPEModel(list(made), merges, merge_ids)
+        oracle = make_oracle(model)
+        pretokens = [b"".join(rng.choices(texts, k=rng.randint(1, 12))) for _ in range(20)]
+        pretokens += [bytes(rng.choices(symbols, k=rng.randint(1, 24))) for _ in range(20)]
+        expected = [oracle(p) for p in pretokens]
+        n_whole += sum(made.get(text, 0) in ids for text in texts[2:6] for ids in expected)
+        assert encode_pretokens(model, pretokens) == expected
+    assert n_whole > 200  # the merges do make characters
+
+
 @pytest.mark.parametrize("is_shuffled", [False, True])
 def test_encoding_around_the_lengths_where_the_algorithm_changes(is_shuffled):
     rng = random.Random(57)

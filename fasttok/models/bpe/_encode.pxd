@@ -1,7 +1,7 @@
 """Declarations of _encode.pyx: merging, as shared by the encoders of bytes and of characters."""
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._encoder cimport PretokenEncoder
@@ -75,3 +75,19 @@ cdef class MergeEncoder(PretokenEncoder):
 cdef class BPEEncoder(MergeEncoder):
     cdef uint32_t byte_ids[256]
     cdef bint lacks_bytes  # whether some byte cannot be encoded
+    # Tables of `_find_characters`. The first one has the rank of the last merge in each character of three bytes, at
+    # its code point; NULL if merging starts from bytes.
+    cdef uint32_t* characters
+    # Lowest rank of a merge of a symbol that ends with byte p, at the column p, with the row's symbol after it: a byte
+    # from 0xC0 on, or the first two bytes of characters.
+    cdef uint32_t* before
+    cdef uint32_t* after  # lowest rank of a merge of the row's byte, 0x80 to 0xBF, with a symbol that begins with byte q
+    cdef uint16_t rows_of_two[1024]  # row in `before` of the first two bytes of characters of three bytes
+
+    cdef int _find_characters(self, const uint32_t[:, ::1] merges, const uint32_t[::1] merge_ids) except -1
+    cdef Py_ssize_t _begin_with_characters(
+        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* ids
+    ) noexcept nogil
+    cdef inline uint32_t _rank_of_character(
+        self, const uint8_t* pretoken, Py_ssize_t i, Py_ssize_t length, Py_ssize_t size
+    ) noexcept nogil
