@@ -53,7 +53,7 @@ class RawWords(ScanningPretokenizer):
         return self.normalizer.cuts.then(self.pretokenizer.cuts)
 
     @property
-    def scanner(self) -> RawWordScanner:  # type: ignore[override]
+    def scanner(self) -> RawWordScanner:
         return _find_scanner(self.normalizer, self.pretokenizer)  # type: ignore[return-value]
 
     @property
