@@ -48,6 +48,26 @@ def test_long_texts_of_every_model(name, special, monkeypatch):
         assert [as_whole(f, text, **options) for f, text, options in calls] == expected
 
 
+@pytest.mark.parametrize("name", ["bytes", "characters"])
+def test_long_documents_in_batches(name, monkeypatch):
+    tok = make(*CASES[name])
+    texts = [text.decode(errors="ignore") for text in make_documents(33)]
+    expected = [tok.encode(text, as_list=True) for text in texts]
+    for size in (3, 20, 64):
+        set_sizes(monkeypatch, tok, 8, size)
+        assert tok.encode_batch(texts, as_list=True, workers=2) == expected
+        assert tok.encode_batch(iter(texts), workers=1).to_list() == expected
+        assert tok.count_batch(texts, workers=3).tolist() == [len(row) for row in expected]
+        batches = [*ft.Corpus.from_texts(texts).batches(ft.get_pretokenizer("gpt2"), size)]
+        assert any(batch.start for batch in batches)
+        joined = [b""] * len(texts)
+        for batch in batches:
+            for row, document in enumerate(batch.documents.to_bytes()):
+                assert row or len(joined[batch.first]) == batch.start
+                joined[batch.first + row] += document
+        assert joined == [text.encode() for text in texts]
+
+
 @pytest.mark.parametrize("errors", ["strict", "replace", "surrogatepass"])
 def test_surrogates_and_unknown_characters_in_long_texts(errors, monkeypatch):
     tok = ft.Tokenizer(ft.WordModel(["ab", " ab", " cd", " "]), "gpt2")

@@ -110,3 +110,33 @@ def text_batches(
         parts = [chunk[start + cut :]]
     text = np.concatenate(parts) if parts else np.empty(0, np.uint8)
     yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, start=done)
+
+
+def document_batches(
+    documents: Ragged, first: int, pretokenizer: Pretokenizer | Pipeline | None, batch_bytes: int
+) -> Iterator[Batch]:
+    """Yield documents in one batch, but those that are longer than two batches in parts."""
+    begin = 0
+    is_long = documents.lengths > 2 * batch_bytes
+    for row in np.flatnonzero(is_long).tolist() if pretokenizer else ():
+        if begin < row:
+            yield Batch(documents[begin:row], first + begin)
+        yield from split_document(documents[row], first + row, pretokenizer, batch_bytes)
+        begin = row + 1
+    if begin < len(documents):
+        yield Batch(documents[begin:], first + begin)
+
+
+def split_document(
+    text: NDArray[np.uint8], document: int, pretokenizer: Pretokenizer | Pipeline, size: int
+) -> Iterator[Batch]:
+    """Yield a document in parts of about `size` bytes that end where the pretokenizer allows a cut."""
+    start, n = 0, size
+    while start + n < len(text):
+        cut = pretokenizer.find_cut(text[start : start + n])
+        if cut:
+            part = Ragged(text[start : start + cut], np.array([0, cut], np.int64))
+            yield Batch(part, document, continues=True, start=start)
+            start += cut
+        n = size if cut else 2 * n
+    yield Batch(Ragged(text[start:], np.array([0, len(text) - start], np.int64)), document, start=start)

@@ -24,7 +24,7 @@ from fasttok.core.checks import (
 )
 from fasttok.core.errors import CorpusError, TextError
 from fasttok.core.ragged import Ragged
-from fasttok.corpus.batches import BATCH_BYTES, Batch, text_batches
+from fasttok.corpus.batches import BATCH_BYTES, Batch, document_batches, text_batches
 from fasttok.corpus.documents import resolve_rule
 from fasttok.corpus.fields import Field, Nulls, checked_nulls, keep_texts
 from fasttok.corpus.files import PathLike, find_files
@@ -449,9 +449,10 @@ class Corpus:
         Parameters
         ----------
         pretokenizer : Pretokenizer or Pipeline, optional
-            Pretokenizer, or pipeline of normalizer and pretokenizer, that will process the batches. A file
-            that is one document and longer than a batch is then split at positions that are always boundaries
-            of pretokens. Without a pretokenizer, or if there is no such position, the document is one row.
+            Pretokenizer, or pipeline of normalizer and pretokenizer, that will process the batches. Documents
+            longer than two batches, and files that are one document and longer than a batch, are
+            then split at positions that are always boundaries of pretokens. Without a pretokenizer, or if
+            there is no such position, the document is one row.
         batch_bytes : int
             Target size of a batch, in bytes. Results computed from the batches must not depend on this size.
 
@@ -479,9 +480,8 @@ class Corpus:
                 first += 1
                 continue
             for documents in source:
-                if len(documents):
-                    yield Batch(documents, first)
-                    first += len(documents)
+                yield from document_batches(documents, first, pretokenizer, batch_bytes)
+                first += len(documents)
 
     def most_bytes(self) -> int:
         """Return the total size of the files in bytes; 0 if there are no files.

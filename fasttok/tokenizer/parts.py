@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
-from fasttok.corpus.batches import Batch
+from fasttok.corpus.batches import Batch, split_document
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.unicode._to_utf8 import space_for, write_utf8
 from fasttok.text.unicode.utf8 import encode_utf8
@@ -25,7 +25,7 @@ def split_text(pipeline: Pipeline, text: str | bytes, size: int) -> Iterator[Bat
         If a part of a ``str`` contains a lone surrogate.
     """
     if isinstance(text, bytes):
-        yield from _split_bytes(pipeline, np.frombuffer(text, np.uint8), size)
+        yield from split_document(np.frombuffer(text, np.uint8), 0, pipeline, size)
         return
     start, done, n = 0, 0, size  # start and length in code points, and the number of bytes before the part
     while start < len(text):
@@ -39,17 +39,6 @@ def split_text(pipeline: Pipeline, text: str | bytes, size: int) -> Iterator[Bat
                 Ragged(part, np.array([0, len(part)], np.int64)), 0, continues=stop < len(text), start=done
             )
             start, done = stop, done + len(part)
-
-
-def _split_bytes(pipeline: Pipeline, text: NDArray[np.uint8], size: int) -> Iterator[Batch]:
-    start, n = 0, size
-    while start + n < len(text):
-        cut = pipeline.find_cut(text[start : start + n])
-        if cut:
-            yield Batch(Ragged(text[start : start + cut], np.array([0, cut])), 0, continues=True, start=start)
-            start += cut
-        n = size if cut else 2 * n
-    yield Batch(Ragged(text[start:], np.array([0, len(text) - start])), 0, start=start)
 
 
 def _find_cut(pipeline: Pipeline, text: str, start: int, stop: int) -> int:
