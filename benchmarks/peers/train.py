@@ -6,13 +6,9 @@ Each library is compared with a run of fasttok with the same documents and ties.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 from typing import Any
 
-from benchmarks.peers.common import GPT2, Work, hash_bytes, hash_pieces, read_text
+from benchmarks.peers.common import GPT2, Work, hash_pieces, read_text
 
 
 def decode_gpt2(piece: str) -> bytes:
@@ -95,49 +91,6 @@ def train_tokenizers(path: str, vocab_size: int, threads: int) -> Work:
     return work, merged
 
 
-# Trainings in new processes, as users start them: Python and the library are imported, too. They write
-# the pieces of the merges to standard output.
-COLD_FASTTOK = """
-import sys
-import fasttok as ft
-path, vocab_size, threads = sys.argv[1], *map(int, sys.argv[2:])
-tok = ft.train(ft.Corpus.from_files(path), pretokenizer="gpt2", vocab_size=vocab_size, workers=threads)
-sys.stdout.buffer.write(b"".join(b"%d:%b" % (len(p), p) for p in tok.model.pieces.to_bytes()[256:]))
-"""
-COLD_GIGABPE = """
-import sys
-import gigabpe
-path, vocab_size, threads = sys.argv[1], *map(int, sys.argv[2:])
-merges = gigabpe.train_bpe([path], vocab_size, pretokenizer="bytelevel", threads=threads)[1]
-sys.stdout.buffer.write("\\n".join(a + b for a, b in merges[: vocab_size - 256]).encode())
-"""
-
-
-def run_process(code: str, *arguments: str | int, empty_cache: bool = False) -> bytes:
-    """Return what a program writes; with `empty_cache`, no machine code is stored when it starts."""
-    with tempfile.TemporaryDirectory() as empty:
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        if empty_cache:
-            environment["NUMBA_CACHE_DIR"] = empty
-        command = [sys.executable, "-c", code, *map(str, arguments)]
-        return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
-
-
-def train_cold(path: str, vocab_size: int, threads: int) -> Work:
-    return lambda: run_process(COLD_FASTTOK, path, vocab_size, threads), hash_bytes
-
-
-def train_first(path: str, vocab_size: int, threads: int) -> Work:
-    return lambda: run_process(COLD_FASTTOK, path, vocab_size, threads, empty_cache=True), hash_bytes
-
-
-def train_gigabpe_cold(path: str, vocab_size: int, threads: int) -> Work:
-    def compare(written: bytes) -> str:
-        return hash_pieces([decode_gpt2(piece) for piece in written.decode().split("\n")])
-
-    return lambda: run_process(COLD_GIGABPE, path, vocab_size, threads), compare
-
-
 REFERENCES = {
     "gigabpe": train_as_tokenizers,
     "gigatoken": train_as_gigatoken,
@@ -150,5 +103,3 @@ TASK = {
     "rustbpe": train_rustbpe,
     "tokenizers": train_tokenizers,
 }
-# Each run is a new process, so the first measurement is as cold as the others. "fasttok-first" also compiles.
-COLD = {"fasttok": train_cold, "fasttok-first": train_first, "gigabpe": train_gigabpe_cold}

@@ -117,12 +117,12 @@ def document_batches(
 ) -> Iterator[Batch]:
     """Yield documents in one batch, but those that are longer than two batches in parts."""
     begin = 0
-    is_long = documents.lengths > 2 * batch_bytes
-    for row in np.flatnonzero(is_long).tolist() if pretokenizer else ():
-        if begin < row:
-            yield Batch(documents[begin:row], first + begin)
-        yield from split_document(documents[row], first + row, pretokenizer, batch_bytes)
-        begin = row + 1
+    if pretokenizer is not None:
+        for row in np.flatnonzero(documents.lengths > 2 * batch_bytes).tolist():
+            if begin < row:
+                yield Batch(documents[begin:row], first + begin)
+            yield from split_document(documents[row], first + row, pretokenizer, batch_bytes)
+            begin = row + 1
     if begin < len(documents):
         yield Batch(documents[begin:], first + begin)
 

@@ -1,7 +1,7 @@
 """The loop over pretokens that the encoders of all models share: get spans, look up the cache, encode misses.
 
 Spans are requested a few hundred at a time, so that text and spans stay in the L1 cache. Pretokens are looked up
-in blocks of 32: first their keys are computed and the table entries prefetched, then the entries are read. The
+in blocks of 64: first their keys are computed and the table entries prefetched, then the entries are read. The
 memory latencies of a block therefore overlap.
 """
 
@@ -26,7 +26,7 @@ from fasttok.core.errors import UnknownCharacterError
 
 cdef enum:
     CHUNK = 512  # spans per request
-    BLOCK = 32  # pretokens per block of cache lookups
+    BLOCK = 64  # pretokens per block of cache lookups
 
 
 ctypedef char NoBounds  # type of `bounds` in `encode_spans` if no bounds are written
