@@ -340,6 +340,7 @@ HOOKS = {
     "Model.encode_pretokens",
     "Model.find_nbest",
     "Model.from_dict",
+    "Model.on_raw_words",
     "Model.sampling_encoder",
     "Normalizer.rewrite",
     "Pretokenizer.boundaries",

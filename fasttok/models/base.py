@@ -348,6 +348,11 @@ class Model(ABC):
         """Return the same model with an encoder that takes raw words; None if there is no such encoder.
 
         The encoder rewrites a raw word and splits it into words only if it is not in the cache.
+
+        Parameters
+        ----------
+        raw_words : RawWords
+            Search for raw words: stretches of raw text whose ids do not depend on the text around them.
         """
         return None
 
