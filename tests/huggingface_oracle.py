@@ -87,8 +87,8 @@ class Comparison:
 
     Parameters
     ----------
-    source : dict or path
-        The file, for the library.
+    source : dict, bytes or path
+        The file, for the library: its fields, its content or its path.
     tok : Tokenizer
         fasttok's tokenizer of the same file.
     limit : int
@@ -103,8 +103,11 @@ class Comparison:
         Numbers of texts on which the library panics (not compared) and on which it raises an exception.
     """
 
-    def __init__(self, source: Json | str | os.PathLike[str], tok: Any, limit: int = 20) -> None:
-        text = files.dump(source) if isinstance(source, dict) else Path(source).read_text("utf-8")
+    def __init__(self, source: Json | bytes | str | os.PathLike[str], tok: Any, limit: int = 20) -> None:
+        if isinstance(source, dict):
+            text = files.dump(source)
+        else:
+            text = source.decode() if isinstance(source, bytes) else Path(source).read_text("utf-8")
         self.plain = tokenizers.Tokenizer.from_str(text)
         self.as_saved = self.plain
         if self.plain.truncation or self.plain.padding:

@@ -48,13 +48,13 @@ def check(tok, texts=TEXTS, offsets=True):
 
     For the exceptions in the notes of `save`, offsets are not compared.
     """
-    fields = json.loads(to_text(tok))
-    comparison = oracle.Comparison(fields, tok, limit=1000)
+    text = to_text(tok)  # not its fields: the library does not read a number as json writes it
+    comparison = oracle.Comparison(text.encode(), tok, limit=1000)
     comparison._ids_in_use = []  # decode only what encode gives, see the notes of `save`
     comparison.run(texts)
     found = [one for one in comparison.differences if offsets or not one.kind.startswith("offsets")]
     assert not found, str(found[0])
-    return fields
+    return json.loads(text)
 
 
 # Trained tokenizers
