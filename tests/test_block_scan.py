@@ -137,6 +137,7 @@ def test_words_of_several_blocks(name, way):
     rng = random.Random(8)
     scanner = Scanner(name, None, way)
     starts = ["", " ", ".", "a", "B", "あ", "\u0301", "!\u0301", "1", "\n"]
+    starts += [". 'ſ", ". '", ". 's", "1'ſ", "1'll"]
     ends = ["", "B", "b", "Bb", "\u0301B", "'s", "'sあ", " a", "\n", "/", "'ſ"]
     for first, last, fill in itertools.product(starts, ends, ["x", "あ", "B", "あ\u0301", "xあ", "Bあ"]):
         data = (first + fill * rng.randint(20, 90) + last + " and some text that follows" * 4).encode()

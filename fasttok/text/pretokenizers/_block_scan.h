@@ -426,7 +426,7 @@ FT_AVX512 FT_INLINE long ft_avx512_positions(
             } \
             starts &= known > 0 ? ft_below(known) & ~UINT64_C(1) : 0; \
             if (starts == 0) { \
-                if (!ft_is_in_word(&m, pattern)) \
+                if (known < m.n - 1 || !ft_is_in_word(&m, pattern)) \
                     break; \
                 i += ft_##way##_position(&c, m.n - 1); \
                 continue; \
