@@ -15,7 +15,16 @@ cdef extern from "_lookup.h" nogil:
         Key key
         uint32_t ids[4]
 
-    bint has_key "ft_has_key"(const CacheEntry* entry, Key key)
+    const CacheEntry* find_entry "ft_find_entry"(
+        const CacheEntry* entries,
+        int shift,
+        const uint8_t* arena,
+        Key key,
+        uint64_t hash,
+        const uint8_t* pretoken,
+        size_t length,
+    )
+    size_t copy_ids "ft_copy_ids"(const CacheEntry* entry, const uint8_t* arena, uint32_t* out)
     void make_keys "ft_make_keys"(
         const uint8_t* text,
         size_t text_length,
@@ -59,9 +68,6 @@ cdef class PretokenCache:
     cdef readonly Py_ssize_t limit
     cdef readonly Interrupt interrupt  # interrupt of the kernel that uses the cache
 
-    cdef CacheEntry* _find(
-        self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length
-    ) noexcept nogil
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
     ) noexcept nogil

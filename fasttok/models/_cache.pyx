@@ -12,7 +12,7 @@ not in the cache is none of them.
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key, make_key
@@ -21,7 +21,7 @@ cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     IN_ARENA = 15  # stored instead of the number of ids if the ids are in the arena
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
-    SEED_SHARE = 16
+    SEED_SHARE = 16  # a cache that has met 1/16 as many pretokens as there are pieces is seeded
     BLOCK = 32  # pieces whose entries are fetched together
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
@@ -61,26 +61,6 @@ cdef class PretokenCache:
     cdef Py_ssize_t table_bytes(self) noexcept nogil:
         return sizeof(CacheEntry) << (64 - self.shift)
 
-    cdef CacheEntry* _find(
-        self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length
-    ) noexcept nogil:
-        """Return the entry of a pretoken, or NULL."""
-        cdef Py_ssize_t mask = ((<Py_ssize_t>1) << (64 - self.shift)) - 1
-        cdef Py_ssize_t i = hashed >> self.shift
-        cdef CacheEntry* entry
-        cdef uint64_t place
-        while True:
-            entry = &self.entries[i]
-            if has_key(entry, key):
-                if length < LONG:
-                    return entry
-                memcpy(&place, entry.ids, 8)
-                if memcmp(self.arena + place + 4 * entry.ids[2], pretoken, length) == 0:
-                    return entry
-            elif entry.key.high == 0:
-                return NULL
-            i = (i + 1) & mask
-
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
     ) noexcept nogil:
@@ -88,19 +68,10 @@ cdef class PretokenCache:
 
         `out` needs space for at least INLINE_IDS ids, because the whole array of an entry is copied.
         """
-        cdef CacheEntry* entry = self._find(key, hashed, pretoken, length)
-        cdef Py_ssize_t n
-        cdef uint64_t place
-        if entry == NULL:
-            return 0
-        n = entry.key.high >> 60
-        if n <= INLINE_IDS:
-            memcpy(out, entry.ids, sizeof(entry.ids))
-            return n
-        memcpy(&place, entry.ids, 8)
-        n = entry.ids[2]
-        memcpy(out, self.arena + place, 4 * n)
-        return n
+        cdef const CacheEntry* entry = find_entry(
+            self.entries, self.shift, self.arena, key, hashed, pretoken, length
+        )
+        return 0 if entry == NULL else copy_ids(entry, self.arena, out)
 
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
@@ -177,7 +148,7 @@ cdef class PretokenCache:
             for j in range(k):
                 piece = values + offsets[rows[j]]
                 length = offsets[rows[j] + 1] - offsets[rows[j]]
-                if self._find(keys[j], hashes[j], piece, length) == NULL:
+                if find_entry(self.entries, self.shift, self.arena, keys[j], hashes[j], piece, length) == NULL:
                     self.put(keys[j], hashes[j], piece, length, &rows[j], 1)
         self.is_seeded = True
 

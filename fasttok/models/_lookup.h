@@ -45,6 +45,39 @@ static inline void ft_make_keys(const uint8_t *text, size_t text_length, size_t 
     }
 }
 
+/* Return the entry of a pretoken, or NULL. */
+static inline const ft_cache_entry *ft_find_entry(const ft_cache_entry *entries, int shift, const uint8_t *arena,
+    ft_key key, uint64_t hash, const uint8_t *pretoken, size_t length)
+{
+    const uint64_t mask = (UINT64_C(1) << (64 - shift)) - 1;
+    uint64_t i = hash >> shift, place;
+    for (; entries[i].key.high; i = (i + 1) & mask) {
+        if (!ft_has_key(&entries[i], key))
+            continue;
+        if (length < FT_LONG)
+            return &entries[i];
+        memcpy(&place, entries[i].ids, 8);
+        if (memcmp(arena + place + 4 * (size_t)entries[i].ids[2], pretoken, length) == 0)
+            return &entries[i];
+    }
+    return NULL;
+}
+
+/* Write the ids of an entry to `out`, which needs space for FT_INLINE_IDS ids at least; return their number. */
+static inline size_t ft_copy_ids(const ft_cache_entry *entry, const uint8_t *arena, uint32_t *out)
+{
+    size_t n = entry->key.high >> 60;
+    uint64_t place;
+    if (n <= FT_INLINE_IDS) {
+        memcpy(out, entry->ids, sizeof(entry->ids));
+        return n;
+    }
+    memcpy(&place, entry->ids, 8);
+    n = entry->ids[2];
+    memcpy(out, arena + place, 4 * n);
+    return n;
+}
+
 /* Write the ids of pretokens i to n - 1 to *out, and move *out behind them. Return the first pretoken that is not in the
  * table, or n. Up to FT_INLINE_IDS ids may be written behind the last one. */
 static inline long ft_look_up(const uint8_t *text, size_t base, size_t start, const uint32_t *ends, long i, long n,
@@ -57,29 +90,13 @@ static inline long ft_look_up(const uint8_t *text, size_t base, size_t start, co
         uint64_t n_ids = entry->key.high >> 60;
         memcpy(at, entry->ids, sizeof(entry->ids));
         if (!FT_LIKELY(ft_has_key(entry, keys[i]) && n_ids <= FT_INLINE_IDS)) {
-            const uint64_t mask = (UINT64_C(1) << (64 - shift)) - 1;
-            uint64_t place;
-            for (;;) {
-                if (ft_has_key(entry, keys[i])) {
-                    size_t first = i ? base + ends[i - 1] : start;
-                    n_ids = entry->key.high >> 60;
-                    if (n_ids <= FT_INLINE_IDS) {
-                        memcpy(at, entry->ids, sizeof(entry->ids));
-                        break;
-                    }
-                    memcpy(&place, entry->ids, 8);
-                    n_ids = entry->ids[2];
-                    if (base + ends[i] - first < FT_LONG
-                        || memcmp(arena + place + 4 * n_ids, text + first, base + ends[i] - first) == 0) {
-                        memcpy(at, arena + place, 4 * n_ids);
-                        break;
-                    }
-                } else if (entry->key.high == 0) {
-                    *out = at;
-                    return i;
-                }
-                entry = &entries[((uint64_t)(entry - entries) + 1) & mask];
+            size_t first = i ? base + ends[i - 1] : start;
+            entry = ft_find_entry(entries, shift, arena, keys[i], hashes[i], text + first, base + ends[i] - first);
+            if (entry == NULL) {
+                *out = at;
+                return i;
             }
+            n_ids = ft_copy_ids(entry, arena, at);
         }
         at += n_ids;
     }
