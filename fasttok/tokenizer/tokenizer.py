@@ -830,7 +830,9 @@ class Tokenizer:
         rows = self._encoder.encode_few(texts, special, errors, workers, sampling)
         if rows is None:
             corpus = Corpus.from_texts(texts, errors=errors)
-            rows = self._encode_corpus(corpus, add_special_tokens, special, workers, sampling)
+            parts = self._encode_parts(corpus, add_special_tokens, special, workers, sampling)
+            # The number of ids is rarely higher than that of characters.
+            rows = join_parts(parts, expected=sum(map(len, texts)) if isinstance(texts, list | tuple) else 0)
         elif add_special_tokens and len(rows):
             rows = fill_part(self._bound.single, EncodedPart(rows, 0, begins=True, continues=False)).ids
         return self._encoder.to_lists(rows) if as_list else rows
@@ -882,7 +884,9 @@ class Tokenizer:
         [[257], [257, 101, 114]]
         """
         with advising_corpus(paths):
-            return self._encode_corpus(_open(paths), add_special_tokens, special, workers, sampling)
+            corpus = _open(paths)
+            parts = self._encode_parts(corpus, add_special_tokens, special, workers, sampling)
+            return join_parts(parts, expected=corpus.most_bytes())
 
     def encode_stream(
         self,
@@ -1437,17 +1441,6 @@ class Tokenizer:
         from fasttok.display.merge_trees import make_merge_tree
 
         return make_merge_tree(self, text)
-
-    def _encode_corpus(
-        self,
-        corpus: Corpus,
-        add_special_tokens: bool,
-        special: Special,
-        workers: int | None,
-        sampling: Sampler | None,
-    ) -> Ragged:
-        parts = self._encode_parts(corpus, add_special_tokens, special, workers, sampling)
-        return join_parts(parts, expected=corpus.most_bytes())
 
     def _encode_parts(
         self,

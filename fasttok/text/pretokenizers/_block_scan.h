@@ -156,7 +156,14 @@ FT_INLINE long ft_plain_positions(uint64_t starts, const ft_plain_characters *c,
 
 #if FT_X86
 
-/* With AVX2: blocks of ASCII are compared 32 bytes at a time; other blocks are read character by character. */
+/* Return whether PEXT and PDEP take a few cycles: on processors of AMD before Zen 3, they take hundreds. */
+FT_INLINE int ft_has_fast_pext(void)
+{
+    return !__builtin_cpu_is("amdfam17h");
+}
+
+/* With AVX2: masks with a bit per byte of the block, 32 bytes at a time. Where characters have several bytes, the bits of
+ * their first bytes are moved together (PEXT), which leaves one bit per character. */
 
 #define FT_AVX2_MASK(v) ((uint64_t)(uint32_t)_mm256_movemask_epi8((v)[0]) | (uint64_t)(uint32_t)_mm256_movemask_epi8((v)[1]) << 32)
 
@@ -175,25 +182,72 @@ FT_AVX2 FT_INLINE uint64_t ft_avx2_equal(const __m256i *v, char c)
     return FT_AVX2_MASK(same);
 }
 
+/* Bytes of at least `first`, 0x81 to 0xFF. ASCII bytes may match or not. */
+FT_AVX2 FT_INLINE uint64_t ft_avx2_from(const __m256i *v, uint8_t first)
+{
+    __m256i above[2];
+    above[0] = _mm256_cmpgt_epi8(v[0], _mm256_set1_epi8((char)(first - 1)));
+    above[1] = _mm256_cmpgt_epi8(v[1], _mm256_set1_epi8((char)(first - 1)));
+    return FT_AVX2_MASK(above);
+}
+
 /* Bit `bit` of each byte. */
 #define FT_AVX2_PLANE(v, bit) \
     ((uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16((v)[0], 7 - (bit))) \
         | (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16((v)[1], 7 - (bit))) << 32)
 
+/* For characters of several bytes: the bits of the code point in the first four bytes, read as a big-endian word. The
+ * index is the upper half of the first byte. */
+static const uint32_t ft_code_point_bits[16] = {[0xC] = 0x1F3F0000, [0xD] = 0x1F3F0000, [0xE] = 0x0F3F3F00, [0xF] = 0x073F3F3F};
+
 typedef struct {
     __m256i bytes[2];
-    int is_ascii; /* if so, `read` is not set, and the position of a character is its number */
+    uint64_t first; /* a bit per byte of the block: whether it is the first one of a character */
+    int is_read; /* if so, the characters were read one by one, and `bytes` has their first bytes */
     ft_characters read;
 } ft_avx2_characters;
+
+/* Find the characters of a block of UTF-8 that has more than ASCII. `high` has a bit for each byte beyond ASCII.
+ * Return whether all characters that begin in the block are valid. If so, set c->first and *wide, which has a bit for
+ * the first byte of each character of several bytes. */
+FT_AVX2 FT_INLINE int ft_avx2_find_characters(const uint8_t *p, uint64_t high, ft_avx2_characters *c, uint64_t *wide)
+{
+    const __m256i *v = c->bytes;
+    uint64_t of_two = ft_avx2_from(v, 0xC0) & high; /* two or more bytes, and so on */
+    uint64_t of_three = ft_avx2_from(v, 0xE0) & high, of_four = ft_avx2_from(v, 0xF0) & high;
+    uint64_t from_a0 = ft_avx2_from(v, 0xA0) & high;
+    uint64_t wrong = of_two & ~(ft_avx2_from(v, 0xC2) & high);
+    c->first = ~high | of_two;
+    *wide = of_two;
+    wrong |= (of_two << 1 | of_three << 2 | of_four << 3) ^ ~c->first;
+    wrong |= ft_avx2_equal(v, (char)0xE0) << 1 & ~from_a0; /* overlong */
+    wrong |= ft_avx2_equal(v, (char)0xED) << 1 & from_a0; /* surrogates */
+    if (of_four) {
+        uint64_t from_90 = ft_avx2_from(v, 0x90) & high;
+        wrong |= ft_avx2_from(v, 0xF5) & high;
+        wrong |= ft_avx2_equal(v, (char)0xF0) << 1 & ~from_90; /* overlong */
+        wrong |= ft_avx2_equal(v, (char)0xF4) << 1 & from_90; /* beyond U+10FFFF */
+    }
+    if (of_two >> 63 | of_three >> 62 | of_four >> 61) { /* the last character crosses the end of the block */
+        ptrdiff_t length;
+        ft_read_code_point(p, ft_highest_bit(of_two), FT_READ_BYTES, &length);
+        wrong |= length == 1;
+    }
+    return wrong == 0;
+}
 
 FT_AVX2 FT_INLINE void ft_avx2_masks(const uint8_t *p, const uint8_t *classes, ft_masks *m, ft_avx2_characters *c)
 {
     __m256i *v = c->bytes, t[2];
+    uint64_t high, wide = 0;
     int i;
     v[0] = _mm256_loadu_si256((const __m256i *)p);
     v[1] = _mm256_loadu_si256((const __m256i *)(p + 32));
-    c->is_ascii = FT_AVX2_MASK(v) == 0;
-    if (!c->is_ascii) {
+    high = FT_AVX2_MASK(v);
+    c->first = UINT64_MAX;
+    c->is_read = high && !(ft_has_fast_pext() && ft_avx2_find_characters(p, high, c, &wide));
+    if (c->is_read) {
+        c->first = UINT64_MAX;
         m->n = ft_read_characters(p, classes, &c->read);
         t[0] = _mm256_loadu_si256((const __m256i *)c->read.kinds);
         t[1] = _mm256_loadu_si256((const __m256i *)(c->read.kinds + 32));
@@ -224,33 +278,72 @@ FT_AVX2 FT_INLINE void ft_avx2_masks(const uint8_t *p, const uint8_t *classes, f
     m->newline = ft_avx2_equal(v, '\n') | ft_avx2_equal(v, '\r');
     m->quote = ft_avx2_equal(v, '\'');
     m->slash = ft_avx2_equal(v, '/');
+    if (high && !c->is_read) {
+        uint8_t kinds[FT_BLOCK] __attribute__((aligned(32)));
+        const uint64_t first = c->first;
+        memset(kinds, 0, FT_BLOCK);
+        for (; wide; wide &= wide - 1) {
+            int at = ft_ctz(wide);
+            uint32_t word = __builtin_bswap32(ft_load4(p + at));
+            kinds[at] = classes[_pext_u32(word, ft_code_point_bits[word >> 28])];
+        }
+        t[0] = _mm256_load_si256((const __m256i *)kinds);
+        t[1] = _mm256_load_si256((const __m256i *)(kinds + 32));
+        m->n = __builtin_popcountll(first);
+        m->letter = _pext_u64(m->letter | FT_AVX2_PLANE(t, 0), first);
+        m->number = _pext_u64(m->number | FT_AVX2_PLANE(t, 1), first);
+        m->space = _pext_u64(m->space | FT_AVX2_PLANE(t, 2), first);
+        m->mark = _pext_u64(FT_AVX2_PLANE(t, 3), first);
+        m->upper = _pext_u64(m->upper | FT_AVX2_PLANE(t, 4), first);
+        m->lower = _pext_u64(m->lower | FT_AVX2_PLANE(t, 5), first);
+        m->blank = _pext_u64(m->blank, first);
+        m->newline = _pext_u64(m->newline, first);
+        m->quote = _pext_u64(m->quote, first);
+        m->slash = _pext_u64(m->slash, first);
+    }
 }
+
+/* A bit for each character: whether its first byte | fold is `letter`. */
+#define FT_AVX2_LETTER(letter) \
+    (c->first == UINT64_MAX ? ft_avx2_equal(v, letter) : _pext_u64(ft_avx2_equal(v, letter), c->first))
 
 FT_AVX2 FT_INLINE void ft_avx2_letters(const ft_avx2_characters *c, uint8_t fold, ft_contraction_letters *letters)
 {
     __m256i v[2];
     v[0] = _mm256_or_si256(c->bytes[0], _mm256_set1_epi8((char)fold));
     v[1] = _mm256_or_si256(c->bytes[1], _mm256_set1_epi8((char)fold));
-    letters->one = ft_avx2_equal(v, 's') | ft_avx2_equal(v, 'd') | ft_avx2_equal(v, 'm') | ft_avx2_equal(v, 't');
-    letters->l = ft_avx2_equal(v, 'l');
-    letters->e = ft_avx2_equal(v, 'e');
-    letters->v_or_r = ft_avx2_equal(v, 'v') | ft_avx2_equal(v, 'r');
-    letters->unclear = fold ? ft_avx2_equal(c->bytes, (char)0xC5) : 0;
+    letters->one = FT_AVX2_LETTER('s') | FT_AVX2_LETTER('d') | FT_AVX2_LETTER('m') | FT_AVX2_LETTER('t');
+    letters->l = FT_AVX2_LETTER('l');
+    letters->e = FT_AVX2_LETTER('e');
+    letters->v_or_r = FT_AVX2_LETTER('v') | FT_AVX2_LETTER('r');
+    v[0] = c->bytes[0];
+    v[1] = c->bytes[1];
+    letters->unclear = fold ? FT_AVX2_LETTER((char)0xC5) : 0;
 }
 
 FT_AVX2 FT_INLINE int ft_avx2_position(const ft_avx2_characters *c, int character)
 {
-    return c->is_ascii ? character : c->read.positions[character];
+    if (c->is_read)
+        return c->read.positions[character];
+    return c->first == UINT64_MAX ? character : ft_ctz(_pdep_u64(UINT64_C(1) << character, c->first));
 }
 
 FT_AVX2 FT_INLINE long ft_avx2_positions(uint64_t starts, const ft_avx2_characters *c, uint32_t base, uint32_t *out)
 {
-    long n = 0;
-    if (!c->is_ascii)
+    long n;
+    int i;
+    if (c->is_read)
         return ft_plain_positions(starts, &c->read, base, out);
-    for (; starts; starts &= starts - 1)
-        out[n++] = base + (uint32_t)ft_ctz(starts);
-    return n;
+    if (c->first != UINT64_MAX)
+        starts = _pdep_u64(starts, c->first);
+    n = __builtin_popcountll(starts);
+    while (1) { /* eight at a time, as the end of the loop can then be predicted; `out` has space for a block */
+        for (i = 0; i < 8; i++, starts &= starts - 1)
+            out[i] = base + (uint32_t)_tzcnt_u64(starts);
+        if (starts == 0)
+            return n;
+        out += 8;
+    }
 }
 
 /* With AVX-512: characters of several bytes are moved together, decoded 16 at a time, and looked up in the table. */
