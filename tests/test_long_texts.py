@@ -9,6 +9,8 @@ import pytest
 
 import fasttok as ft
 from fasttok.text.unicode import _to_utf8
+from fasttok.text.unicode._from_utf8 import str_of_utf8
+from fasttok.text.unicode.utf8 import LONG_BYTES, decode_utf8
 from tests.test_added import SPLIT_CASES
 from tests.test_encode_stream import make, make_documents
 from tests.test_model_contract import CASES
@@ -127,3 +129,53 @@ def test_utf8_of_str(wide):
             assert rest.tobytes() == text[i:].encode()
     finally:
         _to_utf8.use_wide(True)
+
+
+def decoded(data):
+    """Return the text of bytes by Python's own decoder, or None if they are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def test_str_of_utf8():
+    rng = random.Random(9)
+    for _ in range(20_000):
+        pools, share = rng.sample(POOLS, rng.randint(1, 3)), rng.random()
+        n = rng.choice((0, 1, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 300))
+        text = "".join(rng.choice(pools[0] if rng.random() < share else rng.choice(pools)) for _ in range(n))
+        data = bytearray(text.encode())
+        assert str_of_utf8(bytes(data)) == text
+        for _ in range(rng.randint(1, 3)):
+            data.insert(rng.randint(0, len(data)), rng.choice(b"a\x80\xbf\xc0\xc3\xe0\xed\xf0\xf4\xf8\xff"))
+        assert str_of_utf8(bytes(data)) == decoded(bytes(data)), data
+
+
+@pytest.mark.parametrize("n", [0, 3, 13, 14, 15, 16, 40])
+def test_str_of_utf8_with_every_pair_of_bytes(n):
+    # Each pair is at the end, or has continuation bytes or text after it.
+    for a in range(0x80, 0x100):
+        for b in range(0x100):
+            for tail in b"", b"\x80", b"\x80\x80", b"\xbf\xbf" + b"x" * 20:
+                data = b"x" * n + bytes([a, b]) + tail
+                assert str_of_utf8(data) == decoded(data), data
+
+
+def test_str_of_utf8_writes_nothing_behind_the_text():
+    # Continuation bytes without a first byte are not counted: the text has space for one character.
+    for n in range(1, 100):
+        assert str_of_utf8("é".encode() + b"\x80" * n) is None
+        assert str_of_utf8(b"\x80" * n) is None
+
+
+@pytest.mark.parametrize("errors", ["strict", "replace"])
+def test_decode_long_texts(errors):
+    text = "naïve 日本語 " * LONG_BYTES
+    assert decode_utf8(text.encode(), errors) == text
+    for broken in text.encode()[:-2], text.encode() + b"\xff":
+        if errors == "replace":
+            assert decode_utf8(broken, errors) == broken.decode(errors="replace")
+        else:
+            with pytest.raises(UnicodeDecodeError):
+                decode_utf8(broken, errors)

@@ -217,22 +217,11 @@ cdef Py_ssize_t encode_raw(ShortTexts texts, text, PretokenCache cache, uint32_t
             out[0] = <uint32_t*>malloc((length + INLINE_IDS) * sizeof(uint32_t))
             if out[0] == NULL:
                 raise MemoryError("not enough memory for the ids of a text")
-        with nogil:
-            if texts.search is None:
-                n = texts.encoder.encode_row(start, length, 0, length, texts.spans, cache, out[0], NULL)
-            else:
-                n = encode_between(
-                    texts.encoder,
-                    start,
-                    length,
-                    0,
-                    length,
-                    texts.spans,
-                    texts.search,
-                    texts.search.second is None,
-                    cache,
-                    out[0],
-                )
+        if length <= FEW:  # other threads wait for less time than releasing and taking the GIL would cost them
+            n = encode_found(texts, start, length, cache, out[0])
+        else:
+            with nogil:
+                n = encode_found(texts, start, length, cache, out[0])
         if n == FOUND_INDIRECT:
             return INDIRECT
         if n < 0:
@@ -243,6 +232,26 @@ cdef Py_ssize_t encode_raw(ShortTexts texts, text, PretokenCache cache, uint32_t
     finally:
         if converted != few:
             free(converted)
+
+
+cdef inline Py_ssize_t encode_found(
+    ShortTexts texts, const uint8_t* text, Py_ssize_t length, PretokenCache cache, uint32_t* out
+) noexcept nogil:
+    """Write the ids of a text; return their number, or a negative reason."""
+    if texts.search is None:
+        return texts.encoder.encode_row(text, length, 0, length, texts.spans, cache, out, NULL)
+    return encode_between(
+        texts.encoder,
+        text,
+        length,
+        0,
+        length,
+        texts.spans,
+        texts.search,
+        texts.search.second is None,
+        cache,
+        out,
+    )
 
 
 cdef Py_ssize_t encode_between(

@@ -42,7 +42,7 @@ from fasttok.text.added import AddedToken, AddedTokens, Special
 from fasttok.text.normalizers.registry import AnyNormalizer, get_normalizer
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers.registry import AnyPretokenizer, get_pretokenizer
-from fasttok.text.unicode.utf8 import Errors, checked_errors, encode_utf8
+from fasttok.text.unicode.utf8 import Errors, checked_errors, decode_utf8, encode_utf8
 from fasttok.tokenizer.batches import (
     Ends,
     Padded,
@@ -1574,7 +1574,7 @@ class Tokenizer:
         """
         checked_choice("errors", errors, "replace", "strict")
         text = self.decode_bytes(ids, skip_special_tokens=skip_special_tokens, clean_up=clean_up)
-        return text.decode(errors=errors)
+        return decode_utf8(text, errors)
 
     def decode_bytes(self, ids: Ids, *, skip_special_tokens: bool = False, clean_up: bool = True) -> bytes:
         """Return the text of ids as bytes, which need not be valid UTF-8.
@@ -1648,7 +1648,7 @@ class Tokenizer:
         decoded: list[str] = []
         try:
             for text in texts:
-                decoded.append(text.decode(errors=errors))
+                decoded.append(decode_utf8(text, errors))
         except UnicodeDecodeError as error:
             error.reason += f" (row {len(decoded)} of batch)"
             raise
