@@ -550,6 +550,9 @@ def checked_batch(name: str, value: Any) -> Iterable[str | bytes]:
     TypeError
         If the value is one text, a table, a mapping, a set, an array that is not flat, or not iterable.
     """
+    texts: Iterable[str | bytes] = value
+    if type(value) is list or type(value) is tuple:  # most calls, and short ones should be fast
+        return texts
     if isinstance(value, (str, bytes, bytearray, memoryview)):
         raise TypeError(f"{name} must be an iterable of texts, not one text; pass [text] for a single text")
     arrow = ".to_pylist()" if hasattr(value, "to_pylist") else ""  # items of pyarrow are not str
@@ -569,7 +572,6 @@ def checked_batch(name: str, value: Any) -> Iterable[str | bytes]:
     is_flat = not isinstance(value, np.ndarray) or value.ndim == 1
     if isinstance(value, type) or not is_iterable(value) or not is_flat:
         raise TypeError(f"{name} must be an iterable of texts, not {describe_type(value)}")
-    texts: Iterable[str | bytes] = value
     return texts
 
 

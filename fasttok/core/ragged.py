@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from fasttok.core._gather import are_offsets, gather_rows, measure_rows
 from fasttok.core.checks import checked_row, describe, describe_type, has_flags, is_iterable, is_table
 
+_INT64 = np.dtype(np.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
@@ -47,16 +49,17 @@ class Ragged:
     offsets: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        offsets = self.offsets
-        for name in ("values", "offsets"):
-            if not isinstance(getattr(self, name), np.ndarray):
-                raise TypeError(f"{name} must be an ndarray, not {describe_type(getattr(self, name))}")
-        if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0 or self.values.ndim != 1:
+        values, offsets = self.values, self.offsets
+        if not isinstance(values, np.ndarray):
+            raise TypeError(f"values must be an ndarray, not {describe_type(values)}")
+        if not isinstance(offsets, np.ndarray):
+            raise TypeError(f"offsets must be an ndarray, not {describe_type(offsets)}")
+        if offsets.dtype != _INT64 or offsets.ndim != 1 or len(offsets) == 0 or values.ndim != 1:
             raise ValueError("a Ragged needs 1-d values, and 1-d offsets of int64 with at least one entry")
-        if self.values.dtype == object:
+        if values.dtype.kind == "O":
             raise TypeError("values must be numbers, not objects")
-        if not are_offsets(offsets, len(self.values)):
-            raise ValueError(f"offsets must be from 0 to {len(self.values)} and must not decrease")
+        if not are_offsets(offsets, len(values)):
+            raise ValueError(f"offsets must be from 0 to {len(values)} and must not decrease")
 
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[int] | NDArray[Any]], dtype: Any = np.uint32) -> Ragged:

@@ -327,7 +327,8 @@ class TextEncoder:
         Return None if it is not small, if a text must be prepared first, or if a text leads to an error, so
         that `encode_parts` raises the error with its document and position.
         """
-        resolve_workers(workers)  # check `workers` even if a small batch does not need it
+        if workers is not None:
+            resolve_workers(workers)  # check it even if a small batch does not need it
         short = self._find_route(special).short
         if short is None or errors != "strict" or sampling is not None:
             return None

@@ -1,4 +1,4 @@
-"""Conversion of ``str`` to UTF-8 and back: `encode_utf8`, with options for lone surrogates, and `decode_utf8`."""
+"""Conversion of ``str`` to UTF-8 and back: `encode_utf8`, `decode_utf8`; positions of code points."""
 
 from __future__ import annotations
 
