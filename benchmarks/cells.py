@@ -95,11 +95,11 @@ def table_of_libraries(rows: list[Row]) -> str:
         loads = [cell["load_s"] for cell in timed if "load_s" in cell]
         shown = [library, f"{len(timed):,}"]
         for kind in KINDS:
-            ratios = [
-                row["libraries"][library][kind] / row["libraries"]["fasttok"][kind]
+            times = [
+                (row["libraries"].get(library, {}).get(kind), row["libraries"].get("fasttok", {}).get(kind))
                 for row in rows
-                if row["libraries"].get(library, {}).get(kind) and row["libraries"]["fasttok"].get(kind)
             ]
+            ratios = [theirs / own for theirs, own in times if theirs and own]
             is_other = ratios and library != "fasttok"
             shown += [f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}"] if is_other else ["–", "–"]
         shown += [

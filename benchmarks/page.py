@@ -7,10 +7,9 @@ import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from benchmarks.cells import table_of_rates, tables_of_sweep
-from benchmarks.peers.small import KINDS
+from benchmarks.cells import Row, table_of_rates, tables_of_sweep
+from benchmarks.peers.small import KINDS as KINDS_OF_CALLS
 
 PICTURE = "docs/pictures/sweep.svg"
 # Start of the page, before the sections.
@@ -26,7 +25,6 @@ to read the tables. In short:
   Times are medians over processes, except in tables that say that theirs are the shortest.
 - Read ratios within a table, not seconds. Machines differ, and so does one machine from hour to hour.
 """
-Row = dict[str, Any]  # a line of results.jsonl
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def microseconds_per_call(row: Row) -> float:
 
 def microseconds_per_string(row: Row) -> float:
     """Return the warm time per string in microseconds; the last but one argument names the kind of call."""
-    return microseconds_per_call(row) / KINDS[row["arguments"][-2]]
+    return microseconds_per_call(row) / KINDS_OF_CALLS[row["arguments"][-2]]
 
 
 def score(library: str, key: str) -> Callable[[Row], float]:
@@ -146,10 +144,11 @@ SECTIONS = {
         "all get this list; *documents*: one call per document. Each cell shows the time of the fastest "
         "other library divided by that of fasttok, and its name: above 1, fasttok is faster. *First* is the "
         "shortest first run of several processes, *warm* the shortest of all later runs. Libraries that "
-        "took more than 1.5 times as long as the fastest other one are measured in the first cell of a text "
-        "and vocabulary only. The first table has the ratio for each library alone: its median and its "
-        "least over all cells; the median time to import the library, load the vocabulary and encode one "
-        "letter; and the number of cells in which it gives other ids and therefore has no time.",
+        "take more than 1.5 times as long as the fastest other one in a cell are left out of the cells that "
+        "follow for the same text and vocabulary. The first table has the ratio for each library alone: its "
+        "median and its least over all cells; the median time to import the library, load the vocabulary and "
+        "encode one letter; and the number of cells in which it gives other ids and therefore has no time. "
+        "The rows were made by `python -m benchmarks sweep --quick`: 1 MB of each language, one thread.",
         tables=tables_of_sweep,
     ),
     "cells": Section(

@@ -17,12 +17,11 @@ from typing import Any
 import click
 
 from benchmarks import texts
-from benchmarks.cells import KINDS, describe_cell
+from benchmarks.cells import KINDS, Row, describe_cell
 from benchmarks.peers.encode import VOCABULARIES, libraries_for
 from benchmarks.runs import record
 from benchmarks.turns import Measured, Process, take_turns
 
-Row = dict[str, Any]  # a line of results.jsonl
 # A library that is slower than the fastest other one by this factor gets one process per text and vocabulary.
 WITHIN = 1.5
 

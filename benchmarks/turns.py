@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,16 @@ class Process:
     def turn(self, seconds: float) -> dict[str, Any]:
         """Run the work once, and again until `seconds` have passed; return the measurements."""
         assert self._process.stdin is not None  # noqa: S101 (for the type checker)
-        self._process.stdin.write(f"{seconds}\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # of a process that has ended; `_answer` says why
+            self._process.stdin.write(f"{seconds}\n")
+            self._process.stdin.flush()
         return self._answer()
 
     def close(self) -> None:
         """Tell the process that there are no more turns."""
         assert self._process.stdin is not None  # noqa: S101 (for the type checker)
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
 
     def end(self) -> None:
         """Wait for the end of the process after `close`."""
@@ -158,7 +161,7 @@ def take_turns(
                     answer = alive[library].turn(turn_s if turn else 0.0)
                 except Failed as error:
                     found[library] = Measured(fault=str(error))
-                    del alive[library]
+                    finished.append(alive.pop(library))
                     continue
                 if answer["outcome"] != expected(library):
                     found[library] = Measured(outcome=answer["outcome"])
@@ -166,11 +169,7 @@ def take_turns(
                     continue
                 measured.seconds[-1].append(answer["seconds"])
                 measured.peak_mb = max(measured.peak_mb, answer["peak_mb"])
-        finished += alive.values()
-        for process in finished:
-            process.close()
-        for process in finished:
-            process.end()
+        _end([*finished, *alive.values()])
     return found
 
 
@@ -186,16 +185,24 @@ def _start(
                 found[library].load_s = started[library].wait()
         except Failed as error:
             found[library] = Measured(fault=str(error))
-            started.pop(library, None)
+            _end([started.pop(library)] if library in started else [])
     for library, process in [] if alone else [*started.items()]:
         try:
             process.wait()
         except Failed as error:
             found[library] = Measured(fault=str(error))
-            del started[library]
+            _end([started.pop(library)])
     for library in started:
         found[library].seconds.append([])
     return started
+
+
+def _end(processes: list[Any]) -> None:
+    """Tell processes that there are no more turns, and wait until they end."""
+    for process in processes:
+        process.close()
+    for process in processes:
+        process.end()
 
 
 def _rotated(names: list[str], k: int) -> list[str]:

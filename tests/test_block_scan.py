@@ -1,4 +1,4 @@
-"""The ways to scan blocks, compared with the regular expressions; FASTTOK_FUZZ multiplies the texts."""
+"""Scanning of blocks with every instruction set; FASTTOK_FUZZ multiplies the texts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import sys
 import numpy as np
 import pytest
 
+import fasttok as ft
 from fasttok.text._spans import list_spans
-from fasttok.text.pretokenizers._scan import WAYS, Scanner, scan
+from fasttok.text.pretokenizers._scan import INSTRUCTION_SETS, Scanner, scan
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import oracles, unicode_differences
 
@@ -40,9 +41,11 @@ PARTS = {  # for the rules of o200k about case, of contractions, and of line end
     "lines": ["\n", "\r", "/", ".", " ", "\t", "a", "\u3000", "//", "!", "\u0301", "'"],
 }
 
-way_is_supported = [
-    pytest.param(way, marks=pytest.mark.skipif(way not in WAYS, reason=f"needs a processor with {way}"))
-    for way in ("plain", "avx2", "avx512")
+is_supported = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(name not in INSTRUCTION_SETS, reason=f"needs a processor with {name}")
+    )
+    for name in ("plain", "avx2", "avx512")
 ]
 
 
@@ -74,30 +77,29 @@ def expected_ends(name: str, data: bytes) -> list[int]:
     return list(itertools.accumulate(len(part) for part in oracles.split(PATTERNS[name], data)))
 
 
-@pytest.mark.parametrize("way", way_is_supported)
+@pytest.mark.parametrize("instruction_set", is_supported)
 @pytest.mark.parametrize("name", NAMES)
-def test_random_texts(name, way):
-    scanner = Scanner(name, None, way)
+def test_random_texts(name, instruction_set):
+    scanner = Scanner(name, None, instruction_set)
     for data in random_texts(N_TEXTS, seed=NAMES.index(name)):
         assert ends_of(scanner, data) == expected_ends(name, data), data
 
 
-@pytest.mark.parametrize("way", way_is_supported)
+@pytest.mark.parametrize("instruction_set", is_supported)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", list(PARTS))
-def test_dense_rules(kind, name, way):
-    # Two of every three blocks contain only the characters of one group of rules.
+def test_dense_rules(kind, name, instruction_set):
     rng = random.Random(3)
-    scanner = Scanner(name, None, way)
+    scanner = Scanner(name, None, instruction_set)
     for _ in range(N_TEXTS):
         data = "".join(rng.choices(PARTS[kind], k=rng.randint(40, 160))).encode()
         assert ends_of(scanner, data) == expected_ends(name, data), data
 
 
-@pytest.mark.parametrize("way", way_is_supported)
+@pytest.mark.parametrize("instruction_set", is_supported)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_offset_within_a_block(name, way):
-    scanner = Scanner(name, None, way)
+def test_every_offset_within_a_block(name, instruction_set):
+    scanner = Scanner(name, None, instruction_set)
     tails = [
         "'s",
         "'LLb",
@@ -115,10 +117,10 @@ def test_every_offset_within_a_block(name, way):
             assert ends_of(scanner, data) == expected_ends(name, data), data
 
 
-@pytest.mark.parametrize("way", way_is_supported)
+@pytest.mark.parametrize("instruction_set", is_supported)
 @pytest.mark.parametrize("name", NAMES)
-def test_broken_characters_at_the_end_of_a_block(name, way):
-    scanner = Scanner(name, None, way)
+def test_broken_characters_at_the_end_of_a_block(name, instruction_set):
+    scanner = Scanner(name, None, instruction_set)
     for character, fill, n in itertools.product(["é", "あ", "𝟎", "\u00a0"], ["x", ".", "é"], range(50, 70)):
         for length in range(1, len(character.encode())):
             for last in ['"', "x", " ", "あ"]:
@@ -131,11 +133,11 @@ def test_broken_characters_at_the_end_of_a_block(name, way):
                 assert ends_of(scanner, data) == expected_ends(name, data), data
 
 
-@pytest.mark.parametrize("way", way_is_supported)
+@pytest.mark.parametrize("instruction_set", is_supported)
 @pytest.mark.parametrize("name", NAMES)
-def test_words_of_several_blocks(name, way):
+def test_words_of_several_blocks(name, instruction_set):
     rng = random.Random(8)
-    scanner = Scanner(name, None, way)
+    scanner = Scanner(name, None, instruction_set)
     starts = ["", " ", ".", "a", "B", "あ", "\u0301", "!\u0301", "1", "\n"]
     starts += [". 'ſ", ". '", ". 's", "1'ſ", "1'll"]
     ends = ["", "B", "b", "Bb", "\u0301B", "'s", "'sあ", " a", "\n", "/", "'ſ"]
@@ -144,22 +146,26 @@ def test_words_of_several_blocks(name, way):
         assert ends_of(scanner, data) == expected_ends(name, data), data
 
 
-@pytest.mark.parametrize("way", way_is_supported)
-def test_small_capacity(way):
+@pytest.mark.parametrize("instruction_set", is_supported)
+def test_small_capacity(instruction_set):
     # A caller may ask for fewer spans than a block can have.
     data = np.frombuffer(random_texts(1, seed=9)[0] * 20, np.uint8)
     expected = expected_ends("cl100k", data.tobytes())
     for capacity in 1, 63, 64, 65, 200, 600:
         ends, state, found = np.empty(capacity, np.int64), np.zeros(2, np.int64), []
-        while n := scan(Scanner("cl100k", None, way), data, np.array([0, len(data)]), state, ends):
+        while n := scan(
+            Scanner("cl100k", None, instruction_set), data, np.array([0, len(data)]), state, ends
+        ):
             found += ends[:n].tolist()
         assert found == expected
 
 
-@pytest.mark.parametrize("way", way_is_supported)
-def test_environment_chooses_the_way(way):
+@pytest.mark.parametrize("instruction_set", is_supported)
+def test_environment_chooses_the_instruction_set(instruction_set):
     code = (
         "import sys, fasttok as ft\n"
+        "from fasttok.text.pretokenizers._scan import Scanner\n"
+        "print(Scanner('o200k').instruction_set)\n"
         "pretokenizer = ft.get_pretokenizer('o200k')\n"
         "for text in sys.stdin.buffer.read().split(b'\\0'): print(pretokenizer.split_text(text))"
     )
@@ -168,15 +174,16 @@ def test_environment_chooses_the_way(way):
         [sys.executable, "-c", code],
         input=b"\0".join(texts),
         capture_output=True,
-        env=os.environ | {"FASTTOK_SIMD": way},
+        env=os.environ | {"FASTTOK_SIMD": instruction_set},
         check=True,
     )
     assert found.stdout.decode().splitlines() == [
-        str(oracles.split(PATTERNS["o200k"], data)) for data in texts
+        instruction_set,
+        *(str(oracles.split(PATTERNS["o200k"], data)) for data in texts),
     ]
 
 
-def test_unknown_way_is_refused():
+def test_unknown_instruction_set_is_refused():
     found = subprocess.run(
         [sys.executable, "-c", "from fasttok.text.pretokenizers import _scan"],
         env=os.environ | {"FASTTOK_SIMD": "mmx"},
@@ -185,4 +192,25 @@ def test_unknown_way_is_refused():
         check=False,
     )
     assert found.returncode == 1
-    assert "FASTTOK_SIMD is 'mmx', but this processor supports only plain" in found.stderr
+    assert "FASTTOK_SIMD must be plain, avx2, avx512 or empty, not 'mmx'" in found.stderr
+
+
+@pytest.mark.skipif("avx512" in INSTRUCTION_SETS, reason="this processor has all instruction sets")
+def test_unsupported_instruction_set_is_refused():
+    found = subprocess.run(
+        [sys.executable, "-c", "from fasttok.text.pretokenizers import _scan"],
+        env=os.environ | {"FASTTOK_SIMD": "avx512"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert f"this processor does not have; it supports {', '.join(INSTRUCTION_SETS)}" in found.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ends_are_those_of_spans(name):
+    # Encoding asks for ends alone; encoding with offsets asks for starts and ends.
+    tok = ft.train(ft.Corpus.from_texts(["low lower"]), vocab_size=260, pretokenizer=name)
+    for data in random_texts(N_TEXTS, seed=20):
+        assert tok.encode(data).tolist() == tok.encode_with_offsets(data).ids.tolist(), data

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.text.unicode import _to_utf8
-from fasttok.text.unicode._from_utf8 import str_of_utf8
+from fasttok.text.unicode import _conversion
+from fasttok.text.unicode._conversion import str_of_utf8
 from fasttok.text.unicode.utf8 import LONG_BYTES, decode_utf8
 from tests.test_added import SPLIT_CASES
 from tests.test_encode_stream import make, make_documents
@@ -109,7 +109,7 @@ POOLS = [
 @pytest.mark.parametrize("wide", [True, False])
 def test_utf8_of_str(wide):
     rng = random.Random(8)
-    if _to_utf8.use_wide(wide) != wide:
+    if _conversion.use_wide(wide) != wide:
         pytest.skip("this processor does not have AVX-512 VBMI2")
     try:
         for _ in range(8000):
@@ -118,17 +118,17 @@ def test_utf8_of_str(wide):
             text = "".join(
                 rng.choice(pools[0] if rng.random() < share else rng.choice(pools)) for _ in range(n)
             )
-            assert _to_utf8.utf8_of_str(text) == text.encode()
+            assert _conversion.utf8_of_str(text) == text.encode()
             i = rng.randint(0, n)
             broken = f"{text[:i]}{chr(rng.randint(0xD800, 0xDFFF))}{text[i:]}"
-            assert _to_utf8.utf8_of_str(broken) is None
-            out = np.empty(_to_utf8.space_for(broken, n + 1), np.uint8)
-            assert _to_utf8.write_utf8(broken, 0, n + 1, out) == -1 - i
-            assert out[: _to_utf8.write_utf8(broken, 0, i, out)].tobytes() == text[:i].encode()
-            rest = out[: _to_utf8.write_utf8(broken, i + 1, n + 1, out)]
+            assert _conversion.utf8_of_str(broken) is None
+            out = np.empty(_conversion.space_for(broken, n + 1), np.uint8)
+            assert _conversion.write_utf8(broken, 0, n + 1, out) == -1 - i
+            assert out[: _conversion.write_utf8(broken, 0, i, out)].tobytes() == text[:i].encode()
+            rest = out[: _conversion.write_utf8(broken, i + 1, n + 1, out)]
             assert rest.tobytes() == text[i:].encode()
     finally:
-        _to_utf8.use_wide(True)
+        _conversion.use_wide(True)
 
 
 def decoded(data):

@@ -148,6 +148,20 @@ def test_a_known_name_with_another_content_is_a_warning(tmp_path, shared):
     ft.load(path, encoding="cl100k_base")
 
 
+@pytest.mark.parametrize(
+    ("file", "encoding", "owners"),
+    [
+        ("cl100k_base", "o200k_base", "cl100k_base"),
+        ("r50k_base", "cl100k_base", "r50k_base and gpt2"),
+        ("p50k_base", "r50k_base", "p50k_base and p50k_edit"),
+    ],
+)
+def test_the_file_of_another_encoding_is_refused(shared, file, encoding, owners):
+    path = shared / f"tokenizers/tiktoken/{file}.tiktoken"
+    with pytest.raises(ValueError, match=f"{file}.tiktoken is the rank file of {owners}, not of {encoding}"):
+        ft.load(path, encoding=encoding)
+
+
 def test_options_override_the_encoding(tmp_path):
     path = tmp_path / "mine.tiktoken"
     path.write_bytes(BYTES)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
+from fasttok import BPEModel
 from fasttok.models._cache import PretokenCache
 
 WORDS = [
@@ -65,3 +66,34 @@ def test_small_texts_do_not_seed():
     cache = PretokenCache(1 << 24)
     model.encode_pretokens(rows.values, rows.offsets, cache)
     assert len(cache) == 3
+
+
+def make_unreachable(n: int) -> BPEModel:
+    """Return a model with `ignore_merges` whose pieces, except one, no merges make."""
+    rng = random.Random(3)
+    pieces = {bytes(rng.choices(b"abcdefgh", k=rng.randint(3, 22))) for _ in range(n)}
+    return BPEModel(
+        [*(bytes([i]) for i in range(256)), b"ab", *sorted(pieces)], [(97, 98)], ignore_merges=True
+    )
+
+
+@pytest.mark.parametrize("limit", [1 << 19, 1 << 20, 1 << 24])
+def test_pieces_that_no_merges_make(limit):
+    # Such a piece gets its id only by being looked up, which a seeded cache must do.
+    model = make_unreachable(2000)
+    rng = random.Random(4)
+    pieces = model.pieces.to_bytes()[256:]
+    texts = rng.sample(pieces, len(pieces)) + [piece + b"x" for piece in pieces] + pieces
+    rows, cache = ft.Ragged.from_bytes(texts), PretokenCache(limit)
+    for _ in range(3):
+        assert model.encode_pretokens(rows.values, rows.offsets, cache).to_list() == encode_each(model, texts)
+        assert cache.is_seeded
+
+
+def test_a_cleared_cache_is_no_longer_seeded():
+    model = make_unreachable(300)
+    pieces = model.pieces.to_bytes()[256:]
+    others = [b"%d" % i for i in range(20_000)]  # more than fit
+    rows, cache = ft.Ragged.from_bytes(pieces + others + pieces), PretokenCache(1 << 17)
+    ids = model.encode_pretokens(rows.values, rows.offsets, cache).to_list()
+    assert ids[: len(pieces)] == ids[-len(pieces) :] == [[256 + i] for i in range(len(pieces))]

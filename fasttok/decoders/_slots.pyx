@@ -53,6 +53,7 @@ cdef class Slots:
     def join(self, const row_t[::1] rows, bytes before not None, bytes after not None):
         """Return `before`, the bytes of all rows and `after`, joined; None if a row does not exist or is empty."""
         cdef Py_ssize_t n = rows.shape[0], i, n_sample = min(n, <Py_ssize_t>SAMPLE), capacity, written = 0
+        cdef Py_ssize_t missing = 0  # bytes of the row for which there was no space
         cdef bytes out
         cdef PyObject* resized
         cdef uint64_t row
@@ -73,12 +74,11 @@ cdef class Slots:
         while True:
             start = <uint8_t*>PyBytes_AS_STRING(out)
             with nogil:
-                i = fill(self, rows, i, start, &written, capacity)
+                i = fill(self, rows, i, start, &written, capacity, &missing)
             if i < 0:
                 return None
             if i < n:  # more space is needed
-                row = rows[i]
-                capacity += capacity // 4 + (self.offsets[row + 1] - self.offsets[row]) + SPARE
+                capacity += capacity // 4 + missing + SPARE
             else:
                 if written + len(after) <= capacity:
                     memcpy(PyBytes_AS_STRING(out) + written, PyBytes_AS_STRING(after), len(after))
@@ -98,15 +98,22 @@ cdef class Slots:
 
 
 cdef Py_ssize_t fill(
-    Slots table, const row_t[::1] rows, Py_ssize_t i, uint8_t* out, Py_ssize_t* written, Py_ssize_t capacity
+    Slots table,
+    const row_t[::1] rows,
+    Py_ssize_t i,
+    uint8_t* out,
+    Py_ssize_t* written,
+    Py_ssize_t capacity,
+    Py_ssize_t* missing,
 ) noexcept nogil:
-    """Write rows from row `i` on; return the index of the next row, which may need more space, or -1."""
+    """Write rows from row `i` on; return the index of the next row, which needs `missing` bytes, or -1."""
     cdef Py_ssize_t n = rows.shape[0], n_rows = table.offsets.shape[0] - 1, stop
     cdef const uint8_t* slots = table.slots
     cdef uint8_t* at = out + written[0]
     cdef uint8_t* last = out + capacity - SPARE
     cdef uint64_t a, b, c, d
     cdef uint32_t u, v, w, x
+    cdef Py_ssize_t length
     while i < n:
         if i + 4 <= n and at <= last:
             a = <uint64_t>rows[i]
@@ -132,12 +139,13 @@ cdef Py_ssize_t fill(
             a = <uint64_t>rows[i]
             if a >= <uint64_t>n_rows or table.offsets[a + 1] == table.offsets[a]:
                 return -1
-            u = table.offsets[a + 1] - table.offsets[a]
-            if out + capacity - at < u:
+            length = table.offsets[a + 1] - table.offsets[a]
+            if out + capacity - at < length:
                 written[0] = at - out
+                missing[0] = length
                 return i
-            memcpy(at, &table.values[table.offsets[a]], u)
-            at += u
+            memcpy(at, &table.values[table.offsets[a]], length)
+            at += length
             i += 1
     written[0] = at - out
     return i

@@ -63,8 +63,8 @@ def load(
         If a line does not consist of a base64 piece and a rank, a piece or rank occurs twice, or one of the
         256 bytes is not a piece.
     ValueError
-        If the encoding is not known and no pretokenizer is given, or the id of a special token is already the
-        id of a piece.
+        If the encoding is not known and no pretokenizer is given, if the file is known to be that of another
+        encoding, or if the id of a special token is already the id of a piece.
     TypeError
         If `special_tokens` is not a mapping.
 
@@ -100,6 +100,9 @@ def load(
         )
     data = _read(name)
     digest = hash_of(data)
+    named = [one for one, known in ENCODINGS.items() if known.sha256 == digest]
+    if encoding and named and encoding not in named:
+        raise ValueError(f"{name} is the rank file of {' and '.join(named)}, not of {encoding}")
     found = None if encoding else find_encoding(digest, _stem_of(name))
     encoding = encoding or found
     if encoding is None and pretokenizer is None:

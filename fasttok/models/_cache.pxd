@@ -2,7 +2,6 @@
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport FT_PREFETCH, Key
@@ -10,6 +9,7 @@ from fasttok.core._keys cimport FT_PREFETCH, Key
 cdef extern from "_lookup.h" nogil:
     enum:
         INLINE_IDS "FT_INLINE_IDS"
+        IN_ARENA "FT_IN_ARENA"
 
     ctypedef struct CacheEntry "ft_cache_entry":
         Key key
@@ -25,6 +25,7 @@ cdef extern from "_lookup.h" nogil:
         size_t length,
     )
     size_t copy_ids "ft_copy_ids"(const CacheEntry* entry, const uint8_t* arena, uint32_t* out)
+    size_t cache_first "ft_copy_first"(const CacheEntry* entry, Key key, uint32_t* out)
     void make_keys "ft_make_keys"(
         const uint8_t* text,
         size_t text_length,
@@ -64,7 +65,7 @@ cdef class PretokenCache:
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
     cdef Py_ssize_t n_not_cached  # number of pretokens so far whose ids must not be cached
-    cdef bint is_seeded
+    cdef readonly bint is_seeded
     cdef readonly Py_ssize_t limit
     cdef readonly Interrupt interrupt  # interrupt of the kernel that uses the cache
 
@@ -86,21 +87,7 @@ cdef class PretokenCache:
     cdef void _clear(self) noexcept nogil
 
 
-# These functions run for every pretoken. They are here to be inlined into the loop that calls them.
+# This function runs for every pretoken. It is here to be inlined into the loop that calls it.
 
 cdef inline void cache_prefetch(PretokenCache cache, uint64_t hashed) noexcept nogil:
     FT_PREFETCH(&cache.entries[hashed >> cache.shift])
-
-
-cdef inline Py_ssize_t cache_first(
-    const CacheEntry* entry, const Key* key, uint32_t* out
-) noexcept nogil:
-    """Write the ids to `out` and return their number if `entry` has them; otherwise return 0.
-
-    `out` needs space for INLINE_IDS ids, because the whole array of an entry is copied.
-    """
-    cdef Py_ssize_t n = entry.key.high >> 60
-    if entry.key.low == key.low and (entry.key.high ^ key.high) << 4 == 0 and n <= INLINE_IDS:
-        memcpy(out, entry.ids, sizeof(entry.ids))
-        return n
-    return 0

@@ -6,5 +6,6 @@ class PretokenCache:
     limit: int
     n_bytes: int
     interrupt: Interrupt
+    is_seeded: bool
     def __init__(self, limit: int) -> None: ...
     def __len__(self) -> int: ...

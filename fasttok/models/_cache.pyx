@@ -19,7 +19,6 @@ from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key, make_key
 
 cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
-    IN_ARENA = 15  # stored instead of the number of ids if the ids are in the arena
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
     SEED_SHARE = 16  # a cache that has met 1/16 as many pretokens as there are pieces is seeded
     BLOCK = 32  # pieces whose entries are fetched together
@@ -130,11 +129,17 @@ cdef class PretokenCache:
         cdef Py_ssize_t row = 0, k, j
         cdef const uint8_t* piece
         cdef Py_ssize_t length
+        cdef Py_ssize_t needed = 0  # space in the arena
         cdef int shift = self.shift
+        for row in range(n):
+            length = offsets[row + 1] - offsets[row]
+            if included[row] and length >= LONG:
+                needed += 4 + ((length + 3) & ~<Py_ssize_t>3)
         while (<Py_ssize_t>1) << (64 - shift) < 2 * (self.n_used + n_included):
             shift -= 1
-        if shift < self.shift and not self._resize(shift):
+        if not self._reserve(needed) or (shift < self.shift and not self._resize(shift)):
             return
+        row = 0
         while row < n:
             k = 0
             while row < n and k < BLOCK:
@@ -153,7 +158,7 @@ cdef class PretokenCache:
         self.is_seeded = True
 
     cdef bint _is_full(self) noexcept nogil:
-        """Whether the table is half full; for a table of the largest size, whether it is 7/8 full."""
+        """Return whether the table is half full; for a table of the largest size, whether it is 7/8 full."""
         cdef Py_ssize_t size = (<Py_ssize_t>1) << (64 - self.shift)
         return self.n_used >= (size // 2 if self.shift > self.smallest_shift else size // 8 * 7)
 

@@ -461,7 +461,7 @@ cdef inline Py_ssize_t encode_spans(
         entries = cache.entries
         shift = cache.shift
         for i in range(size):
-            n_ids = cache_first(&entries[hashes[i] >> shift], &keys[i], at)
+            n_ids = cache_first(&entries[hashes[i] >> shift], keys[i], at)
             if n_ids == 0:
                 n_ids = encoder._encode_miss(
                     keys[i], hashes[i], text + starts[first + i], ends[first + i] - starts[first + i], cache, at

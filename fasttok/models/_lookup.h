@@ -11,9 +11,10 @@
 #endif
 
 #define FT_INLINE_IDS 4 /* ids that an entry has space for */
+#define FT_IN_ARENA 15 /* stored instead of the number of ids if they are in the arena */
 
 /* Key of the pretoken. The top four bits of key.high are the number of ids, from 1 to 4, if the ids are in the entry, or
- * 15 if they are in the arena. An empty entry is all zero. */
+ * FT_IN_ARENA. An empty entry is all zero. */
 typedef struct {
     ft_key key;
     uint32_t ids[FT_INLINE_IDS];
@@ -30,11 +31,11 @@ static inline int ft_has_key(const ft_cache_entry *entry, ft_key key)
 static inline void ft_make_keys(const uint8_t *text, size_t text_length, size_t base, size_t start,
     const uint32_t *ends, long n, const ft_cache_entry *entries, int shift, ft_key *keys, uint64_t *hashes)
 {
-    const size_t safe = base + ends[n - 1] + 16 <= text_length ? SIZE_MAX : 0; /* 16 bytes may be read anywhere */
+    const int may_read_16 = base + ends[n - 1] + 16 <= text_length; /* from the start of each pretoken */
     long i;
     for (i = 0; i < n; i++) {
         size_t end = base + ends[i], length = end - start;
-        if (FT_LIKELY(length < FT_LONG && safe)) {
+        if (FT_LIKELY(length < FT_LONG && may_read_16)) {
             keys[i].low = ft_load8(text + start) & ft_key_masks[length].low;
             keys[i].high = (ft_load8(text + start + 8) & ft_key_masks[length].high) | (uint64_t)length << 56;
         } else
@@ -78,8 +79,19 @@ static inline size_t ft_copy_ids(const ft_cache_entry *entry, const uint8_t *are
     return n;
 }
 
-/* Write the ids of pretokens i to n - 1 to *out, and move *out behind them. Return the first pretoken that is not in the
- * table, or n. Up to FT_INLINE_IDS ids may be written behind the last one. */
+/* If `entry` has the key and its ids are not in the arena, write them to `out`, which needs space for FT_INLINE_IDS ids,
+ * and return their number; otherwise return 0. */
+static inline size_t ft_copy_first(const ft_cache_entry *entry, ft_key key, uint32_t *out)
+{
+    size_t n = entry->key.high >> 60;
+    if (!ft_has_key(entry, key) || n > FT_INLINE_IDS)
+        return 0;
+    memcpy(out, entry->ids, sizeof(entry->ids));
+    return n;
+}
+
+/* Write the ids of pretokens i to n - 1 to *out, and move *out to their end. Return the first pretoken that is not in
+ * the table, or n. Up to FT_INLINE_IDS ids may be written after the last one. */
 static inline long ft_look_up(const uint8_t *text, size_t base, size_t start, const uint32_t *ends, long i, long n,
     const ft_cache_entry *entries, int shift, const uint8_t *arena, const ft_key *keys, const uint64_t *hashes,
     uint32_t **out)

@@ -17,7 +17,7 @@ from fasttok.models._cache cimport INLINE_IDS, PretokenCache
 from fasttok.models._encoder cimport PretokenEncoder, raise_failure
 from fasttok.text._added cimport Match, TokenSearch
 from fasttok.text._spans cimport Spans
-from fasttok.text.unicode._to_utf8 cimport (
+from fasttok.text.unicode._conversion cimport (
     PyUnicode_DATA,
     PyUnicode_KIND,
     is_wide,
@@ -126,8 +126,8 @@ cdef class ShortTexts:
             if ids != few:
                 free(ids)
 
-    def to_rows(self, texts):
-        """Return the ids of texts in a list or tuple, uint32[n], and their offsets, int64[k + 1]."""
+    def to_rows(self, tuple texts not None):
+        """Return the ids of texts, uint32[n], and their offsets, int64[k + 1]."""
         cdef uint32_t few[FEW + INLINE_IDS]
         cdef uint32_t* ids
         cdef uint32_t* values = NULL
@@ -217,7 +217,9 @@ cdef Py_ssize_t encode_raw(ShortTexts texts, text, PretokenCache cache, uint32_t
             out[0] = <uint32_t*>malloc((length + INLINE_IDS) * sizeof(uint32_t))
             if out[0] == NULL:
                 raise MemoryError("not enough memory for the ids of a text")
-        if length <= FEW:  # other threads wait for less time than releasing and taking the GIL would cost them
+        # Releasing and taking the GIL costs as much as encoding some words, so short texts keep it. Rarely, the cache
+        # grows meanwhile, which takes some milliseconds.
+        if length <= FEW:
             n = encode_found(texts, start, length, cache, out[0])
         else:
             with nogil:

@@ -192,10 +192,12 @@ class AddedTokens:
                     + suggest(token, self.special_ids)
                 )
         is_allowed = np.array([token.text in allowed for token in self.tokens], np.bool_)
+        modes = self._make_modes(np.where(is_allowed, MATCHED_INSIDE, SKIPPED))
         if len(self._modes) >= MAX_MODES:
-            self._modes = {key: modes for key, modes in self._modes.items() if isinstance(key, str)}
-        self._modes[allowed] = self._make_modes(np.where(is_allowed, MATCHED_INSIDE, SKIPPED))
-        return self._modes[allowed]
+            known = self._modes.copy()  # at once, as other threads may add some
+            self._modes = {key: kept for key, kept in known.items() if isinstance(key, str)}
+        self._modes[allowed] = modes
+        return modes
 
     def finds(self, i: int, special: Special) -> bool:
         """Return whether a token with the id `i` can be found in text."""

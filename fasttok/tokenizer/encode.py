@@ -173,7 +173,8 @@ class TextEncoder:
             short = ShortTexts(kernel, scanner, search, chosen._caches, CACHE_BYTES, SMALL_BATCH)
         route = Route(chosen, aligned, short)
         if len(self._routes) >= MAX_ROUTES:
-            self._routes = {key: kept for key, kept in self._routes.items() if isinstance(key, str)}
+            routes = self._routes.copy()  # at once, as other threads may add some
+            self._routes = {key: kept for key, kept in routes.items() if isinstance(key, str)}
             self._restricted.clear()
         self._routes[special if isinstance(special, str) else frozenset(special)] = route
         return route
@@ -333,9 +334,12 @@ class TextEncoder:
         if short is None or errors != "strict" or sampling is not None:
             return None
         try:
-            if not isinstance(texts, (list, tuple)) or sum(map(len, texts)) >= SMALL_BATCH:
+            if type(texts) not in (list, tuple):
                 return None
-            encoded = short.to_rows(texts)
+            few = tuple(texts)  # which no other thread can change
+            if sum(map(len, few)) >= SMALL_BATCH:
+                return None
+            encoded = short.to_rows(few)
         except (TypeError, UnknownCharacterError):
             return None
         return None if encoded is None else Ragged(*encoded)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fasttok.core.ragged import Ragged
 from fasttok.corpus.batches import Batch, split_document
 from fasttok.text.pipeline import Pipeline
-from fasttok.text.unicode._to_utf8 import space_for, write_utf8
+from fasttok.text.unicode._conversion import space_for, write_utf8
 from fasttok.text.unicode.utf8 import encode_utf8
 
 WINDOW = 1 << 12  # code points at the end of a part in which a cut is searched first

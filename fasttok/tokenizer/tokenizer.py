@@ -848,6 +848,9 @@ class Tokenizer:
     ) -> Ragged:
         """Return the ids of every document in files, encoded on several threads.
 
+        The ids are those of the text that `Corpus.from_files` reads: without a byte order mark, and not
+        compressed.
+
         Parameters
         ----------
         paths : path, iterable of paths, or Corpus

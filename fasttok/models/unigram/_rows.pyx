@@ -162,7 +162,7 @@ cdef class RowEncoder(UnigramEncoder):
                     is_bounded = abs(row.total) + size * self.max_score <= MOST_SCORE
                 n_ids = 0
                 if is_bounded:
-                    n_ids = cache_first(&cache.entries[hashes[i] >> cache.shift], &keys[i], out + written)
+                    n_ids = cache_first(&cache.entries[hashes[i] >> cache.shift], keys[i], out + written)
                     if n_ids == 0:
                         n_ids = self._encode_miss(
                             keys[i], hashes[i], text + bounds[i], size, cache, out + written

@@ -112,7 +112,7 @@ cdef class RawWordEncoder(PretokenEncoder):
             entries = cache.entries
             shift = cache.shift
             for i in range(size):
-                n_ids = cache_first(&entries[hashes[i] >> shift], &keys[i], at)
+                n_ids = cache_first(&entries[hashes[i] >> shift], keys[i], at)
                 if n_ids == 0:
                     n_ids = self._encode_miss(
                         keys[i],

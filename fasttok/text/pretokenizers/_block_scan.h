@@ -26,7 +26,7 @@
 #define FT_FARTHEST ((size_t)1 << 31) /* offset from `base` from which on no block is scanned */
 #define FT_READ_BYTES (FT_BLOCK + 3) /* bytes that must be readable: the last character may cross the end of a block */
 
-/* Ways to scan, from the slowest to the fastest. */
+/* Instruction sets, from the slowest way to scan to the fastest. */
 enum { FT_WAY_PLAIN, FT_WAY_AVX2, FT_WAY_AVX512 };
 
 /* The characters of a block: their classes, their first bytes, and their positions. */
@@ -156,10 +156,10 @@ FT_INLINE long ft_plain_positions(uint64_t starts, const ft_plain_characters *c,
 
 #if FT_X86
 
-/* Return whether PEXT and PDEP take a few cycles: on processors of AMD before Zen 3, they take hundreds. */
+/* Return whether PEXT and PDEP take a few cycles: on Excavator, Zen and Zen 2 of AMD, they take hundreds. */
 FT_INLINE int ft_has_fast_pext(void)
 {
-    return !__builtin_cpu_is("amdfam17h");
+    return !__builtin_cpu_is("amdfam17h") && !__builtin_cpu_is("bdver4");
 }
 
 /* With AVX2: masks with a bit per byte of the block, 32 bytes at a time. Where characters have several bytes, the bits of
@@ -182,7 +182,7 @@ FT_AVX2 FT_INLINE uint64_t ft_avx2_equal(const __m256i *v, char c)
     return FT_AVX2_MASK(same);
 }
 
-/* Bytes of at least `first`, 0x81 to 0xFF. ASCII bytes may match or not. */
+/* Bytes of at least `first`, 0x81 to 0xFF. ASCII bytes match too; the caller removes them with `high`. */
 FT_AVX2 FT_INLINE uint64_t ft_avx2_from(const __m256i *v, uint8_t first)
 {
     __m256i above[2];
@@ -407,16 +407,14 @@ FT_AVX512 static int ft_avx512_read_characters(
         __m512i b2 = _mm512_maskz_compress_epi8(of_two, _mm512_loadu_si512(p + 2));
         __m512i b3 = of_four ? _mm512_maskz_compress_epi8(of_two, _mm512_loadu_si512(p + 3)) : _mm512_setzero_si512();
         __m512i wide = _mm512_setzero_si512();
-        /* The first bytes beyond the last character are 0, for which no code point is read. At most 32 characters of
-         * several bytes fit. One more may cross the end. */
+        /* The first bytes beyond the last character are 0, for which no code point is read. First bytes are at least two
+         * apart here, so there are at most 32 characters of several bytes, with one that crosses the end. */
 #define FT_SIXTEEN(i) \
     ft_avx512_classes(_mm512_extracti32x4_epi32(b0, i), _mm512_extracti32x4_epi32(b1, i), \
         _mm512_extracti32x4_epi32(b2, i), _mm512_extracti32x4_epi32(b3, i), of_four != 0, classes, &invalid)
         wide = _mm512_inserti32x4(wide, FT_SIXTEEN(0), 0);
         if (n_wide > 16)
             wide = _mm512_inserti32x4(wide, FT_SIXTEEN(1), 1);
-        if (n_wide > 32)
-            wide = _mm512_inserti32x4(wide, FT_SIXTEEN(2), 2);
 #undef FT_SIXTEEN
         if (!invalid) {
             c->bytes = _mm512_maskz_compress_epi8(first, v);
@@ -500,11 +498,11 @@ FT_AVX512 FT_INLINE long ft_avx512_positions(
 /* Define the functions of one way. ft_WAY_scan_PATTERN does what ft_scan_blocks describes. */
 #define FT_DEFINE_SCAN(way, target, name, pattern) \
     target static long ft_##way##_scan_##name(const uint8_t *text, const uint8_t *classes, size_t base, \
-        size_t *position, size_t end, uint32_t *out, long room) \
+        size_t *position, size_t end, uint32_t *out, long capacity) \
     { \
         size_t i = *position; \
         long n = 0; \
-        while (n + FT_BLOCK <= room && i + FT_READ_BYTES <= end && i - base < FT_FARTHEST) { \
+        while (n + FT_BLOCK <= capacity && i + FT_READ_BYTES <= end && i - base < FT_FARTHEST) { \
             ft_##way##_characters c; \
             ft_masks m; \
             int known; \
@@ -548,23 +546,25 @@ static inline int ft_fastest_way(void)
 {
 #if FT_X86
     __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") || !__builtin_cpu_supports("bmi2")
+        || !__builtin_cpu_supports("lzcnt") || !__builtin_cpu_supports("popcnt"))
+        return FT_WAY_PLAIN;
     if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vbmi")
-        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
-        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi2"))
+        && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
         return FT_WAY_AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
-        return FT_WAY_AVX2;
+    return FT_WAY_AVX2;
 #endif
     return FT_WAY_PLAIN;
 }
 
 /* Write the ends of the next pretokens from text[*position] on, at which a pretoken begins, as offsets from text[base].
  *
- * `out` has space for `room` ends. The function stops when less than a block of space is left, in front of the last
- * bytes of the text, and in front of a pretoken of which it is not known that it ends in the next block. It returns the
- * number of ends, and moves *position to the last one. */
+ * `out` has space for `capacity` ends. The function stops when less than a block of space is left, before the last bytes
+ * of the text, and before a pretoken whose end the masks do not tell; words are followed over several blocks. It returns
+ * the number of ends, and moves *position to the last one. */
 static inline long ft_scan_blocks(int way, int pattern, const uint8_t *text, const uint8_t *classes, size_t base,
-    size_t *position, size_t end, uint32_t *out, long room)
+    size_t *position, size_t end, uint32_t *out, long capacity)
 {
     typedef long (*scan)(const uint8_t *, const uint8_t *, size_t, size_t *, size_t, uint32_t *, long);
 #define FT_SCANS(way) \
@@ -578,7 +578,7 @@ static inline long ft_scan_blocks(int way, int pattern, const uint8_t *text, con
     static const scan scans[1][5] = {FT_SCANS(plain)};
 #endif
 #undef FT_SCANS
-    return scans[way][pattern](text, classes, base, position, end, out, room);
+    return scans[way][pattern](text, classes, base, position, end, out, capacity);
 }
 
 #endif

@@ -4,10 +4,13 @@ from numpy.typing import NDArray
 from fasttok.text._spans import Spans
 
 PATTERNS: dict[str, int]
-WAYS: tuple[str, ...]
+INSTRUCTION_SETS: tuple[str, ...]
 
 class Scanner(Spans):
-    def __init__(self, name: str, table: NDArray[np.uint8] | None = None, way: str = ...) -> None: ...
+    instruction_set: str
+    def __init__(
+        self, name: str, table: NDArray[np.uint8] | None = None, instruction_set: str = ...
+    ) -> None: ...
 
 def scan(
     spans: Spans,

@@ -30,7 +30,7 @@ cdef extern from "_block_scan.h" nogil:
         size_t* position,
         size_t end,
         uint32_t* out,
-        long room,
+        long capacity,
     )
 
 cdef enum:
@@ -361,11 +361,17 @@ cdef inline Py_ssize_t next_pretoken(
     return next_cl100k(classes, text, i, end, pattern)
 
 
-# The ways to scan blocks, from the slowest to the fastest, that this processor supports.
-WAYS = ("plain", "avx2", "avx512")[: fastest_way() + 1]
-_forced = os.environ.get("FASTTOK_SIMD", "") or WAYS[fastest_way()]
-if _forced not in WAYS:
-    raise ImportError(f"FASTTOK_SIMD is {_forced!r}, but this processor supports only {', '.join(WAYS)}")
+# The sets of instructions with which blocks can be scanned, from the slowest to the fastest, that this processor supports.
+_KNOWN = ("plain", "avx2", "avx512")
+INSTRUCTION_SETS = _KNOWN[: fastest_way() + 1]
+_forced = os.environ.get("FASTTOK_SIMD", "") or INSTRUCTION_SETS[fastest_way()]
+if _forced not in _KNOWN:
+    raise ImportError(f"the environment variable FASTTOK_SIMD must be {', '.join(_KNOWN)} or empty, not {_forced!r}")
+if _forced not in INSTRUCTION_SETS:
+    raise ImportError(
+        f"the environment variable FASTTOK_SIMD is {_forced!r}, which this processor does not have; "
+        f"it supports {', '.join(INSTRUCTION_SETS)}"
+    )
 
 
 @cython.final
@@ -373,8 +379,8 @@ cdef class Scanner(Spans):
     """Spans of a named pattern. Has no other state, so all threads can share it.
 
     `table`, uint8[0x110000], has the class of every code point; by default, that of Unicode 17. The classes of ASCII
-    must be those of Unicode. `way` is one of `WAYS`; by default, the fastest one, or that of the environment variable
-    FASTTOK_SIMD.
+    must be those of Unicode. `instruction_set` is one of `INSTRUCTION_SETS`; by default, the last one, or that of the
+    environment variable FASTTOK_SIMD.
     """
 
     cdef Pattern pattern
@@ -382,12 +388,17 @@ cdef class Scanner(Spans):
     cdef const uint8_t[::1] table
     cdef const uint8_t* classes
 
-    def __cinit__(self, str name, const uint8_t[::1] table = None, str way = _forced):
+    def __cinit__(self, str name, const uint8_t[::1] table = None, str instruction_set = _forced):
         self.pattern = PATTERNS[name]
-        self.way = WAYS.index(way)
+        self.way = INSTRUCTION_SETS.index(instruction_set)
         self.table = _class_view if table is None else table
         self.classes = &self.table[0]
         self.has_ends = True
+
+    @property
+    def instruction_set(self):
+        """Name of the instruction set with which blocks are scanned."""
+        return INSTRUCTION_SETS[self.way]
 
     cdef Py_ssize_t next(
         self,

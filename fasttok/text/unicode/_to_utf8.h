@@ -22,7 +22,7 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define FT_WIDE_UTF8 1
-#define FT_AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
+#define FT_WIDE_TARGET __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt")))
 #endif
 
 /* If the first 16 code points are ASCII, write them and return 1. */
@@ -117,7 +117,7 @@ FT_DEFINE_PLAIN(4, uint32_t)
 
 #if defined(FT_WIDE_UTF8)
 /* Write 16 code points; return the number of bytes, or -1 if one of them is a surrogate. */
-FT_AVX512 static inline int ft_write_16(__m512i c, uint8_t *out)
+FT_WIDE_TARGET static inline int ft_write_16(__m512i c, uint8_t *out)
 {
     __m512i last = _mm512_and_si512(c, _mm512_set1_epi32(0x3F));
     __m512i second = _mm512_and_si512(c, _mm512_set1_epi32(0x3F << 6));
@@ -151,7 +151,7 @@ FT_AVX512 static inline int ft_write_16(__m512i c, uint8_t *out)
 /* `load` reads 16 code points. `ascii` is a statement that writes the next `step` code points if they are ASCII, and
  * then continues the loop. */
 #define FT_DEFINE_WIDE(kind, type, step, load, ascii)                                                                 \
-    FT_AVX512 static ptrdiff_t ft_wide_utf8_##kind(const type *in, ptrdiff_t n, uint8_t *out)                          \
+    FT_WIDE_TARGET static ptrdiff_t ft_wide_utf8_##kind(const type *in, ptrdiff_t n, uint8_t *out)                          \
     {                                                                                                                  \
         uint8_t *at = out;                                                                                             \
         ptrdiff_t i = 0, rest;                                                                                         \

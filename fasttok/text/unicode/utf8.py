@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from fasttok.core.checks import checked_choice, describe_type
 from fasttok.core.errors import TextError
-from fasttok.text.unicode._from_utf8 import str_of_utf8
-from fasttok.text.unicode._to_utf8 import utf8_of_str
+from fasttok.text.unicode._conversion import str_of_utf8, utf8_of_str
 
 Errors = Literal["strict", "replace", "surrogatepass"]
 _ERRORS = get_args(Errors)
@@ -101,8 +100,10 @@ def decode_utf8(data: bytes, errors: Literal["strict", "replace"]) -> str:
     >>> decode_utf8(b"na\\xc3\\xafve \\xff", errors="replace")
     'naïve \ufffd'
     """
-    if len(data) >= LONG_BYTES and not data.isascii() and (text := str_of_utf8(data)) is not None:
-        return text
+    if type(data) is bytes and len(data) >= LONG_BYTES and not data.isascii():
+        text = str_of_utf8(data)
+        if text is not None:
+            return text
     return data.decode(errors=errors)
 
 

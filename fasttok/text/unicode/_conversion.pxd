@@ -1,4 +1,4 @@
-"""Declarations of the conversion of a str to UTF-8; see _to_utf8.h."""
+"""Conversion of a str to UTF-8 for other kernels; see _to_utf8.h."""
 
 from libc.stdint cimport uint8_t
 
