@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import math
 import subprocess
 import sys
 import threading
@@ -97,11 +98,6 @@ def add(values, number):
     return values[0] + number
 
 
-@njit
-def allocate(n):
-    return np.zeros(n, np.int64)[0]
-
-
 def test_one_compilation_per_type():
     assert add(np.array([3], np.int64), 4) == 7
     assert add(np.array([3], np.int64), np.int64(4)) == 7
@@ -132,9 +128,161 @@ def test_other_arguments_are_errors(arguments):
         add(*arguments)
 
 
-def test_kernels_do_not_allocate():
-    with pytest.raises(NotImplementedError, match="kernel allocate"):
-        allocate(3)
+@njit
+def halve(values, flags, first):
+    n = 0
+    for i in range(first, len(values), 2):
+        flags[i] = not values[i] & 1
+        if flags[i] and values[i] != 4:
+            n += 1
+            values[i] //= 2
+    return n, add(values, 1) > 2 if n > 1 else flags[first]
+
+
+@njit
+def average(values, row, weight):
+    total = 0.0
+    for i in range(len(values[row])):
+        total += values[row, i] * weight if values[row][i] > 1 else math.sqrt(values[row, i])
+    values[0, 0], values[row, 1] = values[row, 1], values[0, 0]
+    return total / len(values)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint32, np.int64])
+@pytest.mark.parametrize("first", [0, 1])
+def test_kernels_with_integers_and_flags(dtype, first):
+    values, expected = np.arange(1, 9, dtype=dtype), np.arange(1, 9, dtype=dtype)
+    flags = np.zeros((2, 8), bool)
+    assert halve(values, flags[0], first) == halve.py_func(expected, flags[1], first)
+    assert values.tolist() == expected.tolist()
+    assert flags[0].tolist() == flags[1].tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, np.float64])
+def test_kernels_with_rows(dtype):
+    values, expected = np.arange(6, dtype=dtype).reshape(2, 3), np.arange(6, dtype=dtype).reshape(2, 3)
+    assert average(values, 1, 0.5) == average.py_func(expected, 1, 0.5)
+    assert average(values, 0, 2) == pytest.approx(average.py_func(expected, 0, 2))
+    assert values.tolist() == expected.tolist()
+
+
+@njit
+def calls_with_literals(values):
+    return add(values, 1) + add(values, 2) + add(values, values[0])
+
+
+def test_a_literal_is_no_type_of_its_own():
+    number = len(add._numba_type_._translated)
+    assert calls_with_literals(np.array([-5], np.int64)) == -17
+    assert len(add._numba_type_._translated) <= number + 1
+
+
+@njit
+def allocate(n):
+    return np.zeros(n, np.int64)[0]
+
+
+@njit
+def make_list(n):
+    return len([n])
+
+
+@njit
+def take_slice(values):
+    return len(values[1:])
+
+
+@njit
+def index_by_float(values):
+    return values[0.5]
+
+
+@njit
+def store_row(values):
+    values[0] = values[1]
+
+
+@njit
+def raise_error(n):
+    if n > 3:
+        raise ValueError
+    return n
+
+
+@pytest.mark.parametrize(
+    ("kernel", "argument"),
+    [
+        (allocate, 3),
+        (make_list, 3),
+        (take_slice, np.zeros(3)),
+        (index_by_float, np.zeros(3)),
+        (store_row, np.zeros((2, 2))),
+        (raise_error, 3),
+    ],
+)
+def test_what_kernels_cannot_do(kernel, argument):
+    for _ in range(2):
+        with pytest.raises(NotImplementedError, match=rf"kernel \S+\.{kernel.__name__}"):
+            kernel(argument)
+
+
+def run(code, tmp_path, **environment):
+    """Run code of Python with an empty store and return its output."""
+    places = {"PYTHONPATH": str(Path(__file__).parent.parent), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-B", "-W", "error", "-c", code]
+    done = subprocess.run(command, env=places | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_compiler_imports_only_what_kernels_need(tmp_path):
+    code = """
+import sys
+from fasttok.models.merging.engine import load_kernels
+from fasttok.models.merging.orders import Frequency
+load_kernels(Frequency())
+print("numba" in sys.modules, *{"scipy.linalg", "numba.np.arraymath"} & sys.modules.keys())
+"""
+    assert run(code, tmp_path) == ["True"]
+
+
+def test_kernels_and_functions_of_numba_in_one_process(tmp_path):
+    code = """
+import numba
+import numpy as np
+from tests.test_jit import add, allocate
+
+@numba.njit
+def total(values):
+    return min(values.sum() + np.zeros(3)[1:].sum(), 100) + len(values)
+
+values = np.arange(4)
+if {first}:
+    print(total(values))
+print(add(values, 1))
+try:
+    allocate(3)
+except NotImplementedError:
+    print("error")
+print(total(values), numba.njit(lambda values: values[-1] + np.dot(values * 1.0, values * 1.0))(values))
+"""
+    assert run(code.format(first=True), tmp_path) == ["10.0", "1", "error", "10.0", "17.0"]
+    assert run(code.format(first=False), tmp_path / "other") == ["1", "error", "10.0", "17.0"]
+
+
+def test_bounds_of_indices_are_checked_on_demand(tmp_path):
+    code = """
+import numpy as np
+from tests.test_jit import average
+values = np.ones((2, 3))
+print(average(values, 1, 2))
+for row in (2, -1):
+    try:
+        average(values, row, 2)
+    except RuntimeError:
+        print("error")
+"""
+    assert run(code, tmp_path, NUMBA_BOUNDSCHECK="1") == ["1.5", "error", "error"]
 
 
 TEXTS = ["the cat and the hat " * 40, "low lower lowest " * 30]

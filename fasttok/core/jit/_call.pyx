@@ -2,7 +2,7 @@
 
 Every kernel has the same signature in C::
 
-    int entry(void **none, void **error, void **pointers, int64_t *lengths)
+    int entry(void **pointers, int64_t *lengths)
 
 `pointers` has the address of each array or number, then the address of each result; `lengths` has the lengths
 of all arrays along their axes. `fasttok.core.jit.compilation` makes such functions.
@@ -22,7 +22,7 @@ cdef enum:
     MOST_RESULTS = 4
     MOST_AXES = 2
 
-ctypedef int (*Entry)(void**, void**, void**, int64_t*) noexcept nogil
+ctypedef int (*Entry)(void**, int64_t*) noexcept nogil
 
 
 cdef union Number:
@@ -111,13 +111,11 @@ cdef class Arguments:
         Return None, a number, or a tuple of numbers.
         """
         cdef Number found[MOST_RESULTS]
-        cdef void* nothing = NULL
-        cdef void* error = NULL
         cdef int status, i
         for i in range(len(results)):
             self.pointers[self.n + i] = &found[i]
         with nogil:
-            status = (<Entry>address)(&nothing, &error, self.pointers, self.lengths)
+            status = (<Entry>address)(self.pointers, self.lengths)
         if status != 0:
             raise RuntimeError(f"a kernel ended with status {status}")
         if results == "i":

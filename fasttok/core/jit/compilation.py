@@ -1,37 +1,32 @@
-"""`compile_kernel`: machine code of a kernel from Numba. This module imports Numba, which is slow."""
+"""`compile_kernel`: machine code of a kernel. This module imports Numba, which is slow."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import binding
-from numba import carray, types  # type: ignore[attr-defined]
+from llvmlite import binding, ir
+from numba import types  # type: ignore[attr-defined]
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.errors import NumbaError
 
-from fasttok.core.jit.storage import Code
-
-# Numba's compiler adds a call of this function of its runtime to all code that has arrays, for arrays that it
-# allocates itself. Kernels do not allocate arrays, so it is never called.
-UNUSED = re.compile(r"^declare( void @NRT_MemInfo_call_dtor\([^)]*\)).*$", re.M)
+from fasttok.core.jit.storage import ENTRY, Code
+from fasttok.core.jit.translation import KernelType, target
+from fasttok.core.jit.views import View, make_view
 
 C_LIBRARY = {"sqrt", "sqrtf"}  # functions that LLVM finds in every process
 
 
-def make_dispatcher(function: Any) -> Any:
-    """Return a function of Numba, without the code that would make it callable from Python and C."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(nogil=True, error_model="numpy", **options)(function)
-
-
-def compile_kernel(dispatcher: Any, kinds: bytes, machine: Any) -> Code:
+def compile_kernel(kernel: KernelType, kinds: bytes, machine: Any) -> Code:
     """Compile a kernel for arguments of some types.
 
     Parameters
     ----------
-    dispatcher : Dispatcher
-        Kernel as a function of Numba.
+    kernel : KernelType
+        The kernel.
     kinds : bytes
         Types of the arguments, as `Arguments` describes them.
     machine : TargetMachine
@@ -45,52 +40,76 @@ def compile_kernel(dispatcher: Any, kinds: bytes, machine: Any) -> Code:
     Raises
     ------
     NotImplementedError
-        If the kernel creates objects or raises exceptions.
-    numba.core.errors.NumbaError
-        If Numba cannot compile the kernel.
+        If the kernel does what kernels cannot do; see `Kernel`.
     """
-    codes = [kinds[i : i + 3].decode() for i in range(0, len(kinds), 3)]
-    dtypes = [np.dtype(code[:2]) if code[0] != "b" else np.dtype(bool) for code in codes]
-    n_axes = [int(code[2]) for code in codes]
-    scalars = [numba.from_dtype(dtype) for dtype in dtypes]
-    given = [types.Array(t, n, "C") if n else t for t, n in zip(scalars, n_axes, strict=True)]
-    dispatcher.compile(tuple(given))
-    found = dispatcher.overloads[tuple(given)].signature.return_type
-    returned = [] if found == types.none else getattr(found, "types", [found])
-    results = "".join("f" if isinstance(one, types.Float) else "i" for one in returned)
-
-    entry = make_dispatcher(_make_entry(dispatcher, dtypes, n_axes, results))
-    pointer: Any = types.CPointer
-    entry.compile(types.void(pointer(types.voidptr), pointer(types.int64)))
-    (compiled,) = entry.overloads.values()
-    (ir,) = entry.inspect_llvm().values()
-    module = binding.parse_assembly(UNUSED.sub(r"define\1 { ret void }", ir))
-    declared = {function.name for function in module.functions if function.is_declaration}
-    needed = [name for name in sorted(declared - C_LIBRARY) if not name.startswith("llvm.")]
-    if needed:
-        raise NotImplementedError(
-            f"the kernel {dispatcher.__name__} needs {', '.join(needed)}; a kernel creates no objects"
-        )
-    return Code(results, compiled.fndesc.llvm_func_name, machine.emit_object(module))
+    given = []
+    for code in (kinds[i : i + 3].decode() for i in range(0, len(kinds), 3)):
+        kind = numba.from_dtype(np.dtype(code[:2] if code[0] != "b" else bool))
+        given.append(View(kind, int(code[2])) if code[2] != "0" else kind)
+    try:
+        with global_compiler_lock:
+            function = kernel.translate(tuple(given))
+            found = function.signature.return_type
+            returned = [] if found == types.none else getattr(found, "types", [found])
+            results = "".join("f" if isinstance(kind, types.Float) else "i" for kind in returned)
+            module = _link([_write_entry(function, results), *function.library.modules.values()])
+    except NumbaError as error:
+        raise NotImplementedError(f"cannot compile the {kernel.name}: {error}") from error
+    _optimise(module, machine)
+    declared = {one.name for one in module.functions if one.is_declaration} - C_LIBRARY
+    if needed := sorted(name for name in declared if not name.startswith("llvm.")):
+        raise NotImplementedError(f"the {kernel.name} needs {', '.join(needed)}; a kernel creates no objects")
+    return Code(results, machine.emit_object(module))
 
 
-def _make_entry(dispatcher: Any, dtypes: list[np.dtype[Any]], n_axes: list[int], results: str) -> Any:
-    """Return a function that calls a kernel with arguments and results at given addresses.
+def _write_entry(function: Any, results: str) -> str:
+    """Return the text of a function that calls a kernel with arguments and results at given addresses."""
+    word, pointer = ir.IntType(64), ir.IntType(8).as_pointer()
+    module = target.create_module("entry")
+    parameters = [pointer.as_pointer(), word.as_pointer()]
+    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), parameters), ENTRY)
+    builder = ir.IRBuilder(entry.append_basic_block())
 
-    Numba compiles only functions with a fixed number of arguments, so its text depends on the kernel.
-    """
-    values, first = [], 0
-    for i, n in enumerate(n_axes):
-        shape = "".join(f"lengths[{axis}], " for axis in range(first, first + n)) or "1, "
-        values.append(f"carray(pointers[{i}], ({shape}), t{i}){'' if n else '[0]'}")
-        first += n
-    targets = [
-        f"carray(pointers[{len(values) + i}], (1, ), {'float64' if code == 'f' else 'int64'})[0]"
-        for i, code in enumerate(results)
-    ]
-    call = f"kernel({', '.join(values)})"
-    text = f"def entry(pointers, lengths):\n    {' = '.join(filter(None, [', '.join(targets), call]))}\n"
-    namespace = {"kernel": dispatcher, "carray": carray, "int64": np.int64, "float64": np.float64}
-    namespace |= {f"t{i}": dtype.type for i, dtype in enumerate(dtypes)}
-    exec(text, namespace)  # noqa: S102  (made above, of numbers only)
-    return namespace["entry"]
+    def read(array: Any) -> Iterator[Any]:
+        for i in count():
+            yield builder.load(builder.gep(array, [word(i)]))
+
+    addresses, lengths = map(read, entry.args)
+    values = []
+    for kind in function.signature.args:
+        address = next(addresses)
+        if isinstance(kind, View):
+            values.append(make_view(target, builder, kind, address, islice(lengths, kind.n_axes)))
+        else:
+            address = builder.bitcast(address, target.get_data_type(kind).as_pointer())
+            values.append(target.unpack_value(builder, kind, address))
+
+    called, found = target.declare_function(module, function.fndesc), function.signature.return_type
+    status, result = target.call_conv.call_function(builder, called, found, function.signature.args, values)
+    is_tuple = hasattr(found, "types")
+    for i, code in enumerate(results):
+        value, kind = (builder.extract_value(result, i), found.types[i]) if is_tuple else (result, found)
+        value = target.cast(builder, value, kind, types.float64 if code == "f" else types.int64)
+        builder.store(value, builder.bitcast(next(addresses), value.type.as_pointer()))
+    builder.ret(status.code)
+    return str(module)
+
+
+def _link(texts: list[str]) -> Any:
+    """Return a module with all functions. All but the entry are dropped where their calls are inlined."""
+    module, *others = [binding.parse_assembly(text) for text in texts]
+    for other in others:
+        module.link_in(other)
+    for one in (*module.functions, *module.global_variables):
+        if not one.is_declaration and one.name != ENTRY:
+            one.linkage = "linkonce_odr"
+    module.verify()
+    return module
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Run the passes of LLVM's level 2. Those of level 3 take longer, and the kernels do not get faster."""
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = True
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)

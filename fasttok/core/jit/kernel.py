@@ -27,7 +27,7 @@ import xxhash
 
 from fasttok.core.jit import storage
 from fasttok.core.jit._call import Arguments
-from fasttok.core.jit.storage import Code
+from fasttok.core.jit.storage import ENTRY, Code
 from fasttok.core.parallel import import_whole
 from fasttok.core.progress import notify
 
@@ -39,7 +39,10 @@ class Kernel:
     """Compiled function over arrays and numbers, which runs without the GIL.
 
     A kernel is compiled once for every combination of types of its arguments. Other kernels can call it. A
-    kernel creates no objects: it does not allocate arrays, and does not raise exceptions.
+    kernel creates no objects: it does not allocate arrays, and does not raise exceptions. It can use numbers,
+    tuples of them, operators, `range`, the functions of `math`, other kernels, and arrays by index and `len`.
+    Indices are neither negative nor slices. With the environment variable NUMBA_BOUNDSCHECK=1, an index out
+    of bounds ends in a RuntimeError.
 
     Parameters
     ----------
@@ -70,16 +73,11 @@ class Kernel:
         return given.run(*self._loaded.get(given.kinds) or self._load(given.kinds))
 
     @cached_property
-    def dispatcher(self) -> Any:
-        """Function of Numba that other kernels call."""
-        from fasttok.core.jit.compilation import make_dispatcher
-
-        return make_dispatcher(self.py_func)
-
-    @property
     def _numba_type_(self) -> Any:
         """Type for Numba, which asks for it when it compiles a call of this kernel."""
-        return self.dispatcher._numba_type_
+        from fasttok.core.jit.translation import KernelType
+
+        return KernelType(self)
 
     def _load(self, kinds: bytes) -> tuple[int, str]:
         """Load the machine code for arguments of some types, and compile it if it is not stored."""
@@ -94,10 +92,10 @@ class Kernel:
             code = storage.read(name, folders)
             if code is None:
                 _announce("compiling the trainer for this machine (first use only)")
-                import_whole("numba")
+                import_whole("fasttok.core.jit.compilation")
                 from fasttok.core.jit.compilation import compile_kernel
 
-                code = compile_kernel(self.dispatcher, kinds, _target_machine())
+                code = compile_kernel(self._numba_type_, kinds, _target_machine())
                 storage.write(name, folders, code)
             address = self._link(code)
             self._loaded[kinds] = address, code.results
@@ -111,7 +109,7 @@ class Kernel:
         engine.add_object_file(binding.ObjectFileRef.from_data(code.data))
         engine.finalize_object()
         self._engines.append(engine)
-        address: int = engine.get_function_address(code.name)
+        address: int = engine.get_function_address(ENTRY)
         return address
 
     def _describe(self, seen: set[Kernel]) -> Iterator[Any]:
@@ -159,9 +157,11 @@ def _describe_machine() -> tuple[Any, ...]:
 
     spec = importlib.util.find_spec("numba")  # its version, without importing it
     folder = Path(spec.origin if spec and spec.origin else "").parent
+    ours = Path(__file__).parent.glob("*.py")  # a change of the compiler counts, too
     with suppress(OSError):
         return (
             (folder / "_version.py").read_bytes(),
+            [xxhash.xxh3_64_hexdigest(path.read_bytes()) for path in sorted(ours)],
             llvmlite.__version__,
             np.__version__,
             sys.version,

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import xxhash
 
+ENTRY = "kernel_entry"  # name of the function in machine code that `Arguments.run` calls
+
 
 class Code(NamedTuple):
     """Machine code of a kernel.
@@ -19,14 +21,11 @@ class Code(NamedTuple):
     ----------
     results : str
         Type of each result: "i" or "f".
-    name : str
-        Symbol of the function to call.
     data : bytes
-        Object file.
+        Object file with the function `ENTRY`.
     """
 
     results: str
-    name: str
     data: bytes
 
 
@@ -49,14 +48,14 @@ def read(name: str, folders: list[Path]) -> Code | None:
             stored = (folder / name).read_bytes()
             checksum, content = stored[:16], stored[16:]
             if xxhash.xxh3_128_digest(content) == checksum:
-                results, symbol, data = content.split(b"\n", 2)
-                return Code(results.decode(), symbol.decode(), data)
+                results, data = content.split(b"\n", 1)
+                return Code(results.decode(), data)
     return None
 
 
 def write(name: str, folders: list[Path], code: Code) -> None:
     """Store machine code in the first folder that can be written, if any."""
-    content = b"\n".join((code.results.encode(), code.name.encode(), code.data))
+    content = code.results.encode() + b"\n" + code.data
     for folder in folders:
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)

@@ -311,8 +311,7 @@ def find_most_frequent(count, pairs, heap, piece_values, piece_offsets, traits, 
                 return -1
             floor = ceiling - (ceiling // 4 + 1)
             reg[FLOOR] = floor if floor > reg[MIN_COUNT] else reg[MIN_COUNT]
-            first = np.int64(0)  # Numba would compile the function again for a literal
-            push_pairs(heap, pairs, count, piece_values, piece_offsets, traits, reg, first, ceiling)
+            push_pairs(heap, pairs, count, piece_values, piece_offsets, traits, reg, 0, ceiling)
         slot = heap[0, 2]
         if heap[0, 0] == count[slot]:
             return slot

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from fasttok.core.jit.kernel import njit
@@ -16,7 +18,7 @@ def update(rows, columns, logs, pair_weights, first, last, words, contexts, word
     is the bias. They are changed. `rate` is float32. The scalar product is the sum of four sums, so that its
     order does not depend on the processor.
     """
-    dim = words.shape[1] - 1
+    dim = len(words[0]) - 1
     whole = dim - dim % 4
     total = 0.0
     for n in range(first, last):
@@ -36,12 +38,12 @@ def update(rows, columns, logs, pair_weights, first, last, words, contexts, word
         gradient *= rate
         for k in range(dim):
             w_change, v_change = gradient * v[k], gradient * w[k]
-            w[k] -= w_change / np.sqrt(w_sums[k])
-            v[k] -= v_change / np.sqrt(v_sums[k])
+            w[k] -= w_change / math.sqrt(w_sums[k])
+            v[k] -= v_change / math.sqrt(v_sums[k])
             w_sums[k] += w_change * w_change
             v_sums[k] += v_change * v_change
-        w[dim] -= gradient / np.sqrt(w_sums[dim])
-        v[dim] -= gradient / np.sqrt(v_sums[dim])
+        w[dim] -= gradient / math.sqrt(w_sums[dim])
+        v[dim] -= gradient / math.sqrt(v_sums[dim])
         w_sums[dim] += gradient * gradient
         v_sums[dim] += gradient * gradient
     return total
