@@ -178,6 +178,16 @@ def test_a_literal_is_no_type_of_its_own():
 
 
 @njit
+def return_five(n):
+    return n, n, n, n, n
+
+
+def test_a_kernel_has_at_most_four_results():
+    with pytest.raises(TypeError, match="kernels have at most 4 results, not 5"):
+        return_five(1)
+
+
+@njit
 def allocate(n):
     return np.zeros(n, np.int64)[0]
 

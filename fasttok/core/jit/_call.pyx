@@ -112,6 +112,8 @@ cdef class Arguments:
         """
         cdef Number found[MOST_RESULTS]
         cdef int status, i
+        if len(results) > MOST_RESULTS:
+            raise TypeError(f"kernels have at most {MOST_RESULTS} results, not {len(results)}")
         for i in range(len(results)):
             self.pointers[self.n + i] = &found[i]
         with nogil:

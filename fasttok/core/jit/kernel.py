@@ -172,7 +172,7 @@ def _describe_machine() -> tuple[Any, ...]:
                 item for item in os.environ.items() if item[0].startswith("NUMBA_") and "CACHE" not in item[0]
             ),
         )
-    return (os.getpid(), folder)
+    return (os.getpid(), folder)  # the version is not known, so only this process may use the code
 
 
 def _announce(message: str) -> None:

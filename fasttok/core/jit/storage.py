@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -59,8 +58,11 @@ def write(name: str, folders: list[Path], code: Code) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=folder)
-            with open(descriptor, "wb") as file:
-                file.write(xxhash.xxh3_128_digest(content) + content)
-            os.replace(temporary, folder / name)
+            temporary = folder / f"{name}.{os.urandom(8).hex()}"
+            try:
+                temporary.write_bytes(xxhash.xxh3_128_digest(content) + content)
+                temporary.replace(folder / name)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
             return
