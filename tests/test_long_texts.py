@@ -162,8 +162,8 @@ def test_str_of_utf8_with_every_pair_of_bytes(n):
                 assert str_of_utf8(data) == decoded(data), data
 
 
-def test_str_of_utf8_writes_nothing_behind_the_text():
-    # Continuation bytes without a first byte are not counted: the text has space for one character.
+def test_str_of_utf8_without_first_bytes():
+    # Such bytes are not counted as characters, so there is no space for them.
     for n in range(1, 100):
         assert str_of_utf8("é".encode() + b"\x80" * n) is None
         assert str_of_utf8(b"\x80" * n) is None
