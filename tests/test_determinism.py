@@ -47,7 +47,7 @@ def test_first_training_logs_that_it_compiles(tmp_path):
         subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True).stderr
         for _ in range(2)
     ]
-    assert b"for this machine (first use only)" in logged[0]
+    assert b"for this machine (some seconds, first use only)" in logged[0]
     assert logged[1] == b""
 
 

@@ -91,7 +91,7 @@ class Kernel:
             folders = list(storage.find_folders(self.py_func.__code__.co_filename))
             code = storage.read(name, folders)
             if code is None:
-                _announce("compiling the trainer for this machine (first use only)")
+                _announce("compiling code for this machine (some seconds, first use only)")
                 import_whole("fasttok.core.jit.compilation")
                 from fasttok.core.jit.compilation import compile_kernel
 
