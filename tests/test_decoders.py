@@ -423,6 +423,22 @@ def texts_of(tok, text, **options):
     return streamed
 
 
+@pytest.mark.parametrize("decoder", [None, Louder("?"), Swap()])
+@pytest.mark.parametrize("skip", [False, True])
+def test_batches_of_long_rows(decoder, skip, monkeypatch):
+    tok = bytes_tokenizer(decoder)
+    rows = [tok.encode(text, special="all") for text in ("ab<ab>naïve a<s>", "a", "", "<s>b", "é" * 40)]
+    expected = tok.decode_batch(rows, skip_special_tokens=skip)
+    monkeypatch.setattr("fasttok.tokenizer.tokenizer.LONG_ROW", 1)
+    assert tok.decode_batch(rows, skip_special_tokens=skip) == expected
+    assert [tok.decode(row, skip_special_tokens=skip) for row in rows] == expected
+    assert tok.decode_batch([]) == []
+    with pytest.raises(IndexError, match="position 1 of row 1"):
+        tok.decode_batch([[97] * 9, [97, 10**6] * 9])
+    with pytest.raises(UnicodeDecodeError, match="row 2 of batch"):
+        tok.decode_batch([[97] * 9, [97] * 9, [0xC3] * 9], errors="strict")
+
+
 def test_custom_decoders(tmp_path):
     for decoder, text, expected in [
         (Swap(), "ab<ab>a b a", "ba<ab>a b a"),

@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from fasttok.display.merge_trees import MergeTree
     from fasttok.tokens.store import TokenStore
 
+LONG_ROW = 1024  # mean length in ids from which the rows of a batch are decoded one by one
+
 
 class Tokenizer:
     """Complete tokenizer: normalizer, pretokenizer, model, added tokens, template and decoder.
@@ -1647,7 +1649,13 @@ class Tokenizer:
         """
         checked_choice("errors", errors, "replace", "strict")
         checked_flag("skip_special_tokens", skip_special_tokens)
-        texts = self.text_decoder(clean_up).decode_rows(as_rows(batch, "batch"), skip_special_tokens)
+        decoder, rows = self.text_decoder(clean_up), as_rows(batch, "batch")
+        texts: Iterable[bytes]
+        if len(rows.values) >= LONG_ROW * len(rows):
+            decoder.check(rows.values, rows.offsets)
+            texts = (decode_row(decoder, row, skip_special_tokens) for row in rows)
+        else:
+            texts = decoder.decode_rows(rows, skip_special_tokens)
         decoded: list[str] = []
         try:
             for text in texts:
