@@ -111,6 +111,22 @@ COLD = [Column("cold s", seconds("cold_s"), ".2f"), Column("MB/s", rate("cold_s"
 WARM = [Column("warm s", seconds("warm_s"), ".2f"), Column("MB/s", rate("warm_s"), ".1f")]
 PEAK = [Column("peak MB", lambda row: row["peak_mb"], "d")]
 # Section of each task, in the order of the page.
+# Commands that measure the tasks of the sections, where they are not named like these, or have options.
+COMMANDS = {
+    "cold-train": "train --cold",
+    "sweep": "sweep --quick",
+    "document": "document --ranks cl100k_base",
+    "wordpiece": "wordpiece --step train",
+    "wordpiece-encode": "wordpiece --step encode",
+    "sentencepiece-open": "sentencepiece --step open",
+    "sentencepiece-encode": "sentencepiece --step encode",
+    "sentencepiece-train": "sentencepiece --step train",
+    "store-open": "store",
+    "ngrams": "learn",
+    "neighbours": "learn",
+    "calls": "small --ranks cl100k_base",
+}
+
 SECTIONS = {
     "train": Section(
         "Train byte-level BPE",
@@ -148,7 +164,7 @@ SECTIONS = {
         "follow for the same text and vocabulary. The first table has the ratio for each library alone: its "
         "median and its least over all cells; the median time to import the library, load the vocabulary and "
         "encode one letter; and the number of cells in which it gives other ids and therefore has no time. "
-        "The rows were made by `python -m benchmarks sweep --quick`: 1 MB of each language, one thread.",
+        "The texts have 1 MB each, and all libraries use one thread.",
         tables=tables_of_sweep,
     ),
     "cells": Section(
@@ -373,7 +389,8 @@ def render(results: Path) -> str:
         rows = newest_rows(results, task)
         if rows:
             made = section.tables(rows) if section.tables else table(rows)
-            parts.append(f"## {section.title}\n\n{section.note}\n\n{made}\n\n{context(rows)}\n")
+            command = f"Command: `python -m benchmarks {COMMANDS.get(task, task)}`"
+            parts.append(f"## {section.title}\n\n{section.note}\n\n{command}\n\n{made}\n\n{context(rows)}\n")
     return "\n".join(parts)
 
 
