@@ -110,7 +110,6 @@ def percent(key: str) -> Callable[[Row], float]:
 COLD = [Column("cold s", seconds("cold_s"), ".2f"), Column("MB/s", rate("cold_s"), ".1f")]
 WARM = [Column("warm s", seconds("warm_s"), ".2f"), Column("MB/s", rate("warm_s"), ".1f")]
 PEAK = [Column("peak MB", lambda row: row["peak_mb"], "d")]
-# Section of each task, in the order of the page.
 # Commands that measure the tasks of the sections, where they are not named like these, or have options.
 COMMANDS = {
     "cold-train": "train --cold",
@@ -127,6 +126,7 @@ COMMANDS = {
     "calls": "small --ranks cl100k_base",
 }
 
+# Section of each task, in the order of the page.
 SECTIONS = {
     "train": Section(
         "Train byte-level BPE",

@@ -99,6 +99,11 @@ def hash_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def encodings_of(digest: str) -> list[str]:
+    """Return the names of the encodings with a rank file, known by its hash."""
+    return [name for name, encoding in ENCODINGS.items() if encoding.sha256 == digest]
+
+
 def find_encoding(digest: str, stem: str) -> str | None:
     """Return the name of the encoding of a rank file, known by its content or by its name.
 
@@ -120,7 +125,7 @@ def find_encoding(digest: str, stem: str) -> str | None:
     >>> find_encoding(digest, "cl100k_base"), find_encoding(digest, "mine")
     ('cl100k_base', None)
     """
-    same = [name for name, encoding in ENCODINGS.items() if encoding.sha256 == digest]
+    same = encodings_of(digest)
     if same and stem not in same:
         return same[0]
     return stem if stem in ENCODINGS else None

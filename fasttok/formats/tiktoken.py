@@ -19,7 +19,7 @@ from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.core.saving import atomic_write
 from fasttok.formats._ranks import parse_ranks
 from fasttok.formats.base import SPARE_IDS, Format, Option, check_largest_id, check_plain, pieces_in_text
-from fasttok.formats.encodings import ENCODINGS, find_encoding, hash_of
+from fasttok.formats.encodings import ENCODINGS, encodings_of, find_encoding, hash_of
 from fasttok.models.bpe._splits import split_pieces
 from fasttok.models.bpe.alphabets import Bytes
 from fasttok.models.bpe.model import BPEModel
@@ -100,9 +100,9 @@ def load(
         )
     data = _read(name)
     digest = hash_of(data)
-    named = [one for one, known in ENCODINGS.items() if known.sha256 == digest]
-    if encoding and named and encoding not in named:
-        raise ValueError(f"{name} is the rank file of {' and '.join(named)}, not of {encoding}")
+    owners = encodings_of(digest)
+    if encoding and owners and encoding not in owners:
+        raise ValueError(f"{name} is the rank file of {' and '.join(owners)}, not of {encoding}")
     found = None if encoding else find_encoding(digest, _stem_of(name))
     encoding = encoding or found
     if encoding is None and pretokenizer is None:
