@@ -68,21 +68,22 @@ def test_small_texts_do_not_seed():
     assert len(cache) == 3
 
 
-def make_unreachable(n: int) -> BPEModel:
+def make_unreachable(n: int, alphabet: ft.Bytes | ft.Characters | None = None) -> BPEModel:
     """Return a model with `ignore_merges` whose pieces, except one, no merges make."""
     rng = random.Random(3)
     pieces = {bytes(rng.choices(b"abcdefgh", k=rng.randint(3, 22))) for _ in range(n)}
-    return BPEModel(
-        [*(bytes([i]) for i in range(256)), b"ab", *sorted(pieces)], [(97, 98)], ignore_merges=True
-    )
+    characters = [bytes([i]) for i in range(128 if isinstance(alphabet, ft.Characters) else 256)]
+    rows = [*characters, b"ab", *sorted(pieces)]
+    return BPEModel(rows, [(97, 98)], alphabet=alphabet or ft.Bytes(), ignore_merges=True)
 
 
+@pytest.mark.parametrize("alphabet", [ft.Bytes(), ft.Characters()])
 @pytest.mark.parametrize("limit", [1 << 19, 1 << 20, 1 << 24])
-def test_pieces_that_no_merges_make(limit):
+def test_pieces_that_no_merges_make(limit, alphabet):
     # Such a piece gets its id only by being looked up, which a seeded cache must do.
-    model = make_unreachable(2000)
+    model = make_unreachable(2000, alphabet)
     rng = random.Random(4)
-    pieces = model.pieces.to_bytes()[256:]
+    pieces = [piece for piece in model.pieces.to_bytes() if len(piece) > 2]
     texts = rng.sample(pieces, len(pieces)) + [piece + b"x" for piece in pieces] + pieces
     rows, cache = ft.Ragged.from_bytes(texts), PretokenCache(limit)
     for _ in range(3):

@@ -1,10 +1,11 @@
 """The pretoken cache as encoders use it; see _cache.pyx."""
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport FT_PREFETCH, Key
+from fasttok.models._pieces cimport PieceTable
 
 cdef extern from "_lookup.h" nogil:
     enum:
@@ -24,6 +25,7 @@ cdef extern from "_lookup.h" nogil:
         const uint8_t* pretoken,
         size_t length,
     )
+    bint has_key "ft_has_key"(const CacheEntry* entry, Key key)
     size_t copy_ids "ft_copy_ids"(const CacheEntry* entry, const uint8_t* arena, uint32_t* out)
     size_t cache_first "ft_copy_first"(const CacheEntry* entry, Key key, uint32_t* out)
     void make_keys "ft_make_keys"(
@@ -75,10 +77,9 @@ cdef class PretokenCache:
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil
-    cdef bint can_seed(self, Py_ssize_t n_pieces, Py_ssize_t n_bytes) noexcept nogil
-    cdef void seed(
-        self, const uint8_t* values, const int64_t* offsets, const uint8_t* included, Py_ssize_t n, Py_ssize_t n_included
-    ) noexcept nogil
+    cdef bint can_seed(self, PieceTable pieces) noexcept nogil
+    cdef void seed(self, PieceTable pieces) noexcept nogil
+    cdef void _add_piece(self, PieceTable pieces, uint32_t row) noexcept nogil
     cdef Py_ssize_t table_bytes(self) noexcept nogil
     cdef bint _is_full(self) noexcept nogil
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil

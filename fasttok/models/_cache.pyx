@@ -10,18 +10,19 @@ not in the cache is none of them.
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key, make_key
+from fasttok.core._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, make_key
+from fasttok.models._pieces cimport PieceTable
 
 cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
-    SEED_SHARE = 16  # a cache that has met 1/16 as many pretokens as there are pieces is seeded
-    BLOCK = 32  # pieces whose entries are fetched together
+    SEED_SHARE = 4  # a cache that has met 1/4 as many pretokens as there are pieces is seeded
+    BLOCK = 32  # pieces that are fetched together
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
 
@@ -105,57 +106,51 @@ cdef class PretokenCache:
             memcpy(self.arena + place + 4 * n, pretoken, length)
         self.arena_used += needed
 
-    cdef bint can_seed(self, Py_ssize_t n_pieces, Py_ssize_t n_bytes) noexcept nogil:
-        """Return whether so many pieces fit, and the cache has met enough pretokens.
+    cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
+        """Return whether the pieces fit, and the cache has met enough pretokens.
 
-        Seeding costs about as much as encoding a sixteenth as many pretokens, so small texts do not pay for it.
+        Seeding costs about as much as looking up a quarter as many pretokens one by one.
         """
         return (
-            self.n_used * SEED_SHARE >= n_pieces
-            and 2 * (self.n_used + n_pieces) <= (<Py_ssize_t>1) << (64 - self.smallest_shift)
-            and self.arena_used + n_bytes + 8 * n_pieces <= self.limit // 2
+            self.n_used * SEED_SHARE >= pieces.n_used
+            and 2 * (self.n_used + pieces.n_used) <= (<Py_ssize_t>1) << (64 - self.smallest_shift)
+            and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_used <= self.limit // 2
         )
 
-    cdef void seed(
-        self, const uint8_t* values, const int64_t* offsets, const uint8_t* included, Py_ssize_t n, Py_ssize_t n_included
-    ) noexcept nogil:
-        """Add the included ones of n distinct pieces, whose ids are their rows, unless they are in the cache.
+    cdef void seed(self, PieceTable pieces) noexcept nogil:
+        """Add the pieces, unless they are in the cache. `can_seed` must be true.
 
-        `can_seed` must be true. If memory runs out, the cache is not seeded.
+        The pieces come in the order of their hashes, so the table is written from its beginning to its end. If memory
+        runs out, the cache is not seeded.
         """
-        cdef Key keys[BLOCK]
-        cdef uint64_t hashes[BLOCK]
         cdef uint32_t rows[BLOCK]
-        cdef Py_ssize_t row = 0, k, j
-        cdef const uint8_t* piece
-        cdef Py_ssize_t length
+        cdef Py_ssize_t place = 0, row, k, i, length
         cdef Py_ssize_t needed = 0  # space in the arena
         cdef int shift = self.shift
-        for row in range(n):
-            length = offsets[row + 1] - offsets[row]
-            if included[row] and length >= LONG:
+        for row in range(pieces.n_pieces):
+            length = pieces.offsets[row + 1] - pieces.offsets[row]
+            if length >= LONG:
                 needed += 4 + ((length + 3) & ~<Py_ssize_t>3)
-        while (<Py_ssize_t>1) << (64 - shift) < 2 * (self.n_used + n_included):
+        while (<Py_ssize_t>1) << (64 - shift) < 2 * (self.n_used + pieces.n_used):
             shift -= 1
         if not self._reserve(needed) or (shift < self.shift and not self._resize(shift)):
             return
-        row = 0
-        while row < n:
-            k = 0
-            while row < n and k < BLOCK:
-                if included[row]:
-                    rows[k] = row
-                    keys[k] = make_key(values, offsets[row], offsets[row + 1] - offsets[row], offsets[n])
-                    hashes[k] = hash_key(keys[k])
-                    cache_prefetch(self, hashes[k])
-                    k += 1
-                row += 1
-            for j in range(k):
-                piece = values + offsets[rows[j]]
-                length = offsets[rows[j] + 1] - offsets[rows[j]]
-                if find_entry(self.entries, self.shift, self.arena, keys[j], hashes[j], piece, length) == NULL:
-                    self.put(keys[j], hashes[j], piece, length, &rows[j], 1)
+        while place < (<Py_ssize_t>1) << pieces.bits:
+            k = pieces.next_rows(&place, rows, BLOCK)
+            for i in range(k):
+                FT_PREFETCH(pieces.values + pieces.offsets[rows[i]])
+            for i in range(k):
+                self._add_piece(pieces, rows[i])
         self.is_seeded = True
+
+    cdef void _add_piece(self, PieceTable pieces, uint32_t row) noexcept nogil:
+        """Add one piece, unless it is in the cache."""
+        cdef Py_ssize_t start = pieces.offsets[row], length = pieces.offsets[row + 1] - start
+        cdef Key key = make_key(pieces.values, start, length, pieces.offsets[pieces.n_pieces])
+        cdef uint64_t hashed = hash_key(key)
+        cdef const uint8_t* piece = pieces.values + start
+        if find_entry(self.entries, self.shift, self.arena, key, hashed, piece, length) == NULL:
+            self.put(key, hashed, piece, length, &row, 1)
 
     cdef bint _is_full(self) noexcept nogil:
         """Return whether the table is half full; for a table of the largest size, whether it is 7/8 full."""

@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport Key
 from fasttok.models._cache cimport PretokenCache
+from fasttok.models._pieces cimport PieceTable
 from fasttok.text._spans cimport Spans
 
 # Negative results of `encode_pretoken`: reasons why there are no ids.
@@ -28,15 +29,9 @@ cdef int raise_failure(
 cdef class PretokenEncoder:
     cdef const uint32_t[::1] id_lengths  # see `set_lengths`
     cdef bint locates_single  # whether `locate_pretoken` is called for pretokens with a single id as well
-    cdef const uint8_t[::1] piece_values  # see `set_whole`
-    cdef const int64_t[::1] piece_offsets
-    cdef const uint8_t[::1] is_whole
-    cdef Py_ssize_t n_whole
+    cdef PieceTable whole  # pieces that, as a pretoken, get their own id alone; may be None
 
     cdef Py_ssize_t encode_pretoken(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
-    ) noexcept nogil
-    cdef Py_ssize_t encode_unseen(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil
     cdef Py_ssize_t encode_rows(

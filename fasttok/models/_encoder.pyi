@@ -15,9 +15,6 @@ class PretokenEncoder:
         out_offsets: NDArray[np.int64],
     ) -> int: ...
     def set_lengths(self, lengths: NDArray[np.uint32]) -> None: ...
-    def set_whole(
-        self, values: NDArray[np.uint8], offsets: NDArray[np.int64], is_whole: NDArray[np.uint8]
-    ) -> None: ...
     def encode_located(
         self,
         text: NDArray[np.uint8],

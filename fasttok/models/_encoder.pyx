@@ -5,8 +5,6 @@ in blocks of 64: first their keys are computed and the table entries prefetched,
 memory latencies of a block therefore overlap.
 """
 
-import numpy as np
-
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
@@ -16,9 +14,11 @@ from fasttok.models._cache cimport (
     PretokenCache,
     cache_first,
     cache_prefetch,
+    has_key,
     look_up,
     make_keys,
 )
+from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.text._spans cimport TOO_LONG, Spans
 from fasttok.text.unicode._utf8 cimport read_code_point
 
@@ -52,17 +52,11 @@ cdef class PretokenEncoder:
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        """Write the ids of a pretoken that is not in the cache; return their number, or a negative reason.
+        """Write the ids of a pretoken that is no piece of `whole`; return their number, or a negative reason.
 
         Loops that may run for more than some milliseconds call ``interrupt.check()``.
         """
         return OUT_OF_MEMORY
-
-    cdef Py_ssize_t encode_unseen(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
-    ) noexcept nogil:
-        """Encode a pretoken that is none of the pieces of `set_whole`, as `encode_pretoken` does."""
-        return self.encode_pretoken(pretoken, length, out, interrupt)
 
     def encode(
         self,
@@ -113,16 +107,6 @@ cdef class PretokenEncoder:
         or an id from k on, stands for one unknown character.
         """
         self.id_lengths = lengths
-
-    def set_whole(self, const uint8_t[::1] values, const int64_t[::1] offsets, const uint8_t[::1] is_whole):
-        """Set the pieces that are encoded as a single id; called at most once, before the encoder is shared.
-
-        ``values`` (uint8[..]) and ``offsets`` (int64[k + 1]) have the pieces; the id of a piece is its row.
-        ``is_whole`` (uint8[k]) is 1 for each piece that, as a pretoken, gets its own id alone. A cache may start
-        with these pieces.
-        """
-        self.piece_values, self.piece_offsets, self.is_whole = values, offsets, is_whole
-        self.n_whole = np.count_nonzero(is_whole)
 
     def encode_located(
         self,
@@ -286,8 +270,10 @@ cdef class PretokenEncoder:
     ) noexcept nogil:
         """Encode a pretoken that is not in the cache, and cache it."""
         cdef Py_ssize_t n
-        if cache.is_seeded:
-            n = self.encode_unseen(pretoken, length, out, cache.interrupt)
+        cdef bint may_be_whole = self.whole is not None and not cache.is_seeded
+        out[0] = self.whole.find_hashed(hashed, pretoken, length) if may_be_whole else <uint32_t>NOTHING
+        if out[0] != <uint32_t>NOTHING:
+            n = 1
         else:
             n = self.encode_pretoken(pretoken, length, out, cache.interrupt)
         if n >= DO_NOT_CACHE:
@@ -295,10 +281,8 @@ cdef class PretokenEncoder:
             cache.n_not_cached += 1
         elif n > 0:
             cache.put(key, hashed, pretoken, length, out, n)
-            if not cache.is_seeded and self.n_whole and cache.can_seed(self.n_whole, self.piece_values.shape[0]):
-                cache.seed(
-                    &self.piece_values[0], &self.piece_offsets[0], &self.is_whole[0], self.is_whole.shape[0], self.n_whole
-                )
+            if may_be_whole and cache.can_seed(self.whole):
+                cache.seed(self.whole)
         return n
 
     cdef Py_ssize_t locate_spans(
@@ -390,6 +374,22 @@ cdef class PretokenEncoder:
         return 0
 
 
+cdef void fetch_pieces(
+    PieceTable pieces, PretokenCache cache, const Key* keys, const uint64_t* hashes, Py_ssize_t n
+) noexcept nogil:
+    """Fetch the pieces that may be equal to those of n <= BLOCK pretokens that are not in the cache."""
+    cdef uint64_t missing[BLOCK]
+    cdef Py_ssize_t i, n_missing = 0
+    cdef int step
+    for i in range(n):
+        if not has_key(&cache.entries[hashes[i] >> cache.shift], keys[i]):
+            missing[n_missing] = hashes[i]
+            n_missing += 1
+    for step in range(3):
+        for i in range(n_missing):
+            pieces.fetch(missing[i], step)
+
+
 cdef inline Py_ssize_t encode_ends(
     PretokenEncoder encoder,
     const uint8_t* text,
@@ -404,17 +404,22 @@ cdef inline Py_ssize_t encode_ends(
     cdef Key keys[BLOCK]
     cdef uint64_t hashes[BLOCK]
     cdef Py_ssize_t done = 0, i, size, n_ids, start = base, begin
+    cdef bint is_fetched  # whether the pieces of this block are fetched
     cdef uint32_t* at = out
     while done < n:
         size = min(<Py_ssize_t>BLOCK, n - done)
         make_keys(text, n_text, base, start, ends, size, cache.entries, cache.shift, keys, hashes)
         i = 0
+        is_fetched = False
         while True:
             i = look_up(
                 text, base, start, ends, i, size, cache.entries, cache.shift, cache.arena, keys, hashes, &at
             )
             if i == size:
                 break
+            if not is_fetched and encoder.whole is not None and not cache.is_seeded:
+                fetch_pieces(encoder.whole, cache, keys + i, hashes + i, size - i)
+                is_fetched = True
             begin = base + ends[i - 1] if i else start
             n_ids = encoder._encode_new(
                 keys[i], hashes[i], text + begin, base + ends[i] - begin, cache, at

@@ -16,6 +16,7 @@ cdef class PieceTable:
     cdef uint64_t* table  # per entry: the lower half of the hash in the upper 32 bits, the id in the lower
     cdef int bits
     cdef Py_ssize_t n_pieces
+    cdef Py_ssize_t n_used  # number of pieces in the table
     cdef object _owners
 
     cdef bint has(self, uint32_t i, const uint8_t* piece, Py_ssize_t length) noexcept nogil
@@ -23,6 +24,7 @@ cdef class PieceTable:
     cdef uint32_t find_hashed(self, uint64_t hashed, const uint8_t* piece, Py_ssize_t length) noexcept nogil
     cdef void _hash_block(self, Py_ssize_t first, uint64_t* hashes, int steps) noexcept
     cdef void fetch(self, uint64_t hashed, int step) noexcept nogil
+    cdef Py_ssize_t next_rows(self, Py_ssize_t* place, uint32_t* rows, Py_ssize_t most) noexcept nogil
 
 
 cdef inline uint64_t hash_piece(const uint8_t* piece, Py_ssize_t length) noexcept nogil:

@@ -50,6 +50,7 @@ cdef class PieceTable:
                 while self.table[place] != EMPTY:
                     place = (place + 1) & mask
                 self.table[place] = hashes[i - first] << 32 | <uint64_t>i
+                self.n_used += 1
 
     def __dealloc__(self):
         free(self.table)
@@ -119,6 +120,21 @@ cdef class PieceTable:
                 if self.has(i, piece, length):
                     return i
             place = (place + 1) & mask
+
+    cdef Py_ssize_t next_rows(self, Py_ssize_t* place, uint32_t* rows, Py_ssize_t most) noexcept nogil:
+        """Write the ids of the next pieces in the order of their hashes; return their number, up to `most`.
+
+        `place` is where the table is read on: at first 0, at the end the size of the table. The offsets of the pieces are
+        fetched.
+        """
+        cdef Py_ssize_t n = 0
+        while n < most and place[0] < <Py_ssize_t>1 << self.bits:
+            if self.table[place[0]] != EMPTY:
+                rows[n] = self.table[place[0]] & 0xFFFFFFFFU
+                FT_PREFETCH(&self.offsets[rows[n]])
+                n += 1
+            place[0] += 1
+        return n
 
     cdef void fetch(self, uint64_t hashed, int step) noexcept nogil:
         """Fetch memory that `find_hashed` will read for this hash.

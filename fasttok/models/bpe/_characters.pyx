@@ -48,7 +48,7 @@ cdef class CharacterEncoder(MergeEncoder):
         Whether the spans of ids are found by merging again. Otherwise, ids have the lengths that `set_lengths`
         sets, and an id without a length has all consecutive unknown characters, or one if they are not fused.
     whole : PieceTable or None
-        Table in which a pretoken is looked up before it is merged.
+        Pieces that, as a pretoken, get their own id alone.
     merge_ranks : uint32[m], optional
         Rank of each merge; default: its row.
     """
@@ -204,10 +204,6 @@ cdef class CharacterEncoder(MergeEncoder):
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         cdef Py_ssize_t n
-        if self.whole is not None:
-            out[0] = self.whole.find(pretoken, length)
-            if out[0] != NOTHING:
-                return 1
         n = self._write_symbols(pretoken, length, out, NULL)
         return self.merge(out, n, NULL, interrupt) if n > 0 else n
 

@@ -5,7 +5,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.models._encoder cimport PretokenEncoder
-from fasttok.models._pieces cimport PieceTable
 
 cdef enum:
     SHORT = 64  # maximum number of symbols whose positions fit the bits of one word
@@ -24,7 +23,6 @@ cdef class MergeEncoder(PretokenEncoder):
     cdef Py_ssize_t n_ranks
     cdef bint is_in_order  # whether every merge ranks after the merges that produce its parts
     cdef int64_t fused_id  # runs of this id become one in a row; -1 for none
-    cdef PieceTable whole  # pretokens that are looked up instead of merged; may be None
     cdef uint32_t* byte_ranks  # rank of the pair of bytes (a, b) at a << 8 | b; NULL for characters
 
     cdef int set_merges(

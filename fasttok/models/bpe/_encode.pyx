@@ -525,7 +525,7 @@ cdef class BPEEncoder(MergeEncoder):
         Distinct pairs in order of rank, and their merged ids. Ids must be less than MOST_PIECES; there are at
         most MOST_PIECES merges.
     whole : PieceTable or None
-        Table in which a pretoken is looked up before it is merged.
+        Pieces that, as a pretoken, get their own id alone.
     merge_ranks : uint32[m], optional
         Rank of each merge; default: its row.
     """
@@ -696,15 +696,6 @@ cdef class BPEEncoder(MergeEncoder):
         return rank
 
     cdef Py_ssize_t encode_pretoken(
-        self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
-    ) noexcept nogil:
-        if self.whole is not None:
-            out[0] = self.whole.find(pretoken, length)
-            if out[0] != NOTHING:
-                return 1
-        return self.encode_unseen(pretoken, length, out, interrupt)
-
-    cdef Py_ssize_t encode_unseen(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
         cdef int32_t order[SHORT]

@@ -259,7 +259,6 @@ class BPEModel(Model):
             table = PieceTable(*names, may_be.view(np.uint8))
             encoder: MergeEncoder = BPEEncoder(byte_ids, merges, merge_ids, table, ranks)
             encoder.set_lengths(self.pieces.lengths.astype(np.uint32))
-            encoder.set_whole(*names, may_be.view(np.uint8))
             return encoder
         parsed, options = self._parsed, self._parsed.alphabet
         if self._is_by_score(options):
