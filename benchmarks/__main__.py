@@ -282,6 +282,7 @@ def unigram(threads: int, libraries: tuple[str, ...], processes: int) -> None:
             name for name in TASKS["unigram"] if name != "tokenizers" or vocab_size == 8_000
         )
         run("unigram", chosen, processes, 3, [path, str(vocab_size), str(threads)])
+    run("unigram-words", libraries, processes, 3, [texts.english(), "32000", str(threads)])
 
 
 @main.command()

@@ -120,6 +120,7 @@ COMMANDS = {
     "sentencepiece-open": "sentencepiece --step open",
     "sentencepiece-encode": "sentencepiece --step encode",
     "sentencepiece-train": "sentencepiece --step train",
+    "unigram-words": "unigram",
     "store-open": "store",
     "ngrams": "learn",
     "neighbours": "learn",
@@ -189,6 +190,12 @@ SECTIONS = {
         "Train Unigram",
         "Each line is a document, normalized with `nmt_nfkc`. Trainers choose different pieces, so only the "
         "number of pieces is compared.",
+        ("text", "ids", "threads"),
+        [*COLD, *WARM, *PEAK],
+    ),
+    "unigram-words": Section(
+        "Train Unigram on words between spaces",
+        "As above, but words are not cut between scripts or before digits (pretokenizer `metaspace`).",
         ("text", "ids", "threads"),
         [*COLD, *WARM, *PEAK],
     ),

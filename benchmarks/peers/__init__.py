@@ -41,6 +41,7 @@ TASKS: dict[str, dict[str, Callable[..., Work]]] = {
     "offsets": offsets.TASK,
     "added": added.TASK,
     "unigram": unigram.TRAIN,
+    "unigram-words": unigram.TRAIN_ON_WORDS,
     "segment": unigram.ENCODE,
     "wordpiece": wordpiece.TRAIN,
     "batch": wordpiece.BATCH,

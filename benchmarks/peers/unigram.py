@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 from typing import Any
 
 from benchmarks.peers.common import Work, hash_ids, hash_rows, read_text, use_threads
@@ -16,12 +17,12 @@ from benchmarks.peers.common import Work, hash_ids, hash_rows, read_text, use_th
 SPECIAL = ["<unk>", "<s>", "</s>"]
 
 
-def train_fasttok(path: str, vocab_size: int, threads: int) -> Work:
+def train_fasttok(path: str, vocab_size: int, threads: int, *, pretokenizer: str = "sentencepiece") -> Work:
     import fasttok as ft
 
     def work() -> Any:
         counts = ft.count_pretokens(
-            ft.Corpus.from_files(path, document="line"), "sentencepiece", "nmt_nfkc", workers=threads
+            ft.Corpus.from_files(path, document="line"), pretokenizer, "nmt_nfkc", workers=threads
         )
         return ft.train(
             counts, model="unigram", vocab_size=vocab_size, special_tokens=SPECIAL, workers=threads
@@ -30,13 +31,18 @@ def train_fasttok(path: str, vocab_size: int, threads: int) -> Work:
     return work, lambda tok: f"{tok.vocab_size} ids"
 
 
-def train_sentencepiece(path: str, vocab_size: int, threads: int) -> Work:
+def train_sentencepiece(path: str, vocab_size: int, threads: int, **options: bool) -> Work:
     import sentencepiece
 
     def work() -> Any:
         model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
-            input=path, model_writer=model, vocab_size=vocab_size, num_threads=threads, minloglevel=2
+            input=path,
+            model_writer=model,
+            vocab_size=vocab_size,
+            num_threads=threads,
+            minloglevel=2,
+            **options,
         )
         return model.getvalue()
 
@@ -96,4 +102,9 @@ def encode_sentencepiece(path: str, model: str, threads: int) -> Work:
 
 
 TRAIN = {"fasttok": train_fasttok, "sentencepiece": train_sentencepiece, "tokenizers": train_tokenizers}
+# Words between spaces are not cut between scripts, nor before digits.
+TRAIN_ON_WORDS = {
+    "fasttok": partial(train_fasttok, pretokenizer="metaspace"),
+    "sentencepiece": partial(train_sentencepiece, split_by_unicode_script=False, split_by_number=False),
+}
 ENCODE = {"fasttok": encode_fasttok, "sentencepiece": encode_sentencepiece}

@@ -16,7 +16,7 @@ from fasttok.core._lists import lists_of_rows
 from fasttok.core.errors import PatternError, SpecialTokenError, TextError, UnknownCharacterError
 from fasttok.core.parallel import map_ordered, resolve_workers
 from fasttok.core.ragged import Ragged
-from fasttok.corpus.batches import Batch
+from fasttok.corpus.batches import Batch, split_document
 from fasttok.corpus.corpus import Corpus
 from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.models._encoder import PretokenEncoder
@@ -28,7 +28,7 @@ from fasttok.text.pipeline import Pipeline, Prepared
 from fasttok.text.rows import Rows
 from fasttok.text.unicode.utf8 import Errors, encode_utf8
 from fasttok.tokenizer.nbest import find_nbest
-from fasttok.tokenizer.parts import split_text
+from fasttok.tokenizer.parts import StrPart, split_text
 from fasttok.tokenizer.stream import EncodedPart, Parts, count_parts, fuse_unknown, join_parts
 
 Result = TypeVar("Result")
@@ -370,9 +370,12 @@ class TextEncoder:
         return parts if (unk_id := self._fused_id) is None else fuse_unknown(parts, unk_id)
 
     def _encode_batches(
-        self, batches: Iterator[Batch], special: Special, n_workers: int, sampling: Sampler | None
+        self, batches: Iterator[Batch | StrPart], special: Special, n_workers: int, sampling: Sampler | None
     ) -> Parts:
-        """Encode the batches of a corpus. Runs of the unknown token are not fused across parts."""
+        """Encode the batches of a corpus, or the parts of a text.
+
+        Runs of the unknown token are not fused across parts.
+        """
         _ = self._model.encoder, self._model.part_encoder  # build both here, not in several threads at once
         limit = min(CACHE_BYTES, max(ALL_CACHES_BYTES // n_workers, LEAST_CACHE_BYTES))
         caches: list[PretokenCache] = []
@@ -382,7 +385,10 @@ class TextEncoder:
             caches.append(cache)
             return cache
 
-        def encode_batch(cache: PretokenCache, batch: Batch) -> tuple[EncodedPart, NDArray[np.uint32]]:
+        def encode_batch(
+            cache: PretokenCache, part: Batch | StrPart
+        ) -> tuple[EncodedPart, NDArray[np.uint32]]:
+            batch = part.to_batch() if isinstance(part, StrPart) else part
             with batch.locating_errors():
                 prepared = self._pipeline.prepare(batch.rows(), special)
                 rows, buffer = self._encode(cache, prepared, sampling, batch)
@@ -458,7 +464,7 @@ class TextEncoder:
                 ids, spans = self._locate(cache, rows, self._model.encoder, special)
                 return ids.copy(), spans.copy()
             located = _SpansBuilder(len(data), self._fused_id)
-            for batch in split_text(self._pipeline, data, PART_BYTES):
+            for batch in split_document(np.frombuffer(data, np.uint8), 0, self._pipeline, PART_BYTES):
                 encoder = self._model.part_encoder if batch.is_part else self._model.encoder
                 with batch.locating_errors():
                     ids, spans = self._locate(cache, batch.rows(aligned=True), encoder, special)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +17,46 @@ from fasttok.text.unicode.utf8 import encode_utf8
 WINDOW = 1 << 12  # code points at the end of a part in which a cut is searched first
 
 
-def split_text(pipeline: Pipeline, text: str | bytes, size: int) -> Iterator[Batch]:
-    """Yield a text in parts of about `size` bytes or code points; a part is converted when it is requested.
+class StrPart(NamedTuple):
+    """Part of a ``str``, from code point `start` to `stop`. The thread that encodes it converts it too."""
+
+    text: str
+    start: int
+    stop: int
+
+    def to_batch(self) -> Batch:
+        """Convert the part. The `start` of the batch is in code points.
+
+        Raises
+        ------
+        TextError
+            If the text contains a lone surrogate in this part.
+        """
+        part = _to_utf8(*self)
+        rows = Ragged(part, np.array([0, len(part)], np.int64))
+        return Batch(rows, 0, continues=self.stop < len(self.text), start=self.start)
+
+
+def split_text(pipeline: Pipeline, text: str | bytes, size: int) -> Iterator[Batch | StrPart]:
+    """Yield a text in parts of about `size` bytes or code points that end where the pipeline allows a cut.
 
     Raises
     ------
     TextError
-        If a part of a ``str`` contains a lone surrogate.
+        If a ``str`` contains a lone surrogate near the end of a part.
     """
     if isinstance(text, bytes):
         yield from split_document(np.frombuffer(text, np.uint8), 0, pipeline, size)
         return
-    start, done, n = 0, 0, size  # start and length in code points, and the number of bytes before the part
+    start, n = 0, size  # in code points
     while start < len(text):
         stop = min(start + n, len(text))
         if stop < len(text):
             stop = _find_cut(pipeline, text, start, stop)
             n = size if stop > start else 2 * n
         if stop > start:
-            part = _to_utf8(text, start, stop)
-            yield Batch(
-                Ragged(part, np.array([0, len(part)], np.int64)), 0, continues=stop < len(text), start=done
-            )
-            start, done = stop, done + len(part)
+            yield StrPart(text, start, stop)
+            start = stop
 
 
 def _find_cut(pipeline: Pipeline, text: str, start: int, stop: int) -> int:
