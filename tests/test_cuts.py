@@ -38,11 +38,15 @@ CUTTABLE = [name for name in PATTERNS if name != "none"]
 
 
 @cache
+def find_kinds() -> dict[str, int]:
+    """Return the kind of every code point that is not `cuts.OTHER`. A single search per kind is fast."""
+    text = "".join(map(chr, range(0x110000)))
+    order = (cuts.SPACE, cuts.PUNCTUATION, cuts.NUMBER, cuts.LETTER, cuts.BLANK)  # the last one counts
+    return {c: k for k in order for c in regex.findall(KINDS[k], text)}
+
+
 def kind(code_point: str) -> int:
-    if regex.match(KINDS[cuts.BLANK], code_point):
-        return cuts.BLANK
-    order = (cuts.LETTER, cuts.NUMBER, cuts.PUNCTUATION, cuts.SPACE)
-    return next((k for k in order if regex.match(KINDS[k], code_point)), cuts.OTHER)
+    return find_kinds().get(code_point, cuts.OTHER)
 
 
 def encode(text: str) -> bytes:

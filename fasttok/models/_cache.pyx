@@ -21,7 +21,6 @@ from fasttok.models._pieces cimport PieceTable
 cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
-    SEED_SHARE = 4  # a cache that has met 1/4 as many pretokens as there are pieces is seeded
     BLOCK = 32  # pieces that are fetched together
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
@@ -107,12 +106,12 @@ cdef class PretokenCache:
         self.arena_used += needed
 
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
-        """Return whether the pieces fit, and the cache has met enough pretokens.
+        """Return whether the pieces fit, and the cache has met at least as many pretokens.
 
-        Seeding costs about as much as looking up a quarter as many pretokens one by one.
+        Seeding costs about as much as looking up as many pretokens one by one.
         """
         return (
-            self.n_used * SEED_SHARE >= pieces.n_used
+            self.n_used >= pieces.n_used
             and 2 * (self.n_used + pieces.n_used) <= (<Py_ssize_t>1) << (64 - self.smallest_shift)
             and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_used <= self.limit // 2
         )
