@@ -32,6 +32,7 @@ def set_sizes(monkeypatch, tok, long_text, part, window=4096):
     monkeypatch.setattr("fasttok.tokenizer.encode.LONG_TEXT", long_text)
     monkeypatch.setattr("fasttok.tokenizer.encode.SMALL_BATCH", long_text)
     monkeypatch.setattr("fasttok.tokenizer.encode.BATCH_BYTES", part)
+    monkeypatch.setattr("fasttok.tokenizer.stream.LEAST_EXPECTED", 1)
     monkeypatch.setattr("fasttok.tokenizer.parts.WINDOW", window)
     monkeypatch.setattr("fasttok.tokenizer.encode.resolve_workers", lambda workers: 3)
 

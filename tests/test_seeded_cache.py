@@ -56,6 +56,7 @@ def test_ids_are_those_without_seeds(vocab_size, limit):
         n_whole = int(np.count_nonzero(model.pieces.lengths))
         assert len(set(texts)) < n_met[0] <= len(set(texts)) + n_whole
         assert n_met[0] == n_met[2]
+        assert cache.is_seeded
 
 
 def test_small_texts_do_not_seed():
@@ -78,17 +79,21 @@ def make_unreachable(n: int, alphabet: ft.Bytes | ft.Characters | None = None) -
 
 
 @pytest.mark.parametrize("alphabet", [ft.Bytes(), ft.Characters()])
-@pytest.mark.parametrize("limit", [1 << 19, 1 << 20, 1 << 24])
+@pytest.mark.parametrize("limit", [1 << 19, 1 << 20, 1 << 24])  # the smallest is seeded before it is too full
 def test_pieces_that_no_merges_make(limit, alphabet):
     # Such a piece gets its id only by being looked up, which a seeded cache must do.
     model = make_unreachable(2000, alphabet)
     rng = random.Random(4)
     pieces = [piece for piece in model.pieces.to_bytes() if len(piece) > 2]
-    texts = rng.sample(pieces, len(pieces)) + [piece + b"x" for piece in pieces] + pieces
+    others = [piece + letter for letter in (b"x", b"y") for piece in pieces]  # enough to seed the cache
+    texts = [*others, *pieces, *rng.sample(pieces, len(pieces))]
     rows, cache = ft.Ragged.from_bytes(texts), PretokenCache(limit)
+    ids = {piece: i for i, piece in enumerate(model.pieces.to_bytes())}
     for _ in range(3):
-        assert model.encode_pretokens(rows.values, rows.offsets, cache).to_list() == encode_each(model, texts)
-        assert cache.is_seeded == (limit > 1 << 19)  # a smaller one has no space for all pieces
+        found = model.encode_pretokens(rows.values, rows.offsets, cache).to_list()
+        assert found == encode_each(model, texts)
+        assert found[len(others) :] == [[ids[text]] for text in texts[len(others) :]]
+        assert cache.is_seeded
 
 
 def test_a_cleared_cache_is_no_longer_seeded():
@@ -102,3 +107,5 @@ def test_a_cleared_cache_is_no_longer_seeded():
     rows = ft.Ragged.from_bytes(pieces + others + pieces)
     ids = model.encode_pretokens(rows.values, rows.offsets, cache).to_list()
     assert ids[: len(pieces)] == ids[-len(pieces) :] == [[256 + i] for i in range(len(pieces))]
+    model.encode_pretokens(few.values, few.offsets, cache)
+    assert cache.is_seeded

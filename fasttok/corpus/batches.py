@@ -37,7 +37,7 @@ class Batch:
     continues : bool
         Whether the document in the last row continues in the next batch.
     start : int
-        Offset of the first row in its document, in bytes.
+        Offset of the first row in its document: in bytes, or in code points if that is a ``str``.
     """
 
     documents: Ragged

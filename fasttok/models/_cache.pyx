@@ -106,25 +106,26 @@ cdef class PretokenCache:
         self.arena_used += needed
 
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
-        """Return whether the pieces fit, and the cache has met at least as many pretokens.
+        """Return whether the pieces fit, and the cache has at least as many pretokens or soon no space for the pieces.
 
-        Seeding costs about as much as looking up as many pretokens one by one.
+        Seeding costs about as much per piece as looking up one pretoken in `pieces`.
         """
+        cdef Py_ssize_t space = ((<Py_ssize_t>1) << (63 - self.smallest_shift)) - pieces.n_used
         return (
-            self.n_used >= pieces.n_used
-            and 2 * (self.n_used + pieces.n_used) <= (<Py_ssize_t>1) << (64 - self.smallest_shift)
-            and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_used <= self.limit // 2
+            self.n_used >= min(pieces.n_used, space)
+            and self.n_used <= space
+            and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_pieces <= self.limit // 2
         )
 
     cdef void seed(self, PieceTable pieces) noexcept nogil:
         """Add the pieces, unless they are in the cache. `can_seed` must be true.
 
-        The pieces come in the order of their hashes, so the table is written from its beginning to its end. If memory
-        runs out, the cache is not seeded.
+        The pieces come nearly in the order of their hashes, so the table is written from its beginning to its end. If
+        memory runs out, the cache is not seeded.
         """
         cdef uint32_t rows[BLOCK]
         cdef Py_ssize_t place = 0, row, k, i, length
-        cdef Py_ssize_t needed = 0  # space in the arena
+        cdef Py_ssize_t needed = 0  # space in the arena, also for long pieces that are not in the table
         cdef int shift = self.shift
         for row in range(pieces.n_pieces):
             length = pieces.offsets[row + 1] - pieces.offsets[row]

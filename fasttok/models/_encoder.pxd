@@ -29,7 +29,7 @@ cdef int raise_failure(
 cdef class PretokenEncoder:
     cdef const uint32_t[::1] id_lengths  # see `set_lengths`
     cdef bint locates_single  # whether `locate_pretoken` is called for pretokens with a single id as well
-    cdef PieceTable whole  # pieces that, as a pretoken, get their own id alone; may be None
+    cdef PieceTable whole  # pieces that are encoded as their own id if they are a pretoken; may be None
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt

@@ -52,7 +52,7 @@ cdef class PretokenEncoder:
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt
     ) noexcept nogil:
-        """Write the ids of a pretoken that is no piece of `whole`; return their number, or a negative reason.
+        """Write the ids of a pretoken that is not a piece of `whole`; return their number, or a negative reason.
 
         Loops that may run for more than some milliseconds call ``interrupt.check()``.
         """
@@ -377,7 +377,7 @@ cdef class PretokenEncoder:
 cdef void fetch_pieces(
     PieceTable pieces, PretokenCache cache, const Key* keys, const uint64_t* hashes, Py_ssize_t n
 ) noexcept nogil:
-    """Fetch the pieces that may be equal to those of n <= BLOCK pretokens that are not in the cache."""
+    """Fetch what `find_hashed` will read for those of n <= BLOCK pretokens whose first cache entry has another key."""
     cdef uint64_t missing[BLOCK]
     cdef Py_ssize_t i, n_missing = 0
     cdef int step

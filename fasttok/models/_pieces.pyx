@@ -122,10 +122,10 @@ cdef class PieceTable:
             place = (place + 1) & mask
 
     cdef Py_ssize_t next_rows(self, Py_ssize_t* place, uint32_t* rows, Py_ssize_t most) noexcept nogil:
-        """Write the ids of the next pieces in the order of their hashes; return their number, up to `most`.
+        """Write the ids of the next pieces in the order of the table; return their number, up to `most`.
 
-        `place` is where the table is read on: at first 0, at the end the size of the table. The offsets of the pieces are
-        fetched.
+        `place` is the next entry to read: at first 0, after the last piece the size of the table. The offsets of the
+        pieces are fetched.
         """
         cdef Py_ssize_t n = 0
         while n < most and place[0] < <Py_ssize_t>1 << self.bits:

@@ -25,7 +25,10 @@ class StrPart(NamedTuple):
     stop: int
 
     def to_batch(self) -> Batch:
-        """Convert the part. The `start` of the batch is in code points.
+        """Return the part in UTF-8.
+
+        The `start` of the batch is in code points, so positions in errors are wrong; after an error, the
+        whole text is encoded.
 
         Raises
         ------

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fasttok.core.ragged import Ragged
 
-# NumPy asks for large pages from 4 MiB on. Smaller arrays grow, in memory that often was used before.
+# NumPy asks for large pages from 4 MiB on, which is so many ids. Smaller arrays grow.
 LEAST_EXPECTED = 1 << 20
 # Larger arrays grow instead: a system can refuse to reserve more memory than the machine has.
 MOST_EXPECTED = 1 << 28
@@ -79,8 +79,8 @@ def copy_parts(parts: Parts) -> Parts:
 def join_parts(parts: Parts, expected: int = 0) -> Ragged:
     """Return the ids of every document, one row per document. The result takes at most 1/8 more memory.
 
-    If at most `expected` ids come, and they may be many, they are written to memory in large pages, which is
-    faster than growing.
+    If `expected` is from LEAST_EXPECTED to MOST_EXPECTED, memory for so many ids is reserved, in large pages;
+    otherwise the array grows.
     """
     is_reserved = LEAST_EXPECTED <= expected <= MOST_EXPECTED
     ids, offsets = _Growing(np.uint32, expected if is_reserved else 0), _Growing(np.int64)

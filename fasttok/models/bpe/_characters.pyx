@@ -48,7 +48,7 @@ cdef class CharacterEncoder(MergeEncoder):
         Whether the spans of ids are found by merging again. Otherwise, ids have the lengths that `set_lengths`
         sets, and an id without a length has all consecutive unknown characters, or one if they are not fused.
     whole : PieceTable or None
-        Pieces that, as a pretoken, get their own id alone.
+        Pieces that are encoded as their own id if they are a pretoken.
     merge_ranks : uint32[m], optional
         Rank of each merge; default: its row.
     """

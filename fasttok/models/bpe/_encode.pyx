@@ -525,7 +525,7 @@ cdef class BPEEncoder(MergeEncoder):
         Distinct pairs in order of rank, and their merged ids. Ids must be less than MOST_PIECES; there are at
         most MOST_PIECES merges.
     whole : PieceTable or None
-        Pieces that, as a pretoken, get their own id alone.
+        Pieces that are encoded as their own id if they are a pretoken.
     merge_ranks : uint32[m], optional
         Rank of each merge; default: its row.
     """
