@@ -106,13 +106,13 @@ cdef class PretokenCache:
         self.arena_used += needed
 
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
-        """Return whether the pieces fit, and the cache has at least as many pretokens or soon no space for the pieces.
+        """Return whether the pieces fit, and the cache has half as many pretokens or soon no space for the pieces.
 
-        Seeding costs about as much per piece as looking up one pretoken in `pieces`.
+        Texts with fewer pretokens do not pay for pieces that they never have.
         """
         cdef Py_ssize_t space = ((<Py_ssize_t>1) << (63 - self.smallest_shift)) - pieces.n_used
         return (
-            self.n_used >= min(pieces.n_used, space)
+            self.n_used >= min(pieces.n_used // 2, space)
             and self.n_used <= space
             and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_pieces <= self.limit // 2
         )
