@@ -58,7 +58,7 @@ def draw(rows: list[Row], path: Path) -> None:
         axis.set_xscale("log", base=2)
         low, high = min([0.7, *every]) / 1.1, max([2.0, *every]) * 1.1
         axis.set_xlim(low, high)
-        ticks = [tick for tick in (0.25, 0.5, 1, 1.5, 2, 3, 4, 8, 16) if low <= tick <= high]
+        ticks = [tick for tick in (0.125, 0.25, 0.5, 1, 2, 4, 8, 16) if low <= tick <= high]
         axis.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
         axis.minorticks_off()
         axis.grid(axis="x", color="#dee2e6", linewidth=0.6)
