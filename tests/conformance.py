@@ -55,10 +55,10 @@ def data_files(shared: Path) -> list[Path]:
     return sorted(p for p in (shared / "data").rglob("*") if p.suffix in (".txt", ".tsv", ".xz"))
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file, decompressed."""
-    data = path.read_bytes()
-    return lzma.decompress(data) if path.suffix == ".xz" else data
+def read_bytes(path: Path, limit: int | None = None) -> bytes:
+    """Return the bytes of a file, decompressed; with a limit, only so many of them."""
+    with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
+        return file.read(-1 if limit is None else limit)
 
 
 def hash_ids(ids) -> str:

@@ -175,7 +175,7 @@ def file_texts(
         name = path.relative_to(shared / "data").as_posix()
         if not name.startswith(folder):
             continue
-        text = read_bytes(path)[:limit].decode(errors="ignore")
+        text = read_bytes(path, limit).decode(errors="ignore")
         lines = text.split("\n")  # keeps every other line end, such as \r
         if lines_per_file is not None:
             lines = lines[:: max(1, len(lines) // lines_per_file)][:lines_per_file]

@@ -21,8 +21,8 @@ from tests.huggingface_recipes import RECIPES
 from tests.huggingface_texts import file_texts, parts_of, random_texts
 
 FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
-N_FILES = 500 + 100 * (FUZZ - 1)
-CHUNKS = 20
+N_FILES = 200 + 100 * (FUZZ - 1)
+CHUNKS = 8
 # Patterns of the messages with which fasttok may refuse a random file that the library opens.
 REFUSALS: dict[str, str] = {
     "two names of one id": "is already the id of",
@@ -85,18 +85,21 @@ def test_every_shared_file_is_compared(shared):
     assert list(oracle.real_files(shared)) == NAMES
 
 
+@pytest.fixture(scope="module")
+def lines(shared):
+    """Return lines of all files of the shared data."""
+    return [line for _, some in file_texts(shared, 8, limit=1 << 17) for line in some]
+
+
 @needs_reader
 @pytest.mark.parametrize("name", NAMES)
-def test_real_files_equal_the_library(shared, name):
+def test_real_files_equal_the_library(shared, lines, name):
     path = oracle.real_files(shared)[name]
     comparison = oracle.Comparison(path, ft.load(path))
-    for _, lines in file_texts(shared, lines_per_file=4, folder="parallel"):
-        comparison.run(lines, share=0.3)
-    for _, lines in file_texts(shared, lines_per_file=20, limit=1 << 20):
-        comparison.run(lines, share=0.1)
-    whole = "\n".join("\n".join(lines) for _, lines in file_texts(shared, lines_per_file=8, limit=1 << 16))
-    comparison.run([whole])
-    comparison.run(random_texts(name, 500, parts_of(json.loads(path.read_text("utf-8")))))
+    comparison.run(lines, share=0.1)
+    comparison.run(["\n".join(lines)])
+    parts = parts_of(json.loads(path.read_text("utf-8")))
+    comparison.run(random_texts(name, 150 * FUZZ, parts))
     assert not comparison.differences
     assert comparison.n_ids > 10_000
     assert comparison.n_errors == comparison.n_panics == 0
@@ -113,7 +116,7 @@ def test_random_files_are_reproducible():
 
 def test_random_files_cover_every_component_and_option():
     count: Counter[str] = Counter()
-    for seed in range(300):
+    for seed in range(200):
         count.update(files.features(files.random_file(seed)))
     for section, kinds in {
         "normalizer": "NFC NFD NFKC NFKD Nmt Lowercase StripAccents ByteLevel BertNormalizer Strip Replace "
