@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import pickle
 
 import numpy as np
@@ -14,6 +15,8 @@ import fasttok as ft
 from fasttok.core.component import allowing_imports
 from fasttok.text.unicode.byte_alphabet import CHARACTER_OF_BYTE
 from tests import oracles
+
+FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 
 FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
 COMBINATIONS = [dict(zip(FLAGS, bits, strict=True)) for bits in itertools.product([False, True], repeat=5)]
@@ -75,7 +78,7 @@ def encode_with(peer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding | 
 def test_ids_and_offsets_are_those_of_tokenizers():
     rng = np.random.default_rng(13)
     n_found = n_cases = 0
-    while n_cases < 5000:
+    while n_cases < 2000 * FUZZ:
         letters = random_letters(rng)
         tokens = random_tokens(rng, letters)
         normalizer = list(NORMALIZERS)[rng.integers(0, 3)]
@@ -94,7 +97,7 @@ def test_ids_and_offsets_are_those_of_tokenizers():
                     assert [tuple(span) for span in encoding.char_spans.tolist()] == expected.offsets, case
                 n_found += sum(i >= 256 for i in expected.ids)
             n_cases += 1
-    assert n_found > 5000
+    assert n_found > 2000 * FUZZ
 
 
 def test_a_set_of_allowed_special_tokens_against_the_oracle():
@@ -141,7 +144,7 @@ def test_every_way_of_encoding_gives_the_same_ids(model):
     first = max(256, len(model.pieces))
     n_raised = n_found = 0
     unknown = {} if model.unk_id is None else UNKNOWN_TOKEN
-    for _ in range(60):
+    for _ in range(20 * FUZZ):
         letters = random_letters(rng)
         tokens = random_tokens(rng, letters)
         ids = {token: first + i for i, token in enumerate(tokens)}
@@ -172,8 +175,8 @@ def test_every_way_of_encoding_gives_the_same_ids(model):
             assert tok.encode_batch(iter(few), special=special, workers=1).to_list() == rows
             assert tok.count_batch(few, special=special).tolist() == list(map(len, rows))
             assert tok.count_batch(iter(few), special=special).tolist() == list(map(len, rows))
-    assert n_raised > 20
-    assert n_found > 300
+    assert n_raised > 7
+    assert n_found > 100
 
 
 def test_a_long_text_is_counted_in_parts(monkeypatch):

@@ -214,13 +214,24 @@ def test_pickle(tokenizer):
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_encoding_in_a_child_process(tokenizer, method):
+def test_encoding_in_a_child_process(tokenizer):
     expected = ids_of(tokenizer)
     tokenizer.encode_batch(TEXTS, workers=2)  # start threads before the fork
-    with multiprocessing.get_context(method).Pool(1) as pool:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply(ids_of, (tokenizer,)) == expected
+
+
+@pytest.fixture(scope="module")
+def new_process():
+    """Return a pool of one process that was not forked, for all tokenizers since its start takes a second."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        yield pool
+
+
+@pytest.mark.timeout(60)
+def test_encoding_in_a_new_process(tokenizer, new_process):
+    assert new_process.apply(ids_of, (tokenizer,)) == ids_of(tokenizer)
 
 
 def test_models_are_read_only(tokenizer):

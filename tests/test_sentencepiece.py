@@ -81,8 +81,8 @@ def test_small_models_are_deterministic():
 @pytest.fixture(scope="module")
 def lines(shared):
     """Return lines of all kinds of text: of all languages, code, prose, and generated ones."""
-    out = [line for name, some in file_texts(shared, 4, limit=1 << 16) for line in some]
-    return out + random_texts("sentencepiece", 400)
+    out = [line for name, some in file_texts(shared, 2, limit=1 << 16) for line in some]
+    return out + random_texts("sentencepiece", 200)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -92,8 +92,8 @@ def test_real_files_equal_sentencepiece(name, lines):
     comparison = oracle.Comparison(data, tok, limit=3)
     comparison.run_vocabulary()
     comparison.run(lines, share=0.1)
-    comparison.run(random_texts(name, 300, models.parts_of(data)), share=0.5)
-    comparison.run_bytes(byte_strings(500))
+    comparison.run(random_texts(name, 100, models.parts_of(data)), share=0.5)
+    comparison.run_bytes(byte_strings(200))
     check(comparison.differences)
     assert comparison.n_ids > 20_000
 

@@ -29,7 +29,7 @@ from tests.sentencepiece_file import fields, message, number
 from tests.sentencepiece_models import model_file
 
 FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
-N_FILES = 500 + 5000 * (FUZZ - 1)
+N_FILES = 250 + 5000 * (FUZZ - 1)
 BATCH = 250
 SECONDS = 20  # for opening one file and using it
 SPARE_BYTES = 384 << 20  # memory that a small file may take

@@ -197,7 +197,9 @@ def test_pieces_and_decoding(pair):
 def test_measure_together_with_a_fasttok_tokenizer(pair, tok):
     name, _, wrapped = pair
     corpus = ft.TestCorpus.from_corpora("texts", ft.Corpus.from_texts(TEXTS), words="unicode")
-    metrics = ["compression", "pcw", "renyi", "vocabulary", "unk", "lossless"]
+    metrics = ["compression", "pcw", "renyi", "unk", "lossless"]
+    # "vocabulary" encodes every piece; one tokenizer of each library is enough.
+    metrics += ["vocabulary"] if name in ("tiktoken", "bert", "sentencepiece unigram") else []
     rows = ft.measure({"ours": tok, "theirs": wrapped}, corpus, metrics, seed=7)
     values = {(row["tokenizer"], row["metric"]): row["value"] for row in rows}
     assert None not in values.values()
