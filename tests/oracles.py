@@ -35,6 +35,16 @@ def split(pattern: str, document: bytes) -> list[bytes]:
     return [p.encode(errors="surrogateescape") for p in pretokens if p]
 
 
+def boundaries(pattern: str, documents: list[bytes]) -> list[int]:
+    """Return where the parts of `split` begin and end in the joined documents; the pattern has no groups."""
+    find, texts = regex.compile(f"({pattern})"), [data.decode(errors="surrogateescape") for data in documents]
+    lengths = [len(part) for text in texts for part in find.split(text) if part]
+    code_points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    sizes = 1 + (code_points >= 0x80) + (code_points >= 0x800).astype(int) + (code_points >= 0x10000)
+    sizes[(code_points >= 0xDC80) & (code_points <= 0xDCFF)] = 1  # an invalid byte
+    return np.append(0, np.cumsum(sizes))[np.cumsum([0, *lengths])].tolist()
+
+
 def find_all(pattern: str, document: bytes) -> list[bytes]:
     """Return the matches of a pattern, as bytes, without the texts between them."""
     text = document.decode(errors="surrogateescape")
