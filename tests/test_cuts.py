@@ -1,8 +1,12 @@
-"""Safe cuts: the claims of fasttok/text/cuts.py, and the search for the last safe position."""
+"""Safe cuts: the claims of fasttok/text/cuts.py, and the search for the last safe position.
+
+FASTTOK_FUZZ multiplies the random texts.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 from functools import cache
 
 import numpy as np
@@ -22,6 +26,7 @@ KINDS = [
     r" ",
     r"\s",
 ]  # regular expressions of the kinds, in the order of cuts.py
+FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 WORDS = ["gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"]
 DIGITS = ["digits_single", "digits_threes_left", "digits_threes_right"]
 SEQUENCES = [
@@ -82,14 +87,15 @@ def check_claims(name: str, texts: list[str]) -> int:
 def test_claims_on_every_short_text(name):
     alphabet = ["a", "'", "s", "1", "²", ".", "\u0301", " ", "\n", "\u3000"]
     assert {kind(c) for c in alphabet} == set(cuts.KINDS)
-    texts = ["".join(letters) for n in range(6) for letters in itertools.product(alphabet, repeat=n)]
-    assert check_claims(name, texts) > 40_000
+    letters = [letters for n in range(5) for letters in itertools.product(alphabet, repeat=n)]
+    letters += itertools.product(["a", "'", "s", "1", "\u0301", " ", "\n"], repeat=5)  # each kind again
+    assert check_claims(name, ["".join(one) for one in letters]) > 10_000
 
 
 @pytest.mark.parametrize("name", list(PATTERNS))
 def test_claims_on_hostile_text(name):
-    texts = [data.decode(errors="surrogateescape") for data in hostile.byte_strings(4000, seed=60)]
-    assert check_claims(name, texts) > 500
+    texts = [data.decode(errors="surrogateescape") for data in hostile.byte_strings(1000 * FUZZ, seed=60)]
+    assert check_claims(name, texts) > 200
 
 
 def test_claims_are_as_strong_as_expected():
@@ -113,7 +119,7 @@ def test_find_cut_changes_no_pretoken(steps):
     pretokenizer = ft.get_pretokenizer(steps)
     found = 0
     tests = [
-        *hostile.byte_strings(150, seed=4),
+        *hostile.byte_strings(60 * FUZZ, seed=4),
         "\u3000  b c\u3000 d".encode(),
         "12345 67\u0661\u0662x1".encode(),
     ]
@@ -132,7 +138,7 @@ def test_find_cut_changes_no_pretoken(steps):
                     )
                     is_right[position] = parts == whole
                 assert is_right[position], (data, position)
-    assert found > 3000
+    assert found > 1500
 
 
 @pytest.mark.parametrize("steps", [*CUTTABLE, *SEQUENCES], ids=str)
