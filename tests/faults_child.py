@@ -75,7 +75,7 @@ def training(folder):
     def train(counts, vocab_size):
         return ft.train(counts, vocab_size=vocab_size).merges.tolist()
 
-    counts, common = ft.count_pretokens(ft.Corpus.from_files(folder / "text.txt")), folder / "counts.npz"
+    counts, common = ft.PretokenCounts.load(folder / "all.npz"), folder / "counts.npz"
     return lambda: train(counts, 200_000), lambda: train(ft.PretokenCounts.load(common), 1000)
 
 
@@ -84,7 +84,7 @@ def training_unigram(folder):
         options = {"vocab_size": 1000, "shrinking_factor": shrinking_factor}
         return ft.train(counts, model="unigram", workers=2, **options).model.to_dict()
 
-    counts, common = ft.count_pretokens(ft.Corpus.from_files(folder / "text.txt")), folder / "counts.npz"
+    counts, common = ft.PretokenCounts.load(folder / "all.npz"), folder / "counts.npz"
     return lambda: train(counts, 0.99), lambda: train(ft.PretokenCounts.load(common), 0.5)
 
 
@@ -92,7 +92,7 @@ def training_wordpiece(folder):
     def train(counts, vocab_size, method):
         return ft.WordPieceTrainer(vocab_size, method=method).train(counts, workers=2).model.to_dict()
 
-    counts, common = ft.count_pretokens(ft.Corpus.from_files(folder / "text.txt")), folder / "counts.npz"
+    counts, common = ft.PretokenCounts.load(folder / "all.npz"), folder / "counts.npz"
 
     def train_all(counts, vocab_size):
         return [train(counts, vocab_size, method) for method in ("likelihood", "greedy")]
