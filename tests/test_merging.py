@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import itertools
+import os
 import random
 import threading
 from fractions import Fraction
@@ -16,6 +17,7 @@ from fasttok.models.merging import engine, likelihood
 from fasttok.models.merging.orders import Frequency, Likelihood
 from tests import oracles
 
+FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 ORDERS = [Frequency(), Frequency("largest"), Likelihood()]
 
 
@@ -68,7 +70,7 @@ def test_all_strings_of_two_letters_up_to_length_8(order):
 )
 def test_random_corpora(options):
     rng = random.Random(15)
-    for _ in range(700):
+    for _ in range(150 * FUZZ):
         n_alphabet = rng.choice([1, 2, 3, 5])
         words = [
             (rng.choices(range(n_alphabet), k=rng.randint(1, rng.choice([4, 12, 40]))), rng.randint(1, 9))
@@ -113,7 +115,7 @@ def test_counts_beyond_32_bits(order):
 @pytest.mark.parametrize("order", ORDERS)
 def test_random_vetoes(order):
     rng = random.Random(17)
-    for _ in range(200):
+    for _ in range(60 * FUZZ):
         words = [(rng.choices(range(3), k=rng.randint(1, 12)), rng.randint(1, 9)) for _ in range(8)]
         veto = [tuple(rng.choices(range(3), k=rng.randint(2, 4))) for _ in range(5)]
         check(words, 3, 40, veto=veto, order=order)
