@@ -135,17 +135,25 @@ def small_files(folder: Path, tok: ft.Tokenizer, name: str) -> tuple[Path, list[
     return path, [""], options.get(name, {})
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.fixture(params=FORMATS)
+def small(request, tmp_path, tok):
+    """Return what `small_files` does, with the bytes of the parts, and the name of the format."""
+    path, parts, options = small_files(tmp_path, tok, request.param)
+    return path, {path / part: (path / part).read_bytes() for part in parts}, options, request.param
+
+
 @examples
 @given(
     flips=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 255)), min_size=1, max_size=4),
     which=st.integers(0, 1),
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")  # a damaged file may be valid, but unusual
-def test_damaged_tokenizer_files(tmp_path, tok, name, flips, which):
-    path, parts, options = small_files(tmp_path, tok, name)
-    part = path / parts[which % len(parts)]
-    damaged = bytearray(part.read_bytes())
+def test_damaged_tokenizer_files(small, flips, which):
+    path, parts, options, name = small
+    for part, whole in parts.items():
+        part.write_bytes(whole)
+    part = list(parts)[which % len(parts)]
+    damaged = bytearray(parts[part])
     for position, byte in flips:
         damaged[position % len(damaged)] = byte
     part.write_bytes(damaged)
