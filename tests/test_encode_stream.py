@@ -81,7 +81,6 @@ def test_parts_of_every_model_are_the_ids_of_whole_documents(any_tok, special, t
     for workers, n_bytes in [(1, 3), (3, 7), (2, 64), (2, 1 << 20)]:
         set_batch_size(monkeypatch, n_bytes)
         options = {"special": special, "workers": workers}
-        assert join(any_tok.encode_stream(corpus, **options)) == expected
         assert join(list(any_tok.encode_stream(corpus, **options))) == expected  # parts are not overwritten
         assert any_tok.encode_files(corpus, **options).to_list() == expected
 
