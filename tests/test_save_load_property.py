@@ -195,7 +195,7 @@ def random_tokens(rng: random.Random, model: ft.Model) -> dict[ft.AddedToken, in
     pieces = model.pieces.to_bytes()
     free = [i for i, piece in enumerate(pieces) if not piece]
     free += [len(pieces), len(pieces) + 1, 9_999, 100_257]
-    free += [len(pieces) + MOST_UNUSED - 100] if rng.random() < 0.02 else []  # such a file takes seconds
+    free += [len(pieces) + MOST_UNUSED - 100] if rng.random() < 0.1 else []
     rng.shuffle(free)
     texts = rng.sample(["<s>", "<|x|>", " ", "a b", "\0", "東\r\n", "É", "<unk>", "ﬁ"], rng.randint(0, 6))
     tokens = {}
