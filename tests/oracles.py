@@ -149,6 +149,15 @@ def nfkc_rules(folded: bool) -> dict[str, str]:
 
     The version of Unicode is that of Python. Code points that it does not have are not changed.
     """
+    rules = all_nfkc_rules()
+    if folded:
+        rules = {key: "".join(map(fold_simply, value)) for key, value in rules.items()}
+    return {key: value for key, value in rules.items() if key != value}
+
+
+@functools.cache
+def all_nfkc_rules() -> dict[str, str]:
+    """Return these rules before case is folded, with those that change nothing."""
     normal = functools.partial(unicodedata.normalize, "NFKC")
     characters = [chr(c) for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
     decomposed = {c: unicodedata.normalize("NFKD", c) for c in characters}
@@ -160,9 +169,7 @@ def nfkc_rules(folded: bool) -> dict[str, str]:
     for c, parts in decomposed.items():
         if len(parts) > 1 and unicodedata.normalize("NFC", parts) == c:
             rules |= {"".join(way): c for way in itertools.product(*(ways[part] for part in parts))}
-    if folded:
-        rules = {key: "".join(map(fold_simply, value)) for key, value in rules.items()}
-    return {key: value for key, value in rules.items() if key != value}
+    return rules
 
 
 def fold_simply(c: str) -> str:
