@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import unicodedata
 import warnings
@@ -20,6 +21,7 @@ from fasttok.tokenizer import encode, offsets
 from tests import hostile, naive_origins, oracles
 from tests.test_located import locate_naively
 
+FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 END = "<|endoftext|>"
 TEXTS = [*hostile.texts(1000, seed=50), *hostile.byte_strings(1000, seed=51), "", b"", bytes(range(256)) * 2]
 
@@ -178,10 +180,10 @@ def check_normalized(model, normalizer, steps, texts):
 
 @pytest.mark.parametrize("name", NORMALIZERS)
 def test_spans_of_generated_texts(models, name):
-    texts = generate(10_000, seed=56)
+    texts = generate(4000 * FUZZ, seed=56)
     number, n_cases = list(NORMALIZERS).index(name) * len(models), len(NORMALIZERS) * len(models)
     for k, model in enumerate(models.values()):
-        assert check_normalized(model, *NORMALIZERS[name], texts[number + k :: n_cases]) > 30
+        assert check_normalized(model, *NORMALIZERS[name], texts[number + k :: n_cases]) > 10
 
 
 @pytest.mark.parametrize("language", ["kor", "vie", "hin"])
@@ -196,10 +198,11 @@ def test_spans_of_decomposed_languages(models, shared, language):
 
 
 @pytest.mark.parametrize("name", ["nfc", "nmt_nfkc", "bert", "byte_level nfc"])
-def test_spans_of_long_texts(models, name):
-    text = b" ".join(generate(6000, seed=57))
+def test_spans_of_long_texts(models, name, monkeypatch):
+    monkeypatch.setattr(encode, "PART_BYTES", 1 << 14)
+    text = b" ".join(generate(1600, seed=57))
     assert len(text) > 2 * encode.PART_BYTES
-    assert check_normalized(models["characters"], *NORMALIZERS[name], [text]) > 30_000
+    assert check_normalized(models["characters"], *NORMALIZERS[name], [text]) > 8000
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
