@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import pickle
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.pipelines import pretokens
 
 pytestmark = pytest.mark.filterwarnings("ignore:the vocabulary has")
 
+FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 END = "<|end|>"
 FLAGS = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix", "split_by_whitespace")
 OPTIONS = [dict(zip(FLAGS, values, strict=True)) for values in itertools.product([True, False], repeat=4)]
@@ -35,7 +37,7 @@ PIPELINES = [
     (["strip", "nfkc", {"name": "replace", "pattern": "b", "replacement": ""}], "metaspace"),
 ]
 SHORT = [
-    *hostile.byte_strings(100, seed=80),
+    *hostile.byte_strings(50, seed=80),
     b"a  b",
     b" a b ",
     "a ▁ b".encode(),
@@ -101,7 +103,7 @@ def test_a_safe_cut_changes_no_pretoken(normalizer, steps):
 @pytest.mark.parametrize(("normalizer", "steps"), PIPELINES, ids=str)
 def test_the_size_of_batches_changes_nothing(tmp_path, monkeypatch, texts, normalizer, steps):
     tok, dropout = only_bytes(normalizer, steps), ft.Dropout(0.5, seed=1)
-    for i, part in enumerate([*SHORT[:100:25], *SHORT[-6::2]]):
+    for i, part in enumerate([*SHORT[:50:12], *SHORT[-6::2]]):
         data = part + b" low" + END.encode() + part + b" er  "
         path = tmp_path / f"{i}.txt"
         path.write_bytes(data)
@@ -228,7 +230,7 @@ def test_all_ways_to_decode_agree(texts, normalizer, steps):
     for tok in (characters(texts, normalizer, steps), only_bytes(normalizer, steps)):
         rows = [
             tok.encode(text, special="all")
-            for text in [*hostile.texts(200, seed=82), *texts, " a", f"{END} <▁> a"]
+            for text in [*hostile.texts(60 * FUZZ, seed=82), *texts, " a", f"{END} <▁> a"]
         ]
         used = np.unique(np.concatenate(rows))
         rows += [rng.choice(used, n).astype(np.uint32) for n in range(40)]
@@ -271,7 +273,7 @@ def test_rewriting_is_not_lossless(tok):
 @pytest.mark.parametrize(("normalizer", "steps"), PIPELINES, ids=str)
 def test_spans_ascend_and_are_within_the_text(texts, normalizer, steps):
     for tok in (characters(texts, normalizer, steps), only_bytes(normalizer, steps)):
-        for text in [*hostile.texts(300, seed=83), f" {END} a", f"{END}{END}"]:
+        for text in [*hostile.texts(100 * FUZZ, seed=83), f" {END} a", f"{END}{END}"]:
             encoding = tok.encode_with_offsets(text, special="all")
             for spans, end in ((encoding.byte_spans, len(text.encode())), (encoding.char_spans, len(text))):
                 assert spans.shape == (len(encoding.ids), 2)
@@ -282,7 +284,7 @@ def test_spans_ascend_and_are_within_the_text(texts, normalizer, steps):
             for (start, end), i in zip(encoding.char_spans, encoding.ids.tolist(), strict=True):
                 if i in tok.special_tokens.values() and tok.id_to_piece(i) != b"<unk>":
                     assert text[start:end].encode() == tok.id_to_piece(i)
-        for data in hostile.byte_strings(200, seed=84):
+        for data in hostile.byte_strings(70 * FUZZ, seed=84):
             spans = tok.encode_with_offsets(data).byte_spans
             assert (spans[:, 0] <= spans[:, 1]).all()
             assert spans.max(initial=0) <= len(data)

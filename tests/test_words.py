@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import unicodedata
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from tokenizers import pre_tokenizers
 import fasttok as ft
 from fasttok.text.pretokenizers.scanners import DROPPING
 from tests import hostile, oracles, unicode_differences
+
+FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 
 PEERS = {
     "bert": (pre_tokenizers.BertPreTokenizer(), unicode_differences.TOKENIZERS_BERT),
@@ -35,7 +39,7 @@ def test_every_short_string(name):
     pretokenizer = ft.get_pretokenizer(name)
     assert not pretokenizer.is_partition
     alphabet = ["a", "é", ".", "»", " ", "\n", "\u00a0", "\x85"]
-    for n in range(6):
+    for n in range(5):
         for letters in itertools.product(alphabet, repeat=n):
             text = "".join(letters)
             assert pretokenizer.split_text(text) == words(name, [text.encode()])
@@ -85,10 +89,12 @@ def test_words_are_those_of_tokenizers(name):
     step, differences = PEERS[name]
     skipped = set(itertools.chain(*(range(a, b + 1) for a, b in differences)))
     code_points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000 and c not in skipped]
-    texts = [
-        "".join(f"a{c}b{c}{c} {c}1{c}" for c in code_points[start : start + 4096])
-        for start in range(0, len(code_points), 4096)
-    ]
+    # A run of letters without case, or of unassigned or private-use code points, is one word: only
+    # punctuation and white space end it.
+    joins = [unicodedata.category(c) in ("Cn", "Co", "Lo") for c in code_points]
+    runs = [c for c, joined in zip(code_points, joins, strict=True) if joined]
+    others = [f"a{c}b{c}{c} {c}1{c}" for c, joined in zip(code_points, joins, strict=True) if not joined]
+    texts = ["".join(part[i : i + 1024]) for part in (runs, others) for i in range(0, len(part), 1024)]
     for text in [*texts, *hostile.texts(2000, seed=51)]:
         theirs = [text[a:b].encode() for _, (a, b) in step.pre_tokenize_str(text)]
         assert ft.get_pretokenizer(name).split_text(text) == theirs
@@ -125,7 +131,7 @@ def test_scanners_after_other_steps(steps, name):
 def test_a_safe_cut_changes_no_word(steps):
     pretokenizer = ft.get_pretokenizer(steps)
     found = 0
-    for data in hostile.byte_strings(150, seed=82):
+    for data in hostile.byte_strings(80 * FUZZ, seed=82):
         whole = pretokenizer.split_text(data)
         for start, end in itertools.combinations(range(len(data) + 1), 2):
             cut = pretokenizer.find_cut(np.frombuffer(data[start:end], np.uint8))
@@ -136,7 +142,7 @@ def test_a_safe_cut_changes_no_word(steps):
                     pretokenizer.split_text(data[:position]) + pretokenizer.split_text(data[position:])
                     == whole
                 )
-    assert found > 2000
+    assert found > 800
 
 
 @pytest.mark.parametrize(
