@@ -48,7 +48,7 @@ def code_points_in_context() -> list[bytes]:
             if unicodedata.category(c) in ("Cn", "Co"):
                 run.append(c)
             elif unicodedata.name(c, "").startswith(("CJK UNIFIED IDEOGRAPH", "HANGUL SYLLABLE")):
-                contexts.append(f"a{c}b 1{c}.{c}")
+                contexts.append(f"a{c}b 1{c} .{c}")
             else:
                 contexts.append(f"a{c}b 1{c}2 .{c}! {c}{c}\n{c} '{c} {c}")
         documents.append("".join([*contexts, "a", *run, "1 ", *run]).encode())
