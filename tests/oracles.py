@@ -157,7 +157,7 @@ def nfkc_rules(folded: bool) -> dict[str, str]:
 
 @functools.cache
 def all_nfkc_rules() -> dict[str, str]:
-    """Return these rules before case is folded, with those that change nothing."""
+    """Return the rules of `nfkc_rules` before case is folded, and also those that change nothing."""
     normal = functools.partial(unicodedata.normalize, "NFKC")
     characters = [chr(c) for c in range(1, 0x110000) if not 0xD800 <= c < 0xE000]
     decomposed = {c: unicodedata.normalize("NFKD", c) for c in characters}

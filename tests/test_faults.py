@@ -257,7 +257,7 @@ def work_folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(90 * FUZZ)
 @pytest.mark.parametrize("phase", [function.__name__ for function in PHASES])
 def test_ctrl_c_at_random_moments(work_folder, phase):
     rng = random.Random(48)
