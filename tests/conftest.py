@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))  # factor for the number of random inputs
 
 # The names of its files depend on the code of the kernels and of those that they call.
 os.environ.setdefault("NUMBA_CACHE_DIR", f"{tempfile.gettempdir()}/fasttok-kernels")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import pickle
 
 import numpy as np
@@ -15,8 +14,7 @@ import fasttok as ft
 from fasttok.core.component import allowing_imports
 from fasttok.text.unicode.byte_alphabet import CHARACTER_OF_BYTE
 from tests import oracles
-
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
+from tests.conftest import FUZZ
 
 FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
 COMBINATIONS = [dict(zip(FLAGS, bits, strict=True)) for bits in itertools.product([False, True], repeat=5)]

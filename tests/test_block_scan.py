@@ -16,9 +16,10 @@ from fasttok.text._spans import list_spans
 from fasttok.text.pretokenizers._scan import INSTRUCTION_SETS, Scanner, scan
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import oracles, unicode_differences
+from tests.conftest import FUZZ
 
 NAMES = ["gpt2", "cl100k", "llama3", "qwen2", "o200k"]  # the patterns that are scanned in blocks
-N_TEXTS = 400 * int(os.environ.get("FASTTOK_FUZZ", "1"))
+N_TEXTS = 400 * FUZZ
 SKIPPED = set(itertools.chain(*(range(a, b + 1) for a, b in unicode_differences.REGEX)))
 ALPHABETS = [
     "'s't'll've're'RE'S \u017f' ",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import random
 import unicodedata
 
@@ -22,6 +21,7 @@ from fasttok.text.normalizers.registry import UNICODE
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.rows import Rows
 from tests import hostile, normalizer_differences, oracles, unicode_differences
+from tests.conftest import FUZZ
 from tests.peer_normalizers import check_located
 from tests.pipelines import located_pretokens, pretokens
 from tests.test_cuts import kind
@@ -29,7 +29,6 @@ from tests.test_cuts import kind
 FORMS = UNICODE[:4]
 OPTIONS = list(itertools.product([False, True], repeat=4))
 NAMES_OF_OPTIONS = ("clean_text", "handle_chinese_chars", "strip_accents", "lowercase")
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 CODE_POINTS = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 # Code points that this Python's older Unicode also has, except three marks whose category has changed.
 KNOWN = [c for c in CODE_POINTS if unicodedata.category(c) != "Cn" and c not in "\u1734\u1715\U0001171e"]

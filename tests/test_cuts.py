@@ -6,7 +6,6 @@ FASTTOK_FUZZ multiplies the random texts.
 from __future__ import annotations
 
 import itertools
-import os
 from functools import cache
 
 import numpy as np
@@ -17,6 +16,7 @@ import fasttok as ft
 from fasttok.text import cuts
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile
+from tests.conftest import FUZZ
 
 KINDS = [
     r"\p{L}",
@@ -26,7 +26,6 @@ KINDS = [
     r" ",
     r"\s",
 ]  # regular expressions of the kinds, in the order of cuts.py
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 WORDS = ["gpt2", "cl100k", "llama3", "qwen2", "o200k", "whitespace"]
 DIGITS = ["digits_single", "digits_threes_left", "digits_threes_right"]
 SEQUENCES = [

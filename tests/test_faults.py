@@ -64,10 +64,9 @@ from fasttok.models._cache import PretokenCache
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from fasttok.tokenizer import encode as encoding_module
 from tests import hostile, oracles
-from tests.conftest import ROOT
+from tests.conftest import FUZZ, ROOT
 from tests.faults_child import PHASES
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 COUNTS = ft.PretokenCounts.from_dict({"low": 5, "lower": 2, "été": 3, b"\xff\xfe": 9})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,10 @@ import fasttok as ft
 from fasttok.formats.registry import FORMATS
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile, oracles, tekken_file
+from tests.conftest import FUZZ
 
 examples = settings(
-    max_examples=100 * int(os.environ.get("FASTTOK_FUZZ", "1")),
+    max_examples=100 * FUZZ,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 from collections import Counter
@@ -17,10 +16,10 @@ import fasttok as ft
 from fasttok.formats.registry import FORMATS
 from tests import huggingface_files as files
 from tests import huggingface_oracle as oracle
+from tests.conftest import FUZZ
 from tests.huggingface_recipes import RECIPES
 from tests.huggingface_texts import file_texts, parts_of, random_texts
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 N_FILES = 200 + 100 * (FUZZ - 1)
 CHUNKS = 8
 # Patterns of the messages with which fasttok may refuse a random file that the library opens.

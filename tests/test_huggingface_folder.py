@@ -13,8 +13,7 @@ import tokenizers
 import fasttok as ft
 from fasttok.formats.huggingface import classes
 from fasttok.formats.registry import files_of, find_format
-
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
+from tests.conftest import FUZZ
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 TEXTS = [

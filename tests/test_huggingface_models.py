@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import pickle
 import random
 
@@ -19,9 +18,10 @@ from fasttok.formats.huggingface.numbers import read_float, write_float
 from fasttok.models._cache import PretokenCache
 from fasttok.text._spans import Boundaries
 from tests import huggingface_models as theirs
+from tests.conftest import FUZZ
 from tests.huggingface_models import load, read, texts, tokenize
 
-N_MODELS = 60 * int(os.environ.get("FASTTOK_FUZZ", "1"))
+N_MODELS = 60 * FUZZ
 BYTE_LEVEL = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 
 

@@ -12,7 +12,6 @@ import base64
 import faulthandler
 import functools
 import json
-import os
 import random
 import resource
 import subprocess
@@ -27,10 +26,9 @@ import pytest
 
 import fasttok as ft
 from tests import huggingface_files as files
-from tests.conftest import ROOT
+from tests.conftest import FUZZ, ROOT
 from tests.huggingface_texts import random_texts
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 N_FILES = 200 + 1000 * (FUZZ - 1)  # for each format
 BATCH = 200
 SECONDS = 20  # for opening one file and using it

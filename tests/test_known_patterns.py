@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
-import os
 import random
 from functools import cache
 
@@ -22,8 +21,8 @@ from fasttok.text.pretokenizers.known_patterns import (
 )
 from fasttok.text.pretokenizers.scanners import DROPPING, PATTERNS
 from tests import hostile, oracles
+from tests.conftest import FUZZ
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 LETTERS = ["a", "Z", "ſ", "s", "l", "L", "'", " ", "\n", "\r", "\u3000", "1", "Ⅷ", ".", "/", "\u0301", "ʰ"]
 LLAMA_CPP = (
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"

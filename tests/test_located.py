@@ -6,7 +6,6 @@ FASTTOK_FUZZ multiplies the random Unigram models.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 
 import numpy as np
@@ -17,9 +16,9 @@ from fasttok.models._cache import SPARE_IDS, PretokenCache
 from fasttok.text._spans import list_spans
 from fasttok.text.unicode._utf8 import locate_code_points
 from tests import hostile, oracles
+from tests.conftest import FUZZ
 from tests.test_model_contract import CASES
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 BYTE_NAMES = [b"<0x%02X>" % byte for byte in range(256)]
 # Each text occurs twice, so that the second time its pretokens are in the cache.
 TEXTS = [

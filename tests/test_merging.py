@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import itertools
-import os
 import random
 import threading
 from fractions import Fraction
@@ -16,8 +15,8 @@ from fasttok.core.ragged import Ragged
 from fasttok.models.merging import engine, likelihood
 from fasttok.models.merging.orders import Frequency, Likelihood
 from tests import oracles
+from tests.conftest import FUZZ
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 ORDERS = [Frequency(), Frequency("largest"), Likelihood()]
 
 

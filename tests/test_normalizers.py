@@ -11,7 +11,6 @@ import io
 import itertools
 import json
 import lzma
-import os
 import pickle
 import random
 import struct
@@ -31,9 +30,9 @@ from fasttok.text.normalizers.registry import SENTENCEPIECE
 from fasttok.text.rows import Rows
 from fasttok.text.unicode.normal_forms import Unicode
 from tests import hostile, oracles
+from tests.conftest import FUZZ
 from tests.test_cuts import kind
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 RULE_NAMES = SENTENCEPIECE[1:]  # without "identity"
 UNCHANGED = {"add_dummy_prefix": False, "escape_whitespaces": False, "remove_extra_whitespaces": False}
 SMALL = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import unicodedata
 import warnings
@@ -19,9 +18,9 @@ from fasttok.text.normalizers import registry
 from fasttok.text.rows import Rows
 from fasttok.tokenizer import encode, offsets
 from tests import hostile, naive_origins, oracles
+from tests.conftest import FUZZ
 from tests.test_located import locate_naively
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 END = "<|endoftext|>"
 TEXTS = [*hostile.texts(1000, seed=50), *hostile.byte_strings(1000, seed=51), "", b"", bytes(range(256)) * 2]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import itertools
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from fasttok.text.pretokenizers.classes import BEHAVIORS
 from fasttok.text.unicode import _oniguruma, code_point_sets
 from fasttok.text.unicode.utf8 import byte_positions
 from tests import hostile, naive_oniguruma
+from tests.conftest import FUZZ
 from tests.naive_oniguruma import Oracle
 from tests.oniguruma_patterns import POSIX, DenseMaker, Maker
 
@@ -80,7 +80,7 @@ def compare(pattern: str, texts: list[str]) -> None:
 
 @pytest.mark.parametrize("maker_class", [Maker, DenseMaker])
 def test_random_patterns_match_as_in_the_regex_module(maker_class):
-    n = 300 * int(os.environ.get("FASTTOK_FUZZ", "1"))
+    n = 300 * FUZZ
     maker = maker_class(seed=503)
     texts = [*hostile.byte_strings(400, seed=505), *(text.encode() for text in hostile.texts(200, seed=506))]
     n_compared = n_slow = 0
@@ -122,7 +122,7 @@ def test_every_behavior_of_split(dialect):
 
 
 def test_random_patterns_match_alike():
-    n = 200 * int(os.environ.get("FASTTOK_FUZZ", "1"))
+    n = 200 * FUZZ
     maker = Maker(seed=500)
     n_compared = n_refused = 0
     while n_compared < n:

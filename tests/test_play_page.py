@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from pathlib import Path
@@ -15,8 +14,9 @@ from fasttok.core.errors import ModelExportError
 from fasttok.display.play.page import static_page
 from fasttok.display.play.server import serving
 from tests.browser import open_browser
+from tests.conftest import FUZZ
 
-N_TEXTS = 30 * int(os.environ.get("FASTTOK_FUZZ", "1"))
+N_TEXTS = 30 * FUZZ
 LANGUAGES = ("eng", "deu", "rus", "jpn")
 HOSTILE = "<img src=x onerror=alert(1)></textarea><script>alert(1)</script>"
 PARTS = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import os
 import pickle
 
 import numpy as np
@@ -15,11 +14,11 @@ import fasttok as ft
 from fasttok.corpus import corpus as corpus_module
 from fasttok.text.pipeline import Pipeline
 from tests import hostile, oracles
+from tests.conftest import FUZZ
 from tests.pipelines import pretokens
 
 pytestmark = pytest.mark.filterwarnings("ignore:the vocabulary has")
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 END = "<|end|>"
 FLAGS = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix", "split_by_whitespace")
 OPTIONS = [dict(zip(FLAGS, values, strict=True)) for values in itertools.product([True, False], repeat=4)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import pickle
 import random
 import warnings
@@ -17,10 +16,10 @@ from fasttok.formats import vocab_txt
 from fasttok.models.bpe.by_score import merges_by_score
 from fasttok.models.pieces import BYTE_NAMES, MOST_UNUSED
 from tests import hostile
+from tests.conftest import FUZZ
 from tests.test_components import ALL_NORMALIZERS, ALL_PRETOKENIZERS
 from tests.test_decoders import CONFIGS as DECODERS
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 PARTS = ["a", "b", "c", "ab", "bc", "é", "東", " ", " a", "▁", "▁a", "##", "##a", "</w>", "😀", "\u0301", "."]
 RAW = [b"\xff", b"\xe6\x9d", b"\0", b"a\0b", b"\xed\xb2\x80", b"\r\n"]
 TEXTS = [*hostile.texts(4, seed=610), "ab abc <s> <|x|> 東é", "a\u0301b  ▁a ##a", "", " "]

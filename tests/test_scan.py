@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import random
 import subprocess
 import sys
@@ -17,10 +16,10 @@ import tiktoken
 import fasttok as ft
 from fasttok.text.pretokenizers.scanners import DROPPING, PATTERNS
 from tests import hostile, oracles, unicode_differences
+from tests.conftest import FUZZ
 
 NAMES = list(PATTERNS)
 SPLITTERS = [name for name in NAMES if name != "none"]
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 
 
 def check(name: str, documents: list[bytes]) -> None:

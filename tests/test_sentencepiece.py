@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
@@ -11,13 +10,13 @@ import sentencepiece
 import fasttok as ft
 from tests import sentencepiece_models as models
 from tests import sentencepiece_oracle as oracle
-from tests.conftest import SHARED
+from tests.conftest import FUZZ, SHARED
 from tests.hostile import byte_strings
 from tests.huggingface_oracle import Difference
 from tests.huggingface_texts import file_texts, random_texts
 from tests.sentencepiece_file import fields, message
 
-N_MODELS = models.N_SUITE * int(os.environ.get("FASTTOK_FUZZ", "1"))
+N_MODELS = models.N_SUITE * FUZZ
 BATCH = 20  # models per test
 FILES = {path.relative_to(SHARED).as_posix(): path for path in oracle.real_files(SHARED)}
 

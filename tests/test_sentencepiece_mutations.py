@@ -11,7 +11,6 @@ from __future__ import annotations
 import faulthandler
 import functools
 import json
-import os
 import random
 import resource
 import struct
@@ -24,11 +23,10 @@ from pathlib import Path
 import pytest
 
 import fasttok as ft
-from tests.conftest import ROOT
+from tests.conftest import FUZZ, ROOT
 from tests.sentencepiece_file import fields, message, number
 from tests.sentencepiece_models import model_file
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 N_FILES = 250 + 5000 * (FUZZ - 1)
 BATCH = 250
 SECONDS = 20  # for opening one file and using it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 
@@ -16,9 +15,10 @@ from fasttok.formats.huggingface.numbers import read_float
 from fasttok.models.bpe.splitting import find_splitting
 from fasttok.text.pretokenizers.metaspace import MarkRuns
 from tests import huggingface_models as theirs
+from tests.conftest import FUZZ
 from tests.huggingface_models import load, read
 
-N_MODELS = 60 * int(os.environ.get("FASTTOK_FUZZ", "1"))
+N_MODELS = 60 * FUZZ
 
 
 @pytest.mark.parametrize("mark", ["▁", " ", "a", "é", "😀"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import os
 import random
 
 import numpy as np
@@ -16,9 +15,8 @@ import tokenizers
 import fasttok as ft
 from fasttok.corpus import corpus as corpus_module
 from tests import hostile, oracles, sentencepiece_file
+from tests.conftest import FUZZ
 from tests.sentencepiece_file import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
-
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 SHORT = ["".join(letters) for n in range(9) for letters in itertools.product("ab", repeat=n)]

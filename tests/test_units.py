@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 import unicodedata
 from collections import Counter
@@ -16,8 +15,8 @@ import tokenizers
 import fasttok as ft
 from fasttok.models._cache import PretokenCache
 from tests import hostile, oracles
+from tests.conftest import FUZZ
 
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 BYTE_NAMES = [f"<0x{byte:02X}>".encode() for byte in range(256)]
 TRAINED = {"character": oracles.most_frequent_characters, "word": oracles.most_frequent_words}
 UNITS = {"character": oracles.characters_of, "word": lambda pretoken: [pretoken]}

@@ -6,7 +6,6 @@ FASTTOK_FUZZ multiplies the random corpora.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import warnings
 
@@ -15,11 +14,10 @@ import tokenizers
 
 import fasttok as ft
 from tests import hostile, oracles
-from tests.conftest import ROOT
+from tests.conftest import FUZZ, ROOT
 
 METHODS = ("frequency", "likelihood", "greedy")
 SHORT = ["".join(w) for n in range(1, 7) for w in itertools.product("ab", repeat=n)]
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
 
 
 def learn(words: dict[str, int], vocab_size: int, special=("[UNK]",), **options) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import unicodedata
 
@@ -14,8 +13,7 @@ from tokenizers import pre_tokenizers
 import fasttok as ft
 from fasttok.text.pretokenizers.scanners import DROPPING
 from tests import hostile, oracles, unicode_differences
-
-FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))
+from tests.conftest import FUZZ
 
 PEERS = {
     "bert": (pre_tokenizers.BertPreTokenizer(), unicode_differences.TOKENIZERS_BERT),
