@@ -9,6 +9,7 @@ from fasttok.models._pieces cimport PieceTable
 
 cdef extern from "_lookup.h" nogil:
     enum:
+        BLOCK "FT_BLOCK"
         INLINE_IDS "FT_INLINE_IDS"
         IN_ARENA "FT_IN_ARENA"
 
@@ -16,8 +17,11 @@ cdef extern from "_lookup.h" nogil:
         Key key
         uint32_t ids[4]
 
-    const CacheEntry* find_entry "ft_find_entry"(
-        const CacheEntry* entries,
+    ctypedef struct Block "ft_block":
+        const CacheEntry* entries[64]
+
+    CacheEntry* find_entry "ft_find_entry"(
+        CacheEntry* entries,
         int shift,
         const uint8_t* arena,
         Key key,
@@ -26,32 +30,39 @@ cdef extern from "_lookup.h" nogil:
         size_t length,
     )
     bint has_key "ft_has_key"(const CacheEntry* entry, Key key)
-    size_t copy_ids "ft_copy_ids"(const CacheEntry* entry, const uint8_t* arena, uint32_t* out)
-    size_t cache_first "ft_copy_first"(const CacheEntry* entry, Key key, uint32_t* out)
-    void make_keys "ft_make_keys"(
-        const uint8_t* text,
-        size_t text_length,
-        size_t base,
-        size_t start,
-        const uint32_t* ends,
-        long n,
-        const CacheEntry* entries,
-        int shift,
-        Key* keys,
-        uint64_t* hashes,
-    )
-    long look_up "ft_look_up"(
-        const uint8_t* text,
-        size_t base,
-        size_t start,
-        const uint32_t* ends,
-        long i,
-        long n,
-        const CacheEntry* entries,
+    size_t find_ids "ft_find_ids"(
+        CacheEntry* entries,
         int shift,
         const uint8_t* arena,
-        const Key* keys,
-        const uint64_t* hashes,
+        Key key,
+        uint64_t hash,
+        const uint8_t* pretoken,
+        size_t length,
+        uint32_t* out,
+    )
+    size_t cache_first "ft_copy_first"(const CacheEntry* entry, Key key, uint32_t* out)
+    Key block_key "ft_block_key"(const Block* block, size_t i)
+    void begin_block "ft_begin_block"(
+        Block* block,
+        const uint8_t* text,
+        size_t text_length,
+        size_t start,
+        const uint32_t* ends,
+        size_t i,
+        size_t n,
+        const CacheEntry* entries,
+        int shift,
+    )
+    size_t look_up "ft_look_up"(
+        const Block* block,
+        const uint8_t* text,
+        size_t start,
+        const uint32_t* ends,
+        size_t i,
+        size_t n,
+        CacheEntry* entries,
+        int shift,
+        const uint8_t* arena,
         uint32_t** out,
     )
 

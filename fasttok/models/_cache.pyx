@@ -21,7 +21,6 @@ from fasttok.models._pieces cimport PieceTable
 cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
-    BLOCK = 32  # pieces that are fetched together
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
 
@@ -67,10 +66,7 @@ cdef class PretokenCache:
 
         `out` needs space for at least INLINE_IDS ids, because the whole array of an entry is copied.
         """
-        cdef const CacheEntry* entry = find_entry(
-            self.entries, self.shift, self.arena, key, hashed, pretoken, length
-        )
-        return 0 if entry == NULL else copy_ids(entry, self.arena, out)
+        return find_ids(self.entries, self.shift, self.arena, key, hashed, pretoken, length, out)
 
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n

@@ -10,13 +10,16 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport Key, hash_key, make_key
 from fasttok.models._cache cimport (
+    BLOCK,
+    Block,
     CacheEntry,
     PretokenCache,
+    begin_block,
+    block_key,
     cache_first,
     cache_prefetch,
     has_key,
     look_up,
-    make_keys,
 )
 from fasttok.models._pieces cimport NOTHING, PieceTable
 from fasttok.text._spans cimport TOO_LONG, Spans
@@ -26,7 +29,6 @@ from fasttok.core.errors import UnknownCharacterError
 
 cdef enum:
     CHUNK = 512  # spans per request
-    BLOCK = 64  # pretokens per block of cache lookups
 
 
 ctypedef char NoBounds  # type of `bounds` in `encode_spans` if no bounds are written
@@ -228,9 +230,9 @@ cdef class PretokenEncoder:
             n = spans.next_ends(text, begin, end, &position, ends, CHUNK)
             if n == TOO_LONG:
                 return OUT_OF_MEMORY
-            n_ids = encode_ends(self, text, n_text, first, ends, n, cache, at)
+            n_ids = encode_ends(self, text + first, n_text - first, ends, n, cache, at)
             if n_ids < 0:
-                return n_ids
+                return n_ids - first if n_ids <= UNKNOWN else n_ids
             at += n_ids
         return at - out
 
@@ -374,16 +376,14 @@ cdef class PretokenEncoder:
         return 0
 
 
-cdef void fetch_pieces(
-    PieceTable pieces, PretokenCache cache, const Key* keys, const uint64_t* hashes, Py_ssize_t n
-) noexcept nogil:
-    """Fetch what `find_hashed` will read for those of n <= BLOCK pretokens whose first cache entry has another key."""
+cdef void fetch_pieces(PieceTable pieces, const Block* block, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    """Fetch what `find_hashed` will read for those of pretokens i to n - 1 whose first cache entry has another key."""
     cdef uint64_t missing[BLOCK]
-    cdef Py_ssize_t i, n_missing = 0
+    cdef Py_ssize_t n_missing = 0
     cdef int step
-    for i in range(n):
-        if not has_key(&cache.entries[hashes[i] >> cache.shift], keys[i]):
-            missing[n_missing] = hashes[i]
+    for i in range(i, n):
+        if not has_key(block.entries[i], block_key(block, i)):
+            missing[n_missing] = hash_key(block_key(block, i))
             n_missing += 1
     for step in range(3):
         for i in range(n_missing):
@@ -394,41 +394,42 @@ cdef inline Py_ssize_t encode_ends(
     PretokenEncoder encoder,
     const uint8_t* text,
     Py_ssize_t n_text,
-    Py_ssize_t base,
     const uint32_t* ends,
     Py_ssize_t n,
     PretokenCache cache,
     uint32_t* out,
 ) noexcept nogil:
-    """Write the ids of n pretokens that follow each other from `base` on; `ends` are offsets from `base`."""
-    cdef Key keys[BLOCK]
-    cdef uint64_t hashes[BLOCK]
-    cdef Py_ssize_t done = 0, i, size, n_ids, start = base, begin
+    """Write the ids of n pretokens that follow each other from the beginning of `text` on."""
+    cdef Block block
+    cdef Key key
+    cdef Py_ssize_t done = 0, i, size, n_ids, start = 0, begin
     cdef bint is_fetched  # whether the pieces of this block are fetched
     cdef uint32_t* at = out
+    cdef int shift
     while done < n:
         size = min(<Py_ssize_t>BLOCK, n - done)
-        make_keys(text, n_text, base, start, ends, size, cache.entries, cache.shift, keys, hashes)
+        shift = cache.shift
+        begin_block(&block, text, n_text, start, ends, 0, size, cache.entries, shift)
         i = 0
         is_fetched = False
         while True:
-            i = look_up(
-                text, base, start, ends, i, size, cache.entries, cache.shift, cache.arena, keys, hashes, &at
-            )
+            i = look_up(&block, text, start, ends, i, size, cache.entries, shift, cache.arena, &at)
             if i == size:
                 break
             if not is_fetched and encoder.whole is not None and not cache.is_seeded:
-                fetch_pieces(encoder.whole, cache, keys + i, hashes + i, size - i)
+                fetch_pieces(encoder.whole, &block, i, size)
                 is_fetched = True
-            begin = base + ends[i - 1] if i else start
-            n_ids = encoder._encode_new(
-                keys[i], hashes[i], text + begin, base + ends[i] - begin, cache, at
-            )
+            begin = ends[i - 1] if i else start
+            key = block_key(&block, i)
+            n_ids = encoder._encode_new(key, hash_key(key), text + begin, ends[i] - begin, cache, at)
             if n_ids < 0:
                 return n_ids - begin if n_ids <= UNKNOWN else n_ids
             at += n_ids
             i += 1
-        start = base + ends[size - 1]
+            if cache.shift != shift:  # the table has grown
+                shift = cache.shift
+                begin_block(&block, text, n_text, start, ends, i, size, cache.entries, shift)
+        start = ends[size - 1]
         ends += size
         done += size
     return at - out

@@ -1,4 +1,8 @@
-/* Look up pretokens that follow each other in the table of a cache; see _cache.pyx for the table. */
+/* Look up pretokens that follow each other in the table of a cache; see _cache.pyx for the table.
+ *
+ * The two loops of a look-up are functions of their own, and leave what is rare to other functions, so that the compiler
+ * keeps their variables in registers.
+ */
 #ifndef FASTTOK_LOOKUP_H
 #define FASTTOK_LOOKUP_H
 
@@ -6,10 +10,13 @@
 
 #if defined(__GNUC__)
 #define FT_LIKELY(x) __builtin_expect(!!(x), 1)
+#define FT_NOINLINE __attribute__((noinline, unused))
 #else
 #define FT_LIKELY(x) (x)
+#define FT_NOINLINE
 #endif
 
+#define FT_BLOCK 64 /* pretokens that are looked up together */
 #define FT_INLINE_IDS 4 /* ids that an entry has space for */
 #define FT_IN_ARENA 15 /* stored instead of the number of ids if they are in the arena */
 
@@ -20,34 +27,61 @@ typedef struct {
     uint32_t ids[FT_INLINE_IDS];
 } ft_cache_entry;
 
-/* Whether an entry has a key, whatever the number of its ids. */
-static inline int ft_has_key(const ft_cache_entry *entry, ft_key key)
+/* Whether the key of an entry is `key`, whatever the number of its ids. */
+static inline int ft_is_key(ft_key found, ft_key key)
 {
-    return ((entry->key.low ^ key.low) | (entry->key.high ^ key.high) << 4) == 0;
+    return ((found.low ^ key.low) | (found.high ^ key.high) << 4) == 0;
 }
 
-/* Make the keys and hashes of n pretokens, the first of which begins at `start`, and fetch their entries. `ends` are
- * offsets from `base`. */
-static inline void ft_make_keys(const uint8_t *text, size_t text_length, size_t base, size_t start,
-    const uint32_t *ends, long n, const ft_cache_entry *entries, int shift, ft_key *keys, uint64_t *hashes)
+static inline int ft_has_key(const ft_cache_entry *entry, ft_key key)
 {
-    const int may_read_16 = base + ends[n - 1] + 16 <= text_length; /* from the start of each pretoken */
-    long i;
-    for (i = 0; i < n; i++) {
-        size_t end = base + ends[i], length = end - start;
-        if (FT_LIKELY(length < FT_LONG && may_read_16)) {
-            keys[i].low = ft_load8(text + start) & ft_key_masks[length].low;
-            keys[i].high = (ft_load8(text + start + 8) & ft_key_masks[length].high) | (uint64_t)length << 56;
+    return ft_is_key(entry->key, key);
+}
+
+/* `ft_make_key` for keys that are seldom made. */
+static FT_NOINLINE ft_key ft_make_other_key(const uint8_t *text, size_t start, size_t length, size_t text_length)
+{
+    return ft_make_key(text, start, length, text_length);
+}
+
+/* Keys of pretokens that follow each other, and the entry at which the search for each begins. */
+typedef struct {
+    uint64_t low[FT_BLOCK], high[FT_BLOCK];
+    const ft_cache_entry *entries[FT_BLOCK];
+} ft_block;
+
+static inline ft_key ft_block_key(const ft_block *block, size_t i)
+{
+    ft_key key = {block->low[i], block->high[i]};
+    return key;
+}
+
+/* Set pretokens i to n - 1 of a block, and fetch their entries. Pretoken k ends at text[ends[k]], and begins where pretoken
+ * k - 1 ends, or at text[start] if k is 0. */
+static FT_NOINLINE void ft_begin_block(ft_block *block, const uint8_t *text, size_t text_length, size_t start,
+    const uint32_t *ends, size_t i, size_t n, const ft_cache_entry *entries, int shift)
+{
+    /* Up to which length 16 bytes may be read from the start of a pretoken. */
+    const size_t longest = ends[n - 1] + 16 <= text_length ? FT_LONG - 1 : 0;
+    start = i ? ends[i - 1] : start;
+    for (; i < n; i++) {
+        size_t end = ends[i], length = end - start;
+        ft_key key;
+        if (FT_LIKELY(length <= longest)) {
+            key.low = ft_load8(text + start) & ft_key_masks[length].low;
+            key.high = (ft_load8(text + start + 8) & ft_key_masks[length].high) | (uint64_t)length << 56;
         } else
-            keys[i] = ft_make_key(text, start, length, text_length);
+            key = ft_make_other_key(text, start, length, text_length);
         start = end;
-        hashes[i] = ft_hash_key(keys[i]);
-        FT_PREFETCH(&entries[hashes[i] >> shift]);
+        block->low[i] = key.low;
+        block->high[i] = key.high;
+        block->entries[i] = &entries[ft_hash_key(key) >> shift];
+        FT_PREFETCH(block->entries[i]);
     }
 }
 
 /* Return the entry of a pretoken, or NULL. */
-static inline const ft_cache_entry *ft_find_entry(const ft_cache_entry *entries, int shift, const uint8_t *arena,
+static inline ft_cache_entry *ft_find_entry(ft_cache_entry *entries, int shift, const uint8_t *arena,
     ft_key key, uint64_t hash, const uint8_t *pretoken, size_t length)
 {
     const uint64_t mask = (UINT64_C(1) << (64 - shift)) - 1;
@@ -90,30 +124,45 @@ static inline size_t ft_copy_first(const ft_cache_entry *entry, ft_key key, uint
     return n;
 }
 
-/* Write the ids of pretokens i to n - 1 to *out, and move *out to their end. Return the first pretoken that is not in
- * the table, or n. Up to FT_INLINE_IDS ids may be written after the last one. */
-static inline long ft_look_up(const uint8_t *text, size_t base, size_t start, const uint32_t *ends, long i, long n,
-    const ft_cache_entry *entries, int shift, const uint8_t *arena, const ft_key *keys, const uint64_t *hashes,
-    uint32_t **out)
+/* Write the ids of a pretoken to `out`, which needs space for FT_INLINE_IDS ids at least. Return their number, or 0 if the
+ * pretoken is not in the table.
+ *
+ * The entry changes places with the one at which the search begins. So a frequent pretoken is nearly always found at once.
+ * The other one is found as before: all entries from its own first place up to its new one are in use, and none is ever
+ * removed alone. */
+static FT_NOINLINE size_t ft_find_ids(ft_cache_entry *entries, int shift, const uint8_t *arena, ft_key key, uint64_t hash,
+    const uint8_t *pretoken, size_t length, uint32_t *out)
+{
+    ft_cache_entry *entry = ft_find_entry(entries, shift, arena, key, hash, pretoken, length), found;
+    if (entry == NULL)
+        return 0;
+    found = *entry;
+    *entry = entries[hash >> shift];
+    entries[hash >> shift] = found;
+    return ft_copy_ids(&found, arena, out);
+}
+
+/* Write the ids of pretokens i to n - 1 of a block to *out, and move *out to their end. Return the first pretoken that is
+ * not in the table, or n. Up to FT_INLINE_IDS ids may be written after the last one. */
+static FT_NOINLINE size_t ft_look_up(const ft_block *block, const uint8_t *text, size_t start, const uint32_t *ends,
+    size_t i, size_t n, ft_cache_entry *entries, int shift, const uint8_t *arena, uint32_t **out)
 {
     uint32_t *at = *out;
     for (; i < n; i++) {
-        const ft_cache_entry *entry = &entries[hashes[i] >> shift];
-        uint64_t n_ids = entry->key.high >> 60;
+        const ft_cache_entry *entry = block->entries[i];
+        const ft_key found = entry->key, key = ft_block_key(block, i);
+        size_t n_ids = found.high >> 60, first;
         memcpy(at, entry->ids, sizeof(entry->ids));
-        if (!FT_LIKELY(ft_has_key(entry, keys[i]) && n_ids <= FT_INLINE_IDS)) {
-            size_t first = i ? base + ends[i - 1] : start;
-            entry = ft_find_entry(entries, shift, arena, keys[i], hashes[i], text + first, base + ends[i] - first);
-            if (entry == NULL) {
-                *out = at;
-                return i;
-            }
-            n_ids = ft_copy_ids(entry, arena, at);
+        if (!FT_LIKELY(ft_is_key(found, key) && n_ids <= FT_INLINE_IDS)) {
+            first = i ? ends[i - 1] : start;
+            n_ids = ft_find_ids(entries, shift, arena, key, ft_hash_key(key), text + first, ends[i] - first, at);
+            if (n_ids == 0)
+                break;
         }
         at += n_ids;
     }
     *out = at;
-    return n;
+    return i;
 }
 
 #endif
