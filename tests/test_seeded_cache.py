@@ -1,4 +1,4 @@
-"""Ids are the same when a cache is seeded with the pieces of the vocabulary."""
+"""Ids are the same when a cache is seeded with the pieces of the vocabulary, and when caches are joined."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import fasttok as ft
 from fasttok import BPEModel
-from fasttok.models._cache import PretokenCache
+from fasttok.models._cache import PretokenCache, join
 
 WORDS = [
     "token",
@@ -107,3 +107,56 @@ def test_a_cleared_cache_is_no_longer_seeded():
     rows = ft.Ragged.from_bytes(pieces + others + pieces)
     ids = model.encode_pretokens(rows.values, rows.offsets, cache).to_list()
     assert ids[: len(pieces)] == ids[-len(pieces) :] == [[256 + i] for i in range(len(pieces))]
+
+
+@pytest.mark.parametrize("limit", [1 << 16, 1 << 24])
+def test_joined_caches_have_the_pretokens_of_all(limit):
+    model = ft.train(
+        ft.Corpus.from_texts(make_texts(3000, seed=1)), vocab_size=300, pretokenizer="none"
+    ).model
+    parts = [list(dict.fromkeys(text.encode() for text in make_texts(1500, seed=seed))) for seed in (3, 4, 5)]
+    parts[2] = parts[2][:100]
+    caches = [PretokenCache(1 << 24), PretokenCache(1 << 24), PretokenCache(limit)]
+    for part, cache in zip(parts, caches, strict=True):
+        rows = ft.Ragged.from_bytes(part)
+        model.encode_pretokens(rows.values, rows.offsets, cache)
+    n_own = len(caches[2])
+    join(caches)
+    n = len(caches[0])
+    assert len(set(parts[0]) | set(parts[1]) | set(parts[2])) <= n  # there are also the pieces
+    assert [len(cache) for cache in caches] == [n, n, n if limit == 1 << 24 else n_own]
+    texts = [text for part in parts for text in part]
+    rows = ft.Ragged.from_bytes(texts)
+    expected = encode_each(model, texts)
+    for cache in caches:
+        assert cache.n_bytes <= limit or cache is not caches[2]
+        assert model.encode_pretokens(rows.values, rows.offsets, cache).to_list() == expected
+    assert len(caches[0]) == len(caches[1]) == n  # nothing was missing
+
+
+def test_caches_are_joined_again_if_many_pretokens_are_new():
+    model = ft.train(
+        ft.Corpus.from_texts(make_texts(3000, seed=1)), vocab_size=300, pretokenizer="none"
+    ).model
+
+    def encode(numbers: range, cache: PretokenCache) -> None:
+        rows = ft.Ragged.from_bytes([b"%d" % i for i in numbers])
+        model.encode_pretokens(rows.values, rows.offsets, cache)
+
+    caches = [PretokenCache(1 << 24), PretokenCache(1 << 24)]
+    encode(range(2000), caches[0])
+    join(caches)
+    n = len(caches[0])
+    assert len(caches[1]) == n
+    encode(range(2000, 2050), caches[1])
+    join(caches)
+    assert len(caches[0]) == n
+    encode(range(2050, 3000), caches[1])
+    join(caches)
+    assert len(caches[0]) == len(caches[1]) == n + 1000
+
+
+def test_empty_caches_can_be_joined():
+    caches = [PretokenCache(1 << 16), PretokenCache(1 << 16)]
+    join(caches)
+    assert [len(cache) for cache in caches] == [0, 0]

@@ -78,6 +78,7 @@ cdef class PretokenCache:
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
     cdef Py_ssize_t n_not_cached  # number of pretokens so far whose ids must not be cached
+    cdef Py_ssize_t n_joined  # number of pretokens after the last `join`; -1 before the first one
     cdef readonly bint is_seeded
     cdef readonly Py_ssize_t limit
     cdef readonly Interrupt interrupt  # interrupt of the kernel that uses the cache
@@ -88,6 +89,8 @@ cdef class PretokenCache:
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil
+    cdef void _add_all(self, PretokenCache other) noexcept nogil
+    cdef bint _copy(self, PretokenCache other) noexcept nogil
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil
     cdef void seed(self, PieceTable pieces) noexcept nogil
     cdef void _add_piece(self, PieceTable pieces, uint32_t row) noexcept nogil

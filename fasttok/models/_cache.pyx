@@ -3,7 +3,8 @@
 The table uses open addressing with linear probing. Its entries have 32 bytes, two per cache line: the 16-byte
 key and up to four ids. Longer lists of ids are in an arena, as are the bytes of a pretoken that is too long for
 its key. Table and arena may each grow to half the limit. When one of them is full, the whole cache is cleared,
-which is cheaper than tracking the use of entries. A cache belongs to one thread at a time.
+which is cheaper than tracking the use of entries. A cache belongs to one thread at a time. Before several threads
+begin to work, `join` gives each cache the pretokens of all.
 
 A cache may be seeded: it then has all pieces of a vocabulary that are encoded as a single id, so a pretoken that is
 not in the cache is none of them.
@@ -21,6 +22,7 @@ from fasttok.models._pieces cimport PieceTable
 cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
+    FEW = 16  # caches are joined if more than this part of their pretokens is new
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
 
@@ -35,6 +37,7 @@ cdef class PretokenCache:
         if limit < 1 << 16:
             raise ValueError(f"the limit of a cache must be at least 65,536 bytes, not {limit}")
         self.limit = limit
+        self.n_joined = -1
         self.interrupt = Interrupt()
         self.smallest_shift = LARGEST_SHIFT
         while <size_t>limit // 2 >> 5 >> (64 - self.smallest_shift) > 1:
@@ -76,7 +79,7 @@ cdef class PretokenCache:
         cdef CacheEntry* entry
         cdef uint64_t place
         if n > INLINE_IDS or length >= LONG:
-            needed = 4 * n + ((length + 3) & ~<Py_ssize_t>3 if length >= LONG else 0)
+            needed = arena_bytes(n, length)
             if needed > self.limit // 2 or not self._reserve(needed):
                 return
         if self._is_full() and not self._grow():
@@ -100,6 +103,57 @@ cdef class PretokenCache:
         if length >= LONG:
             memcpy(self.arena + place + 4 * n, pretoken, length)
         self.arena_used += needed
+
+    cdef void _add_all(self, PretokenCache other) noexcept nogil:
+        """Add the pretokens of another cache that this one does not have, until there is no space left.
+
+        Both tables are nearly in the order of hashes, so they are read and written from beginning to end.
+        """
+        cdef Py_ssize_t i, n, length
+        cdef uint64_t place, hashed
+        cdef CacheEntry* entry
+        cdef const uint32_t* ids
+        cdef const uint8_t* pretoken
+        cdef Key key
+        for i in range((<Py_ssize_t>1) << (64 - other.shift)):
+            entry = &other.entries[i]
+            if entry.key.high == 0:
+                continue
+            n = entry.key.high >> 60
+            key = entry.key
+            key.high &= KEY_BITS
+            length = key.high >> 56 if key.high >> 56 else key.high
+            ids = entry.ids
+            pretoken = NULL
+            if n == IN_ARENA:
+                memcpy(&place, entry.ids, 8)
+                n = entry.ids[2]
+                ids = <const uint32_t*>(other.arena + place)
+                pretoken = other.arena + place + 4 * n  # only that of a long pretoken is read
+                if self.arena_used + arena_bytes(n, length) > self.limit // 2:
+                    return
+            if self._is_full() and self.shift == self.smallest_shift:
+                return
+            hashed = hash_key(key)
+            if find_entry(self.entries, self.shift, self.arena, key, hashed, pretoken, length) == NULL:
+                self.put(key, hashed, pretoken, length, ids, n)
+
+    cdef bint _copy(self, PretokenCache other) noexcept nogil:
+        """Become a copy of another cache, if the limit and the memory allow it."""
+        if other.shift < self.smallest_shift or other.arena_used > self.limit // 2:
+            return False
+        self._clear()
+        if not self._reserve(other.arena_used):
+            return False
+        if self.shift != other.shift and not self._resize(other.shift):
+            return False
+        memcpy(self.entries, other.entries, self.table_bytes())
+        if other.arena_used:
+            memcpy(self.arena, other.arena, other.arena_used)
+        self.arena_used = other.arena_used
+        self.n_used = other.n_used
+        self.is_seeded = other.is_seeded
+        return True
 
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
         """Return whether the pieces fit, and the cache has half as many pretokens or soon no space for the pieces.
@@ -202,3 +256,35 @@ cdef class PretokenCache:
         self.n_used = 0
         self.arena_used = 0
         self.is_seeded = False
+
+
+cdef inline Py_ssize_t arena_bytes(Py_ssize_t n, Py_ssize_t length) noexcept nogil:
+    """Return the space in the arena that n ids of a pretoken take if they are in it."""
+    return 4 * n + ((length + 3) & ~<Py_ssize_t>3 if length >= LONG else 0)
+
+
+def join(list caches):
+    """Give each cache the pretokens of all, unless few are new since they were joined last.
+
+    A cache whose limit is too low keeps its own. Takes O(n) time for n entries.
+
+    Parameters
+    ----------
+    caches : list of PretokenCache
+        Caches of the same model, at least one.
+    """
+    cdef PretokenCache largest = max(caches, key=len), cache
+    cdef Py_ssize_t n_new = 0
+    for cache in caches:
+        n_new += largest.n_used if cache.n_joined < 0 else abs(cache.n_used - cache.n_joined)
+    if n_new <= largest.n_used // FEW:
+        return
+    for cache in caches:
+        if cache is not largest:
+            with nogil:
+                largest._add_all(cache)
+    for cache in caches:
+        if cache is not largest:
+            with nogil:
+                cache._copy(largest)
+        cache.n_joined = cache.n_used

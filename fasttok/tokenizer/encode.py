@@ -18,7 +18,7 @@ from fasttok.core.parallel import map_ordered, resolve_workers
 from fasttok.core.ragged import Ragged
 from fasttok.corpus.batches import Batch, split_document
 from fasttok.corpus.corpus import Corpus
-from fasttok.models._cache import SPARE_IDS, PretokenCache
+from fasttok.models._cache import SPARE_IDS, PretokenCache, join
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.models._short_texts import ShortTexts
 from fasttok.models.base import Model
@@ -36,6 +36,7 @@ Result = TypeVar("Result")
 CACHE_BYTES = 64 << 20  # maximum size of a cache of pretokens
 ALL_CACHES_BYTES = 128 << 20  # total size of the caches of the threads of one call, if there are not too many
 LEAST_CACHE_BYTES = 4 << 20  # smallest maximum size of a cache
+LEAST_JOINED = 1 << 14  # number of pretokens from which on threads begin with the same ones
 BATCH_BYTES = 1 << 20  # approximate size of the parts of a corpus
 # Least size of the first part of a document for models that decide near ties otherwise in short rows. It is
 # much larger than a short row, because a normalizer can shorten the text.
@@ -378,10 +379,13 @@ class TextEncoder:
         """
         _ = self._model.encoder, self._model.part_encoder  # build both here, not in several threads at once
         limit = min(CACHE_BYTES, max(ALL_CACHES_BYTES // n_workers, LEAST_CACHE_BYTES))
-        caches: list[PretokenCache] = []
+        caches = self._take_idle_caches(n_workers)
+        idle = caches.copy()
 
-        def new_cache() -> PretokenCache:
-            cache = self._take_cache(limit)
+        def take_cache() -> PretokenCache:
+            if idle:
+                return idle.pop()
+            cache = PretokenCache(limit)
             caches.append(cache)
             return cache
 
@@ -395,7 +399,7 @@ class TextEncoder:
             return EncodedPart(rows, batch.first, batch.start == 0, batch.continues), buffer
 
         try:
-            with closing(map_ordered(encode_batch, batches, n_workers, new_cache)) as encoded:
+            with closing(map_ordered(encode_batch, batches, n_workers, take_cache)) as encoded:
                 for part, buffer in encoded:
                     yield part
                     self._keep_buffer(buffer)
@@ -500,15 +504,21 @@ class TextEncoder:
         self._model.check_sampling(sampling)
         return None if isinstance(sampling, Dropout) and sampling.limit == 0 else sampling
 
-    def _take_cache(self, limit: int | None = None) -> PretokenCache:
-        """Take a cache for exclusive use; the caller puts it back into `_caches`.
-
-        A new cache has the given limit; default: `CACHE_BYTES`.
-        """
+    def _take_cache(self) -> PretokenCache:
+        """Take a cache for exclusive use; the caller puts it back into `_caches`."""
         try:
             return self._caches.pop()
         except IndexError:
-            return PretokenCache(CACHE_BYTES if limit is None else limit)
+            return PretokenCache(CACHE_BYTES)
+
+    def _take_idle_caches(self, n: int) -> list[PretokenCache]:
+        """Take up to n idle caches for exclusive use; all have the pretokens of each if that is worth it."""
+        caches: list[PretokenCache] = []
+        while self._caches and len(caches) < n:
+            caches.append(self._take_cache())
+        if len(caches) > 1 and max(map(len, caches)) >= LEAST_JOINED:
+            join(caches)
+        return caches
 
     def _take_buffer(self, n_bytes: int) -> NDArray[np.uint32]:
         """Take a buffer for the ids of `n_bytes` of text; reused memory is faster than new memory."""
