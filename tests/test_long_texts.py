@@ -108,12 +108,12 @@ POOLS = [
 ]
 
 
-@pytest.mark.parametrize("wide", [True, False])
-def test_utf8_of_str(wide):
+@pytest.mark.parametrize("way", _conversion.WAYS)
+def test_utf8_of_str(way):
     rng = random.Random(8)
-    if _conversion.use_wide(wide) != wide:
-        pytest.skip("this processor does not have AVX-512 VBMI2")
     try:
+        if _conversion.use_way(way) != way:
+            pytest.skip(f"needs a processor with {way}")
         for _ in range(8000):
             pools, share = rng.sample(POOLS, rng.randint(1, 3)), rng.random()
             n = rng.choice((0, 1, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 200))
@@ -130,7 +130,7 @@ def test_utf8_of_str(wide):
             rest = out[: _conversion.write_utf8(broken, i + 1, n + 1, out)]
             assert rest.tobytes() == text[i:].encode()
     finally:
-        _conversion.use_wide(True)
+        _conversion.use_way(_conversion.WAYS[-1])
 
 
 def decoded(data):

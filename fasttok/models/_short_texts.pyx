@@ -20,9 +20,9 @@ from fasttok.text._spans cimport Spans
 from fasttok.text.unicode._conversion cimport (
     PyUnicode_DATA,
     PyUnicode_KIND,
-    is_wide,
     to_utf8,
     utf8_space,
+    utf8_way,
 )
 
 cdef extern from "Python.h":
@@ -201,7 +201,7 @@ cdef Py_ssize_t encode_raw(ShortTexts texts, text, PretokenCache cache, uint32_t
                 converted = <uint8_t*>malloc(utf8_space(kind, length))
                 if converted == NULL:
                     raise MemoryError("not enough memory for the UTF-8 of a text")
-            length = to_utf8(kind, start, 0, length, converted, is_wide)
+            length = to_utf8(kind, start, 0, length, converted, utf8_way)
             start = converted
     elif type(text) is bytes:
         start = <const uint8_t*><const char*>(<bytes>text)

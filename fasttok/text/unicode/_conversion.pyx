@@ -18,14 +18,15 @@ cdef extern from "_from_utf8.h" nogil:
 cdef extern from "Python.h":
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 largest)
 
-is_wide = has_wide_utf8()
+WAYS = ("plain", "avx2", "avx512")
+utf8_way = fastest_utf8()
 
 
-def use_wide(bint wide):
-    """Choose whether the wide functions are used if this processor has them, for tests; return whether they are."""
-    global is_wide
-    is_wide = wide and has_wide_utf8()
-    return is_wide
+def use_way(str way not None):
+    """Choose one of WAYS to convert text, or the fastest way before it, for tests; return the way that is used."""
+    global utf8_way
+    utf8_way = min(WAYS.index(way), fastest_utf8())
+    return WAYS[utf8_way]
 
 
 def utf8_of_str(str text not None):
@@ -86,5 +87,5 @@ cdef Py_ssize_t write_part(str text, Py_ssize_t start, Py_ssize_t stop, uint8_t*
     cdef const void* data = PyUnicode_DATA(text)
     cdef Py_ssize_t size
     with nogil:
-        size = to_utf8(kind, data, start, stop, out, is_wide)
+        size = to_utf8(kind, data, start, stop, out, utf8_way)
     return size
