@@ -15,7 +15,7 @@ def prepare(
 ) -> Prepared:
     """Prepare a document or a part of one."""
     documents = ft.Ragged.from_bytes([data])
-    return pipeline.prepare(Rows.of(documents, np.array([begins]), np.array([ends]), aligned))
+    return pipeline.prepare(Rows.of(documents, begins, ends, aligned))
 
 
 def list_pretokens(prepared: Prepared) -> np.ndarray:

@@ -52,10 +52,7 @@ class Batch:
 
     def rows(self, aligned: bool = False) -> Rows:
         """Return the text as rows for `Pipeline.prepare`; `aligned` as in `Rows`."""
-        begins, ends = np.ones((2, len(self.documents)), np.bool_)
-        begins[:1] = self.start == 0
-        ends[-1:] = not self.continues
-        return Rows.of(self.documents, begins, ends, aligned)
+        return Rows.of(self.documents, self.start == 0, not self.continues, aligned)
 
     @contextmanager
     def locating_errors(self) -> Iterator[None]:

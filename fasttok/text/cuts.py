@@ -160,6 +160,7 @@ next to the position, no text remains on that side of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,8 +194,13 @@ class Cuts:
 
         The position is safe whatever comes before and after the text.
         """
+        return 0 if self._safe is None else int(_cuts.find_cut(text, self._safe))
+
+    @cached_property
+    def _safe(self) -> NDArray[np.uint8] | None:
+        """Pairs between which a text may be cut; None if there are none."""
         safe = self.always & self.neutral
-        return int(_cuts.find_cut(text, safe.view(np.uint8))) if safe.any() else 0
+        return safe.view(np.uint8) if safe.any() else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,19 +102,19 @@ class Rows:
     def of(
         cls,
         documents: Ragged,
-        begins: NDArray[np.bool_] | None = None,
-        ends: NDArray[np.bool_] | None = None,
+        begins: bool = True,
+        ends: bool = True,
         aligned: bool = False,
     ) -> Rows:
-        """Make rows of documents or parts of documents.
+        """Make rows of documents.
 
-        `begins` and `ends`, bool[k], tell whether each row begins and ends its document; default: all do.
+        `begins` tells whether the first row begins its document, `ends` whether the last row ends its one.
         """
         flags = np.full(len(documents), WHOLE | BEGINS_RAW, np.uint8)
-        if begins is not None:
-            flags[~begins] &= ENDS_DOCUMENT | ENDS_SEGMENT
-        if ends is not None:
-            flags[~ends] &= BEGINS_DOCUMENT | BEGINS_SEGMENT | BEGINS_RAW
+        if not begins:
+            flags[:1] &= ENDS_DOCUMENT | ENDS_SEGMENT
+        if not ends:
+            flags[-1:] &= BEGINS_DOCUMENT | BEGINS_SEGMENT | BEGINS_RAW
         return cls(documents, flags, aligned)
 
     @classmethod
