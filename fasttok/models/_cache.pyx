@@ -22,6 +22,7 @@ from fasttok.models._pieces cimport PieceTable
 cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
+    ENOUGH = 1 << 16  # pretokens; see `can_seed`
     FEW = 16  # caches are joined if more than this part of their pretokens is new
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
@@ -156,13 +157,14 @@ cdef class PretokenCache:
         return True
 
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
-        """Return whether the pieces fit, and the cache has half as many pretokens or soon no space for the pieces.
+        """Return whether the pieces fit, and the cache has enough pretokens or soon no space for the pieces.
 
-        Texts with fewer pretokens do not pay for pieces that they never have.
+        Enough are as many as there are pieces, ENOUGH, or half as many as there are pieces if that is more. Texts with
+        fewer do not pay for pieces that they never have.
         """
         cdef Py_ssize_t space = ((<Py_ssize_t>1) << (63 - self.smallest_shift)) - pieces.n_used
         return (
-            self.n_used >= min(pieces.n_used // 2, space)
+            self.n_used >= min(pieces.n_used, max(ENOUGH, pieces.n_used // 2), space)
             and self.n_used <= space
             and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_pieces <= self.limit // 2
         )
