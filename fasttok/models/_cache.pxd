@@ -9,7 +9,7 @@ from fasttok.models._pieces cimport PieceTable
 
 cdef extern from "_lookup.h" nogil:
     enum:
-        BLOCK "FT_BLOCK"
+        BLOCK "FT_LOOKUPS"
         INLINE_IDS "FT_INLINE_IDS"
         IN_ARENA "FT_IN_ARENA"
 
@@ -42,11 +42,22 @@ cdef extern from "_lookup.h" nogil:
     )
     size_t cache_first "ft_copy_first"(const CacheEntry* entry, Key key, uint32_t* out)
     Key block_key "ft_block_key"(const Block* block, size_t i)
+    ctypedef void (*BeginBlock "ft_begin *")(
+        Block* block,
+        const uint8_t* text,
+        size_t text_length,
+        const uint32_t* starts,
+        const uint32_t* ends,
+        size_t i,
+        size_t n,
+        const CacheEntry* entries,
+        int shift,
+    ) noexcept nogil
     void begin_block "ft_begin_block"(
         Block* block,
         const uint8_t* text,
         size_t text_length,
-        size_t start,
+        const uint32_t* starts,
         const uint32_t* ends,
         size_t i,
         size_t n,
@@ -56,7 +67,7 @@ cdef extern from "_lookup.h" nogil:
     size_t look_up "ft_look_up"(
         const Block* block,
         const uint8_t* text,
-        size_t start,
+        const uint32_t* starts,
         const uint32_t* ends,
         size_t i,
         size_t n,

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport Key
-from fasttok.models._cache cimport PretokenCache
+from fasttok.models._cache cimport BeginBlock, PretokenCache
 from fasttok.models._pieces cimport PieceTable
 from fasttok.text._spans cimport Spans
 
@@ -24,6 +24,19 @@ cdef extern from *:
 cdef int raise_failure(
     Py_ssize_t reason, Interrupt interrupt, const uint8_t* text, const int64_t* offsets
 ) except -1
+
+
+cdef Py_ssize_t encode_blocks(
+    PretokenEncoder encoder,
+    BeginBlock begin,
+    const uint8_t* text,
+    Py_ssize_t n_text,
+    const uint32_t* starts,
+    const uint32_t* ends,
+    Py_ssize_t n,
+    PretokenCache cache,
+    uint32_t* out,
+) noexcept nogil
 
 
 cdef class PretokenEncoder:

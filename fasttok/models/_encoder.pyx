@@ -11,6 +11,7 @@ from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport Key, hash_key, make_key
 from fasttok.models._cache cimport (
     BLOCK,
+    BeginBlock,
     Block,
     CacheEntry,
     PretokenCache,
@@ -222,15 +223,18 @@ cdef class PretokenEncoder:
         uint32_t* out,
     ) noexcept nogil:
         """Encode a row as `encode_row` does, for spans that have ends and are nowhere dropped."""
-        cdef uint32_t ends[CHUNK]
+        cdef uint32_t bounds[CHUNK + 1]  # each pretoken ends at a bound and begins at the one before
         cdef Py_ssize_t position = begin, first, n, n_ids
         cdef uint32_t* at = out
+        bounds[0] = 0
         while position < end:
             first = position
-            n = spans.next_ends(text, begin, end, &position, ends, CHUNK)
+            n = spans.next_ends(text, begin, end, &position, bounds + 1, CHUNK)
             if n == TOO_LONG:
                 return OUT_OF_MEMORY
-            n_ids = encode_ends(self, text + first, n_text - first, ends, n, cache, at)
+            n_ids = encode_blocks(
+                self, begin_block, text + first, n_text - first, bounds, bounds + 1, n, cache, at
+            )
             if n_ids < 0:
                 return n_ids - first if n_ids <= UNKNOWN else n_ids
             at += n_ids
@@ -390,48 +394,49 @@ cdef void fetch_pieces(PieceTable pieces, const Block* block, Py_ssize_t i, Py_s
             pieces.fetch(missing[i], step)
 
 
-cdef inline Py_ssize_t encode_ends(
+cdef Py_ssize_t encode_blocks(
     PretokenEncoder encoder,
+    BeginBlock begin,
     const uint8_t* text,
     Py_ssize_t n_text,
+    const uint32_t* starts,
     const uint32_t* ends,
     Py_ssize_t n,
     PretokenCache cache,
     uint32_t* out,
 ) noexcept nogil:
-    """Write the ids of n pretokens that follow each other from the beginning of `text` on."""
+    """Write the ids of n pretokens between `starts` and `ends` in `text`; `begin` makes their keys."""
     cdef Block block
     cdef Key key
-    cdef Py_ssize_t done = 0, i, size, n_ids, start = 0, begin
+    cdef Py_ssize_t i, size, n_ids
     cdef bint is_fetched  # whether the pieces of this block are fetched
     cdef uint32_t* at = out
     cdef int shift
-    while done < n:
-        size = min(<Py_ssize_t>BLOCK, n - done)
+    while n:
+        size = min(<Py_ssize_t>BLOCK, n)
         shift = cache.shift
-        begin_block(&block, text, n_text, start, ends, 0, size, cache.entries, shift)
+        begin(&block, text, n_text, starts, ends, 0, size, cache.entries, shift)
         i = 0
         is_fetched = False
         while True:
-            i = look_up(&block, text, start, ends, i, size, cache.entries, shift, cache.arena, &at)
+            i = look_up(&block, text, starts, ends, i, size, cache.entries, shift, cache.arena, &at)
             if i == size:
                 break
             if not is_fetched and encoder.whole is not None and not cache.is_seeded:
                 fetch_pieces(encoder.whole, &block, i, size)
                 is_fetched = True
-            begin = ends[i - 1] if i else start
             key = block_key(&block, i)
-            n_ids = encoder._encode_new(key, hash_key(key), text + begin, ends[i] - begin, cache, at)
+            n_ids = encoder._encode_new(key, hash_key(key), text + starts[i], ends[i] - starts[i], cache, at)
             if n_ids < 0:
-                return n_ids - begin if n_ids <= UNKNOWN else n_ids
+                return n_ids - starts[i] if n_ids <= UNKNOWN else n_ids
             at += n_ids
             i += 1
             if cache.shift != shift:  # the table has grown
                 shift = cache.shift
-                begin_block(&block, text, n_text, start, ends, i, size, cache.entries, shift)
-        start = ends[size - 1]
+                begin(&block, text, n_text, starts, ends, i, size, cache.entries, shift)
+        starts += size
         ends += size
-        done += size
+        n -= size
     return at - out
 
 

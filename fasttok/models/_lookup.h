@@ -16,7 +16,7 @@
 #define FT_NOINLINE
 #endif
 
-#define FT_BLOCK 64 /* pretokens that are looked up together */
+#define FT_LOOKUPS 64 /* pretokens of a block, which are looked up together */
 #define FT_INLINE_IDS 4 /* ids that an entry has space for */
 #define FT_IN_ARENA 15 /* stored instead of the number of ids if they are in the arena */
 
@@ -44,10 +44,10 @@ static FT_NOINLINE ft_key ft_make_other_key(const uint8_t *text, size_t start, s
     return ft_make_key(text, start, length, text_length);
 }
 
-/* Keys of pretokens that follow each other, and the entry at which the search for each begins. */
+/* Keys of pretokens, and the entry at which the search for each begins. */
 typedef struct {
-    uint64_t low[FT_BLOCK], high[FT_BLOCK];
-    const ft_cache_entry *entries[FT_BLOCK];
+    uint64_t low[FT_LOOKUPS], high[FT_LOOKUPS];
+    const ft_cache_entry *entries[FT_LOOKUPS];
 } ft_block;
 
 static inline ft_key ft_block_key(const ft_block *block, size_t i)
@@ -56,27 +56,33 @@ static inline ft_key ft_block_key(const ft_block *block, size_t i)
     return key;
 }
 
-/* Set pretokens i to n - 1 of a block, and fetch their entries. Pretoken k ends at text[ends[k]], and begins where pretoken
- * k - 1 ends, or at text[start] if k is 0. */
-static FT_NOINLINE void ft_begin_block(ft_block *block, const uint8_t *text, size_t text_length, size_t start,
+/* A function that sets pretokens i to n - 1 of a block, and fetches their entries. Pretoken k is text[starts[k] .. ends[k]). */
+typedef void ft_begin(ft_block *block, const uint8_t *text, size_t text_length, const uint32_t *starts,
+    const uint32_t *ends, size_t i, size_t n, const ft_cache_entry *entries, int shift);
+
+static inline void ft_set_pretoken(ft_block *block, size_t i, ft_key key, const ft_cache_entry *entries, int shift)
+{
+    block->low[i] = key.low;
+    block->high[i] = key.high;
+    block->entries[i] = &entries[ft_hash_key(key) >> shift];
+    FT_PREFETCH(block->entries[i]);
+}
+
+/* The function for pretokens as they are in the text. */
+static FT_NOINLINE void ft_begin_block(ft_block *block, const uint8_t *text, size_t text_length, const uint32_t *starts,
     const uint32_t *ends, size_t i, size_t n, const ft_cache_entry *entries, int shift)
 {
     /* Up to which length 16 bytes may be read from the start of a pretoken. */
     const size_t longest = ends[n - 1] + 16 <= text_length ? FT_LONG - 1 : 0;
-    start = i ? ends[i - 1] : start;
     for (; i < n; i++) {
-        size_t end = ends[i], length = end - start;
+        size_t start = starts[i], length = ends[i] - start;
         ft_key key;
         if (FT_LIKELY(length <= longest)) {
             key.low = ft_load8(text + start) & ft_key_masks[length].low;
             key.high = (ft_load8(text + start + 8) & ft_key_masks[length].high) | (uint64_t)length << 56;
         } else
             key = ft_make_other_key(text, start, length, text_length);
-        start = end;
-        block->low[i] = key.low;
-        block->high[i] = key.high;
-        block->entries[i] = &entries[ft_hash_key(key) >> shift];
-        FT_PREFETCH(block->entries[i]);
+        ft_set_pretoken(block, i, key, entries, shift);
     }
 }
 
@@ -144,18 +150,18 @@ static FT_NOINLINE size_t ft_find_ids(ft_cache_entry *entries, int shift, const 
 
 /* Write the ids of pretokens i to n - 1 of a block to *out, and move *out to their end. Return the first pretoken that is
  * not in the table, or n. Up to FT_INLINE_IDS ids may be written after the last one. */
-static FT_NOINLINE size_t ft_look_up(const ft_block *block, const uint8_t *text, size_t start, const uint32_t *ends,
-    size_t i, size_t n, ft_cache_entry *entries, int shift, const uint8_t *arena, uint32_t **out)
+static FT_NOINLINE size_t ft_look_up(const ft_block *block, const uint8_t *text, const uint32_t *starts,
+    const uint32_t *ends, size_t i, size_t n, ft_cache_entry *entries, int shift, const uint8_t *arena, uint32_t **out)
 {
     uint32_t *at = *out;
     for (; i < n; i++) {
         const ft_cache_entry *entry = block->entries[i];
         const ft_key found = entry->key, key = ft_block_key(block, i);
-        size_t n_ids = found.high >> 60, first;
+        size_t n_ids = found.high >> 60;
         memcpy(at, entry->ids, sizeof(entry->ids));
         if (!FT_LIKELY(ft_is_key(found, key) && n_ids <= FT_INLINE_IDS)) {
-            first = i ? ends[i - 1] : start;
-            n_ids = ft_find_ids(entries, shift, arena, key, ft_hash_key(key), text + first, ends[i] - first, at);
+            n_ids = ft_find_ids(
+                entries, shift, arena, key, ft_hash_key(key), text + starts[i], ends[i] - starts[i], at);
             if (n_ids == 0)
                 break;
         }

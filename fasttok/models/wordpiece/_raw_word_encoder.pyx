@@ -6,21 +6,43 @@ share an entry.
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.core._keys cimport Key, hash_key
-from fasttok.models._cache cimport CacheEntry, PretokenCache, cache_first, cache_prefetch
-from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder
+from fasttok.models._cache cimport BeginBlock, Block, CacheEntry, PretokenCache
+from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder, encode_blocks
 from fasttok.text._spans cimport Spans
 from fasttok.text.normalizers._code_points cimport CodePoints
-from fasttok.text.words._raw_words cimport RAW_SPARE, RawWordScanner, find_raw_words, make_raw_key
+from fasttok.text.words._raw_words cimport RAW_SPARE, RawWordScanner, find_raw_words
 
 import numpy as np
 
+cdef extern from "_raw_lookup.h" nogil:
+    void begin_raw_block "ft_begin_raw_block"(
+        Block* block,
+        const uint8_t* text,
+        size_t text_length,
+        const uint32_t* starts,
+        const uint32_t* ends,
+        size_t i,
+        size_t n,
+        const CacheEntry* entries,
+        int shift,
+    )
+    void begin_folded_block "ft_begin_folded_block"(
+        Block* block,
+        const uint8_t* text,
+        size_t text_length,
+        const uint32_t* starts,
+        const uint32_t* ends,
+        size_t i,
+        size_t n,
+        const CacheEntry* entries,
+        int shift,
+    )
+
 cdef enum:
     CHUNK = 512  # raw words that are searched for at once
-    BLOCK = 32  # raw words per block of cache lookups
     SHORT = 1024  # bytes of a rewritten raw word that fit on the stack
     WORDS = 64  # words that are searched for at once
 
@@ -71,6 +93,8 @@ cdef class RawWordEncoder(PretokenEncoder):
     ) noexcept nogil:
         cdef uint32_t starts[CHUNK + RAW_SPARE]
         cdef uint32_t ends[CHUNK + RAW_SPARE]
+        cdef bint folds = self.code_points.is_lower and self.code_points.is_fast
+        cdef BeginBlock begin_block = begin_folded_block if folds else begin_raw_block
         cdef Py_ssize_t position = begin, base, n, n_ids, written = 0
         while position < end:
             base = position
@@ -79,56 +103,13 @@ cdef class RawWordEncoder(PretokenEncoder):
             )
             if n == 0 and position == base:
                 return OUT_OF_MEMORY  # more than 4 GiB
-            n_ids = self._encode_raw_words(text + base, n_text - base, starts, ends, n, cache, out + written)
+            n_ids = encode_blocks(
+                self, begin_block, text + base, n_text - base, starts, ends, n, cache, out + written
+            )
             if n_ids < 0:
                 return n_ids
             written += n_ids
         return written
-
-    cdef Py_ssize_t _encode_raw_words(
-        self,
-        const uint8_t* text,
-        Py_ssize_t n_text,
-        const uint32_t* starts,
-        const uint32_t* ends,
-        Py_ssize_t n,
-        PretokenCache cache,
-        uint32_t* out,
-    ) noexcept nogil:
-        """Write the ids of raw words between `starts` and `ends` in `text`; return their number."""
-        cdef Key keys[BLOCK]
-        cdef uint64_t hashes[BLOCK]
-        cdef CacheEntry* entries
-        cdef int shift
-        cdef bint folds = self.code_points.is_lower and self.code_points.is_fast
-        cdef Py_ssize_t first = 0, i, size, n_ids
-        cdef uint32_t* at = out
-        while first < n:
-            size = min(<Py_ssize_t>BLOCK, n - first)
-            for i in range(size):
-                keys[i] = make_raw_key(text, starts[first + i], ends[first + i] - starts[first + i], n_text, folds)
-                hashes[i] = hash_key(keys[i])
-                cache_prefetch(cache, hashes[i])
-            entries = cache.entries
-            shift = cache.shift
-            for i in range(size):
-                n_ids = cache_first(&entries[hashes[i] >> shift], keys[i], at)
-                if n_ids == 0:
-                    n_ids = self._encode_miss(
-                        keys[i],
-                        hashes[i],
-                        text + starts[first + i],
-                        ends[first + i] - starts[first + i],
-                        cache,
-                        at,
-                    )
-                    if n_ids < 0:
-                        return n_ids
-                    entries = cache.entries  # the table may have grown
-                    shift = cache.shift
-                at += n_ids
-            first += size
-        return at - out
 
     cdef Py_ssize_t encode_pretoken(
         self, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out, Interrupt interrupt

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "../../core/_ones.h"
 #include "../unicode/_utf8.h"
 #include "_pattern_masks.h"
 
@@ -328,34 +329,11 @@ FT_AVX2 FT_INLINE int ft_avx2_position(const ft_avx2_characters *c, int characte
     return c->first == UINT64_MAX ? character : ft_ctz(_pdep_u64(UINT64_C(1) << character, c->first));
 }
 
-/* The positions of the ones of each byte, in order. */
-static uint8_t ft_ones[256][8];
-
-static void __attribute__((constructor)) ft_fill_ones(void)
-{
-    int byte, bit, n;
-    for (byte = 0; byte < 256; byte++)
-        for (bit = n = 0; bit < 8; bit++)
-            if (byte >> bit & 1)
-                ft_ones[byte][n++] = (uint8_t)bit;
-}
-
 FT_AVX2 FT_INLINE long ft_avx2_positions(uint64_t starts, const ft_avx2_characters *c, uint32_t base, uint32_t *out)
 {
-    long n;
-    int i;
     if (c->is_read)
         return ft_plain_positions(starts, &c->read, base, out);
-    if (c->first != UINT64_MAX)
-        starts = _pdep_u64(starts, c->first);
-    n = __builtin_popcountll(starts);
-    for (i = 0; i < FT_BLOCK; i += 8, starts >>= 8) { /* eight are written each time; `out` has space for a block */
-        const uint8_t *ones = ft_ones[starts & 0xFF];
-        __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)ones));
-        _mm256_storeu_si256((__m256i *)out, _mm256_add_epi32(at, _mm256_set1_epi32((int)(base + (uint32_t)i))));
-        out += __builtin_popcount(starts & 0xFF);
-    }
-    return n;
+    return ft_write_ones(c->first == UINT64_MAX ? starts : _pdep_u64(starts, c->first), base, out);
 }
 
 /* With AVX-512: characters of several bytes are moved together, decoded 16 at a time, and looked up in the table. */

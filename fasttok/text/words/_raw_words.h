@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../../core/_keys.h"
+#include "../../core/_ones.h"
 
 #if defined(__SSE2__) && defined(__GNUC__)
 #include <emmintrin.h>
@@ -212,7 +213,7 @@ FT_RAW_TARGET static inline ft_raw_masks ft_raw_masks_avx2(const ft_raw_tables *
 
 #define FT_RAW_NAME ft_raw_words_avx2
 #define FT_RAW_MASKS ft_raw_masks_avx2
-#define FT_RAW_POSITIONS ft_raw_positions_plain
+#define FT_RAW_POSITIONS ft_write_ones
 #include "_raw_words_loop.h"
 
 #define FT_RAW_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")))

@@ -3,7 +3,6 @@
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t
 
-from fasttok.core._keys cimport Key
 from fasttok.text._spans cimport Spans
 
 cdef extern from "_raw_words.h" nogil:
@@ -16,7 +15,6 @@ cdef extern from "_raw_words.h" nogil:
     ctypedef struct RawTables "ft_raw_tables":
         pass
     void prepare_tables "ft_raw_prepare"(RawTables* tables, const uint8_t* kinds)
-    Key make_raw_key "ft_raw_key"(const uint8_t* text, size_t start, size_t length, size_t n_text, bint folds)
     int best_path "ft_raw_best_path"()
     Py_ssize_t find_raw_words "ft_raw_words"(
         const RawTables* tables,
