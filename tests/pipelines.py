@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fasttok as ft
 from fasttok.text._spans import list_spans
 from fasttok.text.pipeline import Pipeline, Prepared
-from fasttok.text.rows import Rows
+from fasttok.text.rows import (
+    BEGINS_DOCUMENT,
+    BEGINS_RAW,
+    BEGINS_SEGMENT,
+    ENDS_DOCUMENT,
+    ENDS_SEGMENT,
+    WHOLE,
+    Rows,
+)
+
+
+def rows_of(
+    documents: ft.Ragged,
+    begins: NDArray[np.bool_] | None = None,
+    ends: NDArray[np.bool_] | None = None,
+    aligned: bool = False,
+) -> Rows:
+    """Make rows of parts of documents; bool[k] tells whether each row begins or ends its document."""
+    flags = np.full(len(documents), WHOLE | BEGINS_RAW, np.uint8)
+    if begins is not None:
+        flags[~begins] &= ENDS_DOCUMENT | ENDS_SEGMENT
+    if ends is not None:
+        flags[~ends] &= BEGINS_DOCUMENT | BEGINS_SEGMENT | BEGINS_RAW
+    return Rows(documents, flags, aligned)
 
 
 def prepare(

@@ -16,6 +16,7 @@ import fasttok as ft
 from fasttok.text.pretokenizers import _metaspace
 from fasttok.text.rows import Rows
 from tests import hostile, oracles, unicode_differences
+from tests.pipelines import rows_of
 
 FLAGS = ("add_dummy_prefix", "remove_extra_whitespaces", "treat_whitespace_as_suffix")
 OPTIONS = [dict(zip(FLAGS, values, strict=True)) for values in itertools.product([True, False], repeat=3)]
@@ -26,7 +27,7 @@ SHORT = ["".join(letters) for n in range(7) for letters in itertools.product("a 
 
 
 def rewrite(step: ft.Metaspace, rows: list[bytes], aligned: bool = True, **options: object) -> Rows:
-    return step.primitives[0].rewrite(Rows.of(ft.Ragged.from_bytes(rows), aligned=aligned, **options))
+    return step.primitives[0].rewrite(rows_of(ft.Ragged.from_bytes(rows), aligned=aligned, **options))
 
 
 # Rewriting

@@ -16,6 +16,7 @@ from fasttok.text.normalizers.sequence import SequenceNormalizer
 from fasttok.text.rows import Rows
 from tests import hostile
 from tests.peer_normalizers import check_located
+from tests.pipelines import rows_of
 
 WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 STEPS = [
@@ -41,7 +42,7 @@ def texts(seed: int) -> list[str]:
 
 
 def rewrite(normalizer: ft.Normalizer, rows: list[bytes], **options: object) -> list[bytes]:
-    return normalizer.rewrite(Rows.of(ft.Ragged.from_bytes(rows), **options)).documents.to_bytes()
+    return normalizer.rewrite(rows_of(ft.Ragged.from_bytes(rows), **options)).documents.to_bytes()
 
 
 @pytest.mark.parametrize("left", [False, True])
@@ -60,7 +61,7 @@ def test_strip_only_at_the_ends_of_documents():
     assert rewrite(ft.Strip(), rows, begins=begins, ends=ends) == [b"a ", b" b", b"", b" c"]
     documents = ft.Ragged.from_bytes([b"x", *rows])
     part = ft.Ragged(documents.values, documents.offsets[1:])
-    rewritten = ft.Strip().rewrite(Rows.of(part, begins=begins, ends=ends, aligned=True))
+    rewritten = ft.Strip().rewrite(rows_of(part, begins=begins, ends=ends, aligned=True))
     assert rewritten.raw_spans[:, 0].tolist() == [2, 3, 4, 5, 9, 10]
     assert rewritten.raw_spans[:, 1].tolist() == [3, 4, 5, 6, 10, 11]
     same = ft.Ragged.from_bytes([b"a b", b""])
@@ -74,7 +75,7 @@ def test_prepend():
     rows, begins = [b"", b"ab", b"c", b""], np.array([True, True, False, False])
     documents = ft.Ragged.from_bytes([b"x", *rows])
     part = ft.Ragged(documents.values, documents.offsets[1:])
-    rewritten = ft.Prepend("__").rewrite(Rows.of(part, begins=begins, aligned=True))
+    rewritten = ft.Prepend("__").rewrite(rows_of(part, begins=begins, aligned=True))
     assert rewritten.documents.to_bytes() == [b"", b"__ab", b"c", b""]
     assert rewritten.raw_spans.tolist() == [[1, 2], [1, 2], [1, 2], [2, 3], [3, 4]]
     assert rewrite(ft.Prepend("__"), rows) == [b"", b"__ab", b"__c", b""]

@@ -16,11 +16,11 @@ import fasttok as ft
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.pretokenizers._class_scan import ClassScanner, SharedRunScanner
 from fasttok.text.pretokenizers.classes import BEHAVIORS, make_table
-from fasttok.text.rows import Rows
 from fasttok.text.steps import ScanningPretokenizer
 from fasttok.text.unicode import _classes, _script_runs, _tokenizers_classes
 from tests import hostile
 from tests.peer_pretokenizers import check_pretokens
+from tests.pipelines import rows_of
 
 THEIRS = "tokenizers-0.23"
 PAIRS = {
@@ -199,7 +199,7 @@ def test_only_the_first_part_of_a_document_gets_a_prefix():
     expected = ("▁word▁▁and▁" + "word▁▁and▁" * 29).encode()
     for prepend, step in itertools.product(("always", "first"), (None, ft.Strip())):
         pipeline = Pipeline(step, ft.MetaspaceSplit(prepend=prepend, split_words=False))
-        prepared = pipeline.prepare(Rows.of(documents, begins, np.array([False, True, True])))
+        prepared = pipeline.prepare(rows_of(documents, begins, np.array([False, True, True])))
         first, second, whole = prepared.rows.documents.to_bytes()
         assert first + second == expected.removesuffix("▁".encode() if step else b"")
         assert whole == first + second
