@@ -18,6 +18,7 @@ from fasttok.text.steps import Pretokenizer
 
 BATCH_BYTES = 1 << 22  # default size of a batch
 MARGIN = 1 << 12  # bytes kept free before a chunk, for the end of the previous chunk that is in no batch yet
+OVERLAP = 8  # bytes that are searched again for a cut: more than a character before and after it
 LONGEST_WAIT = 0.2  # seconds after which documents are a batch, however few they are
 ROW_BYTES = 64  # overhead per document, so that many short documents fill a batch too
 # Function that yields the text of a file in chunks of a size, with a margin before each.
@@ -128,12 +129,15 @@ def split_document(
     text: NDArray[np.uint8], document: int, pretokenizer: Pretokenizer | Pipeline, size: int
 ) -> Iterator[Batch]:
     """Yield a document in parts of about `size` bytes that end where the pretokenizer allows a cut."""
-    start, n = 0, size
+    start, n, done = 0, size, 0  # there is no cut before the position `done`
     while start + n < len(text):
-        cut = pretokenizer.find_cut(text[start : start + n])
+        cut = pretokenizer.find_cut(text[done : start + n])
         if cut:
-            part = Ragged(text[start : start + cut], np.array([0, cut], np.int64))
+            part = Ragged(text[start : done + cut], np.array([0, done + cut - start], np.int64))
             yield Batch(part, document, continues=True, start=start)
-            start += cut
-        n = size if cut else 2 * n
+            start = done = done + cut
+            n = size
+        else:
+            done = max(start, start + n - OVERLAP)
+            n *= 2
     yield Batch(Ragged(text[start:], np.array([0, len(text) - start], np.int64)), document, start=start)

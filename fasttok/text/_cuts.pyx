@@ -35,12 +35,22 @@ def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
     """
     cdef Py_ssize_t i, before, length, cut = 0, end = text.shape[0]
     cdef const uint8_t* start
+    cdef uint8_t ascii[128]
+    cdef uint8_t kinds[128]  # of ASCII characters
     cdef int kind, kind_before
     if end < 2:
         return 0
     start = &text[0]
     with nogil:
+        for i in range(128):
+            ascii[i] = i
+            kinds[i] = kind_of(i, classify(CLASS, ascii, i, i + 1, &length))
         for i in range(end - 1, 0, -1):
+            if (start[i] | start[i - 1]) < 0x80:
+                if safe[kinds[start[i - 1]], kinds[start[i]]]:
+                    cut = i
+                    break
+                continue
             if start[i] & 0xC0 == 0x80:
                 continue
             kind = kind_of(start[i], classify(CLASS, start, i, end, &length))
