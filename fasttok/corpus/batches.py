@@ -18,7 +18,7 @@ from fasttok.text.steps import Pretokenizer
 
 BATCH_BYTES = 1 << 22  # default size of a batch
 MARGIN = 1 << 12  # bytes kept free before a chunk, for the end of the previous chunk that is in no batch yet
-OVERLAP = 8  # bytes that are searched again for a cut: more than a character before and after it
+OVERLAP = 8  # bytes or code points that are searched again for a cut: more than a character on both sides
 LONGEST_WAIT = 0.2  # seconds after which documents are a batch, however few they are
 ROW_BYTES = 64  # overhead per document, so that many short documents fill a batch too
 # Function that yields the text of a file in chunks of a size, with a margin before each.

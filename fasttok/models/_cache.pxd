@@ -53,17 +53,7 @@ cdef extern from "_lookup.h" nogil:
         const CacheEntry* entries,
         int shift,
     ) noexcept nogil
-    void begin_block "ft_begin_block"(
-        Block* block,
-        const uint8_t* text,
-        size_t text_length,
-        const uint32_t* starts,
-        const uint32_t* ends,
-        size_t i,
-        size_t n,
-        const CacheEntry* entries,
-        int shift,
-    )
+    const BeginBlock begin_block "ft_begin_block"
     size_t look_up "ft_look_up"(
         const Block* block,
         const uint8_t* text,
@@ -101,7 +91,7 @@ cdef class PretokenCache:
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil
     cdef void _add_all(self, PretokenCache other) noexcept nogil
-    cdef bint _copy(self, PretokenCache other) noexcept nogil
+    cdef void _copy(self, PretokenCache other) noexcept nogil
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil
     cdef void seed(self, PieceTable pieces) noexcept nogil
     cdef void _add_piece(self, PieceTable pieces, uint32_t row) noexcept nogil

@@ -23,7 +23,7 @@ cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
     ENOUGH = 1 << 16  # pretokens; see `can_seed`
-    FEW = 16  # caches are joined if more than this part of their pretokens is new
+    FEW = 16  # caches are joined if more than the sixteenth part of their pretokens is new
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
 
@@ -139,22 +139,21 @@ cdef class PretokenCache:
             if find_entry(self.entries, self.shift, self.arena, key, hashed, pretoken, length) == NULL:
                 self.put(key, hashed, pretoken, length, ids, n)
 
-    cdef bint _copy(self, PretokenCache other) noexcept nogil:
+    cdef void _copy(self, PretokenCache other) noexcept nogil:
         """Become a copy of another cache, if the limit and the memory allow it."""
         if other.shift < self.smallest_shift or other.arena_used > self.limit // 2:
-            return False
+            return
         self._clear()
         if not self._reserve(other.arena_used):
-            return False
+            return
         if self.shift != other.shift and not self._resize(other.shift):
-            return False
+            return
         memcpy(self.entries, other.entries, self.table_bytes())
         if other.arena_used:
             memcpy(self.arena, other.arena, other.arena_used)
         self.arena_used = other.arena_used
         self.n_used = other.n_used
         self.is_seeded = other.is_seeded
-        return True
 
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
         """Return whether the pieces fit, and the cache has enough pretokens or soon no space for the pieces.

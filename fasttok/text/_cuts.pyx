@@ -27,6 +27,19 @@ cdef inline int kind_of(uint8_t byte, uint8_t bits) noexcept nogil:
     return AN_OTHER
 
 
+cdef uint8_t ascii_kinds[128]
+
+
+cdef void fill_ascii_kinds() noexcept nogil:
+    cdef uint8_t c
+    cdef Py_ssize_t length
+    for c in range(128):
+        ascii_kinds[c] = kind_of(c, classify(CLASS, &c, 0, 1, &length))
+
+
+fill_ascii_kinds()
+
+
 def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
     """Return the last position between two code points with `safe[kind before, kind after]`; 0 if there is none.
 
@@ -35,19 +48,14 @@ def find_cut(const uint8_t[::1] text, const uint8_t[:, ::1] safe):
     """
     cdef Py_ssize_t i, before, length, cut = 0, end = text.shape[0]
     cdef const uint8_t* start
-    cdef uint8_t ascii[128]
-    cdef uint8_t kinds[128]  # of ASCII characters
     cdef int kind, kind_before
     if end < 2:
         return 0
     start = &text[0]
     with nogil:
-        for i in range(128):
-            ascii[i] = i
-            kinds[i] = kind_of(i, classify(CLASS, ascii, i, i + 1, &length))
         for i in range(end - 1, 0, -1):
             if (start[i] | start[i - 1]) < 0x80:
-                if safe[kinds[start[i - 1]], kinds[start[i]]]:
+                if safe[ascii_kinds[start[i - 1]], ascii_kinds[start[i]]]:
                     cut = i
                     break
                 continue

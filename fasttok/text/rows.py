@@ -108,7 +108,7 @@ class Rows:
     ) -> Rows:
         """Make rows of documents.
 
-        `begins` tells whether the first row begins its document, `ends` whether the last row ends its one.
+        `begins` tells whether the first row begins a document, `ends` whether the last row ends one.
         """
         flags = np.full(len(documents), WHOLE | BEGINS_RAW, np.uint8)
         if not begins:

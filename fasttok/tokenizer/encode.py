@@ -36,7 +36,6 @@ Result = TypeVar("Result")
 CACHE_BYTES = 64 << 20  # maximum size of a cache of pretokens
 ALL_CACHES_BYTES = 128 << 20  # total size of the caches of the threads of one call, if there are not too many
 LEAST_CACHE_BYTES = 4 << 20  # smallest maximum size of a cache
-LEAST_JOINED = 1 << 14  # number of pretokens from which on threads begin with the same ones
 BATCH_BYTES = 1 << 20  # approximate size of the parts of a corpus
 # Least size of the first part of a document for models that decide near ties otherwise in short rows. It is
 # much larger than a short row, because a normalizer can shorten the text.
@@ -512,11 +511,11 @@ class TextEncoder:
             return PretokenCache(CACHE_BYTES)
 
     def _take_idle_caches(self, n: int) -> list[PretokenCache]:
-        """Take up to n idle caches for exclusive use; all have the pretokens of each if that is worth it."""
+        """Take up to n idle caches for exclusive use, and join them."""
         caches: list[PretokenCache] = []
         while self._caches and len(caches) < n:
             caches.append(self._take_cache())
-        if len(caches) > 1 and max(map(len, caches)) >= LEAST_JOINED:
+        if len(caches) > 1:
             join(caches)
         return caches
 

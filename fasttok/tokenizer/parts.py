@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.ragged import Ragged
-from fasttok.corpus.batches import Batch, split_document
+from fasttok.corpus.batches import OVERLAP, Batch, split_document
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.unicode._conversion import space_for, write_utf8
 from fasttok.text.unicode.utf8 import encode_utf8
@@ -51,15 +51,17 @@ def split_text(pipeline: Pipeline, text: str | bytes, size: int) -> Iterator[Bat
     if isinstance(text, bytes):
         yield from split_document(np.frombuffer(text, np.uint8), 0, pipeline, size)
         return
-    start, n = 0, size  # in code points
-    while start < len(text):
-        stop = min(start + n, len(text))
-        if stop < len(text):
-            stop = _find_cut(pipeline, text, start, stop)
-            n = size if stop > start else 2 * n
-        if stop > start:
-            yield StrPart(text, start, stop)
-            start = stop
+    start, n, done = 0, size, 0  # in code points; there is no cut before `done`
+    while start + n < len(text):
+        cut = _find_cut(pipeline, text, done, start + n)
+        if cut > done:
+            yield StrPart(text, start, cut)
+            start = done = cut
+            n = size
+        else:
+            done = max(start, start + n - OVERLAP)
+            n *= 2
+    yield StrPart(text, start, len(text))
 
 
 def _find_cut(pipeline: Pipeline, text: str, start: int, stop: int) -> int:

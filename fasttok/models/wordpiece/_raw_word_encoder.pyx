@@ -9,7 +9,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.models._cache cimport BeginBlock, Block, CacheEntry, PretokenCache
+from fasttok.models._cache cimport BeginBlock, PretokenCache
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, PretokenEncoder, encode_blocks
 from fasttok.text._spans cimport Spans
 from fasttok.text.normalizers._code_points cimport CodePoints
@@ -18,28 +18,8 @@ from fasttok.text.words._raw_words cimport RAW_SPARE, RawWordScanner, find_raw_w
 import numpy as np
 
 cdef extern from "_raw_lookup.h" nogil:
-    void begin_raw_block "ft_begin_raw_block"(
-        Block* block,
-        const uint8_t* text,
-        size_t text_length,
-        const uint32_t* starts,
-        const uint32_t* ends,
-        size_t i,
-        size_t n,
-        const CacheEntry* entries,
-        int shift,
-    )
-    void begin_folded_block "ft_begin_folded_block"(
-        Block* block,
-        const uint8_t* text,
-        size_t text_length,
-        const uint32_t* starts,
-        const uint32_t* ends,
-        size_t i,
-        size_t n,
-        const CacheEntry* entries,
-        int shift,
-    )
+    const BeginBlock begin_raw_block "ft_begin_raw_block"
+    const BeginBlock begin_folded_block "ft_begin_folded_block"
 
 cdef enum:
     CHUNK = 512  # raw words that are searched for at once
