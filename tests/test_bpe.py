@@ -217,6 +217,64 @@ def test_repeated_characters_around_the_length_limit_of_the_scan(n):
     assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
 
 
+def make_chain(symbols):
+    """Return a model whose merges pair neighbours of the chain `symbols`, the last ones first."""
+    pairs = [[symbols[i], symbols[i + 1]] for i in range(len(symbols) - 1)][::-1]
+    pieces = [bytes([byte]) for byte in range(256)] + [bytes(pair) for pair in pairs]
+    return ft.BPEModel(pieces, pairs, range(256, len(pieces)))
+
+
+@pytest.mark.parametrize("length", [20, 90, 200])
+def test_windows_of_long_pretokens_whose_symbols_depend_on_symbols_far_behind(length):
+    """The last symbol of a chain decides which symbols are paired in all of it."""
+    rng = random.Random(length)
+    chain = list(range(length))
+    model = make_chain(chain)
+    oracle = make_oracle(model)
+    whole = bytes(chain)
+    text = b"".join(whole[: length - rng.randint(0, 3)] for _ in range(2200 // length + 3))
+    pretokens = [text[i : 1025 + 3 * i] for i in range(0, 300, 97)] + [bytes(rng.choices(chain, k=1500))]
+    assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
+
+
+def test_windows_that_are_smaller_than_the_pieces():
+    doublings = [(b"a" * (1 << i), b"a" * (1 << i)) for i in range(11)]  # up to 2,048 letters
+    made = {bytes([byte]): byte for byte in range(256)}
+    merges = []
+    for left, right in [*doublings, (b"b", b"a" * 512), (b"c", b"b" + b"a" * 512)]:
+        merges.append([made[left], made[right]])
+        made[left + right] = len(made)
+    model = ft.BPEModel(list(made), merges, range(256, len(made)))
+    oracle = make_oracle(model)
+    rng = random.Random(5)
+    pretokens = [b"a" * n for n in (1025, 2048, 3000)]
+    pretokens += [b"".join(b"cb" + b"a" * rng.randint(0, 900) for _ in range(5))]
+    assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
+
+
+@pytest.mark.parametrize("symbols", [b"ab", b"abcdefgh", bytes(range(97, 123))])
+def test_random_merges_in_windows(symbols):
+    rng = random.Random(len(symbols))
+    for seed in range(4):
+        made = {bytes([byte]): byte for byte in range(256)}
+        parts, merges = [bytes([byte]) for byte in symbols], []
+        for _ in range(rng.choice([20, 200])):
+            left, right = rng.choice(parts), rng.choice(parts)
+            if left + right not in made and len(left + right) < 60:
+                merges.append([made[left], made[right]])
+                made[left + right] = len(made)
+                parts.append(left + right)
+        order = np.arange(len(merges))
+        if seed % 2:
+            rng.shuffle(order)
+        ids = 256 + np.arange(len(merges))
+        model = ft.BPEModel(list(made), np.asarray(merges)[order], ids[order])
+        oracle = make_oracle(model)
+        pretokens = [bytes(rng.choices(symbols, k=n)) for n in (1025, 2000)]
+        pretokens.append(bytes(rng.choices(symbols, k=rng.randint(30, 40))) * 50)
+        assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens], seed
+
+
 def test_an_empty_pretoken_has_no_ids(tok):
     encoded = encode_pretokens(tok.model, [b"", b"the", b"", b"", b"cat", b""])
     assert encoded == [[], tok.encode("the").tolist(), [], [], tok.encode("cat").tolist(), []]

@@ -343,7 +343,7 @@ cdef class ScoreEncoder(MergeEncoder):
             found[k] = NOTHING
         stack = merged + length + 1
         n = self.begin(row, length, merged)
-        n = self._merge_in_any_order(merged, n, NULL, found, interrupt)
+        n = self._merge_with_heap(merged, n, NULL, found, interrupt)
         if n < 0:
             written = n
         for k in range(n):

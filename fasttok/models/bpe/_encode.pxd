@@ -20,7 +20,6 @@ cdef class MergeEncoder(PretokenEncoder):
     cdef int shift  # a hash shifted right by `shift` is an index into `pairs`
     cdef int filter_shift  # a hash shifted right by `filter_shift` is the number of a bit of `filter`
     cdef int id_bits  # number of bits of an id in `pairs`
-    cdef Py_ssize_t n_ranks
     cdef bint is_in_order  # whether every merge ranks after the merges that produce its parts
     cdef int64_t fused_id  # runs of this id become one in a row; -1 for none
     cdef uint32_t* byte_ranks  # rank of the pair of bytes (a, b) at a << 8 | b; NULL for characters
@@ -62,7 +61,11 @@ cdef class MergeEncoder(PretokenEncoder):
         self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
     ) noexcept nogil
     @cython.final
-    cdef Py_ssize_t _merge_in_any_order(
+    cdef Py_ssize_t _merge_in_windows(
+        self, const uint32_t* initial, Py_ssize_t n, uint32_t* ids, uint32_t* lengths, Interrupt interrupt
+    ) noexcept nogil
+    @cython.final
+    cdef Py_ssize_t _merge_with_heap(
         self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, uint32_t* found, Interrupt interrupt
     ) noexcept nogil
     @cython.final

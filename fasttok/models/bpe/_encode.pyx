@@ -2,9 +2,9 @@
 
 The pair with the lowest rank is merged first; pairs of equal rank are merged from the left. For up to 64 symbols,
 all pairs are scanned for the lowest rank. For up to 1,024 symbols, the lowest rank of each block of pairs is kept, and
-these are scanned. Longer pretokens have one queue of positions per rank. If a merge of the model ranks before a merge
-that produces one of its parts, a heap of all pairs is used instead of the queues. The time is O(n log n) for n symbols
-in every case.
+these are scanned. Longer pretokens are merged in windows of as many symbols, which are joined where they agree. Where
+they do not, for example because single pieces are as long, windows become larger, and are merged with a heap of all
+pairs. The time is O(n) for n symbols as long as windows of 1,024 agree, and O(n log n) otherwise.
 
 Over bytes, merging starts from whole characters instead of their bytes where this provably gives the same ids; see
 `BPEEncoder._find_characters`. This saves most merges of scripts with two or three bytes per character.
@@ -15,24 +15,12 @@ import numpy as np
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
 from fasttok.core._keys cimport calloc_table, ctz, highest_bit
 from fasttok.models._encoder cimport INTERRUPTED, OUT_OF_MEMORY, UNKNOWN, PretokenEncoder
 from fasttok.models._pieces cimport NOTHING, PieceTable
-from fasttok.models.bpe._queues cimport (
-    NO_RANK,
-    TAKEN,
-    Queues,
-    add_to_queue,
-    close_queues,
-    leave_queue,
-    lowest_queue,
-    open_queues,
-    sort_positions,
-    take_queue,
-)
 
 cdef enum:
     MOST_ID_BITS = 21  # maximum number of bits of an id, so that two ids and a rank fit 64 bits
@@ -40,6 +28,8 @@ cdef enum:
     NEVER = 0x7FFFFFFF  # order key of a pair that does not merge
     PLACE_BITS = 10  # number of bits of a position in an order key of `_merge_in_blocks`
     MOST_PLACES = 1 << PLACE_BITS
+    NO_RANK = 0xFFFFFFFF  # rank of a pair that does not merge
+    MOST_SYMBOLS = 0xFFFFFFFF  # positions are 32 bits of an entry of the heap
     LEADS = 0xF0 - 0xC0  # bytes that begin a character of two or three bytes
     CONTINUATIONS = 64  # bytes that continue a character
     BLOCK = 16  # pairs per block of `_merge_in_blocks`
@@ -164,10 +154,8 @@ cdef class MergeEncoder(PretokenEncoder):
         if merge_ranks is not None and n:
             ranks = self._set_results(np.asarray(merge_ids), merge_ranks)
         elif ascends(merge_ids):
-            self.n_ranks = merge_ids[n - 1] + 1 if n else 0
             ranks = merge_ids
         else:
-            self.n_ranks = n
             ranks = np.arange(n, dtype=np.uint32)
             self.merged = copied(merge_ids)
         memset(self.pairs, 0xFF, 8 << bits)
@@ -185,7 +173,6 @@ cdef class MergeEncoder(PretokenEncoder):
             np.asarray(merge_ranks).astype(np.uint64) << np.uint64(32) | merge_ids, return_inverse=True
         )
         distinct, ranks = np.unique(results >> np.uint64(32), return_inverse=True)
-        self.n_ranks = len(distinct)
         self.merged = copied((results & np.uint64(0xFFFFFFFF)).astype(np.uint32))
         if len(distinct) < len(results):
             self.rank_of = copied(ranks.ravel().astype(np.uint32))
@@ -315,10 +302,7 @@ cdef class MergeEncoder(PretokenEncoder):
 
     @cython.final
     cdef Py_ssize_t _merge_in_blocks(self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes) noexcept nogil:
-        """Merge 2 to 1,024 symbols: scan the least order key of every block of pairs for the next merge.
-
-        The table of queues in `_merge_long` costs more than the merges of such a pretoken.
-        """
+        """Merge 1 to 1,024 symbols: scan the least order key of every block of pairs for the next merge."""
         cdef int32_t order[MOST_PLACES]  # as in `_merge_short`
         cdef int32_t least[MOST_BLOCKS]  # least order key of each block
         cdef uint16_t lengths[MOST_PLACES]  # length of each symbol, at its first and last position
@@ -370,76 +354,105 @@ cdef class MergeEncoder(PretokenEncoder):
     cdef Py_ssize_t _merge_long(
         self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, Interrupt interrupt
     ) noexcept nogil:
-        """Merge more than 64 symbols, rank by rank; overlapping pairs are merged from the left.
-
-        If `is_in_order`, a merge only creates pairs of higher ranks, so no rank is visited twice.
-        """
-        cdef Queues queues
-        cdef uint32_t* lengths  # length of each symbol, at its first and last position
-        cdef uint32_t* taken = NULL
-        cdef Py_ssize_t i, j, k, t, n_taken, capacity = 0, result = 0, n_steps = 0
-        cdef uint32_t rank = 0
+        """Merge more than 64 symbols."""
+        cdef uint32_t* initial = NULL  # copy of the symbols before merging
+        cdef uint32_t* lengths = sizes
+        cdef Py_ssize_t result = OUT_OF_MEMORY
         if n <= MOST_PLACES:
             return self._merge_in_blocks(ids, n, sizes)
-        if n >= TAKEN:
+        if n > MOST_SYMBOLS:
             return OUT_OF_MEMORY
-        if not self.is_in_order:
-            return self._merge_in_any_order(ids, n, sizes, NULL, interrupt)
-        lengths = <uint32_t*>malloc(n * sizeof(uint32_t))
-        if not open_queues(&queues, n, self.n_ranks) or lengths == NULL:
+        initial = <uint32_t*>malloc(n * sizeof(uint32_t))
+        if sizes == NULL:
+            lengths = <uint32_t*>malloc(n * sizeof(uint32_t))
+        if initial != NULL and lengths != NULL:
+            memcpy(initial, ids, n * sizeof(uint32_t))
+            result = self._merge_in_windows(initial, n, ids, lengths, interrupt)
+        if sizes == NULL:
             free(lengths)
-            close_queues(&queues)
-            return OUT_OF_MEMORY
-        for i in range(n):
-            lengths[i] = 1
-            add_to_queue(&queues, i, self._rank(ids[i], ids[i + 1]) if i + 1 < n else NO_RANK)
-            if i & CHECK_MASK == CHECK_MASK and interrupt.check():
-                result = INTERRUPTED
-                break
-        while result == 0 and lowest_queue(&queues, &rank):
-            n_taken = take_queue(&queues, rank, &taken, &capacity)
-            if n_taken < 0:
-                result = OUT_OF_MEMORY
-                break
-            i = taken[0]
-            if ids[i] == ids[i + lengths[i]]:
-                sort_positions(taken, n_taken)
-            for t in range(n_taken):
-                i = taken[t]
-                if queues.rank[i] != rank:
-                    continue  # an overlapping pair was merged before
-                n_steps += 1
-                if n_steps & CHECK_MASK == 0 and interrupt.check():
-                    result = INTERRUPTED
-                    break
-                j = i + lengths[i]
-                k = j + lengths[j]
-                leave_queue(&queues, j)
-                ids[i] = self._merged(rank, ids[i], ids[j])
-                lengths[i] = k - i
-                lengths[k - 1] = k - i
-                add_to_queue(&queues, i, self._rank(ids[i], ids[k]) if k < n else NO_RANK)
-                if i:
-                    j = i - lengths[i - 1]
-                    leave_queue(&queues, j)
-                    add_to_queue(&queues, j, self._rank(ids[j], ids[i]))
-        i = 0
-        while result >= 0 and i < n:
-            ids[result] = ids[i]
-            if sizes != NULL:
-                sizes[result] = lengths[i]
-            i += lengths[i]
-            result += 1
-        free(taken)
-        free(lengths)
-        close_queues(&queues)
+        free(initial)
         return result
 
     @cython.final
-    cdef Py_ssize_t _merge_in_any_order(
+    cdef Py_ssize_t _merge_in_windows(
+        self, const uint32_t* initial, Py_ssize_t n, uint32_t* ids, uint32_t* lengths, Interrupt interrupt
+    ) noexcept nogil:
+        """Merge n symbols in windows; write the ids, and the number of initial symbols of each, and return their number.
+
+        Two neighbours that are left when a window has been merged are never merged with each other, whatever is
+        around them: until the first merge across their border, each of them is merged as it would be alone. So two
+        windows can be joined at a symbol that comes out of both at the same place. Each window begins with a symbol
+        that came out of the window before, some way from its end. If another one comes out now, the end was
+        too near: the next window begins one symbol earlier, then two, then four. Windows become larger where this
+        does not help.
+        """
+        cdef uint32_t* window = NULL  # symbols of the window
+        cdef uint32_t* window_lengths = NULL
+        cdef uint32_t expected = 0  # length of the symbol that the window begins with; 0 for the first window
+        cdef Py_ssize_t begin = 0, disputed = 0  # begin of the window, and of the last one with another first symbol
+        # Begin of the window that was merged last, and its numbers of symbols before and after. Text that repeats one
+        # character gives the same window again and again.
+        cdef Py_ssize_t merged = 0, width = 0, n_symbols = 0
+        cdef Py_ssize_t size = MOST_PLACES, capacity = 0, i, k, end, last, n_back = 1, n_windows = 0, result = 0
+        while result >= 0 and begin < n:
+            n_windows += 1
+            if n_windows & CHECK_MASK // MOST_PLACES == 0 and interrupt.check():
+                result = INTERRUPTED
+                break
+            if capacity < size:
+                free(window)
+                window = <uint32_t*>malloc(2 * size * sizeof(uint32_t))
+                if window == NULL:
+                    result = OUT_OF_MEMORY
+                    break
+                window_lengths = window + size
+                capacity = size
+                width = 0
+            end = min(n, begin + size)
+            if end - begin != width or memcmp(initial + begin, initial + merged, width * sizeof(uint32_t)):
+                merged = begin
+                width = end - begin
+                memcpy(window, initial + begin, width * sizeof(uint32_t))
+                if width <= MOST_PLACES:
+                    n_symbols = self._merge_in_blocks(window, width, window_lengths)
+                else:
+                    n_symbols = self._merge_with_heap(window, width, window_lengths, NULL, interrupt)
+                if n_symbols < 0:
+                    result = n_symbols
+                    break
+            if expected and expected != window_lengths[0]:
+                n_back = 1 if begin > disputed else 2 * n_back
+                disputed = max(begin, disputed)
+                for i in range(min(n_back, result)):
+                    result -= 1
+                    begin -= lengths[result]
+                expected = lengths[result] if begin else 0
+                if disputed - begin > size // 2:
+                    size = min(4 * size, n)
+                continue
+            # The next window begins a sixteenth of the window and three symbols from the end, or earlier.
+            last = n if end == n else end - size // 16
+            k = n_symbols if end == n else n_symbols - 3
+            for i in range(k):
+                if begin + window_lengths[i] > last:
+                    k = i
+                    break
+                ids[result] = window[i]
+                lengths[result] = window_lengths[i]
+                begin += window_lengths[i]
+                result += 1
+            if k > 0:
+                expected = window_lengths[k] if end < n else 0
+            else:
+                size = min(4 * size, n)
+        free(window)
+        return result
+
+    @cython.final
+    cdef Py_ssize_t _merge_with_heap(
         self, uint32_t* ids, Py_ssize_t n, uint32_t* sizes, uint32_t* found, Interrupt interrupt
     ) noexcept nogil:
-        """Merge with a heap of ranks and positions in O(n log n), for merges in any order.
+        """Merge with a heap of ranks and positions in O(n log n).
 
         Entries of pairs that no longer exist stay in the heap and are skipped. Unless `found` is NULL, the last
         pair that was found for each merged id i is written to ``found[2 * i]`` and ``found[2 * i + 1]``.
