@@ -252,6 +252,21 @@ def test_windows_that_are_smaller_than_the_pieces():
     assert encode_pretokens(model, pretokens) == [oracle(p) for p in pretokens]
 
 
+def test_windows_that_disagree_with_the_first_one():
+    """The first window takes one symbol; a letter behind the window tells that the next is another one."""
+    made = {bytes([byte]): byte for byte in range(256)}
+    letters = [bytes([byte]) for byte in b"abcdefghi"]
+    pairs = [(letter * (1 << i), letter * (1 << i)) for letter in letters for i in range(7)]
+    pairs += [(left * 128, right * 128) for left, right in zip(letters[-2::-1], letters[:0:-1], strict=True)]
+    merges = []
+    for left, right in pairs:
+        merges.append([made[left], made[right]])
+        made[left + right] = len(made)
+    model = ft.BPEModel(list(made), merges, range(256, len(made)))
+    pretoken = b"".join(letter * 128 for letter in letters)
+    assert encode_pretokens(model, [pretoken]) == [make_oracle(model)(pretoken)]
+
+
 @pytest.mark.parametrize("symbols", [b"ab", b"abcdefgh", bytes(range(97, 123))])
 def test_random_merges_in_windows(symbols):
     rng = random.Random(len(symbols))

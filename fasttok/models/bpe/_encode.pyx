@@ -427,7 +427,7 @@ cdef class MergeEncoder(PretokenEncoder):
                     result -= 1
                     begin -= lengths[result]
                 expected = lengths[result] if begin else 0
-                if disputed - begin > size // 2:
+                if begin == 0 or disputed - begin > size // 2:
                     size = min(4 * size, n)
                 continue
             # The next window begins a sixteenth of the window and three symbols from the end, or earlier.
