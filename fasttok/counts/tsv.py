@@ -52,42 +52,21 @@ def read_tsv(
     Raises
     ------
     CorpusError
-        If a line is not a text, a tab and an integer from 1 to 2^63 - 1, a text is empty, or an escape is
-        unknown.
+        If a line is not a text, a tab and an integer from 1 to 2^63 - 1, a text is empty, an escape is
+        unknown, or the file is compressed.
     """
     with open(path, "rb") as file:
         content = file.read()
-    data = np.frombuffer(content, np.uint8)[len(_MARK) if content.startswith(_MARK) else 0 :]
-    ends = np.flatnonzero(data == _LINE_FEED)
-    if len(data) and data[-1] != _LINE_FEED:
-        ends = np.append(ends, len(data))
-    starts = np.append(0, ends + 1)[: len(ends)]
-    first_line = 2 if header else 1
-    starts, ends = starts[first_line - 1 :], ends[first_line - 1 :]
-    tabs = np.flatnonzero(data == _TAB)
-    n_tabs = np.searchsorted(tabs, ends) - np.searchsorted(tabs, starts)
-    if (wrong := np.flatnonzero(n_tabs != 1)).size:
-        i = int(wrong[0])
-        if compression := find_compression(content[:1024]):
-            raise CorpusError(f"the file is compressed with {compression}; decompress it first", path)
-        raise CorpusError(
-            f"a line must be a text, one tab and a count, but has {n_tabs[i]} tabs: "
-            f"{_show(data[starts[i] : ends[i]])}",
-            path,
-            line=first_line + i,
-        )
-    tabs = tabs[np.searchsorted(tabs, starts)]
-    counts = _parse(data, tabs + 1, ends, path, first_line)
-    if not allows_empty and (tabs == starts).any():
-        raise CorpusError(
-            "a pretoken must not be empty", path, line=first_line + int(np.argmax(tabs == starts))
-        )
-    if not len(starts):
-        return Ragged(data[:0], np.zeros(1, np.int64)), counts
-    # The rows alternate: a text, then the rest of its line.
-    offsets = np.append(np.stack([starts, tabs], axis=1).reshape(-1), len(data))
-    texts = Ragged(data, offsets).take(np.arange(0, 2 * len(starts), 2))
-    return _unescape(texts, path, first_line) if escapes else texts, counts
+    compression = find_compression(content[:1024])
+    compressed = CorpusError(f"the file is compressed with {compression}; decompress it first", path)
+    if compression and header:
+        raise compressed
+    try:
+        return _read_rows(content, path, escapes, 2 if header else 1, allows_empty)
+    except CorpusError:
+        if compression:  # found only now, because the first text of a table may begin as compressed data does
+            raise compressed from None
+        raise
 
 
 def write_tsv(path: str, texts: Ragged, counts: NDArray[np.int64], *, escapes: bool = False) -> None:
@@ -107,6 +86,40 @@ def write_tsv(path: str, texts: Ragged, counts: NDArray[np.int64], *, escapes: b
             part = texts[first : first + WRITTEN].to_bytes()
             numbers = counts[first : first + WRITTEN].tolist()
             file.write(b"".join(b"%b\t%d\n" % row for row in zip(part, numbers, strict=True)))
+
+
+def _read_rows(
+    content: bytes, path: str, escapes: bool, first_line: int, allows_empty: bool
+) -> tuple[Ragged, NDArray[np.int64]]:
+    """Return the texts and counts of the lines from `first_line` on, which is 1 or 2."""
+    data = np.frombuffer(content, np.uint8)[len(_MARK) if content.startswith(_MARK) else 0 :]
+    ends = np.flatnonzero(data == _LINE_FEED)
+    if len(data) and data[-1] != _LINE_FEED:
+        ends = np.append(ends, len(data))
+    starts = np.append(0, ends + 1)[: len(ends)]
+    starts, ends = starts[first_line - 1 :], ends[first_line - 1 :]
+    tabs = np.flatnonzero(data == _TAB)
+    n_tabs = np.searchsorted(tabs, ends) - np.searchsorted(tabs, starts)
+    if (wrong := np.flatnonzero(n_tabs != 1)).size:
+        i = int(wrong[0])
+        raise CorpusError(
+            f"a line must be a text, one tab and a count, but has {n_tabs[i]} tabs: "
+            f"{_show(data[starts[i] : ends[i]])}",
+            path,
+            line=first_line + i,
+        )
+    tabs = tabs[np.searchsorted(tabs, starts)]
+    counts = _parse(data, tabs + 1, ends, path, first_line)
+    if not allows_empty and (tabs == starts).any():
+        raise CorpusError(
+            "a pretoken must not be empty", path, line=first_line + int(np.argmax(tabs == starts))
+        )
+    if not len(starts):
+        return Ragged(data[:0], np.zeros(1, np.int64)), counts
+    # The rows alternate: a text, then the rest of its line.
+    offsets = np.append(np.stack([starts, tabs], axis=1).reshape(-1), len(data))
+    texts = Ragged(data, offsets).take(np.arange(0, 2 * len(starts), 2))
+    return _unescape(texts, path, first_line) if escapes else texts, counts
 
 
 def _parse(
