@@ -16,6 +16,9 @@ FUZZ = int(os.environ.get("FASTTOK_FUZZ", "1"))  # factor for the number of rand
 # The names of its files depend on the code of the kernels and of those that they call.
 os.environ.setdefault("NUMBA_CACHE_DIR", f"{tempfile.gettempdir()}/fasttok-kernels")
 
+# Several workers run the tests, so threads of NumPy would only take processors from each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Tests start hundreds of commands. They load much faster if the first one stores the bytecode of the modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
