@@ -35,7 +35,7 @@ fuzz: $(VENV)/test
 	FASTTOK_FUZZ=200 $(BIN)/python -m pytest -n auto --timeout 0 $$(grep -l FUZZ tests/test_*.py)
 
 $(VENV)/built: $(SOURCES)
-	@echo "Creating an environment in $(VENV) and compiling; this takes one to three minutes …"
+	@echo "Creating an environment in $(VENV) and compiling; this takes a few minutes …"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(EDITABLE) '.[report]'
 	touch $@

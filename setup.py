@@ -20,6 +20,7 @@ if __name__ == "__main__":  # guard: cythonize starts processes that import this
         ext_modules=cythonize(
             [Extension(name, [source], extra_compile_args=FLAGS) for name, source in sources.items()],
             nthreads=os.cpu_count(),
+            force=DEBUG,  # existing C files may lack the checks
             shared_utility_qualified_name=SHARED,
             compiler_directives={
                 "language_level": 3,

@@ -113,7 +113,6 @@ PEAK = [Column("peak MB", lambda row: row["peak_mb"], "d")]
 # Commands that measure the tasks of the sections, where they are not named like these, or have options.
 COMMANDS = {
     "cold-train": "train --cold",
-    "sweep": "sweep --quick",
     "document": "document --ranks cl100k_base",
     "wordpiece": "wordpiece --step train",
     "wordpiece-encode": "wordpiece --step encode",
@@ -165,7 +164,7 @@ SECTIONS = {
         "follow for the same text and vocabulary. The first table has the ratio for each library alone: its "
         "median and its least over all cells; the median time to import the library, load the vocabulary and "
         "encode one letter; and the number of cells in which it gives other ids and therefore has no time. "
-        "The texts have 1 MB each, and all libraries use one thread.",
+        "A cell is a text, a vocabulary, one of the three ways and a number of threads.",
         tables=tables_of_sweep,
     ),
     "cells": Section(
@@ -471,4 +470,4 @@ def context(rows: list[Row]) -> str:
         for row in rows
         if library in row["versions"]
     )
-    return "; ".join(runs) + ". " + ", ".join(versions) + "."
+    return ". ".join(["; ".join(runs), *([", ".join(versions)] if versions else [])]) + "."

@@ -17,7 +17,7 @@ from fasttok.core.ragged import Ragged
 from fasttok.core.saving import atomic_write
 from fasttok.corpus.compression import find_compression
 
-WRITTEN = 1 << 16  # lines that are written at a time
+_LINES_PER_WRITE = 1 << 16
 _TAB, _LINE_FEED, _RETURN, _ZERO = b"\t\n\r0"
 _MARK = b"\xef\xbb\xbf"  # byte order mark of UTF-8, which is not part of the first text
 _MOST_DIGITS = 19  # of 2^63 - 1
@@ -52,20 +52,21 @@ def read_tsv(
     Raises
     ------
     CorpusError
-        If a line is not a text, a tab and an integer from 1 to 2^63 - 1, a text is empty, an escape is
-        unknown, or the file is compressed.
+        If a line is not a text, a tab and an integer from 1 to 2^63 - 1, a text is empty although
+        `allows_empty` is False, an escape is unknown, or the file is compressed.
+    OSError
+        If the file cannot be read.
     """
     with open(path, "rb") as file:
         content = file.read()
-    compression = find_compression(content[:1024])
-    compressed = CorpusError(f"the file is compressed with {compression}; decompress it first", path)
-    if compression and header:
-        raise compressed
+    if header:
+        _refuse_compressed(content, path)
     try:
         return _read_rows(content, path, escapes, 2 if header else 1, allows_empty)
     except CorpusError:
-        if compression:  # found only now, because the first text of a table may begin as compressed data does
-            raise compressed from None
+        _refuse_compressed(
+            content, path
+        )  # only now, because the first text may begin as compressed data does
         raise
 
 
@@ -82,10 +83,15 @@ def write_tsv(path: str, texts: Ragged, counts: NDArray[np.int64], *, escapes: b
     else:
         _check_plain(texts)
     with atomic_write(path) as file:
-        for first in range(0, len(texts), WRITTEN):
-            part = texts[first : first + WRITTEN].to_bytes()
-            numbers = counts[first : first + WRITTEN].tolist()
+        for first in range(0, len(texts), _LINES_PER_WRITE):
+            part = texts[first : first + _LINES_PER_WRITE].to_bytes()
+            numbers = counts[first : first + _LINES_PER_WRITE].tolist()
             file.write(b"".join(b"%b\t%d\n" % row for row in zip(part, numbers, strict=True)))
+
+
+def _refuse_compressed(content: bytes, path: str) -> None:
+    if compression := find_compression(content[:1024]):
+        raise CorpusError(f"the file is compressed with {compression}; decompress it first", path) from None
 
 
 def _read_rows(

@@ -2,9 +2,10 @@
 
 The pair with the lowest rank is merged first; pairs of equal rank are merged from the left. For up to 64 symbols,
 all pairs are scanned for the lowest rank. For up to 1,024 symbols, the lowest rank of each block of pairs is kept, and
-these are scanned. Longer pretokens are merged in windows of as many symbols, which are joined where they agree. Where
-they do not, for example because single pieces are as long, windows become larger, and are merged with a heap of all
-pairs. The time is O(n) for n symbols as long as windows of 1,024 agree, and O(n log n) otherwise.
+these are scanned. Longer pretokens are merged in windows of 1,024 symbols, which are joined where they agree. Where
+they do not, for example because of pieces that are longer than a window, the windows that follow are larger, and are
+merged with a heap of all pairs. The time is O(n) for n symbols as long as windows of 1,024 agree, and O(n log n)
+otherwise.
 
 Over bytes, merging starts from whole characters instead of their bytes where this provably gives the same ids; see
 `BPEEncoder._find_characters`. This saves most merges of scripts with two or three bytes per character.
@@ -34,6 +35,11 @@ cdef enum:
     CONTINUATIONS = 64  # bytes that continue a character
     BLOCK = 16  # pairs per block of `_merge_in_blocks`
     MOST_BLOCKS = 64
+    # The next window begins at least this part of a window, and this number of symbols, before the end of a window:
+    # there, symbols may depend on what follows.
+    MARGIN = 16
+    LEAST_LEFT = 3
+    GROWTH = 4  # factor by which windows become larger
 
 cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL  # an unused entry of `pairs`
 
@@ -327,7 +333,6 @@ cdef class MergeEncoder(PretokenEncoder):
             lengths[k - 1] = k - i
             order[j] = NEVER
             order[i] = self._place_key(self._rank(ids[i], ids[k]), i) if k < n else NEVER
-            below = i
             if i:
                 below = i - lengths[i - 1]
                 order[below] = self._place_key(self._rank(ids[below], ids[i]), below)
@@ -377,26 +382,30 @@ cdef class MergeEncoder(PretokenEncoder):
     cdef Py_ssize_t _merge_in_windows(
         self, const uint32_t* initial, Py_ssize_t n, uint32_t* ids, uint32_t* lengths, Interrupt interrupt
     ) noexcept nogil:
-        """Merge n symbols in windows; write the ids, and the number of initial symbols of each, and return their number.
+        """Merge n symbols in windows. Write the ids and how many initial symbols each has; return their number.
 
-        Two neighbours that are left when a window has been merged are never merged with each other, whatever is
-        around them: until the first merge across their border, each of them is merged as it would be alone. So two
-        windows can be joined at a symbol that comes out of both at the same place. Each window begins with a symbol
-        that came out of the window before, some way from its end. If another one comes out now, the end was
-        too near: the next window begins one symbol earlier, then two, then four. Windows become larger where this
-        does not help.
+        Let x and y be neighbours that are left in a merged window. Then no merge crosses their border in any text
+        whose part up to the border ends with x when it is merged alone, and whose part after it begins with y.
+        For until a first such merge, the symbols of x and y change as they do in the window, where no merge
+        crosses the border; equal ranks are merged from left to right in both. So two windows can be joined at a
+        symbol that both have at the same place.
+
+        Each window begins with a symbol of the window before it, some way from the end of that one. If the new
+        window has another symbol there, it goes back by one symbol, then two, then four. Where this does not help,
+        windows become four times larger, and stay so.
         """
         cdef uint32_t* window = NULL  # symbols of the window
         cdef uint32_t* window_lengths = NULL
         cdef uint32_t expected = 0  # length of the symbol that the window begins with; 0 for the first window
-        cdef Py_ssize_t begin = 0, disputed = 0  # begin of the window, and of the last one with another first symbol
-        # Begin of the window that was merged last, and its numbers of symbols before and after. Text that repeats one
-        # character gives the same window again and again.
-        cdef Py_ssize_t merged = 0, width = 0, n_symbols = 0
+        cdef Py_ssize_t begin = 0  # of the window
+        cdef Py_ssize_t disputed = 0  # begin of the last window that had another first symbol than expected
+        # Begin of the window that was merged last, its initial symbols and those that are left. A window that equals
+        # it is not merged again: text that repeats one character has many.
+        cdef Py_ssize_t merged_begin = 0, width = 0, n_symbols = 0
         cdef Py_ssize_t size = MOST_PLACES, capacity = 0, i, k, end, last, n_back = 1, n_windows = 0, result = 0
         while result >= 0 and begin < n:
             n_windows += 1
-            if n_windows & CHECK_MASK // MOST_PLACES == 0 and interrupt.check():
+            if n_windows % (CHECK_MASK // MOST_PLACES + 1) == 0 and interrupt.check():
                 result = INTERRUPTED
                 break
             if capacity < size:
@@ -409,8 +418,8 @@ cdef class MergeEncoder(PretokenEncoder):
                 capacity = size
                 width = 0
             end = min(n, begin + size)
-            if end - begin != width or memcmp(initial + begin, initial + merged, width * sizeof(uint32_t)):
-                merged = begin
+            if end - begin != width or memcmp(initial + begin, initial + merged_begin, width * sizeof(uint32_t)):
+                merged_begin = begin
                 width = end - begin
                 memcpy(window, initial + begin, width * sizeof(uint32_t))
                 if width <= MOST_PLACES:
@@ -428,11 +437,10 @@ cdef class MergeEncoder(PretokenEncoder):
                     begin -= lengths[result]
                 expected = lengths[result] if begin else 0
                 if begin == 0 or disputed - begin > size // 2:
-                    size = min(4 * size, n)
+                    size = min(GROWTH * size, n)
                 continue
-            # The next window begins a sixteenth of the window and three symbols from the end, or earlier.
-            last = n if end == n else end - size // 16
-            k = n_symbols if end == n else n_symbols - 3
+            last = n if end == n else end - size // MARGIN
+            k = n_symbols if end == n else n_symbols - LEAST_LEFT
             for i in range(k):
                 if begin + window_lengths[i] > last:
                     k = i
@@ -444,7 +452,7 @@ cdef class MergeEncoder(PretokenEncoder):
             if k > 0:
                 expected = window_lengths[k] if end < n else 0
             else:
-                size = min(4 * size, n)
+                size = min(GROWTH * size, n)
         free(window)
         return result
 
