@@ -470,4 +470,4 @@ def context(rows: list[Row]) -> str:
         for row in rows
         if library in row["versions"]
     )
-    return ". ".join(["; ".join(runs), *([", ".join(versions)] if versions else [])]) + "."
+    return ". ".join(filter(None, ["; ".join(runs), ", ".join(versions)])) + "."

@@ -237,12 +237,21 @@ def test_the_page_has_the_newest_rows(tmp_path):
         "warm_s": [0.25],
         "peak_mb": 7,
     }
-    path = write(tmp_path / "rows.jsonl", old, new | {"commit": "def"}, train)
+    hostile = {key: new[key] for key in ("date", "python", "versions", "machine")} | {
+        "task": "hostile encode",
+        "library": "fasttok",
+        "commit": "abd",
+        "arguments": ["a"],
+        "cold_s": [0.5],
+        "peak_mb": 7,
+    }
+    path = write(tmp_path / "rows.jsonl", old, new | {"commit": "def"}, train, hostile)
     page = render(path)
     assert "| Thai | 2.0 | o200k_base | 4.00 gigatoken | 2.00 gigatoken |" in page
     assert "1.50 gigatoken" not in page
     assert "| a.txt | 32,000 | 2 | gigatoken | 0.50 | 2.0 | 0.25 | 4.0 | 7 |" in page
     assert "2026-12-01, commit def, a machine, Python 3.11.7. gigatoken 0.10.0." in page
+    assert page.endswith("2026-12-01, commit abd, a machine, Python 3.11.7.\n")  # of fasttok the commit tells
     assert page.index("## Train byte-level BPE") < page.index("## Encode eleven languages")
     assert newest_rows(path, "sweep") == [new | {"commit": "def"}]
 

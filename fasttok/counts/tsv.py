@@ -59,14 +59,13 @@ def read_tsv(
     """
     with open(path, "rb") as file:
         content = file.read()
+    # The first text may begin as compressed data does, so a table without a header must prove to be wrong.
     if header:
         _refuse_compressed(content, path)
     try:
         return _read_rows(content, path, escapes, 2 if header else 1, allows_empty)
     except CorpusError:
-        _refuse_compressed(
-            content, path
-        )  # only now, because the first text may begin as compressed data does
+        _refuse_compressed(content, path)
         raise
 
 
