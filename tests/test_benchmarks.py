@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import random
 import re
 from itertools import pairwise
@@ -11,12 +12,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import fasttok as ft
 from benchmarks import cells, picture, texts
 from benchmarks.page import SECTIONS, newest_rows, render
 from benchmarks.peers import REFERENCES, TASKS
 from benchmarks.peers.common import cut_in_documents
 from benchmarks.peers.encode import LIBRARIES, MOST_DIFFERENCES, VOCABULARIES, count_differences
 from benchmarks.peers.small import KINDS, libraries_for
+from benchmarks.quality import Scorer
 from benchmarks.sweep import Effort, measure_cell, near, summarize
 from benchmarks.turns import Failed, Measured, take_turns
 
@@ -330,3 +333,16 @@ def test_texts_are_sampled_evenly(tmp_path, monkeypatch):
     assert 8_000 < sum(len(line) + 1 for line in sample) <= 10_000
     with open(texts.in_language("Xish", 10_000_000), newline="") as file:
         assert file.read() == "".join(lines).replace("\r\n", "\n")
+
+
+def test_scorer_sums_over_all_segmentations():
+    characters = np.array([ord(c) for c in "▁ab"], np.uint32)
+    scorer = Scorer(ft.Corpus.from_texts(["ab a", "ab"]), characters)
+    vocabulary = {"▁": 0.3, "a": 0.2, "b": 0.1, "▁a": 0.3, "ab": 0.06, "bb": 0.05}
+    total = sum(vocabulary.values())
+    p = {piece: value / total for piece, value in vocabulary.items()}
+    of_ab = p["▁"] * p["a"] * p["b"] + p["▁a"] * p["b"] + p["▁"] * p["ab"]
+    of_a = p["▁"] * p["a"] + p["▁a"]
+    score = scorer.score({piece: math.log(value) for piece, value in vocabulary.items()})
+    assert score.nats_per_character == pytest.approx(-(2 * math.log(of_ab) + math.log(of_a)) / 8)
+    assert score.n_tokens == 2 * 2 + 1
