@@ -7,6 +7,8 @@ import json
 import math
 import random
 import re
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -346,3 +348,12 @@ def test_scorer_sums_over_all_segmentations():
     score = scorer.score({piece: math.log(value) for piece, value in vocabulary.items()})
     assert score.nats_per_character == pytest.approx(-(2 * math.log(of_ab) + math.log(of_a)) / 8)
     assert score.n_tokens == 2 * 2 + 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux adds the memory of the parent")
+def test_peak_memory_does_not_include_that_of_the_parent():
+    held = np.ones(400 << 20, np.uint8)
+    code = "from benchmarks.measure import peak_mb; print(peak_mb())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 10 < int(found.stdout) < 300
+    assert held[-1] == 1
