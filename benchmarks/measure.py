@@ -13,6 +13,7 @@ The task ``cold TASK`` is a task whose preparation is part of its first run.
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import time
@@ -66,10 +67,9 @@ def peak_mb() -> int:
     On Linux, `getrusage` includes the memory that the parent had when it started this process.
     """
     status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return round(int(lines["VmHWM"].split()[0]) / 1024)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    peak = int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1024)
 
 
 if __name__ == "__main__":

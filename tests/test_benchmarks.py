@@ -23,7 +23,7 @@ from benchmarks.peers.encode import LIBRARIES, MOST_DIFFERENCES, VOCABULARIES, c
 from benchmarks.peers.small import KINDS, libraries_for
 from benchmarks.quality import Scorer
 from benchmarks.sweep import Effort, measure_cell, near, summarize
-from benchmarks.turns import Failed, Measured, take_turns
+from benchmarks.turns import ROOT, Failed, Measured, take_turns
 
 EFFORT = Effort(processes=2, turns=3, turn_s=0.5, enough_s=100.0)
 
@@ -354,6 +354,6 @@ def test_scorer_sums_over_all_segmentations():
 def test_peak_memory_does_not_include_that_of_the_parent():
     held = np.ones(400 << 20, np.uint8)
     code = "from benchmarks.measure import peak_mb; print(peak_mb())"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert 10 < int(found.stdout) < 300
     assert held[-1] == 1
