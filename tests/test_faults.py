@@ -52,14 +52,14 @@ import tempfile
 import threading
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.core.parallel import BackgroundThread, map_ordered
+from fasttok.core.parallel import BackgroundThread, map_all, map_ordered
 from fasttok.models._cache import PretokenCache
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from fasttok.tokenizer import encode as encoding_module
@@ -305,6 +305,56 @@ def test_threads_are_joined_even_after_a_second_ctrl_c():
         list(map_ordered(work, range(2), 2, str))
     assert sorted(ended) == [0, 1]
     thread.join()
+
+
+def interrupted_start(monkeypatch, number):
+    """Let Ctrl-C come while a thread starts: in the start of the thread with a number, from 1."""
+    start, numbers = threading.Thread.start, itertools.count(1)
+
+    def start_and_interrupt(thread):
+        start(thread)
+        if next(numbers) == number:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_interrupt)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("number", [1, 2])
+def test_ctrl_c_in_the_start_of_a_thread(monkeypatch, number):
+    begun, ended = [], []
+
+    def work(item):
+        begun.append(item)
+        time.sleep(0.2)
+        ended.append(item)
+
+    interrupted_start(monkeypatch, number)
+    with pytest.raises(KeyboardInterrupt):
+        map_all(work, range(4), 2)
+    at_return = sorted(begun), sorted(ended)
+    time.sleep(0.5)
+    assert at_return == (sorted(begun), sorted(ended))
+    assert at_return[0] == at_return[1]
+
+
+@pytest.mark.timeout(60)
+def test_ctrl_c_in_the_start_of_the_background_thread(monkeypatch):
+    begun, ended = [], []
+
+    def work():
+        begun.append(1)
+        time.sleep(0.2)
+        ended.append(1)
+
+    interrupted_start(monkeypatch, 1)
+    thread = BackgroundThread(most=1)
+    with pytest.raises(KeyboardInterrupt), closing(thread):
+        thread.call(work)
+    at_return = list(begun), list(ended)
+    time.sleep(0.5)
+    assert at_return == (begun, ended)
+    assert begun == ended
 
 
 def test_exception_in_an_iterator(tok):

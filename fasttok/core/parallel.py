@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from importlib import import_module
 from itertools import chain
 from typing import Any, TypeVar
@@ -75,8 +76,9 @@ def map_ordered(
     if it had to wait for the last item, as when another program writes the items to a pipe, it yields all
     results that are in progress before it asks for the next item.
 
-    If `function` or the iteration over `items` raises an exception, each thread finishes its item, or stops
-    at `end_if_stopped`, and is joined. A caller that may raise between two results must close the generator.
+    If `function` or the iteration over `items` raises an exception, each thread finishes its item or stops
+    at `end_if_stopped`, before the exception is passed on. A caller must close the generator, since Ctrl-C
+    can come between two results.
     """
     stream = _Stream(iter(items))
     idle: list[State] = []
@@ -103,27 +105,23 @@ def map_ordered(
             yield run(item)
         return
 
-    stop = threading.Event()
-
-    def run_in_pool(item: Item) -> Result:
-        _thread.stop = stop
-        return run(item)
-
-    pool = ThreadPoolExecutor(workers)
+    pool = _Pool(workers)
     pending: deque[Future[Result]] = deque()
     try:
         for item in chain(few, stream):
-            pending.append(pool.submit(run_in_pool, item))
+            pending.append(pool.submit(run, item))
             while len(pending) >= 2 * workers or (pending and stream.has_waited):
-                # Wait while the future is in `pending`: if the wait is interrupted, `_end` still joins it.
-                pending[0].exception()
                 yield pending.popleft().result()
         while pending:
-            pending[0].exception()
             yield pending.popleft().result()
     finally:
-        stop.set()
-        _end(pool, pending)
+        pool.end()
+
+
+def map_all(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> list[Result]:
+    """Return ``function(item)`` for every item, in the order of the items; see `map_ordered`."""
+    with closing(map_ordered(lambda _, item: function(item), items, workers, lambda: None)) as results:
+        return list(results)
 
 
 class _Stream(Iterator[Item]):
@@ -148,6 +146,53 @@ class _Stream(Iterator[Item]):
         return item
 
 
+class _Pool:
+    """Threads that run functions, none of which runs after `end`, whenever Ctrl-C comes.
+
+    `ThreadPoolExecutor` alone does not promise that: it does not join a thread if the caller was interrupted
+    while the thread started.
+
+    Parameters
+    ----------
+    n_threads : int
+        Number of threads, at most.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self._executor = ThreadPoolExecutor(n_threads)
+        self._stop = threading.Event()
+        self._n_running = 0
+        self._has_changed = threading.Condition()  # for `_n_running`; `_stop` is set while it is locked
+
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Call a function in a thread, soon."""
+        return self._executor.submit(self._run, function, *arguments)
+
+    def _run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        with self._has_changed:
+            if self._stop.is_set():
+                raise Stopped
+            self._n_running += 1
+        _thread.stop = self._stop
+        try:
+            return function(*arguments)
+        finally:
+            with self._has_changed:
+                self._n_running -= 1
+                self._has_changed.notify()
+
+    def end(self) -> None:
+        """Stop the functions that run and wait for them, even if interrupted again. No other will run."""
+        try:
+            with self._has_changed:
+                self._stop.set()
+                self._has_changed.wait_for(lambda: not self._n_running)
+            self._executor.shutdown(cancel_futures=True)
+        except KeyboardInterrupt:
+            self.end()
+            raise
+
+
 class BackgroundThread:
     """Thread that calls functions one after the other, such as those that write a file.
 
@@ -161,7 +206,7 @@ class BackgroundThread:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pool = ThreadPoolExecutor(1)
+        self._pool = _Pool(1)
         self._pending: deque[Future[None]] = deque()
         self._has_failed = False
 
@@ -185,30 +230,16 @@ class BackgroundThread:
 
     def _wait(self, most: int) -> None:
         while len(self._pending) > most:
-            self._pending[
-                0
-            ].exception()  # while it is in `_pending`: if the wait is interrupted, `close` waits
+            # Wait while the future is in `_pending`: if the wait is interrupted, `close` still waits for it.
+            self._pending[0].exception()
             self._pending.popleft().result()
 
     def close(self) -> None:
         """End the thread after all calls, even if interrupted again."""
         try:
-            for future in self._pending:  # an interrupted join may report too early that a thread has ended
+            for future in self._pending:
                 future.exception()
-            self._pool.shutdown()
+            self._pool.end()
         except KeyboardInterrupt:
             self.close()
             raise
-
-
-def _end(pool: ThreadPoolExecutor, pending: Iterable[Future[Any]]) -> None:
-    """Wait until all threads have ended, even if interrupted again, since callers reuse the states."""
-    try:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for future in pending:  # an interrupted join may report too early that a thread has ended
-            if not future.cancelled():
-                future.exception()
-        pool.shutdown()
-    except KeyboardInterrupt:
-        _end(pool, pending)
-        raise

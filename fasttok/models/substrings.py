@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.parallel import end_if_stopped, map_ordered
+from fasttok.core.parallel import end_if_stopped, map_all
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.models._suffixes import (
     count_keys,
@@ -86,14 +86,13 @@ def _sort(
     np.cumsum(starts, out=starts)
     fill_buckets(keys, positions, shift, starts[:-1].copy(), entries)
 
-    def sort(_: int, part: tuple[int, int]) -> None:
+    def sort(part: tuple[int, int]) -> None:
         end_if_stopped()
         sort_buckets(entries, keys, lengths, starts, *part, bits, depth, longest, order)
 
     bounds = np.searchsorted(starts[:-1], np.arange(0, n, PART), side="right") - 1
     bounds = np.unique(np.concatenate([[0], bounds, [len(starts) - 1]]))
-    for _ in map_ordered(sort, pairwise(bounds.tolist()), workers, int):
-        pass
+    map_all(sort, pairwise(bounds.tolist()), workers)
     return order
 
 
@@ -104,12 +103,11 @@ def _measure_common(
     n = len(order)
     common = np.zeros(n, np.int32)
 
-    def measure(_: int, first: int) -> None:
+    def measure(first: int) -> None:
         end_if_stopped()
         measure_common(symbols, lengths, order, first, min(first + PART, n), common)
 
-    for _ in map_ordered(measure, range(1, n, PART), workers, int):
-        pass
+    map_all(measure, range(1, n, PART), workers)
     return common
 
 
@@ -259,13 +257,12 @@ class Substrings:
         nest_substrings(rows, (outermost_first + first_piece).astype(np.uint32), parents, links)
         longest = np.zeros(len(self.words.values), np.uint32)
 
-        def mark(_: int, first: int) -> None:
+        def mark(first: int) -> None:
             end_if_stopped()
             next_row = int(np.searchsorted(rows[:, 1], first))
             mark_longest(order, rows, parents, first, min(first + PART, n), next_row, longest)
 
-        for _ in map_ordered(mark, range(0, n, PART), self._workers, int):
-            pass
+        map_all(mark, range(0, n, PART), self._workers)
         return Chains(self._representatives, longest, links)
 
     def tree(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

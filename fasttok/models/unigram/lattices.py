@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TypeAlias
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core._interrupt import Interrupt
-from fasttok.core.parallel import end_if_stopped, map_ordered
+from fasttok.core.parallel import end_if_stopped, map_all, map_ordered
 from fasttok.core.ragged import Ragged, lengths_to_offsets
 from fasttok.models.substrings import Chains, sort_words
 from fasttok.models.unigram import _em
@@ -140,7 +141,7 @@ class Lattices:
         given = (chains.representatives, chains.longest, chains.links)
         words = (tree.starts, tree.lengths, tree.shared, tree.nodes)
 
-        def run(_: int, call: tuple[int, int]) -> NDArray[np.uint32]:
+        def run(call: tuple[int, int]) -> NDArray[np.uint32]:
             end_if_stopped()
             word, last = tree.slices[list(call)].tolist()
             first_node, last_node = tree.slice_nodes[list(call)].tolist()
@@ -157,7 +158,7 @@ class Lattices:
 
         n_slices = len(tree.slices) - 1
         calls = [(i, min(i + CALL_SLICES, n_slices)) for i in range(0, n_slices, CALL_SLICES)]
-        self.arcs = np.concatenate([*map_ordered(run, calls, self.workers, int), np.empty(0, np.uint32)])
+        self.arcs = np.concatenate([*map_all(run, calls, self.workers), np.empty(0, np.uint32)])
         np.cumsum(self.offsets, out=self.offsets)
 
     def _arguments(self) -> Arguments:
@@ -171,7 +172,7 @@ class Lattices:
         arguments = self._arguments()
         capacity = max(self._capacity, self._slice_capacity)
 
-        def run(_: int, shard: list[tuple[int, int]]) -> tuple[NDArray[np.float64], float]:
+        def run(_: None, shard: list[tuple[int, int]]) -> tuple[NDArray[np.float64], float]:
             estimates = np.zeros((len(probabilities), 2))
             estimates[:, 0] = probabilities
             sums, exponents = np.empty((3, capacity)), np.empty((2, capacity), np.int64)
@@ -183,16 +184,17 @@ class Lattices:
             return estimates[:, 1], log_likelihood
 
         expected, log_likelihood = np.zeros(len(self.lengths)), 0.0
-        for part, likelihood in map_ordered(run, self._shards, self.workers, int):
-            expected += part
-            log_likelihood += likelihood
+        with closing(map_ordered(run, self._shards, self.workers, lambda: None)) as parts:
+            for part, likelihood in parts:
+                expected += part
+                log_likelihood += likelihood
         return expected, log_likelihood
 
     def count_best(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Count the occurrences of each piece in the best segmentations of the corpus."""
         arguments = self._arguments()
 
-        def run(_: int, shard: list[tuple[int, int]]) -> NDArray[np.int64]:
+        def run(_: None, shard: list[tuple[int, int]]) -> NDArray[np.int64]:
             occurrences = np.zeros(len(self.lengths), np.int64)
             best, weights = np.empty(self._capacity), np.zeros(self._capacity, np.int64)
             last_arcs = np.empty(self._slice_capacity, np.uint32)
@@ -201,7 +203,8 @@ class Lattices:
                 _em.count_best(*arguments, scores, *call, best, last_arcs, weights, occurrences, Interrupt())
             return occurrences
 
-        return sum(map_ordered(run, self._shards, self.workers, int), np.zeros(len(self.lengths), np.int64))
+        with closing(map_ordered(run, self._shards, self.workers, lambda: None)) as parts:
+            return sum(parts, np.zeros(len(self.lengths), np.int64))
 
     def measure_losses(
         self, scores: NDArray[np.float64], occurrences: NDArray[np.int64], first: int, token_cost: float
@@ -217,7 +220,7 @@ class Lattices:
         capacity = int(self.lengths.max()) + 1
         weights, total = occurrences.astype(np.float64), float(occurrences.sum())
 
-        def run(_: int, begin: int) -> None:
+        def run(begin: int) -> None:
             end_if_stopped()
             part = slice(begin, begin + SLICE_PIECES)
             _em.measure_losses(
@@ -226,8 +229,7 @@ class Lattices:
                 np.empty(capacity, np.int64), losses[part],
             )  # fmt: skip
 
-        for _ in map_ordered(run, range(0, n - first, SLICE_PIECES), self.workers, int):
-            pass
+        map_all(run, range(0, n - first, SLICE_PIECES), self.workers)
         return losses
 
     def strings(self, first: int = 0) -> Ragged:
@@ -241,12 +243,11 @@ class Lattices:
         new_numbers = np.full(len(is_kept), 0xFFFFFFFF, np.uint32)
         new_numbers[is_kept] = np.arange(np.count_nonzero(is_kept), dtype=np.uint32)
 
-        def run(_: int, call: tuple[int, int]) -> None:
+        def run(call: tuple[int, int]) -> None:
             end_if_stopped()
             _em.keep_arcs(self.tree.slice_nodes, self.offsets, self.arcs, new_numbers, *call)
 
-        for _ in map_ordered(run, chain(*self._shards), self.workers, int):
-            pass
+        map_all(run, chain(*self._shards), self.workers)
         self.positions, self.lengths = self.positions[is_kept], self.lengths[is_kept]
         if self._ends is not None:
             self._ends = self._ends[is_kept]

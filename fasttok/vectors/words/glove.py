@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.checks import checked_dimension, checked_seed
-from fasttok.core.parallel import end_if_stopped, map_ordered
+from fasttok.core.parallel import end_if_stopped, map_all
 from fasttok.models.unigram._elementary import log
 from fasttok.tokens.order import shuffled
 from fasttok.vectors.initial import CONTEXTS, WORDS, make_random
@@ -56,7 +55,7 @@ def train_glove(
     pairs = rows, columns, logs, pair_weights
     arrays = words, contexts, word_sums, context_sums
 
-    def train(_: None, group: tuple[int, int]) -> float:
+    def train(group: tuple[int, int]) -> float:
         total = 0.0
         for first in range(*group, _SLICE):
             end_if_stopped()
@@ -69,9 +68,8 @@ def train_glove(
     for epoch in range(epochs):
         for first in range(0, _GROUPS * _GROUPS, _GROUPS):
             groups = pairwise(borders[first : first + _GROUPS + 1])
-            with closing(map_ordered(train, groups, workers, lambda: None)) as found:
-                for loss in found:
-                    losses[epoch] += loss
+            for loss in map_all(train, groups, workers):
+                losses[epoch] += loss
     weights = words[:, :dim] + contexts[:, :dim]
     weights[lengths == 0] = 0
     return weights, losses / matrix.nnz
