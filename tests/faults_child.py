@@ -199,7 +199,7 @@ PHASES = (
 def wait_for_threads() -> None:
     """Wait until no thread of a pool is alive: one that was starting when Ctrl-C came ends on its own."""
     last = time.monotonic() + 1
-    while any(thread.is_alive() and "ThreadPool" in thread.name for thread in threading.enumerate()):
+    while any(thread.is_alive() and thread.name.startswith("ThreadPool") for thread in threading.enumerate()):
         assert time.monotonic() < last
         time.sleep(0.001)
 
