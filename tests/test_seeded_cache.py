@@ -96,6 +96,33 @@ def test_pieces_that_no_merges_make(limit, alphabet):
         assert cache.is_seeded
 
 
+@pytest.mark.parametrize("limit", [1 << 16, 1 << 24])
+@pytest.mark.parametrize("ignore_merges", [False, True])
+def test_a_new_cache_of_an_encoder_has_the_pieces_if_they_fit(limit, ignore_merges):
+    corpus = ft.Corpus.from_texts(make_texts(3000, seed=1))
+    model = ft.train(corpus, vocab_size=1500, pretokenizer="none").model
+    model = BPEModel(model.pieces, model.merges, merge_ids=model.merge_ids, ignore_merges=ignore_merges)
+    cache = model.encoder.new_cache(limit)
+    assert cache.is_seeded == (limit == 1 << 24)
+    assert len(cache) == (len(set(model.pieces.to_bytes())) if cache.is_seeded else 0)
+    assert cache.n_bytes <= limit
+    texts = [*model.pieces.to_bytes(), *(text.encode() for text in make_texts(2500, seed=2))]
+    rows = ft.Ragged.from_bytes(texts)
+    assert model.encode_pretokens(rows.values, rows.offsets, cache).to_list() == encode_each(model, texts)
+    if cache.is_seeded:
+        assert len(cache) == len(set(texts))  # a piece is found, and not added again
+
+
+def test_encoding_begins_with_the_pieces_in_the_cache():
+    tok = ft.train(ft.Corpus.from_texts(make_texts(3000, seed=1)), vocab_size=1500, pretokenizer="none")
+    tok.encode("a")
+    (cache,) = tok._encoder._find_route("none").encoder._caches
+    assert cache.is_seeded
+    n = len(cache)
+    tok.encode(tok.decode([1000]))
+    assert len(cache) == n >= 1500
+
+
 def test_a_cleared_cache_is_no_longer_seeded():
     model = make_unreachable(200)
     pieces = model.pieces.to_bytes()[256:]

@@ -92,9 +92,10 @@ cdef class PretokenCache:
     ) noexcept nogil
     cdef void _add_all(self, PretokenCache other) noexcept nogil
     cdef void _copy(self, PretokenCache other) noexcept nogil
+    cdef bint has_space(self, PieceTable pieces) noexcept nogil
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil
     cdef void seed(self, PieceTable pieces) noexcept nogil
-    cdef void _add_piece(self, PieceTable pieces, uint32_t row) noexcept nogil
+    cdef Py_ssize_t _add_pieces(self, PieceTable pieces, Py_ssize_t first) noexcept nogil
     cdef Py_ssize_t table_bytes(self) noexcept nogil
     cdef bint _is_full(self) noexcept nogil
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil

@@ -7,7 +7,7 @@ which is cheaper than tracking the use of entries. A cache belongs to one thread
 begin to work, `join` gives each cache the pretokens of all.
 
 A cache may be seeded: it then has all pieces of a vocabulary that are encoded as a single id, so a pretoken that is
-not in the cache is none of them.
+not in the cache is none of them. `PretokenEncoder.new_cache` makes a seeded cache.
 """
 
 cimport cython
@@ -16,7 +16,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
-from fasttok.core._keys cimport FT_PREFETCH, LONG, Key, calloc_table, hash_key, make_key
+from fasttok.core._keys cimport LONG, Key, calloc_table, hash_key, make_key
 from fasttok.models._pieces cimport PieceTable
 
 cdef enum:
@@ -155,58 +155,75 @@ cdef class PretokenCache:
         self.n_used = other.n_used
         self.is_seeded = other.is_seeded
 
+    cdef bint has_space(self, PieceTable pieces) noexcept nogil:
+        """Return whether the pieces fit."""
+        return (
+            self.n_used + pieces.n_used <= eighths(self.smallest_shift, 4)
+            and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_pieces <= self.limit // 2
+        )
+
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
         """Return whether the pieces fit, and the cache has enough pretokens or soon no space for the pieces.
 
         Enough are as many as there are pieces, ENOUGH, or half as many as there are pieces if that is more. Texts with
         fewer do not pay for pieces that they never have.
         """
-        cdef Py_ssize_t space = ((<Py_ssize_t>1) << (63 - self.smallest_shift)) - pieces.n_used
-        return (
-            self.n_used >= min(pieces.n_used, max(ENOUGH, pieces.n_used // 2), space)
-            and self.n_used <= space
-            and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_pieces <= self.limit // 2
-        )
+        cdef Py_ssize_t space = eighths(self.smallest_shift, 4) - pieces.n_used
+        return self.n_used >= min(pieces.n_used, max(ENOUGH, pieces.n_used // 2), space) and self.has_space(pieces)
 
     cdef void seed(self, PieceTable pieces) noexcept nogil:
-        """Add the pieces, unless they are in the cache. `can_seed` must be true.
+        """Add the pieces, unless they are in the cache. `has_space` must be true.
 
-        The pieces come nearly in the order of their hashes, so the table is written from its beginning to its end. If
-        memory runs out, the cache is not seeded.
+        If memory runs out, the cache is not seeded.
         """
-        cdef uint32_t rows[BLOCK]
-        cdef Py_ssize_t place = 0, row, k, i, length
+        cdef Py_ssize_t row, length
         cdef Py_ssize_t needed = 0  # space in the arena, also for long pieces that are not in the table
         cdef int shift = self.shift
         for row in range(pieces.n_pieces):
             length = pieces.offsets[row + 1] - pieces.offsets[row]
             if length >= LONG:
-                needed += 4 + ((length + 3) & ~<Py_ssize_t>3)
-        while (<Py_ssize_t>1) << (64 - shift) < 2 * (self.n_used + pieces.n_used):
+                needed += arena_bytes(1, length)
+        # A little space is left, so that the table does not grow again at once.
+        while shift > self.smallest_shift and self.n_used + pieces.n_used > eighths(shift, 5) // 8 * 7:
             shift -= 1
         if not self._reserve(needed) or (shift < self.shift and not self._resize(shift)):
             return
-        while place < (<Py_ssize_t>1) << pieces.bits:
-            k = pieces.next_rows(&place, rows, BLOCK)
-            for i in range(k):
-                FT_PREFETCH(pieces.values + pieces.offsets[rows[i]])
-            for i in range(k):
-                self._add_piece(pieces, rows[i])
+        row = 0
+        while row < pieces.n_pieces:
+            row = self._add_pieces(pieces, row)
         self.is_seeded = True
 
-    cdef void _add_piece(self, PieceTable pieces, uint32_t row) noexcept nogil:
-        """Add one piece, unless it is in the cache."""
-        cdef Py_ssize_t start = pieces.offsets[row], length = pieces.offsets[row + 1] - start
-        cdef Key key = make_key(pieces.values, start, length, pieces.offsets[pieces.n_pieces])
-        cdef uint64_t hashed = hash_key(key)
-        cdef const uint8_t* piece = pieces.values + start
-        if find_entry(self.entries, self.shift, self.arena, key, hashed, piece, length) == NULL:
-            self.put(key, hashed, piece, length, &row, 1)
+    cdef Py_ssize_t _add_pieces(self, PieceTable pieces, Py_ssize_t first) noexcept nogil:
+        """Add pieces from the given row on, unless they are in the cache; return the row after them.
+
+        They are BLOCK rows, whose entries are fetched together.
+        """
+        cdef Key keys[BLOCK]
+        cdef uint64_t hashes[BLOCK]
+        cdef uint32_t rows[BLOCK]
+        cdef const uint8_t* piece
+        cdef Py_ssize_t i, n = 0, start, length, n_bytes = pieces.offsets[pieces.n_pieces]
+        cdef Py_ssize_t end = min(first + BLOCK, pieces.n_pieces)
+        for i in range(first, end):
+            start = pieces.offsets[i]
+            length = pieces.offsets[i + 1] - start
+            if length and pieces.included[i]:
+                rows[n] = i
+                keys[n] = make_key(pieces.values, start, length, n_bytes)
+                hashes[n] = hash_key(keys[n])
+                cache_prefetch(self, hashes[n])
+                n += 1
+        for i in range(n):
+            start = pieces.offsets[rows[i]]
+            length = pieces.offsets[rows[i] + 1] - start
+            piece = pieces.values + start
+            if find_entry(self.entries, self.shift, self.arena, keys[i], hashes[i], piece, length) == NULL:
+                self.put(keys[i], hashes[i], piece, length, &rows[i], 1)
+        return end
 
     cdef bint _is_full(self) noexcept nogil:
-        """Return whether the table is half full; for a table of the largest size, whether it is 7/8 full."""
-        cdef Py_ssize_t size = (<Py_ssize_t>1) << (64 - self.shift)
-        return self.n_used >= (size // 2 if self.shift > self.smallest_shift else size // 8 * 7)
+        """Return whether the table is 5/8 full; for a table of the largest size, whether it is 7/8 full."""
+        return self.n_used >= eighths(self.shift, 5 if self.shift > self.smallest_shift else 7)
 
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil:
         """Reserve space in the arena; clear the cache first if its limit is reached."""
@@ -257,6 +274,11 @@ cdef class PretokenCache:
         self.n_used = 0
         self.arena_used = 0
         self.is_seeded = False
+
+
+cdef inline Py_ssize_t eighths(int shift, int n) noexcept nogil:
+    """Return n eighths of the size of a table."""
+    return (<Py_ssize_t>n << (64 - shift)) >> 3
 
 
 cdef inline Py_ssize_t arena_bytes(Py_ssize_t n, Py_ssize_t length) noexcept nogil:

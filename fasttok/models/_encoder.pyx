@@ -156,6 +156,14 @@ cdef class PretokenEncoder:
             raise_failure(n, cache.interrupt, &text[0], &offsets[0])
         return written
 
+    def new_cache(self, Py_ssize_t limit):
+        """Return a cache that takes at most `limit` bytes, with the pieces of `whole` if they fit."""
+        cdef PretokenCache cache = PretokenCache(limit)
+        if self.whole is not None and cache.has_space(self.whole):
+            with nogil:
+                cache.seed(self.whole)
+        return cache
+
     cdef Py_ssize_t encode_rows(
         self,
         const uint8_t* text,

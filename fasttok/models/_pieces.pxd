@@ -13,6 +13,7 @@ cdef enum:
 cdef class PieceTable:
     cdef const uint8_t* values
     cdef const int64_t* offsets
+    cdef const uint8_t* included  # whether each piece is in the table
     cdef uint64_t* table  # per entry: the lower half of the hash in the upper 32 bits, the id in the lower
     cdef int bits
     cdef Py_ssize_t n_pieces
@@ -24,7 +25,6 @@ cdef class PieceTable:
     cdef uint32_t find_hashed(self, uint64_t hashed, const uint8_t* piece, Py_ssize_t length) noexcept nogil
     cdef void _hash_block(self, Py_ssize_t first, uint64_t* hashes, int steps) noexcept
     cdef void fetch(self, uint64_t hashed, int step) noexcept nogil
-    cdef Py_ssize_t next_rows(self, Py_ssize_t* place, uint32_t* rows, Py_ssize_t most) noexcept nogil
 
 
 cdef inline uint64_t hash_piece(const uint8_t* piece, Py_ssize_t length) noexcept nogil:

@@ -29,9 +29,10 @@ cdef class PieceTable:
         cdef Py_ssize_t n = offsets.shape[0] - 1, first, i
         cdef uint64_t mask, place
         cdef uint64_t hashes[BLOCK]
-        self._owners = (values, offsets)
+        self._owners = (values, offsets, included)
         self.values = &values[0] if values.shape[0] else NULL
         self.offsets = &offsets[0]
+        self.included = &included[0] if n else NULL
         self.n_pieces = n
         self.bits = 4
         while <Py_ssize_t>1 << self.bits < 2 * n:
@@ -120,21 +121,6 @@ cdef class PieceTable:
                 if self.has(i, piece, length):
                     return i
             place = (place + 1) & mask
-
-    cdef Py_ssize_t next_rows(self, Py_ssize_t* place, uint32_t* rows, Py_ssize_t most) noexcept nogil:
-        """Write the ids of the next pieces in the order of the table; return their number, up to `most`.
-
-        `place` is the next entry to read: at first 0, after the last piece the size of the table. The offsets of the
-        pieces are fetched.
-        """
-        cdef Py_ssize_t n = 0
-        while n < most and place[0] < <Py_ssize_t>1 << self.bits:
-            if self.table[place[0]] != EMPTY:
-                rows[n] = self.table[place[0]] & 0xFFFFFFFFU
-                FT_PREFETCH(&self.offsets[rows[n]])
-                n += 1
-            place[0] += 1
-        return n
 
     cdef void fetch(self, uint64_t hashed, int step) noexcept nogil:
         """Fetch memory that `find_hashed` will read for this hash.

@@ -166,6 +166,8 @@ class TextEncoder:
         added.match_modes(special)  # raises an error if `special` is not valid
         aligned = self._choose(special)
         chosen = aligned._on_raw_words
+        if not chosen._caches:  # other caches, of further threads, begin empty
+            chosen._caches.append(chosen._model.encoder.new_cache(CACHE_BYTES))
         scanner = chosen._pipeline.scanner
         short = None
         if scanner is not None:
