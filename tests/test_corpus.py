@@ -121,6 +121,17 @@ def test_batches_split_a_long_document_where_the_pretokenizer_allows(tmp_path):
     assert len(list(ft.Corpus.from_files(path).batches(None, 64))) == 1  # not split without a pretokenizer
 
 
+@pytest.mark.parametrize(
+    ("n_bytes", "n_batches"), [(0, 1), (1, 1), (999, 1), (1001, 2), (1500, 2), (2500, 3)]
+)
+def test_the_end_of_a_file_is_no_batch_of_its_own(tmp_path, n_bytes, n_batches):
+    # The last chunk of a file is not cut: what follows the cut would be a batch of less than a line.
+    (tmp_path / "a.txt").write_bytes((b"some words\n" * n_bytes)[:n_bytes])
+    batches = list(ft.Corpus.from_files(tmp_path / "a.txt").batches(ft.get_pretokenizer("gpt2"), 1000))
+    assert len(batches) == n_batches
+    assert batches[0].is_part == (n_batches > 1)
+
+
 def test_fingerprint_depends_on_documents_not_on_files(tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     (tmp_path / "b.txt").write_text("one\ntwo\n")

@@ -285,10 +285,12 @@ def test_ctrl_c_at_random_moments(work_folder, phase):
 
 @pytest.mark.timeout(60)
 def test_threads_are_joined_even_after_a_second_ctrl_c():
-    may_end, ended = threading.Event(), []
+    may_end, begun, ended = threading.Event(), [], []
     main = threading.main_thread().ident
 
     def work(state, item):
+        if threading.get_ident() != main:
+            begun.append(item)
         may_end.wait()
         ended.append(item)
 
@@ -303,8 +305,39 @@ def test_threads_are_joined_even_after_a_second_ctrl_c():
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the first interrupt can arrive as soon as the thread runs)
         thread.start()
         list(map_ordered(work, range(2), 2, str))
-    assert sorted(ended) == [0, 1]
+    assert ended == begun == [0]
     thread.join()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_calling_thread_works_too(workers):
+    at_once = threading.Barrier(workers)  # nothing returns unless as many items are in progress
+
+    def work(state, item):
+        at_once.wait()
+        return state, item, threading.get_ident()
+
+    with closing(map_ordered(work, range(4 * workers), workers, object)) as results:
+        done = list(results)
+    assert [item for _, item, _ in done] == list(range(4 * workers))
+    threads = {thread for _, _, thread in done}
+    assert threading.get_ident() in threads
+    assert len(threads) == len({id(state) for state, _, _ in done}) == workers
+
+
+@pytest.mark.timeout(60)
+def test_the_first_error_is_raised_even_if_the_calling_thread_finds_a_later_one():
+    main, has_failed = threading.get_ident(), threading.Event()
+
+    def work(item):
+        if threading.get_ident() != main:
+            has_failed.wait()  # until the calling thread has an error
+        has_failed.set()
+        raise ValueError(f"item {item}")
+
+    with pytest.raises(ValueError, match="^item 0$"):
+        map_all(work, range(9), 2)
 
 
 def interrupted_start(monkeypatch, number):
@@ -331,7 +364,7 @@ def test_ctrl_c_in_the_start_of_a_thread(monkeypatch, number):
 
     interrupted_start(monkeypatch, number)
     with pytest.raises(KeyboardInterrupt):
-        map_all(work, range(4), 2)
+        map_all(work, range(6), 3)
     at_return = sorted(begun), sorted(ended)
     time.sleep(0.5)
     assert at_return == (sorted(begun), sorted(ended))

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fasttok.core.checks import checked_integer, describe
 
@@ -67,14 +68,15 @@ def map_ordered(
 ) -> Generator[Result, None, None]:
     """Yield ``function(state, item)`` for every item, in the order of the items.
 
-    There are at most `workers` threads, and each has a state. A thread and its state, which `new_state`
-    makes, are created only when an item finds all other threads busy. A state is used for one item at a time,
-    so it needs no lock. With a single worker or a single item, everything runs in the calling thread. At most
-    two items per worker are in progress, so the items need not fit in memory together.
+    At most `workers` threads work, the calling thread among them, and each has a state. A thread and its
+    state, which `new_state` makes, are created only when an item finds all other threads busy. A state is
+    used for one item at a time, so it needs no lock. With a single worker or a single item, everything runs
+    in the calling thread. At most two items per worker are in progress, so the items need not fit in memory
+    together.
 
-    The calling thread iterates over `items`. While it waits for an item, it cannot yield results. Therefore,
-    if it had to wait for the last item, as when another program writes the items to a pipe, it yields all
-    results that are in progress before it asks for the next item.
+    The calling thread iterates over `items`, and works when it would wait for a result. While it waits for an
+    item, it cannot yield results. Therefore, if it had to wait for the last item, as when another program
+    writes the items to a pipe, it yields all results that are in progress before it asks for the next item.
 
     If `function` or the iteration over `items` raises an exception, each thread finishes its item or stops
     at `end_if_stopped`, before the exception is passed on. A caller must close the generator, since Ctrl-C
@@ -105,15 +107,15 @@ def map_ordered(
             yield run(item)
         return
 
-    pool = _Pool(workers)
-    pending: deque[Future[Result]] = deque()
+    pool = _Pool(workers - 1)
+    pending: deque[_Task[Result]] = deque()
     try:
         for item in chain(few, stream):
-            pending.append(pool.submit(run, item))
+            pending.append(_Task(pool, partial(run, item)))
             while len(pending) >= 2 * workers or (pending and stream.has_waited):
-                yield pending.popleft().result()
+                yield _first_result(pending)
         while pending:
-            yield pending.popleft().result()
+            yield _first_result(pending)
     finally:
         pool.end()
 
@@ -144,6 +146,48 @@ class _Stream(Iterator[Item]):
         item = next(self._items)
         self.has_waited = time.monotonic() - start - (time.thread_time() - busy) > LONG_WAIT
         return item
+
+
+class _Task(Generic[Result]):
+    """Call of a function in a thread of a pool, or in the calling thread if it comes first.
+
+    Parameters
+    ----------
+    pool : _Pool
+        The pool.
+    function : callable
+        Function without parameters.
+    """
+
+    def __init__(self, pool: _Pool, function: Callable[[], Result]) -> None:
+        self._function = function
+        self._future = pool.submit(function)
+
+    def run_here(self) -> bool:
+        """Call the function in this thread, unless another thread has begun; return whether it was called."""
+        if not self._future.cancel():
+            return False
+        self._future = Future()
+        try:
+            self._future.set_result(self._function())
+        except Exception as error:
+            self._future.set_exception(error)
+        return True
+
+    def is_done(self) -> bool:
+        """Return whether the function has returned or raised an error."""
+        return self._future.done()
+
+    def result(self) -> Result:
+        """Wait for the function; return its result, or raise its error."""
+        return self._future.result()
+
+
+def _first_result(tasks: deque[_Task[Result]]) -> Result:
+    """Remove the first task and return its result; before it has one, do tasks that no thread has begun."""
+    while not tasks[0].is_done() and any(task.run_here() for task in tasks):
+        pass
+    return tasks.popleft().result()
 
 
 class _Pool:

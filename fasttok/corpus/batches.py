@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fasttok.core.errors import PatternError, SpecialTokenError, UnknownCharacterError
 from fasttok.core.ragged import Ragged
+from fasttok.corpus.streams import Chunk
 from fasttok.text.pipeline import Pipeline
 from fasttok.text.rows import Rows
 from fasttok.text.steps import Pretokenizer
@@ -22,7 +23,7 @@ OVERLAP = 8  # bytes or code points that are searched again for a cut: more than
 LONGEST_WAIT = 0.2  # seconds after which documents are a batch, however few they are
 ROW_BYTES = 64  # overhead per document, so that many short documents fill a batch too
 # Function that yields the text of a file in chunks of a size, with a margin before each.
-ReadChunks = Callable[[int, int], Iterator[NDArray[np.uint8]]]
+ReadChunks = Callable[[int, int], Iterator[Chunk]]
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,13 @@ def text_batches(
     """Yield a text that is one document in batches that end where the pretokenizer allows a cut."""
     parts: list[NDArray[np.uint8]] = []  # text that was read but is in no batch yet
     done = 0
-    for chunk in read_chunks(batch_bytes, MARGIN):
+    for chunk, is_last in read_chunks(batch_bytes, MARGIN):
         start = MARGIN
         if len(parts) == 1 and len(parts[0]) <= MARGIN:  # a short rest of the previous chunk fits the margin
             rest = parts.pop()
             start -= len(rest)
             chunk[start:MARGIN] = rest
-        cut = pretokenizer.find_cut(chunk[start:]) if pretokenizer else 0
+        cut = 0 if pretokenizer is None or is_last else pretokenizer.find_cut(chunk[start:])
         if cut == 0:
             parts.append(chunk[start:])
             continue
@@ -106,7 +107,7 @@ def text_batches(
         yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True, start=done)
         done += len(text)
         parts = [chunk[start + cut :]]
-    text = np.concatenate(parts) if parts else np.empty(0, np.uint8)
+    text = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.uint8), *parts])
     yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, start=done)
 
 

@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fasttok.core.checks import checked_choice
 from fasttok.core.errors import CorpusError, TextError
 from fasttok.corpus.arrow import read_arrow, read_parquet
 from fasttok.corpus.batches import ReadChunks
 from fasttok.corpus.fields import Field, Missing, Nulls, Row, checked_nulls, keep_texts, no_text
 from fasttok.corpus.records import read_delimited, read_json, read_json_lines
-from fasttok.corpus.streams import Reading, TextStream, checked_encoding
+from fasttok.corpus.streams import Chunk, Reading, TextStream, checked_encoding
 from fasttok.corpus.streams import read_chunks as read_text
 from fasttok.text.unicode.utf8 import Errors, checked_errors, encode_utf8
 
@@ -104,7 +101,7 @@ class Options:
         if format in BINARY:
             return (read_parquet if format == "parquet" else read_arrow)(path, field)
         chunks = (read_chunks or partial(read_text, path, self.reading))(RECORD_BYTES, 0)
-        texts = (chunk.tobytes() for chunk in chunks)
+        texts = (chunk.text.tobytes() for chunk in chunks)
         if format == "jsonl":
             return read_json_lines(texts, field, path)
         if format == "json":
@@ -161,7 +158,7 @@ def open_pipe(path: str, options: Options) -> tuple[str, ReadChunks]:
         stream.close()
         raise
 
-    def read_chunks(size: int, margin: int) -> Iterator[NDArray[np.uint8]]:
+    def read_chunks(size: int, margin: int) -> Iterator[Chunk]:
         with stream:
             yield from stream.chunks(size, margin)
 

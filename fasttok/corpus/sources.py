@@ -126,8 +126,8 @@ def _text_source(read: ReadChunks, rule: DocumentRule, chunk_bytes: int) -> Sour
     if rule.expression is None:
         return read
     if rule.name == "line":
-        return split_lines(read(chunk_bytes, 0))
-    chunks = (chunk.tobytes() for chunk in read(chunk_bytes, 0))
+        return split_lines(chunk.text for chunk in read(chunk_bytes, 0))
+    chunks = (chunk.text.tobytes() for chunk in read(chunk_bytes, 0))
     return gather(([document] for document in rule.split(chunks)), chunk_bytes)
 
 

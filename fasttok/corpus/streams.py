@@ -8,7 +8,7 @@ import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,21 @@ DECODED_BYTES = 1 << 20  # bytes decoded at a time
 _WAIT = 50  # milliseconds without data after which a pipe's text so far is passed on
 # Encodings for names in the Domain Name System, and one for tests.
 _NOT_OF_FILES = ("idna", "punycode", "undefined")
+
+
+class Chunk(NamedTuple):
+    """Text that was read at once.
+
+    Attributes
+    ----------
+    text : ndarray of uint8, shape (n,)
+        The bytes, after the margin that the caller asked for.
+    is_last : bool
+        Whether the text is known to end here.
+    """
+
+    text: NDArray[np.uint8]
+    is_last: bool
 
 
 @dataclass(frozen=True)
@@ -125,8 +140,8 @@ class TextStream:
         """Close the file."""
         self._raw.close()
 
-    def chunks(self, size: int, margin: int = 0) -> Iterator[NDArray[np.uint8]]:
-        """Yield the text in new arrays of `size` bytes, or fewer if a pipe has no more yet.
+    def chunks(self, size: int, margin: int = 0) -> Iterator[Chunk]:
+        """Yield the text in new arrays of `size` bytes, or fewer if it ends or a pipe has no more yet.
 
         The first `margin` bytes of each array are additional and uninitialized, for text of the caller.
         """
@@ -140,7 +155,7 @@ class TextStream:
                 )
             done += filled
             if filled:
-                yield chunk[: margin + filled]
+                yield Chunk(chunk[: margin + filled], is_end)
             if is_end:
                 return
 
@@ -236,7 +251,7 @@ class TextStream:
         return filled, False
 
 
-def read_chunks(path: str, reading: Reading, size: int, margin: int = 0) -> Iterator[NDArray[np.uint8]]:
+def read_chunks(path: str, reading: Reading, size: int, margin: int = 0) -> Iterator[Chunk]:
     """Yield the text of a file in chunks; see `TextStream.chunks`."""
     with TextStream(path, reading) as stream:
         yield from stream.chunks(size, margin)
