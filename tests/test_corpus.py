@@ -122,14 +122,25 @@ def test_batches_split_a_long_document_where_the_pretokenizer_allows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("n_bytes", "n_batches"), [(0, 1), (1, 1), (999, 1), (1001, 2), (1500, 2), (2500, 3)]
+    ("n_bytes", "n_batches"),
+    [(0, 1), (1, 1), (999, 1), (1000, 2), (1001, 2), (1999, 2), (2000, 3), (2500, 3)],
 )
-def test_the_end_of_a_file_is_no_batch_of_its_own(tmp_path, n_bytes, n_batches):
-    # The last chunk of a file is not cut: what follows the cut would be a batch of less than a line.
-    (tmp_path / "a.txt").write_bytes((b"some words\n" * n_bytes)[:n_bytes])
-    batches = list(ft.Corpus.from_files(tmp_path / "a.txt").batches(ft.get_pretokenizer("gpt2"), 1000))
+@pytest.mark.parametrize("form", ["plain", "gzip", "utf-16"])
+def test_the_end_of_a_file_is_not_a_batch_of_its_own(tmp_path, n_bytes, n_batches, form):
+    # A chunk that is known to be the last is not cut: what follows a cut would be less than a line.
+    path, text = tmp_path / "a", (b"some words\n" * n_bytes)[:n_bytes]
+    data = {"plain": text, "gzip": gzip.compress(text), "utf-16": text.decode().encode("utf-16")}
+    path.write_bytes(data[form])
+    batches = list(ft.Corpus.from_files(path, format="text").batches(ft.get_pretokenizer("gpt2"), 1000))
+    assert b"".join(batch.documents.values.tobytes() for batch in batches) == text
     assert len(batches) == n_batches
-    assert batches[0].is_part == (n_batches > 1)
+
+
+def test_the_batch_of_a_small_file_takes_little_memory(tmp_path):
+    (tmp_path / "a.txt").write_text("some words")
+    (batch,) = ft.Corpus.from_files(tmp_path / "a.txt").batches()
+    values = batch.documents.values
+    assert values.base is None or values.base.nbytes < 1000
 
 
 def test_fingerprint_depends_on_documents_not_on_files(tmp_path):

@@ -305,7 +305,8 @@ def test_threads_are_joined_even_after_a_second_ctrl_c():
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the first interrupt can arrive as soon as the thread runs)
         thread.start()
         list(map_ordered(work, range(2), 2, str))
-    assert ended == begun == [0]
+    assert len(begun) == 1  # the calling thread was interrupted in the other one
+    assert ended == begun
     thread.join()
 
 
@@ -318,9 +319,10 @@ def test_the_calling_thread_works_too(workers):
         at_once.wait()
         return state, item, threading.get_ident()
 
-    with closing(map_ordered(work, range(4 * workers), workers, object)) as results:
+    n = 4 * workers  # a multiple, so that the last ones also find company at the barrier
+    with closing(map_ordered(work, range(n), workers, object)) as results:
         done = list(results)
-    assert [item for _, item, _ in done] == list(range(4 * workers))
+    assert [item for _, item, _ in done] == list(range(n))
     threads = {thread for _, _, thread in done}
     assert threading.get_ident() in threads
     assert len(threads) == len({id(state) for state, _, _ in done}) == workers
@@ -514,6 +516,9 @@ def test_cache_keeps_its_limit_with_many_distinct_words(tok, monkeypatch):
         encoding_module, "PretokenCache", lambda limit: made.append(PretokenCache(limit)) or made[-1]
     )
     fresh = ft.Tokenizer(tok.model, tok.pretokenizer)
+    fresh.encode("a")
+    made += fresh._encoder._find_route("none").encoder._caches
+    assert len(made) == 1
     for start in range(0, 300_000, 60_000):
         words = [f" {i:x}{'long' * (i % 6)}" for i in range(start, start + 60_000)]
         batch = fresh.encode_batch(words, workers=2)

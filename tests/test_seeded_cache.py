@@ -161,6 +161,23 @@ def test_joined_caches_have_the_pretokens_of_all(limit):
     assert len(caches[0]) == len(caches[1]) == n  # nothing was missing
 
 
+def test_caches_that_are_too_small_for_a_copy_are_joined_without_the_largest():
+    model = ft.train(
+        ft.Corpus.from_texts(make_texts(3000, seed=1)), vocab_size=300, pretokenizer="none"
+    ).model
+    caches = [PretokenCache(1 << 24), PretokenCache(1 << 17), PretokenCache(1 << 17)]
+    numbers = [range(10_000), range(10_000, 10_200), range(10_200, 10_400)]
+    for cache, part in zip(caches, numbers, strict=True):
+        rows = ft.Ragged.from_bytes([b"%d" % i for i in part])
+        model.encode_pretokens(rows.values, rows.offsets, cache)
+    n_pieces = len(caches[0]) - 10_000  # it has enough pretokens to be seeded
+    assert len(caches[1]) == len(caches[2]) == 200
+    join(caches)
+    assert len(caches[0]) == 10_400 + n_pieces
+    assert len(caches[1]) == len(caches[2]) == 400
+    assert max(cache.n_bytes for cache in caches[1:]) <= 1 << 17
+
+
 def test_caches_are_joined_again_if_many_pretokens_are_new():
     model = ft.train(
         ft.Corpus.from_texts(make_texts(3000, seed=1)), vocab_size=300, pretokenizer="none"

@@ -75,8 +75,9 @@ def map_ordered(
     together.
 
     The calling thread iterates over `items`, and works when it would wait for a result. While it waits for an
-    item, it cannot yield results. Therefore, if it had to wait for the last item, as when another program
-    writes the items to a pipe, it yields all results that are in progress before it asks for the next item.
+    item, or works, it cannot yield results. Therefore, if it had to wait for the last item, as when another
+    program writes the items to a pipe, it yields all results that are in progress before it asks for the next
+    item.
 
     If `function` or the iteration over `items` raises an exception, each thread finishes its item or stops
     at `end_if_stopped`, before the exception is passed on. A caller must close the generator, since Ctrl-C
@@ -149,7 +150,7 @@ class _Stream(Iterator[Item]):
 
 
 class _Task(Generic[Result]):
-    """Call of a function in a thread of a pool, or in the calling thread if it comes first.
+    """Call of a function in a thread of a pool, unless the calling thread comes first.
 
     Parameters
     ----------
@@ -157,37 +158,62 @@ class _Task(Generic[Result]):
         The pool.
     function : callable
         Function without parameters.
+
+    Attributes
+    ----------
+    future : Future
+        The result, or the error, of the function.
     """
 
     def __init__(self, pool: _Pool, function: Callable[[], Result]) -> None:
         self._function = function
-        self._future = pool.submit(function)
+        self.future = pool.submit(function)
 
     def run_here(self) -> bool:
         """Call the function in this thread, unless another thread has begun; return whether it was called."""
-        if not self._future.cancel():
+        if not self.future.cancel():
             return False
-        self._future = Future()
-        try:
-            self._future.set_result(self._function())
-        except Exception as error:
-            self._future.set_exception(error)
+        self.future = _called(self._function)
         return True
 
-    def is_done(self) -> bool:
-        """Return whether the function has returned or raised an error."""
-        return self._future.done()
+    def has_failed(self) -> bool:
+        """Return whether the function has raised an error."""
+        return self.future.done() and self.future.exception() is not None
 
-    def result(self) -> Result:
-        """Wait for the function; return its result, or raise its error."""
-        return self._future.result()
+
+def _called(function: Callable[[], Result]) -> Future[Result]:
+    """Call a function; return a future with its result or its error."""
+    try:
+        result = function()
+    except Exception as error:
+        return _finished(error=error)
+    return _finished(result)
+
+
+def _finished(result: Any = None, error: Exception | None = None) -> Future[Any]:
+    future: Future[Any] = Future()
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+    return future
 
 
 def _first_result(tasks: deque[_Task[Result]]) -> Result:
-    """Remove the first task and return its result; before it has one, do tasks that no thread has begun."""
-    while not tasks[0].is_done() and any(task.run_here() for task in tasks):
+    """Remove the first task and return its result. Until it has one, run tasks that no thread has begun."""
+    while not tasks[0].future.done() and _run_next(tasks):
         pass
-    return tasks.popleft().result()
+    return tasks.popleft().future.result()
+
+
+def _run_next(tasks: deque[_Task[Result]]) -> bool:
+    """Run the first task that no thread has begun, but none after an error; return whether there is one."""
+    for task in tasks:
+        if task.has_failed():
+            return False
+        if task.run_here():
+            return True
+    return False
 
 
 class _Pool:

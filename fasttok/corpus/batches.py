@@ -107,7 +107,7 @@ def text_batches(
         yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, continues=True, start=done)
         done += len(text)
         parts = [chunk[start + cut :]]
-    text = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.uint8), *parts])
+    text = np.concatenate(parts) if parts else np.empty(0, np.uint8)  # a copy, which is as small as the text
     yield Batch(Ragged(text, np.array([0, len(text)], np.int64)), first, start=done)
 
 

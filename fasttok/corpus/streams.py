@@ -43,14 +43,15 @@ _NOT_OF_FILES = ("idna", "punycode", "undefined")
 
 
 class Chunk(NamedTuple):
-    """Text that was read at once.
+    """Consecutive bytes of a text.
 
     Attributes
     ----------
     text : ndarray of uint8, shape (n,)
-        The bytes, after the margin that the caller asked for.
+        The margin that the caller asked for, and after it the bytes.
     is_last : bool
-        Whether the text is known to end here.
+        Whether the text is known to end here. If its length is a multiple of that of the chunks, this is not
+        known.
     """
 
     text: NDArray[np.uint8]

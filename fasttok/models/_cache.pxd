@@ -91,6 +91,7 @@ cdef class PretokenCache:
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil
     cdef void _add_all(self, PretokenCache other) noexcept nogil
+    cdef bint _can_copy(self, PretokenCache other) noexcept nogil
     cdef void _copy(self, PretokenCache other) noexcept nogil
     cdef bint has_space(self, PieceTable pieces) noexcept nogil
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil

@@ -7,7 +7,7 @@ which is cheaper than tracking the use of entries. A cache belongs to one thread
 begin to work, `join` gives each cache the pretokens of all.
 
 A cache may be seeded: it then has all pieces of a vocabulary that are encoded as a single id, so a pretoken that is
-not in the cache is none of them. `PretokenEncoder.new_cache` makes a seeded cache.
+not in the cache is none of them. `PretokenEncoder.new_cache` makes a seeded cache if the pieces fit.
 """
 
 cimport cython
@@ -23,6 +23,8 @@ cdef enum:
     LARGEST_SHIFT = 64 - 9  # shift of the initial table, with 512 entries
     LARGE_SHIFT = 64 - 16  # shift from which on a table grows to twice its size, not four times
     ENOUGH = 1 << 16  # pretokens; see `can_seed`
+    FULL = 5  # a table grows when so many eighths of it are in use,
+    FULLEST = 7  # or, if it is as large as the limit allows, is cleared when so many eighths are
     FEW = 16  # caches are joined if more than the sixteenth part of their pretokens is new
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
@@ -139,10 +141,12 @@ cdef class PretokenCache:
             if find_entry(self.entries, self.shift, self.arena, key, hashed, pretoken, length) == NULL:
                 self.put(key, hashed, pretoken, length, ids, n)
 
+    cdef bint _can_copy(self, PretokenCache other) noexcept nogil:
+        """Return whether the limit allows a copy of another cache."""
+        return other.shift >= self.smallest_shift and other.arena_used <= self.limit // 2
+
     cdef void _copy(self, PretokenCache other) noexcept nogil:
-        """Become a copy of another cache, if the limit and the memory allow it."""
-        if other.shift < self.smallest_shift or other.arena_used > self.limit // 2:
-            return
+        """Become a copy of another cache, which the limit must allow; become empty if memory runs out."""
         self._clear()
         if not self._reserve(other.arena_used):
             return
@@ -156,7 +160,7 @@ cdef class PretokenCache:
         self.is_seeded = other.is_seeded
 
     cdef bint has_space(self, PieceTable pieces) noexcept nogil:
-        """Return whether the pieces fit."""
+        """Return whether the largest table is at most half full with the pieces, and the arena has space."""
         return (
             self.n_used + pieces.n_used <= eighths(self.smallest_shift, 4)
             and self.arena_used + pieces.offsets[pieces.n_pieces] + 8 * pieces.n_pieces <= self.limit // 2
@@ -165,8 +169,8 @@ cdef class PretokenCache:
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil:
         """Return whether the pieces fit, and the cache has enough pretokens or soon no space for the pieces.
 
-        Enough are as many as there are pieces, ENOUGH, or half as many as there are pieces if that is more. Texts with
-        fewer do not pay for pieces that they never have.
+        Enough are as many as there are pieces, ENOUGH, or half as many as there are pieces if that is more. Threads
+        that meet fewer do not pay for pieces that they never meet.
         """
         cdef Py_ssize_t space = eighths(self.smallest_shift, 4) - pieces.n_used
         return self.n_used >= min(pieces.n_used, max(ENOUGH, pieces.n_used // 2), space) and self.has_space(pieces)
@@ -183,8 +187,8 @@ cdef class PretokenCache:
             length = pieces.offsets[row + 1] - pieces.offsets[row]
             if length >= LONG:
                 needed += arena_bytes(1, length)
-        # A little space is left, so that the table does not grow again at once.
-        while shift > self.smallest_shift and self.n_used + pieces.n_used > eighths(shift, 5) // 8 * 7:
+        # An eighth is left for other pretokens, so that the table does not grow again at once.
+        while shift > self.smallest_shift and self.n_used + pieces.n_used > eighths(shift, FULL) // 8 * 7:
             shift -= 1
         if not self._reserve(needed) or (shift < self.shift and not self._resize(shift)):
             return
@@ -194,9 +198,9 @@ cdef class PretokenCache:
         self.is_seeded = True
 
     cdef Py_ssize_t _add_pieces(self, PieceTable pieces, Py_ssize_t first) noexcept nogil:
-        """Add pieces from the given row on, unless they are in the cache; return the row after them.
+        """Add the pieces of up to BLOCK rows, unless they are in the cache; return the row after them.
 
-        They are BLOCK rows, whose entries are fetched together.
+        Their entries are fetched together.
         """
         cdef Key keys[BLOCK]
         cdef uint64_t hashes[BLOCK]
@@ -222,8 +226,7 @@ cdef class PretokenCache:
         return end
 
     cdef bint _is_full(self) noexcept nogil:
-        """Return whether the table is 5/8 full; for a table of the largest size, whether it is 7/8 full."""
-        return self.n_used >= eighths(self.shift, 5 if self.shift > self.smallest_shift else 7)
+        return self.n_used >= eighths(self.shift, FULL if self.shift > self.smallest_shift else FULLEST)
 
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil:
         """Reserve space in the arena; clear the cache first if its limit is reached."""
@@ -289,7 +292,7 @@ cdef inline Py_ssize_t arena_bytes(Py_ssize_t n, Py_ssize_t length) noexcept nog
 def join(list caches):
     """Give each cache the pretokens of all, unless few are new since they were joined last.
 
-    A cache whose limit is too low keeps its own. Takes O(n) time for n entries.
+    Caches whose limits are too low for that have the pretokens of one another. Takes O(n) time for n entries.
 
     Parameters
     ----------
@@ -298,6 +301,7 @@ def join(list caches):
     """
     cdef PretokenCache largest = max(caches, key=len), cache
     cdef Py_ssize_t n_new = 0
+    cdef list others = []
     for cache in caches:
         n_new += largest.n_used if cache.n_joined < 0 else abs(cache.n_used - cache.n_joined)
     if n_new <= largest.n_used // FEW:
@@ -308,6 +312,11 @@ def join(list caches):
                 largest._add_all(cache)
     for cache in caches:
         if cache is not largest:
+            if not cache._can_copy(largest):
+                others.append(cache)
+                continue
             with nogil:
                 cache._copy(largest)
         cache.n_joined = cache.n_used
+    if others:
+        join(others)

@@ -13,7 +13,7 @@ cdef enum:
 cdef class PieceTable:
     cdef const uint8_t* values
     cdef const int64_t* offsets
-    cdef const uint8_t* included  # whether each piece is in the table
+    cdef const uint8_t* included  # whether each piece is in the table, unless it is empty
     cdef uint64_t* table  # per entry: the lower half of the hash in the upper 32 bits, the id in the lower
     cdef int bits
     cdef Py_ssize_t n_pieces

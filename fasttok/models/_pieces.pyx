@@ -17,7 +17,7 @@ cdef uint64_t EMPTY = 0xFFFFFFFFFFFFFFFFULL  # an unused entry of the table
 
 @cython.final
 cdef class PieceTable:
-    """Hash table from the bytes of pieces to their ids; it refers to the pieces' memory and copies nothing.
+    """Hash table from the bytes of pieces to their ids; it refers to the arrays that it gets and copies nothing.
 
     ``values`` (uint8[..]) and ``offsets`` (int64[n + 1]) have the pieces; the id of a piece is its row.
     ``included`` (uint8[n]) is a mask of the pieces to add. Empty pieces are never added.

@@ -120,6 +120,7 @@ class TextEncoder:
         if self._shared:
             self._restrict(frozenset(self._shared.values()))  # raises if the model does not support it
         self._caches: list[PretokenCache] = []  # idle caches
+        self._has_first_cache = False
         self._buffers: list[NDArray[np.uint32]] = []  # idle buffers
         self._located = threading.local()  # buffers of ids and spans of each thread, for `encode_located`
         self._routes: dict[str | frozenset[str], Route] = {}  # by `special`, or the frozen set of its texts
@@ -144,6 +145,7 @@ class TextEncoder:
         other.__dict__.pop("_on_raw_words", None)
         other._pipeline, other._model = pipeline, model
         other._caches, other._buffers, other._located = [], [], threading.local()
+        other._has_first_cache = False
         return other
 
     # The arguments `special`
@@ -166,8 +168,7 @@ class TextEncoder:
         added.match_modes(special)  # raises an error if `special` is not valid
         aligned = self._choose(special)
         chosen = aligned._on_raw_words
-        if not chosen._caches:  # other caches, of further threads, begin empty
-            chosen._caches.append(chosen._model.encoder.new_cache(CACHE_BYTES))
+        chosen._make_first_cache()
         scanner = chosen._pipeline.scanner
         short = None
         if scanner is not None:
@@ -180,6 +181,12 @@ class TextEncoder:
             self._restricted.clear()
         self._routes[special if isinstance(special, str) else frozenset(special)] = route
         return route
+
+    def _make_first_cache(self) -> None:
+        """Make the cache that has the pieces of the vocabulary. Those of further threads begin empty."""
+        if not self._has_first_cache:
+            self._has_first_cache = True
+            self._caches.append(self._model.encoder.new_cache(CACHE_BYTES))
 
     def _choose(self, special: Special) -> TextEncoder:
         """Return the encoder without the pieces of the special tokens that `special` does not allow."""
