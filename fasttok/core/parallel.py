@@ -166,15 +166,20 @@ class _Task(Generic[Result]):
     """
 
     def __init__(self, pool: _Pool, function: Callable[[], Result]) -> None:
-        self._function = function
-        self.future = pool.submit(function)
+        self._function: Callable[[], Result] | None = function
+        self.future = pool.submit(self._run)
 
     def run_here(self) -> bool:
         """Call the function in this thread, unless another thread has begun; return whether it was called."""
         if not self.future.cancel():
             return False
-        self.future = _called(self._function)
+        self.future = _called(self._run)
         return True
+
+    def _run(self) -> Result:
+        function, self._function = self._function, None  # the item is freed when the function has returned
+        assert function is not None  # noqa: S101
+        return function()
 
     def has_failed(self) -> bool:
         """Return whether the function has raised an error."""
