@@ -39,6 +39,7 @@ invalid options of batches                             test_batches
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import itertools
 import json
@@ -51,8 +52,9 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 import zipfile
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 
 import numpy as np
@@ -340,6 +342,30 @@ def test_the_first_error_is_raised_even_if_the_calling_thread_finds_a_later_one(
 
     with pytest.raises(ValueError, match="^item 0$"):
         map_all(work, range(9), 2)
+
+
+def test_items_are_freed_after_an_error():
+    class Item:
+        pass
+
+    kept = weakref.WeakSet()
+
+    def items():
+        for _ in range(8):
+            kept.add(item := Item())
+            yield item
+
+    def work(item):
+        raise ValueError
+
+    gc.collect()
+    gc.disable()  # so that a reference cycle would keep them
+    try:
+        with suppress(ValueError):
+            map_all(work, items(), 2)
+        assert len(kept) == 0
+    finally:
+        gc.enable()
 
 
 def interrupted_start(monkeypatch, number):

@@ -166,30 +166,34 @@ class _Task(Generic[Result]):
     """
 
     def __init__(self, pool: _Pool, function: Callable[[], Result]) -> None:
-        self._function: Callable[[], Result] | None = function
-        self.future = pool.submit(self._run)
+        self._function = [function]
+        self.future: Future[Result] = pool.submit(_call, self._function)
 
     def run_here(self) -> bool:
         """Call the function in this thread, unless another thread has begun; return whether it was called."""
         if not self.future.cancel():
             return False
-        self.future = _called(self._run)
+        self.future = _called(self._function)
         return True
-
-    def _run(self) -> Result:
-        function, self._function = self._function, None  # the item is freed when the function has returned
-        assert function is not None  # noqa: S101
-        return function()
 
     def has_failed(self) -> bool:
         """Return whether the function has raised an error."""
         return self.future.done() and self.future.exception() is not None
 
 
-def _called(function: Callable[[], Result]) -> Future[Result]:
-    """Call a function; return a future with its result or its error."""
+def _call(function: list[Callable[[], Result]]) -> Result:
+    """Call the function in a list, and remove it, so that its item is freed as soon as it has returned."""
+    return function.pop()()
+
+
+def _called(function: list[Callable[[], Result]]) -> Future[Result]:
+    """Call the function in a list; return a future with its result or its error.
+
+    The future is made after the call: an error refers to all variables at its place, and would otherwise keep
+    itself alive.
+    """
     try:
-        result = function()
+        result = _call(function)
     except Exception as error:
         return _finished(error=error)
     return _finished(result)
@@ -206,8 +210,9 @@ def _finished(result: Any = None, error: Exception | None = None) -> Future[Any]
 
 def _first_result(tasks: deque[_Task[Result]]) -> Result:
     """Remove the first task and return its result. Until it has one, run tasks that no thread has begun."""
-    while not tasks[0].future.done() and _run_next(tasks):
-        pass
+    while not tasks[0].future.done():
+        if not _run_next(tasks):
+            break
     return tasks.popleft().future.result()
 
 

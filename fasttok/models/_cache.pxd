@@ -96,7 +96,7 @@ cdef class PretokenCache:
     cdef bint has_space(self, PieceTable pieces) noexcept nogil
     cdef bint can_seed(self, PieceTable pieces) noexcept nogil
     cdef void seed(self, PieceTable pieces) noexcept nogil
-    cdef Py_ssize_t _add_pieces(self, PieceTable pieces, Py_ssize_t first) noexcept nogil
+    cdef void _add_pieces(self, PieceTable pieces, Py_ssize_t first) noexcept nogil
     cdef Py_ssize_t table_bytes(self) noexcept nogil
     cdef bint _is_full(self) noexcept nogil
     cdef bint _reserve(self, Py_ssize_t needed) noexcept nogil

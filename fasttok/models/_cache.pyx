@@ -180,7 +180,7 @@ cdef class PretokenCache:
 
         If memory runs out, the cache is not seeded.
         """
-        cdef Py_ssize_t row, length
+        cdef Py_ssize_t row, length, block
         cdef Py_ssize_t needed = 0  # space in the arena, also for long pieces that are not in the table
         cdef int shift = self.shift
         for row in range(pieces.n_pieces):
@@ -192,16 +192,12 @@ cdef class PretokenCache:
             shift -= 1
         if not self._reserve(needed) or (shift < self.shift and not self._resize(shift)):
             return
-        row = 0
-        while row < pieces.n_pieces:
-            row = self._add_pieces(pieces, row)
+        for block in range((pieces.n_pieces + BLOCK - 1) // BLOCK):
+            self._add_pieces(pieces, block * BLOCK)
         self.is_seeded = True
 
-    cdef Py_ssize_t _add_pieces(self, PieceTable pieces, Py_ssize_t first) noexcept nogil:
-        """Add the pieces of up to BLOCK rows, unless they are in the cache; return the row after them.
-
-        Their entries are fetched together.
-        """
+    cdef void _add_pieces(self, PieceTable pieces, Py_ssize_t first) noexcept nogil:
+        """Add the pieces of up to BLOCK rows, unless they are in the cache. Their entries are fetched together."""
         cdef Key keys[BLOCK]
         cdef uint64_t hashes[BLOCK]
         cdef uint32_t rows[BLOCK]
@@ -223,7 +219,6 @@ cdef class PretokenCache:
             piece = pieces.values + start
             if find_entry(self.entries, self.shift, self.arena, keys[i], hashes[i], piece, length) == NULL:
                 self.put(keys[i], hashes[i], piece, length, &rows[i], 1)
-        return end
 
     cdef bint _is_full(self) noexcept nogil:
         return self.n_used >= eighths(self.shift, FULL if self.shift > self.smallest_shift else FULLEST)
