@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import fasttok as ft
 from fasttok.models._cache import SPARE_IDS, PretokenCache
-from fasttok.models.wordpiece._raw_word_encoder import RawWordEncoder
+from fasttok.models.raw_words._raw_word_encoder import RawWordEncoder
 from fasttok.text._spans import list_spans
 from fasttok.text.words._raw_words import N_PATHS, RawWordScanner, find_kinds
 from fasttok.text.words.raw_words import find_raw_words

@@ -83,6 +83,9 @@ cdef class PretokenCache:
     cdef readonly bint is_seeded
     cdef readonly Py_ssize_t limit
     cdef readonly Interrupt interrupt  # interrupt of the kernel that uses the cache
+    cdef readonly PretokenCache inner  # cache of parts of the pretokens; None if there is none
+    cdef uint64_t* come  # bit set of the hashes for which `has_come` was called; NULL before the first call
+    cdef Py_ssize_t n_come  # number of hashes in it
 
     cdef Py_ssize_t get(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, uint32_t* out
@@ -90,6 +93,8 @@ cdef class PretokenCache:
     cdef void put(
         self, Key key, uint64_t hashed, const uint8_t* pretoken, Py_ssize_t length, const uint32_t* ids, Py_ssize_t n
     ) noexcept nogil
+    cdef bint add_inner(self) noexcept nogil
+    cdef bint has_come(self, uint64_t hashed) noexcept nogil
     cdef void _add_all(self, PretokenCache other) noexcept nogil
     cdef bint _can_copy(self, PretokenCache other) noexcept nogil
     cdef void _copy(self, PretokenCache other) noexcept nogil

@@ -6,13 +6,15 @@ its key. Table and arena may each grow to half the limit. When one of them is fu
 which is cheaper than tracking the use of entries. A cache belongs to one thread at a time. Before several threads
 begin to work, `join` gives each cache the pretokens of all.
 
+Behind a cache of raw words there may be another one, for the parts of their rewritten text.
+
 A cache may be seeded: it then has all pieces of a vocabulary that are encoded as a single id, so a pretoken that is
 not in the cache is none of them. `PretokenEncoder.new_cache` makes a seeded cache if the pieces fit.
 """
 
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from fasttok.core._interrupt cimport Interrupt
@@ -25,6 +27,7 @@ cdef enum:
     ENOUGH = 1 << 16  # pretokens; see `can_seed`
     FULL = 5  # a table grows when so many eighths of it are in use,
     FULLEST = 7  # or, if it is as large as the limit allows, is cleared when so many eighths are
+    COME_BITS = 20  # log2 of the size of the bit set of `has_come`
     FEW = 16  # caches are joined if more than the sixteenth part of their pretokens is new
 
 SPARE_IDS = INLINE_IDS  # a lookup may write this many ids past the end of the output
@@ -53,14 +56,15 @@ cdef class PretokenCache:
     def __dealloc__(self):
         free(self.block)
         free(self.arena)
+        free(self.come)
 
     def __len__(self):
         return self.n_used
 
     @property
     def n_bytes(self):
-        """Memory of the table and the arena in bytes."""
-        return self.table_bytes() + self.arena_size
+        """Memory of the table and the arena in bytes, and of the cache behind this one."""
+        return self.table_bytes() + self.arena_size + (0 if self.inner is None else self.inner.n_bytes)
 
     cdef Py_ssize_t table_bytes(self) noexcept nogil:
         return sizeof(CacheEntry) << (64 - self.shift)
@@ -106,6 +110,35 @@ cdef class PretokenCache:
         if length >= LONG:
             memcpy(self.arena + place + 4 * n, pretoken, length)
         self.arena_used += needed
+
+    cdef bint add_inner(self) noexcept nogil:
+        """Add a cache for parts of the pretokens, with half the limit; return whether there is memory for it."""
+        with gil:
+            try:
+                self.inner = PretokenCache(max(self.limit // 2, 1 << 16))
+            except MemoryError:
+                return False
+            self.inner.interrupt = self.interrupt
+            return True
+
+    cdef bint has_come(self, uint64_t hashed) noexcept nogil:
+        """Return whether this was called with the same hash before, among the last calls; rarely, another hash counts.
+
+        A bit set has the hashes. It is emptied when an eighth of its bits may be set.
+        """
+        cdef uint64_t place = hashed >> (64 - COME_BITS)
+        if self.come == NULL:
+            self.come = <uint64_t*>calloc(1 << (COME_BITS - 6), sizeof(uint64_t))
+            if self.come == NULL:
+                return False
+        if self.come[place >> 6] >> (place & 63) & 1:
+            return True
+        self.n_come += 1
+        if self.n_come >= 1 << (COME_BITS - 3):
+            memset(self.come, 0, <size_t>1 << (COME_BITS - 3))
+            self.n_come = 1
+        self.come[place >> 6] |= <uint64_t>1 << (place & 63)
+        return False
 
     cdef void _add_all(self, PretokenCache other) noexcept nogil:
         """Add the pretokens of another cache that this one does not have, until there is no space left.

@@ -5,6 +5,7 @@ from fasttok.models._cache import PretokenCache
 from fasttok.text._spans import Spans
 
 class PretokenEncoder:
+    ids_per_byte: int
     def encode(
         self,
         text: NDArray[np.uint8],

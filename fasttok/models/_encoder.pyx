@@ -80,8 +80,8 @@ cdef class PretokenEncoder:
             Object that finds the pretokens.
         cache : PretokenCache
             Cache of this model.
-        out : uint32[n + SPARE_IDS]
-            Array for the ids; there is at most one per byte.
+        out : uint32[n * ids_per_byte + SPARE_IDS]
+            Array for the ids.
         out_offsets : int64[r + 1]
             Array for the offsets of the ids of each row.
 
@@ -155,6 +155,11 @@ cdef class PretokenEncoder:
         if n < 0:
             raise_failure(n, cache.interrupt, &text[0], &offsets[0])
         return written
+
+    @property
+    def ids_per_byte(self):
+        """Largest number of ids per byte of text."""
+        return 1
 
     def new_cache(self, Py_ssize_t limit):
         """Return a cache that takes at most `limit` bytes, with the pieces of `whole` if they fit."""

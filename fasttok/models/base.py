@@ -24,6 +24,7 @@ from fasttok.text.steps import Normalizer, Pretokenizer
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from fasttok.text.words.marked_words import MarkedWords
     from fasttok.text.words.raw_words import RawWords
 
 
@@ -344,14 +345,14 @@ class Model(ABC):
         self.check_sampling(sampling)
         return self._make_sampling_encoder(sampling, documents, starts)
 
-    def on_raw_words(self, raw_words: RawWords) -> Model | None:
+    def on_raw_words(self, raw_words: RawWords | MarkedWords) -> Model | None:
         """Return the same model with an encoder that takes raw words; None if there is no such encoder.
 
         The encoder rewrites a raw word and splits it into words only if it is not in the cache.
 
         Parameters
         ----------
-        raw_words : RawWords
+        raw_words : RawWords or MarkedWords
             Search for raw words: stretches of raw text whose ids do not depend on the text around them.
         """
         return None

@@ -31,6 +31,7 @@ from fasttok.text.rows import (
 from fasttok.text.steps import Normalizer, Pretokenizer, cut_rows, mark_starts, need_origins, to_stages
 
 if TYPE_CHECKING:
+    from fasttok.text.words.marked_words import MarkedWords
     from fasttok.text.words.raw_words import RawWords
 
 Result = TypeVar("Result")
@@ -80,13 +81,15 @@ class Pipeline:
         return None if self.rewrites else self._stages[0].scanner
 
     @cached_property
-    def raw_words(self) -> RawWords | None:
+    def raw_words(self) -> RawWords | MarkedWords | None:
         """The pretokenizer of raw words; None if some words depend on text that is not in their raw word."""
-        if self.normalizer is None or self.added.normalized_finder is not None:
+        if not self.rewrites or self.added.normalized_finder is not None:
             return None  # nothing is rewritten, or rewritten text is searched before it is split
+        from fasttok.text.words.marked_words import find_marked_words
         from fasttok.text.words.raw_words import find_raw_words  # has large tables
 
-        return find_raw_words(self.normalizer, self.pretokenizer)
+        steps = self.normalizer, self.pretokenizer
+        return find_marked_words(*steps) or find_raw_words(*steps)
 
     def prepare(self, rows: Rows, special: Special = "none") -> Prepared:
         """Split documents at added tokens, normalize them, and split them into pretokens.

@@ -58,15 +58,16 @@ class Route(NamedTuple):
     ----------
     encoder : TextEncoder
         Encoder without the pieces of the special tokens that are not allowed.
-    aligned : TextEncoder
-        The same encoder, but with a pipeline that can trace tokens to their origins in raw text.
+    stepwise : TextEncoder
+        The same encoder, but with the steps of the tokenizer's pipeline, which sampling and tracing tokens to
+        their origins in raw text need.
     short : ShortTexts or None
         Encoder of short texts; None if text must be prepared first, because the pipeline rewrites text or has
         several stages.
     """
 
     encoder: TextEncoder
-    aligned: TextEncoder
+    stepwise: TextEncoder
     short: ShortTexts | None
 
 
@@ -166,15 +167,16 @@ class TextEncoder:
     def _make_route(self, special: Special) -> Route:
         added = self._pipeline.added
         added.match_modes(special)  # raises an error if `special` is not valid
-        aligned = self._choose(special)
-        chosen = aligned._on_raw_words
+        stepwise = self._choose(special)
+        chosen = stepwise._on_raw_words
         chosen._make_first_cache()
         scanner = chosen._pipeline.scanner
         short = None
-        if scanner is not None:
-            kernel, search = chosen._model.encoder, added.search(special)
+        kernel = chosen._model.encoder
+        if scanner is not None and kernel.ids_per_byte == 1:
+            search = added.search(special)
             short = ShortTexts(kernel, scanner, search, chosen._caches, CACHE_BYTES, SMALL_BATCH)
-        route = Route(chosen, aligned, short)
+        route = Route(chosen, stepwise, short)
         if len(self._routes) >= MAX_ROUTES:
             routes = self._routes.copy()  # at once, as other threads may add some
             self._routes = {key: kept for key, kept in routes.items() if isinstance(key, str)}
@@ -212,10 +214,12 @@ class TextEncoder:
     ) -> NDArray[np.uint32]:
         """Return the ids of one text."""
         try:
-            encoder, _, short = self._routes[special]  # type: ignore[index]
+            encoder, stepwise, short = self._routes[special]  # type: ignore[index]
         except (KeyError, TypeError):
-            encoder, _, short = self._find_route(special)
-        if short is not None and sampling is None:
+            encoder, stepwise, short = self._find_route(special)
+        if sampling is not None:
+            encoder = stepwise
+        elif short is not None:
             ids = short.to_array(text)
             if ids is not None:
                 return ids
@@ -226,10 +230,12 @@ class TextEncoder:
     ) -> list[int]:
         """Return the ids of one text as a list."""
         try:
-            encoder, _, short = self._routes[special]  # type: ignore[index]
+            encoder, stepwise, short = self._routes[special]  # type: ignore[index]
         except (KeyError, TypeError):
-            encoder, _, short = self._find_route(special)
-        if short is not None and sampling is None:
+            encoder, stepwise, short = self._find_route(special)
+        if sampling is not None:
+            encoder = stepwise
+        elif short is not None:
             row = short.to_list(text, self._integers)
             if row is not None:
                 return row
@@ -315,7 +321,7 @@ class TextEncoder:
         self, text: str | bytes, n: int, special: Special, errors: Errors
     ) -> list[tuple[NDArray[np.uint32], float]]:
         """Return the ids and scores of the `n` best segmentations of one text."""
-        encoder = self._find_route(special).aligned
+        encoder = self._find_route(special).stepwise
         return find_nbest(encoder._pipeline, encoder._model, encode_utf8(text, errors), n, special)
 
     # Several texts
@@ -360,7 +366,8 @@ class TextEncoder:
 
         The ids of a part are overwritten when the next part is requested.
         """
-        encoder = self._find_route(special).encoder
+        route = self._find_route(special)
+        encoder = route.encoder if sampling is None else route.stepwise
         return encoder._encode_parts(
             corpus, special, resolve_workers(workers), encoder._check_sampling(sampling)
         )
@@ -454,7 +461,7 @@ class TextEncoder:
                 starts = np.where(documents == 0, starts + batch.start, starts)
                 documents = documents + batch.first
             encoder = self._model.sampling_encoder(sampling, documents, starts)
-        buffer = self._take_buffer(len(prepared.rows.documents.values))
+        buffer = self._take_buffer(len(prepared.rows.documents.values) * encoder.ids_per_byte)
         out_offsets = np.empty(len(prepared.rows) + 1, np.int64)
         n = prepared.run(
             lambda text, offsets, spans: encoder.encode(text, offsets, spans, cache, buffer, out_offsets)
@@ -466,7 +473,7 @@ class TextEncoder:
 
         A long text is processed in parts, so that the alignment of its bytes fits in the processor's cache.
         """
-        return self._find_route(special).aligned._encode_located(data, special)
+        return self._find_route(special).stepwise._encode_located(data, special)
 
     def _encode_located(self, data: bytes, special: Special) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         cache = self._take_cache()
@@ -528,9 +535,9 @@ class TextEncoder:
             join(caches)
         return caches
 
-    def _take_buffer(self, n_bytes: int) -> NDArray[np.uint32]:
-        """Take a buffer for the ids of `n_bytes` of text; reused memory is faster than new memory."""
-        n = n_bytes + SPARE_IDS
+    def _take_buffer(self, n_ids: int) -> NDArray[np.uint32]:
+        """Take a buffer for up to `n_ids` ids; reused memory is faster than new memory."""
+        n = n_ids + SPARE_IDS
         try:
             buffer = self._buffers.pop()
         except IndexError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,7 +38,12 @@ from fasttok.models.pieces import (
     check_not_fallback,
     checked_ids,
 )
+from fasttok.models.raw_words._marked_word_encoder import MarkedWordEncoder
 from fasttok.models.sampling import Dropout
+from fasttok.text.words.marked_words import MarkedWords
+
+if TYPE_CHECKING:
+    from fasttok.text.words.raw_words import RawWords
 
 
 class BPEModel(Model):
@@ -297,6 +302,23 @@ class BPEModel(Model):
             lengths[self.unk_id] = 0
         encoder.set_lengths(lengths)
         return encoder
+
+    def on_raw_words(self, raw_words: RawWords | MarkedWords) -> BPEModel | None:
+        if (
+            not isinstance(raw_words, MarkedWords)
+            or isinstance(self.alphabet, Bytes)
+            or self.needs_whole_rows
+        ):
+            return None
+        may_be_unknown = self.byte_ids is None or self._excluded
+        if may_be_unknown and self.unk_id is None and not self.alphabet.drop_unk:
+            return None  # errors have the position of an unknown character in the rewritten text
+        model = self._copy_excluding(self._excluded)
+        fused_id = self.unk_id if self.fuse_unk and self.unk_id is not None else -1
+        model.__dict__["encoder"] = MarkedWordEncoder(
+            self.encoder, raw_words.words, raw_words.repairs, fused_id
+        )
+        return model
 
     def without_merges(self) -> BPEModel:
         """Return the same model without its merges: encoding gives the symbols that merging starts from.

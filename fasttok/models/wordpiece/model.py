@@ -14,8 +14,9 @@ from fasttok.core.checks import checked_size, checked_text
 from fasttok.core.ragged import Ragged, read_only
 from fasttok.models.base import Model
 from fasttok.models.pieces import as_pieces, begin_with, check_different, check_id, check_utf8
+from fasttok.models.raw_words._raw_word_encoder import RawWordEncoder
 from fasttok.models.wordpiece._longest_match import MARK, ZERO, LongestMatchEncoder
-from fasttok.models.wordpiece._raw_word_encoder import RawWordEncoder
+from fasttok.text.words.marked_words import MarkedWords
 
 if TYPE_CHECKING:
     from fasttok.text.words.raw_words import RawWords
@@ -138,7 +139,9 @@ class WordPieceModel(Model):
     def _excluding(self, ids: frozenset[int]) -> WordPieceModel:
         return self._copy_excluding(ids, "encoder")
 
-    def on_raw_words(self, raw_words: RawWords) -> WordPieceModel | None:
+    def on_raw_words(self, raw_words: RawWords | MarkedWords) -> WordPieceModel | None:
+        if isinstance(raw_words, MarkedWords):
+            return None
         if self.unk_id is None:
             return None  # errors have the position of an unknown character in the rewritten text
         model = self._copy_excluding(self._excluded)

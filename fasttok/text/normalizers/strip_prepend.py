@@ -125,7 +125,7 @@ class Prepend(Normalizer):
         prefix = np.frombuffer(self.text.encode(), np.uint8)
         is_first = rows.begins(self.scope) & (documents.lengths > 0)
         if self.unless_present:
-            is_first &= ~_begin_with(text, documents, prefix)
+            is_first &= ~begin_with(text, documents, prefix)
         if not is_first.any():
             return rows
         values, offsets, spans = prepend(
@@ -142,7 +142,7 @@ class Prepend(Normalizer):
         return self.scope == "start"
 
 
-def _begin_with(text: NDArray[np.uint8], documents: Ragged, prefix: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def begin_with(text: NDArray[np.uint8], documents: Ragged, prefix: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return whether each row begins with the prefix."""
     found = documents.lengths >= len(prefix)
     starts = documents.offsets[:-1][found]

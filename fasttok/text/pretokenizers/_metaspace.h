@@ -40,6 +40,24 @@ static inline ptrdiff_t ft_copy_word(const uint8_t *p, const uint8_t *end, const
     return p - start;
 }
 
+/* Returns the positions of spaces in the next 64 bytes, one bit per byte. */
+static inline uint64_t ft_spaces(const uint8_t *p)
+{
+    uint64_t found = 0;
+    int i;
+#ifdef FT_METASPACE_SSE2
+    const __m128i space = _mm_set1_epi8(' ');
+    for (i = 0; i < 4; i++) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+        found |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, space)) << (16 * i);
+    }
+#else
+    for (i = 0; i < 64; i++)
+        found |= (uint64_t)(p[i] == ' ') << i;
+#endif
+    return found;
+}
+
 /* Writes text with marks instead of spaces or, if `merge`, one mark instead of a run of spaces. Moves `out` to the end of
  * what was written; may overwrite up to 15 bytes after it. Reads nothing at or after `readable`, and therefore may stop
  * before the end. Returns the place at which it stopped. */
@@ -47,17 +65,11 @@ static inline const uint8_t *ft_write_marked(
     const uint8_t *p, const uint8_t *end, const uint8_t *readable, int merge, uint8_t **out)
 {
 #ifdef FT_METASPACE_SSE2
-    const __m128i space = _mm_set1_epi8(' ');
     const uint8_t *start = p; /* text before it has been written */
     uint8_t *o = *out;
     uint64_t carry = 0; /* whether the block follows a space */
     while (p < end && readable - p >= 64 + 16) {
-        uint64_t spaces = 0;
-        int i;
-        for (i = 0; i < 4; i++) {
-            __m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
-            spaces |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, space)) << (16 * i);
-        }
+        uint64_t spaces = ft_spaces(p);
         if (end - p < 64)
             spaces &= ((uint64_t)1 << (end - p)) - 1;
         uint64_t bits = merge ? spaces & ~(spaces << 1 | carry) : spaces;

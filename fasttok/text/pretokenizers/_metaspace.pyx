@@ -2,11 +2,11 @@
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from fasttok.core._keys cimport ctz
-from fasttok.text._spans cimport Spans
+from fasttok.text._spans cimport MOST_AHEAD, TOO_LONG, Spans
 
 cdef const char* MARK = b"\xe2\x96\x81"  # U+2581
 cdef enum:
@@ -290,6 +290,74 @@ cdef class RunScanner(Spans):
             k += 1
         position[0] = start
         return k
+
+
+@cython.final
+cdef class SpaceRunScanner(Spans):
+    """Spans of raw text that begin with runs of spaces: each ends before the next space that follows another character.
+
+    After U+2581 no span ends, because that is a space as well once spaces are marks. So a mark that follows a character
+    other than a mark begins each span but the first. The scanner has no state, so all threads can share it.
+    """
+
+    def __cinit__(self):
+        self.has_ends = True
+
+    cdef Py_ssize_t next(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        int64_t* starts,
+        int64_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        cdef Py_ssize_t k = 0, i
+        while k < n and position[0] < end:
+            starts[k] = position[0]
+            i = position[0] + 1
+            while i < end and (text[i] != 32 or text[i - 1] == 32 or follows_mark(text, begin, i)):
+                i += 1
+            ends[k] = position[0] = i
+            k += 1
+        return k
+
+    cdef Py_ssize_t next_ends(
+        self,
+        const uint8_t* text,
+        Py_ssize_t begin,
+        Py_ssize_t end,
+        Py_ssize_t* position,
+        uint32_t* ends,
+        Py_ssize_t n,
+    ) noexcept nogil:
+        cdef Py_ssize_t base = position[0], i = base + 1, k = 0, stop = min(end, base + MOST_AHEAD)
+        cdef uint64_t bits
+        while i + 64 <= stop and k < n:
+            bits = spaces(text + i)
+            bits &= ~(bits << 1 | (text[i - 1] == 32))
+            while bits and k < n:
+                ends[k] = i + ctz(bits) - base
+                k += not follows_mark(text, begin, base + ends[k])
+                bits &= bits - 1
+            i += 64
+        while i < stop and k < n:
+            ends[k] = i - base
+            k += text[i] == 32 and text[i - 1] != 32 and not follows_mark(text, begin, i)
+            i += 1
+        if k < n and stop == end:
+            ends[k] = end - base
+            k += 1
+        if k == 0:
+            return TOO_LONG
+        position[0] = base + ends[k - 1]
+        return k
+
+
+cdef inline bint follows_mark(const uint8_t* text, Py_ssize_t begin, Py_ssize_t i) noexcept nogil:
+    """Return whether U+2581 ends at byte i of a text that begins at `begin`."""
+    return text[i - 1] == 0x81 and i - WIDTH >= begin and memcmp(text + i - WIDTH, MARK, WIDTH) == 0
 
 
 cdef inline bint is_mark(
