@@ -93,8 +93,8 @@ class Tokenizer:
     `fasttok.train` or `fasttok.load`. A tokenizer is immutable and safe to share between threads. Tokenizers
     are equal if all that `save` writes is equal.
 
-    Threads that encode at the same time each use a cache of pretokens, of at most about 64 MiB (96 MiB for BPE
-    with ▁ for spaces). The tokenizer keeps these caches for later calls.
+    Threads that encode at the same time each use a cache of pretokens, of at most about 64 MiB, or 96 MiB for
+    BPE with ▁ for spaces. The tokenizer keeps these caches for later calls.
 
     Parameters
     ----------
