@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
-from fasttok.models._cache import PretokenCache
+from fasttok.models._cache import PretokenCache, join
 from fasttok.models.bpe.by_score import merges_by_score
 from fasttok.models.raw_words._marked_word_encoder import MarkedWordEncoder
 from fasttok.text._spans import list_spans
@@ -184,6 +184,20 @@ def test_threads_have_the_words_of_one_another():
         assert [row.tolist() for row in tok.encode_batch(texts * 20, workers=3)] == expected * 20
 
 
+def test_joined_caches_have_the_words_and_parts_of_one_another():
+    caches = []
+    tok = make("bytes", "sentencepiece")
+    idle = tok._encoder._find_route("none").encoder._caches
+    for word in ("ab中", "é🙂aab"):
+        idle.clear()
+        tok.encode(" ".join(word * n for n in range(1, 40)))
+        caches += idle
+    words, parts = (sum(map(len, all_)) for all_ in (caches, [cache.inner for cache in caches]))
+    join(caches)
+    assert [len(cache) for cache in caches] == [words] * 2
+    assert [len(cache.inner) for cache in caches] == [parts] * 2
+
+
 def test_sampling_uses_the_positions_in_rewritten_text():
     tok = make("bytes", "sentencepiece")
     text = "ab aab ▁ab  aab " * 200
@@ -244,6 +258,12 @@ def test_a_class_derived_from_a_step_may_do_something_else():
     assert find_marked_words(steps, ft.MarkRuns()) is not None
     derived = ft.get_normalizer([Upper(MARK), ft.Replace(" ", MARK)])
     assert find_marked_words(derived, ft.MarkRuns()) is None
+
+    class Twice(type(steps)):
+        def rewrite(self, rows):
+            return super().rewrite(super().rewrite(rows))
+
+    assert find_marked_words(Twice(steps.steps), ft.MarkRuns()) is None
 
 
 def test_models_without_an_unknown_token_rewrite_whole_texts():

@@ -7,6 +7,7 @@ class PretokenCache:
     n_bytes: int
     interrupt: Interrupt
     is_seeded: bool
+    inner: PretokenCache | None
     def __init__(self, limit: int) -> None: ...
     def __len__(self) -> int: ...
 

@@ -6,7 +6,7 @@ its key. Table and arena may each grow to half the limit. When one of them is fu
 which is cheaper than tracking the use of entries. A cache belongs to one thread at a time. Before several threads
 begin to work, `join` gives each cache the pretokens of all.
 
-Behind a cache of raw words there may be another one, for the parts of their rewritten text.
+A cache of raw words may have an inner cache, of up to half its size, for the parts of their rewritten text.
 
 A cache may be seeded: it then has all pieces of a vocabulary that are encoded as a single id, so a pretoken that is
 not in the cache is none of them. `PretokenEncoder.new_cache` makes a seeded cache if the pieces fit.
@@ -37,7 +37,7 @@ cdef uint64_t KEY_BITS = 0x0FFFFFFFFFFFFFFFULL  # the bits of key.high without t
 
 @cython.final
 cdef class PretokenCache:
-    """Map from pretokens to ids that takes at most `limit` bytes."""
+    """Map from pretokens to ids that takes at most `limit` bytes; with an inner cache, half as many more."""
 
     def __cinit__(self, Py_ssize_t limit):
         if limit < 1 << 16:
@@ -63,8 +63,9 @@ cdef class PretokenCache:
 
     @property
     def n_bytes(self):
-        """Memory of the table and the arena in bytes, and of the cache behind this one."""
-        return self.table_bytes() + self.arena_size + (0 if self.inner is None else self.inner.n_bytes)
+        """Memory of the table, the arena, the bit set of `has_come` and the inner cache, in bytes."""
+        n_come = 0 if self.come == NULL else 1 << (COME_BITS - 3)
+        return self.table_bytes() + self.arena_size + n_come + (0 if self.inner is None else self.inner.n_bytes)
 
     cdef Py_ssize_t table_bytes(self) noexcept nogil:
         return sizeof(CacheEntry) << (64 - self.shift)
@@ -122,9 +123,10 @@ cdef class PretokenCache:
             return True
 
     cdef bint has_come(self, uint64_t hashed) noexcept nogil:
-        """Return whether this was called with the same hash before, among the last calls; rarely, another hash counts.
+        """Return whether this was called with the same hash before, among the last calls.
 
-        A bit set has the hashes. It is emptied when an eighth of its bits may be set.
+        A bit set has the hashes. It is emptied when an eighth of its bits may be set, so for up to one in eight new
+        hashes, another one counts.
         """
         cdef uint64_t place = hashed >> (64 - COME_BITS)
         if self.come == NULL:
@@ -330,6 +332,9 @@ def join(list caches):
     cdef PretokenCache largest = max(caches, key=len), cache
     cdef Py_ssize_t n_new = 0
     cdef list others = []
+    cdef list inner = [cache.inner for cache in caches if cache.inner is not None]
+    if len(inner) > 1:
+        join(inner)
     for cache in caches:
         n_new += largest.n_used if cache.n_joined < 0 else abs(cache.n_used - cache.n_joined)
     if n_new <= largest.n_used // FEW:

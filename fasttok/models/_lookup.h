@@ -73,7 +73,7 @@ static FT_NOINLINE void ft_begin_block(ft_block *block, const uint8_t *text, siz
     const uint32_t *ends, size_t i, size_t n, const ft_cache_entry *entries, int shift)
 {
     /* Up to which length 16 bytes may be read from the start of a pretoken. */
-    const size_t longest = ends[n - 1] + 16 <= text_length ? FT_LONG - 1 : 0;
+    const size_t longest = (size_t)ends[n - 1] + 16 <= text_length ? FT_LONG - 1 : 0;
     for (; i < n; i++) {
         size_t start = starts[i], length = ends[i] - start;
         ft_key key;

@@ -33,6 +33,7 @@ from fasttok.tokenizer.stream import EncodedPart, Parts, count_parts, fuse_unkno
 
 Result = TypeVar("Result")
 
+# A cache of raw words with marks has an inner cache, of up to half its size, besides these limits.
 CACHE_BYTES = 64 << 20  # maximum size of a cache of pretokens
 ALL_CACHES_BYTES = 128 << 20  # total size of the caches of the threads of one call, if there are not too many
 LEAST_CACHE_BYTES = 4 << 20  # smallest maximum size of a cache

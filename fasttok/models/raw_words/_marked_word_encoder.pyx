@@ -1,8 +1,8 @@
 """Encoder of raw words whose spaces become marks: words are looked up in the cache before they are rewritten.
 
 The cache has the ids of raw words. Most raw words are short, and are merged at once when they are not in it. A long one
-is encoded as a row of text, which is cut into parts that repeat; these have a cache of their own behind the first one.
-Very long raw words seldom come again, so each of them is cached only when it comes for the second time.
+is encoded as a row of text, which is cut into parts that repeat; these are in the inner cache. The longest raw words
+seldom come again, so they are cached only at their second occurrence.
 """
 
 cimport cython
@@ -21,7 +21,8 @@ from fasttok.text.unicode._utf8 cimport read_code_point
 
 cdef enum:
     WIDTH = 3  # bytes of U+2581 and of U+FFFD
-    VERY_LONG = 32  # bytes from which on a raw word is cached when it comes for the second time
+    CACHED_LATER = 32  # a raw word of this many bytes or more is cached only at its second occurrence
+    ON_STACK = 32  # bytes of the longest raw word that is rewritten on the stack
     LONGEST = 1 << 13  # bytes of the longest raw word that is cached
 
 cdef const uint8_t* MARK = b"\xe2\x96\x81"  # U+2581
@@ -90,7 +91,7 @@ cdef class MarkedWordEncoder(PretokenEncoder):
             n = self._encode_short(pretoken, length, out, cache.interrupt)
         else:
             n = self._encode_long(pretoken, length, cache, out)
-        if n > 0 and (length < VERY_LONG or length <= LONGEST and cache.has_come(hashed)):
+        if n > 0 and (length < CACHED_LATER or length <= LONGEST and cache.has_come(hashed)):
             cache.put(key, hashed, pretoken, length, out, n)
         return n
 
@@ -124,12 +125,12 @@ cdef class MarkedWordEncoder(PretokenEncoder):
         self, const uint8_t* raw, Py_ssize_t length, PretokenCache cache, uint32_t* out
     ) noexcept nogil:
         """Encode a longer raw word, with the cache of its parts."""
-        cdef uint8_t few[WIDTH * VERY_LONG]
+        cdef uint8_t few[WIDTH * ON_STACK]
         cdef uint8_t* marked = few
         cdef Py_ssize_t n, size
         if cache.inner is None and not cache.add_inner():
             return OUT_OF_MEMORY
-        if length > VERY_LONG:
+        if length > ON_STACK:
             marked = <uint8_t*>malloc(WIDTH * length)
             if marked == NULL:
                 return OUT_OF_MEMORY

@@ -296,8 +296,8 @@ cdef class RunScanner(Spans):
 cdef class SpaceRunScanner(Spans):
     """Spans of raw text that begin with runs of spaces: each ends before the next space that follows another character.
 
-    After U+2581 no span ends, because that is a space as well once spaces are marks. So a mark that follows a character
-    other than a mark begins each span but the first. The scanner has no state, so all threads can share it.
+    No span ends after U+2581. So once spaces are marks, every span but the first begins with a run of marks, from its
+    first mark on. The scanner has no state, so all threads can share it.
     """
 
     def __cinit__(self):

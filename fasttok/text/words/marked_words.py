@@ -152,7 +152,7 @@ def find_marked_words(normalizer: Normalizer | None, pretokenizer: Pretokenizer)
 
 def _parts(step: Normalizer | Pretokenizer | None) -> Sequence[Normalizer | Pretokenizer]:
     """Return the steps of a sequence, or the step itself."""
-    if isinstance(step, (SequenceNormalizer, SequencePretokenizer)):
+    if type(step) is SequenceNormalizer or type(step) is SequencePretokenizer:
         return step.steps
     return () if step is None else (step,)
 
