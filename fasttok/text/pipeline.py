@@ -86,10 +86,13 @@ class Pipeline:
         if not self.rewrites or self.added.normalized_finder is not None:
             return None  # nothing is rewritten, or rewritten text is searched before it is split
         from fasttok.text.words.marked_words import find_marked_words
-        from fasttok.text.words.raw_words import find_raw_words  # has large tables
 
         steps = self.normalizer, self.pretokenizer
-        return find_marked_words(*steps) or find_raw_words(*steps)
+        if (marked := find_marked_words(*steps)) is not None:
+            return marked
+        from fasttok.text.words.raw_words import find_raw_words  # has large tables
+
+        return find_raw_words(*steps)
 
     def prepare(self, rows: Rows, special: Special = "none") -> Prepared:
         """Split documents at added tokens, normalize them, and split them into pretokens.

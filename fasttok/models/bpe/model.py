@@ -40,9 +40,9 @@ from fasttok.models.pieces import (
 )
 from fasttok.models.raw_words._marked_word_encoder import MarkedWordEncoder
 from fasttok.models.sampling import Dropout
-from fasttok.text.words.marked_words import MarkedWords
 
 if TYPE_CHECKING:
+    from fasttok.text.words.marked_words import MarkedWords
     from fasttok.text.words.raw_words import RawWords
 
 
@@ -304,6 +304,8 @@ class BPEModel(Model):
         return encoder
 
     def on_raw_words(self, raw_words: RawWords | MarkedWords) -> BPEModel | None:
+        from fasttok.text.words.marked_words import MarkedWords  # imports many steps
+
         if (
             not isinstance(raw_words, MarkedWords)
             or isinstance(self.alphabet, Bytes)

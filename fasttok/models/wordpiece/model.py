@@ -16,9 +16,9 @@ from fasttok.models.base import Model
 from fasttok.models.pieces import as_pieces, begin_with, check_different, check_id, check_utf8
 from fasttok.models.raw_words._raw_word_encoder import RawWordEncoder
 from fasttok.models.wordpiece._longest_match import MARK, ZERO, LongestMatchEncoder
-from fasttok.text.words.marked_words import MarkedWords
 
 if TYPE_CHECKING:
+    from fasttok.text.words.marked_words import MarkedWords
     from fasttok.text.words.raw_words import RawWords
 
 LONGEST_WORD = 100  # default of max_input_chars_per_word
@@ -140,7 +140,9 @@ class WordPieceModel(Model):
         return self._copy_excluding(ids, "encoder")
 
     def on_raw_words(self, raw_words: RawWords | MarkedWords) -> WordPieceModel | None:
-        if isinstance(raw_words, MarkedWords):
+        from fasttok.text.words.raw_words import RawWords  # has large tables
+
+        if not isinstance(raw_words, RawWords):
             return None
         if self.unk_id is None:
             return None  # errors have the position of an unknown character in the rewritten text

@@ -125,13 +125,19 @@ class Prepend(Normalizer):
         prefix = np.frombuffer(self.text.encode(), np.uint8)
         is_first = rows.begins(self.scope) & (documents.lengths > 0)
         if self.unless_present:
-            is_first &= ~begin_with(text, documents, prefix)
+            for present in self._present:
+                is_first &= ~_begin_with(text, documents, np.frombuffer(present.encode(), np.uint8))
         if not is_first.any():
             return rows
         values, offsets, spans = prepend(
             text, documents.offsets, is_first.view(np.uint8), prefix, rows.aligned
         )
         return rows.rewritten(Ragged(values, offsets), spans)
+
+    @property
+    def _present(self) -> tuple[str, ...]:
+        """Beginnings of text before which nothing is inserted if `unless_present`."""
+        return (self.text,)
 
     @property
     def looks_at_segments(self) -> bool:
@@ -142,7 +148,7 @@ class Prepend(Normalizer):
         return self.scope == "start"
 
 
-def begin_with(text: NDArray[np.uint8], documents: Ragged, prefix: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _begin_with(text: NDArray[np.uint8], documents: Ragged, prefix: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return whether each row begins with the prefix."""
     found = documents.lengths >= len(prefix)
     starts = documents.offsets[:-1][found]

@@ -14,32 +14,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from fasttok.core.ragged import Ragged
 from fasttok.text._spans import Spans
-from fasttok.text.cuts import BLANK, KINDS, Cuts
-from fasttok.text.normalizers._prepend import prepend
+from fasttok.text.cuts import Cuts
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from fasttok.text.normalizers.replace import Replace
 from fasttok.text.normalizers.sequence import SequenceNormalizer
-from fasttok.text.normalizers.strip_prepend import Prepend, begin_with
+from fasttok.text.normalizers.strip_prepend import Prepend
 from fasttok.text.pretokenizers._metaspace import SpaceRunScanner
 from fasttok.text.pretokenizers.metaspace import MarkRuns, Metaspace
-from fasttok.text.pretokenizers.metaspace_split import MetaspaceSplit
+from fasttok.text.pretokenizers.metaspace_split import MARK, MetaspaceSplit
 from fasttok.text.pretokenizers.sequence import SequencePretokenizer
-from fasttok.text.rows import Rows, Scope
+from fasttok.text.rows import Scope
 from fasttok.text.steps import (
     CompositePretokenizer,
     Normalizer,
     Pretokenizer,
-    ScanningPretokenizer,
     to_stages,
 )
-
-MARK = "▁"  # U+2581
-_SPACE = np.frombuffer(b" ", np.uint8)
-_MARK = np.frombuffer(MARK.encode(), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -68,57 +59,35 @@ class MarkedWords(CompositePretokenizer):
     @cached_property
     def primitives(self) -> tuple[Normalizer | Pretokenizer, ...]:  # type: ignore[override]
         if self.prefix is None:
-            return (_SpaceRuns(),)
-        return (_Prefix(self.prefix, self.unless_present), _SpaceRuns())
+            return (_SpaceRuns(" "),)
+        return (_Prefix(" ", self.prefix, self.unless_present), _SpaceRuns(" "))
 
     @property
     def cuts(self) -> Cuts:
-        return _SpaceRuns().cuts
+        return _SpaceRuns(" ").cuts
 
 
-@dataclass(frozen=True)
-class _Prefix(Normalizer):
-    """Normalizer that inserts a space before documents or segments."""
+class _Prefix(Prepend):
+    """Normalizer that inserts a space, which becomes a mark later."""
 
-    scope: Scope
-    unless_present: bool
     name = "space_prefix"
 
-    def rewrite(self, rows: Rows) -> Rows:
-        documents = rows.documents
-        text = np.ascontiguousarray(documents.values)
-        is_first = rows.begins(self.scope) & (documents.lengths > 0)
-        if self.unless_present:
-            for present in (_SPACE, _MARK):
-                is_first &= ~begin_with(text, documents, present)
-        if not is_first.any():
-            return rows
-        values, offsets, spans = prepend(
-            text, documents.offsets, is_first.view(np.uint8), _SPACE, rows.aligned
-        )
-        return rows.rewritten(Ragged(values, offsets), spans)
-
     @property
-    def looks_at_segments(self) -> bool:
-        return self.scope == "segment"
+    def _present(self) -> tuple[str, ...]:
+        return (" ", MARK)
 
 
-class _SpaceRuns(ScanningPretokenizer):
-    """Pretokenizer that splits text before every run of spaces that follows neither a space nor a mark."""
+class _SpaceRuns(MarkRuns):
+    """Pretokenizer that splits text before every run of spaces, unless it continues a run of marks.
+
+    Its cuts are those of runs of spaces, because no position next to ▁ is used for a cut.
+    """
 
     name = "space_runs"
 
     @cached_property
     def scanner(self) -> Spans:  # type: ignore[override]
         return SpaceRunScanner()
-
-    @property
-    def cuts(self) -> Cuts:
-        # Every code point is rewritten on its own. A space that does not follow a space begins a raw word,
-        # since no position next to a mark is used.
-        before, after = np.indices((len(KINDS), len(KINDS)))
-        is_known = (before != BLANK) & (after == BLANK)
-        return Cuts(is_known, is_known)
 
 
 class _Effect(NamedTuple):
