@@ -1,6 +1,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def lists_of_rows(
-    values: NDArray[np.uint32], offsets: NDArray[np.int64], integers: list[int]
-) -> list[list[int]]: ...
+class Integers:
+    def __init__(self, n_ids: int) -> None: ...
+    def lists_of_rows(self, values: NDArray[np.uint32], offsets: NDArray[np.int64]) -> list[list[int]]: ...

@@ -1,6 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core._lists import Integers
 from fasttok.models._cache import PretokenCache
 from fasttok.models._encoder import PretokenEncoder
 from fasttok.text._added import TokenSearch
@@ -12,11 +13,12 @@ class ShortTexts:
         encoder: PretokenEncoder,
         spans: Spans,
         search: TokenSearch | None,
+        integers: Integers,
         caches: list[PretokenCache],
         limit: int,
         most: int,
     ) -> None: ...
-    def to_list(self, text: str | bytes, integers: list[int]) -> list[int] | None: ...
+    def to_list(self, text: str | bytes) -> list[int] | None: ...
     def to_array(self, text: str | bytes) -> NDArray[np.uint32] | None: ...
     def count(self, text: str | bytes) -> int | None: ...
     def to_rows(

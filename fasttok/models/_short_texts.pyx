@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
-from fasttok.core._lists cimport list_of_ids
+from fasttok.core._lists cimport Integers, list_of_ids
 from fasttok.models._cache cimport INLINE_IDS, PretokenCache
 from fasttok.models._encoder cimport PretokenEncoder, raise_failure
 from fasttok.text._added cimport Match, TokenSearch
@@ -59,6 +59,8 @@ cdef class ShortTexts:
         Object that finds the pretokens from the text alone.
     search : TokenSearch or None
         Search for added tokens; None if there are none.
+    integers : Integers
+        The Python integers of all ids.
     caches : list of PretokenCache
         Idle caches of the model. Each call uses one of them.
     limit : int
@@ -70,6 +72,7 @@ cdef class ShortTexts:
     cdef PretokenEncoder encoder
     cdef Spans spans
     cdef TokenSearch search
+    cdef Integers integers
     cdef list caches
     cdef Py_ssize_t limit
     cdef Py_ssize_t most
@@ -79,6 +82,7 @@ cdef class ShortTexts:
         PretokenEncoder encoder not None,
         Spans spans not None,
         TokenSearch search,
+        Integers integers not None,
         list caches not None,
         Py_ssize_t limit,
         Py_ssize_t most,
@@ -86,18 +90,19 @@ cdef class ShortTexts:
         self.encoder = encoder
         self.spans = spans
         self.search = search
+        self.integers = integers
         self.caches = caches
         self.limit = limit
         self.most = most
 
-    def to_list(self, text, list integers not None):
-        """Return the ids of a text as a list of items of `integers`, the Python integer of every id in order."""
+    def to_list(self, text):
+        """Return the ids of a text as a list."""
         cdef uint32_t few[FEW + INLINE_IDS]
         cdef uint32_t* ids = few
         cdef Py_ssize_t n
         try:
             n = encode_short(self, text, &ids)
-            return None if n == INDIRECT else list_of_ids(ids, n, integers)
+            return None if n == INDIRECT else list_of_ids(self.integers, ids, n)
         finally:
             if ids != few:
                 free(ids)

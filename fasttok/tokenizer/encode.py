@@ -6,13 +6,14 @@ import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import NamedTuple, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core._lists import lists_of_rows
+from fasttok.core._lists import Integers
 from fasttok.core.errors import PatternError, SpecialTokenError, TextError, UnknownCharacterError
 from fasttok.core.parallel import map_ordered, resolve_workers
 from fasttok.core.ragged import Ragged
@@ -52,7 +53,8 @@ SMALL_BATCH = 1 << 18  # characters; below this size, encoding in the calling th
 LONG_TEXT = 1 << 22
 
 
-class Route(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Route:
     """Encoders of one value of `special`.
 
     Attributes
@@ -116,7 +118,7 @@ class TextEncoder:
     def __init__(self, pipeline: Pipeline, model: Model, n_ids: int) -> None:
         self._pipeline = pipeline
         self._model = model
-        self._n_ids = n_ids
+        self._integers = Integers(n_ids)  # shared by all lists of ids
         self._shared = _find_shared(pipeline.added, model)  # special tokens that have the id of a piece
         self._restricted: dict[frozenset[int], TextEncoder] = {}  # encoders without pieces, by their ids
         if self._shared:
@@ -126,11 +128,6 @@ class TextEncoder:
         self._buffers: list[NDArray[np.uint32]] = []  # idle buffers
         self._located = threading.local()  # buffers of ids and spans of each thread, for `encode_located`
         self._routes: dict[str | frozenset[str], Route] = {}  # by `special`, or the frozen set of its texts
-
-    @cached_property
-    def _integers(self) -> list[int]:
-        """One int object per id, shared by all lists of ids."""
-        return list(range(self._n_ids))
 
     @cached_property
     def _on_raw_words(self) -> TextEncoder:
@@ -176,7 +173,9 @@ class TextEncoder:
         kernel = chosen._model.encoder
         if scanner is not None and kernel.ids_per_byte == 1:
             search = added.search(special)
-            short = ShortTexts(kernel, scanner, search, chosen._caches, CACHE_BYTES, SMALL_BATCH)
+            short = ShortTexts(
+                kernel, scanner, search, self._integers, chosen._caches, CACHE_BYTES, SMALL_BATCH
+            )
         route = Route(chosen, stepwise, short)
         if len(self._routes) >= MAX_ROUTES:
             routes = self._routes.copy()  # at once, as other threads may add some
@@ -215,13 +214,14 @@ class TextEncoder:
     ) -> NDArray[np.uint32]:
         """Return the ids of one text."""
         try:
-            encoder, stepwise, short = self._routes[special]  # type: ignore[index]
+            route = self._routes[special]  # type: ignore[index]
         except (KeyError, TypeError):
-            encoder, stepwise, short = self._find_route(special)
+            route = self._find_route(special)
+        encoder = route.encoder
         if sampling is not None:
-            encoder = stepwise
-        elif short is not None:
-            ids = short.to_array(text)
+            encoder = route.stepwise
+        elif route.short is not None:
+            ids = route.short.to_array(text)
             if ids is not None:
                 return ids
         return encoder._encode_text(text, special, errors, sampling)
@@ -231,13 +231,14 @@ class TextEncoder:
     ) -> list[int]:
         """Return the ids of one text as a list."""
         try:
-            encoder, stepwise, short = self._routes[special]  # type: ignore[index]
+            route = self._routes[special]  # type: ignore[index]
         except (KeyError, TypeError):
-            encoder, stepwise, short = self._find_route(special)
+            route = self._find_route(special)
+        encoder = route.encoder
         if sampling is not None:
-            encoder = stepwise
-        elif short is not None:
-            row = short.to_list(text, self._integers)
+            encoder = route.stepwise
+        elif route.short is not None:
+            row = route.short.to_list(text)
             if row is not None:
                 return row
         ids = encoder._encode_text(text, special, errors, sampling)
@@ -246,13 +247,14 @@ class TextEncoder:
     def count(self, text: str | bytes, special: Special, errors: Errors) -> int:
         """Return the number of ids of one text."""
         try:
-            encoder, _, short = self._routes[special]  # type: ignore[index]
+            route = self._routes[special]  # type: ignore[index]
         except (KeyError, TypeError):
-            encoder, _, short = self._find_route(special)
-        if short is not None:
-            n = short.count(text)
+            route = self._find_route(special)
+        if route.short is not None:
+            n = route.short.count(text)
             if n is not None:
                 return n
+        encoder = route.encoder
         if encoder._is_long(text, special, None):
             counts = encoder._encode_long(text, special, None, count_parts)
             if counts is not None:
@@ -329,7 +331,7 @@ class TextEncoder:
 
     def to_lists(self, rows: Ragged) -> list[list[int]]:
         """Return rows of ids as lists."""
-        return lists_of_rows(rows.values, rows.offsets, self._integers)
+        return self._integers.lists_of_rows(rows.values, rows.offsets)
 
     def encode_few(
         self,
