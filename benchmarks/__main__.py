@@ -67,6 +67,7 @@ text_option = click.option(
 ranks_option = click.option(
     "--ranks",
     multiple=True,
+    type=click.Choice(texts.RANKS),
     default=("r50k_base",),
     show_default=True,
     help="Name of a tiktoken vocabulary; repeatable.",
@@ -74,7 +75,12 @@ ranks_option = click.option(
 vocab_option = click.option("--vocab-size", default=32_000, show_default=True, help="Number of ids.")
 threads_option = click.option("--threads", default=2, show_default=True, help="Number of threads.")
 libraries_option = click.option(
-    "--library", "libraries", multiple=True, help="Library to run; repeatable.  [default: all]"
+    "--library",
+    "libraries",
+    multiple=True,
+    type=click.Choice(sorted({library for task in TASKS.values() for library in task})),
+    metavar="NAME",
+    help="Library to run; repeatable.  [default: all]",
 )
 repeats_option = click.option(
     "--processes", default=3, show_default=True, help="Number of processes per library."
@@ -166,11 +172,18 @@ def sweep(
 
 
 @main.command()
-@click.option("--ranks", multiple=True, default=("cl100k_base", "o200k_base", "r50k_base"), show_default=True)
+@click.option(
+    "--ranks",
+    multiple=True,
+    type=click.Choice(texts.RANKS),
+    default=("cl100k_base", "o200k_base", "r50k_base"),
+    show_default=True,
+)
 @click.option(
     "--library",
     "libraries",
     multiple=True,
+    type=click.Choice([*LIBRARIES]),
     default=("fasttok", "gigatoken", "tiktoken"),
     show_default=True,
 )
@@ -217,12 +230,19 @@ def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], 
                 one for one in small_calls.libraries_for(kind) if not libraries or one in libraries
             )
             arguments = [text or texts.english(), rank_file(name), kind, str(20_000 // n_texts)]
-            run("calls", chosen, processes, 6, arguments)
+            if chosen:
+                run("calls", chosen, processes, 6, arguments)
 
 
 @main.command()
 @text_option
-@click.option("--ranks", multiple=True, default=("cl100k_base", "o200k_base"), show_default=True)
+@click.option(
+    "--ranks",
+    multiple=True,
+    type=click.Choice(texts.RANKS),
+    default=("cl100k_base", "o200k_base"),
+    show_default=True,
+)
 @libraries_option
 @repeats_option
 def special(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:

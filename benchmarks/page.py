@@ -156,15 +156,19 @@ SECTIONS = {
     "sweep": Section(
         "Encode eleven languages",
         "![Speed of fasttok by that of the fastest other library](../pictures/sweep.svg)\n\n"
-        "*File*: libraries that read files get the path, all others a list of documents of 100 kB; *batch*: "
-        "all get this list; *documents*: one call per document. Each cell shows the time of the fastest "
-        "other library divided by that of fasttok, and its name: above 1, fasttok is faster. *First* is the "
-        "shortest first run of several processes, *warm* the shortest of all later runs. Libraries that "
-        "take more than 1.5 times as long as the fastest other one in a cell are left out of the cells that "
-        "follow for the same text and vocabulary. The first table has the ratio for each library alone: its "
-        "median and its least over all cells; the median time to import the library, load the vocabulary and "
-        "encode one letter; and the number of cells in which it gives other ids and therefore has no time. "
-        "A cell is a text, a vocabulary, one of the three ways and a number of threads.",
+        "A *cell* is a text, a vocabulary, a way to encode and a number of threads. *File*, with one and two "
+        "threads: libraries that read files get the path, all others a list of documents of 100 kB. *Batch*, "
+        "instead of *file* for mistral: all get this list. *Documents*, with one thread: one call per "
+        "document. *First* is the shortest first run of several processes, *warm* the shortest of all later "
+        "runs.\n\n"
+        "The first table compares fasttok with one library at a time: the time of the library divided by "
+        "that of fasttok, as median and as least of the cells in which the library was measured. Slow "
+        "libraries have few: one that takes more than 1.5 times as long as the fastest other library in a "
+        "cell is left out of the next cells of the same text and vocabulary. *Load* is the median time to "
+        "import the library, load the vocabulary and encode one letter. *Other ids* is the number of cells "
+        "in which the library gives other ids and therefore has no time.\n\n"
+        "In the other tables, each cell has the time of the fastest other library divided by that of "
+        "fasttok, and the name of this library. Above 1, fasttok is faster.",
         tables=tables_of_sweep,
     ),
     "cells": Section(
@@ -175,7 +179,7 @@ SECTIONS = {
     ),
     "document": Section(
         "Encode a single string",
-        "The text is one string in memory.",
+        "The text is one string in memory. Only the fastest library of the tables above is compared.",
         ("text", "vocabulary", "threads"),
         [*COLD, *WARM, *PEAK],
     ),
@@ -209,7 +213,7 @@ SECTIONS = {
         "Train WordPiece",
         "Each line is a document, with BERT's normalizer and pretokenizer. `fasttok` uses the method "
         "`frequency`, which is the algorithm of Hugging Face `tokenizers`. Trainers break ties differently, "
-        "so only the number of pieces is compared; the method `greedy` may give up to 5 % fewer pieces.",
+        "so only the number of pieces is compared; the method `greedy` may give fewer pieces.",
         ("text", "ids", "threads"),
         [*COLD, *WARM, *PEAK],
     ),

@@ -18,6 +18,7 @@ import click
 
 from benchmarks import page
 from benchmarks.peers import REFERENCES, TASKS
+from benchmarks.texts import is_own
 from benchmarks.turns import ENOUGH_S, ROOT, Failed, Measured, Process, take_turns
 from fasttok.core.versions import describe_machine
 
@@ -41,6 +42,8 @@ def run(
     start: Callable[[str], Process] | None = None,
 ) -> None:
     """Run a task with every library in several processes, compare results, then print and record times.
+
+    Times of a text of the user are not recorded.
 
     `shown_task` and `shown` are recorded instead of the task and its arguments. `start` starts a process with
     a library.
@@ -70,9 +73,10 @@ def run(
         elif measured.outcome:
             click.echo(f"  Warning: {library} is skipped: its result differs from that of fasttok", err=True)
         else:
-            rows.append(record(summary(shown_task or task, library, shown, n_bytes, measured)))
-    if rows:
-        click.echo(page.comparison(rows))
+            rows.append(record(summary(shown_task or task, library, shown, n_bytes, measured), arguments[0]))
+    if not rows:
+        raise click.ClickException("no library gave a result")
+    click.echo(page.comparison(rows))
 
 
 def measure(task: str, library: str, repeats: int, arguments: list[str]) -> dict[str, Any]:
@@ -113,9 +117,14 @@ def summary(
     }
 
 
-def record(row: dict[str, Any]) -> dict[str, Any]:
-    """Append a row with its date, commit, versions and machine to the results; return it."""
+def record(row: dict[str, Any], text: str | None = None) -> dict[str, Any]:
+    """Append a row with its date, commit, versions and machine to the results; return it.
+
+    It is not appended if `text`, the path of the text, is a file of the user (see `is_own`).
+    """
     row = {**row, **context_of_run()}
+    if text is not None and is_own(text):
+        return row
     with open(RESULTS, "a") as file:
         file.write(json.dumps(row) + "\n")
     return row

@@ -20,7 +20,7 @@ from benchmarks import texts
 from benchmarks.cells import KINDS, Row, describe_cell
 from benchmarks.peers.encode import VOCABULARIES, libraries_for
 from benchmarks.runs import record
-from benchmarks.turns import Measured, Process, take_turns
+from benchmarks.turns import Failed, Measured, Process, take_turns
 
 # A library that is slower than the fastest other one by this factor gets one process per text and vocabulary.
 WITHIN = 1.5
@@ -73,7 +73,7 @@ def sweep(
                     "mb": round(os.path.getsize(text) / 1e6, 2),
                     "libraries": summarize(found),
                 }
-                rows.append(record(row))
+                rows.append(record(row, text))
                 click.echo(describe_cell(row), err=True)
                 chosen = near(found, within)
     return rows
@@ -134,17 +134,31 @@ def _summarize(measured: Measured) -> Iterator[tuple[str, Any]]:
 
 
 def ids_of(text: str, vocabulary: str) -> str:
-    """Return the path of the ids that every library must give; they are computed once."""
+    """Return the path of the ids that every library must give; they are computed once.
+
+    Raises
+    ------
+    click.ClickException
+        If the library that computes them fails, or is not installed.
+    """
     with open(text, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()[:12]
     path = texts.SCRATCH / f"ids-{vocabulary}-{digest}.npy"
     if not path.exists():
         part = path.with_suffix(".part")
-        process = Process("expect", VOCABULARIES[vocabulary].reference, [text, vocabulary, str(part)])
-        process.wait()
-        process.turn(0)
-        process.close()
-        process.end()
+        reference = VOCABULARIES[vocabulary].reference
+        process = Process("expect", reference, [text, vocabulary, str(part)])
+        try:
+            process.wait()
+            process.turn(0)
+        except Failed as error:
+            raise click.ClickException(
+                f"{reference}, with whose ids all others are compared, failed: {error}. "
+                "`make .venv/bench .venv-pre` installs the other libraries."
+            ) from None
+        finally:
+            process.close()
+            process.end()
         part.rename(path)
     return str(path)
 

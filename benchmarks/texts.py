@@ -59,6 +59,15 @@ def rank_file(name: str) -> str:
     return str(SHARED / f"tokenizers/tiktoken/{name}.tiktoken")
 
 
+RANKS = ("r50k_base", "p50k_base", "cl100k_base", "o200k_base", "qwen")  # names of the rank files
+
+
+def is_own(path: str) -> bool:
+    """Return whether a file is of whoever runs the benchmarks: neither shared nor made here."""
+    resolved = Path(path).resolve()
+    return not any(resolved.is_relative_to(folder.resolve()) for folder in (SHARED, SCRATCH))
+
+
 def converted(ranks: str) -> str:
     """Return the path of a tokenizer.json that fasttok writes from a rank file.
 

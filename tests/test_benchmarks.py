@@ -11,11 +11,14 @@ import subprocess
 import sys
 from itertools import pairwise
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import fasttok as ft
-from benchmarks import cells, picture, texts
+from benchmarks import cells, picture, runs, sweep, texts
+from benchmarks.__main__ import main
 from benchmarks.page import SECTIONS, newest_rows, render
 from benchmarks.peers import REFERENCES, TASKS
 from benchmarks.peers.common import cut_in_documents
@@ -103,6 +106,58 @@ def test_a_library_that_fails_has_no_time():
     found = measure_cell(("absent", "fasttok"), start, EFFORT)
     assert summarize(found)["absent"] == {"fault": "ModuleNotFoundError: No module named 'absent'"}
     assert "cold_s" in summarize(found)["fasttok"]
+
+
+def test_times_of_own_texts_are_not_recorded(monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "RESULTS", tmp_path / "results.jsonl")
+    own = tmp_path / "own.txt"
+    own.write_text("a")
+    row = runs.record({"task": "decode"}, str(own))
+    assert row["task"] == "decode"
+    assert "commit" in row
+    assert not runs.RESULTS.exists()
+    runs.record({"task": "decode"}, str(texts.SHARED / "data/prose/ja_manpages.txt"))
+    runs.record({"task": "decode"}, str(texts.SCRATCH / "english.txt"))
+    runs.record({"task": "startup"})
+    assert len(runs.RESULTS.read_text().splitlines()) == 3
+
+
+def test_the_library_that_gives_the_ids_must_be_installed(monkeypatch, tmp_path):
+    class Failing(FakeProcess):
+        def __init__(self, task, library, arguments):
+            super().__init__(library, [], [])
+
+        def wait(self):
+            raise Failed("ModuleNotFoundError: No module named 'tiktoken'")
+
+    monkeypatch.setattr(texts, "SCRATCH", tmp_path)
+    monkeypatch.setattr(sweep, "Process", Failing)
+    own = tmp_path / "own.txt"
+    own.write_text("a")
+    with pytest.raises(
+        click.ClickException, match=r"^tiktoken, .* No module named 'tiktoken'.*make \.venv/bench"
+    ):
+        sweep.ids_of(str(own), "cl100k_base")
+    assert [*tmp_path.iterdir()] == [own]
+
+
+def test_unknown_names_are_errors_of_usage():
+    for arguments in (
+        ["small", "--library", "nope"],
+        ["document", "--ranks", "nope"],
+        ["cells", "--library", "x"],
+    ):
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2
+        assert "is not one of" in result.output
+
+
+def test_a_run_without_any_result_fails(monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "take_turns", lambda *args, **options: {"tokie": Measured(fault="is absent")})
+    own = tmp_path / "own.txt"
+    own.write_text("a")
+    with pytest.raises(click.ClickException, match="no library gave a result"):
+        runs.run("decode", ("tokie",), 1, 2, [str(own), "r50k_base.tiktoken"])
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -112,6 +112,9 @@ def load(path: str | os.PathLike[str], *, allow_import: Sequence[str] = (), **op
     """
     name = checked_path("path", path)
     packages = checked_names("allow_import", allow_import)
+    if not os.path.lexists(name):
+        message = "No such file or folder, and fasttok downloads nothing"
+        raise FileNotFoundError(errno.ENOENT, message, name)
     format = find_format(name)
     if format is None:
         if os.path.isdir(name):

@@ -170,7 +170,7 @@ class AddedTokens:
                 return self._modes[special]
             if special not in ("none", "all", "raise"):
                 raise ValueError(
-                    f'special must be "none", "all", "raise" or a set of tokens, not {describe(special)}'
+                    f'special must be "none", "all", "raise" or several tokens, not {describe(special)}'
                     + suggest(special, ("none", "all", "raise"))
                 )
             self._modes[special] = self._make_modes(SKIPPED if special == "none" else MATCHED_INSIDE)
@@ -178,7 +178,7 @@ class AddedTokens:
         is_text = isinstance(special, (bytes, bytearray, memoryview))
         if not isinstance(special, Collection) or is_text or getattr(special, "ndim", 1) != 1:
             raise TypeError(
-                f'special must be "none", "all", "raise" or a set of tokens, not {describe(special)}'
+                f'special must be "none", "all", "raise" or several tokens, not {describe(special)}'
             )
         try:
             allowed = frozenset(special)
