@@ -334,3 +334,12 @@ def test_a_rank_file_with_an_unknown_name(tmp_path):
         ft.load(path)
     assert ft.load(path, pretokenizer="whitespace").encode("a b").tolist() == [97, 32, 98]
     assert ft.load(path, pretokenizer="gpt2", special_tokens={"<s>": 300}).vocab_size == 301
+
+
+def test_names_of_models_are_not_downloaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cl100k_base", "google/gemma-2b"):
+        with pytest.raises(FileNotFoundError, match=f"fasttok downloads nothing: '{name}'"):
+            ft.load(name)
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: 'tok\.json'"):
+        ft.load("tok.json")

@@ -112,9 +112,8 @@ def load(path: str | os.PathLike[str], *, allow_import: Sequence[str] = (), **op
     """
     name = checked_path("path", path)
     packages = checked_names("allow_import", allow_import)
-    if not os.path.lexists(name):
-        message = "No such file or folder, and fasttok downloads nothing"
-        raise FileNotFoundError(errno.ENOENT, message, name)
+    if not os.path.splitext(name)[1] and not os.path.lexists(name):  # probably the name of a model
+        raise FileNotFoundError(errno.ENOENT, "No such file or folder, and fasttok downloads nothing", name)
     format = find_format(name)
     if format is None:
         if os.path.isdir(name):

@@ -69,9 +69,9 @@ nothing is claimed, because later steps see the characters of the byte alphabet.
 own, and the position before a U+0020 is a boundary, since the mark that replaces it begins a pretoken.
 
 **mark_runs** decides from the two code points alone, so every pair is neutral. If the mark is U+0020, the
-position before the first U+0020 of a run is a boundary. **marked_words** uses these claims. It splits before a
-U+0020 unless a U+0020 or ▁ precedes it, and a position next to ▁ is never used. The space that it may insert
-at the beginning of a document is inserted before the first part, never before the second.
+position before the first U+0020 of a run is a boundary. **marked_words** uses these claims. It splits before
+a U+0020 unless a U+0020 or ▁ precedes it, and a position next to ▁ is never used. The space that it may
+insert at the beginning of a document is inserted before the first part, never before the second.
 
 **metaspace** rewrites text before it splits it. Its claims are about raw text. The parts know whether they
 begin or end their document. The step writes ▁ for every U+0020 and always cuts before a ▁. So the position
