@@ -29,14 +29,22 @@ cdef class Integers:
 
 cdef list list_of_ids(Integers integers, const uint32_t* ids, Py_ssize_t n):
     """Return the `n` ids at `ids` as a list."""
-    cdef list row = PyList_New(n)
-    cdef list made = integers.made
+    cdef list row, made = integers.made
     cdef Py_ssize_t i
     cdef object integer
     if made is None:
-        made = integers.made = list(range(integers.n_ids))
+        made = make(integers)
+    row = PyList_New(n)
     for i in range(n):
         integer = <object>PyList_GET_ITEM(made, ids[i])
         Py_INCREF(integer)
         PyList_SET_ITEM(row, i, integer)
     return row
+
+
+@cython.critical_section
+cdef list make(Integers integers):
+    """Make the integers unless another thread has made them meanwhile, and return them."""
+    if integers.made is None:
+        integers.made = list(range(integers.n_ids))
+    return integers.made
