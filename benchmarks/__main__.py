@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -64,14 +66,20 @@ def main(context: click.Context) -> None:
 text_option = click.option(
     "--text", type=click.Path(exists=True), help="UTF-8 file.  [default: 100 MB of English]"
 )
-ranks_option = click.option(
-    "--ranks",
-    multiple=True,
-    type=click.Choice(texts.RANKS),
-    default=("r50k_base",),
-    show_default=True,
-    help="Name of a tiktoken vocabulary; repeatable.",
-)
+
+
+def ranks_option(*default: str) -> Callable[[Any], Any]:
+    """Return the option `--ranks` with default vocabularies."""
+    return click.option(
+        "--ranks",
+        multiple=True,
+        type=click.Choice(texts.RANKS),
+        default=default,
+        show_default=True,
+        help="Name of a tiktoken vocabulary; repeatable.",
+    )
+
+
 vocab_option = click.option("--vocab-size", default=32_000, show_default=True, help="Number of ids.")
 threads_option = click.option("--threads", default=2, show_default=True, help="Number of threads.")
 libraries_option = click.option(
@@ -172,13 +180,7 @@ def sweep(
 
 
 @main.command()
-@click.option(
-    "--ranks",
-    multiple=True,
-    type=click.Choice(texts.RANKS),
-    default=("cl100k_base", "o200k_base", "r50k_base"),
-    show_default=True,
-)
+@ranks_option("cl100k_base", "o200k_base", "r50k_base")
 @click.option(
     "--library",
     "libraries",
@@ -196,7 +198,7 @@ def cells(ranks: tuple[str, ...], libraries: tuple[str, ...]) -> None:
 
 @main.command()
 @text_option
-@ranks_option
+@ranks_option("r50k_base")
 @libraries_option
 @repeats_option
 def document(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
@@ -208,7 +210,7 @@ def document(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...
 
 @main.command()
 @text_option
-@ranks_option
+@ranks_option("r50k_base")
 @libraries_option
 @repeats_option
 def decode(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
@@ -219,7 +221,7 @@ def decode(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...],
 
 @main.command()
 @text_option
-@ranks_option
+@ranks_option("r50k_base")
 @libraries_option
 @repeats_option
 def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
@@ -236,13 +238,7 @@ def small(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], 
 
 @main.command()
 @text_option
-@click.option(
-    "--ranks",
-    multiple=True,
-    type=click.Choice(texts.RANKS),
-    default=("cl100k_base", "o200k_base"),
-    show_default=True,
-)
+@ranks_option("cl100k_base", "o200k_base")
 @libraries_option
 @repeats_option
 def special(text: str | None, ranks: tuple[str, ...], libraries: tuple[str, ...], processes: int) -> None:
@@ -381,7 +377,7 @@ def batch(text: str | None, libraries: tuple[str, ...], processes: int) -> None:
 
 @main.command()
 @text_option
-@ranks_option
+@ranks_option("r50k_base")
 @click.option(
     "--times",
     multiple=True,
@@ -439,7 +435,7 @@ def packing(documents: int, context: int, processes: int) -> None:
 
 @main.command()
 @text_option
-@ranks_option
+@ranks_option("r50k_base")
 @repeats_option
 def learn(text: str | None, ranks: tuple[str, ...], processes: int) -> None:
     """Fit a trigram model to the ids of a text, and count its neighbours for word vectors."""

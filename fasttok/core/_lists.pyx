@@ -13,7 +13,6 @@ cdef class Integers:
 
     def __init__(self, Py_ssize_t n_ids):
         self.n_ids = n_ids
-        self.made = None
 
     def lists_of_rows(self, const uint32_t[::1] values, const int64_t[::1] offsets):
         """Return the rows of a Ragged of ids as lists. `values` is uint32[n], `offsets` int64[k + 1]."""
