@@ -111,6 +111,16 @@ def edges() -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.parametrize("package", ["core", "corpus", "counts", "models", "tokens"])
+def test_no_matrix_products_beside_worker_threads(package):
+    """For a matrix product, NumPy wakes the threads of its BLAS, which occupy all CPUs for a while."""
+    products = {"dot", "vdot", "inner", "matmul", "tensordot", "linalg"}
+    for path in (PACKAGE / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.MatMult), path
+            assert not (isinstance(node, ast.Attribute) and node.attr in products), path
+
+
 def test_every_package_has_a_rank():
     packages = {package_of(module) for module in sources()} - {"__main__"}
     assert packages <= ranks().keys()

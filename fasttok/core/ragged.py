@@ -252,6 +252,15 @@ def lengths_to_offsets(lengths: Sequence[int] | NDArray[Any]) -> NDArray[np.int6
     return offsets
 
 
+def total_length(lengths: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
+    """Return the sum of ``lengths * counts``, approximate above 2^53: the length of rows that repeat.
+
+    The sum is not ``lengths @ counts``: for a matrix product NumPy wakes the threads of its BLAS, which then
+    occupy all CPUs for some 30 ms, waiting for more work.
+    """
+    return float(np.sum(lengths.astype(np.float64) * counts))
+
+
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Return a read-only view of an array."""
     view = array.view()

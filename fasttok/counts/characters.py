@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fasttok.core.ragged import total_length
 from fasttok.counts.table import PretokenCounts
 
 SLICE = 1 << 22  # code points added at once; Python can handle Ctrl-C between two slices
@@ -19,7 +20,7 @@ def count_characters(counts: PretokenCounts) -> NDArray[np.int64]:
         If the corpus has 2^62 characters or more.
     """
     lengths = np.diff(counts.offsets)
-    if float(counts.counts @ lengths.astype(np.float64)) >= 2.0**62:
+    if total_length(lengths, counts.counts) >= 2.0**62:
         raise OverflowError("the corpus has 2^62 characters or more")
     totals = np.zeros(0x110000, np.int64)
     weights = np.repeat(counts.counts, lengths)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fasttok.core.errors import warn
+from fasttok.core.ragged import total_length
 from fasttok.counts.table import PretokenCounts
 from fasttok.text.normalizers.charsmap import CharsMapNormalizer
 from fasttok.text.steps import Normalizer
@@ -71,7 +72,7 @@ def count_lost(counts: PretokenCounts, known: NDArray[np.integer]) -> dict[str, 
     rows = np.searchsorted(counts.offsets, places, side="right") - 1
     weights = counts.counts[rows]
     found = counts.code_points[places]
-    n, n_all = int(weights.sum()), float(counts.counts @ np.diff(counts.offsets).astype(np.float64))
+    n, n_all = int(weights.sum()), total_length(np.diff(counts.offsets), counts.counts)
     lost: dict[str, int | float] = {
         "characters": n,
         "share_of_characters": n / n_all,

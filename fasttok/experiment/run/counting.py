@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from fasttok.core.progress import announce
+from fasttok.core.ragged import total_length
 from fasttok.counts.count import count_corpus, make_pipeline
 from fasttok.counts.marks import warn_of_marks
 from fasttok.counts.table import PretokenCounts
@@ -151,4 +150,4 @@ def recipe_of(training: Training) -> str:
 
 def size_of(counts: PretokenCounts) -> int:
     """Return the number of bytes of all pretokens, including repeated ones; approximate above 2^53."""
-    return int(counts.text.lengths.astype(np.float64) @ counts.counts)
+    return int(total_length(counts.text.lengths, counts.counts))

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fasttok.core.ragged import Ragged
+from fasttok.core.ragged import Ragged, total_length
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +259,7 @@ def check_total(what: str, weights: NDArray[np.int64], lengths: NDArray[np.int64
 
     `what` names the things that are counted, for the message.
     """
-    if float(weights @ lengths.astype(np.float64)) >= 2.0**62:
+    if total_length(lengths, weights) >= 2.0**62:
         total = sum(a * b for a, b in zip(weights.tolist(), lengths.tolist(), strict=True))
         if total >= 1 << 63:
             raise OverflowError(f"the corpus has {total:,} {what}; the maximum is 2^63 - 1")

@@ -22,7 +22,7 @@ from fasttok.core.checks import (
 from fasttok.core.errors import warn
 from fasttok.core.parallel import import_whole, resolve_workers
 from fasttok.core.progress import Bar, announce
-from fasttok.core.ragged import Ragged
+from fasttok.core.ragged import Ragged, total_length
 from fasttok.counts.table import PretokenCounts
 from fasttok.models.base import Round, Trained, Trainer
 from fasttok.models.coverage import checked_coverage
@@ -322,7 +322,7 @@ class UnigramTrainer(Trainer):
         )
         import_whole("scipy.special")
         with Bar(desc="pruning", unit="piece", disable=not progress) as bar:
-            n_characters = float(words.lengths @ corpus.counts.astype(np.float64))
+            n_characters = total_length(words.lengths, corpus.counts)
             rounds = Rounds(characters, n_characters, int(corpus.counts.sum()), bar, observer)
             names = BYTE_NAMES if self.byte_fallback else []
             excluded = corpus.symbols_of(name.decode() for name in names)
