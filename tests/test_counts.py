@@ -51,6 +51,15 @@ def test_ties_are_sorted_by_bytes_after_a_long_common_prefix():
     assert list(counts.to_dict()) == sorted(words)
 
 
+@pytest.mark.parametrize("alphabet", [b"\0\1", b"a\0\xff", bytes(range(256))])
+@pytest.mark.parametrize("prefix", [b"", b"12345678", b"prefix-of-15-by", b"longer than sixteen bytes"])
+def test_equal_counts_are_sorted_by_bytes(prefix, alphabet):
+    rng = random.Random(len(prefix) + len(alphabet))
+    for n in (2, 9, 17, 1000, 20_000):
+        words = {prefix + bytes(rng.choices(alphabet, k=rng.randrange(1, 25))) for _ in range(n)}
+        assert list(ft.PretokenCounts.from_dict(dict.fromkeys(words, 3)).to_dict()) == sorted(words)
+
+
 @pytest.mark.parametrize("special", [(), ("<|endoftext|>",), ("a b", "\n\n", "\n\nx"), ("\x1c ",)])
 def test_counts_do_not_depend_on_workers_and_batches(tmp_path, special):
     text = "".join(hostile.texts(3000, seed=9)).encode() + b"a b\n\nx y" * 50

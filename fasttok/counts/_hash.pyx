@@ -22,6 +22,10 @@ cdef struct Entry:
     int64_t count
     uint64_t offset  # of a long pretoken's bytes in the arena
 
+cdef struct Rank:  # a row while it is sorted
+    uint64_t key
+    int64_t row
+
 cdef enum:
     CHUNK = 512  # spans requested at once
     BLOCK = 32  # pretokens whose entries are prefetched together
@@ -315,8 +319,8 @@ cdef class PretokenTable:
                     entry.key.low = load8(self.arena + entry.offset)
                 self.entries[n] = entry[0]
                 n += 1
-            # At most half of the entries are used, so the second half is free as a buffer.
-            sort_entries(self.entries, self.entries + size // 2, n, self.arena)
+            # At most half of the entries are used, so the second half has space for two ranks per row.
+            sort_rows(self.entries, <Rank*>(self.entries + size // 2), n, self.arena)
             memset(self.entries + n, 0, (size - n) * sizeof(Entry))
 
     def rows(self):
@@ -410,56 +414,97 @@ cdef inline uint64_t rank_word(const Entry* entry, const uint8_t* arena, int i) 
     return swap_bytes(load8(arena + entry.offset + 8)) & ~<uint64_t>0xFF | LONG
 
 
-cdef inline bint precedes(const Entry* a, const Entry* b, const uint8_t* arena) noexcept nogil:
-    """Return whether entry a comes before entry b in the order of their bytes, which must differ."""
-    cdef uint64_t x = rank_word(a, arena, 0), y = rank_word(b, arena, 0)
+cdef inline bint goes_before(const Rank* a, const Rank* b, const Entry* entries, const uint8_t* arena) noexcept nogil:
+    """Return whether rank a is the lower one. Without `entries`, only the keys count.
+
+    With them, the keys are words 1, and rows with the same key are longer than 15 bytes.
+    """
+    cdef const Entry* x
+    cdef const Entry* y
     cdef int order
-    if x != y:
-        return x < y
-    x = rank_word(a, arena, 1)
-    y = rank_word(b, arena, 1)
-    if x != y:
-        return x < y
-    order = memcmp(arena + a.offset, arena + b.offset, min(a.key.high, b.key.high))
-    return order < 0 or (order == 0 and a.key.high < b.key.high)
+    if entries == NULL or a.key != b.key:
+        return a.key < b.key
+    x = &entries[a.row]
+    y = &entries[b.row]
+    order = memcmp(arena + x.offset, arena + y.offset, min(x.key.high, y.key.high))
+    return order < 0 or (order == 0 and x.key.high < y.key.high)
 
 
-cdef void sort_entries(Entry* entries, Entry* buffer, Py_ssize_t n, const uint8_t* arena) noexcept nogil:
-    """Sort n entries by their bytes, with merge sort, and insertion sort for short ranges.
+cdef void sort_rows(Entry* entries, Rank* ranks, Py_ssize_t n, const uint8_t* arena) noexcept nogil:
+    """Sort n entries by their bytes: by word 0 of their sort keys, those that have the same by the rest.
 
-    `buffer` must have space for n entries; its content is overwritten.
+    `ranks` must have space for 2n ranks; its content is overwritten.
+    """
+    cdef Py_ssize_t i, j, k
+    cdef Entry entry
+    for i in range(n):
+        ranks[i].key = rank_word(&entries[i], arena, 0)
+        ranks[i].row = i
+    sort_ranks(ranks, ranks + n, n, NULL, NULL)
+    i = 0
+    while i < n:
+        j = i + 1
+        while j < n and ranks[j].key == ranks[i].key:
+            j += 1
+        if j - i > 1:
+            for k in range(i, j):
+                ranks[k].key = rank_word(&entries[ranks[k].row], arena, 1)
+            sort_ranks(ranks + i, ranks + n, j - i, entries, arena)
+        i = j
+    for i in range(n):  # move the entries to their places, one cycle of the permutation after the other
+        if ranks[i].row == i:
+            continue
+        entry = entries[i]
+        j = i
+        while ranks[j].row != i:
+            k = ranks[j].row
+            entries[j] = entries[k]
+            ranks[j].row = j
+            j = k
+        entries[j] = entry
+        ranks[j].row = j
+
+
+cdef void sort_ranks(
+    Rank* ranks, Rank* buffer, Py_ssize_t n, const Entry* entries, const uint8_t* arena
+) noexcept nogil:
+    """Sort n ranks as `goes_before` says, with merge sort, and insertion sort for short ranges.
+
+    `buffer` must have space for n ranks; its content is overwritten.
     """
     cdef Py_ssize_t first, middle, last, i, j, k, width = N_INSERTED
-    cdef Entry* source = entries
-    cdef Entry* target = buffer
-    cdef Entry entry
+    cdef Rank* source = ranks
+    cdef Rank* target = buffer
+    cdef Rank rank
+    cdef bint is_right
     first = 0
     while first < n:
         last = min(first + N_INSERTED, n)
         for i in range(first + 1, last):
-            entry = entries[i]
+            rank = ranks[i]
             j = i
-            while j > first and precedes(&entry, &entries[j - 1], arena):
-                entries[j] = entries[j - 1]
+            while j > first and goes_before(&rank, &ranks[j - 1], entries, arena):
+                ranks[j] = ranks[j - 1]
                 j -= 1
-            entries[j] = entry
+            ranks[j] = rank
         first = last
     while width < n:
         first = 0
         while first < n:
-            middle = min(first + width, n)
-            last = min(middle + width, n)
             i = first
-            j = middle
-            for k in range(first, last):
-                if j == last or (i < middle and precedes(&source[i], &source[j], arena)):
-                    target[k] = source[i]
-                    i += 1
-                else:
-                    target[k] = source[j]
-                    j += 1
+            j = middle = min(first + width, n)
+            last = min(middle + width, n)
+            k = first
+            while i < middle and j < last:  # without branches that depend on the order
+                is_right = goes_before(&source[j], &source[i], entries, arena)
+                target[k] = source[j if is_right else i]
+                j += is_right
+                i += not is_right
+                k += 1
+            memcpy(target + k, source + i, (middle - i) * sizeof(Rank))
+            memcpy(target + k + middle - i, source + j, (last - j) * sizeof(Rank))
             first = last
         source, target = target, source
         width *= 2
-    if source != entries:
-        memcpy(entries, source, n * sizeof(Entry))
+    if source != ranks:
+        memcpy(ranks, source, n * sizeof(Rank))
