@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import cycle, islice
 from typing import Any
 
-from benchmarks.peers.common import N_TEXTS, Work, hash_rows, huggingface_file, strings
+from benchmarks.peers.common import N_TEXTS, Work, call_in_turn, hash_rows, huggingface_file, strings
 from benchmarks.peers.unigram import load_in_fasttok
 from benchmarks.peers.wordpiece import tokenizer_json
 
@@ -17,7 +16,7 @@ from benchmarks.peers.wordpiece import tokenizer_json
 def calls(path: str, n_characters: int, n_calls: int, one: Callable[[str], Any]) -> Work:
     """Return the work of `n_calls` calls; the results of the last 1,000 calls are compared."""
     texts = strings(path, min(n_calls, N_TEXTS), n_characters)
-    return lambda: [one(text) for text in islice(cycle(texts), n_calls)][-N_TEXTS:], hash_rows
+    return lambda: call_in_turn(one, texts, n_calls), hash_rows
 
 
 def load(vocabulary: str) -> Any:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import cycle, islice
 from typing import Any
 
 from benchmarks.peers import special
 from benchmarks.peers.common import (
-    N_TEXTS,
     Work,
+    call_in_turn,
     hash_counts,
     hash_rows,
     huggingface_file,
@@ -47,7 +46,7 @@ def calls(path: str, kind: str, n_calls: int, one: One, many: Many) -> Work:
         pool = ThreadPoolExecutor(N_THREADS)
 
         def encode_all(n: int) -> Any:
-            return [one(text) for text in islice(cycle(texts), n)][-N_TEXTS:]
+            return call_in_turn(one, texts, n)
 
         def in_threads() -> Any:
             return list(pool.map(encode_all, [n_calls // N_THREADS] * N_THREADS))[-1]
@@ -55,11 +54,11 @@ def calls(path: str, kind: str, n_calls: int, one: One, many: Many) -> Work:
         return in_threads, hash_rows
     if size == 1:
         compare = hash_counts if kind == "to a count" else hash_rows
-        return lambda: [one(text) for text in islice(cycle(texts), n_calls)][-N_TEXTS:], compare
+        return lambda: call_in_turn(one, texts, n_calls), compare
     batches = [texts[i : i + size] for i in range(0, len(texts), size)]
 
     def work() -> Any:
-        return [many(batch) for batch in islice(cycle(batches), n_calls)][-len(batches) :]
+        return call_in_turn(many, batches, n_calls)
 
     return work, lambda results: hash_rows([row for rows in results for row in rows])
 

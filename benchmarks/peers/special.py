@@ -7,10 +7,17 @@ results with and without special tokens are compared.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import cycle, islice
 from typing import Any
 
-from benchmarks.peers.common import N_TEXTS, Work, hash_counts, hash_rows, strings, tiktoken_encoding
+from benchmarks.peers.common import (
+    N_TEXTS,
+    Work,
+    call_in_turn,
+    hash_counts,
+    hash_rows,
+    strings,
+    tiktoken_encoding,
+)
 
 
 def names(n_tokens: int) -> list[str]:
@@ -26,11 +33,7 @@ def calls(
     texts = [
         "".join([token + text for token in tokens]) or text for text in strings(path, N_TEXTS, n_characters)
     ]
-
-    def work() -> Any:
-        return [one(text) for text in islice(cycle(texts), n_calls)][-N_TEXTS:]
-
-    return work, hash_rows
+    return lambda: call_in_turn(one, texts, n_calls), hash_rows
 
 
 def load_fasttok(ranks: str, n_tokens: int) -> Any:
