@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fasttok as ft
+from fasttok.counts._hash import PretokenTable
 from fasttok.text.pretokenizers.scanners import PATTERNS
 from tests import hostile, oracles
 
@@ -58,6 +59,42 @@ def test_equal_counts_are_sorted_by_bytes(prefix, alphabet):
     for n in (2, 9, 17, 1000, 20_000):
         words = {prefix + bytes(rng.choices(alphabet, k=rng.randrange(1, 25))) for _ in range(n)}
         assert list(ft.PretokenCounts.from_dict(dict.fromkeys(words, 3)).to_dict()) == sorted(words)
+
+
+def test_rows_are_sorted_by_count_then_by_bytes():
+    rng = random.Random(54)
+    words = {bytes(rng.choices(b"abc", k=rng.randrange(1, 20))) for _ in range(5000)}
+    counts = {
+        word: rng.choice([1, 1, 1, 2, 254, 255, 256, 257, 1 << 40, rng.randrange(1 << 62)]) for word in words
+    }
+    order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    assert list(ft.PretokenCounts.from_dict(counts).to_dict().items()) == order
+    table = PretokenTable()
+    rows = ft.Ragged.from_bytes(list(counts))
+    table.add(rows.values, rows.offsets, np.array(list(counts.values())))
+    for _ in range(2):  # sorting again changes nothing
+        table.sort(by_count=True)
+        text, offsets, found = table.rows()
+        assert list(zip(ft.Ragged(text, offsets).to_bytes(), found.tolist(), strict=True)) == order
+
+
+@pytest.mark.parametrize("n_shared", [0, 500, 4000])
+@pytest.mark.parametrize("n_own", [1, 300, 3000, 20_000])
+def test_absorbed_counts_are_added(n_own, n_shared):
+    shared, whole, part = (
+        {f"{name} {i}".encode() * (1 + i % 3): i + 1 for i in range(n)}
+        for name, n in (("shared", n_shared), ("whole", 4000), ("part", n_own))
+    )
+    tables = []
+    for counts in (whole | shared, part | shared):
+        rows = ft.Ragged.from_bytes(list(counts))
+        tables.append(PretokenTable())
+        tables[-1].add(rows.values, rows.offsets, np.array(list(counts.values())))
+    tables[0].absorb(tables[1])
+    text, offsets, found = tables[0].rows()
+    expected = whole | part | {word: 2 * count for word, count in shared.items()}
+    assert dict(zip(ft.Ragged(text, offsets).to_bytes(), found.tolist(), strict=True)) == expected
+    assert len(tables[0]) == len(expected)
 
 
 @pytest.mark.parametrize("special", [(), ("<|endoftext|>",), ("a b", "\n\n", "\n\nx"), ("\x1c ",)])

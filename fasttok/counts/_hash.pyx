@@ -28,10 +28,12 @@ cdef struct Rank:  # a row while it is sorted
 
 cdef enum:
     CHUNK = 512  # spans requested at once
+    AHEAD = 16  # number of rows after which a row that is prefetched is read
     BLOCK = 32  # pretokens whose entries are prefetched together
     SMALLEST_BITS = 12  # log2 of the initial number of entries
     ROW_BYTES = 16  # size of a row without its text: an offset and a count
     N_INSERTED = 8  # entries that are sorted by insertion
+    N_DISTRIBUTED = 255  # smallest count of the rows that are sorted by comparing counts
 
 cdef enum Status:
     FINE
@@ -47,6 +49,7 @@ cdef class PretokenTable:
     cdef void* block  # pointer to free for `entries`
     cdef int bits  # log2 of the number of entries
     cdef Py_ssize_t n_used  # number of entries that are not empty
+    cdef const Rank* ranks  # sorted rows, in the second half of `entries`; NULL if the table is not sorted
     cdef uint8_t* arena  # bytes of the long pretokens, concatenated
     cdef Py_ssize_t arena_used
     cdef Py_ssize_t arena_size
@@ -130,8 +133,9 @@ cdef class PretokenTable:
     def absorb(self, PretokenTable other):
         """Add the counts of another table. Neither table must have been sorted. Errors are those of `count`.
 
-        The table grows before any entry is added. The entries of `other` come in the order of their hashes, so
-        they would all pile up at the start of a smaller table.
+        The table grows before any entry is added, unless all entries of both would fill three quarters of it at
+        most. The entries of `other` come in the order of their hashes, so they would pile up at the start of a
+        smaller table.
         """
         cdef Status status
         with nogil:
@@ -142,13 +146,15 @@ cdef class PretokenTable:
         cdef Py_ssize_t i
         cdef Entry* entry
         cdef Entry* ours
-        while 2 * (self.n_used + other.n_used) > <Py_ssize_t>1 << self.bits:
+        while 4 * (self.n_used + other.n_used) > <Py_ssize_t>3 << self.bits:
             if not self._grow():
                 return NO_MEMORY
         for i in range(<Py_ssize_t>1 << other.bits):
             entry = &other.entries[i]
             if entry.key.high == 0:
                 continue
+            if 2 * (self.n_used + 1) > <Py_ssize_t>1 << self.bits and not self._grow():
+                return NO_MEMORY
             ours = self._find(entry.key, hash_key(entry.key), other.arena + entry.offset, entry_length(entry))
             if ours == NULL:
                 return NO_MEMORY
@@ -299,29 +305,32 @@ cdef class PretokenTable:
         self.entries = entries
         self.block = block
         self.bits = SMALLEST_BITS
+        self.ranks = NULL
         self.arena = NULL
         self.arena_used = self.arena_size = self.n_used = 0
 
-    def sort(self):
-        """Sort the rows by their bytes, in place. Nothing must be added afterwards, until `clear` is called.
+    def sort(self, *, bint by_count=False):
+        """Sort the rows by their bytes, or by descending count and then by their bytes.
+
+        Nothing must be added afterwards, until `clear` is called.
 
         Unsorted rows must not be added to another table row by row. They are in the order of their hashes, so they
         would pile up in one part of the other table, which takes quadratic time.
         """
-        cdef Py_ssize_t i, n = 0, size = <Py_ssize_t>1 << self.bits
+        cdef Py_ssize_t i = 0, n = 0
         cdef Entry* entry
+        # At most half of the entries are used, so the second half has space for two ranks per row.
+        cdef Rank* ranks = <Rank*>(self.entries + (<Py_ssize_t>1 << self.bits) // 2)
         with nogil:
-            for i in range(size):
+            while n < self.n_used:  # move the entries that are not empty to the front
                 entry = &self.entries[i]
-                if entry.key.high == 0:
-                    continue
-                if entry.key.high >> 56 == 0:  # sorting compares the first bytes, so replace the hash by them
-                    entry.key.low = load8(self.arena + entry.offset)
+                if entry.key.high and entry.key.high >> 56 == 0:
+                    entry.key.low = load8(self.arena + entry.offset)  # instead of the hash
                 self.entries[n] = entry[0]
-                n += 1
-            # At most half of the entries are used, so the second half has space for two ranks per row.
-            sort_rows(self.entries, <Rank*>(self.entries + size // 2), n, self.arena)
-            memset(self.entries + n, 0, (size - n) * sizeof(Entry))
+                n += entry.key.high != 0
+                i += 1
+            sort_rows(self.entries, ranks, n, self.arena, by_count)
+        self.ranks = ranks
 
     def rows(self):
         """Return the distinct pretokens and their counts, sorted if `sort` was called.
@@ -351,16 +360,18 @@ cdef class PretokenTable:
             yield text, offsets, counts
 
     cdef tuple _block(self, Py_ssize_t start, Py_ssize_t n_left, Py_ssize_t n_bytes):
-        """Return the next block as (text, offsets, counts, stop), where `stop` is the entry after the block.
+        """Return the next block as (text, offsets, counts, stop), where `stop` is the row after the block.
 
-        `n_left` rows are left, in the entries from `start` on.
+        `n_left` rows are left, from row `start` on. If the table is not sorted, empty entries count as rows.
         """
         cdef Py_ssize_t stop = start, i, k, length, n = 0, position = 0
+        cdef Py_ssize_t last = (<Py_ssize_t>1 << self.bits if self.ranks == NULL else self.n_used) - 1
         cdef uint64_t word
-        cdef Entry* entry
+        cdef const Entry* entry
         with nogil:
             while n < n_left:
-                entry = &self.entries[stop]
+                FT_PREFETCH(self._row(min(stop + AHEAD, last)))
+                entry = self._row(stop)
                 if entry.key.high:
                     length = entry_length(entry)
                     if n and position + length + (n + 1) * ROW_BYTES > n_bytes:
@@ -374,7 +385,8 @@ cdef class PretokenTable:
         with nogil:
             n = position = 0
             for i in range(start, stop):
-                entry = &self.entries[i]
+                FT_PREFETCH(self._row(min(i + AHEAD, last)))
+                entry = self._row(i)
                 if entry.key.high == 0:
                     continue
                 length = entry_length(entry)
@@ -389,6 +401,9 @@ cdef class PretokenTable:
                 position += length
                 offsets[n] = position
         return text.base, offsets.base, counts.base, stop
+
+    cdef inline const Entry* _row(self, Py_ssize_t i) noexcept nogil:
+        return &self.entries[i if self.ranks == NULL else self.ranks[i].row]
 
 
 cdef inline Py_ssize_t entry_length(const Entry* entry) noexcept nogil:
@@ -430,17 +445,63 @@ cdef inline bint goes_before(const Rank* a, const Rank* b, const Entry* entries,
     return order < 0 or (order == 0 and x.key.high < y.key.high)
 
 
-cdef void sort_rows(Entry* entries, Rank* ranks, Py_ssize_t n, const uint8_t* arena) noexcept nogil:
-    """Sort n entries by their bytes: by word 0 of their sort keys, those that have the same by the rest.
+cdef void sort_rows(
+    const Entry* entries, Rank* ranks, Py_ssize_t n, const uint8_t* arena, bint by_count
+) noexcept nogil:
+    """Rank n entries by their bytes, or by descending count and then by their bytes.
 
-    `ranks` must have space for 2n ranks; its content is overwritten.
+    `ranks` must have space for 2n ranks; the first n are the result.
     """
-    cdef Py_ssize_t i, j, k
-    cdef Entry entry
+    cdef Py_ssize_t i = 0, j
+    if by_count:
+        rank_by_count(entries, ranks, n)
+        while i < n:
+            j = i + 1
+            while j < n and ranks[j].key == ranks[i].key:
+                j += 1
+            if j - i > 1:
+                sort_equal_counts(ranks + i, ranks + n, j - i, entries, arena)
+            i = j
+    else:
+        for i in range(n):
+            ranks[i].row = i
+        sort_equal_counts(ranks, ranks + n, n, entries, arena)
+
+
+cdef void rank_by_count(const Entry* entries, Rank* ranks, Py_ssize_t n) noexcept nogil:
+    """Rank n entries by descending count; `ranks` must have space for 2n ranks.
+
+    Most counts are small, so the ranks are first distributed by the count, up to `N_DISTRIBUTED`.
+    """
+    cdef Py_ssize_t starts[N_DISTRIBUTED + 1]
+    cdef Py_ssize_t i, start = 0, size
+    memset(starts, 0, sizeof(starts))
     for i in range(n):
-        ranks[i].key = rank_word(&entries[i], arena, 0)
-        ranks[i].row = i
-    sort_ranks(ranks, ranks + n, n, NULL, NULL)
+        starts[min(entries[i].count, <int64_t>N_DISTRIBUTED)] += 1
+    cdef Py_ssize_t n_frequent = starts[N_DISTRIBUTED]
+    for i in range(N_DISTRIBUTED, -1, -1):
+        size = starts[i]
+        starts[i] = start
+        start += size
+    for i in range(n):
+        start = starts[min(entries[i].count, <int64_t>N_DISTRIBUTED)]
+        starts[min(entries[i].count, <int64_t>N_DISTRIBUTED)] += 1
+        ranks[start].key = ~<uint64_t>entries[i].count
+        ranks[start].row = i
+    sort_ranks(ranks, ranks + n, n_frequent, NULL, NULL)
+
+
+cdef void sort_equal_counts(
+    Rank* ranks, Rank* buffer, Py_ssize_t n, const Entry* entries, const uint8_t* arena
+) noexcept nogil:
+    """Sort n ranks by the bytes of their rows: by word 0 of their sort keys, those that have the same by the rest.
+
+    `buffer` must have space for n ranks; its content is overwritten.
+    """
+    cdef Py_ssize_t i, j = 0, k
+    for i in range(n):
+        ranks[i].key = rank_word(&entries[ranks[i].row], arena, 0)
+    sort_ranks(ranks, buffer, n, NULL, NULL)
     i = 0
     while i < n:
         j = i + 1
@@ -449,20 +510,8 @@ cdef void sort_rows(Entry* entries, Rank* ranks, Py_ssize_t n, const uint8_t* ar
         if j - i > 1:
             for k in range(i, j):
                 ranks[k].key = rank_word(&entries[ranks[k].row], arena, 1)
-            sort_ranks(ranks + i, ranks + n, j - i, entries, arena)
+            sort_ranks(ranks + i, buffer, j - i, entries, arena)
         i = j
-    for i in range(n):  # move the entries to their places, one cycle of the permutation after the other
-        if ranks[i].row == i:
-            continue
-        entry = entries[i]
-        j = i
-        while ranks[j].row != i:
-            k = ranks[j].row
-            entries[j] = entries[k]
-            ranks[j].row = j
-            j = k
-        entries[j] = entry
-        ranks[j].row = j
 
 
 cdef void sort_ranks(

@@ -63,9 +63,10 @@ class Spill:
             self._write_table(table)
 
     def merge(self, tables: Sequence[PretokenTable]) -> tuple[Ragged, NDArray[np.int64]]:
-        """Return the distinct pretokens of all tables and runs, sorted by their bytes, and their counts.
+        """Return the distinct pretokens of all tables and runs, and their counts.
 
-        The tables must not be used afterwards. Takes O(n log n) time for n rows in all tables and runs.
+        Rows with the same count are sorted by their bytes, as `PretokenCounts.from_sorted` requires. The
+        tables must not be used afterwards. Takes O(n log n) time for n rows in all tables and runs.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class Spill:
             for table in others:
                 whole.absorb(table)
                 table.clear()
-            whole.sort()
+            whole.sort(by_count=True)
             return _join([whole.rows()])
         for table in tables:  # frees their memory for the result
             self._write_table(table)

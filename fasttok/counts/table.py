@@ -383,18 +383,18 @@ class PretokenCounts:
         """Make counts from a hash table of k pretokens in O(k log k); do not use the table afterwards."""
         checked_instance("table", table, PretokenTable, "a PretokenTable")
         checked_instance("recipe", recipe, Recipe, "a Recipe")
-        table.sort()
+        table.sort(by_count=True)
         text, offsets, counts = table.rows()
         return cls.from_sorted(Ragged(text, offsets), counts, recipe)
 
     @classmethod
     def from_sorted(cls, rows: Ragged, counts: NDArray[np.int64], recipe: Recipe) -> PretokenCounts:
-        """Make counts from k distinct pretokens that are sorted by their bytes, in O(k log k).
+        """Make counts from k distinct pretokens, in O(k log k).
 
         Parameters
         ----------
         rows : Ragged of uint8
-            Distinct pretokens in UTF-8, sorted by their bytes.
+            Distinct pretokens in UTF-8. Those with the same count must be sorted by their bytes.
         counts : ndarray of int64, shape (k,)
             Count of each pretoken.
         recipe : Recipe

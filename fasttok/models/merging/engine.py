@@ -21,6 +21,8 @@ from fasttok.models.merging.watching import N_CANDIDATES, SymbolMerge, Watch
 
 SLICE = 200_000  # postings per slice: a few milliseconds
 PASS = 1 << 22  # cells per call of the kernels that run before the first merge
+SMALLEST = 1 << 15  # smallest number of pairs for which there is space at first
+CELLS_PER_PAIR = 4  # number of cells per pair of natural text
 
 
 def estimate_bytes(n_cells: int, n_symbols: int, order: Order) -> int:
@@ -35,7 +37,7 @@ def estimate_bytes(n_cells: int, n_symbols: int, order: Order) -> int:
     order : Order
         Order of merging.
     """
-    n_pairs = n_cells // 4
+    n_pairs = n_cells // CELLS_PER_PAIR
     return 28 * n_cells + order.bytes_per_pair * n_pairs + 80 * n_symbols
 
 
@@ -123,13 +125,12 @@ def learn_merges(
     counts = np.ascontiguousarray(counts)
     # Every merge removes at least one symbol of the words.
     n_symbols = max(n_alphabet, min(n_symbols, n_alphabet + n_cells))
-    cells = _lay_out(words)
     reg = np.zeros(k.N_REG, np.int64)
     reg[[k.N_SYMBOLS, k.TARGET, k.MIN_COUNT]] = n_alphabet, n_symbols, min_count
     reg[k.MAX_LENGTH] = np.iinfo(np.int64).max if max_length is None else max_length
     reg[k.CURRENT] = -1
 
-    count, pairs = _count_pairs(cells, counts, reg)
+    cells, count, pairs = _count_pairs(words, counts, reg)
     postings = _fill_postings(cells, pairs, reg)
     events = np.empty((1 << 10, 2), np.uint32)
     scratch = np.full((2, n_symbols), k.NONE, np.uint32)
@@ -193,37 +194,32 @@ def load_kernels(order: Order) -> None:
     learn_merges(words, np.ones(2, np.int64), n_alphabet=2, n_symbols=3, order=order)
 
 
-def _lay_out(words: Ragged) -> NDArray[np.uint32]:
-    """Return the initial cells: one per symbol, without pairs."""
-    offsets, n_cells = words.offsets, len(words.values)
-    cells = np.empty((n_cells, 4), np.uint32)
-    for first in range(0, n_cells, PASS):
-        part = cells[first : first + PASS]
-        part[:, k.SYMBOL] = words.values[first : first + PASS]
-        part[:, k.PAIR] = k.NONE
-        part[:, k.LENGTH] = 1
-        a, b = np.searchsorted(offsets, [first, first + len(part)], side="right") - 1
-        within = np.clip(offsets[a : b + 2], first, first + len(part))
-        part[:, k.WORD] = np.repeat(np.arange(a, a + len(within) - 1, dtype=np.uint32), np.diff(within))
-    return cells
-
-
 def _count_pairs(
-    cells: NDArray[np.uint32], counts: NDArray[np.int64], reg: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the initial pairs; return the arrays `count` and `pairs` of the kernels."""
-    n_cells = len(cells)
-    n_pairs = 1 << 15
+    words: Ragged, counts: NDArray[np.int64], reg: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
+    """Count the initial pairs; return the arrays `cells`, `count` and `pairs` of the kernels."""
+    symbols, offsets = words.values, words.offsets
+    n_cells = len(symbols)
+    cells = np.empty((n_cells, 4), np.uint32)
+    # As many pairs as merging makes in natural text, so that the arrays need not grow. Memory is not in use
+    # before it is written.
+    n_pairs, n_keys = max(SMALLEST, n_cells // CELLS_PER_PAIR), 2 * SMALLEST
+    firsts = range(0, n_cells, PASS)
+    first_words = np.searchsorted(offsets, firsts, side="right") - 1
     while True:
-        keys, slots = np.full(2 * n_pairs, k.NO_PAIR), np.empty(2 * n_pairs, np.uint32)
+        keys, slots = np.full(n_keys, k.NO_PAIR), np.empty(n_keys, np.uint32)
         count, pairs = np.empty(n_pairs, np.int64), np.empty((n_pairs, 4), np.int64)
         reg[k.N_PAIRS] = 0
         if all(
-            k.count_pairs(cells, counts, keys, slots, count, pairs, reg, first, min(first + PASS, n_cells))
-            for first in range(0, n_cells, PASS)
-        ):
-            return count, pairs
-        n_pairs *= 4
+            k.count_pairs(
+                symbols, offsets, counts, cells, keys, slots, count, pairs, reg,
+                first, min(first + PASS, n_cells), word,
+            )
+            for first, word in zip(firsts, first_words.tolist(), strict=True)
+        ):  # fmt: skip
+            return cells, count, pairs
+        n_keys *= 4
+        n_pairs = max(n_pairs, n_keys // 2)
 
 
 def _fill_postings(

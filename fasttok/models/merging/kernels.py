@@ -119,20 +119,26 @@ FIXED_COST = 50  # cost of a merge, or a part of one, in addition to its posting
 
 
 @njit
-def count_pairs(cells, weights, keys, slots, count, pairs, reg, first, last):
-    """Count the pairs of the cells `first` to ``last - 1``; return whether the arrays were large enough.
+def count_pairs(symbols, offsets, weights, cells, keys, slots, count, pairs, reg, first, last, word):
+    """Write the cells `first` to ``last - 1`` and count their pairs; return whether that was possible.
 
-    If not, the count must be restarted with larger arrays. ``keys`` (uint64[h]) and ``slots`` (uint32[h]) are
-    a hash table from pairs to slots, where h is a power of two. Unused keys are NO_PAIR.
+    If the arrays were too small, the count must be restarted with larger arrays. Word w is ``symbols[offsets[w]:offsets[w + 1]]``,
+    with uint32 symbols and int64 offsets; `word` is the word of cell `first`. ``keys`` (uint64[h]) and
+    ``slots`` (uint32[h]) are a hash table from pairs to slots, where h is a power of two. Unused keys are
+    NO_PAIR.
     """
-    n_cells = len(cells)
     mask = np.uint64(len(keys) - 1)
     n_pairs = reg[N_PAIRS]
     for p in range(first, last):
-        word = cells[p, WORD]
-        if p + 1 == n_cells or cells[p + 1, WORD] != word:
+        while offsets[word + 1] <= p:
+            word += 1
+        cells[p, SYMBOL] = symbols[p]
+        cells[p, PAIR] = NONE
+        cells[p, LENGTH] = 1
+        cells[p, WORD] = word
+        if p + 1 == offsets[word + 1]:
             continue
-        key = np.uint64(cells[p, SYMBOL]) << np.uint64(32) | np.uint64(cells[p + 1, SYMBOL])
+        key = np.uint64(symbols[p]) << np.uint64(32) | np.uint64(symbols[p + 1])
         i = (key * MULTIPLIER >> np.uint64(32)) & mask
         while keys[i] != key and keys[i] != NO_PAIR:
             i = (i + np.uint64(1)) & mask
@@ -141,8 +147,8 @@ def count_pairs(cells, weights, keys, slots, count, pairs, reg, first, last):
                 return False
             keys[i] = key
             slots[i] = n_pairs
-            pairs[n_pairs, LEFT] = cells[p, SYMBOL]
-            pairs[n_pairs, RIGHT] = cells[p + 1, SYMBOL]
+            pairs[n_pairs, LEFT] = symbols[p]
+            pairs[n_pairs, RIGHT] = symbols[p + 1]
             pairs[n_pairs, SIZE] = 0
             count[n_pairs] = 0
             n_pairs += 1
