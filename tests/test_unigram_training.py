@@ -274,6 +274,18 @@ def test_keep_best():
     assert keep_best(importance, 3, 3).tolist() == [True, True, True, False, False]
 
 
+def test_keep_best_is_a_stable_sort():
+    rng = random.Random(9)
+    for _ in range(300):
+        n = rng.randint(1, 40)
+        values = np.array([rng.choice([0.0, 1.0, 2.0, rng.random(), np.inf, -np.inf]) for _ in range(n)])
+        n_kept, n_characters = rng.randint(0, n + 1), rng.randint(0, n)
+        rank = [np.inf if i < n_characters else values[i] for i in range(n)]
+        best = sorted(range(n), key=lambda i: (-rank[i], i))[:n_kept]
+        found = np.flatnonzero(keep_best(values, n_kept, n_characters))
+        assert found.tolist() == sorted(i for i in best if rank[i] > -np.inf)
+
+
 def test_a_penalty_removes_the_rarest_pieces():
     rng = random.Random(8)
     for _ in range(200):

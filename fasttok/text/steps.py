@@ -301,7 +301,7 @@ class Stage(NamedTuple):
         if len(self.cutters) < 2:
             return _WHOLE_TEXT if not self.cutters else self.cutters[0].spans(documents)
         *others, last = self.cutters
-        if last.is_partition:
+        if last.scanner is None and last.is_partition:
             return Boundaries(_all_boundaries(self.cutters, documents))
         boundaries = _all_boundaries(others, documents)
         if last.scanner is not None:

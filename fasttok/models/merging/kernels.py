@@ -120,9 +120,9 @@ FIXED_COST = 50  # cost of a merge, or a part of one, in addition to its posting
 
 @njit
 def count_pairs(symbols, offsets, weights, cells, keys, slots, count, pairs, reg, first, last, word):
-    """Write the cells `first` to ``last - 1`` and count their pairs; return whether that was possible.
+    """Write the cells `first` to ``last - 1`` and count their pairs; return False if an array is too short.
 
-    If the arrays were too small, the count must be restarted with larger arrays. Word w is ``symbols[offsets[w]:offsets[w + 1]]``,
+    The count must then be restarted with longer arrays. Word w is ``symbols[offsets[w]:offsets[w + 1]]``,
     with uint32 symbols and int64 offsets; `word` is the word of cell `first`. ``keys`` (uint64[h]) and
     ``slots`` (uint32[h]) are a hash table from pairs to slots, where h is a power of two. Unused keys are
     NO_PAIR.

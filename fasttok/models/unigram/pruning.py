@@ -58,9 +58,12 @@ def keep_best(importance: NDArray[np.float64], n: int, n_characters: int) -> NDA
     """
     importance = importance.copy()
     importance[:n_characters] = np.inf
-    best = np.argsort(-importance, kind="stable")[:n]
-    is_kept = np.zeros(len(importance), np.bool_)
-    is_kept[best[importance[best] > -np.inf]] = True
+    is_kept: NDArray[np.bool_] = importance > -np.inf
+    if np.count_nonzero(is_kept) > n:
+        least = np.partition(importance, -n)[-n] if n else np.inf  # the n-th highest value
+        is_kept = importance > least
+        tied = np.flatnonzero(importance == least)
+        is_kept[tied[: n - np.count_nonzero(is_kept)]] = True
     return is_kept
 
 
