@@ -622,8 +622,13 @@ def working(shell, command: str, **options):
     [*((command, name) for command in READING for name in ("SIGINT", "SIGTERM")), ("train", "SIGHUP")],
 )
 def test_signals_end_a_command(shell, command, name):
-    with working(shell, READING[command]) as process:
-        process.send_signal(getattr(signal, name))
+    number = getattr(signal, name)
+
+    def heed() -> None:  # also if the tests run in the background, or under nohup
+        signal.signal(number, signal.SIG_DFL)
+
+    with working(shell, READING[command], preexec_fn=heed) as process:
+        process.send_signal(number)
         stderr = process.stderr.read().decode()
         assert process.wait() == SIGNALS[name]
     assert stderr.strip() == ("Interrupted" if name == "SIGINT" else "")

@@ -460,12 +460,12 @@ cdef void sort_rows(
             while j < n and ranks[j].key == ranks[i].key:
                 j += 1
             if j - i > 1:
-                sort_equal_counts(ranks + i, ranks + n, j - i, entries, arena)
+                sort_by_bytes(ranks + i, ranks + n, j - i, entries, arena)
             i = j
     else:
         for i in range(n):
             ranks[i].row = i
-        sort_equal_counts(ranks, ranks + n, n, entries, arena)
+        sort_by_bytes(ranks, ranks + n, n, entries, arena)
 
 
 cdef void rank_by_count(const Entry* entries, Rank* ranks, Py_ssize_t n) noexcept nogil:
@@ -491,14 +491,14 @@ cdef void rank_by_count(const Entry* entries, Rank* ranks, Py_ssize_t n) noexcep
     sort_ranks(ranks, ranks + n, n_frequent, NULL, NULL)
 
 
-cdef void sort_equal_counts(
+cdef void sort_by_bytes(
     Rank* ranks, Rank* buffer, Py_ssize_t n, const Entry* entries, const uint8_t* arena
 ) noexcept nogil:
     """Sort n ranks by the bytes of their rows: by word 0 of their sort keys, those that have the same by the rest.
 
     `buffer` must have space for n ranks; its content is overwritten.
     """
-    cdef Py_ssize_t i, j = 0, k
+    cdef Py_ssize_t i, j, k
     for i in range(n):
         ranks[i].key = rank_word(&entries[ranks[i].row], arena, 0)
     sort_ranks(ranks, buffer, n, NULL, NULL)
