@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from fasttok.models.merging.engine import learn_merges
 from fasttok.models.merging.orders import Frequency
 from tests import oracles
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 LETTERS = "ab\u00e9\u0431\u3042\u754c\U0001f600\0"
 
 
@@ -110,8 +108,8 @@ def test_the_number_of_tokens_is_that_of_bytes_less_the_gain():
         ("code/go.txt", 300_000, 700),
     ],
 )
-def test_the_pieces_are_those_of_sentencepiece(file, n_bytes, vocab_size):
-    with open(SHARED / "data" / file, encoding="utf-8", newline="\n") as source:
+def test_the_pieces_are_those_of_sentencepiece(shared, file, n_bytes, vocab_size):
+    with open(shared / "data" / file, encoding="utf-8", newline="\n") as source:
         lines = [line for line in source.read(n_bytes).split("\n")[:-1] if 0 < len(line.encode()) <= 4192]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
