@@ -38,8 +38,9 @@ def share_of_marks(counts: PretokenCounts, pretokenizer: Pretokenizer) -> float:
     >>> share_of_marks(ft.PretokenCounts.from_dict({"हिन": 2, "्द": 1, "ी": 1}, pretokenizer), pretokenizer)
     0.5
     """
-    marks, n_of = _count_separated(counts, pretokenizer)
-    return int(n_of.sum()) / counts.total if len(marks) else 0.0
+    marks, n_of = _count_marks(counts)
+    n_separated = int(n_of[_are_separated(marks, pretokenizer)].sum())
+    return n_separated / counts.total if n_separated else 0.0
 
 
 def warn_of_marks(counts: PretokenCounts | Mapping[Any, PretokenCounts], pretokenizer: Pretokenizer) -> None:
@@ -53,7 +54,11 @@ def warn_of_marks(counts: PretokenCounts | Mapping[Any, PretokenCounts], pretoke
         shares = {name: share for name, share in shares.items() if share > MAX_SHARE}
         where = name_shares(shares)
     else:
-        marks, n_of = _count_separated(counts, pretokenizer)
+        marks, n_of = _count_marks(counts)
+        if n_of.sum() <= MAX_SHARE * counts.total:
+            return  # whether separated or not; finding out takes milliseconds
+        is_separated = _are_separated(marks, pretokenizer)
+        marks, n_of = marks[is_separated], n_of[is_separated]
         shares = {"": int(n_of.sum()) / counts.total} if n_of.sum() > MAX_SHARE * counts.total else {}
         where = ", ".join(name_scripts(marks, n_of)[:NAMED])
     if not shares:
@@ -79,24 +84,20 @@ def name_shares(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {shares[name]:.1%}" for name in largest[:NAMED]) + more
 
 
-def _count_separated(
-    counts: PretokenCounts, pretokenizer: Pretokenizer
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Return the marks that begin pretokens and are separated from letters, with the number of pretokens."""
+def _count_marks(counts: PretokenCounts) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the marks that begin pretokens, with the number of pretokens in the corpus."""
     first = _first_code_points(counts)
     is_mark = (class_of_code_points()[first] & MARK) != 0
     marks, indices = np.unique(first[is_mark], return_inverse=True)
     n_of = np.zeros(len(marks), np.int64)
     np.add.at(n_of, indices, counts.counts[is_mark])
-    letters = letters_of_scripts(marks)
-    is_separated = np.array(
-        [
-            _is_separated(letter, chr(mark), pretokenizer)
-            for letter, mark in zip(letters, marks.tolist(), strict=True)
-        ],
-        np.bool_,
-    )
-    return marks[is_separated], n_of[is_separated]
+    return marks, n_of
+
+
+def _are_separated(marks: NDArray[np.uint32], pretokenizer: Pretokenizer) -> NDArray[np.bool_]:
+    """Return whether `pretokenizer` separates each mark from a letter of the same script."""
+    pairs = zip(letters_of_scripts(marks), marks.tolist(), strict=True)
+    return np.array([_is_separated(letter, chr(mark), pretokenizer) for letter, mark in pairs], np.bool_)
 
 
 def _is_separated(letter: str, mark: str, pretokenizer: Pretokenizer) -> bool:

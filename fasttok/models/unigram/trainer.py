@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +29,7 @@ from fasttok.models.loss import count_lost, warn_of_lost_bytes
 from fasttok.models.options import check_arguments
 from fasttok.models.pieces import BYTE_NAMES
 from fasttok.models.rounds import EMStep, PruningStep, Rounds
+from fasttok.models.substrings import sort_words
 from fasttok.models.unigram._elementary import log
 from fasttok.models.unigram.alphabet import choose_by_merging, choose_characters, to_symbols
 from fasttok.models.unigram.em import EMOptions, train_em
@@ -41,6 +41,7 @@ from fasttok.text.normalizers.registry import get_normalizer
 from fasttok.text.pretokenizers.metaspace import Metaspace
 from fasttok.text.pretokenizers.registry import get_pretokenizer
 from fasttok.text.steps import Normalizer, Pretokenizer
+from fasttok.text.unicode._utf8 import encode_code_points
 
 # Allowed values of the options that are choices.
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -370,29 +371,38 @@ class UnigramTrainer(Trainer):
         characters: NDArray[np.uint32],
         rounds: list[Round],
     ) -> Trained:
-        """Make the model of the remaining pieces."""
-        strings = lattices.strings(len(characters))
-        joined = characters[strings.values].tobytes().decode("utf-32-le")
-        texts = [chr(c) for c in characters.tolist()]
-        texts += [joined[start:end] for start, end in pairwise(strings.offsets.tolist())]
+        """Make the model of the remaining pieces: the most probable first, ties by their UTF-8."""
+        n_characters, longer = len(characters), lattices.strings(len(characters))
+        numbers = np.arange(n_characters, dtype=np.uint32)
+        learned = Ragged(
+            np.concatenate([numbers, longer.values]),
+            np.concatenate([numbers, n_characters + longer.offsets]),
+        )
+        # The order of code points is the order of UTF-8.
+        ranks = np.empty(n_characters, np.uint32)
+        ranks[np.argsort(characters)] = numbers
+        by_text, _ = sort_words(Ragged(ranks[learned.values], learned.offsets), n_characters)
         scores = log(probabilities)
-        # The order of str is the order of its UTF-8 bytes.
-        by_text = np.array(sorted(range(len(texts)), key=texts.__getitem__))
-        order = by_text[np.argsort(-scores[by_text], kind="stable")].tolist()
+        order = by_text[np.argsort(-scores[by_text], kind="stable")]
+        chosen = learned.take(order)
+        values, offsets = np.empty(4 * len(chosen.values), np.uint8), np.empty(len(order) + 1, np.int64)
+        n_bytes = encode_code_points(characters[chosen.values], chosen.offsets, values, offsets)
         n_special = len(self.special_tokens)
-        before = [
-            *[""] * n_special,
-            *self.user_defined,
-            *(name.decode() for name in BYTE_NAMES if self.byte_fallback),
-        ]
-        if len(before) + len(texts) < self.vocab_size:
+        before = [b""] * n_special + [text.encode() for text in self.user_defined]
+        before += BYTE_NAMES if self.byte_fallback else []
+        n_ids = len(before) + len(order)
+        if n_ids < self.vocab_size:
             warn(
-                f"the vocabulary has {len(before) + len(texts):,} ids, not {self.vocab_size:,}: too few "
-                "pieces occur often enough, or seed_size or max_piece_length allows too few"
+                f"the vocabulary has {n_ids:,} ids, not {self.vocab_size:,}: too few pieces occur often "
+                "enough, or seed_size or max_piece_length allows too few"
             )
+        first = Ragged.from_bytes(before)
         special_tokens = {token: i for i, token in enumerate(self.special_tokens)}
         model = UnigramModel(
-            Ragged.from_bytes([text.encode() for text in [*before, *(texts[i] for i in order)]]),
+            Ragged(
+                np.concatenate([first.values, values[:n_bytes]]),
+                np.concatenate([first.offsets, first.offsets[-1] + offsets[1:]]),
+            ),
             np.concatenate([np.zeros(len(before)), scores[order]]),
             unk_id=None if self.unk is None else special_tokens[self.unk],
             byte_fallback=bool(self.byte_fallback),
